@@ -1,0 +1,25 @@
+"""The one exception for things a person can mend: bad files, bad settings, bad arguments."""
+
+
+class InputError(Exception):
+    """Something outside the program is not as it must be.
+
+    Its text is one line, `WHERE: expected EXPECTED, found FOUND; REMEDY`, which the command line
+    prints without a traceback. A bug is never an `InputError`.
+    """
+
+    def __init__(self, where: object, *, expected: str, found: str, remedy: str = "") -> None:
+        self.where = str(where)
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+        line = f"{self.where}: expected {expected}, found {found}"
+        if remedy:
+            line = f"{line}; {remedy}"
+        super().__init__(" ".join(line.split()))
+
+
+def shown(value: object, length: int = 60) -> str:
+    """`value` as it may stand in a one-line message: quoted, control characters escaped, cut to `length`."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,83 @@
+r"""Prompts for generative verification, beside the marks that their replies are parsed by.
+
+A critique is the text after `REPLY_START`: reasoning, `END_OF_THINKING`, and the verdict line of its
+kind. The marks are those of the published checkpoints (Multi-RM, arXiv 2510.00492); the sentences of
+the prompts are this project's own and live in `templates/`.
+"""
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from multirm.errors import InputError
+from multirm.vocabulary import Kind
+
+REPLY_START = "<think>\nLet's verify step by step:"
+END_OF_THINKING = "</think>"
+VERDICT_MARKS = {
+    Kind.GORM: "Verification: Is the answer correct (Yes/No)?",
+    Kind.GPRM: "Is the solution correct?",
+}
+_STEP_VERDICT = re.compile(r"^\s*Step (\d+):.*\\boxed\{(correct|incorrect)\}", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(question|solution)\}")
+
+
+def load_template(kind: Kind, path: Path | None = None) -> str:
+    """The prompt template of a generative kind: the package's own, or the file at `path`.
+
+    Raises:
+        InputError: `path` is missing, or lacks one of the places `{question}` and `{solution}`.
+    """
+    if path is None:
+        return resources.files("multirm").joinpath("templates", f"{kind}.txt").read_text("utf-8")
+    if not path.is_file():
+        raise InputError(path, expected="a prompt template", found="no such file")
+    template = path.read_text("utf-8")
+    missing = {"question", "solution"} - set(_PLACEHOLDER.findall(template))
+    if missing:
+        raise InputError(
+            path,
+            expected="the places {question} and {solution}",
+            found=f"none for {', '.join(sorted(missing))}",
+        )
+    return template
+
+
+def render_prompt(template: str, kind: Kind, question: str, steps: Sequence[str]) -> str:
+    """The user turn that asks for one verification of `steps`.
+
+    gORM sees the steps joined by blank lines, gPRM sees them numbered from 1. Braces in the texts are
+    left as they are: only the template's own places are filled.
+    """
+    if kind is Kind.GPRM:
+        solution = "\n\n".join(f"Step {k}: {step}" for k, step in enumerate(steps, start=1))
+    else:
+        solution = "\n\n".join(steps)
+    texts = {"question": question, "solution": solution}
+    return _PLACEHOLDER.sub(lambda place: texts[place.group(1)], template)
+
+
+def parse_verdict(kind: Kind, critique: str) -> int | None:
+    """The verdict of a critique: 1 (Yes), 0 (No), or None where it reached none.
+
+    Only what follows the end of thinking counts, and there the last verdict line.
+    """
+    _, thought, conclusion = critique.rpartition(END_OF_THINKING)
+    if not thought:
+        return None
+    verdicts = re.findall(re.escape(VERDICT_MARKS[kind]) + r"\s*(Yes|No)\b", conclusion)
+    return int(verdicts[-1] == "Yes") if verdicts else None
+
+
+def parse_step_verdicts(critique: str) -> list[int] | None:
+    """The step verdicts of a gPRM critique, or None where it has none or they are not numbered 1, 2, 3, …
+
+    A step that is judged twice (once while thinking, once in conclusion) keeps its last verdict.
+    """
+    verdicts: dict[int, int] = {}
+    for number, word in _STEP_VERDICT.findall(critique):
+        verdicts[int(number)] = int(word == "correct")
+    if not verdicts or sorted(verdicts) != list(range(1, len(verdicts) + 1)):
+        return None
+    return [verdicts[k] for k in sorted(verdicts)]

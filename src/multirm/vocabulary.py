@@ -1,0 +1,82 @@
+"""The closed sets that code, tables, configuration and documentation share: one word for one thing."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The four kinds of reward model: discriminative or generative × outcome or process."""
+
+    DORM = "dORM"
+    DPRM = "dPRM"
+    GORM = "gORM"
+    GPRM = "gPRM"
+
+    @property
+    def is_generative(self) -> bool:
+        return self in (Kind.GORM, Kind.GPRM)
+
+    @property
+    def is_process(self) -> bool:
+        return self in (Kind.DPRM, Kind.GPRM)
+
+    @property
+    def default_aggregation(self) -> "Aggregation":
+        """The aggregation that Multi-RM (arXiv 2510.00492) evaluates this kind with."""
+        return {
+            Kind.DORM: Aggregation.LAST,
+            Kind.DPRM: Aggregation.MIN,
+            Kind.GORM: Aggregation.MEAN,
+            Kind.GPRM: Aggregation.MEAN,
+        }[self]
+
+
+class Aggregation(StrEnum):
+    """How a list of rewards becomes the solution's reward."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+    PROD = "prod"
+
+
+class Selection(StrEnum):
+    """How a pool becomes one answer. `PASS` is the ceiling: right if any solution is."""
+
+    BEST_OF_N = "best_of_n"
+    WEIGHTED_VOTE = "weighted_vote"
+    MAJORITY_VOTE = "majority_vote"
+    PASS = "pass"
+
+    @property
+    def needs_rewards(self) -> bool:
+        return self in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
+
+
+class AnswerFormat(StrEnum):
+    """How a reference answer is written, and so how a parsed answer is compared with it."""
+
+    CHOICE = "choice"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+class CritiqueStage(StrEnum):
+    """The three tables that critiques pass through."""
+
+    GENERATED = "generated"
+    FILTERED = "filtered"
+    SHORTENED = "shortened"
+
+
+class DropReason(StrEnum):
+    """Why filtering left a critique out of training, in the order in which the reasons are tried."""
+
+    NO_END_OF_THINKING = "no_end_of_thinking"
+    CHINESE_CHARACTERS = "chinese_characters"
+    NO_STEPS = "no_steps"
+    UNPARSABLE = "unparsable"
+    LABEL_DISAGREES = "label_disagrees"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+    UNBALANCED = "unbalanced"
