@@ -46,11 +46,11 @@ def single_token(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
         InputError: the tokenizer makes more or fewer than one token of it.
     """
     ids = tokenizer.encode(text, add_special_tokens=False)
-    if len(ids) != 1:
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         raise InputError(
             tokenizer.name_or_path or "tokenizer",
             expected=f"{shown(text)} to be a single token",
-            found=f"{len(ids)} tokens",
+            found=f"{len(ids)} tokens" if len(ids) != 1 else "an unknown one",
             remedy="choose a backbone whose tokenizer has it",
         )
     return int(ids[0])

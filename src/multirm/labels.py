@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from multirm.vocabulary import AnswerFormat
 
-_CHOICE = re.compile(r"answer\s+is:?\s*\**\s*(?:\\boxed\{)?\(?([A-Ja-j])\b\)?", re.IGNORECASE)
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?")
+# A small letter counts only in brackets or at the end of a line: "the answer is a prime" names no option.
+_CHOICE = re.compile(
+    r"(?i:answer\s+is):?[\s*$]*(?:\\boxed\{)?(?:\(([A-Ja-j])\)|\(?([A-J])\b|([a-j])[.*)}$]*$)",
+    re.MULTILINE,
+)
+_NUMBER = re.compile(r"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)")
 
 
 def split_steps(text: str) -> list[str]:
@@ -17,8 +21,13 @@ def split_steps(text: str) -> list[str]:
 
 def parse_choice(text: str) -> str | None:
     """The letter A-J that a chain of thought last gives as its answer ("The answer is (C)"), or None."""
-    letters = _CHOICE.findall(text)
-    return letters[-1].upper() if letters else None
+    found = _CHOICE.findall(text)
+    return "".join(found[-1]).upper() if found else None
+
+
+def option_letters(n_options: int) -> list[str]:
+    """The letters that name options, from A on."""
+    return [chr(ord("A") + i) for i in range(n_options)]
 
 
 def canonical_answer(answer: str, format: AnswerFormat) -> str:
@@ -30,17 +39,25 @@ def canonical_answer(answer: str, format: AnswerFormat) -> str:
     """
     text = answer.strip()
     if format is AnswerFormat.CHOICE:
-        letter = text.strip("().").upper()
+        letter = text.strip("(). ").upper()
         return letter if re.fullmatch("[A-J]", letter) else text.casefold()
     if format is AnswerFormat.NUMBER:
         number = text.lstrip("$").rstrip("%. ").strip()
-        if number and _NUMBER.fullmatch(number):
-            try:
-                value = Decimal(number.replace(",", ""))
-            except InvalidOperation:
-                return text.casefold()
-            return f"{value.normalize() + 0:f}"
+        if _NUMBER.fullmatch(number):
+            value = Decimal(number.replace(",", ""))
+            # Formatting is exact; arithmetic would round to the context's 28 digits.
+            whole, _, fraction = f"{value.copy_abs():f}".partition(".")
+            digits = f"{whole}.{fraction.rstrip('0')}".rstrip(".")
+            return f"-{digits}" if value < 0 else digits
     return text.casefold()
+
+
+def answer_format(answer: str) -> AnswerFormat:
+    """The format that a reference answer is written in, for data that does not say: a letter A-J, a number, a text."""
+    if re.fullmatch("[A-J]", canonical_answer(answer, AnswerFormat.CHOICE)):
+        return AnswerFormat.CHOICE
+    number = canonical_answer(answer, AnswerFormat.NUMBER)
+    return AnswerFormat.NUMBER if _NUMBER.fullmatch(number) else AnswerFormat.TEXT
 
 
 def outcome_label(parsed_answer: str | None, answer: str, format: AnswerFormat) -> int:
@@ -53,6 +70,11 @@ def outcome_label(parsed_answer: str | None, answer: str, format: AnswerFormat) 
 def outcome_from_steps(step_labels: Sequence[int]) -> int:
     """1 if every step is correct: the outcome label where no answers exist (PRM800K, PRMBench)."""
     return int(all(step_labels))
+
+
+def step_labels_from_ratings(ratings: Sequence[int]) -> list[int]:
+    """Step labels from PRM800K's ratings: -1 (bad) is incorrect; 0 (neutral) and 1 (good) are correct."""
+    return [int(rating >= 0) for rating in ratings]
 
 
 def first_incorrect(step_labels: Sequence[int]) -> int | None:

@@ -1,16 +1,31 @@
-"""Loading backbones, adapters and tokenizers: safetensors only, no code from model repositories."""
+"""Backbones, adapters and tokenizers: safetensors only, no code from model repositories."""
 
+import json
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from multirm.errors import InputError
+
+# Bars of thousands of updates would fill the logs of jobs.
+disable_progress_bar()
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -30,17 +45,21 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(model: str, dtype: torch.dtype | None = None) -> PreTrainedModel:
+def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -> PreTrainedModel:
     """A causal language model from a local folder or hub name, in evaluation mode, on the best device.
 
     Args:
-        model: folder with config.json and model.safetensors, or a hub name.
-        dtype: bf16 on a GPU and fp32 on a CPU where None.
+        model: folder with config.json and model.safetensors, or with a peft adapter, which comes with
+            the base that it names; or a hub name.
+        dtype: "auto" for that of the weights; bf16 on a GPU and fp32 on a CPU where None.
 
     Raises:
-        InputError: no safetensors weights there, or an architecture that transformers does not know.
+        InputError: no or not all weights there, an architecture that transformers does not know, or an
+            adapter for another base.
     """
     folder = Path(model)
+    if (folder / ADAPTER_CONFIG).is_file():
+        return load_adapter(load_model(_base_of(folder), dtype), folder)
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise InputError(
             model,
@@ -50,17 +69,118 @@ def load_model(model: str, dtype: torch.dtype | None = None) -> PreTrainedModel:
         )
     device = default_device()
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(
+        loaded, report = AutoModelForCausalLM.from_pretrained(
             model,
             dtype=dtype or default_dtype(device),
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
             model, expected="a causal language model", found=_first_line(error)
         ) from error
+    if report["missing_keys"]:
+        raise InputError(
+            model,
+            expected="all weights of the model",
+            found=f"none for {min(report['missing_keys'])}",
+            remedy="load a whole model, not a part or another kind of it",
+        )
     return loaded.to(device).eval()
+
+
+def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
+    """`base` with the peft adapter of the folder `adapter` on it, in evaluation mode.
+
+    Raises:
+        InputError: no adapter there, or one that was trained on another base.
+    """
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+        if not (adapter / name).is_file():
+            raise InputError(adapter, expected=f"an adapter with {name}", found="none")
+    try:
+        with warnings.catch_warnings():
+            # Weights that the adapter lacks would only be warned of; they are refused below.
+            warnings.simplefilter("ignore", UserWarning)
+            adapted = PeftModel.from_pretrained(base, str(adapter))
+        with safe_open(adapter / ADAPTER_WEIGHTS, "pt") as weights:
+            found = set(weights.keys())
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise _other_base(base, adapter, _last_line(error)) from error
+    differing = found ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if differing:
+        raise _other_base(base, adapter, f"{min(differing)} in only one of them")
+    return adapted.eval()
+
+
+def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
+    return InputError(
+        adapter,
+        expected=f"an adapter for {base.name_or_path}",
+        found=found,
+        remedy="give the base that it was trained on",
+    )
+
+
+def _base_of(adapter: Path) -> str:
+    path = adapter / ADAPTER_CONFIG
+    try:
+        return str(json.loads(path.read_text("utf-8"))["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            path, expected="JSON with base_model_name_or_path", found=_first_line(error)
+        ) from error
+
+
+def logits_at(
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    places: Tensor,
+    columns: Sequence[int] | None = None,
+) -> Tensor:
+    """Logits of some tokens at some positions, without computing the others'.
+
+    There is no attention mask: the batch must be padded on the right, where causal attention keeps
+    padding from being seen by what comes before it.
+
+    Args:
+        model: a causal language model, plain or wrapped by peft.
+        input_ids: int64 [batch, length], padded on the right.
+        places: bool [batch, length], true where logits are wanted, never in the padding.
+        columns: token ids; the whole vocabulary where None.
+
+    Returns:
+        float [places, columns], row after row of the batch, from left to right.
+
+    Raises:
+        InputError: the model's logits are not simply the output of its last layer.
+    """
+    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    hidden = causal.get_decoder()(input_ids=input_ids, use_cache=False).last_hidden_state[places]
+    head = causal.get_output_embeddings()
+    _refuse_changed_logits(causal)
+    if columns is None:
+        return head(hidden)
+    if type(head) is not nn.Linear:
+        # An adapted output layer is more than its weight.
+        return head(hidden)[:, list(columns)]
+    weight = head.weight[list(columns)].float()
+    bias = None if head.bias is None else head.bias[list(columns)].float()
+    # bf16 would round the logits, and so the rewards, to two digits; few columns cost nothing in fp32.
+    with torch.autocast(hidden.device.type, enabled=False):
+        return functional.linear(hidden.float(), weight, bias)
+
+
+def _refuse_changed_logits(model: PreTrainedModel) -> None:
+    for setting in ("final_logit_softcapping", "logits_scaling", "logit_scale"):
+        if getattr(model.config, setting, None) not in (None, 1.0):
+            raise InputError(
+                model.name_or_path,
+                expected="logits that are the output layer's own",
+                found=f"{setting} in its configuration",
+                remedy="choose a backbone of another family",
+            )
 
 
 def default_device() -> torch.device:
@@ -74,4 +194,8 @@ def default_dtype(device: torch.device) -> torch.dtype:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _last_line(error: Exception) -> str:
+    return next(reversed(str(error).strip().splitlines()), type(error).__name__)

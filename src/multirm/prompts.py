@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from multirm.errors import InputError
+from multirm.labels import option_letters
 from multirm.vocabulary import Kind
 
 REPLY_START = "<think>\nLet's verify step by step:"
@@ -19,8 +20,22 @@ VERDICT_MARKS = {
     Kind.GORM: "Verification: Is the answer correct (Yes/No)?",
     Kind.GPRM: "Is the solution correct?",
 }
+_VERDICTS = {
+    kind: re.compile(re.escape(mark) + r"\s*(Yes|No)\b") for kind, mark in VERDICT_MARKS.items()
+}
 _STEP_VERDICT = re.compile(r"^\s*Step (\d+):.*\\boxed\{(correct|incorrect)\}", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{(question|solution)\}")
+
+
+def format_question(question: str, options: Sequence[str] | None) -> str:
+    """The text of a question as models read it: with options, one line `A. …` for each below it."""
+    lines = [question.strip()]
+    if options:
+        letters = option_letters(len(options))
+        lines += [
+            f"{letter}. {option.strip()}" for letter, option in zip(letters, options, strict=True)
+        ]
+    return "\n".join(lines)
 
 
 def load_template(kind: Kind, path: Path | None = None) -> str:
@@ -58,16 +73,24 @@ def render_prompt(template: str, kind: Kind, question: str, steps: Sequence[str]
     return _PLACEHOLDER.sub(lambda place: texts[place.group(1)], template)
 
 
-def parse_verdict(kind: Kind, critique: str) -> int | None:
-    """The verdict of a critique: 1 (Yes), 0 (No), or None where it reached none.
-
-    Only what follows the end of thinking counts, and there the last verdict line.
-    """
-    _, thought, conclusion = critique.rpartition(END_OF_THINKING)
-    if not thought:
+def find_verdict(kind: Kind, critique: str) -> re.Match[str] | None:
+    """The last verdict line after the end of thinking; group 1 is its `Yes` or `No`."""
+    thought_end = critique.rfind(END_OF_THINKING)
+    if thought_end < 0:
         return None
-    verdicts = re.findall(re.escape(VERDICT_MARKS[kind]) + r"\s*(Yes|No)\b", conclusion)
-    return int(verdicts[-1] == "Yes") if verdicts else None
+    found = list(_VERDICTS[kind].finditer(critique, thought_end))
+    return found[-1] if found else None
+
+
+def parse_verdict(kind: Kind, critique: str) -> int | None:
+    """The verdict of a critique: 1 (Yes), 0 (No), or None where it reached none."""
+    found = find_verdict(kind, critique)
+    return None if found is None else int(found.group(1) == "Yes")
+
+
+def has_step_verdicts(critique: str) -> bool:
+    """Whether a gPRM critique judges any step at all, however numbered."""
+    return _STEP_VERDICT.search(critique) is not None
 
 
 def parse_step_verdicts(critique: str) -> list[int] | None:

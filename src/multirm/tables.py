@@ -163,8 +163,8 @@ REWARDS = Schema(
             *_SOLUTION_KEY,
             _column("model", pa.string()),
             _column("rewards", _list(pa.float32(), nullable=True)),
-            _column("n_tokens", pa.int32()),
-            _column("truncated", pa.bool_()),
+            _column("n_tokens", pa.int32(), nullable=True),
+            _column("truncated", pa.bool_(), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model"),
@@ -231,6 +231,7 @@ ACCURACY = Schema(
             _column("n", pa.int32()),
             _column("accuracy_mean", pa.float64()),
             _column("accuracy_std", pa.float64()),
+            _column("exact", pa.float64(), nullable=True),
             _column("runs", pa.int32()),
             _column("n_questions", pa.int32()),
         ]

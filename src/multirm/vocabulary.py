@@ -76,7 +76,39 @@ class DropReason(StrEnum):
     CHINESE_CHARACTERS = "chinese_characters"
     NO_STEPS = "no_steps"
     UNPARSABLE = "unparsable"
+    UNLABELLED = "unlabelled"
     LABEL_DISAGREES = "label_disagrees"
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
     UNBALANCED = "unbalanced"
+
+
+class Split(StrEnum):
+    """What a set of questions is for. No question is in two of them."""
+
+    PRETRAIN = "pretrain"
+    TRAIN = "train"
+    TEST = "test"
+
+
+class Policy(StrEnum):
+    """The simulated policies of the miniature."""
+
+    JUNIOR = "junior"
+    SENIOR = "senior"
+
+
+class Reader(StrEnum):
+    """The formats that solutions and questions are read from."""
+
+    MMLU_PRO = "mmlu_pro"
+    GSM8K = "gsm8k"
+    PRM800K = "prm800k"
+    PRMBENCH = "prmbench"
+    PUBLISHED = "published"
+
+
+class EngineName(StrEnum):
+    """What turns prompts into completions."""
+
+    TRANSFORMERS = "transformers"

@@ -1,0 +1,54 @@
+"""multirm: train reward models, score pools of solutions with them, and compare them.
+
+Needs a study (config/*.yaml; the miniature where none is named) and makes everything in `all`:
+the tables and figures of each dataset that the study evaluates on.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.13")
+
+
+# A study named with --configfile stands alone: it is not laid over the miniature.
+if "study" not in config:
+
+    configfile: "config/config.yaml"
+
+
+pathvars:
+    logs="results/logs",
+    benchmarks="results/benchmarks",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/critiques.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/scoring.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand(
+            "<results>/figures/{dataset}_{selection}.{format}",
+            dataset=config["evaluation"]["datasets"],
+            selection=["best_of_n", "weighted_vote"],
+            format=["svg", "pdf", "png", "html"],
+        ),
+        expand(
+            "<results>/evaluation/{dataset}/{table}",
+            dataset=config["evaluation"]["datasets"],
+            table=[
+                "accuracy.parquet",
+                "ledger.parquet",
+                "best_of_n.csv",
+                "weighted_vote.csv",
+            ],
+        ),
+
+
+onsuccess:
+    shell("python -m multirm summary --accuracy " + " ".join(accuracy_tables()))

@@ -1,0 +1,3 @@
+from multirm.cli import main
+
+main()

@@ -1,0 +1,128 @@
+"""`multirm COMMAND`: every stage's entry function, its signature being the command line."""
+
+import logging
+import sys
+
+from cyclopts import App, Group, Parameter
+
+from multirm.errors import InputError
+from multirm.version import VERSION
+
+# Import path and description: `multirm evaluate` does not wait for torch.
+COMMANDS = {
+    "Data": {
+        "generate-miniature": (
+            "multirm.data.miniature.generate:generate_miniature",
+            "Write questions about facts and a simulated policy's answers.",
+        ),
+        "read-questions": (
+            "multirm.data.read:read_questions",
+            "Read questions from published files.",
+        ),
+        "read-solutions": (
+            "multirm.data.read:read_solutions",
+            "Read solutions from published files or the hub.",
+        ),
+        "read-rewards": ("multirm.data.read:read_rewards", "Read published rewards."),
+        "demonstrate": (
+            "multirm.data.demonstrations:demonstrate",
+            "Write critiques of the right form from step labels.",
+        ),
+    },
+    "Critiques": {
+        "generate-critiques": (
+            "multirm.critiques.generate:generate_critiques",
+            "Let a teacher verify solutions.",
+        ),
+        "filter-critiques": (
+            "multirm.critiques.filter:filter_critiques",
+            "Mark the critiques not to learn from, with reasons.",
+        ),
+        "shorten-critiques": (
+            "multirm.critiques.shorten:shorten_critiques",
+            "Cut critiques down to thought and verdict.",
+        ),
+    },
+    "Training": {
+        "pretrain-backbone": (
+            "multirm.training.backbone:pretrain_backbone",
+            "Train a small decoder and its tokenizer from scratch.",
+        ),
+        "train-discriminative": (
+            "multirm.training.discriminative:train_discriminative",
+            "Train a dORM or dPRM.",
+        ),
+        "train-generative": (
+            "multirm.training.generative:train_generative",
+            "Train a gORM or gPRM.",
+        ),
+        "merge-adapter": (
+            "multirm.training.merge:merge_adapter",
+            "Add an adapter's weights to its backbone's.",
+        ),
+    },
+    "Scoring": {
+        "score-discriminative": (
+            "multirm.scoring.discriminative:score_discriminative",
+            "Score the steps of solutions.",
+        ),
+        "score-generative": (
+            "multirm.scoring.generative:score_generative",
+            "Score solutions by sampled critiques.",
+        ),
+    },
+    "Evaluation": {
+        "evaluate": (
+            "multirm.evaluation.accuracy:evaluate",
+            "Select answers with rewards and say how many are right.",
+        ),
+        "summary": (
+            "multirm.evaluation.summary:summarise_study",
+            "Print accuracies per reward model.",
+        ),
+        "query": ("multirm.query:query", "Run SQL over the tables."),
+    },
+    "Figures": {
+        "draw-accuracy-grid": (
+            "multirm.figures.accuracy_grid:draw_accuracy_grid",
+            "Draw accuracy against N per category.",
+        )
+    },
+    "Project": {
+        "write-schema": ("multirm.config:write_schema", "Write the JSON schema of a study.")
+    },
+}
+
+
+def build_app() -> App:
+    """The command line, with the stages' modules left unimported until they are asked for."""
+    app = App(
+        name="multirm",
+        help="Train the four kinds of LLM reward model, score pools, and compare them honestly.",
+        version=VERSION,
+        default_parameter=Parameter(consume_multiple=True, negative=()),
+    )
+    for order, (stage, commands) in enumerate(COMMANDS.items()):
+        group = Group(stage, sort_key=order)
+        for name, (target, description) in commands.items():
+            app.command(target, name=name, group=group, help=description)
+    return app
+
+
+def main() -> None:
+    """Run a command; what a person can mend is one line on stderr and exit code 2."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    try:
+        build_app()()
+    except InputError as error:
+        sys.stderr.write(f"multirm: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,361 @@
+"""The study: one file that says which datasets, backbones, reward models and evaluations make up `all`.
+
+`load_study` checks everything that can be checked before any rule runs, and fills in the defaults of
+the published systems, so that every value a rule uses stands in the result.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from multirm.errors import InputError, shown
+from multirm.files import whole
+from multirm.vocabulary import Aggregation, EngineName, Kind, Policy, Reader, Split
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Frozen, with unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MiniatureDataset(Settings):
+    """Questions about small tables of facts, answered by a simulated policy."""
+
+    reader: Literal["miniature"]
+    policy: Policy
+    split: Split
+    questions: Count = Field(description="questions per category")
+    solutions: Count = Field(description="solutions per question")
+    label_noise: Fraction = Field(0.0, description="probability that a label is flipped")
+    categories: list[Name] | None = Field(None, description="where not the study's")
+
+
+class ReadDataset(Settings):
+    """Solutions in somebody's files or on the hub."""
+
+    reader: Reader
+    source: list[str] = Field(
+        min_length=1,
+        description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",
+    )
+    questions: Count | None = Field(None, description="how many questions to keep; all where null")
+    categories: list[Name] | None = Field(None, description="where not the study's")
+
+
+_UNION_TAGS = {"miniature", "read", *Kind}
+
+
+def _kind_of_dataset(dataset: Any) -> str:
+    reader = dataset.get("reader") if isinstance(dataset, Mapping) else dataset.reader
+    return "miniature" if reader == "miniature" else "read"
+
+
+Dataset = Annotated[
+    Annotated[MiniatureDataset, Tag("miniature")] | Annotated[ReadDataset, Tag("read")],
+    Discriminator(_kind_of_dataset),
+]
+
+
+class Pretraining(Settings):
+    """A small decoder trained from scratch, for studies that download nothing."""
+
+    datasets: list[Name] = Field(min_length=1)
+    layers: Count = 4
+    width: Count = 128
+    vocabulary: Count = 2048
+    max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
+    epochs: Annotated[float, Field(gt=0)] = 1
+    batch_tokens: Count = 8192
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+
+
+class Backbone(Settings):
+    """The language model that reward models start from: exactly one of the two."""
+
+    model: str | None = Field(None, description="a hub name or a local folder")
+    pretrain: Pretraining | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.model is None) == (self.pretrain is None):
+            raise ValueError("needs either `model` or `pretrain`")
+        return self
+
+
+class Sampling(Settings):
+    """How critiques are drawn."""
+
+    engine: EngineName = EngineName.TRANSFORMERS
+    max_tokens: Count = 8192
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    top_p: Fraction = 1.0
+    template: str | None = Field(None, description="a prompt template file other than the package's")
+
+
+class Critiques(Sampling):
+    """Critiques of training solutions by a teacher, which generative reward models learn from."""
+
+    dataset: Name
+    teacher: Name = Field(description="one of the study's backbones")
+    per_solution: Count = 4
+    top_p: Fraction = 0.95
+    top_k: Annotated[int, Field(ge=0)] = 20
+    min_p: Fraction = 0.0
+    max_length: Count = Field(8192, description="tokens of prompt and critique that are kept")
+
+
+class Training(Settings):
+    """LoRA training; the defaults are Multi-RM's (arXiv 2510.00492)."""
+
+    epochs: Annotated[float, Field(gt=0)] = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Fraction = 0.1
+    batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
+    dropout: Fraction = 0.1
+
+
+class DiscriminativeTraining(Training):
+    rank: Count = 16
+    alpha: Count = 32
+    max_length: Count = Field(650, description="tokens; longer sequences are left out and counted")
+
+
+class GenerativeTraining(Training):
+    rank: Count = 32
+    alpha: Count = 16
+    max_length: Count = Field(8192, description="tokens; longer sequences are left out and counted")
+
+
+class DiscriminativeScoring(Settings):
+    batch_tokens: Count = Field(16384, description="tokens per forward pass, padding included")
+
+
+class GenerativeScoring(Sampling):
+    samples: Count = Field(10, description="critiques per solution (M)")
+
+
+class DiscriminativeModel(Settings):
+    """A dORM or dPRM, trained on the labels of a dataset."""
+
+    kind: Literal[Kind.DORM, Kind.DPRM]
+    backbone: Name
+    dataset: Name
+    training: DiscriminativeTraining = DiscriminativeTraining()
+    scoring: DiscriminativeScoring = DiscriminativeScoring()
+
+
+class GenerativeModel(Settings):
+    """A gORM or gPRM, trained on the study's critiques of its kind."""
+
+    kind: Literal[Kind.GORM, Kind.GPRM]
+    backbone: Name
+    training: GenerativeTraining = GenerativeTraining()
+    scoring: GenerativeScoring = GenerativeScoring()
+
+
+RewardModel = Annotated[DiscriminativeModel | GenerativeModel, Field(discriminator="kind")]
+
+
+class Evaluation(Settings):
+    """Which pools are scored by every reward model, and how answers are selected from them."""
+
+    datasets: list[Name] = Field(min_length=1)
+    n: list[Count] = Field([1, 2, 4, 8, 16], min_length=1, description="sizes of the pools")
+    runs: Count = Field(100, description="seeded random subsets per question and size")
+    aggregation: dict[Name, Aggregation] = Field(
+        {}, description="per reward model, where not its kind's default"
+    )
+
+
+class Figures(Settings):
+    ceiling: bool = Field(True, description="draw Pass@N, the best that any selection could do")
+
+
+class Study(Settings):
+    """Everything that `snakemake all` makes."""
+
+    study: Name
+    seed: Annotated[int, Field(ge=0)] = 42
+    data: str = Field(".", description="the folder that dataset sources are relative to")
+    categories: list[Name] = Field(min_length=1, description="in the order of the figures' panels")
+    datasets: dict[Name, Dataset]
+    backbones: dict[Name, Backbone]
+    critiques: Critiques | None = None
+    models: dict[Name, RewardModel]
+    evaluation: Evaluation
+    figures: Figures = Figures()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit_categories(cls, study: Any) -> Any:
+        """Give each dataset the study's categories where it names none of its own."""
+        if not isinstance(study, Mapping) or not isinstance(study.get("datasets"), Mapping):
+            return study
+        datasets = {
+            name: {**dataset, "categories": dataset.get("categories") or study.get("categories")}
+            if isinstance(dataset, Mapping)
+            else dataset
+            for name, dataset in study["datasets"].items()
+        }
+        return {**study, "datasets": datasets}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for place, name, known in self._references():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"{place}: {name} is none of {', '.join(known) or 'none'}{hint}")
+        generative = [name for name, model in self.models.items() if Kind(model.kind).is_generative]
+        if generative and self.critiques is None:
+            raise ValueError(f"models.{generative[0]}: a generative model needs `critiques`")
+        return self
+
+    def _references(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Every name used in one place and defined in another, with the names it may be."""
+        datasets, backbones = list(self.datasets), list(self.backbones)
+        for name, backbone in self.backbones.items():
+            for dataset in backbone.pretrain.datasets if backbone.pretrain else []:
+                yield f"backbones.{name}.pretrain.datasets", dataset, datasets
+        for name, model in self.models.items():
+            yield f"models.{name}.backbone", model.backbone, backbones
+            if isinstance(model, DiscriminativeModel):
+                yield f"models.{name}.dataset", model.dataset, datasets
+        if self.critiques:
+            yield "critiques.dataset", self.critiques.dataset, datasets
+            yield "critiques.teacher", self.critiques.teacher, backbones
+        for dataset in self.evaluation.datasets:
+            yield "evaluation.datasets", dataset, datasets
+        for name in self.evaluation.aggregation:
+            yield "evaluation.aggregation", name, list(self.models)
+
+
+def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
+    """The study with its defaults filled in, as plain values.
+
+    Args:
+        config: what was read from `files`, with settings from the command line laid over it.
+        files: where the study was read from, for messages and to refuse keys written twice.
+
+    Raises:
+        InputError: a key is unknown, written twice, of the wrong type or out of range, or a name is
+            used that the study does not define.
+    """
+    where = ", ".join(map(str, files)) or "config"
+    for file in files:
+        read_yaml(file)
+    try:
+        study = Study.model_validate(config)
+    except ValidationError as error:
+        raise _as_input_error(where, error) from None
+    values = study.model_dump(mode="json")
+    values["evaluation"]["aggregation"] = {
+        name: values["evaluation"]["aggregation"].get(name, Kind(model.kind).default_aggregation)
+        for name, model in study.models.items()
+    }
+    return values
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file in which no mapping has a key twice.
+
+    Raises:
+        InputError: no such file, not YAML, or a key written twice.
+    """
+    if not path.is_file():
+        raise InputError(path, expected="a study in YAML", found="no such file")
+    try:
+        return yaml.load(path.read_text("utf-8"), Loader=_UniqueKeyLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else path
+        raise InputError(
+            place, expected="YAML", found=getattr(error, "problem", None) or str(error)
+        ) from error
+
+
+def write_schema(output: Path = Path("workflow/schemas/study.schema.json")) -> None:
+    """Write the JSON schema of a study, which editors check config files against.
+
+    Args:
+        output: the JSON file to write.
+    """
+    text = json.dumps(Study.model_json_schema(), indent=2) + "\n"
+    with whole(output) as part:
+        part.write_text(text, "utf-8")
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a mapping with the same key twice instead of keeping the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key!r} twice", problem_mark=node.value[position][0].start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _as_input_error(where: str, error: ValidationError) -> InputError:
+    """The first problem that pydantic found, in one line."""
+    details = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in details["loc"] if part not in _UNION_TAGS)
+    more = error.error_count() - 1
+    remedy = f"{more} more after this" if more else ""
+    if details["type"] == "extra_forbidden":
+        key = str(details["loc"][-1])
+        known = sorted({name for cls in _all_settings() for name in cls.model_fields})
+        near = difflib.get_close_matches(key, known, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "delete it"
+        return InputError(where, expected="known keys only", found=place, remedy=remedy)
+    if details["type"] == "union_tag_invalid":
+        key, tag = details["ctx"]["discriminator"].strip("'"), details["ctx"]["tag"]
+        expected = f"{key} {', '.join(Kind)}"
+        return InputError(where, expected=expected, found=f"{place}: {tag}")
+    if details["type"] == "missing":
+        return InputError(where, expected=f"a value for {place}", found="none", remedy=remedy)
+    if details["type"] == "string_pattern_mismatch":
+        expected = "a name of letters, digits, '.', '_' and '-' that starts with none of '.' and '-'"
+        return InputError(where, expected=expected, found=f"{place}: {shown(details['input'])}")
+    if details["type"] == "value_error":
+        message = details["msg"].removeprefix("Value error, ")
+        return InputError(
+            where, expected="a consistent study", found=f"{place}: {message}".lstrip(": ")
+        )
+    return InputError(
+        where,
+        expected=details["msg"].removeprefix("Input should be "),
+        found=f"{place}: {shown(details['input'])}",
+        remedy=remedy,
+    )
+
+
+def _all_settings() -> list[type[Settings]]:
+    pending, found = [Settings], []
+    while pending:
+        subclasses = pending.pop().__subclasses__()
+        found += subclasses
+        pending += subclasses
+    return found

@@ -1,0 +1,117 @@
+"""Let a teacher verify solutions: critiques for generative reward models to learn from."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from multirm import tables
+from multirm.engines.base import Completion, Sampling
+from multirm.engines.load import load_engine
+from multirm.errors import InputError
+from multirm.models import load_tokenizer
+from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
+from multirm.randomness import item_seed
+from multirm.verification import complete, require_generative, solution_key, verification_prompts
+from multirm.vocabulary import EngineName, Kind
+
+logger = logging.getLogger(__name__)
+
+
+def generate_critiques(
+    kind: Kind,
+    teacher: str,
+    engine: EngineName,
+    solutions: Path,
+    output: Path,
+    per_solution: int = 4,
+    max_tokens: int = 8192,
+    temperature: float = 0.6,
+    top_p: float = 0.95,
+    top_k: int = 20,
+    min_p: float = 0.0,
+    template: Path | None = None,
+    seed: int = 42,
+    limit: int | None = None,
+) -> None:
+    """Sample critiques of each solution from a teacher. All are written; none is judged here.
+
+    Args:
+        kind: gORM (verify the answer) or gPRM (verify each step).
+        teacher: model folder or hub name.
+        engine: what runs the teacher.
+        solutions: table of solutions.
+        output: table of critiques.
+        per_solution: critiques per solution.
+        max_tokens: a critique is cut off after so many tokens, and marked.
+        temperature: of the sampling; 0 takes the likeliest token.
+        top_p: the likeliest tokens that come to this probability are left in.
+        top_k: so many likeliest tokens are left in; 0 leaves all.
+        min_p: tokens with less than this share of the likeliest token's probability are left out.
+        template: prompt template; the package's own where none is given.
+        seed: seed of the study.
+        limit: how many solutions to verify, chosen at random; all where none is given.
+    """
+    require_generative(kind)
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    if not rows:
+        raise InputError(solutions, expected="at least one solution to verify", found="none")
+    chosen = choose(rows, limit, seed)
+    text = load_template(kind, template)
+    prompts = verification_prompts(kind, load_tokenizer(teacher), text, chosen)
+    sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
+    completions = complete(load_engine(engine, teacher), prompts, sampling, (), seed)
+    critiques = [
+        {**solution_key(row), **critique}
+        for row, samples in zip(chosen, completions, strict=True)
+        for critique in parse(kind, samples)
+    ]
+    logger.info(
+        "%d critiques, %d of them without a verdict, %d cut off",
+        len(critiques),
+        sum(critique["verdict"] is None for critique in critiques),
+        sum(critique["truncated"] for critique in critiques),
+    )
+    parameters = {
+        "kind": kind,
+        "teacher": Path(teacher).name if Path(teacher).is_absolute() else teacher,
+        "engine": engine,
+        "per_solution": per_solution,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": top_k,
+        "min_p": min_p,
+        "seed": seed,
+        "limit": limit,
+    }
+    inputs = [solutions, *([Path(teacher)] if Path(teacher).is_dir() else [])]
+    inputs += [template] if template else []
+    tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=inputs)
+
+
+def choose(
+    rows: Sequence[Mapping[str, Any]], limit: int | None, seed: int
+) -> list[Mapping[str, Any]]:
+    """`limit` rows of a solutions table, or all; which ones does not depend on the order of `rows`."""
+    if limit is None:
+        return list(rows)
+    order = sorted(rows, key=lambda row: item_seed(seed, "limit", *solution_key(row).values()))
+    kept = {id(row) for row in order[:limit]}
+    return [row for row in rows if id(row) in kept]
+
+
+def parse(kind: Kind, samples: Sequence[Completion]) -> list[dict[str, Any]]:
+    """The columns of `tables.CRITIQUES` that say what each sample says."""
+    return [
+        {
+            "critique_id": number,
+            "critique": sample.text,
+            "verdict": parse_verdict(kind, sample.text),
+            "step_verdicts": parse_step_verdicts(sample.text) if kind is Kind.GPRM else None,
+            "truncated": sample.truncated,
+            "kept": True,
+            "reason": None,
+        }
+        for number, sample in enumerate(samples)
+    ]

@@ -1,0 +1,46 @@
+"""Cut critiques down to the thought and its verdict."""
+
+import logging
+from pathlib import Path
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, find_verdict
+from multirm.vocabulary import Kind
+
+logger = logging.getLogger(__name__)
+
+
+def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
+    """Cut what follows the end of thinking down to the verdict line, in the critiques that are kept.
+
+    The other rows stay in the table as they are, so that it has the same keys as the one it is made from.
+
+    Args:
+        kind: gORM or gPRM.
+        critiques: table of filtered critiques.
+        output: table of the same critiques, shortened.
+    """
+    if not kind.is_generative:
+        raise InputError("kind", expected=f"{Kind.GORM} or {Kind.GPRM}", found=kind)
+    rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
+    shortened = [
+        {**row, "critique": shorten(kind, row["critique"])} if row["kept"] else row for row in rows
+    ]
+    before, after = (
+        sum(len(row["critique"]) for row in table if row["kept"]) for table in (rows, shortened)
+    )
+    logger.info("%d characters of kept critiques, %d before", after, before)
+    tables.write(output, tables.CRITIQUES, shortened, parameters={"kind": kind}, inputs=[critiques])
+
+
+def shorten(kind: Kind, critique: str) -> str:
+    """`critique` with nothing but the verdict line after the end of thinking.
+
+    A critique without a verdict stays as it is. Shortening twice is shortening once.
+    """
+    verdict = find_verdict(kind, critique)
+    if verdict is None:
+        return critique
+    thought = critique[: critique.rfind(END_OF_THINKING)]
+    return f"{thought}{END_OF_THINKING}\n{VERDICT_MARKS[kind]} {verdict.group(1)}"

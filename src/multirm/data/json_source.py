@@ -1,0 +1,198 @@
+"""JSON from elsewhere, as records that know where they stand: every complaint names file, row and key."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from multirm.errors import InputError, shown
+from multirm.tables import Row
+
+Placed = tuple[str, Row]
+"""A row of one of our tables, and the place in somebody's file that it was read from."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object and where it stands ("FILE, line 3"). Its getters refuse what is missing or mistyped."""
+
+    where: str
+    values: Mapping[str, Any]
+
+    def error(self, key: str, *, expected: str, found: str, remedy: str = "") -> InputError:
+        """What is wrong with the value of `key`, to be raised."""
+        return InputError(f"{self.where}, key {key}", expected=expected, found=found, remedy=remedy)
+
+    def get(self, key: str) -> Any:
+        """The value of `key`, which must be there, whatever it is."""
+        if key not in self.values:
+            found = f"the keys {', '.join(map(str, self.values))}" if self.values else "no keys"
+            raise InputError(self.where, expected=f"the key {key}", found=found)
+        return self.values[key]
+
+    def text(self, key: str) -> str:
+        """A text that says something, stripped."""
+        value = self._text(key, self.get(key), "a text").strip()
+        if not value:
+            raise self.error(key, expected="a text", found="an empty one")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A text, or None where the value is null or blank."""
+        value = self.get(key)
+        return None if value is None else self._text(key, value, "a text or null").strip() or None
+
+    def identifier(self, key: str) -> str:
+        """A text, or a whole number as text."""
+        value = self.get(key)
+        return str(value) if type(value) is int else self.text(key)
+
+    def name(self, key: str) -> str:
+        """A text spelled as this project spells names: `computer science` is `computer_science`."""
+        return "_".join(self.text(key).lower().split())
+
+    def integer(self, key: str) -> int:
+        return self._integer(key, self.get(key))
+
+    def items(self, key: str) -> list[Any]:
+        """A list, whatever is in it."""
+        value = self.get(key)
+        if not isinstance(value, list):
+            raise self.error(key, expected="a list", found=shown(value))
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, each stripped; some may be empty."""
+        return [
+            self._text(f"{key}[{i}]", value, "a text").strip()
+            for i, value in enumerate(self.items(key))
+        ]
+
+    def integers(self, key: str) -> list[int]:
+        return [self._integer(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
+
+    def fractions(self, key: str) -> list[float | None]:
+        """A list of numbers from 0 to 1, or nulls."""
+        values = self.items(key)
+        for i, value in enumerate(values):
+            if value is None:
+                continue
+            if type(value) not in (int, float) or math.isnan(value) or not 0 <= value <= 1:
+                raise self.error(
+                    f"{key}[{i}]", expected="a number from 0 to 1, or null", found=shown(value)
+                )
+        return [None if value is None else float(value) for value in values]
+
+    def records(self, key: str) -> list["Record"]:
+        """A list of objects, each as a record of its own."""
+        return [
+            as_record(f"{self.where}, {key}[{i}]", value) for i, value in enumerate(self.items(key))
+        ]
+
+    def _text(self, key: str, value: object, expected: str) -> str:
+        if not isinstance(value, str):
+            raise self.error(key, expected=expected, found=shown(value))
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise self.error(
+                key, expected="Unicode text", found=f"half a surrogate pair in {shown(value)}"
+            ) from error
+        return value
+
+    def _integer(self, key: str, value: object) -> int:
+        if type(value) is not int:
+            raise self.error(key, expected="a whole number", found=shown(value))
+        return value
+
+
+def as_record(where: str, value: object) -> Record:
+    if not isinstance(value, Mapping):
+        raise InputError(where, expected="a JSON object", found=shown(value))
+    return Record(where, value)
+
+
+def files_of(source: Sequence[str], pattern: str) -> list[Path]:
+    """The files among `source`, and those in its folders whose names match `pattern`, sorted in each.
+
+    Raises:
+        InputError: something is not there, or there are no files.
+    """
+    files: list[Path] = []
+    for path in map(Path, source):
+        if path.is_dir():
+            found = sorted(file for file in path.glob(pattern) if file.is_file())
+            if not found:
+                raise InputError(path, expected=f"files named {pattern}", found="none")
+            files += found
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise InputError(path, expected="a file or a folder", found="nothing of that name")
+    if not files:
+        raise InputError("source", expected="at least one file or folder", found="none")
+    return files
+
+
+def read_json_lines(files: Sequence[Path]) -> Iterator[Record]:
+    """The objects in files that hold one per line; blank lines are passed over.
+
+    Raises:
+        InputError: a file without rows, or a line that is not UTF-8, not JSON or not an object.
+    """
+    for path in files:
+        empty = True
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                empty = False
+                where = f"{path}, line {number}"
+                try:
+                    value = json.loads(line.decode())
+                except UnicodeDecodeError as error:
+                    raise _not_utf8(where, error) from error
+                except json.JSONDecodeError as error:
+                    raise _not_json(where, error) from error
+                yield as_record(where, value)
+        if empty:
+            raise _empty(path)
+
+
+def read_json(files: Sequence[Path]) -> Iterator[Record]:
+    """The objects in files that each hold one JSON list of them; rows are counted from 1.
+
+    Raises:
+        InputError: a file without rows, not UTF-8, not JSON, or with another shape.
+    """
+    for path in files:
+        data = path.read_bytes()
+        if not data.strip():
+            raise _empty(path)
+        try:
+            values = json.loads(data.decode())
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise _not_utf8(f"{path}, line {line}", error) from error
+        except json.JSONDecodeError as error:
+            raise _not_json(f"{path}, line {error.lineno}", error) from error
+        if not isinstance(values, list):
+            raise InputError(path, expected="a JSON list of objects", found=shown(values))
+        if not values:
+            raise _empty(path)
+        for number, value in enumerate(values, start=1):
+            yield as_record(f"{path}, row {number}", value)
+
+
+def _not_utf8(where: str, error: UnicodeDecodeError) -> InputError:
+    return InputError(where, expected="UTF-8", found=f"the byte 0x{error.object[error.start]:02x}")
+
+
+def _not_json(where: str, error: json.JSONDecodeError) -> InputError:
+    return InputError(where, expected="JSON", found=f"{error.msg} at column {error.colno}")
+
+
+def _empty(path: Path) -> InputError:
+    return InputError(path, expected="at least one row", found="an empty file")

@@ -1,0 +1,129 @@
+"""A chain of look-ups and small calculations: what a question asks, and what a solution goes through.
+
+A chain can be walked with chosen steps going wrong; whatever follows a wrong step is then worked out
+from the wrong value, as a person would.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Link:
+    """One step of a chain.
+
+    Attributes:
+        inputs: the positions of the earlier links whose values this one works from.
+        compute: the true value for given inputs; `LookupError` where there is none.
+        tell: the sentence that states inputs and value.
+        slips: the wrong values that one may plausibly take for the true one, given the inputs.
+    """
+
+    inputs: tuple[int, ...]
+    compute: Callable[..., str]
+    tell: Callable[..., str]
+    slips: Callable[..., list[str]]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A question without its options, and the links whose last value answers it.
+
+    Attributes:
+        stem: the question's sentence, unique to the chain.
+        fillers: values of the kind that the answer is of, to fill up the options.
+    """
+
+    stem: str
+    links: tuple[Link, ...]
+    fillers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A chain's values and sentences, one per link, and whether each sentence says only true values."""
+
+    values: list[str]
+    sentences: list[str]
+    labels: list[int]
+
+
+def walk(chain: Chain, slips: Mapping[int, str] | None = None) -> Walk:
+    """Go through `chain`; the links named in `slips` get a wrong value there.
+
+    Raises:
+        LookupError: a wrong value leaves a later link without one.
+    """
+    true = walk(chain) if slips else None
+    values: list[str] = []
+    sentences = []
+    for position, link in enumerate(chain.links):
+        inputs = [values[i] for i in link.inputs]
+        value = (slips or {}).get(position) or link.compute(*inputs)
+        values.append(value)
+        sentences.append(link.tell(*inputs, value))
+    if true is None:
+        return Walk(values, sentences, [1] * len(values))
+    right = [value == other for value, other in zip(values, true.values, strict=True)]
+    labels = [
+        int(right[position] and all(right[i] for i in link.inputs))
+        for position, link in enumerate(chain.links)
+    ]
+    return Walk(values, sentences, labels)
+
+
+def single_slips(chain: Chain) -> list[tuple[int, str, str]]:
+    """Every slip that can be carried to the end: the link, its wrong value, and the answer it leads to."""
+    true = walk(chain)
+    found = []
+    for position, link in enumerate(chain.links):
+        for value in link.slips(*(true.values[i] for i in link.inputs)):
+            try:
+                end = walk(chain, {position: value}).values[-1]
+            except LookupError:
+                continue
+            found.append((position, value, end))
+    return found
+
+
+def recall(
+    table: Mapping[str, str], sentence: str, slips: Callable[[str], list[str]], source: int | str
+) -> Link:
+    """A link that looks something up; `sentence` has places `{key}` and `{value}`.
+
+    Args:
+        source: the position of the link whose value is looked up, or the key itself.
+    """
+    if isinstance(source, str):
+        return Link(
+            (),
+            lambda: table[source],
+            lambda value: sentence.format(key=source, value=value),
+            lambda: slips(table[source]),
+        )
+    return Link(
+        (source,),
+        lambda key: table[key],
+        lambda key, value: sentence.format(key=key, value=value),
+        lambda key: slips(table[key]),
+    )
+
+
+def calculate(
+    inputs: tuple[int, ...], sentence: str, formula: Callable[..., int], distances: Sequence[int]
+) -> Link:
+    """A link that calculates with whole numbers; a slip is off by one of `distances`.
+
+    `sentence` has places `{0}`, `{1}`, … for the inputs and `{value}`.
+    """
+
+    def compute(*values: str) -> str:
+        return str(formula(*map(int, values)))
+
+    def slips(*values: str) -> list[str]:
+        result = int(compute(*values))
+        return [str(result + d) for d in distances if result + d >= 0]
+
+    return Link(
+        inputs, compute, lambda *values: sentence.format(*values[:-1], value=values[-1]), slips
+    )

@@ -1,0 +1,94 @@
+"""Entry point `generate_miniature`: questions over true facts, and pools of simulated solutions to them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multirm import tables
+from multirm.data.miniature.policies import Policy, Solution, solve
+from multirm.data.miniature.questions import Question, Split, draw_questions
+from multirm.labels import outcome_label
+from multirm.prompts import format_question
+from multirm.randomness import item_generator
+from multirm.vocabulary import AnswerFormat
+
+logger = logging.getLogger(__name__)
+
+
+def generate_miniature(
+    category: str,
+    dataset: str,
+    policy: Policy,
+    split: Split,
+    questions: int,
+    solutions: int,
+    label_noise: float,
+    seed: int,
+    output_questions: Path,
+    output_solutions: Path,
+) -> None:
+    """Write one category of the miniature: questions, and pools of solutions with known step truth.
+
+    Args:
+        category: business, chemistry, computer_science or history.
+        dataset: name that the rows carry.
+        policy: who writes the solutions.
+        split: no question is in two splits; all policies get the same questions of a split.
+        questions: number of questions.
+        solutions: number of solutions to each question.
+        label_noise: probability with which a step label, and apart from that an outcome label, is flipped.
+        seed: seed of the study.
+        output_questions: questions table.
+        output_solutions: solutions table.
+    """
+    drawn = draw_questions(category, split, questions, seed)
+    question_rows = []
+    solution_rows = []
+    for index, question in enumerate(drawn):
+        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
+        text = {
+            "question": format_question(question.chain.stem, question.options),
+            "answer": question.answer,
+        }
+        question_rows.append({**key, **text, "options": question.options})
+        for solution_id in range(solutions):
+            rng = item_generator(seed, "solution", policy, category, split, index, solution_id)
+            row = _solution_row(question, solve(question, policy, rng), label_noise, rng)
+            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+    parameters = {
+        "category": category,
+        "dataset": dataset,
+        "policy": policy,
+        "split": split,
+        "questions": questions,
+        "solutions": solutions,
+        "label_noise": label_noise,
+        "seed": seed,
+    }
+    tables.write(
+        output_questions, tables.QUESTIONS, question_rows, parameters=parameters, inputs=[]
+    )
+    tables.write(
+        output_solutions, tables.SOLUTIONS, solution_rows, parameters=parameters, inputs=[]
+    )
+    right = sum(row["parsed_answer"] == row["answer"] for row in solution_rows)
+    logger.info(
+        "%s, %s, %s: %d questions, %d solutions by %s, %d of them right",
+        dataset, category, split, len(question_rows), len(solution_rows), policy, right,
+    )  # fmt: skip
+
+
+def _solution_row(
+    question: Question, solution: Solution, label_noise: float, rng: np.random.Generator
+) -> dict[str, Any]:
+    outcome = outcome_label(solution.parsed_answer, question.answer, AnswerFormat.CHOICE)
+    labels = np.array([*solution.step_labels, outcome])
+    noisy = np.where(rng.random(len(labels)) < label_noise, 1 - labels, labels).tolist()
+    return {
+        "steps": solution.steps,
+        "parsed_answer": solution.parsed_answer,
+        "outcome": noisy[-1],
+        "step_labels": noisy[:-1],
+    }

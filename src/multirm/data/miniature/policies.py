@@ -1,0 +1,130 @@
+"""Simulated policies: how often, where and how their solutions go wrong is known."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from multirm.data.miniature.chains import Walk, single_slips, walk
+from multirm.data.miniature.questions import LETTERS, Question
+
+
+class Policy(StrEnum):
+    """The writers of the miniature's solutions."""
+
+    JUNIOR = "junior"
+    SENIOR = "senior"
+
+
+@dataclass(frozen=True)
+class Skill:
+    """How a policy errs.
+
+    Attributes:
+        hard: the share of questions, the most difficult ones, at which it holds the misconception.
+        belief: how often the misconception shows in a solution to a hard question.
+        doubt: the same for the other questions.
+        slip: how often another step goes wrong, somewhere, at random.
+        misread: how often the wrong letter is named for the value found.
+        recovery: how often a wrong step is noticed and repaired.
+        blank: how often a solution that fits no option gives no answer, instead of a guess.
+    """
+
+    hard: float
+    belief: float
+    doubt: float
+    slip: float
+    misread: float
+    recovery: float
+    blank: float
+
+
+SKILLS = {
+    Policy.JUNIOR: Skill(0.5, 0.66, 0.12, 0.4, 0.02, 0.12, 0.3),
+    Policy.SENIOR: Skill(0.3, 0.6, 0.06, 0.2, 0.01, 0.15, 0.3),
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a policy wrote, and the truth about each step of it (1 correct, 0 incorrect)."""
+
+    steps: list[str]
+    step_labels: list[int]
+    parsed_answer: str | None
+
+
+def solve(question: Question, policy: Policy, rng: np.random.Generator) -> Solution:
+    """One solution of `policy` to `question`."""
+    skill = SKILLS[policy]
+    slips = _draw_slips(question, skill, rng)
+    if slips and rng.random() < skill.recovery:
+        return _recovered(question, min(slips), slips[min(slips)], rng)
+    walked = walk(question.chain, slips)
+    return _concluded(question, walked, walked.sentences, walked.labels, skill, rng)
+
+
+def _draw_slips(question: Question, skill: Skill, rng: np.random.Generator) -> dict[int, str]:
+    """The wrong values of one solution, by link; they can be carried to the end."""
+    hard = question.difficulty >= 1 - skill.hard
+    slips = {}
+    if rng.random() < (skill.belief if hard else skill.doubt):
+        position, value = question.misconception
+        slips[position] = value
+    if rng.random() < skill.slip:
+        possible = single_slips(question.chain)
+        positions = sorted({position for position, _, _ in possible})
+        position = positions[int(rng.integers(len(positions)))]
+        values = [value for place, value, _ in possible if place == position]
+        value = values[int(rng.integers(len(values)))]
+        try:
+            walk(question.chain, both := {position: value, **slips})
+        except LookupError:
+            return slips
+        return both
+    return slips
+
+
+def _recovered(
+    question: Question, position: int, value: str, rng: np.random.Generator
+) -> Solution:
+    """A wrong step, perhaps one more that follows from it, then its repair and the right answer."""
+    wrong = walk(question.chain, {position: value})
+    right = walk(question.chain)
+    noticed = min(position + 1 + int(rng.random() < 0.4), len(right.values))
+    steps = [
+        *wrong.sentences[:noticed],
+        f"No, wait. {right.sentences[position]}",
+        *right.sentences[position + 1 :],
+        _naming(question.answer),
+    ]
+    labels = [*wrong.labels[:noticed], *[1] * (len(steps) - noticed)]
+    return Solution(steps, labels, question.answer)
+
+
+def _concluded(
+    question: Question,
+    walked: Walk,
+    sentences: list[str],
+    labels: list[int],
+    skill: Skill,
+    rng: np.random.Generator,
+) -> Solution:
+    """The sentences with a last step that names a letter, where one fits or is guessed."""
+    value = walked.values[-1]
+    if value in question.options:
+        letter: str | None = LETTERS[question.options.index(value)]
+        if rng.random() < skill.misread:
+            letter = LETTERS[int(rng.integers(len(LETTERS)))]
+        last = _naming(str(letter))
+    elif rng.random() < skill.blank:
+        letter, last = None, "No option fits."
+    else:
+        letter = LETTERS[int(rng.integers(len(LETTERS)))]
+        last = f"No option fits. I guess the answer is ({letter})."
+    right = letter == question.answer and labels[-1] == 1
+    return Solution([*sentences, last], [*labels, int(right)], letter)
+
+
+def _naming(letter: str) -> str:
+    return f"The answer is ({letter})."

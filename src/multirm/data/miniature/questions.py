@@ -1,0 +1,108 @@
+"""The miniature's questions: chains with ten options, no question in two splits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from multirm.data.miniature.business import draw_business
+from multirm.data.miniature.chains import Chain, single_slips, walk
+from multirm.data.miniature.chemistry import draw_chemistry
+from multirm.data.miniature.computer_science import draw_computer_science
+from multirm.data.miniature.history import draw_history
+from multirm.errors import InputError, shown
+from multirm.randomness import item_generator, item_seed
+
+CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
+    "business": draw_business,
+    "chemistry": draw_chemistry,
+    "computer_science": draw_computer_science,
+    "history": draw_history,
+}
+LETTERS = "ABCDEFGHIJ"
+
+
+class Split(StrEnum):
+    """What questions are for: making a backbone, training reward models on it, and testing them."""
+
+    PRETRAIN = "pretrain"
+    TRAIN = "train"
+    TEST = "test"
+
+
+# How many of ten equal parts of all possible questions each split draws from.
+_SHARES = {Split.PRETRAIN: range(5), Split.TRAIN: range(5, 8), Split.TEST: range(8, 10)}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A chain with options.
+
+    Attributes:
+        options: ten distinct answers, one for each of `LETTERS`.
+        answer: the letter of the right one.
+        difficulty: in [0, 1), uniform over questions.
+        misconception: the link at which many go wrong in the same way, and the value they take.
+    """
+
+    chain: Chain
+    options: list[str]
+    answer: str
+    difficulty: float
+    misconception: tuple[int, str]
+
+
+def draw_questions(category: str, split: Split, count: int, seed: int) -> list[Question]:
+    """The first `count` questions of a split: fewer are a prefix of more.
+
+    Raises:
+        InputError: no such category, or not so many different questions in it.
+    """
+    if category not in CATEGORIES:
+        raise InputError(
+            "miniature",
+            expected=f"a category among {', '.join(CATEGORIES)}",
+            found=shown(category),
+        )
+    stems: set[str] = set()
+    questions = []
+    for index in range(count):
+        for rng, chain in _candidates(category, split, index, seed):
+            if chain.stem not in stems:
+                stems.add(chain.stem)
+                questions.append(_with_options(chain, rng))
+                break
+        else:
+            raise InputError(
+                "miniature",
+                expected=f"{count} different questions in {category}, split {split}",
+                found=f"no more after {index}",
+                remedy="ask for fewer",
+            )
+    return questions
+
+
+def _candidates(
+    category: str, split: Split, index: int, seed: int, tries: int = 1000
+) -> Iterator[tuple[np.random.Generator, Chain]]:
+    """Chains that belong to the split, which their text alone decides."""
+    rng = item_generator(seed, "question", category, split, index)
+    for _ in range(tries):
+        chain = CATEGORIES[category](rng)
+        if item_seed(seed, "split", category, chain.stem) % 10 in _SHARES[split]:
+            yield rng, chain
+
+
+def _with_options(chain: Chain, rng: np.random.Generator) -> Question:
+    """Distractors are, first, what the misconception leads to, then other slips, then fillers."""
+    right = walk(chain).values[-1]
+    slips = [slip for slip in single_slips(chain) if slip[2] != right]
+    position, value, end = slips[int(rng.integers(len(slips)))]
+    ends = [slips[i][2] for i in rng.permutation(len(slips))]
+    fillers = [chain.fillers[i] for i in rng.permutation(len(chain.fillers))]
+    options = list(dict.fromkeys([right, end, *ends, *fillers]))[: len(LETTERS)]
+    options = [options[i] for i in rng.permutation(len(options))]
+    return Question(
+        chain, options, LETTERS[options.index(right)], float(rng.random()), (position, value)
+    )

@@ -1,0 +1,80 @@
+"""MMLU-Pro (arXiv 2406.01574) in the JSON of VersaPRM's repository: questions, and exemplars that are solved.
+
+A question's id is its `id` where it has one, else its `question_id`. Its answer is the letter in `answer`;
+where `answer_index` disagrees with that (in one of the 2,063 test questions), the letter stands, which is what
+the published evaluations compare with, and a warning names the row.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from multirm.data.json_source import Placed, Record
+from multirm.labels import option_letters, outcome_label, parse_choice, split_steps
+from multirm.prompts import format_question
+from multirm.vocabulary import AnswerFormat
+
+logger = logging.getLogger(__name__)
+
+
+def questions(records: Iterable[Record]) -> Iterator[Placed]:
+    """Rows of the questions table, without `dataset`."""
+    for record in records:
+        options, answer = _options(record), record.text("answer")
+        _refuse_other_answer(record, answer, options)
+        yield (
+            record.where,
+            {
+                "category": record.name("category"),
+                "question_id": _question_id(record),
+                "question": record.text("question"),
+                "options": options,
+                "answer": answer,
+            },
+        )
+
+
+def solutions(records: Iterable[Record]) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`: one solution to each question, no step labels."""
+    for record in records:
+        options, answer = _options(record), record.text("answer")
+        _refuse_other_answer(record, answer, options)
+        chain = record.text("cot_content")
+        parsed = parse_choice(chain)
+        yield (
+            record.where,
+            {
+                "category": record.name("category"),
+                "question_id": _question_id(record),
+                "solution_id": 0,
+                "question": format_question(record.text("question"), options),
+                "answer": answer,
+                "steps": split_steps(chain),
+                "parsed_answer": parsed,
+                "outcome": outcome_label(parsed, answer, AnswerFormat.CHOICE),
+                "step_labels": None,
+            },
+        )
+
+
+def _question_id(record: Record) -> str:
+    return record.identifier("id" if "id" in record.values else "question_id")
+
+
+def _options(record: Record) -> list[str]:
+    options = record.texts("options")
+    if not options:
+        raise record.error("options", expected="at least one option", found="none")
+    return options
+
+
+def _refuse_other_answer(record: Record, answer: str, options: list[str]) -> None:
+    letters = option_letters(len(options))
+    if answer not in letters:
+        raise record.error(
+            "answer", expected=f"one of the options {letters[0]}-{letters[-1]}", found=repr(answer)
+        )
+    index = record.values.get("answer_index")
+    if index is not None and index != letters.index(answer):
+        logger.warning(
+            "%s: answer %s stands, though answer_index is %s", record.where, answer, index
+        )

@@ -1,0 +1,112 @@
+"""PRMBench (arXiv 2501.03124): solutions from PRM800K, correct as they were and with errors put in on purpose.
+
+The files differ in the class of error, and each has the same questions, told apart by `idx`. Solution 0 of a
+question is its error-free process, once, though every file repeats it (in slightly different words); the
+modified ones follow, by the name of their class. Both are read under `question`, the question as it was asked:
+`modified_question` sometimes builds the error in, and then the steps marked as errors would be none.
+
+Some processes number their own steps (`1. …`); that is taken off, since prompts number steps themselves.
+A modified process whose `error_steps` point beyond it, or that is the error-free process word for word, contradicts
+itself: it is left out, and the log says how many were.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from multirm.data.json_source import Placed, Record
+from multirm.labels import outcome_from_steps
+
+CATEGORY = "math"
+_NUMBER = re.compile(r"(?:Step )?(\d+)[.:)]\s+")
+
+logger = logging.getLogger(__name__)
+
+
+def solutions(records: Iterable[Record]) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`, with step labels; the outcome is whether all are correct."""
+    left_out: list[str] = []
+    for question_id, by_class in _by_question(records).items():
+        classes = sorted(by_class)
+        first = by_class[classes[0]]
+        question = first.text("question")
+        original = _steps(first, "original_process")
+        yield (
+            first.where,
+            _row(question_id, 0, question, original, [1] * len(original)),
+        )
+        for solution_id, name in enumerate(classes, start=1):
+            record = by_class[name]
+            steps, labels = _modified(record)
+            if labels is None:
+                left_out.append(record.where)
+            else:
+                yield record.where, _row(question_id, solution_id, question, steps, labels)
+    if left_out:
+        logger.warning(
+            "PRMBench: %d modified solutions left out, their error steps contradict them; the first is at %s",
+            len(left_out),
+            left_out[0],
+        )
+
+
+def _by_question(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
+    """The records of each question by their class, questions in the order in which they first appear."""
+    grouped: dict[str, dict[str, Record]] = {}
+    for record in records:
+        question_id, name = record.identifier("idx"), record.text("classification")
+        by_class = grouped.setdefault(question_id, {})
+        if name in by_class:
+            raise record.error(
+                "idx",
+                expected=f"each question once per classification, here {name}",
+                found=f"{question_id} again, after {by_class[name].where}",
+            )
+        by_class[name] = record
+    return grouped
+
+
+def _modified(record: Record) -> tuple[list[str], list[int] | None]:
+    """The modified process and its step labels, or None for these where the record contradicts itself."""
+    steps = _steps(record, "modified_process")
+    errors = record.integers("error_steps")
+    beyond = any(not 1 <= error <= len(steps) for error in errors)
+    if not errors or beyond or steps == _steps(record, "original_process"):
+        return steps, None
+    return steps, [int(k not in errors) for k in range(1, len(steps) + 1)]
+
+
+def _steps(record: Record, key: str) -> list[str]:
+    steps = record.texts(key)
+    if not steps or not all(steps):
+        raise record.error(
+            key,
+            expected="steps with text",
+            found=f"an empty one at position {steps.index('')}" if steps else "no steps",
+        )
+    return _without_numbers(steps)
+
+
+def _without_numbers(steps: Sequence[str]) -> list[str]:
+    """The steps without their numbers, if they are numbered 1, 2, 3, … throughout; else as they are."""
+    numbers = [_NUMBER.match(step) for step in steps]
+    if any(n is None or int(n.group(1)) != k for k, n in enumerate(numbers, start=1)):
+        return list(steps)
+    bare = [_NUMBER.sub("", step, count=1) for step in steps]
+    return bare if all(bare) else list(steps)
+
+
+def _row(
+    question_id: str, solution_id: int, question: str, steps: list[str], labels: list[int]
+) -> dict[str, object]:
+    return {
+        "category": CATEGORY,
+        "question_id": question_id,
+        "solution_id": solution_id,
+        "question": question,
+        "answer": None,
+        "steps": steps,
+        "parsed_answer": None,
+        "outcome": outcome_from_steps(labels),
+        "step_labels": labels,
+    }

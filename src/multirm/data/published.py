@@ -1,0 +1,191 @@
+"""The format of Multi-RM's published data (arXiv 2510.00492): a hub split, or a `{category}.json`, per category.
+
+Training rows hold one solution each (`q_id, question, cot_id, cot, parsed_answer, answer, labels`), test rows a
+pool (`q_id, question, answer, cot_ids, cots, parsed_answers`), reward rows the rewards of a pool (`q_id, cot_ids,
+rewards`). A solution is a list of steps, or one text that is split at blank lines. A null or blank answer is a
+missing one. Null or empty `labels` are no labels.
+
+The outcome label says whether the parsed answer equals the reference answer; where there is no reference answer,
+whether all labelled steps are correct; where there are no labels either, it is null.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from multirm.data.json_source import Placed, Record, as_record, read_json
+from multirm.errors import InputError
+from multirm.labels import (
+    answer_format,
+    outcome_from_steps,
+    outcome_label,
+    split_steps,
+    step_labels_from_ratings,
+)
+
+RATINGS = {-1, 0, 1}
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterator[Record]:
+    """The rows of a category: from files, from folders with `{category}{suffix}.json`, or by `datasets`.
+
+    Args:
+        source: JSON files, local folders, hub names.
+        category: also the name of the hub split.
+        suffix: `_reward` for rewards.
+
+    Raises:
+        InputError: a source has no such category, cannot be read, or is empty.
+    """
+    for place in source:
+        path = Path(place)
+        if path.is_dir() and any(path.glob("*.json")):
+            path = path / f"{category}{suffix}.json"
+        if path.suffix == ".json":
+            if not path.is_file():
+                beside = ", ".join(sorted(file.name for file in path.parent.glob("*.json")))
+                raise InputError(
+                    path, expected="a file", found=f"only {beside}" if beside else "none"
+                )
+            yield from read_json([path])
+        elif not path.exists() and not _HUB_NAME.fullmatch(place):
+            raise InputError(
+                place, expected="a file, a folder or a hub name", found="nothing of that name"
+            )
+        else:
+            yield from _load(place, category)
+
+
+def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
+    """Rows of the questions table, without `dataset`: each question once, its options within its text."""
+    asked: dict[str, tuple[str, str]] = {}
+    for record in records:
+        question_id = record.identifier("q_id")
+        question, answer = record.text("question"), record.text("answer")
+        if question_id not in asked:
+            asked[question_id] = (question, answer)
+            row = {"category": category, "question_id": question_id, "question": question}
+            yield record.where, {**row, "options": None, "answer": answer}
+        elif asked[question_id] != (question, answer):
+            raise record.error(
+                "q_id",
+                expected="one question and answer for each",
+                found=f"others for {question_id}",
+            )
+
+
+def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`, from training or test rows."""
+    for record in records:
+        pool = _pool(record) if "cots" in record.values else [record]
+        for attempt in pool:
+            steps, labels = _steps(attempt), _step_labels(attempt)
+            if labels is not None and len(labels) != len(steps):
+                raise attempt.error(
+                    "labels",
+                    expected=f"a label for each of {len(steps)} steps",
+                    found=f"{len(labels)} labels",
+                )
+            parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
+            yield (
+                attempt.where,
+                {
+                    "category": category,
+                    "question_id": attempt.identifier("q_id"),
+                    "solution_id": attempt.integer("cot_id"),
+                    "question": attempt.text("question"),
+                    "answer": answer,
+                    "steps": steps,
+                    "parsed_answer": parsed,
+                    "outcome": _outcome(parsed, answer, labels),
+                    "step_labels": labels,
+                },
+            )
+
+
+def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
+    """Rows of the rewards table, without `dataset` and `model`; token counts and truncation are not known."""
+    for record in records:
+        solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
+        _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
+        for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
+            each = Record(record.where, {f"rewards[{i}]": values})
+            if not isinstance(values, list):
+                each = Record(record.where, {f"rewards[{i}]": [values]})
+            found = each.fractions(f"rewards[{i}]")
+            if not found:
+                raise each.error(f"rewards[{i}]", expected="at least one reward", found="none")
+            yield (
+                record.where,
+                {
+                    "category": category,
+                    "question_id": record.identifier("q_id"),
+                    "solution_id": solution_id,
+                    "rewards": found,
+                    "n_tokens": None,
+                    "truncated": None,
+                },
+            )
+
+
+def _pool(record: Record) -> Iterator[Record]:
+    """A test row's solutions, each as the training row that it would be, without labels."""
+    solution_ids, chains = record.integers("cot_ids"), record.items("cots")
+    parsed_answers = record.items("parsed_answers")
+    if not solution_ids:
+        raise record.error("cot_ids", expected="at least one solution", found="none")
+    _refuse_other_length(record, "cots", len(chains), len(solution_ids))
+    _refuse_other_length(record, "parsed_answers", len(parsed_answers), len(solution_ids))
+    shared = {key: record.get(key) for key in ("q_id", "question", "answer")}
+    pool = zip(solution_ids, chains, parsed_answers, strict=True)
+    for i, (solution_id, chain, parsed) in enumerate(pool):
+        own = {"cot_id": solution_id, "cot": chain, "parsed_answer": parsed, "labels": None}
+        yield Record(f"{record.where}, solution {i} of cots", {**shared, **own})
+
+
+def _steps(record: Record) -> list[str]:
+    if isinstance(record.get("cot"), str):
+        return split_steps(record.text("cot"))
+    return record.texts("cot")
+
+
+def _step_labels(record: Record) -> list[int] | None:
+    ratings = record.integers("labels") if record.get("labels") is not None else []
+    for rating in ratings:
+        if rating not in RATINGS:
+            raise record.error("labels", expected="1 (correct) or -1", found=str(rating))
+    return step_labels_from_ratings(ratings) if ratings else None
+
+
+def _outcome(parsed: str | None, answer: str | None, labels: list[int] | None) -> int | None:
+    if answer is not None:
+        return outcome_label(parsed, answer, answer_format(answer))
+    return None if labels is None else outcome_from_steps(labels)
+
+
+def _refuse_other_length(record: Record, key: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise record.error(
+            key, expected=f"one entry for each of {expected} cot_ids", found=f"{found} entries"
+        )
+
+
+def _load(place: str, category: str) -> Iterator[Record]:
+    # Plain JSON, the commoner case, does not wait for this import.
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(place, split=category)
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            place,
+            expected=f"a folder or hub data set with the split {category}",
+            found=reason[0],
+            remedy="check the spelling and the connection",
+        ) from error
+    if not len(rows):
+        raise InputError(f"{place}, split {category}", expected="at least one row", found="none")
+    for number, row in enumerate(rows, start=1):
+        yield as_record(f"{place}, split {category}, row {number}", row)

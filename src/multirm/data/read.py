@@ -1,0 +1,244 @@
+"""Other people's formats → this project's tables: one entry function each for questions, solutions and rewards.
+
+A reader knows its format; what every row must satisfy is checked here, where the place that it was read from is
+still known.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from multirm import tables
+from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench, published
+from multirm.data.json_source import Placed, files_of, read_json, read_json_lines
+from multirm.errors import InputError
+from multirm.randomness import item_seed
+from multirm.tables import Row, Schema
+from multirm.vocabulary import Reader
+
+logger = logging.getLogger(__name__)
+
+
+def read_solutions(
+    reader: Reader,
+    source: list[str],
+    dataset: str,
+    category: str,
+    output: Path,
+    limit: int | None = None,
+    seed: int = 42,
+) -> None:
+    """Read the solutions of one category into a solutions table.
+
+    Args:
+        reader: The format of the source.
+        source: Files and folders; for published data also hub names.
+        dataset: The name that the rows get as their dataset.
+        category: The category to read; a source that has only others is refused.
+        output: The table to write.
+        limit: How many questions to keep, all of them if not given. Which ones depends on the seed and their
+            ids, not on their order.
+        seed: The study's seed.
+
+    Raises:
+        InputError: the source is missing, broken or inconsistent; nothing is written.
+    """
+    placed = _of_category(_solutions(reader, source, category), category, source)
+    rows = _checked(placed, tables.SOLUTIONS, dataset)
+    rows = keep_questions(rows, limit, seed)
+    logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
+    tables.write(
+        output,
+        tables.SOLUTIONS,
+        rows,
+        parameters={
+            "reader": reader,
+            "hub": _hub_names(source),
+            "dataset": dataset,
+            "category": category,
+            "limit": limit,
+            "seed": seed,
+        },
+        inputs=_local(source),
+    )
+
+
+def read_questions(
+    reader: Reader, source: list[str], dataset: str, category: str, output: Path
+) -> None:
+    """Read the questions of one category, with their answers, into a questions table.
+
+    Args:
+        reader: The format of the source.
+        source: Files and folders; for published data also hub names.
+        dataset: The name that the rows get as their dataset.
+        category: The category to read; a source that has only others is refused.
+        output: The table to write.
+
+    Raises:
+        InputError: the source is missing, broken or inconsistent, or its questions have no answers.
+    """
+    placed = _of_category(_questions(reader, source, category), category, source)
+    rows = _checked(placed, tables.QUESTIONS, dataset)
+    logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
+    tables.write(
+        output,
+        tables.QUESTIONS,
+        rows,
+        parameters={
+            "reader": reader,
+            "hub": _hub_names(source),
+            "dataset": dataset,
+            "category": category,
+        },
+        inputs=_local(source),
+    )
+
+
+def read_rewards(
+    source: list[str], dataset: str, category: str, model: str, solutions: Path, output: Path
+) -> None:
+    """Read published rewards of one category into a rewards table.
+
+    Args:
+        source: Files, folders with `{category}_reward.json`, or hub names.
+        dataset: The dataset that was scored.
+        category: The category to read.
+        model: The name of the reward model that gave the rewards.
+        solutions: The table of the solutions that were scored; each must have its rewards, and nothing else.
+        output: The table to write.
+
+    Raises:
+        InputError: the source is missing or broken, or its keys are not those of the solutions.
+    """
+    records = published.records_of(source, category, suffix="_reward")
+    rows = [
+        {**row, "model": model}
+        for row in _checked(published.rewards(records, category), tables.REWARDS, dataset)
+    ]
+    scored = tables.read(solutions, tables.SOLUTIONS).select(tables.SOLUTIONS.key).to_pylist()
+    _match(source, rows, solutions, scored)
+    logger.info("rewards of %d solutions of %s/%s by %s", len(rows), dataset, category, model)
+    tables.write(
+        output,
+        tables.REWARDS,
+        rows,
+        parameters={
+            "hub": _hub_names(source),
+            "dataset": dataset,
+            "category": category,
+            "model": model,
+        },
+        inputs=[*_local(source), solutions],
+    )
+
+
+def keep_questions(rows: list[Row], limit: int | None, seed: int) -> list[Row]:
+    """The rows of `limit` questions, drawn by the seed and the questions' keys, in the order given."""
+    if limit is None:
+        return rows
+    keys = {_question_key(row) for row in rows}
+    kept = set(sorted(keys, key=lambda key: item_seed(seed, "keep_questions", *key))[:limit])
+    return [row for row in rows if _question_key(row) in kept]
+
+
+def _question_key(row: Row) -> tuple[str, str, str]:
+    return row["dataset"], row["category"], row["question_id"]
+
+
+def _solutions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:
+    match reader:
+        case Reader.MMLU_PRO:
+            return mmlu_pro.solutions(read_json(files_of(source, "exemplars.json")))
+        case Reader.GSM8K:
+            return gsm8k.solutions(read_json_lines(files_of(source, "*.jsonl")))
+        case Reader.PRM800K:
+            return prm800k.solutions(read_json(files_of(source, "*.json")))
+        case Reader.PRMBENCH:
+            return prmbench.solutions(read_json_lines(files_of(source, "*.jsonl")))
+        case Reader.PUBLISHED:
+            return published.solutions(published.records_of(source, category), category)
+
+
+def _questions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:
+    match reader:
+        case Reader.MMLU_PRO:
+            return mmlu_pro.questions(read_json(files_of(source, "eval_questions.json")))
+        case Reader.GSM8K:
+            return gsm8k.questions(read_json_lines(files_of(source, "*.jsonl")))
+        case Reader.PUBLISHED:
+            return published.questions(published.records_of(source, category), category)
+        case Reader.PRM800K | Reader.PRMBENCH:
+            raise InputError(
+                "reader",
+                expected="one whose questions have answers (mmlu_pro, gsm8k, published)",
+                found=str(reader),
+            )
+
+
+def _of_category(
+    placed: Iterable[Placed], category: str, source: Sequence[str]
+) -> Iterator[Placed]:
+    others: set[str] = set()
+    empty = True
+    for where, row in placed:
+        if row["category"] == category:
+            empty = False
+            yield where, row
+        else:
+            others.add(row["category"])
+    if empty:
+        raise InputError(
+            ", ".join(source),
+            expected=f"rows of the category {category}",
+            found=f"only {', '.join(sorted(others))}" if others else "none",
+        )
+
+
+def _checked(placed: Iterable[Placed], schema: Schema, dataset: str) -> list[Row]:
+    """The rows with their dataset, each fit for the table and none twice; errors name where it was read."""
+    rows: list[Row] = []
+    seen: dict[tuple[Any, ...], str] = {}
+    for where, row in placed:
+        problem = schema.check_row(row)
+        if problem:
+            expected, found = problem
+            raise InputError(where, expected=expected, found=found)
+        own = {name: row[name] for name in schema.key if name in row}
+        key = tuple(own.values())
+        if key in seen:
+            shown = ", ".join(f"{name} {value}" for name, value in own.items())
+            raise InputError(
+                where, expected="each key once", found=f"{shown} again, after {seen[key]}"
+            )
+        seen[key] = where
+        rows.append({"dataset": dataset, **row})
+    return rows
+
+
+def _match(
+    source: Sequence[str], rows: Sequence[Row], solutions: Path, scored: Sequence[Row]
+) -> None:
+    """Refuse rewards whose keys are not one to one those of the solutions, naming the first that differ."""
+    rewarded = [tuple(row[name] for name in tables.SOLUTIONS.key) for row in rows]
+    wanted = [tuple(row.values()) for row in scored]
+    has_reward, has_solution = set(rewarded), set(wanted)
+    without = [key for key in wanted if key not in has_reward]
+    unknown = [key for key in rewarded if key not in has_solution]
+    for keys, complaint in ((without, "none"), (unknown, "also some")):
+        if keys:
+            first = "; ".join("/".join(map(str, key)) for key in keys[:3])
+            raise InputError(
+                ", ".join(source),
+                expected=f"rewards for exactly the solutions in {solutions}",
+                found=f"{complaint} for {len(keys)} (first: {first})",
+            )
+
+
+def _local(source: Sequence[str]) -> list[Path]:
+    return [Path(place) for place in source if Path(place).exists()]
+
+
+def _hub_names(source: Sequence[str]) -> list[str]:
+    return [place for place in source if not Path(place).exists()]

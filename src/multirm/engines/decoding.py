@@ -1,0 +1,102 @@
+"""A batch of texts that a model has read and goes on with, one token per row and step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+
+class GrowingLayer(DynamicLayer):
+    """Keys and values with room to grow: `DynamicLayer` copies all of them at every token."""
+
+    _room: tuple[Tensor, Tensor] | None = None
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
+    ) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+            return self.keys, self.values
+        length, added = self.keys.shape[-2], key_states.shape[-2]
+        if self._room is None or self._room[0].shape[-2] < length + added:
+            self._room = (_roomy(self.keys, added), _roomy(self.values, added))
+        keys, values = self._room
+        keys[:, :, length : length + added] = key_states
+        values[:, :, length : length + added] = value_states
+        self.keys, self.values = keys[:, :, : length + added], values[:, :, : length + added]
+        return self.keys, self.values
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        self._room = None
+        super().batch_repeat_interleave(repeats)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self._room = None
+        super().batch_select_indices(indices)
+
+
+def _roomy(states: Tensor, added: int) -> Tensor:
+    """`states` (rows, heads, length, width) at the start of a tensor with half as much room again."""
+    rows, heads, length, width = states.shape
+    room = states.new_empty(rows, heads, (length + added) * 3 // 2 + 16, width)
+    room[:, :, :length] = states
+    return room
+
+
+class Decoding:
+    """The state of a batch between two steps.
+
+    Attributes:
+        logits: (rows, vocabulary), of the token that comes next in each row.
+        _last: (rows, 1), the position of the last token read in each row.
+    """
+
+    logits: Tensor
+    _last: Tensor
+
+    def __init__(self, model: PreTrainedModel, texts: Sequence[Sequence[int]], pad: int) -> None:
+        """Read `texts`, none of them empty, padded on the left."""
+        longest = max(map(len, texts))
+        ids = torch.tensor([[pad] * (longest - len(text)) + list(text) for text in texts])
+        mask = torch.tensor([[0] * (longest - len(text)) + [1] * len(text) for text in texts])
+        self._model = model
+        self._mask = mask.to(model.device)
+        self._cache = DynamicCache(config=model.config)
+        self._cache.layers = [
+            GrowingLayer() if type(layer) is DynamicLayer else layer for layer in self._cache.layers
+        ]
+        positions = (self._mask.cumsum(dim=-1) - 1).clamp(min=0)
+        self._forward(ids.to(model.device), positions)
+
+    def repeat(self, n: int) -> None:
+        """Make `n` neighbouring rows of each."""
+        self._cache.batch_repeat_interleave(n)
+        self._mask = self._mask.repeat_interleave(n, dim=0)
+        self._last = self._last.repeat_interleave(n, dim=0)
+        self.logits = self.logits.repeat_interleave(n, dim=0)
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these rows alone."""
+        self._cache.batch_select_indices(rows)
+        self._mask = self._mask[rows]
+        self._last = self._last[rows]
+        self.logits = self.logits[rows]
+
+    def step(self, ids: Tensor) -> None:
+        """Append one token to each row; `ids` has shape (rows,)."""
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        self._forward(ids[:, None], self._last + 1)
+
+    def _forward(self, ids: Tensor, positions: Tensor) -> None:
+        self.logits = self._model(
+            input_ids=ids,
+            attention_mask=self._mask,
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        self._last = positions[:, -1:]

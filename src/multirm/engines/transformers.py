@@ -1,0 +1,153 @@
+"""The engine that needs nothing but transformers: prompts in batches of like lengths, decoded together.
+
+It has a decoding loop of its own, and does not call `model.generate`, because three things are cheap
+only inside the loop: the samples of a prompt share the reading of it, rows that are done leave the batch,
+and every row draws from the random numbers of its own item.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.decoding import Decoding
+from multirm.engines.sampling import draw
+from multirm.randomness import item_generator
+
+# The share of a batch's rows that may be done before they are taken out, which costs a copy of the cache.
+_IDLE_SHARE = 0.2
+
+
+class TransformersEngine:
+    """Implements `engines.base.Engine` over a causal language model.
+
+    Samples do not depend on batches beyond the rounding of the model's own arithmetic: a draw changes
+    where its random number falls within that rounding (1e-6 in fp32) of the edge between two tokens.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        batch_tokens: int = 65536,
+    ) -> None:
+        """
+        Args:
+            model: in evaluation mode, on the device it is to run on.
+            tokenizer: decodes the completions.
+            batch_tokens: how many tokens a batch may come to: prompts, samples and padding together.
+        """
+        self._model = model
+        self._tokenizer = tokenizer
+        self._batch_tokens = batch_tokens
+        self._context = getattr(model.config, "max_position_embeddings", None)
+        self._ends = torch.tensor(_end_tokens(model, tokenizer), device=model.device)
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
+    ) -> Iterator[tuple[Prompt, list[Completion]]]:
+        """See `engines.base.Engine`.
+
+        A prompt after which the model's context has room for fewer than `sampling.max_tokens` tokens is
+        continued as far as there is room, and its completions are marked as truncated.
+        """
+        for prompt in prompts:
+            if not self._limit(prompt, sampling):
+                yield prompt, [Completion([], "", [], truncated=True)] * sampling.n
+        fitting = [prompt for prompt in prompts if self._limit(prompt, sampling)]
+        for batch in batches(fitting, sampling, self._batch_tokens):
+            yield from zip(batch, self._complete(batch, sampling, watch, seed), strict=True)
+
+    def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
+        if self._context is None:
+            return sampling.max_tokens
+        return max(0, min(sampling.max_tokens, self._context - len(prompt.ids)))
+
+    @torch.inference_mode()
+    def _complete(
+        self, batch: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
+    ) -> list[list[Completion]]:
+        n, device = sampling.n, self._model.device
+        samples = [(prompt, i) for prompt in batch for i in range(n)]
+        limits = torch.tensor([self._limit(prompt, sampling) for prompt, _ in samples])
+        longest = int(limits.max())
+        uniforms = torch.stack(
+            [
+                torch.from_numpy(item_generator(seed, *prompt.key, i).random(longest))
+                for prompt, i in samples
+            ]
+        ).to(device)
+        ids = torch.zeros(len(samples), longest, dtype=torch.long, device=device)
+        watched = torch.zeros(len(samples), longest, len(watch), device=device)
+        lengths = limits.to(device)
+
+        decoding = Decoding(self._model, [prompt.ids for prompt in batch], int(self._ends[0]))
+        decoding.repeat(n)
+        rows = torch.arange(len(samples), device=device)
+        for position in range(longest):
+            drawn = draw(decoding.logits, uniforms[rows, position], sampling)
+            ids[rows, position] = drawn
+            watched[rows, position] = _log_probabilities(decoding.logits, watch)
+            ended = torch.isin(drawn, self._ends) & (lengths[rows] > position)
+            lengths[rows[ended]] = position
+            running = lengths[rows] > position + 1
+            n_running = int(running.sum())
+            if n_running == 0:
+                break
+            if n_running < (1 - _IDLE_SHARE) * len(rows):
+                keep = running.nonzero()[:, 0]
+                decoding.select(keep)
+                rows, drawn = rows[keep], drawn[keep]
+            decoding.step(drawn)
+
+        completions = self._completions(ids, watched, lengths.cpu(), limits)
+        return [completions[k : k + n] for k in range(0, len(completions), n)]
+
+    def _completions(
+        self, ids: Tensor, watched: Tensor, lengths: Tensor, limits: Tensor
+    ) -> list[Completion]:
+        kept = [row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)]
+        texts = self._tokenizer.batch_decode(kept, clean_up_tokenization_spaces=False)
+        seen = [row[:length].tolist() for row, length in zip(watched.cpu(), lengths, strict=True)]
+        return [
+            Completion(row, text, [tuple(position) for position in row_seen], truncated)
+            for row, text, row_seen, truncated in zip(
+                kept, texts, seen, (lengths == limits).tolist(), strict=True
+            )
+        ]
+
+
+def batches(
+    prompts: Sequence[Prompt], sampling: Sampling, batch_tokens: int
+) -> Iterator[list[Prompt]]:
+    """Prompts of like lengths together, the longest first, within the token budget where one prompt is.
+
+    The longest come first so that a batch which does not fit into memory shows at once.
+    """
+    batch: list[Prompt] = []
+    longest = 0
+    for prompt in sorted(prompts, key=lambda prompt: -len(prompt.ids)):
+        longest = max(longest, len(prompt.ids))
+        rows = (len(batch) + 1) * sampling.n
+        if batch and rows * (longest + sampling.max_tokens) > batch_tokens:
+            yield batch
+            batch, longest = [], len(prompt.ids)
+        batch.append(prompt)
+    if batch:
+        yield batch
+
+
+def _log_probabilities(logits: Tensor, watch: Sequence[int]) -> Tensor:
+    """(rows, watched) natural-log probabilities of the watched tokens."""
+    logits = logits.float()
+    return logits[:, list(watch)] - logits.logsumexp(dim=-1, keepdim=True)
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end a text: the tokenizer's, and those which the model's own settings add."""
+    configured = model.generation_config.eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    ends = [tokenizer.eos_token_id, *listed]
+    return list(dict.fromkeys(int(end) for end in ends if end is not None))

@@ -1,0 +1,88 @@
+"""SQL over every table below a folder, read in place by DuckDB and never written to."""
+
+import logging
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from multirm import tables
+from multirm.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+def query(sql: str, results: Path = Path("results")) -> None:
+    """Run one SELECT over the tables and print what it gives.
+
+    Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over
+    all the files of that kind; the column `file` says which one a row is from. `SHOW TABLES` lists
+    the views, `DESCRIBE rewards` the columns of one.
+
+    Args:
+        sql: The statement, in DuckDB's dialect.
+        results: The folder to find tables in, at any depth.
+    """
+    if not results.is_dir():
+        raise InputError(results, expected="a folder of tables", found="no such folder")
+    views = find_tables(results)
+    database = open_views(views)
+    try:
+        statements = database.extract_statements(sql)
+        kinds = [statement.type for statement in statements]
+        if len(kinds) != 1 or kinds[0] not in READING:
+            found = ", ".join(kind.name for kind in kinds) or "no statement"
+            raise InputError("query", expected="one SELECT statement", found=found)
+        text = str(database.sql(statements[0]))
+    except duckdb.Error as error:
+        raise InputError(
+            "query",
+            expected="SQL that DuckDB can run",
+            found=str(error),
+            remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
+        ) from error
+    sys.stdout.write(f"{text}\n")
+
+
+def find_tables(folder: Path) -> dict[str, list[Path]]:
+    """The tables below `folder` by the name of their schema; whatever is not one is left out."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*.parquet")):
+        if path.name.startswith("."):
+            continue
+        try:
+            footer = tables.read_footer(path)
+        except InputError as error:
+            logger.warning("Left out: %s", error)
+            continue
+        schema = tables.SCHEMAS.get(footer.schema)
+        if schema is None or schema.version != footer.schema_version:
+            name = f"{footer.schema} version {footer.schema_version}"
+            logger.warning("Left out: %s holds %s, which this version does not know", path, name)
+            continue
+        found[schema.name].append(path)
+    return {name: found[name] for name in tables.SCHEMAS if name in found}
+
+
+def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
+    """A database in memory with a view for each kind of table, which can reach no other files."""
+    database = duckdb.connect()
+    for name, paths in views.items():
+        database.execute(
+            f"CREATE VIEW {name} AS FROM read_parquet({_literal(paths)}, "
+            "union_by_name = true, hive_partitioning = false, filename = 'file')"
+        )
+    every = [path for paths in views.values() for path in paths]
+    database.execute(f"SET allowed_paths = {_literal(every)}")
+    database.execute("SET enable_external_access = false")
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+def _literal(paths: Sequence[Path]) -> str:
+    """The paths as a list of SQL strings; a view cannot have parameters."""
+    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"

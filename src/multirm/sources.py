@@ -1,0 +1,41 @@
+"""Which of the package's files a module's results depend on: itself and what it imports, however far."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import grimp
+
+_PACKAGE = "multirm"
+
+# Files that are read, not imported, by the module they stand beside.
+_DATA_FOLDERS = {
+    "multirm.prompts": "templates",
+    "multirm.data.miniature.facts": "data/miniature/facts",
+}
+
+
+def module_files(module: str) -> list[Path]:
+    """The source and data files of the package that `module` depends on, sorted.
+
+    A rule that lists them among its inputs runs again when, and only when, code that it uses changed.
+
+    Raises:
+        ValueError: the package has no such module.
+    """
+    graph = _import_graph()
+    if module not in graph.modules:
+        raise ValueError(f"{module} is no module of {_PACKAGE}")
+    root = Path(str(resources.files(_PACKAGE)))
+    files: set[Path] = set()
+    for name in {module, *graph.find_upstream_modules(module)}:
+        path = root.joinpath(*name.split(".")[1:])
+        files.add(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+        if name in _DATA_FOLDERS:
+            files.update(file for file in (root / _DATA_FOLDERS[name]).iterdir() if file.is_file())
+    return sorted(files)
+
+
+@cache
+def _import_graph() -> grimp.ImportGraph:
+    return grimp.build_graph(_PACKAGE, cache_dir=None)

@@ -1,0 +1,154 @@
+"""Train dORM or dPRM: the probability that a step is correct, read off the network at the step's last token."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm import tables
+from multirm.encoding import EncodedSolution, encode_solution, step_candidates
+from multirm.errors import InputError
+from multirm.labels import first_incorrect
+from multirm.models import load_model, load_tokenizer
+from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.run import (
+    UNLABELLED,
+    Example,
+    Recipe,
+    Tally,
+    batch_per_process,
+    is_main_process,
+    portable,
+    train,
+)
+from multirm.vocabulary import Kind
+
+logger = logging.getLogger(__name__)
+
+
+def train_discriminative(
+    kind: Kind,
+    name: str,
+    backbone: str,
+    solutions: list[Path],
+    output: Path,
+    curve: Path,
+    examples: Path,
+    max_length: int = 650,
+    epochs: float = 1,
+    learning_rate: float = 1e-4,
+    batch_size: int = 16,
+    rank: int = 16,
+    alpha: int = 32,
+    dropout: float = 0.1,
+    weight_decay: float = 0.01,
+    warmup: float = 0.1,
+    seed: int = 42,
+) -> None:
+    """Train a discriminative reward model: a LoRA adapter on a backbone.
+
+    Args:
+        kind: dORM (one label, at the last step) or dPRM (one per step, up to the first incorrect one).
+        name: the reward model's, for the tables.
+        backbone: model folder or hub name.
+        solutions: tables of labelled solutions.
+        output: folder for the adapter and its tokenizer.
+        curve: table of loss and learning rate.
+        examples: table of how many solutions of each category were used or left out.
+        max_length: solutions of more tokens are left out and counted.
+        epochs: passes over the examples.
+        learning_rate: at its peak; the schedule is a cosine.
+        batch_size: solutions per step, over all processes together.
+        rank: of the adapter.
+        alpha: the adapter counts alpha / rank times.
+        dropout: on the adapter's inputs.
+        weight_decay: of AdamW.
+        warmup: share of the steps before the peak.
+        seed: of the first weights, dropout and order.
+    """
+    parameters = {
+        "kind": str(kind),
+        "name": name,
+        "backbone": portable(backbone),
+        "max_length": max_length,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "rank": rank,
+        "alpha": alpha,
+        "dropout": dropout,
+        "weight_decay": weight_decay,
+        "warmup": warmup,
+        "seed": seed,
+    }
+    if kind.is_generative:
+        raise InputError("kind", expected="dORM or dPRM", found=kind)
+    batch_per_process(batch_size)
+    rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    tokenizer = load_tokenizer(backbone)
+    candidates = step_candidates(tokenizer)
+    labelled, tally = label_solutions(kind, tokenizer, rows, max_length)
+    tally.require_examples(name, max_length)
+
+    model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
+    recipe = Recipe(epochs, learning_rate, "cosine", batch_size, weight_decay, warmup, seed)
+    points = train(name, model, candidates, labelled, recipe)
+
+    if is_main_process():
+        save_adapter(model, tokenizer, output)
+        tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=solutions)
+        counts = tally.rows(name)
+        tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=solutions)
+
+
+def label_solutions(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Iterable[Mapping[str, Any]],
+    max_length: int,
+) -> tuple[list[Example], Tally]:
+    """The training examples that rows of a solutions table make, and what became of each row.
+
+    A positive example is one without an incorrect label.
+    """
+    examples, tally = [], Tally()
+    for row in rows:
+        category = row["category"]
+        labels = step_targets(kind, row["outcome"], row["step_labels"], len(row["steps"]))
+        if labels is None:
+            tally.unlabelled[category] += 1
+            continue
+        encoded = encode_solution(tokenizer, row["question"], row["steps"])
+        if len(encoded.ids) > max_length:
+            tally.too_long[category] += 1
+            continue
+        tally.used[category] += 1
+        tally.positive[category] += 0 not in labels.values()
+        examples.append(_place_labels(encoded, labels))
+    return examples, tally
+
+
+def step_targets(
+    kind: Kind, outcome: int | None, step_labels: list[int] | None, n_steps: int
+) -> dict[int, int] | None:
+    """The label of each step that is learned from, by its 0-based position; None where it is not known.
+
+    dORM learns the outcome at the last step; dPRM the step labels up to and including the first
+    incorrect one, after which "correct" has no meaning.
+    """
+    if kind is Kind.DORM:
+        return None if outcome is None else {n_steps - 1: outcome}
+    if step_labels is None:
+        return None
+    first = first_incorrect(step_labels)
+    learned = step_labels if first is None else step_labels[: first + 1]
+    return dict(enumerate(learned))
+
+
+def _place_labels(encoded: EncodedSolution, labels: Mapping[int, int]) -> Example:
+    placed = [UNLABELLED] * len(encoded.ids)
+    for step, label in labels.items():
+        placed[encoded.step_ends[step]] = label
+    return Example(encoded.ids, placed)

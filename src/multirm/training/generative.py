@@ -1,0 +1,154 @@
+"""Train gORM or gPRM: a language model that writes critiques and ends them with a verdict."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm import tables
+from multirm.encoding import encode_critique, verdict_candidates
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.prompts import load_template
+from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.run import (
+    UNLABELLED,
+    Example,
+    Recipe,
+    Tally,
+    batch_per_process,
+    is_main_process,
+    portable,
+    train,
+)
+from multirm.verification import learned_prompt, require_generative, with_solutions
+from multirm.vocabulary import Kind
+
+logger = logging.getLogger(__name__)
+
+
+def train_generative(
+    kind: Kind,
+    name: str,
+    backbone: str,
+    solutions: list[Path],
+    critiques: list[Path],
+    output: Path,
+    curve: Path,
+    examples: Path,
+    template: Path | None = None,
+    max_length: int = 8192,
+    epochs: float = 1,
+    learning_rate: float = 1e-4,
+    batch_size: int = 16,
+    rank: int = 32,
+    alpha: int = 16,
+    dropout: float = 0.1,
+    weight_decay: float = 0.01,
+    warmup: float = 0.1,
+    seed: int = 42,
+) -> None:
+    """Train a generative reward model on the critiques that are kept: a LoRA adapter on a backbone.
+
+    The loss is on the critiques and their ends alone, not on the prompts.
+
+    Args:
+        kind: gORM or gPRM.
+        name: the reward model's, for the tables.
+        backbone: model folder or hub name.
+        solutions: tables of the solutions that the critiques are about.
+        critiques: tables of filtered critiques.
+        output: folder for the adapter and its tokenizer.
+        curve: table of loss and learning rate.
+        examples: table of how many critiques of each category were used or left out.
+        template: prompt template; the package's own where none is given.
+        max_length: critiques of more tokens with their prompt are left out whole, and counted.
+        epochs: passes over the examples.
+        learning_rate: at its peak; the schedule is linear.
+        batch_size: critiques per step, over all processes together.
+        rank: of the adapter.
+        alpha: the adapter counts alpha / rank times.
+        dropout: on the adapter's inputs.
+        weight_decay: of AdamW.
+        warmup: share of the steps before the peak.
+        seed: of the first weights, dropout and order.
+    """
+    parameters = {
+        "kind": str(kind),
+        "name": name,
+        "backbone": portable(backbone),
+        "max_length": max_length,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "rank": rank,
+        "alpha": alpha,
+        "dropout": dropout,
+        "weight_decay": weight_decay,
+        "warmup": warmup,
+        "seed": seed,
+    }
+    require_generative(kind)
+    batch_per_process(batch_size)
+    source = ", ".join(map(str, critiques))
+    rows = [row for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist() if row["kept"]]
+    if not rows:
+        raise InputError(
+            source,
+            expected="at least one critique that is kept",
+            found="none",
+            remedy="the reasons stand in column `reason`; a better teacher or more solutions may help",
+        )
+    verified = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    tokenizer = load_tokenizer(backbone)
+    verdict_candidates(tokenizer)
+    learned, tally = critique_examples(
+        kind,
+        tokenizer,
+        load_template(kind, template),
+        with_solutions(rows, verified, source),
+        max_length,
+    )
+    tally.require_examples(name, max_length)
+
+    model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
+    recipe = Recipe(epochs, learning_rate, "linear", batch_size, weight_decay, warmup, seed)
+    points = train(name, model, None, learned, recipe)
+
+    if is_main_process():
+        save_adapter(model, tokenizer, output)
+        inputs = [*solutions, *critiques, *([template] if template else [])]
+        tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=inputs)
+        counts = tally.rows(name)
+        tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=inputs)
+
+
+def critique_examples(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    template: str,
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    max_length: int,
+) -> tuple[list[Example], Tally]:
+    """The training examples that critiques make with their solutions, and what became of each.
+
+    A positive example is one whose verdict is Yes. Nothing is truncated: an example over `max_length`
+    tokens is left out.
+    """
+    examples, tally = [], Tally()
+    for critique, solution in pairs:
+        category = critique["category"]
+        prompt = learned_prompt(kind, template, solution)
+        encoded = encode_critique(tokenizer, prompt, critique["critique"])
+        if len(encoded.ids) > max_length:
+            tally.too_long[category] += 1
+            continue
+        tally.used[category] += 1
+        tally.positive[category] += critique["verdict"] == 1
+        # The output at a position predicts the token after it, so labels stand one place to the left.
+        unlearned = [UNLABELLED] * (encoded.n_prompt - 1)
+        completion = encoded.ids[encoded.n_prompt :]
+        examples.append(Example(encoded.ids, [*unlearned, *completion, UNLABELLED]))
+    return examples, tally

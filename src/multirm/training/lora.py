@@ -1,0 +1,49 @@
+"""Low-rank adapters: put on a backbone before training, kept as ordinary peft folders after it."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from multirm.files import whole
+from multirm.randomness import item_seed
+
+
+def add_adapter(
+    model: PreTrainedModel, rank: int, alpha: int, dropout: float, seed: int
+) -> PeftModel:
+    """`model` with a fresh adapter on every linear layer but the output's; all else is frozen.
+
+    Args:
+        rank: of the two matrices of each layer.
+        alpha: the adapter counts `alpha / rank` times.
+        dropout: on the adapter's input, in [0, 1).
+        seed: of the adapter's first weights.
+    """
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules="all-linear",
+        task_type=TaskType.CAUSAL_LM,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(item_seed(seed, "adapter"))
+        adapted = get_peft_model(model, config)
+    # peft writes down every layer's full name, in the order of a set: other bytes in every run.
+    layers = adapted.peft_config["default"].target_modules
+    adapted.peft_config["default"].target_modules = sorted({n.rpartition(".")[2] for n in layers})
+    if model.device.type == "cuda":
+        # Activations of long sequences outgrow the weights; recomputing them costs a third of the time.
+        adapted.gradient_checkpointing_enable({"use_reentrant": False})
+    return adapted
+
+
+def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, output: Path) -> None:
+    """Write the adapter and its tokenizer to the folder `output`, whole or not at all."""
+    with whole(output) as part:
+        model.save_pretrained(part, save_embedding_layers=False)
+        # A model card in which nothing is filled in.
+        (part / "README.md").unlink(missing_ok=True)
+        tokenizer.save_pretrained(part)

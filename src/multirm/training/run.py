@@ -1,0 +1,308 @@
+"""What discriminative and generative training share: one loss, one Trainer set-up, and the tables a run leaves.
+
+Started by `accelerate launch --num_processes K`, the same code trains on K devices: the batch size is
+that of all processes together, every batch holds the same examples whatever K is, and only the main
+process writes.
+"""
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Sampler
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from multirm.errors import InputError
+from multirm.models import logits_at
+from multirm.randomness import item_generator, item_seed
+
+logger = logging.getLogger(__name__)
+
+UNLABELLED = -100
+LOGGED_POINTS = 100
+BATCHES_PER_GROUP = 50
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids, and for each what the network should predict there, or `UNLABELLED`.
+
+    `labels[t]` belongs to the output at position t: for a discriminative model the index of the right
+    candidate, for a generative one the token `ids[t + 1]`.
+    """
+
+    ids: list[int]
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is optimised. `batch_size` is over all processes; `warmup` is a share of the steps."""
+
+    epochs: float
+    learning_rate: float
+    schedule: Literal["cosine", "linear"]
+    batch_size: int
+    weight_decay: float
+    warmup: float
+    seed: int
+
+
+@dataclass
+class Tally:
+    """What became of the rows of each category, as `tables.EXAMPLES` counts them."""
+
+    used: Counter[str] = field(default_factory=Counter)
+    positive: Counter[str] = field(default_factory=Counter)
+    too_long: Counter[str] = field(default_factory=Counter)
+    unlabelled: Counter[str] = field(default_factory=Counter)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """One row of `tables.EXAMPLES` per category, for the model `name`."""
+        categories = sorted({*self.used, *self.too_long, *self.unlabelled})
+        return [
+            {
+                "model": name,
+                "category": category,
+                "n_used": self.used[category],
+                "n_positive": self.positive[category],
+                "n_too_long": self.too_long[category],
+                "n_unlabelled": self.unlabelled[category],
+            }
+            for category in categories
+        ]
+
+    def require_examples(self, source: str, max_length: int) -> None:
+        """Say where the rows went if none is left; warn if all that are left have one label.
+
+        Raises:
+            InputError: nothing to train on.
+        """
+        n_used, n_positive = self.used.total(), self.positive.total()
+        if n_used == 0:
+            raise InputError(
+                source,
+                expected="at least one example to train on",
+                found=f"{self.too_long.total()} over {max_length} tokens, {self.unlabelled.total()} unlabelled",
+                remedy="give more data, or a greater max_length",
+            )
+        if n_positive in (0, n_used):
+            logger.warning(
+                "%s: all %d examples are %s; the model will learn nothing but that",
+                source,
+                n_used,
+                "positive" if n_positive else "negative",
+            )
+        for category, n in sorted(self.too_long.items()):
+            logger.info("%s: left out %d examples over %d tokens", category, n, max_length)
+
+
+class LabelledLoss(nn.Module):
+    """Cross-entropy over some columns of a causal language model's logits, at the labelled positions alone.
+
+    A module of its own, so that whatever wraps it (DistributedDataParallel) sees the whole forward pass.
+
+    Args:
+        model: a causal language model, with or without adapter.
+        columns: the token ids that compete, in the order that the labels count them; the whole
+            vocabulary where None.
+    """
+
+    def __init__(self, model: PreTrainedModel, columns: Sequence[int] | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.columns = columns
+
+    def forward(
+        self, input_ids: Tensor, labels: Tensor, num_items_in_batch: Tensor | None = None, **_: Any
+    ) -> dict[str, Tensor]:
+        """The sum of the losses over `num_items_in_batch`, the labelled positions of all processes."""
+        labelled = labels != UNLABELLED
+        logits = logits_at(self.model, input_ids, labelled, self.columns)
+        loss = functional.cross_entropy(logits.float(), labels[labelled], reduction="sum")
+        return {
+            "loss": loss / (labelled.sum() if num_items_in_batch is None else num_items_in_batch)
+        }
+
+
+def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
+    """A batch, padded on the right; what stands in the padding is never looked at under causal attention."""
+    width = max(len(example.ids) for example in examples)
+    input_ids = torch.zeros(len(examples), width, dtype=torch.long)
+    labels = torch.full((len(examples), width), UNLABELLED)
+    for row, example in enumerate(examples):
+        input_ids[row, : len(example.ids)] = torch.tensor(example.ids)
+        labels[row, : len(example.labels)] = torch.tensor(example.labels)
+    return {"input_ids": input_ids, "labels": labels}
+
+
+class LengthGrouped(Sampler[int]):
+    """A random order in which the examples of each batch are about equally long, for little padding.
+
+    The order depends on the seed and the epoch alone, so it is the same in every process.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before each pass."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = item_generator(self.seed, "order", self.epoch)
+        order = generator.permutation(len(self.lengths))
+        group = self.batch_size * BATCHES_PER_GROUP
+        sorted_in_groups = [
+            members[np.argsort(-self.lengths[members], kind="stable")]
+            for members in np.split(order, range(group, len(order), group))
+        ]
+        order = np.concatenate(sorted_in_groups)
+        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
+        # An incomplete batch stays last: data loaders cut a flat order into batches by counting.
+        places = [*generator.permutation(len(batches) - 1), len(batches) - 1]
+        for place in places:
+            yield from batches[place].tolist()
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that writes."""
+    return bool(PartialState().is_main_process)
+
+
+def batch_per_process(batch_size: int) -> int:
+    """The share of a batch that each process takes.
+
+    Also joins this process to the others, and must therefore come before a model is loaded: it is what
+    makes each process's own GPU its current one.
+
+    Raises:
+        InputError: the batch does not divide evenly.
+    """
+    processes = PartialState().num_processes
+    if batch_size % processes:
+        raise InputError(
+            "batch_size",
+            expected=f"a multiple of the {processes} processes",
+            found=str(batch_size),
+            remedy="choose another batch_size or number of GPUs",
+        )
+    return batch_size // processes
+
+
+def train(
+    name: str,
+    model: PreTrainedModel,
+    columns: Sequence[int] | None,
+    examples: Sequence[Example],
+    recipe: Recipe,
+) -> list[dict[str, Any]]:
+    """Optimise what is trainable in `model` on `examples`; the learning curve, as rows of `tables.CURVES`.
+
+    Args:
+        name: the reward model's, for the curve.
+        model: changed in place.
+        columns: as in `LabelledLoss`.
+    """
+    per_process = batch_per_process(recipe.batch_size)
+    steps = max(1, int(recipe.epochs * len(examples) / recipe.batch_size))
+    curve = _Curve(name)
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = TrainingArguments(
+            output_dir=scratch,
+            num_train_epochs=recipe.epochs,
+            per_device_train_batch_size=per_process,
+            learning_rate=recipe.learning_rate,
+            lr_scheduler_type=recipe.schedule,
+            weight_decay=recipe.weight_decay,
+            warmup_steps=recipe.warmup,
+            bf16=torch.cuda.is_available(),
+            dataloader_pin_memory=torch.cuda.is_available(),
+            # 31 bits, because numpy's global generator takes no more.
+            seed=item_seed(recipe.seed, "train") % 2**31,
+            logging_steps=max(1, steps // LOGGED_POINTS),
+            logging_nan_inf_filter=False,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            label_names=["labels"],
+            ddp_find_unused_parameters=False,
+        )
+        trainer = _LengthGroupedTrainer(
+            model=LabelledLoss(model, columns),
+            args=arguments,
+            train_dataset=examples,
+            data_collator=collate,
+            callbacks=[curve],
+        )
+        trainer.remove_callback(PrinterCallback)
+        logger.info("%s: %d examples, %d trainable parameters", name, len(examples), _size(model))
+        trainer.train()
+    return curve.points
+
+
+class _LengthGroupedTrainer(Trainer):
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        examples = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(example.ids) for example in examples]
+        batch_size = self.args.per_device_train_batch_size * self.args.world_size
+        return LengthGrouped(lengths, batch_size, self.args.seed)
+
+
+class _Curve(TrainerCallback):
+    """Keeps what the Trainer logs, and logs it as plain lines."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.points: list[dict[str, Any]] = []
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        if "loss" not in logs:
+            return
+        point = {
+            "model": self.name,
+            "step": state.global_step,
+            "epoch": state.epoch,
+            "loss": logs["loss"],
+            "learning_rate": logs["learning_rate"],
+        }
+        self.points.append(point)
+        if is_main_process():
+            logger.info(
+                "%s: step %d of %d, loss %.4f",
+                self.name,
+                point["step"],
+                state.max_steps,
+                point["loss"],
+            )
+
+
+def _size(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def portable(backbone: str) -> str:
+    """`backbone` as it may stand in a table's footer: a hub name or relative path, never a path of this machine."""
+    return Path(backbone).name if Path(backbone).is_absolute() else backbone

@@ -1,0 +1,74 @@
+"""A small byte-level BPE tokenizer, trained on a study's own text, in the form that reward models need."""
+
+from collections.abc import Sequence
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+from multirm.encoding import QUESTION_END, STEP_END, STEP_TOKENS, VERDICT_TOKENS
+from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
+from multirm.vocabulary import Kind
+
+SPECIAL = ("<|begin|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>")
+_CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+# Letters of options stand alone, so that the same letter is the same token wherever it names an option.
+_PIECES = Regex(r"\n[A-J]\.| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+
+
+def train_tokenizer(
+    texts: Sequence[str], vocabulary: int, max_length: int
+) -> PreTrainedTokenizerFast:
+    """A tokenizer of at most `vocabulary` tokens that can encode any text.
+
+    The sentences that prompts and critiques always have in common are one token each: to a model this
+    small they say nothing, and it would spend most of its time on them.
+    """
+    fixed = _fixed_sentences()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(_PIECES, "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary - len(fixed),
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    needed = [*VERDICT_TOKENS, *STEP_TOKENS, QUESTION_END, STEP_END]
+    tokenizer.train_from_iterator([*texts, *needed * len(texts)], trainer)
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in fixed])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{SPECIAL[0]} $A", special_tokens=[(SPECIAL[0], tokenizer.token_to_id(SPECIAL[0]))]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=SPECIAL[0],
+        eos_token=SPECIAL[1],
+        pad_token=SPECIAL[2],
+        model_max_length=max_length,
+    )
+    fast.chat_template = _CHAT_TEMPLATE
+    return fast
+
+
+def _fixed_sentences() -> list[str]:
+    start, verify = REPLY_START.split("\n")
+    lines = [
+        line.strip()
+        for kind in VERDICT_MARKS
+        for line in load_template(kind).splitlines()
+        if line.strip() and "{" not in line.replace("\\boxed{", "")
+    ]
+    words = [f" The step is \\boxed{{{word}}}" for word in ("correct", "incorrect")]
+    return list(
+        dict.fromkeys([start, END_OF_THINKING, f"\n{verify}", *words, *VERDICT_MARKS.values(), *lines])
+    )

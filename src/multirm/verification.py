@@ -1,0 +1,127 @@
+"""Solutions as prompts for a generative verifier, and a verifier's completions of them.
+
+Generating critiques, learning from them and scoring by them go through here, so that all three show a
+solution in the same words.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm import tables
+from multirm.encoding import encode_prompt
+from multirm.engines.base import Completion, Engine, Prompt, Sampling
+from multirm.errors import InputError
+from multirm.labels import first_incorrect
+from multirm.prompts import render_prompt
+from multirm.vocabulary import Kind
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_REPORTS = 10
+
+Key = tuple[str | int, ...]
+
+
+def require_generative(kind: Kind) -> None:
+    """Refuse the kinds that write no critiques.
+
+    Raises:
+        InputError: `kind` is discriminative.
+    """
+    if not kind.is_generative:
+        raise InputError("kind", expected=f"{Kind.GORM} or {Kind.GPRM}", found=kind)
+
+
+def solution_key(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that name a solution, of a row of any table that has them."""
+    return {column: row[column] for column in tables.SOLUTIONS.key}
+
+
+def verification_prompts(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    template: str,
+    solutions: Iterable[Mapping[str, Any]],
+) -> list[Prompt]:
+    """One prompt per row of a solutions table, each showing the whole solution.
+
+    Raises:
+        InputError: the tokenizer has no chat template.
+    """
+    return [
+        Prompt(
+            (str(kind), *solution_key(row).values()),
+            encode_prompt(tokenizer, render_prompt(template, kind, row["question"], row["steps"])),
+        )
+        for row in solutions
+    ]
+
+
+def learned_prompt(kind: Kind, template: str, solution: Mapping[str, Any]) -> str:
+    """The user turn before a critique that is learned from.
+
+    gPRM sees the solution only up to its first incorrect step: the critique ends there too.
+    """
+    steps = solution["steps"]
+    if kind is Kind.GPRM and solution["step_labels"] is not None:
+        first = first_incorrect(solution["step_labels"])
+        steps = steps if first is None else steps[: first + 1]
+    return render_prompt(template, kind, solution["question"], steps)
+
+
+def with_solutions(
+    critiques: Iterable[Mapping[str, Any]],
+    solutions: Iterable[Mapping[str, Any]],
+    where: Path | str,
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each row of a critiques table with the row of the solution that it is about.
+
+    Args:
+        where: the table of critiques, for the message.
+
+    Raises:
+        InputError: a critique is about none of `solutions`.
+    """
+    by_key: dict[Key, Mapping[str, Any]] = {
+        tuple(solution_key(row).values()): row for row in solutions
+    }
+    pairs = []
+    for number, critique in enumerate(critiques, start=1):
+        key = solution_key(critique)
+        solution = by_key.get(tuple(key.values()))
+        if solution is None:
+            raise InputError(
+                f"{where}, row {number}",
+                expected="a critique of one of the given solutions",
+                found=", ".join(f"{name} {value!r}" for name, value in key.items()),
+                remedy="give the solutions that the critiques were made from",
+            )
+        pairs.append((critique, solution))
+    return pairs
+
+
+def complete(
+    engine: Engine, prompts: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
+) -> list[list[Completion]]:
+    """The completions of each prompt, in the order of `prompts`; progress goes to the log."""
+    completions: dict[Key, list[Completion]] = {}
+    n_tokens = 0
+    started = reported = time.monotonic()
+    for prompt, samples in engine.generate(prompts, sampling, watch, seed):
+        completions[prompt.key] = samples
+        n_tokens += sum(len(sample.ids) for sample in samples)
+        now = time.monotonic()
+        if now - reported >= SECONDS_BETWEEN_REPORTS or len(completions) == len(prompts):
+            reported = now
+            logger.info(
+                "verified %d of %d solutions, %.0f tokens/s",
+                len(completions),
+                len(prompts),
+                n_tokens / max(now - started, 1e-9),
+            )
+    return [completions[prompt.key] for prompt in prompts]

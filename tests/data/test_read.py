@@ -1,0 +1,158 @@
+"""The entry functions: tables from real files, and bad input that leaves what is there alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm import tables
+from multirm.data.read import keep_questions, read_questions, read_rewards, read_solutions
+from multirm.errors import InputError
+from multirm.files import digest
+from multirm.vocabulary import Reader
+
+TEST: dict[str, Any] = {
+    "q_id": "12",
+    "question": "Which?",
+    "answer": "B",
+    "cot_ids": [0, 1],
+    "cots": [["One.", "Two."], ["Three."]],
+    "parsed_answers": ["B", None],
+}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return tables.read(path, tables.SOLUTIONS).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("reader", "folder", "category", "n"),
+    [
+        (Reader.GSM8K, "gsm8k", "math", 5276),
+        (Reader.PRM800K, "prm800k", "math", 44),
+        (Reader.PRMBENCH, "prmbench", "math", 1942),
+        (Reader.MMLU_PRO, "mmlu_pro", "computer_science", 5),
+    ],
+)
+def test_real_solutions(
+    shared_data: Path, tmp_path: Path, reader: Reader, folder: str, category: str, n: int
+) -> None:
+    output = tmp_path / "t.parquet"
+    read_solutions(reader, [str(shared_data / folder)], "real", category, output)
+    rows = rows_of(output)
+    assert len(rows) == n
+    assert {(row["dataset"], row["category"]) for row in rows} == {("real", category)}
+    with pytest.raises(InputError, match=r"rows of the category cooking, found only .*math"):
+        read_solutions(reader, [str(shared_data / folder)], "real", "cooking", output)
+    assert len(rows_of(output)) == n
+
+
+@pytest.mark.parametrize(
+    ("reader", "folder", "category", "n"),
+    [(Reader.GSM8K, "gsm8k", "math", 1319), (Reader.MMLU_PRO, "mmlu_pro", "law", 145)],
+)
+def test_real_questions(
+    shared_data: Path, tmp_path: Path, reader: Reader, folder: str, category: str, n: int
+) -> None:
+    output = tmp_path / "t.parquet"
+    read_questions(reader, [str(shared_data / folder)], "real", category, output)
+    assert tables.read(output, tables.QUESTIONS).num_rows == n
+
+
+@pytest.mark.parametrize("reader", [Reader.PRM800K, Reader.PRMBENCH])
+def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -> None:
+    with pytest.raises(InputError, match="reader: expected one whose questions have answers"):
+        read_questions(reader, [str(tmp_path)], "d", "math", tmp_path / "t.parquet")
+
+
+def test_the_questions_kept_do_not_depend_on_order() -> None:
+    rows = [
+        {"dataset": "d", "category": "law", "question_id": str(q), "solution_id": s}
+        for q in range(50)
+        for s in range(3)
+    ]
+    kept = keep_questions(rows, 10, seed=1)
+    assert len(kept) == 30
+    assert kept == [row for row in rows if row in kept]
+    assert sorted(map(json.dumps, keep_questions(rows[::-1], 10, seed=1))) == sorted(
+        map(json.dumps, kept)
+    )
+    assert keep_questions(kept, 5, seed=1) == keep_questions(rows, 5, seed=1)
+    assert keep_questions(rows, 10, seed=2) != kept
+    assert keep_questions(rows, None, seed=1) == keep_questions(rows, 99, seed=1) == rows
+
+
+def test_the_footer_names_no_folder_in_its_parameters(tmp_path: Path) -> None:
+    source, output = tmp_path / "law.json", tmp_path / "t.parquet"
+    source.write_text(json.dumps([TEST]))
+    read_solutions(Reader.PUBLISHED, [str(source)], "d", "law", output, limit=1)
+    footer = tables.read_footer(output)
+    assert footer.parameters == {
+        "reader": "published",
+        "hub": [],
+        "dataset": "d",
+        "category": "law",
+        "limit": 1,
+        "seed": 42,
+    }
+    assert footer.inputs == {str(source): digest(source)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([TEST, TEST], "row 2, solution 0 of cots: expected each key once, found .*row 1"),
+        ([TEST | {"cot_ids": [1, 1]}], "row 1, solution 1 of cots: expected each key once"),
+        ([TEST | {"cots": [["One."], []]}], "solution 1 of cots: expected at least one step"),
+        ([TEST | {"cots": [["One.", " "], ["x"]]}], "solution 0 of cots: .*empty one at position"),
+        ([{"q_id": "1", "cots": []}], "row 1: expected the key cot_ids, found the keys q_id, cots"),
+        ([], "law.json: expected at least one row"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_lost(
+    tmp_path: Path, rows: list[Any], complaint: str
+) -> None:
+    source, output = tmp_path / "law.json", tmp_path / "t.parquet"
+    source.write_text(json.dumps([TEST]))
+    read_solutions(Reader.PUBLISHED, [str(source)], "d", "law", output)
+    before = digest(output)
+    source.write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=complaint) as caught:
+        read_solutions(Reader.PUBLISHED, [str(source)], "d", "law", output)
+    assert str(caught.value).startswith(str(source))
+    assert "\n" not in str(caught.value)
+    assert digest(output) == before
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    for reader in Reader:
+        with pytest.raises(InputError, match=r"missing.json: expected a file"):
+            read_solutions(
+                reader, [str(tmp_path / "missing.json")], "d", "math", tmp_path / "t.parquet"
+            )
+
+
+def test_rewards_fit_their_solutions(tmp_path: Path) -> None:
+    theirs, solutions = tmp_path / "theirs", tmp_path / "law.parquet"
+    theirs.mkdir()
+    (theirs / "law.json").write_text(json.dumps([TEST]))
+    read_solutions(Reader.PUBLISHED, [str(theirs)], "d", "law", solutions)
+
+    def read(*rows: dict[str, Any]) -> list[dict[str, Any]]:
+        (theirs / "law_reward.json").write_text(json.dumps(rows))
+        output = tmp_path / "rewards.parquet"
+        read_rewards([str(theirs)], "d", "law", "dPRM", solutions, output)
+        return tables.read(output, tables.REWARDS).to_pylist()
+
+    found = read({"q_id": "12", "cot_ids": [1, 0], "rewards": [[0.25], [0.5, None]]})
+    assert [(row["model"], row["solution_id"], row["rewards"]) for row in found] == [
+        ("dPRM", 1, [0.25]),
+        ("dPRM", 0, [0.5, None]),
+    ]
+    with pytest.raises(InputError, match=r"found none for 1 \(first: d/law/12/1\)"):
+        read({"q_id": "12", "cot_ids": [0], "rewards": [[0.5]]})
+    with pytest.raises(InputError, match=r"found also some for 1 \(first: d/law/12/2\)"):
+        read({"q_id": "12", "cot_ids": [0, 1, 2], "rewards": [[0.5]] * 3})
+    with pytest.raises(InputError, match="row 2: expected each key once"):
+        read(*[{"q_id": "12", "cot_ids": [0], "rewards": [[0.5]]}] * 2)

@@ -1,0 +1,157 @@
+"""The engine against transformers' own generation and against plain forward passes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
+
+from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.load import load_engine
+from multirm.engines.transformers import TransformersEngine, batches
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.vocabulary import EngineName
+
+WATCH = (7, 11)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> PreTrainedModel:
+    """The tiny model, made surer of itself, so that texts differ and some of them end early."""
+    model = load_model(str(tiny_model))
+    with torch.no_grad():
+        model.lm_head.weight.mul_(40)
+        model.lm_head.weight[model.config.eos_token_id] = model.lm_head.weight[50:60].mean(dim=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def engine(model: PreTrainedModel, tiny_model: Path) -> TransformersEngine:
+    return TransformersEngine(model, load_tokenizer(str(tiny_model)))
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list[Prompt]:
+    generator = np.random.default_rng(0)
+    return [
+        Prompt(("data", k), generator.integers(4, 250, generator.integers(3, 30)).tolist())
+        for k in range(12)
+    ]
+
+
+def by_key(
+    engine: TransformersEngine, prompts: list[Prompt], sampling: Sampling, seed: int = 0
+) -> dict[tuple[str | int, ...], list[Completion]]:
+    return {
+        prompt.key: completions
+        for prompt, completions in engine.generate(prompts, sampling, WATCH, seed)
+    }
+
+
+def test_greedy_texts_are_those_of_transformers(
+    engine: TransformersEngine, model: PreTrainedModel, prompts: list[Prompt]
+) -> None:
+    found = by_key(engine, prompts, Sampling(1, 40, temperature=0))
+    ended = 0
+    for prompt in prompts:
+        ids = torch.tensor([prompt.ids])
+        expected = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=40,
+        )[0, len(prompt.ids) :].tolist()
+        truncated = expected[-1] != model.config.eos_token_id
+        ended += not truncated
+        (completion,) = found[prompt.key]
+        assert completion.ids == (expected if truncated else expected[:-1])
+        assert completion.truncated == truncated
+        assert completion.text == engine._tokenizer.decode(completion.ids)
+    assert 0 < ended < len(prompts)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(3, 25, temperature=0.9), Sampling(3, 25, temperature=0.9, top_p=0.9, top_k=20)],
+    ids=str,
+)
+def test_samples_do_not_depend_on_batches_or_order(
+    model: PreTrainedModel, tiny_model: Path, prompts: list[Prompt], sampling: Sampling
+) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    together = by_key(TransformersEngine(model, tokenizer), prompts, sampling)
+    alone = by_key(TransformersEngine(model, tokenizer, batch_tokens=1), prompts[::-1], sampling)
+    part = by_key(TransformersEngine(model, tokenizer, batch_tokens=400), prompts[3:7], sampling)
+    for key, completions in together.items():
+        others = [alone[key], part[key]] if key in part else [alone[key]]
+        for other in others:
+            assert [c.ids for c in completions] == [c.ids for c in other]
+            for one, two in zip(completions, other, strict=True):
+                np.testing.assert_allclose(one.watched, two.watched, atol=1e-4)
+
+
+def test_fewer_samples_are_the_first_of_more(
+    engine: TransformersEngine, prompts: list[Prompt]
+) -> None:
+    more = by_key(engine, prompts, Sampling(3, 20, temperature=1.0))
+    fewer = by_key(engine, prompts, Sampling(2, 20, temperature=1.0))
+    for key, completions in fewer.items():
+        assert [c.ids for c in completions] == [c.ids for c in more[key][:2]]
+
+
+def test_samples_and_seeds_differ(engine: TransformersEngine, prompts: list[Prompt]) -> None:
+    sampling = Sampling(4, 20, temperature=1.0)
+    one, two = by_key(engine, prompts, sampling, 0), by_key(engine, prompts, sampling, 1)
+    assert any(len({tuple(c.ids) for c in completions}) > 1 for completions in one.values())
+    assert any([c.ids for c in one[key]] != [c.ids for c in two[key]] for key in one)
+
+
+def test_watched_are_the_log_probabilities_of_a_full_forward_pass(
+    engine: TransformersEngine, model: PreTrainedModel, prompts: list[Prompt]
+) -> None:
+    found = by_key(engine, prompts, Sampling(2, 20, temperature=0.7, top_k=10))
+    for prompt in prompts:
+        for completion in found[prompt.key]:
+            with torch.no_grad():
+                logits = model(torch.tensor([prompt.ids + completion.ids])).logits[0]
+            expected = logits.log_softmax(dim=-1)[len(prompt.ids) - 1 : -1, list(WATCH)]
+            assert len(completion.watched) == len(completion.ids)
+            if completion.ids:
+                np.testing.assert_allclose(completion.watched, expected, atol=1e-4)
+
+
+def test_a_full_context_truncates(tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    set_seed(0)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=20,
+        eos_token_id=None,
+    )
+    engine = TransformersEngine(LlamaForCausalLM(config).eval(), tokenizer)
+    prompts = [Prompt((n,), [5] * n) for n in (4, 18, 20, 30)]
+    found = by_key(engine, prompts, Sampling(2, 6, temperature=0))
+    assert {n: len(found[(n,)][0].ids) for n in (4, 18, 20, 30)} == {4: 6, 18: 2, 20: 0, 30: 0}
+    assert all(len(completions) == 2 for completions in found.values())
+    assert all(c.truncated for completions in found.values() for c in completions)
+
+
+def test_batches_hold_every_prompt_once_within_the_budget(prompts: list[Prompt]) -> None:
+    sampling = Sampling(2, 10)
+    cut = list(batches(prompts, sampling, 200))
+    assert sorted(prompt.key for batch in cut for prompt in batch) == [p.key for p in prompts]
+    assert len(cut) > 1
+    for batch in cut:
+        longest = max(len(prompt.ids) for prompt in batch)
+        assert len(batch) == 1 or len(batch) * 2 * (longest + 10) <= 200
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected weights"):
+        load_engine(EngineName.TRANSFORMERS, str(tmp_path))

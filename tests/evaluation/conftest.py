@@ -1,0 +1,67 @@
+"""Small tables of solutions and rewards, written for the tests of the evaluation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from multirm import tables
+
+Solution = tuple[str | None, dict[str, list[float | None]]]
+Pool = tuple[str, list[Solution]]
+
+
+@dataclass(frozen=True)
+class Written:
+    solutions: list[Path]
+    rewards: list[Path]
+
+
+WriteTables = Callable[[Mapping[str, Mapping[str, Pool]], Sequence[str]], Written]
+
+
+@pytest.fixture
+def write_tables(tmp_path: Path) -> WriteTables:
+    """Writes category → question → (reference answer, solutions), one table per category and model.
+
+    A solution is its parsed answer and each model's list of rewards.
+    """
+
+    def write(study: Mapping[str, Mapping[str, Pool]], models: Sequence[str]) -> Written:
+        written = Written([], [])
+        for category, questions in study.items():
+            solutions = []
+            rewards: dict[str, list[dict[str, object]]] = {model: [] for model in models}
+            for question_id, (answer, pool) in questions.items():
+                for solution_id, (parsed, lists) in enumerate(pool):
+                    key = {
+                        "dataset": "small",
+                        "category": category,
+                        "question_id": question_id,
+                        "solution_id": solution_id,
+                    }
+                    solutions.append(
+                        {
+                            **key,
+                            "question": "?",
+                            "answer": answer,
+                            "steps": ["Some step."],
+                            "parsed_answer": parsed,
+                            "outcome": int(parsed == answer),
+                            "step_labels": None,
+                        }
+                    )
+                    for model in models:
+                        row = {"model": model, "rewards": lists[model], "n_tokens": 9}
+                        rewards[model].append({**key, **row, "truncated": False})
+            path = tmp_path / "data" / f"{category}.parquet"
+            tables.write(path, tables.SOLUTIONS, solutions, parameters={}, inputs=[])
+            written.solutions.append(path)
+            for model in models:
+                path = tmp_path / "rewards" / model / f"{category}.parquet"
+                tables.write(path, tables.REWARDS, rewards[model], parameters={}, inputs=[])
+                written.rewards.append(path)
+        return written
+
+    return write

@@ -1,0 +1,397 @@
+"""The whole evaluation, from tables to tables, against an independent loop over small random pools."""
+
+import csv
+import hashlib
+import json
+import logging
+import math
+import random
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.evaluation.accuracy import evaluate, parse_aggregations
+
+MODELS = {"dPRM": "min", "gORM": "mean"}
+
+
+def run(folder: Path, written: Any, n: list[int], **changes: Any) -> list[dict[str, Any]]:
+    arguments: dict[str, Any] = {
+        "solutions": written.solutions,
+        "rewards": written.rewards,
+        "aggregation": [f"{model}={name}" for model, name in MODELS.items()],
+        "n": n,
+        "runs": 7,
+        "seed": 42,
+        "output_accuracy": folder / "accuracy.parquet",
+        "output_ledger": folder / "ledger.parquet",
+        "output_best_of_n": folder / "best_of_n.csv",
+        "output_weighted_vote": folder / "weighted_vote.csv",
+    }
+    evaluate(**(arguments | changes))
+    return tables.read(folder / "accuracy.parquet", tables.ACCURACY).to_pylist()
+
+
+def by_key(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {(row["category"], row["selection"], row["model"], row["n"]): row for row in rows}
+
+
+def random_study(seed: int, size: int | None = None) -> dict[str, Any]:
+    """Two categories of questions with pools of 1-5 (or `size`), answers and rewards missing at times."""
+    generator = random.Random(seed)
+
+    def reward() -> float | None:
+        return None if generator.random() < 0.3 else generator.choice([0.0, 0.25, 0.5, 1.0])
+
+    def solution() -> tuple[str | None, dict[str, list[float | None]]]:
+        lists = {model: [reward() for _ in range(generator.randint(0, 3))] for model in MODELS}
+        return generator.choice([None, "A", "A", "B", "C"]), lists
+
+    def pool() -> tuple[str, list[Any]]:
+        return "A", [solution() for _ in range(size or generator.randint(1, 5))]
+
+    return {
+        category: {f"{category}-{i}": pool() for i in range(questions)}
+        for category, questions in (("law", 4), ("computer_science", 3))
+    }
+
+
+def aggregated(rewards: list[float | None], model: str) -> float | None:
+    present = [reward for reward in rewards if reward is not None]
+    if not present:
+        return None
+    return min(present) if MODELS[model] == "min" else sum(present) / len(present)
+
+
+def picked(pool: list[Any], selection: str, model: str | None) -> str | None:
+    """The answer that a selection picks from one subpool."""
+    parsed = [answer for answer, _ in pool]
+    rewards = [aggregated(lists[model], model) if model else 1.0 for _, lists in pool]
+    if selection == "pass":
+        return "A" if "A" in parsed else None
+    if selection == "best_of_n":
+        known = [i for i, reward in enumerate(rewards) if reward is not None] or [0]
+        return parsed[max(known, key=lambda i: rewards[i] or 0.0)]
+    voters = [i for i, answer in enumerate(parsed) if answer is not None]
+    voters = [i for i in voters if rewards[i] is not None] or voters
+    totals: dict[str, float] = {}
+    for i in voters:
+        totals[parsed[i]] = totals.get(parsed[i], 0.0) + (rewards[i] or 0.0)
+    return max(totals, key=lambda answer: totals[answer], default=None)
+
+
+def subpool(pool: list[Any], n: int, seed: str) -> list[Any]:
+    if len(pool) <= n:
+        return pool
+    digest = hashlib.md5(seed.encode()).hexdigest()
+    chosen = np.random.RandomState(int(digest[:8], 16)).choice(len(pool), n, replace=False)
+    return [pool[i] for i in chosen]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_agrees_with_an_independent_loop(tmp_path: Path, write_tables: Any, seed: int) -> None:
+    study = random_study(seed)
+    rows = run(tmp_path, write_tables(study, list(MODELS)), [1, 2, 3])
+    assert {row["category"] for row in rows} == {"Overall", *study}
+    for row in rows:
+        if row["category"] == "Overall":
+            continue
+        accuracies = [
+            100
+            * np.mean(
+                [
+                    picked(
+                        subpool(pool, row["n"], f"42_{r}_{question_id}"),
+                        row["selection"],
+                        row["model"],
+                    )
+                    == answer
+                    for question_id, (answer, pool) in study[row["category"]].items()
+                ]
+            )
+            for r in range(7)
+        ]
+        assert row["accuracy_mean"] == pytest.approx(np.mean(accuracies))
+        assert row["accuracy_std"] == pytest.approx(np.std(accuracies))
+        assert row["n_questions"] == len(study[row["category"]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_exact_is_the_mean_over_all_subpools(tmp_path: Path, write_tables: Any, seed: int) -> None:
+    study = random_study(seed, size=4)
+    rows = run(tmp_path, write_tables(study, list(MODELS)), [1, 2, 4])
+    for row in rows:
+        known = row["selection"] == "pass" or row["n"] in (1, 4)
+        assert (row["exact"] is not None) == known
+        if row["category"] == "Overall" or not known:
+            continue
+        chances = [
+            np.mean(
+                [
+                    picked(list(part), row["selection"], row["model"]) == answer
+                    for part in combinations(pool, row["n"])
+                ]
+            )
+            for answer, pool in study[row["category"]].values()
+        ]
+        assert row["exact"] == pytest.approx(100 * np.mean(chances))
+
+
+def test_overall_counts_categories_equally(tmp_path: Path, write_tables: Any) -> None:
+    rows = by_key(run(tmp_path, write_tables(random_study(1), list(MODELS)), [2]))
+    law, other, overall = (
+        rows[category, "pass", None, 2] for category in ("law", "computer_science", "Overall")
+    )
+    for column in ("accuracy_mean", "exact"):
+        assert overall[column] == pytest.approx((law[column] + other[column]) / 2)
+    assert overall["n_questions"] == 7
+
+
+def test_csv_has_the_published_layout(tmp_path: Path, write_tables: Any, shared_data: Path) -> None:
+    published = shared_data / "published" / "mmlu_pro_llama_3.1_8b_best_of_n.csv"
+    header = published.read_text().splitlines()[0]
+    categories = [name[:-5] for name in header.split(",") if name.endswith("_mean")][1:]
+    models = ["dORM", "dPRM", "gORM", "gPRM"]
+    lists: dict[str, list[float | None]] = {model: [0.5, 0.25] for model in models}
+    question = ("A", [("A", lists)] * 8 + [("B", lists)] * 8)
+    study = {category: {f"{category}-1": question} for category in categories}
+    run(
+        tmp_path,
+        write_tables(study, models),
+        [1, 2, 4, 8, 16],
+        aggregation=[f"{model}=last" for model in models],
+    )
+    for name in ("best_of_n.csv", "weighted_vote.csv"):
+        lines = (tmp_path / name).read_text().splitlines()
+        assert lines[0] == header
+        assert [line.split(",")[:2] for line in lines] == [
+            line.split(",")[:2] for line in published.read_text().splitlines()
+        ]
+
+
+def test_csv_overall_pools_all_categories_and_runs(tmp_path: Path, write_tables: Any) -> None:
+    rows = by_key(run(tmp_path, write_tables(random_study(3), list(MODELS)), [2]))
+    with (tmp_path / "best_of_n.csv").open(newline="") as file:
+        line = {line["Method"]: line for line in csv.DictReader(file)}["gORM"]
+    parts = [rows[category, "best_of_n", "gORM", 2] for category in ("law", "computer_science")]
+    # Two points at mean ± std have the moments of a category's runs.
+    runs = [p["accuracy_mean"] + sign * p["accuracy_std"] for p in parts for sign in (-1, 1)]
+    assert float(line["Overall_mean"]) == pytest.approx(np.mean(runs))
+    assert float(line["Overall_std"]) == pytest.approx(np.std(runs))
+    assert float(line["law_std"]) == parts[0]["accuracy_std"]
+
+
+def test_published_overall_deviation_has_that_definition(shared_data: Path) -> None:
+    path = shared_data / "published" / "mmlu_pro_llama_3.1_8b_weighted_vote.csv"
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file):
+            mean, std = (
+                [float(line[key]) for key in line if key.endswith(end) and "Overall" not in key]
+                for end in ("_mean", "_std")
+            )
+            pooled = math.sqrt(np.mean(np.square(std)) + np.var(mean))
+            assert float(line["Overall_std"]) == pytest.approx(pooled)
+
+
+def test_ledger_counts_what_is_missing(tmp_path: Path, write_tables: Any) -> None:
+    pool = [
+        ("A", {"dPRM": [0.1, None], "gORM": []}),
+        (None, {"dPRM": [None], "gORM": [0.2]}),
+    ]
+    run(tmp_path, write_tables({"law": {"q": ("A", pool)}}, list(MODELS)), [1])
+    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    counts = {row["model"]: (row["n_unscored"], row["n_null_rewards"]) for row in ledger}
+    assert counts == {"dPRM": (1, 2), "gORM": (1, 0)}
+    assert {(row["n_questions"], row["n_solutions"], row["n_unanswered"]) for row in ledger} == {
+        (1, 2, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("parsed", "reward", "expected"),
+    [("A", 0.5, 100.0), ("B", 0.5, 0.0), ("A", None, 100.0), (None, None, 0.0), (None, 0.5, 0.0)],
+)
+def test_one_question_all_alike(
+    tmp_path: Path, write_tables: Any, parsed: str | None, reward: float | None, expected: float
+) -> None:
+    lists = {model: [reward] for model in MODELS}
+    study = {"law": {"q": ("A", [(parsed, lists)] * 4)}}
+    rows = run(tmp_path, write_tables(study, list(MODELS)), [1, 2, 4])
+    assert {(row["accuracy_mean"], row["accuracy_std"]) for row in rows} == {(expected, 0.0)}
+
+
+def test_no_models_still_give_the_vote_and_the_ceiling(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables(random_study(0), [])
+    rows = run(tmp_path, written, [1], aggregation=[])
+    assert {row["selection"] for row in rows} == {"majority_vote", "pass"}
+
+
+def test_models_and_categories_keep_the_order_given(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables(random_study(0), list(MODELS))
+    rows = run(tmp_path, written, [2, 1], aggregation=["gORM=mean", "dPRM=min"])
+    assert list(dict.fromkeys(row["category"] for row in rows)) == [
+        "Overall",
+        "law",
+        "computer_science",
+    ]
+    assert list(dict.fromkeys(row["model"] for row in rows)) == [None, "gORM", "dPRM"]
+    assert list(dict.fromkeys(row["n"] for row in rows)) == [2, 1]
+
+
+def test_same_numbers_whatever_the_order_of_files_and_models(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    written = write_tables(random_study(2), list(MODELS))
+    first = by_key(run(tmp_path, written, [2]))
+    written.solutions.reverse()
+    written.rewards.reverse()
+    assert (
+        by_key(run(tmp_path, written, [1, 2, 3]))["law", "best_of_n", "dPRM", 2]
+        == (first["law", "best_of_n", "dPRM", 2])
+    )
+
+
+def test_sizes_beyond_every_pool_are_reported_and_left_out(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = write_tables(random_study(0, size=3), list(MODELS))
+    with caplog.at_level(logging.WARNING):
+        rows = run(tmp_path, written, [1, 8])
+    assert {row["n"] for row in rows} == {1}
+    assert "N = 8 is left out: the largest pool has 3 solutions" in caplog.text
+    with pytest.raises(InputError, match="a size up to 3"):
+        run(tmp_path, written, [8])
+
+
+def test_pools_smaller_than_n_are_reported(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    study = {"law": {"q1": ("A", [("A", lists)]), "q2": ("A", [("A", lists)] * 2)}}
+    with caplog.at_level(logging.WARNING):
+        run(tmp_path, write_tables(study, list(MODELS)), [2])
+    assert "N = 2: 1 pools are smaller" in caplog.text
+
+
+def test_gsm8k_check_figures(tmp_path: Path, write_tables: Any, shared_data: Path) -> None:
+    """Correctness as the file itself states it, spelled as answers that are right or wrong."""
+    writers = ["6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"]
+    questions = {}
+    for i, line in enumerate((shared_data / "gsm8k/example_model_solutions.jsonl").open()):
+        pool: list[Any] = []
+        for writer in writers:
+            solution = json.loads(line)[writer]
+            answered = re.search(r"A: *\S", solution["solution"])
+            wrong = "wrong" if answered else None
+            pool.append(("right" if solution["is_correct"] else wrong, {}))
+        questions[f"q{i}"] = ("right", pool)
+    written = write_tables({"test": questions}, [])
+    rows = by_key(run(tmp_path, written, [1, 2, 4], aggregation=[], runs=2))
+    assert rows["Overall", "majority_vote", None, 1]["exact"] == pytest.approx(100 * 2001 / 5276)
+    assert rows["Overall", "pass", None, 4]["exact"] == pytest.approx(100 * 887 / 1319)
+    assert rows["Overall", "pass", None, 4]["accuracy_mean"] == pytest.approx(100 * 887 / 1319)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["dPRM"], "model=aggregation"),
+        (["=min"], "model=aggregation"),
+        (["dPRM=median"], "one of last, min, max, mean, prod, found 'median'"),
+        (["dPRM=min", "dPRM=max"], "each model once"),
+    ],
+)
+def test_bad_aggregations(pairs: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_aggregations(pairs)
+
+
+class TestBadTables:
+    """Each is refused in one line that names the file and the key, and leaves earlier results alone."""
+
+    @pytest.fixture
+    def written(self, write_tables: Any) -> Any:
+        return write_tables(random_study(0), list(MODELS))
+
+    def refused(self, folder: Path, written: Any, **changes: Any) -> str:
+        (folder / "accuracy.parquet").write_text("earlier")
+        with pytest.raises(InputError) as caught:
+            run(folder, written, changes.pop("n", [1]), **changes)
+        assert (folder / "accuracy.parquet").read_text() == "earlier"
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    def rewrite(self, path: Path, schema: tables.Schema, keep: Any) -> None:
+        rows = [row for row in tables.read(path, schema).to_pylist() if keep(row)]
+        tables.write(path, schema, rows, parameters={}, inputs=[])
+
+    def test_solution_without_rewards(self, tmp_path: Path, written: Any) -> None:
+        path = tmp_path / "rewards/gORM/law.parquet"
+        self.rewrite(path, tables.REWARDS, lambda row: row["question_id"] != "law-2")
+        message = self.refused(tmp_path, written)
+        assert "gORM" in message
+        assert "small/law/law-2/0" in message
+        assert "data/law.parquet" in message
+
+    def test_rewards_of_an_unknown_solution(self, tmp_path: Path, written: Any) -> None:
+        path = tmp_path / "data/law.parquet"
+        self.rewrite(path, tables.SOLUTIONS, lambda row: row["question_id"] != "law-1")
+        message = self.refused(tmp_path, written)
+        assert "unknown" in message
+        assert "small/law/law-1/0" in message
+        assert "rewards/dPRM/law.parquet" in message
+
+    def test_the_same_table_twice(self, tmp_path: Path, written: Any) -> None:
+        twice = self.refused(
+            tmp_path, written, solutions=[*written.solutions, written.solutions[0]]
+        )
+        assert "each solution once" in twice
+        twice = self.refused(tmp_path, written, rewards=[*written.rewards, written.rewards[0]])
+        assert "each solution once for a model" in twice
+
+    def test_unknown_model(self, tmp_path: Path, written: Any) -> None:
+        message = self.refused(tmp_path, written, aggregation=["dPRM=min"])
+        assert "expected rewards of dPRM, found some of 'gORM'" in message
+        message = self.refused(
+            tmp_path, written, aggregation=["dPRM=min", "gORM=mean", "gPRM=mean"]
+        )
+        assert "gPRM" in message
+
+    def test_empty_tables(self, tmp_path: Path, written: Any) -> None:
+        self.rewrite(written.solutions[0], tables.SOLUTIONS, lambda row: False)
+        assert "with rows, found none" in self.refused(tmp_path, written)
+        assert "at least one" in self.refused(tmp_path, written, solutions=[], rewards=[])
+
+    def test_truncated_table(self, tmp_path: Path, written: Any) -> None:
+        path = written.rewards[0]
+        path.write_bytes(path.read_bytes()[:-20])
+        message = self.refused(tmp_path, written)
+        assert str(path) in message
+        assert "a whole Parquet table" in message
+
+    def test_no_reference_answer_or_two(self, tmp_path: Path, write_tables: Any) -> None:
+        pool = [("A", {model: [0.5] for model in MODELS})] * 2
+        written = write_tables({"law": {"q": (None, pool)}}, list(MODELS))
+        assert "a reference answer" in self.refused(tmp_path, written)
+        rows = tables.read(written.solutions[0], tables.SOLUTIONS).to_pylist()
+        rows = [row | {"answer": answer} for row, answer in zip(rows, "AB", strict=True)]
+        tables.write(written.solutions[0], tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        message = self.refused(tmp_path, written)
+        assert "one reference answer for each question" in message
+        assert "small/law/q/1" in message
+
+    def test_a_category_named_overall(self, tmp_path: Path, write_tables: Any) -> None:
+        pool = [("A", {model: [0.5] for model in MODELS})]
+        written = write_tables({"Overall": {"q": ("A", pool)}}, list(MODELS))
+        assert "no category named Overall" in self.refused(tmp_path, written)
+
+    @pytest.mark.parametrize("changes", [{"n": []}, {"n": [0]}, {"runs": 0}])
+    def test_counts(self, tmp_path: Path, written: Any, changes: dict[str, Any]) -> None:
+        assert "at least 1" in self.refused(tmp_path, written, **changes)

@@ -1,0 +1,68 @@
+"""The lines for the terminal."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from multirm import tables
+from multirm.evaluation.summary import summarise, summarise_study
+
+ROW = {
+    "dataset": "small",
+    "aggregation": None,
+    "accuracy_std": 0.5,
+    "runs": 10,
+    "n_questions": 3,
+    "exact": None,
+}
+
+
+def accuracy_rows() -> list[dict[str, object]]:
+    numbers = [
+        ("majority_vote", None, 1, 40.0),
+        ("pass", None, 1, 40.0),
+        ("majority_vote", None, 4, 50.0),
+        ("best_of_n", "dORM", 4, 61.25),
+        ("weighted_vote", "dORM", 4, 62.5),
+        ("pass", None, 4, 75.0),
+    ]
+    return [
+        ROW
+        | {"category": category, "selection": selection, "model": model, "n": n}
+        | {"accuracy_mean": mean, "exact": mean if selection == "pass" else None}
+        for category in ("Overall", "law", "physics")
+        for selection, model, n, mean in numbers
+    ]
+
+
+def test_a_line_per_model_at_the_largest_n() -> None:
+    table = pa.Table.from_pylist(accuracy_rows(), schema=tables.ACCURACY.columns)
+    title, header, line, last = summarise(table)
+    assert title == "small: accuracy in %, 3 questions, mean of 2 categories"
+    assert [part.strip() for part in header.split("  ") if part.strip()] == [
+        "reward model",
+        "best-of-4",
+        "weighted vote",
+        "majority vote",
+        "pass@4",
+    ]
+    assert [part.strip() for part in line.split("  ") if part.strip()] == [
+        "dORM",
+        "61.25 ± 0.50",
+        "62.50 ± 0.50",
+        "50.00 ± 0.50",
+        "75.00",
+    ]
+    assert last.endswith("(N = 1): 40.00")
+
+
+def test_no_rows() -> None:
+    assert summarise(tables.ACCURACY.columns.empty_table()) == ["no accuracies"]
+
+
+def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "accuracy.parquet"
+    tables.write(path, tables.ACCURACY, accuracy_rows(), parameters={}, inputs=[])
+    summarise_study([path, path])
+    assert capsys.readouterr().out.count("small: accuracy") == 2

@@ -1,0 +1,185 @@
+"""A reward is its step's alone: not its batch's, its order's or its padding's."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
+
+from multirm import tables
+from multirm.encoding import encode_solution, step_candidates
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.scoring.discriminative import batches, score_discriminative
+
+WORDS = [
+    "the",
+    "treaty",
+    "of",
+    "signed",
+    "in",
+    "1648",
+    "because",
+    "12",
+    "+",
+    "30",
+    "=",
+    "42",
+    "(C).",
+]
+
+
+def random_solutions(n: int) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(0)
+
+    def text(longest: int) -> str:
+        return " ".join(generator.choice(WORDS, generator.integers(1, longest)))
+
+    return [
+        {
+            "dataset": "toy",
+            "category": "history",
+            "question_id": f"q{i // 4}",
+            "solution_id": i % 4,
+            "question": text(20),
+            "answer": "C",
+            "steps": [text(12) for _ in range(generator.integers(1, 7))],
+            "parsed_answer": None,
+            "outcome": 0,
+            "step_labels": None,
+        }
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def score(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    def run(model: Path, rows: Sequence[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
+        solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
+        tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        score_discriminative(str(model), "toy", solutions, output, **settings)
+        return tables.read(output, tables.REWARDS).to_pylist()
+
+    return run
+
+
+def flat(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, int, int], float]:
+    return {
+        (row["question_id"], row["solution_id"], step): reward
+        for row in rows
+        for step, reward in enumerate(row["rewards"])
+    }
+
+
+def test_rewards_equal_a_plain_loop_over_transformers(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(12)
+    scored = score(tiny_model, rows)
+    model, tokenizer = load_model(str(tiny_model)), load_tokenizer(str(tiny_model))
+    minus, plus = step_candidates(tokenizer)
+    for row, got in zip(rows, scored, strict=True):
+        text_ids = tokenizer(row["question"] + " \n\n")["input_ids"]
+        expected = []
+        for step in row["steps"]:
+            text_ids = (
+                text_ids + tokenizer(step + " \n\n\n\n", add_special_tokens=False)["input_ids"]
+            )
+            with torch.no_grad():
+                logits = model(torch.tensor([text_ids], device=model.device)).logits[0, -1].float()
+            expected.append(torch.sigmoid(logits[plus] - logits[minus]).item())
+        assert got["rewards"] == pytest.approx(expected, abs=1e-5)
+        assert got["n_tokens"] == len(text_ids)
+        assert not got["truncated"]
+        for column in tables.SOLUTIONS.key:
+            assert got[column] == row[column]
+
+
+def test_rewards_do_not_depend_on_batch_or_order(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(30)
+    together = flat(score(tiny_model, rows))
+    for variant in (
+        flat(score(tiny_model, rows, batch_tokens=1)),
+        flat(score(tiny_model, rows, batch_tokens=300)),
+        flat(score(tiny_model, rows[::-1], batch_tokens=500)),
+        flat(score(tiny_model, rows[:7])),
+    ):
+        assert variant == pytest.approx({key: together[key] for key in variant}, abs=1e-5)
+    assert np.std(list(together.values())) > 1e-3
+
+
+def test_solutions_over_the_models_length_are_marked_not_cut(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(3)
+    rows[1]["steps"] = ["because " * 200, "so (C)."]
+    scored = score(tiny_model, rows)
+    assert [row["truncated"] for row in scored] == [False, True, False]
+    assert scored[1]["rewards"] == [None, None]
+    tokenizer = load_tokenizer(str(tiny_model))
+    encoded = encode_solution(tokenizer, rows[1]["question"], rows[1]["steps"])
+    assert scored[1]["n_tokens"] == len(encoded.ids) > 1024
+    assert None not in scored[0]["rewards"] + scored[2]["rewards"]
+
+
+def test_an_adapter_scores_like_its_merged_model(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    config = LoraConfig(
+        r=4, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM", init_lora_weights=False
+    )
+    adapted = get_peft_model(load_model(str(tiny_model)), config)
+    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.merge_and_unload().save_pretrained(tmp_path / "merged")
+    for folder in ("adapter", "merged"):
+        load_tokenizer(str(tiny_model)).save_pretrained(tmp_path / folder)
+    rows = random_solutions(8)
+    from_adapter = flat(score(tmp_path / "adapter", rows))
+    assert from_adapter == pytest.approx(flat(score(tmp_path / "merged", rows)), abs=1e-5)
+    assert from_adapter != pytest.approx(flat(score(tiny_model, rows)), abs=1e-3)
+
+
+def test_the_footer_says_how_rewards_were_made(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    score(tiny_model, random_solutions(2))
+    footer = tables.read_footer(tmp_path / "rewards.parquet")
+    assert footer.parameters["dtype"] in ("float32", "bfloat16")
+    assert {"model", "batch_tokens"} < set(footer.parameters)
+
+
+def test_an_empty_table_makes_an_empty_one(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    assert score(tiny_model, []) == []
+
+
+def test_a_tokenizer_without_the_candidates_is_refused(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    words = Tokenizer(models.WordLevel({"?": 0, "+": 1}, unk_token="?"))
+    without = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?", pad_token="?")
+    without.save_pretrained(folder)
+    with pytest.raises(InputError, match="'-' to be a single token"):
+        score(folder, random_solutions(2))
+    assert not (tmp_path / "rewards.parquet").exists()
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+def test_batches_hold_everything_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    made = list(batches(lengths, budget))
+    assert sorted(index for batch in made for index in batch) == list(range(len(lengths)))
+    for batch in made:
+        longest = max(lengths[index] for index in batch)
+        assert len(batch) == 1 or longest * len(batch) <= budget

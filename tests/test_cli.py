@@ -1,0 +1,55 @@
+"""The command line: every stage as a command, errors in one line."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from multirm.cli import COMMANDS
+
+
+def multirm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "multirm", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_names_and_describes_every_command() -> None:
+    run = multirm("--help")
+    assert run.returncode == 0
+    for commands in COMMANDS.values():
+        for name, (_, description) in commands.items():
+            line = next(line for line in run.stdout.splitlines() if f" {name} " in line)
+            assert description.split()[0] in line
+
+
+@pytest.mark.parametrize(
+    "target", [target for commands in COMMANDS.values() for target, _ in commands.values()]
+)
+def test_entry_functions_are_documented_parameter_by_parameter(target: str) -> None:
+    module, name = target.split(":")
+    function = getattr(importlib.import_module(module), name)
+    for parameter in inspect.signature(function).parameters.values():
+        assert parameter.annotation is not inspect.Parameter.empty
+        assert f"        {parameter.name}" in (function.__doc__ or "").replace("    ", "        ")
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    run = multirm(
+        "merge-adapter",
+        *("--backbone", str(tmp_path / "none"), "--adapter", str(tmp_path / "none")),
+        *("--output", str(tmp_path / "merged")),
+    )
+    assert run.returncode == 2
+    assert run.stderr.count("multirm: ") == 1
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "merged").exists()
+
+
+def test_an_unknown_option_is_refused() -> None:
+    run = multirm("write-schema", "--nonsense", "1")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr + run.stdout

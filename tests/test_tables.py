@@ -1,0 +1,180 @@
+"""Tables: what is written is read back, and what does not fit is refused with its place."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.files import digest
+
+KEY = {"dataset": "d", "category": "law", "question_id": "7"}
+SOLUTION: dict[str, Any] = {
+    **KEY,
+    "solution_id": 0,
+    "question": "Why?",
+    "answer": "A",
+    "steps": ["Because.", "The answer is (A)."],
+    "parsed_answer": "A",
+    "outcome": 1,
+    "step_labels": [1, 1],
+}
+QUESTION: dict[str, Any] = {**KEY, "question": "Why?", "options": ["x", "y"], "answer": "A"}
+REWARD: dict[str, Any] = {
+    **KEY,
+    "solution_id": 0,
+    "model": "dPRM",
+    "rewards": [0.5, None],
+    "n_tokens": 12,
+    "truncated": False,
+}
+ROWS = {"solutions": SOLUTION, "questions": QUESTION, "rewards": REWARD}
+
+
+def write(path: Path, name: str, *rows: dict[str, Any]) -> None:
+    tables.write(path, tables.SCHEMAS[name], rows, parameters={}, inputs=[])
+
+
+def test_rows_come_back(tmp_path: Path) -> None:
+    texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
+    labelled = st.lists(st.tuples(texts, st.integers(0, 1)), min_size=1)
+
+    @given(labelled, st.none() | texts, st.sampled_from([None, 0, 1]), st.booleans())
+    def check(
+        steps: list[tuple[str, int]], parsed: str | None, outcome: int | None, known: bool
+    ) -> None:
+        row = SOLUTION | {
+            "steps": [text for text, _ in steps],
+            "step_labels": [label for _, label in steps] if known else None,
+            "parsed_answer": parsed,
+            "outcome": outcome,
+        }
+        write(tmp_path / "t.parquet", "solutions", row)
+        assert tables.read(tmp_path / "t.parquet", tables.SOLUTIONS).to_pylist() == [row]
+
+    check()
+
+
+def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "t.parquet"
+    source.write_text("x")
+    tables.write(
+        path, tables.SOLUTIONS, [SOLUTION], parameters={"seed": 1, "limit": None}, inputs=[source]
+    )
+    footer = tables.read_footer(path)
+    assert (footer.schema, footer.parameters) == ("solutions", {"seed": 1, "limit": None})
+    assert footer.inputs == {str(source): digest(source)}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "complaint"),
+    [
+        ("solutions", {"steps": []}, "expected at least one step"),
+        ("solutions", {"steps": ["x", " "]}, "an empty one at position 1"),
+        ("solutions", {"step_labels": [1]}, "1 labels and 2 steps"),
+        ("solutions", {"step_labels": [1, 2]}, "step labels 0 or 1"),
+        ("solutions", {"step_labels": [1, None]}, "step_labels of type"),
+        ("solutions", {"steps": ["x", None]}, "steps of type"),
+        ("solutions", {"outcome": 2}, "outcome 0, 1 or null"),
+        ("solutions", {"question": None}, "expected question of type string, found None"),
+        ("solutions", {"solution_id": "zero"}, "expected solution_id of type int32"),
+        ("questions", {"answer": "C"}, "among the options A-B, found 'C'"),
+        ("questions", {"question": " "}, "a question with text"),
+        ("rewards", {"rewards": [0.1, math.nan]}, "not NaN"),
+        ("rewards", {"rewards": None}, "rewards of type"),
+        ("rewards", {"rewards": ["high"]}, "rewards of type"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_overwritten(
+    tmp_path: Path, name: str, change: dict[str, Any], complaint: str
+) -> None:
+    path = tmp_path / "t.parquet"
+    good = ROWS[name]
+    write(path, name, good)
+    before = digest(path)
+    bad = {**good, "question_id": "8", **change}
+    with pytest.raises(InputError, match=complaint) as caught:
+        write(path, name, good, bad)
+    assert f"{path}, row 2" in str(caught.value)
+    assert "question_id '8'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert digest(path) == before
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_key_stands_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"row 2 .*expected each key once"):
+        write(tmp_path / "t.parquet", name, ROWS[name], ROWS[name])
+
+
+def test_files_that_are_no_such_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with pytest.raises(InputError, match="no such file"):
+        tables.read(path, tables.SOLUTIONS)
+    write(path, "solutions", SOLUTION)
+    with pytest.raises(
+        InputError, match="a table of questions version 1, found solutions version 1"
+    ):
+        tables.read(path, tables.QUESTIONS)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"expected a whole Parquet table.*make it again"):
+        tables.read(path, tables.SOLUTIONS)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="expected a whole Parquet table"):
+        tables.read(path, tables.SOLUTIONS)
+
+
+def test_columns_that_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    theirs = pa.Table.from_pylist([SOLUTION], schema=tables.SOLUTIONS.columns)
+    pq.write_table(theirs, path)
+    assert tables.read(path, tables.SOLUTIONS).to_pylist() == [SOLUTION]
+    with pytest.raises(InputError, match="without its footer"):
+        tables.read_footer(path)
+    for table, complaint in [
+        (theirs.drop_columns(["steps"]), "column steps"),
+        (theirs.append_column("mood", pa.array(["good"])), "also mood"),
+        (
+            theirs.set_column(3, "solution_id", pa.array(["0"])),
+            "solution_id of type int32, found string",
+        ),
+    ]:
+        pq.write_table(table, path)
+        with pytest.raises(InputError, match=complaint):
+            tables.read(path, tables.SOLUTIONS)
+
+
+def test_bad_values_in_files_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                name: pa.array([value], tables.REWARDS.columns.field(name).type)
+                for name, value in (REWARD | {"rewards": [math.nan]}).items()
+            }
+        ),
+        path,
+    )
+    with pytest.raises(InputError, match=r"row 1 .*not NaN, found \[nan\]"):
+        tables.read(path, tables.REWARDS)
+
+
+def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, question_id in zip(paths, ("1", "2"), strict=True):
+        write(path, "solutions", SOLUTION | {"question_id": question_id})
+    rows = tables.read_all(paths, tables.SOLUTIONS)
+    assert rows["question_id"].to_pylist() == ["1", "2"]
+    assert tables.read_all([], tables.SOLUTIONS).num_rows == 0
+
+
+@pytest.mark.parametrize("name", tables.SCHEMAS)
+def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "t.parquet", name)
+    assert tables.read(tmp_path / "t.parquet", tables.SCHEMAS[name]).num_rows == 0

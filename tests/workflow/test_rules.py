@@ -1,0 +1,51 @@
+"""The rules' own form, and the environments' step with the pins that make uses."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_lint_has_nothing_to_say() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda f: f.stem)
+def test_environments_are_in_step_with_the_constraints(file: Path) -> None:
+    pins = set((ROOT / "envs" / "constraints.txt").read_text().split())
+    environment = yaml.safe_load(file.read_text())
+    assert environment["dependencies"][1] == "pip"
+    assert set(environment["dependencies"][2]["pip"]) <= pins, "run `make pins`"
+
+
+def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
+    """A rule's `code` input names the module of the command that its shell line runs."""
+    from multirm.cli import COMMANDS
+
+    modules = {
+        command: target.split(":")[0]
+        for commands in COMMANDS.values()
+        for command, (target, _) in commands.items()
+    }
+    seen = 0
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for rule in file.read_text().split("\nrule ")[1:]:
+            command = re.search(r"-m multirm ([a-z-]+)", rule)
+            module = re.search(r'code=code\("([a-z_.]+)"\)', rule)
+            assert command, f"{file.name}: a rule that runs no command of the package"
+            assert module, f"{file.name}: a rule without its code among its inputs"
+            assert modules[command.group(1)] == module.group(1)
+            seen += 1
+    assert seen > 10

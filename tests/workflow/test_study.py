@@ -1,0 +1,157 @@
+"""A whole study, run for real: what it leaves, and that it knows when it is done."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from peft import PeftModel
+
+from multirm import tables
+from multirm.config import load_study, read_yaml
+from multirm.models import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+MICRO = Path(__file__).with_name("micro.yaml")
+STUDY = load_study(read_yaml(MICRO), [MICRO])
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on this checkout's workflow, with `folder` holding the results."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(folder), "--cores", "2", "--show-failed-logs", *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the micro study has been run to its end."""
+    folder = tmp_path_factory.mktemp("study")
+    run = snakemake(folder, "--configfile", str(MICRO), "--", "all")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def test_every_figure_is_there_in_four_formats(finished_study: Path) -> None:
+    figures = finished_study / "results" / "figures"
+    for selection in ("best_of_n", "weighted_vote"):
+        svg, pdf, png, html = (
+            (figures / f"Micro_{selection}.{suffix}").read_bytes()
+            for suffix in ("svg", "pdf", "png", "html")
+        )
+        assert svg.lstrip().startswith(b"<svg")
+        assert pdf.startswith(b"%PDF")
+        assert png.startswith(b"\x89PNG")
+        assert b"<html" in html
+
+
+@pytest.mark.parametrize("model", STUDY["models"])
+@pytest.mark.parametrize("category", STUDY["categories"])
+def test_every_solution_has_its_rewards(finished_study: Path, model: str, category: str) -> None:
+    results = finished_study / "results"
+    solutions = tables.read(results / "data" / "Micro" / f"{category}.parquet", tables.SOLUTIONS)
+    rewards = tables.read(
+        results / "rewards" / model / "Micro" / f"{category}.parquet", tables.REWARDS
+    )
+    key = ["dataset", "category", "question_id", "solution_id"]
+    assert rewards.select(key) == solutions.select(key)
+    kind = STUDY["models"][model]["kind"]
+    for row, solution in zip(rewards.to_pylist(), solutions.to_pylist(), strict=True):
+        expected = len(solution["steps"]) if kind.startswith("d") else 2
+        assert len(row["rewards"]) == expected
+        assert all(reward is None or 0 <= reward <= 1 for reward in row["rewards"])
+
+
+@pytest.mark.parametrize("kind", ["gORM", "gPRM"])
+def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
+    folder = finished_study / "results" / "critiques" / kind
+    counts = {
+        stage: tables.read(folder / stage / "chemistry.parquet", tables.CRITIQUES).num_rows
+        for stage in ("generated", "filtered", "shortened")
+    }
+    assert counts == dict.fromkeys(counts, 12 * 4 * 2)
+
+
+def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:
+    results = finished_study / "results"
+    base = load_model(str(results / "backbones" / "micro" / "model"))
+    for model in STUDY["models"]:
+        PeftModel.from_pretrained(base, results / "models" / model / "adapter")
+
+
+def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> None:
+    footer = tables.read_footer(finished_study / "results/rewards/dPRM-micro/Micro/history.parquet")
+    assert footer.schema == "rewards"
+    assert any(name.endswith("Micro/history.parquet") for name in footer.inputs)
+    assert not any(Path(name).is_absolute() for name in footer.inputs)
+
+
+def test_a_finished_study_has_nothing_to_do(finished_study: Path) -> None:
+    run = snakemake(finished_study, "--configfile", str(MICRO), "--dry-run", "--", "all")
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_touching_files_makes_nothing_stale(finished_study: Path) -> None:
+    for table in (finished_study / "results" / "data").rglob("*.parquet"):
+        table.touch()
+    run = snakemake(finished_study, "--configfile", str(MICRO), "--dry-run", "--", "all")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_one_setting_makes_only_what_it_touches_stale(finished_study: Path) -> None:
+    run = snakemake(
+        finished_study,
+        *("--configfile", str(MICRO), "--config", "figures={ceiling: false}"),
+        *("--dry-run", "--quiet", "host", "--", "all"),
+    )
+    stale = {line.split()[1].rstrip(":") for line in run.stdout.splitlines() if "rule " in line}
+    assert stale == {"draw_accuracy_grid", "all"}
+
+
+def test_one_table_needs_only_its_own_jobs(tmp_path: Path) -> None:
+    target = "results/rewards/dPRM-mini/Facts_senior/history.parquet"
+    run = snakemake(tmp_path, "--dry-run", "--", target)
+    assert run.returncode == 0, run.stdout + run.stderr
+    planned = run.stdout
+    assert "train_discriminative" in planned
+    assert "generate_critiques" not in planned
+    assert "draw_accuracy_grid" not in planned
+
+
+def test_the_math_study_can_be_planned(shared_data: Path, tmp_path: Path) -> None:
+    study = ROOT / "config" / "math.yaml"
+    run = snakemake(
+        tmp_path, "--configfile", str(study), "--config", f"data={shared_data}", "--dry-run"
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "read_solutions" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sed=1", "did you mean seed?"),
+        ("categories=[a b]", "a name of letters"),
+        ("evaluation={datasets: [Nothing]}", "Nothing is none of"),
+    ],
+)
+def test_a_mistaken_study_stops_before_any_job(tmp_path: Path, setting: str, message: str) -> None:
+    run = snakemake(tmp_path, "--configfile", str(MICRO), "--config", setting)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_missing_files_are_named_before_any_job(tmp_path: Path) -> None:
+    study = ROOT / "config" / "math.yaml"
+    run = snakemake(tmp_path, "--configfile", str(study), "--config", "data=nowhere")
+    assert run.returncode != 0
+    assert "nowhere/gsm8k/example_model_solutions.jsonl" in run.stderr + run.stdout

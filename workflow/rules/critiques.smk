@@ -1,0 +1,95 @@
+"""Needs solutions and a teacher; makes results/critiques/{kind}/{stage}/{category}.parquet."""
+
+
+rule generate_critiques:
+    """Let the teacher verify each training solution several times."""
+    input:
+        teacher=(
+            backbone_files(config["critiques"]["teacher"])
+            if config["critiques"]
+            else []
+        ),
+        solutions=lambda wildcards: (
+            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
+        ),
+        code=code("multirm.critiques.generate"),
+    output:
+        "<results>/critiques/{kind}/generated/{category}.parquet",
+    log:
+        "<logs>/generate_critiques/{kind}/{category}.log",
+    benchmark:
+        "<benchmarks>/generate_critiques/{kind}/{category}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
+        engine=lookup("critiques/engine", within=config),
+        per_solution=lookup("critiques/per_solution", within=config),
+        max_tokens=lookup("critiques/max_tokens", within=config),
+        temperature=lookup("critiques/temperature", within=config),
+        top_p=lookup("critiques/top_p", within=config),
+        top_k=lookup("critiques/top_k", within=config),
+        min_p=lookup("critiques/min_p", within=config),
+        template=lambda wildcards: option("--template", config["critiques"]["template"]),
+        seed=lookup("seed", within=config),
+    message:
+        "Generate {wildcards.kind} critiques, {wildcards.category}"
+    shell:
+        "python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher}"
+        " --engine {params.engine} --solutions {input.solutions} --output {output}"
+        " --per-solution {params.per_solution} --max-tokens {params.max_tokens}"
+        " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
+        " --min-p {params.min_p} {params.template} --seed {params.seed} > {log} 2>&1"
+
+
+rule filter_critiques:
+    """Mark the critiques that are not to be learned from, each with its reason."""
+    input:
+        teacher=(
+            backbone_files(config["critiques"]["teacher"])
+            if config["critiques"]
+            else []
+        ),
+        solutions=lambda wildcards: (
+            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
+        ),
+        critiques="<results>/critiques/{kind}/generated/{category}.parquet",
+        code=code("multirm.critiques.filter"),
+    output:
+        "<results>/critiques/{kind}/filtered/{category}.parquet",
+    log:
+        "<logs>/filter_critiques/{kind}/{category}.log",
+    benchmark:
+        "<benchmarks>/filter_critiques/{kind}/{category}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
+        max_length=lookup("critiques/max_length", within=config),
+        seed=lookup("seed", within=config),
+    message:
+        "Filter {wildcards.kind} critiques, {wildcards.category}"
+    shell:
+        "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques}"
+        " --solutions {input.solutions} --tokenizer {params.teacher} --output {output}"
+        " --max-length {params.max_length} --seed {params.seed} > {log} 2>&1"
+
+
+rule shorten_critiques:
+    """Cut what follows the end of thinking down to the verdict."""
+    input:
+        critiques="<results>/critiques/{kind}/filtered/{category}.parquet",
+        code=code("multirm.critiques.shorten"),
+    output:
+        "<results>/critiques/{kind}/shortened/{category}.parquet",
+    log:
+        "<logs>/shorten_critiques/{kind}/{category}.log",
+    benchmark:
+        "<benchmarks>/shorten_critiques/{kind}/{category}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Shorten {wildcards.kind} critiques, {wildcards.category}"
+    shell:
+        "python -m multirm shorten-critiques --kind {wildcards.kind} --critiques {input.critiques}"
+        " --output {output} > {log} 2>&1"

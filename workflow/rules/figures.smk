@@ -1,0 +1,35 @@
+"""Needs accuracy tables; makes results/figures/{dataset}_{selection}.{svg,pdf,png,html}."""
+
+
+rule draw_accuracy_grid:
+    """Draw accuracy against the number of solutions, overall and in each category."""
+    input:
+        accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
+        code=code("multirm.figures.accuracy_grid"),
+    output:
+        multiext(
+            "<results>/figures/{dataset}_{selection}",
+            ".svg",
+            ".pdf",
+            report(
+                "<results>/figures/{dataset}_{selection}.png",
+                caption="../report/accuracy_grid.rst",
+                category="Accuracy",
+            ),
+            ".html",
+        ),
+    log:
+        "<logs>/draw_accuracy_grid/{dataset}_{selection}.log",
+    benchmark:
+        "<benchmarks>/draw_accuracy_grid/{dataset}_{selection}.tsv"
+    wildcard_constraints:
+        selection="best_of_n|weighted_vote",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        ceiling="--ceiling" if config["figures"]["ceiling"] else "",
+    message:
+        "Draw {wildcards.selection} on {wildcards.dataset}"
+    shell:
+        "python -m multirm draw-accuracy-grid --accuracy {input.accuracy}"
+        " --selection {wildcards.selection} --output {output} {params.ceiling} > {log} 2>&1"

@@ -1,0 +1,220 @@
+"""Needs labelled solutions and critiques; makes results/backbones/ and results/models/{model}/."""
+
+
+rule demonstrate:
+    """Write critiques of the right form for a backbone to be pretrained on."""
+    input:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        code=code("multirm.data.demonstrations"),
+    output:
+        "<results>/demonstrations/{kind}/{dataset}/{category}.parquet",
+    log:
+        "<logs>/demonstrate/{kind}/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/demonstrate/{kind}/{dataset}/{category}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        seed=lookup("seed", within=config),
+    message:
+        "Demonstrate {wildcards.kind} critiques of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm demonstrate --solutions {input.solutions} --kind {wildcards.kind}"
+        " --output {output} --seed {params.seed} > {log} 2>&1"
+
+
+rule pretrain_backbone:
+    """Train a small decoder and its tokenizer from scratch."""
+    input:
+        solutions=pretraining_solutions,
+        gorm_demonstrations=pretraining_demonstrations("gORM"),
+        gprm_demonstrations=pretraining_demonstrations("gPRM"),
+        code=code("multirm.training.backbone"),
+    output:
+        multiext(
+            "<results>/backbones/{backbone}/model/",
+            weights="model.safetensors",
+            config="config.json",
+            tokenizer="tokenizer.json",
+        ),
+        curve="<results>/backbones/{backbone}/curve.parquet",
+    log:
+        "<logs>/pretrain_backbone/{backbone}.log",
+    benchmark:
+        "<benchmarks>/pretrain_backbone/{backbone}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 2
+    params:
+        folder=subpath(output.weights, parent=True),
+        layers=lookup("backbones/{backbone}/pretrain/layers", within=config),
+        width=lookup("backbones/{backbone}/pretrain/width", within=config),
+        vocabulary=lookup("backbones/{backbone}/pretrain/vocabulary", within=config),
+        max_length=lookup("backbones/{backbone}/pretrain/max_length", within=config),
+        epochs=lookup("backbones/{backbone}/pretrain/epochs", within=config),
+        batch_tokens=lookup("backbones/{backbone}/pretrain/batch_tokens", within=config),
+        learning_rate=lookup(
+            "backbones/{backbone}/pretrain/learning_rate", within=config
+        ),
+        seed=lookup("seed", within=config),
+    message:
+        "Pretrain {wildcards.backbone}"
+    shell:
+        "python -m multirm pretrain-backbone --name {wildcards.backbone}"
+        " --solutions {input.solutions} --gorm-demonstrations {input.gorm_demonstrations}"
+        " --gprm-demonstrations {input.gprm_demonstrations} --output {params.folder}"
+        " --curve {output.curve} --layers {params.layers} --width {params.width}"
+        " --vocabulary {params.vocabulary} --max-length {params.max_length}"
+        " --epochs {params.epochs} --batch-tokens {params.batch_tokens}"
+        " --learning-rate {params.learning_rate} --seed {params.seed} > {log} 2>&1"
+
+
+rule train_discriminative:
+    """Train a dORM or dPRM: LoRA, loss on two columns at the labelled steps."""
+    input:
+        backbone=lambda wildcards: backbone_files(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        solutions=training_solutions,
+        code=code("multirm.training.discriminative"),
+    output:
+        multiext(
+            "<results>/models/{model}/adapter/",
+            weights="adapter_model.safetensors",
+            config="adapter_config.json",
+        ),
+        curve="<results>/models/{model}/curve.parquet",
+        examples="<results>/models/{model}/examples.parquet",
+    log:
+        "<logs>/train_discriminative/{model}.log",
+    benchmark:
+        "<benchmarks>/train_discriminative/{model}.tsv"
+    wildcard_constraints:
+        model=named("models", kind=["dORM", "dPRM"]),
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        processes=1,
+    params:
+        folder=subpath(output.weights, parent=True),
+        backbone=lambda wildcards: backbone_model(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        kind=model_setting("kind"),
+        max_length=model_setting("max_length", "training"),
+        epochs=model_setting("epochs", "training"),
+        learning_rate=model_setting("learning_rate", "training"),
+        batch_size=model_setting("batch_size", "training"),
+        rank=model_setting("rank", "training"),
+        alpha=model_setting("alpha", "training"),
+        dropout=model_setting("dropout", "training"),
+        weight_decay=model_setting("weight_decay", "training"),
+        warmup=model_setting("warmup", "training"),
+        seed=lookup("seed", within=config),
+    message:
+        "Train {wildcards.model}"
+    shell:
+        "accelerate launch --num_processes {resources.processes} --num_machines 1"
+        " --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
+        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
+        " --solutions {input.solutions} --output {params.folder} --curve {output.curve}"
+        " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
+        " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
+        " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
+        " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
+        " > {log} 2>&1"
+
+
+rule train_generative:
+    """Train a gORM or gPRM: LoRA, loss on the critiques and their verdicts."""
+    input:
+        backbone=lambda wildcards: backbone_files(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        solutions=training_solutions,
+        critiques=training_critiques,
+        code=code("multirm.training.generative"),
+    output:
+        multiext(
+            "<results>/models/{model}/adapter/",
+            weights="adapter_model.safetensors",
+            config="adapter_config.json",
+        ),
+        curve="<results>/models/{model}/curve.parquet",
+        examples="<results>/models/{model}/examples.parquet",
+    log:
+        "<logs>/train_generative/{model}.log",
+    benchmark:
+        "<benchmarks>/train_generative/{model}.tsv"
+    wildcard_constraints:
+        model=named("models", kind=["gORM", "gPRM"]),
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        processes=1,
+    params:
+        folder=subpath(output.weights, parent=True),
+        backbone=lambda wildcards: backbone_model(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        kind=model_setting("kind"),
+        max_length=model_setting("max_length", "training"),
+        epochs=model_setting("epochs", "training"),
+        learning_rate=model_setting("learning_rate", "training"),
+        batch_size=model_setting("batch_size", "training"),
+        rank=model_setting("rank", "training"),
+        alpha=model_setting("alpha", "training"),
+        dropout=model_setting("dropout", "training"),
+        weight_decay=model_setting("weight_decay", "training"),
+        warmup=model_setting("warmup", "training"),
+        template=lambda wildcards: option(
+            "--template", config["models"][wildcards.model]["scoring"]["template"]
+        ),
+        seed=lookup("seed", within=config),
+    message:
+        "Train {wildcards.model}"
+    shell:
+        "accelerate launch --num_processes {resources.processes} --num_machines 1"
+        " --mixed_precision no --dynamo_backend no -m multirm train-generative"
+        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
+        " --solutions {input.solutions} --critiques {input.critiques} {params.template} --output {params.folder} --curve {output.curve}"
+        " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
+        " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
+        " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
+        " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
+        " > {log} 2>&1"
+
+
+rule merge_adapter:
+    """Add an adapter's weights to its backbone's."""
+    input:
+        backbone=lambda wildcards: backbone_files(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        weights="<results>/models/{model}/adapter/adapter_model.safetensors",
+        config="<results>/models/{model}/adapter/adapter_config.json",
+        code=code("multirm.training.merge"),
+    output:
+        multiext(
+            "<results>/models/{model}/merged/",
+            weights="model.safetensors",
+            config="config.json",
+            tokenizer="tokenizer.json",
+        ),
+    log:
+        "<logs>/merge_adapter/{model}.log",
+    benchmark:
+        "<benchmarks>/merge_adapter/{model}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    params:
+        backbone=lambda wildcards: backbone_model(
+            config["models"][wildcards.model]["backbone"]
+        ),
+        adapter=subpath(input.weights, parent=True),
+        folder=subpath(output.weights, parent=True),
+    message:
+        "Merge {wildcards.model}"
+    shell:
+        "python -m multirm merge-adapter --backbone {params.backbone} --adapter {params.adapter}"
+        " --output {params.folder} > {log} 2>&1"
