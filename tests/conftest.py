@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Machines are shared and slow at times; what is tested is what comes out, not how fast.
+settings.register_profile("untimed", deadline=None, derandomize=True)
+settings.load_profile("untimed")
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"

@@ -4,10 +4,12 @@ import importlib
 import inspect
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from multirm import vocabulary
 from multirm.cli import COMMANDS
 
 
@@ -47,6 +49,12 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert run.stderr.count("multirm: ") == 1
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "merged").exists()
+
+
+def test_members_of_closed_sets_are_typed_as_they_are_written() -> None:
+    for closed_set in vars(vocabulary).values():
+        if isinstance(closed_set, type) and issubclass(closed_set, StrEnum):
+            assert all(member.name.lower() == member.value.lower() for member in closed_set)
 
 
 def test_an_unknown_option_is_refused() -> None:

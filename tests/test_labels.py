@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multirm.labels import (
@@ -41,6 +41,7 @@ def test_numbers_and_what_is_none(text: str, canonical: str) -> None:
     assert canonical_answer(text, NUMBER) == canonical
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_a_number_keeps_its_value(value: Decimal) -> None:
     canonical = canonical_answer(f"{value:f}", NUMBER)
@@ -48,11 +49,13 @@ def test_a_number_keeps_its_value(value: Decimal) -> None:
     assert canonical_answer(f"{value:,f}", NUMBER) == canonical
 
 
+@settings(deadline=None)
 @given(st.integers(), st.integers())
 def test_different_numbers_stay_different(a: int, b: int) -> None:
     assert outcome_label(str(a), str(b), NUMBER) == int(a == b)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=0x24F)), st.sampled_from(AnswerFormat))
 def test_canonical_answers_are_their_own(text: str, format: AnswerFormat) -> None:
     canonical = canonical_answer(text, format)
@@ -104,6 +107,7 @@ def test_neutral_steps_are_correct() -> None:
     assert step_labels_from_ratings([-1, 0, 1]) == [0, 1, 1]
 
 
+@settings(deadline=None)
 @given(LABELS)
 def test_labels_up_to_the_first_error(labels: list[int]) -> None:
     first = first_incorrect(labels)

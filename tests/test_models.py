@@ -148,6 +148,12 @@ def test_missing_weights_are_not_made_up(folder: Path) -> None:
         load_model(str(folder))
 
 
+def test_no_folder(tmp_path: Path) -> None:
+    for load in (load_model, load_tokenizer):
+        with pytest.raises(InputError, match="nowhere: expected a model folder or hub name"):
+            load(str(tmp_path / "nowhere"))
+
+
 def test_no_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="with a tokenizer"):
         load_tokenizer(str(tmp_path))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multirm.errors import InputError
@@ -63,6 +63,7 @@ def test_a_verdict_is_read_after_thinking_only(kind: Kind) -> None:
     assert parse_verdict(kind, f"{END_OF_THINKING}{mark} Yesterday") is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1), min_size=1))
 def test_step_verdicts_come_back(verdicts: list[int]) -> None:
     words = ("incorrect", "correct")

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multirm import tables
@@ -45,6 +45,7 @@ def test_rows_come_back(tmp_path: Path) -> None:
     texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
     labelled = st.lists(st.tuples(texts, st.integers(0, 1)), min_size=1)
 
+    @settings(deadline=None)
     @given(labelled, st.none() | texts, st.sampled_from([None, 0, 1]), st.booleans())
     def check(
         steps: list[tuple[str, int]], parsed: str | None, outcome: int | None, known: bool
@@ -85,6 +86,7 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
         ("solutions", {"question": None}, "expected question of type string, found None"),
         ("solutions", {"solution_id": "zero"}, "expected solution_id of type int32"),
         ("questions", {"answer": "C"}, "among the options A-B, found 'C'"),
+        ("questions", {"options": []}, "expected at least one option"),
         ("questions", {"question": " "}, "a question with text"),
         ("rewards", {"rewards": [0.1, math.nan]}, "not NaN"),
         ("rewards", {"rewards": None}, "rewards of type"),

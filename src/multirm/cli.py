@@ -100,13 +100,18 @@ def build_app() -> App:
         name="multirm",
         help="Train the four kinds of LLM reward model, score pools, and compare them honestly.",
         version=VERSION,
-        default_parameter=Parameter(consume_multiple=True, negative=()),
+        default_parameter=Parameter(consume_multiple=True, negative=(), name_transform=_as_typed),
     )
     for order, (stage, commands) in enumerate(COMMANDS.items()):
         group = Group(stage, sort_key=order)
         for name, (target, description) in commands.items():
             app.command(target, name=name, group=group, help=description)
     return app
+
+
+def _as_typed(name: str) -> str:
+    """How parameters and members of closed sets are matched: `gPRM`, `gsm8k`, `best_of_n` as written."""
+    return name.lower().replace("_", "-")
 
 
 def main() -> None:

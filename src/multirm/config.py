@@ -83,7 +83,7 @@ class Pretraining(Settings):
     width: Count = 128
     vocabulary: Count = 2048
     max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
-    epochs: Annotated[float, Field(gt=0)] = 1
+    tokens: Count = Field(4_000_000, description="tokens to learn from, over all passes")
     batch_tokens: Count = 8192
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
 

@@ -12,6 +12,7 @@ _CHOICE = re.compile(
     re.MULTILINE,
 )
 _NUMBER = re.compile(r"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)")
+RATINGS = frozenset({-1, 0, 1})
 
 
 def split_steps(text: str) -> list[str]:

@@ -34,6 +34,7 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     Raises:
         InputError: there is none.
     """
+    _refuse_no_folder(model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -57,6 +58,7 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
         InputError: no or not all weights there, an architecture that transformers does not know, or an
             adapter for another base.
     """
+    _refuse_no_folder(model)
     folder = Path(model)
     if (folder / ADAPTER_CONFIG).is_file():
         return load_adapter(load_model(_base_of(folder), dtype), folder)
@@ -112,6 +114,13 @@ def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
     if differing:
         raise _other_base(base, adapter, f"{min(differing)} in only one of them")
     return adapted.eval()
+
+
+def _refuse_no_folder(model: str) -> None:
+    """Refuse what is neither there nor can be a hub name, which has one slash at most."""
+    path = Path(model)
+    if not path.is_dir() and (path.is_absolute() or len(path.parts) > 2 or model.startswith(".")):
+        raise InputError(model, expected="a model folder or hub name", found="no such folder")
 
 
 def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:

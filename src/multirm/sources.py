@@ -30,7 +30,8 @@ def module_files(module: str) -> list[Path]:
     files: set[Path] = set()
     for name in {module, *graph.find_upstream_modules(module)}:
         path = root.joinpath(*name.split(".")[1:])
-        files.add(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+        file = path.with_suffix(".py")
+        files.add(file if file.is_file() else path / "__init__.py")
         if name in _DATA_FOLDERS:
             files.update(file for file in (root / _DATA_FOLDERS[name]).iterdir() if file.is_file())
     return sorted(files)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from multirm.errors import InputError, shown
 from multirm.files import digest, whole
+from multirm.labels import option_letters
 from multirm.version import VERSION
 
 FOOTER_KEY = b"multirm"
@@ -89,7 +90,9 @@ def _check_question(row: Row) -> tuple[str, str] | None:
     if not row["question"].strip():
         return "a question with text", "an empty one"
     if row["options"] is not None:
-        letters = [chr(ord("A") + i) for i in range(len(row["options"]))]
+        letters = option_letters(len(row["options"]))
+        if not letters:
+            return "at least one option, or null", "none"
         if row["answer"] not in letters:
             return f"an answer among the options {letters[0]}-{letters[-1]}", shown(row["answer"])
     return None

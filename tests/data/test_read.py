@@ -83,6 +83,11 @@ def test_the_questions_kept_do_not_depend_on_order() -> None:
     assert keep_questions(rows, None, seed=1) == keep_questions(rows, 99, seed=1) == rows
 
 
+def test_no_questions_are_too_few(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="limit: expected at least 1 question, found 0"):
+        read_solutions(Reader.GSM8K, ["x"], "d", "math", tmp_path / "t.parquet", limit=0)
+
+
 def test_the_footer_names_no_folder_in_its_parameters(tmp_path: Path) -> None:
     source, output = tmp_path / "law.json", tmp_path / "t.parquet"
     source.write_text(json.dumps([TEST]))

@@ -283,7 +283,8 @@ def test_gsm8k_check_figures(tmp_path: Path, write_tables: Any, shared_data: Pat
     """Correctness as the file itself states it, spelled as answers that are right or wrong."""
     writers = ["6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"]
     questions = {}
-    for i, line in enumerate((shared_data / "gsm8k/example_model_solutions.jsonl").open()):
+    text = (shared_data / "gsm8k/example_model_solutions.jsonl").read_text(encoding="utf-8")
+    for i, line in enumerate(text.removesuffix("\n").split("\n")):
         pool: list[Any] = []
         for writer in writers:
             solution = json.loads(line)[writer]

@@ -7,17 +7,14 @@ rule draw_accuracy_grid:
         accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
         code=code("multirm.figures.accuracy_grid"),
     output:
-        multiext(
-            "<results>/figures/{dataset}_{selection}",
-            ".svg",
-            ".pdf",
-            report(
-                "<results>/figures/{dataset}_{selection}.png",
-                caption="../report/accuracy_grid.rst",
-                category="Accuracy",
-            ),
-            ".html",
+        svg="<results>/figures/{dataset}_{selection}.svg",
+        pdf="<results>/figures/{dataset}_{selection}.pdf",
+        png=report(
+            "<results>/figures/{dataset}_{selection}.png",
+            caption="../report/accuracy_grid.rst",
+            category="Accuracy",
         ),
+        html="<results>/figures/{dataset}_{selection}.html",
     log:
         "<logs>/draw_accuracy_grid/{dataset}_{selection}.log",
     benchmark:

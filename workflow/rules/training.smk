@@ -51,7 +51,7 @@ rule pretrain_backbone:
         width=lookup("backbones/{backbone}/pretrain/width", within=config),
         vocabulary=lookup("backbones/{backbone}/pretrain/vocabulary", within=config),
         max_length=lookup("backbones/{backbone}/pretrain/max_length", within=config),
-        epochs=lookup("backbones/{backbone}/pretrain/epochs", within=config),
+        tokens=lookup("backbones/{backbone}/pretrain/tokens", within=config),
         batch_tokens=lookup("backbones/{backbone}/pretrain/batch_tokens", within=config),
         learning_rate=lookup(
             "backbones/{backbone}/pretrain/learning_rate", within=config
@@ -65,7 +65,7 @@ rule pretrain_backbone:
         " --gprm-demonstrations {input.gprm_demonstrations} --output {params.folder}"
         " --curve {output.curve} --layers {params.layers} --width {params.width}"
         " --vocabulary {params.vocabulary} --max-length {params.max_length}"
-        " --epochs {params.epochs} --batch-tokens {params.batch_tokens}"
+        " --tokens {params.tokens} --batch-tokens {params.batch_tokens}"
         " --learning-rate {params.learning_rate} --seed {params.seed} > {log} 2>&1"
 
 
@@ -114,7 +114,7 @@ rule train_discriminative:
     message:
         "Train {wildcards.model}"
     shell:
-        "accelerate launch --num_processes {resources.processes} --num_machines 1"
+        "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
         " --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
         " --solutions {input.solutions} --output {params.folder} --curve {output.curve}"
@@ -174,7 +174,7 @@ rule train_generative:
     message:
         "Train {wildcards.model}"
     shell:
-        "accelerate launch --num_processes {resources.processes} --num_machines 1"
+        "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
         " --mixed_precision no --dynamo_backend no -m multirm train-generative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
         " --solutions {input.solutions} --critiques {input.critiques} {params.template} --output {params.folder} --curve {output.curve}"

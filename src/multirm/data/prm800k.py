@@ -9,9 +9,7 @@ label is whether all steps are correct.
 from collections.abc import Iterable, Iterator
 
 from multirm.data.json_source import Placed, Record
-from multirm.labels import outcome_from_steps, step_labels_from_ratings
-
-RATINGS = {-1, 0, 1}
+from multirm.labels import RATINGS, outcome_from_steps, step_labels_from_ratings
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:

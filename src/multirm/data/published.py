@@ -16,6 +16,7 @@ from pathlib import Path
 from multirm.data.json_source import Placed, Record, as_record, read_json
 from multirm.errors import InputError
 from multirm.labels import (
+    RATINGS,
     answer_format,
     outcome_from_steps,
     outcome_label,
@@ -23,7 +24,6 @@ from multirm.labels import (
     step_labels_from_ratings,
 )
 
-RATINGS = {-1, 0, 1}
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 

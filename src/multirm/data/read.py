@@ -44,6 +44,8 @@ def read_solutions(
     Raises:
         InputError: the source is missing, broken or inconsistent; nothing is written.
     """
+    if limit is not None and limit < 1:
+        raise InputError("limit", expected="at least 1 question", found=str(limit))
     placed = _of_category(_solutions(reader, source, category), category, source)
     rows = _checked(placed, tables.SOLUTIONS, dataset)
     rows = keep_questions(rows, limit, seed)

@@ -81,7 +81,7 @@ class TransformersEngine:
         ).to(device)
         ids = torch.zeros(len(samples), longest, dtype=torch.long, device=device)
         watched = torch.zeros(len(samples), longest, len(watch), device=device)
-        lengths = limits.to(device)
+        lengths = limits.clone().to(device)
 
         decoding = Decoding(self._model, [prompt.ids for prompt in batch], int(self._ends[0]))
         decoding.repeat(n)

@@ -15,7 +15,7 @@ KEY = "dataset, category, question_id, solution_id"
 KEYS_SHOWN = 3
 
 REPEATED = f"""
-    SELECT any_value(file), {KEY} FROM {{table}} GROUP BY {KEY}{{model}} HAVING count(*) > 1
+    SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY}{{model}} HAVING count(*) > 1
 """
 
 UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({KEY})"
@@ -27,6 +27,11 @@ WITHOUT_REWARDS = f"""
 
 
 def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions that are not one dataset's, once each, with one reference answer per question.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
     count = "SELECT count(*) FROM solutions"
     if database.execute(count).fetchall() == [(0,)]:
         raise InputError("--solutions", expected="at least one table of solutions", found="none")
@@ -38,12 +43,14 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
             found=", ".join(shown(name) for (name,) in datasets),
             remedy="evaluate each dataset on its own",
         )
-    _refuse(database, REPEATED.format(table="solutions", model=""), "each solution once", "again")
+    _refuse(
+        database, REPEATED.format(table="solutions", model=""), "each solution once", "repeated"
+    )
     _refuse(
         database,
         f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
         "a reference answer for every solution",
-        "none for",
+        "without one",
     )
     _refuse(
         database,
@@ -54,13 +61,18 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
         )
         """,
         "one reference answer for each question",
-        "another one at",
+        "with another one",
     )
 
 
 def check_rewards(
     database: duckdb.DuckDBPyConnection, aggregations: Mapping[str, Aggregation]
 ) -> None:
+    """Refuse rewards that do not match the solutions one to one for each model with an aggregation.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
     models = "SELECT DISTINCT model FROM rewards ORDER BY model"
     for (model,) in database.execute(models).fetchall():
         if model not in aggregations:
@@ -71,14 +83,14 @@ def check_rewards(
                 remedy=f"say --aggregation {model}=… or leave its tables out",
             )
     repeated = REPEATED.format(table="rewards", model=", model")
-    _refuse(database, repeated, "each solution once for a model", "again")
-    _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "rewards of unknown")
+    _refuse(database, repeated, "each solution once for a model", "repeated")
+    _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
     for model in aggregations:
         _refuse(
             database,
             WITHOUT_REWARDS,
             f"a row of {model}'s rewards for every solution",
-            "none for",
+            "solutions without one",
             {"model": model},
         )
 
@@ -91,14 +103,13 @@ def _refuse(
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Refuse what `query` finds (file and key), naming how many and the first keys."""
-    ordered = f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {KEY} LIMIT {KEYS_SHOWN}"
+    ordered = f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {KEY}, file LIMIT {KEYS_SHOWN}"
     rows = database.execute(ordered, dict(parameters or {})).fetchall()
     if rows:
-        keys = ", ".join("/".join(map(str, key)) for _, *key, _ in rows)
+        keys = ", ".join(shown("/".join(map(str, key)), 120) for _, *key, _ in rows)
         total = rows[0][-1]
-        noun = "solution" if total == 1 else "solutions"
         raise InputError(
             rows[0][0],
             expected=expected,
-            found=f"{found} {total} {noun} ({keys}{', …' if total > len(rows) else ''})",
+            found=f"{total} {found} ({keys}{', …' if total > len(rows) else ''})",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from multirm import tables
 from multirm.errors import InputError
@@ -133,7 +134,7 @@ def _with_reward(table: pa.Table, aggregations: Mapping[str, Aggregation]) -> pa
     """The reward tables with a column `reward`: each list aggregated in its model's way."""
     parts = []
     for model, aggregation in aggregations.items():
-        part = table.filter(pa.compute.equal(table["model"], model)).combine_chunks()
+        part = table.filter(pc.equal(table["model"], model)).combine_chunks()
         lists = part["rewards"].combine_chunks()
         reward = pa.array(aggregate_lists(lists, aggregation), from_pandas=True)
         parts.append(part.append_column("reward", reward))

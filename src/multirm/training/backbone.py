@@ -172,6 +172,8 @@ def build_decoder(
         num_key_value_heads=width // 32,
         max_position_embeddings=max_length,
         tie_word_embeddings=True,
+        # The usual 0.02 is for wide models; a narrow one would take most of its training to leave it.
+        initializer_range=width**-0.5,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -237,7 +239,7 @@ def train(
                 losses = []
             if time.monotonic() - started > (reported + 1) * _SECONDS_BETWEEN_REPORTS:
                 reported += 1
-                logger.info("%d of %d tokens", seen, tokens)
+                logger.info("%d of %d tokens, loss %.3f", seen, tokens, losses[-1] if losses else points[-1]["loss"])
             if seen >= tokens:
                 break
         epoch += 1

@@ -186,9 +186,14 @@ class LengthGrouped(Sampler[int]):
             yield from batches[place].tolist()
 
 
+def processes() -> PartialState:
+    """This process's place among those that train together; asking for the first time joins them."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def is_main_process() -> bool:
     """Whether this process is the one that writes."""
-    return bool(PartialState().is_main_process)
+    return bool(processes().is_main_process)
 
 
 def batch_per_process(batch_size: int) -> int:
@@ -200,15 +205,15 @@ def batch_per_process(batch_size: int) -> int:
     Raises:
         InputError: the batch does not divide evenly.
     """
-    processes = PartialState().num_processes
-    if batch_size % processes:
+    count = processes().num_processes
+    if batch_size % count:
         raise InputError(
             "batch_size",
-            expected=f"a multiple of the {processes} processes",
+            expected=f"a multiple of the {count} processes",
             found=str(batch_size),
             remedy="choose another batch_size or number of GPUs",
         )
-    return batch_size // processes
+    return int(batch_size // count)
 
 
 def train(
@@ -237,6 +242,7 @@ def train(
             lr_scheduler_type=recipe.schedule,
             weight_decay=recipe.weight_decay,
             warmup_steps=recipe.warmup,
+            use_cpu=not torch.cuda.is_available(),
             bf16=torch.cuda.is_available(),
             dataloader_pin_memory=torch.cuda.is_available(),
             # 31 bits, because numpy's global generator takes no more.
@@ -250,6 +256,8 @@ def train(
             label_names=["labels"],
             ddp_find_unused_parameters=False,
         )
+        # GPUs that are seen but were not launched on would multiply the batch (DataParallel).
+        arguments._n_gpu = min(arguments.n_gpu, 1)
         trainer = _LengthGroupedTrainer(
             model=LabelledLoss(model, columns),
             args=arguments,
@@ -258,9 +266,15 @@ def train(
             callbacks=[curve],
         )
         trainer.remove_callback(PrinterCallback)
-        logger.info("%s: %d examples, %d trainable parameters", name, len(examples), _size(model))
+        if is_main_process():
+            logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
         trainer.train()
     return curve.points
+
+
+def portable(backbone: str) -> str:
+    """`backbone` as it may stand in a table's footer: a hub name or relative path, never a path of this machine."""
+    return Path(backbone).name if Path(backbone).is_absolute() else backbone
 
 
 class _LengthGroupedTrainer(Trainer):
@@ -301,8 +315,3 @@ class _Curve(TrainerCallback):
 
 def _size(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def portable(backbone: str) -> str:
-    """`backbone` as it may stand in a table's footer: a hub name or relative path, never a path of this machine."""
-    return Path(backbone).name if Path(backbone).is_absolute() else backbone

@@ -72,8 +72,8 @@ def walk(chain: Chain, slips: Mapping[int, str] | None = None) -> Walk:
     return Walk(values, sentences, labels)
 
 
-def single_slips(chain: Chain) -> list[tuple[int, str, str]]:
-    """Every slip that can be carried to the end: the link, its wrong value, and the answer it leads to."""
+def harmful_slips(chain: Chain) -> list[tuple[int, str, str]]:
+    """Every slip that leads to a wrong answer: the link, its wrong value, and that answer."""
     true = walk(chain)
     found = []
     for position, link in enumerate(chain.links):
@@ -82,7 +82,8 @@ def single_slips(chain: Chain) -> list[tuple[int, str, str]]:
                 end = walk(chain, {position: value}).values[-1]
             except LookupError:
                 continue
-            found.append((position, value, end))
+            if end != true.values[-1]:
+                found.append((position, value, end))
     return found
 
 

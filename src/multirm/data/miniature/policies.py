@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from multirm.data.miniature.chains import Walk, single_slips, walk
+from multirm.data.miniature.chains import Chain, Walk, harmful_slips, walk
 from multirm.data.miniature.questions import LETTERS, Question
 
 
@@ -61,28 +61,37 @@ def solve(question: Question, policy: Policy, rng: np.random.Generator) -> Solut
     if slips and rng.random() < skill.recovery:
         return _recovered(question, min(slips), slips[min(slips)], rng)
     walked = walk(question.chain, slips)
-    return _concluded(question, walked, walked.sentences, walked.labels, skill, rng)
+    return _concluded(question, walked, skill, rng)
 
 
 def _draw_slips(question: Question, skill: Skill, rng: np.random.Generator) -> dict[int, str]:
-    """The wrong values of one solution, by link; they can be carried to the end."""
+    """The wrong values of one solution, by link; they can be carried to the end.
+
+    Alone, each leads to a wrong answer: right answers by wrong steps are left to recoveries, so that
+    their share is known.
+    """
     hard = question.difficulty >= 1 - skill.hard
     slips = {}
     if rng.random() < (skill.belief if hard else skill.doubt):
         position, value = question.misconception
         slips[position] = value
     if rng.random() < skill.slip:
-        possible = single_slips(question.chain)
-        positions = sorted({position for position, _, _ in possible})
+        harmful = harmful_slips(question.chain)
+        positions = sorted({position for position, _, _ in harmful})
         position = positions[int(rng.integers(len(positions)))]
-        values = [value for place, value, _ in possible if place == position]
-        value = values[int(rng.integers(len(values)))]
-        try:
-            walk(question.chain, both := {position: value, **slips})
-        except LookupError:
-            return slips
-        return both
+        values = [value for place, value, _ in harmful if place == position]
+        both = {position: values[int(rng.integers(len(values)))], **slips}
+        if _can_be_carried(question.chain, both):
+            return both
     return slips
+
+
+def _can_be_carried(chain: Chain, slips: dict[int, str]) -> bool:
+    try:
+        walk(chain, slips)
+    except LookupError:
+        return False
+    return True
 
 
 def _recovered(
@@ -103,12 +112,7 @@ def _recovered(
 
 
 def _concluded(
-    question: Question,
-    walked: Walk,
-    sentences: list[str],
-    labels: list[int],
-    skill: Skill,
-    rng: np.random.Generator,
+    question: Question, walked: Walk, skill: Skill, rng: np.random.Generator
 ) -> Solution:
     """The sentences with a last step that names a letter, where one fits or is guessed."""
     value = walked.values[-1]
@@ -122,8 +126,8 @@ def _concluded(
     else:
         letter = LETTERS[int(rng.integers(len(LETTERS)))]
         last = f"No option fits. I guess the answer is ({letter})."
-    right = letter == question.answer and labels[-1] == 1
-    return Solution([*sentences, last], [*labels, int(right)], letter)
+    right = letter == question.answer and walked.labels[-1] == 1
+    return Solution([*walked.sentences, last], [*walked.labels, int(right)], letter)
 
 
 def _naming(letter: str) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from multirm.data.miniature.business import draw_business
-from multirm.data.miniature.chains import Chain, single_slips, walk
+from multirm.data.miniature.chains import Chain, harmful_slips, walk
 from multirm.data.miniature.chemistry import draw_chemistry
 from multirm.data.miniature.computer_science import draw_computer_science
 from multirm.data.miniature.history import draw_history
@@ -97,7 +97,7 @@ def _candidates(
 def _with_options(chain: Chain, rng: np.random.Generator) -> Question:
     """Distractors are, first, what the misconception leads to, then other slips, then fillers."""
     right = walk(chain).values[-1]
-    slips = [slip for slip in single_slips(chain) if slip[2] != right]
+    slips = harmful_slips(chain)
     position, value, end = slips[int(rng.integers(len(slips)))]
     ends = [slips[i][2] for i in rng.permutation(len(slips))]
     fillers = [chain.fillers[i] for i in rng.permutation(len(chain.fillers))]

@@ -1,0 +1,97 @@
+"""Generation on the tiny model: whole tables, keyed by solution, the same whatever is generated beside."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm import tables
+from multirm.critiques.generate import choose, generate_critiques, parse
+from multirm.engines.base import Completion
+from multirm.errors import InputError
+from multirm.models import load_tokenizer
+from multirm.vocabulary import EngineName, Kind
+
+
+def solutions(n: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "dataset": "data",
+            "category": "law",
+            "question_id": f"q{k // 2}",
+            "solution_id": k % 2,
+            "question": "What is 1 + 1?",
+            "answer": "2",
+            "steps": ["One and one.", f"It is {k}."],
+            "parsed_answer": str(k),
+            "outcome": int(k == 2),
+            "step_labels": [1, int(k == 2)],
+        }
+        for k in range(n)
+    ]
+
+
+def generated(
+    tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **settings: Any
+) -> list[dict[str, Any]]:
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    generate_critiques(
+        Kind.GPRM,
+        str(teacher),
+        EngineName.TRANSFORMERS,
+        tmp_path / "s.parquet",
+        tmp_path / "c.parquet",
+        **{"per_solution": 2, "max_tokens": 12, "temperature": 1.0, **settings},
+    )
+    return tables.read(tmp_path / "c.parquet", tables.CRITIQUES).to_pylist()
+
+
+def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    rows = solutions(6)
+    all_of_them = generated(tmp_path, tiny_model, rows)
+    some = generated(tmp_path, tiny_model, rows[4:1:-1])
+    assert len(all_of_them) == 12
+    assert [row["critique_id"] for row in all_of_them] == [0, 1] * 6
+    assert all(row["kept"] for row in all_of_them)
+    assert len({row["critique"] for row in all_of_them}) == 12
+    assert all(row in all_of_them for row in some)
+
+
+def test_a_limit_chooses_at_random_but_the_same_in_any_order() -> None:
+    rows = solutions(20)
+    chosen = choose(rows, 5, seed=3)
+    again = choose(rows[::-1], 5, seed=3)
+    assert len(chosen) == 5
+    assert chosen == again[::-1]
+    assert chosen != rows[:5]
+    assert choose(rows, None, seed=3) == rows
+
+
+def test_verdicts_are_parsed_by_kind() -> None:
+    text = "\nStep 1: The step is \\boxed{incorrect}\n</think>\nIs the solution correct? No"
+    sample = Completion([], text, [], truncated=False)
+    (row,) = parse(Kind.GPRM, [sample])
+    assert (row["verdict"], row["step_verdicts"]) == (0, [0])
+    (row,) = parse(Kind.GORM, [sample])
+    assert (row["verdict"], row["step_verdicts"]) == (None, None)
+
+
+def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(InputError, match=r"s\.parquet: expected at least one solution"):
+        generated(tmp_path, tiny_model, [])
+    assert not (tmp_path / "c.parquet").exists()
+
+
+def test_a_teacher_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path / "mute")
+    with pytest.raises(InputError, match="expected a chat template"):
+        generated(tmp_path, tmp_path / "mute", solutions(2))
+
+
+def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
+        generate_critiques(Kind.DPRM, "", EngineName.TRANSFORMERS, tmp_path, tmp_path)

@@ -1,0 +1,56 @@
+"""What follows the end of thinking becomes the verdict line; everything else stays."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm import tables
+from multirm.critiques.shorten import shorten, shorten_critiques
+from multirm.errors import InputError
+from multirm.prompts import VERDICT_MARKS, parse_verdict
+from multirm.vocabulary import Kind
+
+
+@pytest.mark.parametrize("kind", [Kind.GORM, Kind.GPRM])
+def test_only_the_verdict_follows_the_thought(kind: Kind) -> None:
+    mark = VERDICT_MARKS[kind]
+    text = f" Hm.\n{mark} Yes\n</think>\nLong talk.\n{mark} Yes, or:\n{mark}\nNo\nBye."
+    short = f" Hm.\n{mark} Yes\n</think>\n{mark} No"
+    assert shorten(kind, text) == short
+    assert shorten(kind, short) == short
+    assert parse_verdict(kind, short) == parse_verdict(kind, text) == 0
+
+
+def test_without_a_verdict_nothing_is_cut() -> None:
+    assert shorten(Kind.GORM, " Hm.\n</think>\nLong talk.") == " Hm.\n</think>\nLong talk."
+
+
+def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> None:
+    text = f" Hm.\n</think>\nLong talk. {VERDICT_MARKS[Kind.GORM]} No"
+    rows = [
+        {
+            "dataset": "data",
+            "category": "law",
+            "question_id": "q",
+            "solution_id": 0,
+            "critique_id": number,
+            "critique": text,
+            "verdict": 0,
+            "step_verdicts": None,
+            "truncated": False,
+            "kept": reason is None,
+            "reason": reason,
+        }
+        for number, reason in enumerate([None, "unbalanced"])
+    ]
+    before, after = tmp_path / "filtered.parquet", tmp_path / "shortened.parquet"
+    tables.write(before, tables.CRITIQUES, rows, parameters={}, inputs=[])
+    shorten_critiques(Kind.GORM, before, after)
+    kept, other = tables.read(after, tables.CRITIQUES).to_pylist()
+    assert kept == {**rows[0], "critique": shorten(Kind.GORM, text)}
+    assert other == rows[1]
+
+
+def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected gORM or gPRM, found dORM"):
+        shorten_critiques(Kind.DORM, tmp_path / "a", tmp_path / "b")

@@ -1,0 +1,103 @@
+"""Demonstrated critiques say what the labels say, in the format that the parsers read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm import tables
+from multirm.data.demonstrations import demonstrate
+from multirm.data.miniature.generate import generate_miniature
+from multirm.data.miniature.policies import Policy
+from multirm.data.miniature.questions import Split
+from multirm.errors import InputError
+from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, parse_step_verdicts, parse_verdict
+from multirm.vocabulary import Kind
+
+KEY = tables.SOLUTIONS.key
+
+
+@pytest.fixture(scope="module")
+def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrain")
+    path = folder / "solutions.parquet"
+    generate_miniature(
+        "chemistry", "mini", Policy.JUNIOR, Split.PRETRAIN, 30, 4, 0.0, 3, folder / "q.parquet", path
+    )
+    return path
+
+
+def pairs(solutions: Path, kind: Kind, folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    output = folder / "critiques.parquet"
+    demonstrate(solutions, kind, output, 3)
+    rows = {
+        tuple(row[k] for k in KEY): row
+        for row in tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    }
+    critiques = tables.read(output, tables.CRITIQUES).to_pylist()
+    return [(rows[tuple(critique[k] for k in KEY)], critique) for critique in critiques]
+
+
+def write(folder: Path, **columns: Any) -> Path:
+    row = {
+        "dataset": "d",
+        "category": "math",
+        "question_id": "q",
+        "solution_id": 0,
+        "question": "What is 1 + 1?",
+        "answer": None,
+        "steps": ["1 + 1 = 3.", "So 3."],
+        "parsed_answer": None,
+        "outcome": 0,
+        "step_labels": [1, 0],
+    }
+    path = folder / "solutions.parquet"
+    tables.write(path, tables.SOLUTIONS, [row | columns], parameters={}, inputs=[])
+    return path
+
+
+def test_gorm_verdicts_are_the_outcomes(solutions: Path, tmp_path: Path) -> None:
+    made = pairs(solutions, Kind.GORM, tmp_path)
+    assert len(made) == 120
+    for row, critique in made:
+        assert parse_verdict(Kind.GORM, critique["critique"]) == critique["verdict"]
+        assert critique["verdict"] == row["outcome"]
+
+
+def test_gprm_verdicts_are_the_labels_up_to_the_first_incorrect_step(
+    solutions: Path, tmp_path: Path
+) -> None:
+    for row, critique in pairs(solutions, Kind.GPRM, tmp_path):
+        labels = row["step_labels"]
+        expected = labels[: labels.index(0) + 1] if 0 in labels else labels
+        assert parse_step_verdicts(critique["critique"]) == critique["step_verdicts"] == expected
+        assert parse_verdict(Kind.GPRM, critique["critique"]) == int(0 not in labels)
+
+
+def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> None:
+    for kind in (Kind.GORM, Kind.GPRM):
+        conclusions = [
+            critique["critique"].split(END_OF_THINKING)[1].strip()
+            for _, critique in pairs(solutions, kind, tmp_path)
+        ]
+        surplus = sum(not text.startswith(VERDICT_MARKS[kind]) for text in conclusions)
+        assert 0 < surplus < len(conclusions) / 2
+
+
+def test_labels_alone_do_where_there_is_no_right_solution(tmp_path: Path) -> None:
+    ((_, gorm),) = pairs(write(tmp_path), Kind.GORM, tmp_path)
+    assert gorm["critique"].startswith(" Step 2 is incorrect.")
+    ((_, gprm),) = pairs(write(tmp_path), Kind.GPRM, tmp_path)
+    assert gprm["critique"].startswith(
+        "\nStep 1: The step is \\boxed{correct}\nStep 2: The step is \\boxed{incorrect}\n"
+    )
+
+
+def test_no_labels_no_demonstration(tmp_path: Path) -> None:
+    assert pairs(write(tmp_path, step_labels=None), Kind.GPRM, tmp_path) == []
+    assert pairs(write(tmp_path, outcome=None), Kind.GORM, tmp_path) == []
+
+
+def test_a_discriminative_kind_is_refused(solutions: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
+        demonstrate(solutions, Kind.DPRM, tmp_path / "x.parquet", 3)

@@ -1,0 +1,95 @@
+"""Reading curves from our table and from the published CSV."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.figures.accuracies import Point, category_names, method_names, read_accuracies
+from multirm.vocabulary import Selection
+
+HEADER = "N,Method,Overall_mean,law_mean,Overall_std,law_std\n"
+
+
+def test_published_csv(shared_data: Path) -> None:
+    path = shared_data / "published/mmlu_pro_llama_3.1_8b_best_of_n.csv"
+    points = read_accuracies(path, Selection.BEST_OF_N)
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(points) == len(lines) * 15
+    found = {(p.category, p.method, p.n): p.accuracy for p in points}
+    for line in lines:
+        method = {"MV": "Majority vote"}.get(line["Method"], line["Method"])
+        assert found["law", method, int(line["N"])] == float(line["law_mean"])
+    assert category_names(points)[:3] == ["Overall", "law", "psychology"]
+    assert method_names(points) == ["dORM", "dPRM", "gORM", "gPRM", "Majority vote", "Pass@N"]
+
+
+def accuracy_row(selection: str, model: str | None, **changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"dataset": "d", "category": "law", "aggregation": None, "n": 1}
+    row |= {"accuracy_mean": 50.0, "accuracy_std": 1.0, "exact": None, "runs": 2}
+    return row | {"selection": selection, "model": model, "n_questions": 3} | changes
+
+
+def test_accuracy_table_gives_one_selection_with_the_vote_and_the_ceiling(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.parquet"
+    rows = [
+        accuracy_row("majority_vote", None, accuracy_mean=40.0),
+        accuracy_row("best_of_n", "dORM"),
+        accuracy_row("weighted_vote", "dORM", accuracy_mean=60.0),
+        accuracy_row("pass", None, accuracy_mean=80.0),
+    ]
+    tables.write(path, tables.ACCURACY, rows, parameters={}, inputs=[])
+    assert read_accuracies(path, Selection.WEIGHTED_VOTE) == [
+        Point("law", "Majority vote", 1, 40.0),
+        Point("law", "dORM", 1, 60.0),
+        Point("law", "Pass@N", 1, 80.0),
+    ]
+
+
+def test_a_lone_category_is_not_drawn_twice() -> None:
+    points = [Point(name, "dORM", 1, 50.0) for name in ("Overall", "test")]
+    assert category_names(points) == ["test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "columns N, Method"),
+        ("a,b\n1,2\n", "columns N, Method"),
+        (HEADER, "expected accuracies, found none"),
+        (HEADER + "1,MV,50,fifty,0,0\n", "line 2: expected N, Method and a number in law_mean"),
+        (HEADER + "1,MV,50,50,0,0\n2,MV\n", "line 3"),
+        (HEADER + "one,MV,50,50,0,0\n", "line 2"),
+        (HEADER + "0,MV,50,50,0,0\n", "N of at least 1"),
+        (HEADER + "1,MV,50,nan,0,0\n", "a finite law_mean"),
+        (HEADER + "1,MV,50,50,0,0\n1,MV,50,50,0,0\n", "one accuracy for each"),
+        (HEADER + "1,</script><b>,50,50,0,0\n", "names of letters"),
+        (HEADER.replace("law", "law<b>") + "1,MV,50,50,0,0\n", "names of letters"),
+        (HEADER + '1,"MV,50,50,0,0\n', "a CSV file"),
+    ],
+)
+def test_bad_csv(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "accuracies.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_accuracies(path, Selection.BEST_OF_N)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(b"N,Method,\xff")
+    for name, message in (
+        ("latin.csv", "UTF-8"),
+        ("missing.csv", "no such file"),
+        ("missing.parquet", "no such file"),
+        ("accuracy.json", "a .parquet or .csv file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_accuracies(tmp_path / name, Selection.BEST_OF_N)
+    with pytest.raises(InputError, match="best_of_n, weighted_vote, found majority_vote"):
+        read_accuracies(tmp_path / "latin.csv", Selection.MAJORITY_VOTE)

@@ -1,0 +1,115 @@
+"""The main figure: what it shows, and that every format is a whole file of its kind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.figures.accuracies import Point, read_accuracies
+from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, rendered
+from multirm.vocabulary import Selection
+
+METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
+
+
+def points(categories: list[str], sizes: list[int]) -> list[Point]:
+    return [
+        Point(category, method, n, 40.0 + n + place)
+        for category in categories
+        for n in sizes
+        for place, method in enumerate(METHODS)
+    ]
+
+
+def panels(ceiling: bool = False) -> list[dict[str, Any]]:
+    data = points(["Overall", "computer_science", "law"], [1, 2, 4])
+    return chart(data, Selection.BEST_OF_N, ceiling).to_dict()["concat"]
+
+
+def test_a_panel_per_category_overall_first_with_readable_titles() -> None:
+    assert [panel["title"]["text"] for panel in panels()] == [
+        "Overall",
+        "Computer science",
+        "Law",
+    ]
+
+
+def test_n_is_on_a_log_2_axis_with_a_tick_per_size() -> None:
+    x = panels()[0]["layer"][0]["encoding"]["x"]
+    assert (x["scale"]["type"], x["scale"]["base"]) == ("log", 2)
+    assert x["axis"]["values"] == [1, 2, 4]
+
+
+def test_the_ceiling_is_optional() -> None:
+    def domain(ceiling: bool) -> list[str]:
+        return panels(ceiling)[0]["layer"][0]["encoding"]["color"]["scale"]["domain"]
+
+    assert domain(True) == [*domain(False), "Pass@N"]
+
+
+def test_colours_follow_the_kind_and_no_two_methods_share_one() -> None:
+    scale = panels(True)[0]["layer"][0]["encoding"]["color"]["scale"]
+    colours = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert len(set(colours.values())) == len(METHODS)
+    assert colours["dORM-8B"] == "#56B4E9"
+    assert colours["gPRM-mini"] == "#D55E00"
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("csv") / "best_of_n.csv"
+    path.write_text(
+        "N,Method,Overall_mean,law_mean,physics_mean\n"
+        "1,MV,40,30,50\n1,dORM,40,30,50\n2,MV,40,30,50\n2,dORM,50,35,65\n"
+    )
+    return path
+
+
+def test_every_format(tmp_path: Path, csv_file: Path) -> None:
+    outputs = [tmp_path / f"figure{suffix}" for suffix in (".svg", ".pdf", ".png", ".html")]
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs)
+    svg, pdf, png, html = (path.read_bytes() for path in outputs)
+    assert svg.startswith(b"<svg")
+    assert b"Physics" in svg
+    assert pdf.startswith(b"%PDF")
+    assert png.startswith(b"\x89PNG")
+    assert b"Physics" in html
+    assert sorted(tmp_path.iterdir()) == sorted(outputs)
+
+
+def test_html_loads_nothing_from_elsewhere(tmp_path: Path, csv_file: Path) -> None:
+    path = tmp_path / "figure.html"
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, [path])
+    html = path.read_text()
+    assert "vegaEmbed" in html
+    for loading in ("<script src", "<link", "@import", "cdn."):
+        assert loading not in html
+
+
+@pytest.mark.parametrize("sizes", [[1], [4], [1, 3, 100]])
+def test_one_size_one_category_and_flat_curves(sizes: list[int]) -> None:
+    flat = [Point("test", "dORM", n, 100.0) for n in sizes]
+    assert rendered(chart(flat, Selection.WEIGHTED_VOTE, True), ".svg").count(b"NaN") == 0
+
+
+def test_the_same_figure_is_the_same_bytes(csv_file: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / "one.svg", tmp_path / "two.svg"]
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[:1])
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[1:])
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+def test_other_formats_are_refused_before_anything_is_drawn(tmp_path: Path, csv_file: Path) -> None:
+    with pytest.raises(InputError, match=r"\.html, found '\.gif'"):
+        draw_accuracy_grid(csv_file, Selection.BEST_OF_N, [tmp_path / "a.svg", tmp_path / "a.gif"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_published_figure(shared_data: Path) -> None:
+    path = shared_data / "published/mmlu_pro_llama_3.1_8b_best_of_n.csv"
+    figure = chart(read_accuracies(path, Selection.BEST_OF_N), Selection.BEST_OF_N, False)
+    assert len(figure.to_dict()["concat"]) == 15
+    svg = rendered(figure, ".svg").decode()
+    for text in ("Computer science", "Psychology", "Majority vote", "gPRM", "Accuracy (%)"):
+        assert text in svg

@@ -1,0 +1,180 @@
+"""The backbone: a tokenizer that encodes anything, a model that learns, the same files from the same seed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
+
+from multirm import tables
+from multirm.encoding import encode_critique, encode_solution, step_candidates, verdict_candidates
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
+from multirm.training.backbone import make_batches, pretrain_backbone
+from multirm.training.tokenizer import train_tokenizer
+from multirm.vocabulary import Kind
+
+TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 29 - 3 = 26."]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(TEXTS * 20, 500, 512)
+
+
+def test_any_text_is_encoded_without_loss(tokenizer: PreTrainedTokenizerFast) -> None:
+    @given(st.text(max_size=40))
+    def check(text: str) -> None:
+        text = text.encode("utf-8", "ignore").decode()
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        assert tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text
+
+    check()
+
+
+def test_the_tokens_that_rewards_are_read_from_are_single(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    assert len({*step_candidates(tokenizer), *verdict_candidates(tokenizer)}) == 4
+    for kind in (Kind.GORM, Kind.GPRM):
+        critique = f" Fine.\n{END_OF_THINKING}\n{VERDICT_MARKS[kind]} Yes"
+        ids = encode_critique(tokenizer, "Is it so?", critique).ids
+        assert ids[-2:] == [verdict_candidates(tokenizer)[1], tokenizer.eos_token_id]
+    for text in REPLY_START.split("\n")[0], END_OF_THINKING:
+        (token,) = tokenizer.encode(text, add_special_tokens=False)
+        assert tokenizer.decode([token], skip_special_tokens=True) == text
+
+
+def test_begin_of_text_comes_once(tokenizer: PreTrainedTokenizerFast) -> None:
+    for ids in (
+        encode_solution(tokenizer, "Why?", ["So.", "Thus."]).ids,
+        encode_critique(tokenizer, "Why?", " So.").ids,
+    ):
+        assert ids[0] == tokenizer.bos_token_id
+        assert ids.count(tokenizer.bos_token_id) == 1
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=60), st.integers(1, 300))
+def test_batches_hold_every_example_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    batches = make_batches(lengths, budget, np.random.default_rng(0))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
+
+
+def tables_of(folder: Path) -> tuple[Path, Path, Path]:
+    """Sums, right and wrong, and critiques of them."""
+    solutions, gorm, gprm = (folder / f"{name}.parquet" for name in ("solutions", "gorm", "gprm"))
+    rows = []
+    for i in range(40):
+        right = i % 2
+        total = i % 5 + 2 if right else 99
+        rows.append(
+            {
+                "dataset": "sums",
+                "category": "math",
+                "question_id": f"q{i}",
+                "solution_id": 0,
+                "question": f"What is {i % 5} + 2?",
+                "answer": str(i % 5 + 2),
+                "steps": [f"It is {total}.", f"The answer is {total}."],
+                "parsed_answer": str(total),
+                "outcome": right,
+                "step_labels": [right, right],
+            }
+        )
+    tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    for path, kind in ((gorm, Kind.GORM), (gprm, Kind.GPRM)):
+        critiques = [
+            {
+                **{name: row[name] for name in tables.SOLUTIONS.key},
+                "critique_id": 0,
+                "critique": f" Ok.\n{END_OF_THINKING}\n{VERDICT_MARKS[kind]}"
+                + (" Yes" if row["outcome"] else " No"),
+                "verdict": row["outcome"],
+                "step_verdicts": None,
+                "truncated": False,
+                "kept": True,
+                "reason": None,
+            }
+            for row in rows
+        ]
+        tables.write(path, tables.CRITIQUES, critiques, parameters={}, inputs=[])
+    return solutions, gorm, gprm
+
+
+def pretrain(
+    folder: Path,
+    output: Path,
+    *,
+    tokens: int = 60_000,
+    max_length: int = 256,
+    solutions: Path | None = None,
+) -> Path:
+    made, gorm, gprm = tables_of(folder)
+    pretrain_backbone(
+        solutions=[solutions or made],
+        gorm_demonstrations=[gorm],
+        gprm_demonstrations=[gprm],
+        output=output,
+        curve=output.with_suffix(".parquet"),
+        layers=2,
+        width=32,
+        vocabulary=500,
+        tokens=tokens,
+        batch_tokens=512,
+        learning_rate=3e-3,
+        max_length=max_length,
+        seed=5,
+        name="mini",
+    )
+    return output
+
+
+def test_a_pretrained_backbone_loads_and_has_learned(tmp_path: Path) -> None:
+    folder = pretrain(tmp_path, tmp_path / "backbone")
+    assert (folder / "model.safetensors").is_file()
+    model, tokenizer = load_model(str(folder)), load_tokenizer(str(folder))
+    curve = tables.read(tmp_path / "backbone.parquet", tables.CURVES).to_pylist()
+    assert [point["model"] for point in curve] == ["mini"] * 20
+    assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
+    minus, plus = step_candidates(tokenizer)
+    for total, label in ((3, 1), (99, 0)):
+        encoded = encode_solution(tokenizer, "What is 1 + 2?", [f"It is {total}."])
+        with torch.no_grad():
+            logits = model(torch.tensor([encoded.ids])).logits[0, encoded.step_ends[0]]
+        assert logits.argmax() == (plus if label else minus)
+
+
+def test_the_same_seed_makes_the_same_weights(tmp_path: Path) -> None:
+    first = pretrain(tmp_path, tmp_path / "first", tokens=5000)
+    torch.manual_seed(99)
+    second = pretrain(tmp_path, tmp_path / "second", tokens=5000)
+    for name in ("model.safetensors", "tokenizer.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_nothing_short_enough_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="max_length: expected a text of at most"):
+        pretrain(tmp_path, tmp_path / "backbone", max_length=3)
+    assert not (tmp_path / "backbone").exists()
+
+
+def test_demonstrations_of_other_solutions_are_refused(tmp_path: Path) -> None:
+    made, _, _ = tables_of(tmp_path)
+    rows = tables.read(made, tables.SOLUTIONS)
+    other = tmp_path / "other.parquet"
+    tables.write(other, tables.SOLUTIONS, rows.slice(0, 3), parameters={}, inputs=[])
+    with pytest.raises(InputError, match=r"critiques of the given solutions, found one of q3, 0"):
+        pretrain(tmp_path, tmp_path / "backbone", solutions=other)
+
+
+def test_no_solutions_are_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.parquet"
+    tables.write(empty, tables.SOLUTIONS, [], parameters={}, inputs=[])
+    with pytest.raises(InputError, match="at least one solution"):
+        pretrain(tmp_path, tmp_path / "backbone", solutions=empty)

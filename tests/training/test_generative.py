@@ -1,0 +1,163 @@
+"""Generative training: the loss is on critiques alone, nothing is truncated, adapters load as peft's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from multirm import tables
+from multirm.encoding import encode_prompt
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.prompts import VERDICT_MARKS, load_template
+from multirm.training.generative import critique_examples, train_generative
+from multirm.training.run import UNLABELLED, LabelledLoss, collate
+from multirm.verification import with_solutions
+from multirm.vocabulary import Kind
+
+
+def solution(number: int, labels: list[int]) -> dict[str, Any]:
+    return {
+        "dataset": "data",
+        "category": "law",
+        "question_id": "q",
+        "solution_id": number,
+        "question": "What is 1 + 1?",
+        "answer": "2",
+        "steps": ["First step.", "Second step.", "Third step."],
+        "parsed_answer": "2",
+        "outcome": int(all(labels)),
+        "step_labels": labels,
+    }
+
+
+def critique(of: int, verdict: int, thought: str = " Hm.", kept: bool = True) -> dict[str, Any]:
+    word = "Yes" if verdict else "No"
+    return {
+        "dataset": "data",
+        "category": "law",
+        "question_id": "q",
+        "solution_id": of,
+        "critique_id": 0,
+        "critique": f"{thought}\n</think>\n{VERDICT_MARKS[Kind.GPRM]} {word}",
+        "verdict": verdict,
+        "step_verdicts": None,
+        "truncated": False,
+        "kept": kept,
+        "reason": None if kept else "duplicate",
+    }
+
+
+SOLUTIONS = [solution(0, [1, 1, 1]), solution(1, [1, 0, 0])]
+CRITIQUES = [critique(0, 1, " All is well."), critique(1, 0)]
+PAIRS = with_solutions(CRITIQUES, SOLUTIONS, "critiques")
+
+
+def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
+    tokenizer, model = load_tokenizer(str(tiny_model)), load_model(str(tiny_model))
+    template = load_template(Kind.GORM)
+    examples, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
+    losses = []
+    for (row, _), example in zip(PAIRS, examples, strict=True):
+        completion = tokenizer.encode(row["critique"], add_special_tokens=False)
+        completion.append(tokenizer.eos_token_id)
+        prompt = example.ids[: -len(completion)]
+        assert example.ids == prompt + completion
+        for k, token in enumerate(completion):
+            with torch.no_grad():
+                logits = model(torch.tensor([prompt + completion[:k]])).logits[0, -1]
+            losses.append(-logits.log_softmax(dim=-1)[token])
+    with torch.no_grad():
+        found = LabelledLoss(model)(**collate(examples))["loss"]
+    torch.testing.assert_close(found, torch.stack(losses).mean(), atol=1e-5, rtol=1e-5)
+
+
+def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
+    tokenizer, template = load_tokenizer(str(tiny_model)), "{question}|{solution}"
+    examples, tally = critique_examples(Kind.GPRM, tokenizer, template, PAIRS, 4000)
+    shown = [
+        "What is 1 + 1?|Step 1: First step.\n\nStep 2: Second step.\n\nStep 3: Third step.",
+        "What is 1 + 1?|Step 1: First step.\n\nStep 2: Second step.",
+    ]
+    for text, example in zip(shown, examples, strict=True):
+        prompt = encode_prompt(tokenizer, text)
+        assert example.ids[: len(prompt)] == prompt
+        assert example.labels[: len(prompt) - 1] == [UNLABELLED] * (len(prompt) - 1)
+        assert example.labels[len(prompt) - 1 : -1] == example.ids[len(prompt) :]
+    assert (tally.used["law"], tally.positive["law"]) == (2, 1)
+
+
+def test_what_is_too_long_is_left_out_whole_and_counted(tiny_model: Path) -> None:
+    tokenizer, template = load_tokenizer(str(tiny_model)), load_template(Kind.GORM)
+    everything, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
+    longest = max(len(example.ids) for example in everything)
+    left, tally = critique_examples(Kind.GORM, tokenizer, template, PAIRS, longest - 1)
+    assert left == everything[1:]
+    assert (tally.used["law"], tally.too_long["law"]) == (1, 1)
+
+
+def trained(
+    tmp_path: Path, backbone: Path, critiques: list[dict[str, Any]], **settings: Any
+) -> Path:
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, SOLUTIONS, parameters={}, inputs=[])
+    tables.write(tmp_path / "c.parquet", tables.CRITIQUES, critiques, parameters={}, inputs=[])
+    train_generative(
+        Kind.GPRM,
+        "gPRM-tiny",
+        str(backbone),
+        [tmp_path / "s.parquet"],
+        [tmp_path / "c.parquet"],
+        tmp_path / "adapter",
+        tmp_path / "curve.parquet",
+        tmp_path / "examples.parquet",
+        **{
+            "epochs": 30,
+            "learning_rate": 3e-2,
+            "batch_size": 2,
+            "rank": 4,
+            "dropout": 0,
+            **settings,
+        },
+    )
+    return tmp_path / "adapter"
+
+
+def test_training_learns_the_critiques_and_leaves_a_peft_folder(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    adapter = trained(tmp_path, tiny_model, [*CRITIQUES])
+    curve = tables.read(tmp_path / "curve.parquet", tables.CURVES).to_pylist()
+    assert curve[-1]["loss"] < curve[0]["loss"] - 0.1
+    assert curve[-1]["learning_rate"] < 0.1 * max(row["learning_rate"] for row in curve)
+    (counts,) = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
+    assert (counts["n_used"], counts["n_positive"], counts["n_too_long"]) == (2, 1, 0)
+    model = PeftModel.from_pretrained(load_model(str(tiny_model)), str(adapter))
+    assert model.peft_config["default"].r == 4
+
+
+def test_without_kept_critiques_nothing_is_trained(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"c\.parquet: expected at least one critique that is kept"
+    ):
+        trained(tmp_path, tiny_model, [critique(0, 1, kept=False)])
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_if_all_are_too_long_it_says_so(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(InputError, match="2 over 10 tokens"):
+        trained(tmp_path, tiny_model, CRITIQUES, max_length=10)
+
+
+def test_a_backbone_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path / "mute")
+    with pytest.raises(InputError, match="expected a chat template"):
+        trained(tmp_path, tmp_path / "mute", CRITIQUES)
+
+
+def test_discriminative_kinds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
+        train_generative(Kind.DPRM, "", "", [], [], tmp_path, tmp_path, tmp_path)
