@@ -108,7 +108,9 @@ class Sampling(Settings):
     max_tokens: Count = 8192
     temperature: Annotated[float, Field(ge=0)] = 0.6
     top_p: Fraction = 1.0
-    template: str | None = Field(None, description="a prompt template file other than the package's")
+    template: str | None = Field(
+        None, description="a prompt template file other than the package's"
+    )
 
 
 class Critiques(Sampling):
@@ -337,7 +339,9 @@ def _as_input_error(where: str, error: ValidationError) -> InputError:
     if details["type"] == "missing":
         return InputError(where, expected=f"a value for {place}", found="none", remedy=remedy)
     if details["type"] == "string_pattern_mismatch":
-        expected = "a name of letters, digits, '.', '_' and '-' that starts with none of '.' and '-'"
+        expected = (
+            "a name of letters, digits, '.', '_' and '-' that starts with none of '.' and '-'"
+        )
         return InputError(where, expected=expected, found=f"{place}: {shown(details['input'])}")
     if details["type"] == "value_error":
         message = details["msg"].removeprefix("Value error, ")

@@ -9,13 +9,18 @@ Generative text: the prompt as user turn of the chat template, then the reply, w
 the ids that it is sampled after.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from multirm.errors import InputError, shown
 from multirm.prompts import REPLY_START
+
+if TYPE_CHECKING:
+    # Typing only: the stages that read and write no text do without transformers.
+    from transformers import PreTrainedTokenizerBase
 
 QUESTION_END = " \n\n"
 STEP_END = " \n\n\n\n"

@@ -149,6 +149,8 @@ CRITIQUES = Schema(
             _column("critique", pa.string()),
             _column("verdict", pa.int8(), nullable=True),
             _column("step_verdicts", _list(pa.int8()), nullable=True),
+            # Of prompt and critique, by the tokenizer that wrote it; null where none did.
+            _column("n_tokens", pa.int32(), nullable=True),
             _column("truncated", pa.bool_()),
             _column("kept", pa.bool_()),
             _column("reason", pa.string(), nullable=True),

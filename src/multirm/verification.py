@@ -4,13 +4,13 @@ Generating critiques, learning from them and scoring by them go through here, so
 solution in the same words.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from multirm import tables
 from multirm.encoding import encode_prompt
@@ -19,6 +19,10 @@ from multirm.errors import InputError
 from multirm.labels import first_incorrect
 from multirm.prompts import render_prompt
 from multirm.vocabulary import Kind
+
+if TYPE_CHECKING:
+    # Typing only: the stages that read and write no text do without transformers.
+    from transformers import PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 

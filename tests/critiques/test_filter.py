@@ -60,6 +60,7 @@ def critique(
         "critique": text,
         "verdict": parse_verdict(kind, text),
         "step_verdicts": parse_step_verdicts(text) if kind is Kind.GPRM else None,
+        "n_tokens": None,
         "truncated": False,
         "kept": True,
         "reason": None,
@@ -151,10 +152,8 @@ def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
         (critique(YES, of=1, number=1), wrong),
         (critique("...", of=1, number=2), wrong),
     ]
-    lengths = {YES + " and so on": 100}
-    reasons = drop_reasons(
-        Kind.GORM, pairs, lambda row, _: lengths.get(row["critique"], 1), max_length=99, seed=0
-    )
+    pairs[3][0]["n_tokens"] = 100
+    reasons = drop_reasons(Kind.GORM, pairs, max_length=99, seed=0)
     assert reasons[1] is DropReason.DUPLICATE
     assert reasons[3:] == [
         DropReason.TOO_LONG,
@@ -166,7 +165,7 @@ def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
 
 
 def filtered(
-    tmp_path: Path, tiny_model: Path, critiques: list[dict[str, Any]], max_length: int = 400
+    tmp_path: Path, critiques: list[dict[str, Any]], max_length: int = 400
 ) -> list[dict[str, Any]]:
     solutions = [solution(0, 1), solution(1, 0), solution(2, 1, category="math")]
     tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[])
@@ -175,7 +174,6 @@ def filtered(
         Kind.GORM,
         tmp_path / "c.parquet",
         tmp_path / "s.parquet",
-        str(tiny_model),
         tmp_path / "f.parquet",
         max_length,
         seed=0,
@@ -184,7 +182,7 @@ def filtered(
 
 
 def test_no_row_is_lost_and_a_one_sided_category_says_so(
-    tmp_path: Path, tiny_model: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     critiques = [
         critique(YES),
@@ -192,23 +190,25 @@ def test_no_row_is_lost_and_a_one_sided_category_says_so(
         critique("?", of=1, number=1),
         critique(YES, of=2, category="math"),
     ]
-    rows = filtered(tmp_path, tiny_model, critiques, max_length=1000)
+    rows = filtered(tmp_path, critiques, max_length=1000)
     assert [row["reason"] for row in rows] == [None, None, "no_end_of_thinking", "unbalanced"]
     assert [row["kept"] for row in rows] == [True, True, False, False]
     assert [{**row, "kept": True, "reason": None} for row in rows] == critiques
     assert "math: no critique is kept; 1 Yes and 0 No were left" in caplog.text
 
 
-def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path, tiny_model: Path) -> None:
-    rows = filtered(tmp_path, tiny_model, [critique(YES), critique(NO, of=1)], max_length=20)
-    assert {row["reason"] for row in rows} == {"too_long"}
+def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
+    long, short = critique(YES), critique(NO, of=1)
+    long["n_tokens"], short["n_tokens"] = 21, 20
+    rows = filtered(tmp_path, [long, short], max_length=20)
+    assert [row["reason"] for row in rows] == ["too_long", "unbalanced"]
 
 
-def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.parquet, row 2: .*solution_id 77"):
-        filtered(tmp_path, tiny_model, [critique(YES), critique(YES, of=77)])
+        filtered(tmp_path, [critique(YES), critique(YES, of=77)])
 
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
-        filter_critiques(Kind.DPRM, tmp_path, tmp_path, "", tmp_path, 1, 1)
+        filter_critiques(Kind.DPRM, tmp_path, tmp_path, tmp_path, 1, 1)

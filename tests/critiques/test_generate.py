@@ -7,7 +7,7 @@ import pytest
 
 from multirm import tables
 from multirm.critiques.generate import choose, generate_critiques, parse
-from multirm.engines.base import Completion
+from multirm.engines.base import Completion, Prompt
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
 from multirm.vocabulary import EngineName, Kind
@@ -71,10 +71,11 @@ def test_a_limit_chooses_at_random_but_the_same_in_any_order() -> None:
 
 def test_verdicts_are_parsed_by_kind() -> None:
     text = "\nStep 1: The step is \\boxed{incorrect}\n</think>\nIs the solution correct? No"
-    sample = Completion([], text, [], truncated=False)
-    (row,) = parse(Kind.GPRM, [sample])
+    prompt, sample = Prompt((), [1, 2]), Completion([3], text, [], truncated=False)
+    (row,) = parse(Kind.GPRM, prompt, [sample])
+    assert row["n_tokens"] == 3
     assert (row["verdict"], row["step_verdicts"]) == (0, [0])
-    (row,) = parse(Kind.GORM, [sample])
+    (row,) = parse(Kind.GORM, prompt, [sample])
     assert (row["verdict"], row["step_verdicts"]) == (None, None)
 
 

@@ -37,6 +37,7 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
             "critique": text,
             "verdict": 0,
             "step_verdicts": None,
+            "n_tokens": None,
             "truncated": False,
             "kept": reason is None,
             "reason": reason,

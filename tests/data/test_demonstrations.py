@@ -22,7 +22,16 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pretrain")
     path = folder / "solutions.parquet"
     generate_miniature(
-        "chemistry", "mini", Policy.JUNIOR, Split.PRETRAIN, 30, 4, 0.0, 3, folder / "q.parquet", path
+        "chemistry",
+        "mini",
+        Policy.JUNIOR,
+        Split.PRETRAIN,
+        30,
+        4,
+        0.0,
+        3,
+        folder / "q.parquet",
+        path,
     )
     return path
 

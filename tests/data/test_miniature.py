@@ -119,7 +119,9 @@ def test_some_solutions_have_no_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_no_question_is_in_two_splits(category: str) -> None:
     stems = [
-        question.chain.stem for split in Split for question in draw_questions(category, split, 90, 7)
+        question.chain.stem
+        for split in Split
+        for question in draw_questions(category, split, 90, 7)
     ]
     assert len(set(stems)) == len(stems) == 270
 
@@ -139,9 +141,7 @@ def test_label_noise_flips_labels_and_nothing_else(tmp_path: Path) -> None:
         for row, other in zip(clean, noisy, strict=True)
         for a, b in zip(row["step_labels"], other["step_labels"], strict=True)
     ]
-    outcomes = [
-        row["outcome"] != other["outcome"] for row, other in zip(clean, noisy, strict=True)
-    ]
+    outcomes = [row["outcome"] != other["outcome"] for row, other in zip(clean, noisy, strict=True)]
     assert sum(flips) / len(flips) == pytest.approx(0.2, abs=0.03)
     assert sum(outcomes) / len(outcomes) == pytest.approx(0.2, abs=0.05)
     unlabelled = {"step_labels", "outcome"}

@@ -44,6 +44,7 @@ def critique(of: int, verdict: int, thought: str = " Hm.", kept: bool = True) ->
         "critique": f"{thought}\n</think>\n{VERDICT_MARKS[Kind.GPRM]} {word}",
         "verdict": verdict,
         "step_verdicts": None,
+        "n_tokens": None,
         "truncated": False,
         "kept": kept,
         "reason": None if kept else "duplicate",

@@ -45,11 +45,6 @@ rule generate_critiques:
 rule filter_critiques:
     """Mark the critiques that are not to be learned from, each with its reason."""
     input:
-        teacher=(
-            backbone_files(config["critiques"]["teacher"])
-            if config["critiques"]
-            else []
-        ),
         solutions=lambda wildcards: (
             f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
         ),
@@ -62,16 +57,15 @@ rule filter_critiques:
     benchmark:
         "<benchmarks>/filter_critiques/{kind}/{category}.tsv"
     conda:
-        "../../envs/train.yaml"
+        "../../envs/core.yaml"
     params:
-        teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
         max_length=lookup("critiques/max_length", within=config),
         seed=lookup("seed", within=config),
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"
     shell:
         "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques}"
-        " --solutions {input.solutions} --tokenizer {params.teacher} --output {output}"
+        " --solutions {input.solutions} --output {output}"
         " --max-length {params.max_length} --seed {params.seed} > {log} 2>&1"
 
 

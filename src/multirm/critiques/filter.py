@@ -6,18 +6,15 @@ The reasons are those of Multi-RM (arXiv 2510.00492), tried in the order of `Dro
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from multirm import tables
-from multirm.encoding import encode_critique
 from multirm.labels import first_incorrect
-from multirm.models import load_tokenizer
-from multirm.prompts import END_OF_THINKING, has_step_verdicts, load_template
+from multirm.prompts import END_OF_THINKING, has_step_verdicts
 from multirm.randomness import item_seed
 from multirm.verification import (
-    learned_prompt,
     require_generative,
     solution_key,
     with_solutions,
@@ -37,11 +34,9 @@ def filter_critiques(
     kind: Kind,
     critiques: Path,
     solutions: Path,
-    tokenizer: str,
     output: Path,
     max_length: int,
     seed: int,
-    template: Path | None = None,
 ) -> None:
     """Mark critiques that are badly formed, disagree with the labels, are too long, repeated, or too many.
 
@@ -49,23 +44,15 @@ def filter_critiques(
         kind: gORM or gPRM.
         critiques: table of critiques as they were generated.
         solutions: table of the solutions that they are about, with labels.
-        tokenizer: model folder or hub name whose tokenizer counts the tokens.
         output: table of the same critiques, kept or with a reason.
-        max_length: most tokens of prompt and critique together.
+        max_length: most tokens of prompt and critique together, as the teacher counts them.
         seed: seed of the study; decides which critiques balancing leaves out.
-        template: prompt template; the package's own where none is given.
     """
     require_generative(kind)
     rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
     labelled = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     pairs = with_solutions(rows, labelled, critiques)
-    encoder, text = load_tokenizer(tokenizer), load_template(kind, template)
-
-    def n_tokens(critique: Row, solution: Row) -> int:
-        prompt = learned_prompt(kind, text, solution)
-        return len(encode_critique(encoder, prompt, critique["critique"]).ids)
-
-    reasons = drop_reasons(kind, pairs, n_tokens, max_length, seed)
+    reasons = drop_reasons(kind, pairs, max_length, seed)
     _report(rows, reasons)
     marked = [
         {**row, "kept": reason is None, "reason": reason}
@@ -76,29 +63,24 @@ def filter_critiques(
         tables.CRITIQUES,
         marked,
         parameters={"kind": kind, "max_length": max_length, "seed": seed},
-        inputs=[critiques, solutions, *([template] if template else [])],
+        inputs=[critiques, solutions],
     )
 
 
 def drop_reasons(
-    kind: Kind,
-    pairs: Sequence[Pair],
-    n_tokens: Callable[[Row, Row], int],
-    max_length: int,
-    seed: int,
+    kind: Kind, pairs: Sequence[Pair], max_length: int, seed: int
 ) -> list[DropReason | None]:
     """Why each critique is left out, or None where it is kept.
 
     Args:
         pairs: critiques with the solutions that they are about.
-        n_tokens: counts the tokens of prompt and critique; called only where the rest is in order.
         max_length: most tokens.
         seed: of the balance.
     """
     reasons = [
         malformed(kind, critique)
         or disagreeing(kind, critique, solution)
-        or (DropReason.TOO_LONG if n_tokens(critique, solution) > max_length else None)
+        or too_long(critique, max_length)
         for critique, solution in pairs
     ]
     for select, reason in (
@@ -145,6 +127,12 @@ def disagreeing(kind: Kind, critique: Row, solution: Row) -> DropReason | None:
     return _compared(
         (expected, int(first is None)), (critique["step_verdicts"], critique["verdict"])
     )
+
+
+def too_long(critique: Row, max_length: int) -> DropReason | None:
+    """Whether a critique and its prompt come to more than `max_length` tokens; uncounted ones do not."""
+    n_tokens = critique["n_tokens"]
+    return DropReason.TOO_LONG if n_tokens is not None and n_tokens > max_length else None
 
 
 def _compared(labels: object, verdicts: object) -> DropReason | None:

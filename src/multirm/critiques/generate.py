@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
-from multirm.engines.base import Completion, Sampling
+from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
@@ -63,8 +63,8 @@ def generate_critiques(
     completions = complete(load_engine(engine, teacher), prompts, sampling, (), seed)
     critiques = [
         {**solution_key(row), **critique}
-        for row, samples in zip(chosen, completions, strict=True)
-        for critique in parse(kind, samples)
+        for row, prompt, samples in zip(chosen, prompts, completions, strict=True)
+        for critique in parse(kind, prompt, samples)
     ]
     logger.info(
         "%d critiques, %d of them without a verdict, %d cut off",
@@ -101,7 +101,7 @@ def choose(
     return [row for row in rows if id(row) in kept]
 
 
-def parse(kind: Kind, samples: Sequence[Completion]) -> list[dict[str, Any]]:
+def parse(kind: Kind, prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:
     """The columns of `tables.CRITIQUES` that say what each sample says."""
     return [
         {
@@ -109,6 +109,7 @@ def parse(kind: Kind, samples: Sequence[Completion]) -> list[dict[str, Any]]:
             "critique": sample.text,
             "verdict": parse_verdict(kind, sample.text),
             "step_verdicts": parse_step_verdicts(sample.text) if kind is Kind.GPRM else None,
+            "n_tokens": len(prompt.ids) + len(sample.ids),
             "truncated": sample.truncated,
             "kept": True,
             "reason": None,

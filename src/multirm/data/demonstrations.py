@@ -86,9 +86,7 @@ def _check_outcome(row: Mapping[str, Any], reference: Sequence[str] | None) -> t
     return f" {text}", row["outcome"]
 
 
-def _check_steps(
-    row: Mapping[str, Any], reference: Sequence[str] | None
-) -> tuple[str, list[int]]:
+def _check_steps(row: Mapping[str, Any], reference: Sequence[str] | None) -> tuple[str, list[int]]:
     error = first_incorrect(row["step_labels"])
     checked = len(row["steps"]) if error is None else error + 1
     verdicts = row["step_labels"][:checked]

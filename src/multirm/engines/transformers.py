@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.sampling import draw
@@ -39,6 +40,7 @@ class TransformersEngine:
             tokenizer: decodes the completions.
             batch_tokens: how many tokens a batch may come to: prompts, samples and padding together.
         """
+        attend_in_groups(model)
         self._model = model
         self._tokenizer = tokenizer
         self._batch_tokens = batch_tokens

@@ -239,7 +239,12 @@ def train(
                 losses = []
             if time.monotonic() - started > (reported + 1) * _SECONDS_BETWEEN_REPORTS:
                 reported += 1
-                logger.info("%d of %d tokens, loss %.3f", seen, tokens, losses[-1] if losses else points[-1]["loss"])
+                logger.info(
+                    "%d of %d tokens, loss %.3f",
+                    seen,
+                    tokens,
+                    losses[-1] if losses else points[-1]["loss"],
+                )
             if seen >= tokens:
                 break
         epoch += 1
@@ -261,7 +266,7 @@ def _train_batch(
     learned = targets != NO_LOSS
     loss = functional.cross_entropy(model.lm_head(hidden[learned]), targets[learned])
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return float(loss.detach())

@@ -8,7 +8,6 @@ from transformers import PreTrainedTokenizerFast
 
 from multirm.encoding import QUESTION_END, STEP_END, STEP_TOKENS, VERDICT_TOKENS
 from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
-from multirm.vocabulary import Kind
 
 SPECIAL = ("<|begin|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>")
 _CHAT_TEMPLATE = (
@@ -70,5 +69,7 @@ def _fixed_sentences() -> list[str]:
     ]
     words = [f" The step is \\boxed{{{word}}}" for word in ("correct", "incorrect")]
     return list(
-        dict.fromkeys([start, END_OF_THINKING, f"\n{verify}", *words, *VERDICT_MARKS.values(), *lines])
+        dict.fromkeys(
+            [start, END_OF_THINKING, f"\n{verify}", *words, *VERDICT_MARKS.values(), *lines]
+        )
     )

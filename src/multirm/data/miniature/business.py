@@ -67,7 +67,9 @@ def _profit(city: str, rng: np.random.Generator) -> Chain:
         calculate((3, 2), "Then {0} * {1} = {value}.", lambda n, each: n * each, (-2, -1, 1, 10)),
         _amount(4, 1),
     )
-    stem = f"A shop in {city} buys at {cost} and sells at {price}. What does a {measure['name']} earn?"
+    stem = (
+        f"A shop in {city} buys at {cost} and sells at {price}. What does a {measure['name']} earn?"
+    )
     total = profit * int(measure["count"])
     return Chain(stem, links, _fillers([total + d for d in (3, 4, 5, 6, 8, 12, 20, 24)], city))
 
@@ -84,6 +86,8 @@ def _interest(city: str, rng: np.random.Generator) -> Chain:
         calculate((2,), f"Then {years} * {{0}} = {{value}}.", lambda n: years * n, (-2, -1, 1, 10)),
         _amount(3, 1),
     )
-    stem = f"A bank in {city} pays {rate} % a year on {principal}. What does it pay in {years} years?"
+    stem = (
+        f"A bank in {city} pays {rate} % a year on {principal}. What does it pay in {years} years?"
+    )
     total = years * yearly
     return Chain(stem, links, _fillers([total + d for d in (3, 4, 5, 6, 8, 12, 20, 24)], city))

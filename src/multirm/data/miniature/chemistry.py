@@ -18,9 +18,7 @@ def _column(name: str) -> list[str]:
 
 
 def _recall(key: str, value: str, sentence: str, source: int | str) -> Link:
-    return recall(
-        lookup("elements", key, value), sentence, partial(others, _column(value)), source
-    )
+    return recall(lookup("elements", key, value), sentence, partial(others, _column(value)), source)
 
 
 def _asked(rng: np.random.Generator, source: int) -> tuple[str, Link, tuple[str, ...]]:
@@ -28,9 +26,7 @@ def _asked(rng: np.random.Generator, source: int) -> tuple[str, Link, tuple[str,
     if rng.random() < 0.5:
         groups = [str(group) for group in range(1, 19)]
         table = lookup("elements", "name", "group")
-        link = recall(
-            table, "The group of {key} is {value}.", partial(others, groups), source
-        )
+        link = recall(table, "The group of {key} is {value}.", partial(others, groups), source)
         return "group", link, tuple(groups)
     link = _recall("name", "symbol", "The symbol of {key} is {value}.", source)
     return "symbol", link, tuple(_column("symbol"))

@@ -44,11 +44,13 @@ def _growth(rng: np.random.Generator) -> Chain:
         evaluate(0),
         recall_growth(fewer),
         evaluate(2),
-        calculate(
-            (1, 3), last, lambda m, n: m + n if total else abs(m - n), (-2, -1, 1, 2)
-        ),
+        calculate((1, 3), last, lambda m, n: m + n if total else abs(m - n), (-2, -1, 1, 2)),
     )
-    asked = f"steps do {more} and {fewer} take" if total else f"more steps does {more} take than {fewer}"
+    asked = (
+        f"steps do {more} and {fewer} take"
+        if total
+        else f"more steps does {more} take than {fewer}"
+    )
     stem = f"How many {asked} for n = {size} at worst?"
     return Chain(stem, links, tuple(str(n) for n in range(20)))
 

@@ -9,8 +9,7 @@ from importlib import resources
 def load_facts(name: str) -> list[dict[str, str]]:
     """The rows of `facts/{name}.csv`, one dictionary each."""
     file = resources.files("multirm.data.miniature").joinpath("facts", f"{name}.csv")
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return list(csv.DictReader(file.read_text("utf-8").splitlines()))
 
 
 @cache

@@ -94,9 +94,7 @@ def _can_be_carried(chain: Chain, slips: dict[int, str]) -> bool:
     return True
 
 
-def _recovered(
-    question: Question, position: int, value: str, rng: np.random.Generator
-) -> Solution:
+def _recovered(question: Question, position: int, value: str, rng: np.random.Generator) -> Solution:
     """A wrong step, perhaps one more that follows from it, then its repair and the right answer."""
     wrong = walk(question.chain, {position: value})
     right = walk(question.chain)
