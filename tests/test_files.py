@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from multirm.files import digest, whole
+from multirm.files import digest, portable, whole
 
 
 def names(folder: Path) -> list[str]:
@@ -55,3 +55,9 @@ def test_digests_follow_bytes_and_names(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     (tmp_path / "b" / "deep" / "x").rename(tmp_path / "b" / "deep" / "y")
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_no_path_of_this_machine_reaches_a_footer() -> None:
+    assert portable("results/backbone") == "results/backbone"
+    assert portable("org/model-8B") == "org/model-8B"
+    assert portable("/home/someone/models/tiny") == "tiny"

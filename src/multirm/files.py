@@ -43,3 +43,8 @@ def digest(path: Path) -> str:
         return hashlib.sha256(listing.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def portable(model: str) -> str:
+    """A hub name or model folder as it may stand in a footer: never with an absolute path of this machine."""
+    return Path(model).name if Path(model).is_absolute() else model

@@ -257,7 +257,7 @@ LEDGER = Schema(
             _column("n_unanswered", pa.int32()),
             _column("n_unscored", pa.int32()),
             _column("n_null_rewards", pa.int32()),
-            _column("n_truncated", pa.int32()),
+            _column("n_truncated", pa.int32(), nullable=True),
         ]
     ),
     ("dataset", "category", "model"),

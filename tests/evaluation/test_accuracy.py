@@ -213,6 +213,18 @@ def test_ledger_counts_what_is_missing(tmp_path: Path, write_tables: Any) -> Non
     }
 
 
+def test_truncations_that_nobody_counted_are_unknown(tmp_path: Path, write_tables: Any) -> None:
+    pool = [("A", {"dPRM": [0.1], "gORM": [0.3]})]
+    inputs = write_tables({"law": {"q": ("A", pool)}}, list(MODELS))
+    (rewards,) = [path for path in inputs.rewards if "gORM" in str(path)]
+    rows = tables.read(rewards, tables.REWARDS).to_pylist()
+    unknown = [{**row, "truncated": None} for row in rows]
+    tables.write(rewards, tables.REWARDS, unknown, parameters={}, inputs=[])
+    run(tmp_path, inputs, [1])
+    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    assert {row["model"]: row["n_truncated"] for row in ledger} == {"dPRM": 0, "gORM": None}
+
+
 @pytest.mark.parametrize(
     ("parsed", "reward", "expected"),
     [("A", 0.5, 100.0), ("B", 0.5, 0.0), ("A", None, 100.0), (None, None, 0.0), (None, 0.5, 0.0)],

@@ -18,7 +18,6 @@ from multirm.training.run import (
     LengthGrouped,
     Tally,
     collate,
-    portable,
 )
 
 EXAMPLES = [
@@ -89,9 +88,3 @@ def test_a_category_without_used_examples_is_still_counted() -> None:
         ("law", 2, 0),
         ("math", 0, 3),
     ]
-
-
-def test_no_path_of_this_machine_reaches_a_footer() -> None:
-    assert portable("results/backbone") == "results/backbone"
-    assert portable("org/model-8B") == "org/model-8B"
-    assert portable("/home/someone/models/tiny") == "tiny"

@@ -9,6 +9,7 @@ from multirm import tables
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
+from multirm.files import portable
 from multirm.models import load_tokenizer
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
 from multirm.randomness import item_seed
@@ -74,7 +75,7 @@ def generate_critiques(
     )
     parameters = {
         "kind": kind,
-        "teacher": Path(teacher).name if Path(teacher).is_absolute() else teacher,
+        "teacher": portable(teacher),
         "engine": engine,
         "per_solution": per_solution,
         "max_tokens": max_tokens,

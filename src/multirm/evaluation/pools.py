@@ -45,7 +45,8 @@ LEDGER = f"""
         count(*) FILTER (parsed_answer IS NULL) AS n_unanswered,
         count(*) FILTER (reward IS NULL) AS n_unscored,
         sum(len(rewards) - list_count(rewards)) AS n_null_rewards,
-        count(*) FILTER (truncated) AS n_truncated
+        -- Published rewards do not say, and then the count is unknown rather than 0.
+        CASE WHEN count(truncated) = count(*) THEN count(*) FILTER (truncated) END AS n_truncated
     FROM solutions JOIN scored USING ({KEY})
     GROUP BY dataset, category, model
     ORDER BY list_position($models, model), list_position($categories, category)

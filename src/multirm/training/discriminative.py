@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from multirm import tables
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.errors import InputError
+from multirm.files import portable
 from multirm.labels import first_incorrect
 from multirm.models import load_model, load_tokenizer
 from multirm.training.lora import add_adapter, save_adapter
@@ -20,7 +21,6 @@ from multirm.training.run import (
     Tally,
     batch_per_process,
     is_main_process,
-    portable,
     train,
 )
 from multirm.vocabulary import Kind

@@ -10,7 +10,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -270,11 +269,6 @@ def train(
             logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
         trainer.train()
     return curve.points
-
-
-def portable(backbone: str) -> str:
-    """`backbone` as it may stand in a table's footer: a hub name or relative path, never a path of this machine."""
-    return Path(backbone).name if Path(backbone).is_absolute() else backbone
 
 
 class _LengthGroupedTrainer(Trainer):
