@@ -97,6 +97,7 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
                 + (" Yes" if row["outcome"] else " No"),
                 "verdict": row["outcome"],
                 "step_verdicts": None,
+                "n_tokens": None,
                 "truncated": False,
                 "kept": True,
                 "reason": None,

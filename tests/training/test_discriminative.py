@@ -18,7 +18,7 @@ from multirm.encoding import step_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.training.discriminative import label_solutions, step_targets, train_discriminative
-from multirm.training.run import UNLABELLED
+from multirm.training.examples import UNLABELLED
 from multirm.vocabulary import Kind
 
 LEARNABLE = {"epochs": 8.0, "learning_rate": 1e-2, "batch_size": 8, "dropout": 0.0}

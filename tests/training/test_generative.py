@@ -12,8 +12,9 @@ from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, load_template
+from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import critique_examples, train_generative
-from multirm.training.run import UNLABELLED, LabelledLoss, collate
+from multirm.training.run import LabelledLoss
 from multirm.verification import with_solutions
 from multirm.vocabulary import Kind
 

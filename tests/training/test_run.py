@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from multirm.models import load_model
-from multirm.training.run import (
-    UNLABELLED,
-    Example,
-    LabelledLoss,
-    LengthGrouped,
-    Tally,
-    collate,
-)
+from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
+from multirm.training.run import LabelledLoss
 
 EXAMPLES = [
     Example([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),

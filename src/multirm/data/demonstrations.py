@@ -105,6 +105,7 @@ def _critique(text: str, verdict: int, kind: Kind, surplus: str) -> dict[str, An
         "critique": f"{text}\n{END_OF_THINKING}\n{surplus}{VERDICT_MARKS[kind]} {word}",
         "verdict": verdict,
         "step_verdicts": None,
+        "n_tokens": None,
         "truncated": False,
         "kept": True,
         "reason": None,

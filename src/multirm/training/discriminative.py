@@ -13,16 +13,9 @@ from multirm.errors import InputError
 from multirm.files import portable
 from multirm.labels import first_incorrect
 from multirm.models import load_model, load_tokenizer
+from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
-from multirm.training.run import (
-    UNLABELLED,
-    Example,
-    Recipe,
-    Tally,
-    batch_per_process,
-    is_main_process,
-    train,
-)
+from multirm.training.run import Recipe, batch_per_process, is_main_process, train
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)

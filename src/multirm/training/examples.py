@@ -1,0 +1,127 @@
+"""Examples to train on: what they hold, how they are batched, and what became of the rows they come from."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from multirm.errors import InputError
+from multirm.randomness import item_generator
+
+logger = logging.getLogger(__name__)
+
+UNLABELLED = -100
+BATCHES_PER_GROUP = 50
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids, and for each what the network should predict there, or `UNLABELLED`.
+
+    `labels[t]` belongs to the output at position t: for a discriminative model the index of the right
+    candidate, for a generative one the token `ids[t + 1]`.
+    """
+
+    ids: list[int]
+    labels: list[int]
+
+
+@dataclass
+class Tally:
+    """What became of the rows of each category, as `tables.EXAMPLES` counts them."""
+
+    used: Counter[str] = field(default_factory=Counter)
+    positive: Counter[str] = field(default_factory=Counter)
+    too_long: Counter[str] = field(default_factory=Counter)
+    unlabelled: Counter[str] = field(default_factory=Counter)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """One row of `tables.EXAMPLES` per category, for the model `name`."""
+        categories = sorted({*self.used, *self.too_long, *self.unlabelled})
+        return [
+            {
+                "model": name,
+                "category": category,
+                "n_used": self.used[category],
+                "n_positive": self.positive[category],
+                "n_too_long": self.too_long[category],
+                "n_unlabelled": self.unlabelled[category],
+            }
+            for category in categories
+        ]
+
+    def require_examples(self, source: str, max_length: int) -> None:
+        """Say where the rows went if none is left; warn if all that are left have one label.
+
+        Raises:
+            InputError: nothing to train on.
+        """
+        n_used, n_positive = self.used.total(), self.positive.total()
+        if n_used == 0:
+            raise InputError(
+                source,
+                expected="at least one example to train on",
+                found=f"{self.too_long.total()} over {max_length} tokens, {self.unlabelled.total()} unlabelled",
+                remedy="give more data, or a greater max_length",
+            )
+        if n_positive in (0, n_used):
+            logger.warning(
+                "%s: all %d examples are %s; the model will learn nothing but that",
+                source,
+                n_used,
+                "positive" if n_positive else "negative",
+            )
+        for category, n in sorted(self.too_long.items()):
+            logger.info("%s: left out %d examples over %d tokens", category, n, max_length)
+
+
+def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
+    """A batch, padded on the right; what stands in the padding is never looked at under causal attention."""
+    width = max(len(example.ids) for example in examples)
+    input_ids = torch.zeros(len(examples), width, dtype=torch.long)
+    labels = torch.full((len(examples), width), UNLABELLED)
+    for row, example in enumerate(examples):
+        input_ids[row, : len(example.ids)] = torch.tensor(example.ids)
+        labels[row, : len(example.labels)] = torch.tensor(example.labels)
+    return {"input_ids": input_ids, "labels": labels}
+
+
+class LengthGrouped(Sampler[int]):
+    """A random order in which the examples of each batch are about equally long, for little padding.
+
+    The order depends on the seed and the epoch alone, so it is the same in every process.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before each pass."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = item_generator(self.seed, "order", self.epoch)
+        order = generator.permutation(len(self.lengths))
+        group = self.batch_size * BATCHES_PER_GROUP
+        sorted_in_groups = [
+            members[np.argsort(-self.lengths[members], kind="stable")]
+            for members in np.split(order, range(group, len(order), group))
+        ]
+        order = np.concatenate(sorted_in_groups)
+        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
+        # An incomplete batch stays last: data loaders cut a flat order into batches by counting.
+        places = [*generator.permutation(len(batches) - 1), len(batches) - 1]
+        for place in places:
+            yield from batches[place].tolist()
