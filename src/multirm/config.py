@@ -178,6 +178,13 @@ class GenerativeModel(Settings):
 RewardModel = Annotated[DiscriminativeModel | GenerativeModel, Field(discriminator="kind")]
 
 
+class Templates(Settings):
+    """Prompt template files for generative models, where not the package's own."""
+
+    gORM: str | None = None  # noqa: N815
+    gPRM: str | None = None  # noqa: N815
+
+
 class Evaluation(Settings):
     """Which pools are scored by every reward model, and how answers are selected from them."""
 
@@ -202,6 +209,7 @@ class Study(Settings):
     categories: list[Name] = Field(min_length=1, description="in the order of the figures' panels")
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
+    templates: Templates = Templates()
     critiques: Critiques | None = None
     models: dict[Name, RewardModel]
     evaluation: Evaluation

@@ -160,6 +160,17 @@ def accuracy_tables():
     ]
 
 
-def option(flag, value):
-    """A command-line option, or nothing where the study leaves it to the program."""
-    return "" if value is None else f"{flag} {value}"
+def template_files(kind):
+    """The study's own prompt template for a kind, as a list of none or one file."""
+    template = config["templates"][kind]
+    return [template] if template else []
+
+
+def model_template(wildcards):
+    """The prompt template of the wildcard's generative model, as a list of none or one file."""
+    return template_files(config["models"][wildcards.model]["kind"])
+
+
+def option(flag, values):
+    """A command-line option with its values, or nothing where there are none."""
+    return f"{flag} {values}" if values else ""

@@ -12,6 +12,7 @@ rule generate_critiques:
         solutions=lambda wildcards: (
             f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
         ),
+        template=lambda wildcards: template_files(wildcards.kind),
         code=code("multirm.critiques.generate"),
     output:
         "<results>/critiques/{kind}/generated/{category}.parquet",
@@ -30,7 +31,7 @@ rule generate_critiques:
         top_p=lookup("critiques/top_p", within=config),
         top_k=lookup("critiques/top_k", within=config),
         min_p=lookup("critiques/min_p", within=config),
-        template=lambda wildcards: option("--template", config["critiques"]["template"]),
+        template=lambda wildcards, input: option("--template", input.template),
         seed=lookup("seed", within=config),
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"

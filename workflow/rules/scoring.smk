@@ -37,6 +37,7 @@ rule score_generative:
         config="<results>/models/{model}/merged/config.json",
         tokenizer="<results>/models/{model}/merged/tokenizer.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
+        template=model_template,
         code=code("multirm.scoring.generative"),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -57,9 +58,7 @@ rule score_generative:
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
         top_p=model_setting("top_p", "scoring"),
-        template=lambda wildcards: option(
-            "--template", config["models"][wildcards.model]["scoring"]["template"]
-        ),
+        template=lambda wildcards, input: option("--template", input.template),
         seed=lookup("seed", within=config),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"

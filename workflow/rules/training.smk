@@ -29,6 +29,8 @@ rule pretrain_backbone:
         solutions=pretraining_solutions,
         gorm_demonstrations=pretraining_demonstrations("gORM"),
         gprm_demonstrations=pretraining_demonstrations("gPRM"),
+        gorm_template=template_files("gORM"),
+        gprm_template=template_files("gPRM"),
         code=code("multirm.training.backbone"),
     output:
         multiext(
@@ -47,6 +49,12 @@ rule pretrain_backbone:
     threads: 2
     params:
         folder=subpath(output.weights, parent=True),
+        gorm_template=lambda wildcards, input: option(
+            "--gorm-template", input.gorm_template
+        ),
+        gprm_template=lambda wildcards, input: option(
+            "--gprm-template", input.gprm_template
+        ),
         layers=lookup("backbones/{backbone}/pretrain/layers", within=config),
         width=lookup("backbones/{backbone}/pretrain/width", within=config),
         vocabulary=lookup("backbones/{backbone}/pretrain/vocabulary", within=config),
@@ -62,7 +70,8 @@ rule pretrain_backbone:
     shell:
         "python -m multirm pretrain-backbone --name {wildcards.backbone}"
         " --solutions {input.solutions} --gorm-demonstrations {input.gorm_demonstrations}"
-        " --gprm-demonstrations {input.gprm_demonstrations} --output {params.folder}"
+        " --gprm-demonstrations {input.gprm_demonstrations} {params.gorm_template}"
+        " {params.gprm_template} --output {params.folder}"
         " --curve {output.curve} --layers {params.layers} --width {params.width}"
         " --vocabulary {params.vocabulary} --max-length {params.max_length}"
         " --tokens {params.tokens} --batch-tokens {params.batch_tokens}"
@@ -133,6 +142,7 @@ rule train_generative:
         ),
         solutions=training_solutions,
         critiques=training_critiques,
+        template=model_template,
         code=code("multirm.training.generative"),
     output:
         multiext(
@@ -167,9 +177,7 @@ rule train_generative:
         dropout=model_setting("dropout", "training"),
         weight_decay=model_setting("weight_decay", "training"),
         warmup=model_setting("warmup", "training"),
-        template=lambda wildcards: option(
-            "--template", config["models"][wildcards.model]["scoring"]["template"]
-        ),
+        template=lambda wildcards, input: option("--template", input.template),
         seed=lookup("seed", within=config),
     message:
         "Train {wildcards.model}"

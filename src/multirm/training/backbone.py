@@ -50,6 +50,8 @@ def pretrain_backbone(
     max_length: int,
     seed: int,
     name: str,
+    gorm_template: Path | None = None,
+    gprm_template: Path | None = None,
 ) -> None:
     """Train a tokenizer and a small decoder from scratch on solutions and demonstrated critiques.
 
@@ -68,6 +70,8 @@ def pretrain_backbone(
         max_length: texts of more tokens are left out, and counted in the log.
         seed: seed of the study.
         name: name of the backbone in the curves table.
+        gorm_template: prompt template before gORM critiques; the package's own where none is given.
+        gprm_template: likewise before gPRM critiques.
     """
     rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
     demonstrations = {
@@ -75,12 +79,18 @@ def pretrain_backbone(
         for kind, paths in ((Kind.GORM, gorm_demonstrations), (Kind.GPRM, gprm_demonstrations))
     }
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations]
+    inputs += [template for template in (gorm_template, gprm_template) if template]
     if not rows:
         raise InputError(
             ", ".join(map(str, solutions)), expected="at least one solution", found="none"
         )
-    prompts = _prompts(rows, demonstrations)
+    templates = {
+        Kind.GORM: load_template(Kind.GORM, gorm_template),
+        Kind.GPRM: load_template(Kind.GPRM, gprm_template),
+    }
+    prompts = _prompts(rows, demonstrations, templates)
     texts = [text for row in rows for text in (row["question"], *row["steps"])]
+    texts += templates.values()
     texts += [critique for pairs in prompts.values() for _, critique in pairs]
     tokenizer = train_tokenizer(texts, vocabulary, max_length)
     examples = _examples(tokenizer, rows, [pair for pairs in prompts.values() for pair in pairs])
@@ -111,7 +121,9 @@ def pretrain_backbone(
 
 
 def _prompts(
-    rows: Sequence[dict[str, Any]], demonstrations: dict[Kind, list[dict[str, Any]]]
+    rows: Sequence[dict[str, Any]],
+    demonstrations: dict[Kind, list[dict[str, Any]]],
+    templates: dict[Kind, str],
 ) -> dict[Kind, list[tuple[str, str]]]:
     """Each demonstration with the prompt that asks for it.
 
@@ -121,7 +133,6 @@ def _prompts(
     by_key = {tuple(row[name] for name in tables.SOLUTIONS.key): row for row in rows}
     prompts: dict[Kind, list[tuple[str, str]]] = {}
     for kind, critiques in demonstrations.items():
-        template = load_template(kind)
         prompts[kind] = []
         for critique in critiques:
             row = by_key.get(tuple(critique[name] for name in tables.SOLUTIONS.key))
@@ -132,7 +143,7 @@ def _prompts(
                     found=f"one of {critique['question_id']}, {critique['solution_id']}",
                     remedy="give the solutions table that they were made from",
                 )
-            prompt = render_prompt(template, kind, row["question"], row["steps"])
+            prompt = render_prompt(templates[kind], kind, row["question"], row["steps"])
             prompts[kind].append((prompt, critique["critique"]))
     return prompts
 
