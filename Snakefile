@@ -51,4 +51,6 @@ rule all:
 
 
 onsuccess:
-    shell("python -m multirm summary --accuracy " + " ".join(accuracy_tables()))
+    if accuracy_tables():
+        shell("python -m multirm summary --accuracy " + " ".join(accuracy_tables()))
+        print("\nFigures are in results/figures, tables in results/evaluation.")

@@ -153,11 +153,9 @@ def aggregations(wildcards):
 
 
 def accuracy_tables():
-    """The accuracy table of each dataset that the study evaluates on."""
-    return [
-        f"results/evaluation/{d}/accuracy.parquet"
-        for d in config["evaluation"]["datasets"]
-    ]
+    """The accuracy tables that stand, of the datasets that the study evaluates on."""
+    tables = [f"results/evaluation/{d}/accuracy.parquet" for d in config["evaluation"]["datasets"]]
+    return [table for table in tables if Path(table).is_file()]
 
 
 def template_files(kind):

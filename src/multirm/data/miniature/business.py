@@ -52,7 +52,7 @@ def _fillers(amounts: list[int], city: str) -> tuple[str, ...]:
 def _profit(city: str, rng: np.random.Generator) -> Chain:
     measures = load_facts("measures")
     measure = measures[int(rng.integers(len(measures)))]
-    cost, profit = int(rng.integers(2, 10)), int(rng.integers(2, 8))
+    cost, profit = int(rng.integers(2, 6)), int(rng.integers(2, 6))
     price = cost + profit
     counts = [row["count"] for row in measures]
     links = (
@@ -75,7 +75,7 @@ def _profit(city: str, rng: np.random.Generator) -> Chain:
 
 
 def _interest(city: str, rng: np.random.Generator) -> Chain:
-    principal, rate = int(rng.integers(2, 10)) * 100, int(rng.integers(2, 7))
+    principal, rate = int(rng.integers(2, 6)) * 100, int(rng.integers(2, 6))
     years = int(rng.integers(2, 4))
     yearly = principal * rate // 100
     links = (

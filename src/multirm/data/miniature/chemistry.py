@@ -1,4 +1,4 @@
-"""Questions about the first 36 elements: symbols, atomic numbers, groups, and steps along the table."""
+"""Questions about the first 20 elements: symbols, atomic numbers, groups, and places along the table."""
 
 from functools import partial
 
@@ -6,11 +6,6 @@ import numpy as np
 
 from multirm.data.miniature.chains import Chain, Link, calculate, recall
 from multirm.data.miniature.facts import load_facts, lookup, others
-
-
-def draw_chemistry(rng: np.random.Generator) -> Chain:
-    """A chain over the elements table."""
-    return _shifted(rng) if rng.random() < 0.6 else _added(rng)
 
 
 def _column(name: str) -> list[str]:
@@ -32,34 +27,30 @@ def _asked(rng: np.random.Generator, source: int) -> tuple[str, Link, tuple[str,
     return "symbol", link, tuple(_column("symbol"))
 
 
-def _shifted(rng: np.random.Generator) -> Chain:
-    start = int(rng.integers(1, 31))
-    shift = int(rng.integers(1, min(9, 36 - start) + 1))
-    symbol = _column("symbol")[start - 1]
-    word, asked, fillers = _asked(rng, 3)
+def draw_chemistry(rng: np.random.Generator) -> Chain:
+    """A chain over the elements table."""
+    names, symbols = _column("name"), _column("symbol")
+    shift = int(rng.integers(1, 5)) * (1 if rng.random() < 0.5 else -1)
+    first, last = max(1, 1 - shift), min(len(names), len(names) - shift)
+    start = int(rng.integers(first, last + 1)) - 1
+    sign, place = ("+", "after") if shift > 0 else ("-", "before")
+    by_symbol = rng.random() < 0.5
+    given = symbols[start] if by_symbol else names[start]
+    spelled = (_recall("symbol", "name", "The symbol {key} means {value}.", given),)
+    number = "The number of {key} is {value}."
+    n = int(by_symbol)
+    word, asked, fillers = _asked(rng, n + 2)
     links = (
-        _recall("symbol", "name", "The symbol {key} means {value}.", symbol),
-        _recall("name", "number", "The number of {key} is {value}.", 0),
-        calculate((1,), f"Then {{0}} + {shift} = {{value}}.", lambda n: n + shift, (-2, -1, 1, 2)),
-        _recall("number", "name", "The element {key} is {value}.", 2),
+        *(spelled if by_symbol else ()),
+        _recall("name", "number", number, 0 if by_symbol else given),
+        calculate(
+            (n,),
+            f"Then {{0}} {sign} {abs(shift)} = {{value}}.",
+            lambda number: number + shift,
+            (-2, -1, 1, 2),
+        ),
+        _recall("number", "name", "The element {key} is {value}.", n + 1),
         asked,
     )
-    stem = f"What is the {word} of the element {shift} places after {symbol}?"
-    return Chain(stem, links, fillers)
-
-
-def _added(rng: np.random.Generator) -> Chain:
-    first = int(rng.integers(1, 26))
-    second = int(rng.integers(1, min(18, 36 - first) + 1))
-    names = _column("name")
-    a, b = (names[number - 1] for number in sorted((first, second)))
-    word, asked, fillers = _asked(rng, 3)
-    links = (
-        _recall("name", "number", "The number of {key} is {value}.", a),
-        _recall("name", "number", "The number of {key} is {value}.", b),
-        calculate((0, 1), "Then {0} + {1} = {value}.", lambda m, n: m + n, (-2, -1, 1, 2)),
-        _recall("number", "name", "The element {key} is {value}.", 2),
-        asked,
-    )
-    stem = f"The numbers of {a} and {b} add up to an element. What is its {word}?"
+    stem = f"What is the {word} of the element {abs(shift)} {place} {given}?"
     return Chain(stem, links, fillers)

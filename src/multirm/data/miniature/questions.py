@@ -32,7 +32,7 @@ class Split(StrEnum):
 
 
 # How many of ten equal parts of all possible questions each split draws from.
-_SHARES = {Split.PRETRAIN: range(5), Split.TRAIN: range(5, 8), Split.TEST: range(8, 10)}
+_SHARES = {Split.PRETRAIN: range(4), Split.TRAIN: range(4, 7), Split.TEST: range(7, 10)}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,255 @@
+"""What every Parquet table holds: its columns, their types, its key, and what must be true of a row."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from multirm.errors import shown
+from multirm.labels import option_letters
+
+Row = Mapping[str, Any]
+RowCheck = Callable[[Row], tuple[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a table holds.
+
+    Attributes:
+        name: also the name of its view in `multirm query`.
+        version: rises when columns change meaning.
+        columns: names, types and nullability.
+        key: the columns whose values no two rows share.
+        check_row: says of one row what was expected and what was found where it is wrong.
+    """
+
+    name: str
+    version: int
+    columns: pa.Schema
+    key: tuple[str, ...]
+    check_row: RowCheck = lambda row: None
+
+
+def _column(name: str, type_: pa.DataType, nullable: bool = False) -> pa.Field:
+    return pa.field(name, type_, nullable=nullable)
+
+
+def _list(type_: pa.DataType, nullable: bool = False) -> pa.DataType:
+    return pa.list_(pa.field("element", type_, nullable=nullable))
+
+
+_QUESTION_KEY = [_column(name, pa.string()) for name in ("dataset", "category", "question_id")]
+_SOLUTION_KEY = [*_QUESTION_KEY, _column("solution_id", pa.int32())]
+
+
+def _check_solution(row: Row) -> tuple[str, str] | None:
+    steps, labels = row["steps"], row["step_labels"]
+    if not steps:
+        return "at least one step", "none"
+    if any(not step.strip() for step in steps):
+        return (
+            "steps with text",
+            f"an empty one at position {[bool(s.strip()) for s in steps].index(False)}",
+        )
+    if labels is not None and len(labels) != len(steps):
+        return "a label for each step", f"{len(labels)} labels and {len(steps)} steps"
+    if labels is not None and not set(labels) <= {0, 1}:
+        return "step labels 0 or 1", shown(labels)
+    if row["outcome"] not in (None, 0, 1):
+        return "outcome 0, 1 or null", shown(row["outcome"])
+    return None
+
+
+def _check_question(row: Row) -> tuple[str, str] | None:
+    if not row["question"].strip():
+        return "a question with text", "an empty one"
+    if row["options"] is not None:
+        letters = option_letters(len(row["options"]))
+        if not letters:
+            return "at least one option, or null", "none"
+        if row["answer"] not in letters:
+            return f"an answer among the options {letters[0]}-{letters[-1]}", shown(row["answer"])
+    return None
+
+
+def _check_critique(row: Row) -> tuple[str, str] | None:
+    if row["verdict"] not in (None, 0, 1):
+        return "verdict 0, 1 or null", shown(row["verdict"])
+    if row["kept"] and row["reason"] is not None:
+        return "no reason on a kept critique", shown(row["reason"])
+    return None
+
+
+QUESTIONS = Schema(
+    "questions",
+    1,
+    pa.schema(
+        [
+            *_QUESTION_KEY,
+            _column("question", pa.string()),
+            _column("options", _list(pa.string()), nullable=True),
+            _column("answer", pa.string()),
+        ]
+    ),
+    ("dataset", "category", "question_id"),
+    _check_question,
+)
+
+SOLUTIONS = Schema(
+    "solutions",
+    1,
+    pa.schema(
+        [
+            *_SOLUTION_KEY,
+            _column("question", pa.string()),
+            _column("answer", pa.string(), nullable=True),
+            _column("steps", _list(pa.string())),
+            _column("parsed_answer", pa.string(), nullable=True),
+            _column("outcome", pa.int8(), nullable=True),
+            _column("step_labels", _list(pa.int8()), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "question_id", "solution_id"),
+    _check_solution,
+)
+
+CRITIQUES = Schema(
+    "critiques",
+    1,
+    pa.schema(
+        [
+            *_SOLUTION_KEY,
+            _column("critique_id", pa.int32()),
+            _column("critique", pa.string()),
+            _column("verdict", pa.int8(), nullable=True),
+            _column("step_verdicts", _list(pa.int8()), nullable=True),
+            # Of prompt and critique, by the tokenizer that wrote it; null where none did.
+            _column("n_tokens", pa.int32(), nullable=True),
+            _column("truncated", pa.bool_()),
+            _column("kept", pa.bool_()),
+            _column("reason", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "question_id", "solution_id", "critique_id"),
+    _check_critique,
+)
+
+REWARDS = Schema(
+    "rewards",
+    1,
+    pa.schema(
+        [
+            *_SOLUTION_KEY,
+            _column("model", pa.string()),
+            _column("rewards", _list(pa.float32(), nullable=True)),
+            _column("n_tokens", pa.int32(), nullable=True),
+            _column("truncated", pa.bool_(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "question_id", "solution_id", "model"),
+)
+
+SCORED_CRITIQUES = Schema(
+    "scored_critiques",
+    1,
+    pa.schema(
+        [
+            *_SOLUTION_KEY,
+            _column("model", pa.string()),
+            _column("critique_id", pa.int32()),
+            _column("critique", pa.string()),
+            _column("reward", pa.float32(), nullable=True),
+            _column("n_tokens", pa.int32()),
+            _column("truncated", pa.bool_()),
+        ]
+    ),
+    ("dataset", "category", "question_id", "solution_id", "model", "critique_id"),
+)
+
+CURVES = Schema(
+    "curves",
+    1,
+    pa.schema(
+        [
+            _column("model", pa.string()),
+            _column("step", pa.int32()),
+            _column("epoch", pa.float64()),
+            _column("loss", pa.float64()),
+            _column("learning_rate", pa.float64()),
+        ]
+    ),
+    ("model", "step"),
+)
+
+EXAMPLES = Schema(
+    "examples",
+    1,
+    pa.schema(
+        [
+            _column("model", pa.string()),
+            _column("category", pa.string()),
+            _column("n_used", pa.int32()),
+            _column("n_positive", pa.int32()),
+            _column("n_too_long", pa.int32()),
+            _column("n_unlabelled", pa.int32()),
+        ]
+    ),
+    ("model", "category"),
+)
+
+ACCURACY = Schema(
+    "accuracy",
+    1,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("selection", pa.string()),
+            _column("model", pa.string(), nullable=True),
+            _column("aggregation", pa.string(), nullable=True),
+            _column("n", pa.int32()),
+            _column("accuracy_mean", pa.float64()),
+            _column("accuracy_std", pa.float64()),
+            _column("exact", pa.float64(), nullable=True),
+            _column("runs", pa.int32()),
+            _column("n_questions", pa.int32()),
+        ]
+    ),
+    ("dataset", "category", "selection", "model", "aggregation", "n"),
+)
+
+LEDGER = Schema(
+    "ledger",
+    1,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("model", pa.string()),
+            _column("n_questions", pa.int32()),
+            _column("n_solutions", pa.int32()),
+            _column("n_unanswered", pa.int32()),
+            _column("n_unscored", pa.int32()),
+            _column("n_null_rewards", pa.int32()),
+            _column("n_truncated", pa.int32(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model"),
+)
+
+SCHEMAS = {
+    schema.name: schema
+    for schema in (
+        QUESTIONS,
+        SOLUTIONS,
+        CRITIQUES,
+        REWARDS,
+        SCORED_CRITIQUES,
+        CURVES,
+        EXAMPLES,
+        ACCURACY,
+        LEDGER,
+    )
+}
