@@ -27,7 +27,7 @@ ENVIRONMENTS = {
     "core": (CORE, "data, evaluation, figures"),
     "train": (TRAIN, "critiques, training, scoring"),
 }
-NOT_PINNED = {"multirm", "pip", "setuptools", "wheel"}
+NOT_PINNED = {"multirm", "pip"}
 
 
 def pin(name: str) -> str:

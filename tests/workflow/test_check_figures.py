@@ -1,0 +1,51 @@
+"""What is known of the real data beforehand, found again through reader, tables and evaluation."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm import tables
+from multirm.data.read import read_solutions
+from multirm.evaluation.accuracy import evaluate
+from multirm.vocabulary import Reader, Selection
+
+
+def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
+    solutions = tmp_path / "math.parquet"
+    read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rewards = [
+        {
+            **{name: row[name] for name in tables.SOLUTIONS.key},
+            "model": "constant",
+            "rewards": [0.5],
+            "n_tokens": 1,
+            "truncated": False,
+        }
+        for row in rows
+    ]
+    given = tmp_path / "rewards.parquet"
+    tables.write(given, tables.REWARDS, rewards, parameters={}, inputs=[])
+    evaluate(
+        solutions=[solutions],
+        rewards=[given],
+        aggregation=["constant=last"],
+        n=[1, 2, 4],
+        runs=2,
+        seed=42,
+        output_accuracy=tmp_path / "accuracy.parquet",
+        output_ledger=tmp_path / "ledger.parquet",
+        output_best_of_n=tmp_path / "best_of_n.csv",
+        output_weighted_vote=tmp_path / "weighted_vote.csv",
+    )
+    exact = {
+        (row["selection"], row["n"]): row["exact"]
+        for row in tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+        if row["category"] == "Overall"
+    }
+    for selection in Selection:
+        assert exact[selection, 1] == pytest.approx(100 * 2001 / 5276)
+    assert exact[Selection.PASS, 4] == pytest.approx(100 * 887 / 1319)
+    (ledger,) = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    assert (ledger["n_solutions"], ledger["n_unanswered"]) == (5276, 11)
