@@ -90,7 +90,7 @@ QUESTIONS = Schema(
             *_QUESTION_KEY,
             _column("question", pa.string()),
             _column("options", _list(pa.string()), nullable=True),
-            _column("answer", pa.string()),
+            _column("answer", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id"),

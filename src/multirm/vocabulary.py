@@ -92,10 +92,11 @@ class Split(StrEnum):
 
 
 class Policy(StrEnum):
-    """The simulated policies of the miniature."""
+    """The simulated policies of the miniature; the tutor states single facts, for a backbone to learn."""
 
     JUNIOR = "junior"
     SENIOR = "senior"
+    TUTOR = "tutor"
 
 
 class Reader(StrEnum):

@@ -8,11 +8,9 @@ import pytest
 from multirm import tables
 from multirm.data.demonstrations import demonstrate
 from multirm.data.miniature.generate import generate_miniature
-from multirm.data.miniature.policies import Policy
-from multirm.data.miniature.questions import Split
 from multirm.errors import InputError
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, parse_step_verdicts, parse_verdict
-from multirm.vocabulary import Kind
+from multirm.vocabulary import Kind, Policy, Split
 
 KEY = tables.SOLUTIONS.key
 
@@ -93,12 +91,12 @@ def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> N
         assert 0 < surplus < len(conclusions) / 2
 
 
-def test_labels_alone_do_where_there_is_no_right_solution(tmp_path: Path) -> None:
+def test_the_first_incorrect_step_is_named(tmp_path: Path) -> None:
     ((_, gorm),) = pairs(write(tmp_path), Kind.GORM, tmp_path)
-    assert gorm["critique"].startswith(" Step 2 is incorrect.")
+    assert gorm["critique"].startswith(" Step 2 is incorrect.\n</think>\n")
     ((_, gprm),) = pairs(write(tmp_path), Kind.GPRM, tmp_path)
     assert gprm["critique"].startswith(
-        "\nStep 1: The step is \\boxed{correct}\nStep 2: The step is \\boxed{incorrect}\n"
+        "\nStep 1: The step is \\boxed{correct}\nStep 2: The step is \\boxed{incorrect}\n</think>\n"
     )
 
 

@@ -13,7 +13,7 @@ from multirm import tables
 from multirm.encoding import encode_critique, encode_solution, step_candidates, verdict_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
+from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
 from multirm.training.backbone import make_batches, pretrain_backbone
 from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
@@ -23,7 +23,9 @@ TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(TEXTS * 20, 500, 512)
+    return train_tokenizer(
+        TEXTS * 20, [load_template(Kind.GORM), load_template(Kind.GPRM)], 500, 512
+    )
 
 
 def test_any_text_is_encoded_without_loss(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -71,7 +73,7 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
     solutions, gorm, gprm = (folder / f"{name}.parquet" for name in ("solutions", "gorm", "gprm"))
     rows = []
     for i in range(40):
-        right = i % 2
+        right = i // 2 % 2
         total = i % 5 + 2 if right else 99
         rows.append(
             {

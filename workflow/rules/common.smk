@@ -154,7 +154,10 @@ def aggregations(wildcards):
 
 def accuracy_tables():
     """The accuracy tables that stand, of the datasets that the study evaluates on."""
-    tables = [f"results/evaluation/{d}/accuracy.parquet" for d in config["evaluation"]["datasets"]]
+    tables = [
+        f"results/evaluation/{d}/accuracy.parquet"
+        for d in config["evaluation"]["datasets"]
+    ]
     return [table for table in tables if Path(table).is_file()]
 
 

@@ -46,7 +46,6 @@ rule pretrain_backbone:
         "<benchmarks>/pretrain_backbone/{backbone}.tsv"
     conda:
         "../../envs/train.yaml"
-    threads: 2
     params:
         folder=subpath(output.weights, parent=True),
         gorm_template=lambda wildcards, input: option(

@@ -1,12 +1,7 @@
-"""Entry point `demonstrate`: critiques made from known step labels, for a backbone to learn the formats from.
-
-Where the table holds a solution to the same question without an incorrect step, the critique restates
-that solution's steps before it judges, so that a judgement follows from what was said; otherwise the
-labels alone speak.
-"""
+"""Entry point `demonstrate`: critiques made from known step labels, for a backbone to learn the formats from."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +29,22 @@ def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
     Args:
         solutions: solutions table with step labels.
         kind: gORM or gPRM.
-        output: critiques table; solutions without the labels that the kind needs have no row.
+        output: critiques table; solutions without step labels or without an outcome have no row.
         seed: seed of the study.
     """
     if not kind.is_generative:
         raise InputError("demonstrate", expected="gORM or gPRM", found=kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    references = _references(rows)
     critiques = []
     for row in rows:
-        labelled = row["step_labels"] is not None
-        if not labelled or (kind is Kind.GORM and row["outcome"] is None):
+        if row["step_labels"] is None or row["outcome"] is None:
             continue
         key = {name: row[name] for name in tables.SOLUTIONS.key}
-        reference = references.get(_question(row))
         surplus = _surplus(item_generator(seed, "demonstration", kind, *key.values()).random())
         if kind is Kind.GORM:
-            critiques.append({**key, **_critique(*_check_outcome(row, reference), kind, surplus)})
+            critiques.append({**key, **_critique(*_check_outcome(row), kind, surplus)})
         else:
-            text, verdicts = _check_steps(row, reference)
+            text, verdicts = _check_steps(row)
             critique = _critique(text, int(all(verdicts)), kind, surplus)
             critiques.append({**key, **critique, "step_verdicts": verdicts})
     parameters = {"kind": kind, "seed": seed}
@@ -60,41 +52,21 @@ def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
     logger.info("%d demonstrations for %d solutions", len(critiques), len(rows))
 
 
-def _question(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["dataset"], row["category"], row["question_id"]
-
-
-def _references(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], list[str]]:
-    """The steps of the first solution to each question in which every step and the answer are right.
-
-    Only questions that have a reference answer can have one.
-    """
-    references: dict[tuple[str, str, str], list[str]] = {}
-    for row in rows:
-        if row["answer"] is not None and row["outcome"] == 1 and all(row["step_labels"] or [0]):
-            references.setdefault(_question(row), row["steps"])
-    return references
-
-
-def _check_outcome(row: Mapping[str, Any], reference: Sequence[str] | None) -> tuple[str, int]:
-    if reference is not None:
-        given = row["parsed_answer"]
-        found = "gives no answer" if given is None else f"says {given}"
-        return f" {' '.join(reference)} The solution {found}.", row["outcome"]
+def _check_outcome(row: Mapping[str, Any]) -> tuple[str, int]:
     error = first_incorrect(row["step_labels"])
     text = "Every step is correct." if error is None else f"Step {error + 1} is incorrect."
     return f" {text}", row["outcome"]
 
 
-def _check_steps(row: Mapping[str, Any], reference: Sequence[str] | None) -> tuple[str, list[int]]:
-    error = first_incorrect(row["step_labels"])
-    checked = len(row["steps"]) if error is None else error + 1
-    verdicts = row["step_labels"][:checked]
-    lines = []
-    for k, verdict in enumerate(verdicts):
-        word = "correct" if verdict else "incorrect"
-        fact = f"{reference[k]} " if reference is not None and k < len(reference) else ""
-        lines.append(f"\nStep {k + 1}: {fact}The step is \\boxed{{{word}}}")
+def _check_steps(row: Mapping[str, Any]) -> tuple[str, list[int]]:
+    labels = row["step_labels"]
+    error = first_incorrect(labels)
+    verdicts = labels if error is None else labels[: error + 1]
+    words = ("incorrect", "correct")
+    lines = [
+        f"\nStep {number}: The step is \\boxed{{{words[verdict]}}}"
+        for number, verdict in enumerate(verdicts, start=1)
+    ]
     return "".join(lines), verdicts
 
 

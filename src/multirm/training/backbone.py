@@ -7,7 +7,9 @@ generative formats, so that fine-tuning meets nothing that it has not seen the l
 import logging
 import math
 import time
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,12 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from multirm import tables
-from multirm.encoding import encode_critique, encode_solution, step_candidates, verdict_candidates
+from multirm.encoding import STEP_END, encode_critique, encode_solution, step_candidates
 from multirm.errors import InputError
 from multirm.files import whole
-from multirm.labels import after_first_error
 from multirm.prompts import load_template, render_prompt
 from multirm.randomness import item_generator, item_seed
-from multirm.training.tokenizer import train_tokenizer
+from multirm.training.tokenizer import judgement_tokens, train_tokenizer
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,26 @@ logger = logging.getLogger(__name__)
 NO_LOSS = -100
 _SECONDS_BETWEEN_REPORTS = 10
 
-# Token ids, and for each the id to be predicted after it, or NO_LOSS.
-Example = tuple[list[int], list[int]]
+# Comparing what is said with what is known takes off soon on few facts and late on many. So the groups
+# of solutions join one by one over the first part of the training, the first staying alone the longest,
+# and critiques join once all are there.
+CURRICULUM = 0.4
+JUDGEMENT_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text to learn.
+
+    Attributes:
+        ids: its tokens.
+        targets: for each token the one to be predicted after it, or NO_LOSS.
+        joins: the share of the training, in [0, 1), before which it is not shown.
+    """
+
+    ids: list[int]
+    targets: list[int]
+    joins: float
 
 
 def pretrain_backbone(
@@ -56,7 +75,8 @@ def pretrain_backbone(
     """Train a tokenizer and a small decoder from scratch on solutions and demonstrated critiques.
 
     Args:
-        solutions: solutions tables; step labels, where known, are learned at the step ends.
+        solutions: solutions tables; step labels, where known, are learned at the step ends. Those of one
+            dataset and category join the training together, in the order given.
         gorm_demonstrations: critiques tables in the gORM format, of those solutions.
         gprm_demonstrations: critiques tables in the gPRM format, of those solutions.
         output: folder for the model (safetensors) and its tokenizer.
@@ -88,20 +108,28 @@ def pretrain_backbone(
         Kind.GORM: load_template(Kind.GORM, gorm_template),
         Kind.GPRM: load_template(Kind.GPRM, gprm_template),
     }
-    prompts = _prompts(rows, demonstrations, templates)
-    texts = [text for row in rows for text in (row["question"], *row["steps"])]
-    texts += templates.values()
-    texts += [critique for pairs in prompts.values() for _, critique in pairs]
-    tokenizer = train_tokenizer(texts, vocabulary, max_length)
-    examples = _examples(tokenizer, rows, [pair for pairs in prompts.values() for pair in pairs])
-    kept = [example for example in examples if len(example[0]) <= max_length]
+    shown = [
+        demonstration
+        for kind, critiques in demonstrations.items()
+        for demonstration in _demonstrations(rows, kind, critiques, templates[kind])
+    ]
+    texts = [row["question"] for row in rows]
+    texts += [step + STEP_END for row in rows for step in row["steps"]]
+    texts += [demonstration.critique for demonstration in shown]
+    tokenizer = train_tokenizer(texts, list(templates.values()), vocabulary, max_length)
+    examples = [
+        *_solution_examples(tokenizer, rows),
+        *(_critique_example(tokenizer, demonstration) for demonstration in shown),
+    ]
+    kept = [example for example in examples if len(example.ids) <= max_length]
     logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
     if not kept:
         raise InputError(
             "max_length", expected="a text of at most so many tokens", found=str(max_length)
         )
     model = build_decoder(tokenizer, layers, width, max_length, seed)
-    points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
+    weights = _token_weights(tokenizer)
+    points = train(model, kept, weights, tokens, batch_tokens, learning_rate, seed)
     with whole(output) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
@@ -120,54 +148,104 @@ def pretrain_backbone(
     tables.write(curve, tables.CURVES, curve_rows, parameters=parameters, inputs=inputs)
 
 
-def _prompts(
-    rows: Sequence[dict[str, Any]],
-    demonstrations: dict[Kind, list[dict[str, Any]]],
-    templates: dict[Kind, str],
-) -> dict[Kind, list[tuple[str, str]]]:
-    """Each demonstration with the prompt that asks for it.
+@dataclass(frozen=True)
+class _Demonstration:
+    """A critique, the solution that it is about, and the prompt that asks for it.
 
     The prompt shows all steps, also to gPRM: where it stopped at the first incorrect step, a missing
     answer would give the verdict away, and the model would learn to look for that instead.
     """
+
+    prompt: str
+    row: dict[str, Any]
+    critique: str
+
+
+def _demonstrations(
+    rows: Sequence[dict[str, Any]], kind: Kind, critiques: Sequence[dict[str, Any]], template: str
+) -> list[_Demonstration]:
     by_key = {tuple(row[name] for name in tables.SOLUTIONS.key): row for row in rows}
-    prompts: dict[Kind, list[tuple[str, str]]] = {}
-    for kind, critiques in demonstrations.items():
-        prompts[kind] = []
-        for critique in critiques:
-            row = by_key.get(tuple(critique[name] for name in tables.SOLUTIONS.key))
-            if row is None:
-                raise InputError(
-                    f"{kind} demonstrations",
-                    expected="critiques of the given solutions",
-                    found=f"one of {critique['question_id']}, {critique['solution_id']}",
-                    remedy="give the solutions table that they were made from",
-                )
-            prompt = render_prompt(templates[kind], kind, row["question"], row["steps"])
-            prompts[kind].append((prompt, critique["critique"]))
-    return prompts
+    found = []
+    for critique in critiques:
+        row = by_key.get(tuple(critique[name] for name in tables.SOLUTIONS.key))
+        if row is None:
+            raise InputError(
+                f"{kind} demonstrations",
+                expected="critiques of the given solutions",
+                found=f"one of {critique['question_id']}, {critique['solution_id']}",
+                remedy="give the solutions table that they were made from",
+            )
+        prompt = render_prompt(template, kind, row["question"], row["steps"])
+        found.append(_Demonstration(prompt, row, critique["critique"]))
+    return found
 
 
-def _examples(
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[dict[str, Any]],
-    prompts: Sequence[tuple[str, str]],
+def _solution_examples(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, Any]]
 ) -> list[Example]:
+    """Solutions in the discriminative format: steps are continued, known step ends are marked + or -.
+
+    Questions carry no loss: nobody can foresee them. Solutions of one dataset and category join the
+    training together, one group after the other.
+    """
+    groups = list(dict.fromkeys((row["dataset"], row["category"]) for row in rows))
     examples = []
-    candidates = step_candidates(tokenizer)
-    verdict_candidates(tokenizer)
     for row in rows:
         encoded = encode_solution(tokenizer, row["question"], row["steps"])
-        targets = [*encoded.ids[1:], NO_LOSS]
-        labels = row["step_labels"]
-        for k, end in enumerate(encoded.step_ends):
-            targets[end] = NO_LOSS if labels is None else candidates[after_first_error(labels)[k]]
-        examples.append((encoded.ids, targets))
-    for prompt, text in prompts:
-        critique = encode_critique(tokenizer, prompt, text)
-        start = critique.n_prompt - 1
-        examples.append((critique.ids, [NO_LOSS] * start + critique.ids[start + 1 :] + [NO_LOSS]))
+        asked = len(encode_solution(tokenizer, row["question"], []).ids)
+        targets = [NO_LOSS] * (asked - 1) + encoded.ids[asked:] + [NO_LOSS]
+        _mark_steps(tokenizer, targets, encoded.step_ends, row["step_labels"])
+        place = groups.index((row["dataset"], row["category"])) / len(groups)
+        examples.append(Example(encoded.ids, targets, CURRICULUM * math.sqrt(place)))
     return examples
+
+
+def _critique_example(tokenizer: PreTrainedTokenizerBase, shown: _Demonstration) -> Example:
+    """A critique to be written after its prompt, in which the step ends are marked + or - as well.
+
+    So the step ends of a prompt come to say what those of a solution say, and the critique has only
+    to read it there.
+    """
+    encoded = encode_critique(tokenizer, shown.prompt, shown.critique)
+    completion = encoded.ids[encoded.n_prompt :]
+    targets = [NO_LOSS] * (encoded.n_prompt - 1) + completion + [NO_LOSS]
+    ends = _step_ends(tokenizer, encoded.ids[: encoded.n_prompt], shown.row)
+    _mark_steps(tokenizer, targets, ends, shown.row["step_labels"])
+    return Example(encoded.ids, targets, CURRICULUM)
+
+
+def _mark_steps(
+    tokenizer: PreTrainedTokenizerBase,
+    targets: list[int],
+    ends: Sequence[int],
+    labels: Sequence[int] | None,
+) -> None:
+    """Make + or - the target at each step end, or nothing where the labels are not known."""
+    candidates = step_candidates(tokenizer)
+    for end, label in zip(ends, labels or [None] * len(ends), strict=True):
+        targets[end] = NO_LOSS if label is None else candidates[label]
+
+
+def _step_ends(
+    tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int], row: dict[str, Any]
+) -> list[int]:
+    """The place in a prompt of the token in which each step ends."""
+    text = tokenizer.decode(prompt)
+    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True).offset_mapping
+    starts = [start for start, _ in spans]
+    place = text.index(row["question"]) + len(row["question"])
+    ends = []
+    for step in row["steps"]:
+        place = text.index(step, place) + len(step)
+        ends.append(bisect_left(starts, place) - 1)
+    return ends
+
+
+def _token_weights(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
+    """Weights of the vocabulary in the loss: judgements, which are few and hard, weigh more."""
+    weights = torch.ones(len(tokenizer))
+    weights[judgement_tokens(tokenizer)] = JUDGEMENT_WEIGHT
+    return weights
 
 
 def build_decoder(
@@ -207,9 +285,32 @@ def make_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def draw_batches(
+    examples: Sequence[Example], tokens: int, batch_tokens: int, seed: int
+) -> Iterator[tuple[float, list[Example]]]:
+    """Batches until `tokens` tokens have been drawn, each with the share of them that went before it.
+
+    Passes over the examples that have joined follow each other; a pass is cut short when others join.
+    """
+    joining = sorted({example.joins for example in examples})
+    seen = passes = 0
+    while seen < tokens:
+        joined = [e for e in examples if e.joins <= max(seen / tokens, joining[0])]
+        until = min((share for share in joining if share > seen / tokens), default=1.0) * tokens
+        lengths = [len(example.ids) for example in joined]
+        rng = item_generator(seed, "batches", passes)
+        for batch in make_batches(lengths, batch_tokens, rng):
+            yield seen / tokens, [joined[i] for i in batch]
+            seen += sum(lengths[i] for i in batch)
+            if seen >= until:
+                break
+        passes += 1
+
+
 def train(
     model: LlamaForCausalLM,
     examples: Sequence[Example],
+    weights: torch.Tensor,
     tokens: int,
     batch_tokens: int,
     learning_rate: float,
@@ -217,65 +318,59 @@ def train(
 ) -> list[dict[str, float]]:
     """Train `model` until it has seen `tokens` tokens; a point of the curve per twentieth of the way.
 
-    Batches hold texts of like length, padded on the right: causal attention never looks at padding,
-    so none has to be masked. The learning rate rises for a twentieth of the way and falls linearly.
+    The learning rate rises for a twentieth of the way and falls linearly. An epoch of the curve is as
+    many tokens as the examples have.
+
+    Args:
+        weights: of each token of the vocabulary in the loss, shape [vocabulary].
     """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
     )
-    lengths = [len(ids) for ids, _ in examples]
-    seen = epoch = step = reported = 0
+    total = sum(len(example.ids) for example in examples)
     losses: list[float] = []
     points: list[dict[str, float]] = []
     started = time.monotonic()
+    reports = 0
     model.train()
-    while seen < tokens:
-        for batch in make_batches(lengths, batch_tokens, item_generator(seed, "batches", epoch)):
-            share = seen / tokens
-            rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            losses.append(_train_batch(model, [examples[i] for i in batch], optimizer))
-            step += 1
-            seen += sum(lengths[i] for i in batch)
-            if seen >= tokens * (len(points) + 1) / 20:
-                points.append(
-                    {
-                        "step": step,
-                        "epoch": seen / sum(lengths),
-                        "loss": math.fsum(losses) / len(losses),
-                        "learning_rate": rate,
-                    }
-                )
-                losses = []
-            if time.monotonic() - started > (reported + 1) * _SECONDS_BETWEEN_REPORTS:
-                reported += 1
-                logger.info(
-                    "%d of %d tokens, loss %.3f",
-                    seen,
-                    tokens,
-                    losses[-1] if losses else points[-1]["loss"],
-                )
-            if seen >= tokens:
-                break
-        epoch += 1
+    for step, (share, batch) in enumerate(draw_batches(examples, tokens, batch_tokens, seed), 1):
+        rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        losses.append(_train_batch(model, batch, weights, optimizer))
+        after = share + sum(len(example.ids) for example in batch) / tokens
+        if after >= (len(points) + 1) / 20:
+            loss = math.fsum(losses) / len(losses)
+            epoch = after * tokens / total
+            points.append({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
+            losses = []
+        if time.monotonic() - started > (reports + 1) * _SECONDS_BETWEEN_REPORTS:
+            reports += 1
+            logger.info("%.0f %% of %d tokens", 100 * after, tokens)
     model.eval()
     return points
 
 
 def _train_batch(
-    model: LlamaForCausalLM, batch: Sequence[Example], optimizer: torch.optim.Optimizer
+    model: LlamaForCausalLM,
+    batch: Sequence[Example],
+    weights: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
 ) -> float:
-    """One update; the vocabulary's logits are computed only where there is a loss."""
-    length = max(len(ids) for ids, _ in batch)
+    """One update. Texts of like length are padded on the right, where causal attention never looks, so
+    nothing is masked; the vocabulary's logits are computed only where there is a loss.
+    """
+    length = max(len(example.ids) for example in batch)
     ids = torch.zeros(len(batch), length, dtype=torch.long)
     targets = torch.full((len(batch), length), NO_LOSS)
-    for i, (row, target) in enumerate(batch):
-        ids[i, : len(row)] = torch.tensor(row)
-        targets[i, : len(row)] = torch.tensor(target)
+    for i, example in enumerate(batch):
+        ids[i, : len(example.ids)] = torch.tensor(example.ids)
+        targets[i, : len(example.ids)] = torch.tensor(example.targets)
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
     learned = targets != NO_LOSS
-    loss = functional.cross_entropy(model.lm_head(hidden[learned]), targets[learned])
+    loss = functional.cross_entropy(
+        model.lm_head(hidden[learned]), targets[learned], weight=weights
+    )
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,33 +1,47 @@
 """A small byte-level BPE tokenizer, trained on a study's own text, in the form that reward models need."""
 
+import re
 from collections.abc import Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from multirm.encoding import QUESTION_END, STEP_END, STEP_TOKENS, VERDICT_TOKENS
-from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
+from multirm.encoding import (
+    QUESTION_END,
+    STEP_END,
+    STEP_TOKENS,
+    VERDICT_TOKENS,
+    single_token,
+    step_candidates,
+    verdict_candidates,
+)
+from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
 
+STEP_VERDICTS = (" The step is \\boxed{incorrect}", " The step is \\boxed{correct}")
 SPECIAL = ("<|begin|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>")
 _CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-# Letters of options stand alone, so that the same letter is the same token wherever it names an option.
-_PIECES = Regex(r"\n[A-J]\.| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+# Pieces within which tokens may form. Openings of sentences and of lines are one piece, and so is a full
+# stop with the blank lines after it: fewer tokens say the same, and a model this small pays for each.
+_PIECES = Regex(
+    r"\n[A-J]\.|\n+Step \d+:| ?The \p{Ll}+ of\b|\. ?\n+|"
+    r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 
 
 def train_tokenizer(
-    texts: Sequence[str], vocabulary: int, max_length: int
+    texts: Sequence[str], templates: Sequence[str], vocabulary: int, max_length: int
 ) -> PreTrainedTokenizerFast:
     """A tokenizer of at most `vocabulary` tokens that can encode any text.
 
-    The sentences that prompts and critiques always have in common are one token each: to a model this
-    small they say nothing, and it would spend most of its time on them.
+    The sentences that prompts (of `templates`) and critiques always have in common are one token each:
+    to a model this small they say nothing, and it would spend most of its time on them.
     """
-    fixed = _fixed_sentences()
+    fixed = _fixed_sentences(templates)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -59,17 +73,21 @@ def train_tokenizer(
     return fast
 
 
-def _fixed_sentences() -> list[str]:
+def judgement_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The ids of the tokens that say that something is right or wrong, in all the formats."""
+    verdicts = [single_token(tokenizer, text) for text in STEP_VERDICTS]
+    return [*step_candidates(tokenizer), *verdict_candidates(tokenizer), *verdicts]
+
+
+def _fixed_sentences(templates: Sequence[str]) -> list[str]:
     start, verify = REPLY_START.split("\n")
     lines = [
         line.strip()
-        for kind in VERDICT_MARKS
-        for line in load_template(kind).splitlines()
-        if line.strip() and "{" not in line.replace("\\boxed{", "")
+        for template in templates
+        for line in template.splitlines()
+        if line.strip() and not re.search(r"\{(question|solution)\}", line)
     ]
-    words = [f" The step is \\boxed{{{word}}}" for word in ("correct", "incorrect")]
+    marks = VERDICT_MARKS.values()
     return list(
-        dict.fromkeys(
-            [start, END_OF_THINKING, f"\n{verify}", *words, *VERDICT_MARKS.values(), *lines]
-        )
+        dict.fromkeys([start, END_OF_THINKING, f"\n{verify}", *STEP_VERDICTS, *marks, *lines])
     )

@@ -75,7 +75,7 @@ def _profit(city: str, rng: np.random.Generator) -> Chain:
 
 
 def _interest(city: str, rng: np.random.Generator) -> Chain:
-    principal, rate = int(rng.integers(2, 6)) * 100, int(rng.integers(2, 6))
+    principal, rate = int(rng.integers(2, 5)) * 100, int(rng.integers(2, 6))
     years = int(rng.integers(2, 4))
     yearly = principal * rate // 100
     links = (

@@ -17,12 +17,14 @@ class Link:
         compute: the true value for given inputs; `LookupError` where there is none.
         tell: the sentence that states inputs and value.
         slips: the wrong values that one may plausibly take for the true one, given the inputs.
+        worked_out: whether the value is calculated or compared, and not looked up.
     """
 
     inputs: tuple[int, ...]
     compute: Callable[..., str]
     tell: Callable[..., str]
     slips: Callable[..., list[str]]
+    worked_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,26 @@ def calculate(
         result = int(compute(*values))
         return [str(result + d) for d in distances if result + d >= 0]
 
-    return Link(
-        inputs, compute, lambda *values: sentence.format(*values[:-1], value=values[-1]), slips
-    )
+    def tell(*values: str) -> str:
+        return sentence.format(*values[:-1], value=values[-1])
+
+    return Link(inputs, compute, tell, slips, worked_out=True)
+
+
+def compare(inputs: tuple[int, int], word: str, most: bool) -> Link:
+    """A link that takes the larger (`most`) or the smaller of two numbers; a slip takes the other.
+
+    Args:
+        word: "later", "lower", …: what that is called.
+    """
+
+    def compute(a: str, b: str) -> str:
+        return (max if most else min)(a, b, key=int)
+
+    def slips(a: str, b: str) -> list[str]:
+        return [value for value in (a, b) if value != compute(a, b)]
+
+    def tell(a: str, b: str, value: str) -> str:
+        return f"The {word} of {a} and {b} is {value}."
+
+    return Link(inputs, compute, tell, slips, worked_out=True)

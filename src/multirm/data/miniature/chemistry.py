@@ -1,4 +1,4 @@
-"""Questions about the first 20 elements: symbols, atomic numbers, groups, and places along the table."""
+"""Questions about the first 18 elements: symbols, atomic numbers, groups, and places along the table."""
 
 from functools import partial
 
@@ -30,7 +30,7 @@ def _asked(rng: np.random.Generator, source: int) -> tuple[str, Link, tuple[str,
 def draw_chemistry(rng: np.random.Generator) -> Chain:
     """A chain over the elements table."""
     names, symbols = _column("name"), _column("symbol")
-    shift = int(rng.integers(1, 5)) * (1 if rng.random() < 0.5 else -1)
+    shift = int(rng.integers(1, 4)) * (1 if rng.random() < 0.5 else -1)
     first, last = max(1, 1 - shift), min(len(names), len(names) - shift)
     start = int(rng.integers(first, last + 1)) - 1
     sign, place = ("+", "after") if shift > 0 else ("-", "before")

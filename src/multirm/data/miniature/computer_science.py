@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from multirm.data.miniature.chains import Chain, Link, calculate, recall
+from multirm.data.miniature.chains import Chain, calculate, compare, recall
 from multirm.data.miniature.facts import load_facts, lookup, others
 
-SIZES = (2, 4, 8, 16)
+SIZES = (2, 4, 8)
 
 
 def draw_computer_science(rng: np.random.Generator) -> Chain:
@@ -68,18 +68,10 @@ def _ports(rng: np.random.Generator) -> Chain:
         partial(others, ports),
     )
 
-    def compute(port_a: str, port_b: str) -> str:
-        return (min if word == "lower" else max)(port_a, port_b, key=int)
-
     links = (
         recall_port(a),
         recall_port(b),
-        Link(
-            (0, 1),
-            compute,
-            lambda port_a, port_b, port: f"The {word} of {port_a} and {port_b} is {port}.",
-            lambda port_a, port_b: [port_b if compute(port_a, port_b) == port_a else port_a],
-        ),
+        compare((0, 1), word, most=word == "higher"),
         recall(
             lookup("protocols", "port", "hexadecimal"),
             "The port {key} is {value} in hexadecimal.",

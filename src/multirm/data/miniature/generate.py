@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from multirm import tables
-from multirm.data.miniature.policies import Policy, Solution, solve
-from multirm.data.miniature.questions import Question, Split, draw_questions
+from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
+from multirm.data.miniature.policies import Solution, solve
+from multirm.data.miniature.questions import Question, draw_questions
 from multirm.labels import outcome_label
 from multirm.prompts import format_question
 from multirm.randomness import item_generator
-from multirm.vocabulary import AnswerFormat
+from multirm.vocabulary import AnswerFormat, Policy, Split
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ def generate_miniature(
     Args:
         category: business, chemistry, computer_science or history.
         dataset: name that the rows carry.
-        policy: who writes the solutions.
-        split: no question is in two splits; all policies get the same questions of a split.
+        policy: who writes the solutions; the tutor's are drills, which have labels but no answers.
+        split: no question is in two splits; all other policies get the same questions of a split.
         questions: number of questions.
         solutions: number of solutions to each question.
         label_noise: probability with which a step label, and apart from that an outcome label, is flipped.
@@ -43,20 +44,10 @@ def generate_miniature(
         output_questions: questions table.
         output_solutions: solutions table.
     """
-    drawn = draw_questions(category, split, questions, seed)
-    question_rows = []
-    solution_rows = []
-    for index, question in enumerate(drawn):
-        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
-        text = {
-            "question": format_question(question.chain.stem, question.options),
-            "answer": question.answer,
-        }
-        question_rows.append({**key, **text, "options": question.options})
-        for solution_id in range(solutions):
-            rng = item_generator(seed, "solution", policy, category, split, index, solution_id)
-            row = _solution_row(question, solve(question, policy, rng), label_noise, rng)
-            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+    write_rows = _drills if policy is Policy.TUTOR else _pools
+    question_rows, solution_rows = write_rows(
+        category, dataset, policy, split, questions, solutions, label_noise, seed
+    )
     parameters = {
         "category": category,
         "dataset": dataset,
@@ -73,22 +64,84 @@ def generate_miniature(
     tables.write(
         output_solutions, tables.SOLUTIONS, solution_rows, parameters=parameters, inputs=[]
     )
-    right = sum(row["parsed_answer"] == row["answer"] for row in solution_rows)
+    right = sum(row["outcome"] == 1 for row in solution_rows)
     logger.info(
-        "%s, %s, %s: %d questions, %d solutions by %s, %d of them right",
-        dataset, category, split, len(question_rows), len(solution_rows), policy, right,
+        "%s, %s: %d solutions to %d questions, %d labelled right",
+        dataset, category, len(solution_rows), len(question_rows), right,
     )  # fmt: skip
+
+
+def _pools(
+    category: str,
+    dataset: str,
+    policy: Policy,
+    split: Split,
+    questions: int,
+    solutions: int,
+    label_noise: float,
+    seed: int,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Questions, and what `policy` answers."""
+    question_rows = []
+    solution_rows = []
+    for index, question in enumerate(draw_questions(category, split, questions, seed)):
+        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
+        text = {
+            "question": format_question(question.chain.stem, question.options),
+            "answer": question.answer,
+        }
+        question_rows.append({**key, **text, "options": question.options})
+        for solution_id in range(solutions):
+            rng = item_generator(seed, "solution", policy, category, split, index, solution_id)
+            row = _solution_row(question, solve(question, policy, rng), label_noise, rng)
+            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+    return question_rows, solution_rows
 
 
 def _solution_row(
     question: Question, solution: Solution, label_noise: float, rng: np.random.Generator
 ) -> dict[str, Any]:
     outcome = outcome_label(solution.parsed_answer, question.answer, AnswerFormat.CHOICE)
-    labels = np.array([*solution.step_labels, outcome])
-    noisy = np.where(rng.random(len(labels)) < label_noise, 1 - labels, labels).tolist()
+    noisy = _flipped([*solution.step_labels, outcome], label_noise, rng)
     return {
         "steps": solution.steps,
         "parsed_answer": solution.parsed_answer,
         "outcome": noisy[-1],
         "step_labels": noisy[:-1],
     }
+
+
+def _drills(
+    category: str,
+    dataset: str,
+    policy: Policy,
+    split: Split,
+    questions: int,
+    solutions: int,
+    label_noise: float,
+    seed: int,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Drills, which differ between the "solutions" to one question in their statements."""
+    question_rows = []
+    solution_rows = []
+    for index in range(questions):
+        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
+        text = {"question": DRILL_QUESTION, "answer": None}
+        question_rows.append({**key, **text, "options": None})
+        for solution_id in range(solutions):
+            rng = item_generator(seed, "drill", policy, category, split, index, solution_id)
+            drill = draw_drill(category, rng)
+            row = {
+                "steps": drill.statements,
+                "parsed_answer": None,
+                "outcome": None,
+                "step_labels": _flipped(drill.labels, label_noise, rng),
+            }
+            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+    return question_rows, solution_rows
+
+
+def _flipped(labels: list[int], label_noise: float, rng: np.random.Generator) -> list[int]:
+    array = np.array(labels)
+    flipped: list[int] = np.where(rng.random(len(array)) < label_noise, 1 - array, array).tolist()
+    return flipped

@@ -1,19 +1,12 @@
 """Simulated policies: how often, where and how their solutions go wrong is known."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from multirm.data.miniature.chains import Chain, Walk, harmful_slips, walk
 from multirm.data.miniature.questions import LETTERS, Question
-
-
-class Policy(StrEnum):
-    """The writers of the miniature's solutions."""
-
-    JUNIOR = "junior"
-    SENIOR = "senior"
+from multirm.vocabulary import Policy
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from multirm.data.miniature.computer_science import draw_computer_science
 from multirm.data.miniature.history import draw_history
 from multirm.errors import InputError, shown
 from multirm.randomness import item_generator, item_seed
+from multirm.vocabulary import Split
 
 CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
     "business": draw_business,
@@ -21,14 +21,6 @@ CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
     "history": draw_history,
 }
 LETTERS = "ABCDEFGHIJ"
-
-
-class Split(StrEnum):
-    """What questions are for: making a backbone, training reward models on it, and testing them."""
-
-    PRETRAIN = "pretrain"
-    TRAIN = "train"
-    TEST = "test"
 
 
 # How many of ten equal parts of all possible questions each split draws from.
@@ -59,12 +51,7 @@ def draw_questions(category: str, split: Split, count: int, seed: int) -> list[Q
     Raises:
         InputError: no such category, or not so many different questions in it.
     """
-    if category not in CATEGORIES:
-        raise InputError(
-            "miniature",
-            expected=f"a category among {', '.join(CATEGORIES)}",
-            found=shown(category),
-        )
+    check_category(category)
     stems: set[str] = set()
     questions = []
     for index in range(count):
@@ -81,6 +68,16 @@ def draw_questions(category: str, split: Split, count: int, seed: int) -> list[Q
                 remedy="ask for fewer",
             )
     return questions
+
+
+def check_category(category: str) -> None:
+    """Refuse a category that has no facts."""
+    if category not in CATEGORIES:
+        raise InputError(
+            "miniature",
+            expected=f"a category among {', '.join(CATEGORIES)}",
+            found=shown(category),
+        )
 
 
 def _candidates(
