@@ -24,7 +24,7 @@ from multirm.errors import InputError
 from multirm.files import whole
 from multirm.prompts import load_template, render_prompt
 from multirm.randomness import item_generator, item_seed
-from multirm.training.tokenizer import judgement_tokens, train_tokenizer
+from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ _SECONDS_BETWEEN_REPORTS = 10
 # of solutions join one by one over the first part of the training, the first staying alone the longest,
 # and critiques join once all are there.
 CURRICULUM = 0.4
+# Of marks and critiques in the loss, which say whether something is right, against 1 for other text.
 JUDGEMENT_WEIGHT = 3.0
 
 
@@ -46,11 +47,13 @@ class Example:
     Attributes:
         ids: its tokens.
         targets: for each token the one to be predicted after it, or NO_LOSS.
-        joins: the share of the training, in [0, 1), before which it is not shown.
+        weights: for each token the weight of that prediction in the loss.
+        joins: the share of the training, in [0, 1), from which on it is shown.
     """
 
     ids: list[int]
     targets: list[int]
+    weights: list[float]
     joins: float
 
 
@@ -128,8 +131,7 @@ def pretrain_backbone(
             "max_length", expected="a text of at most so many tokens", found=str(max_length)
         )
     model = build_decoder(tokenizer, layers, width, max_length, seed)
-    weights = _token_weights(tokenizer)
-    points = train(model, kept, weights, tokens, batch_tokens, learning_rate, seed)
+    points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
     with whole(output) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
@@ -188,16 +190,21 @@ def _solution_examples(
     Questions carry no loss: nobody can foresee them. Solutions of one dataset and category join the
     training together, one group after the other.
     """
-    groups = list(dict.fromkeys((row["dataset"], row["category"]) for row in rows))
+    groups = list(dict.fromkeys(_group(row) for row in rows))
     examples = []
     for row in rows:
         encoded = encode_solution(tokenizer, row["question"], row["steps"])
         asked = len(encode_solution(tokenizer, row["question"], []).ids)
         targets = [NO_LOSS] * (asked - 1) + encoded.ids[asked:] + [NO_LOSS]
-        _mark_steps(tokenizer, targets, encoded.step_ends, row["step_labels"])
-        place = groups.index((row["dataset"], row["category"])) / len(groups)
-        examples.append(Example(encoded.ids, targets, CURRICULUM * math.sqrt(place)))
+        weights = [1.0] * len(targets)
+        _mark_steps(tokenizer, targets, weights, encoded.step_ends, row["step_labels"])
+        joins = CURRICULUM * math.sqrt(groups.index(_group(row)) / len(groups))
+        examples.append(Example(encoded.ids, targets, weights, joins))
     return examples
+
+
+def _group(row: dict[str, Any]) -> tuple[str, str]:
+    return row["dataset"], row["category"]
 
 
 def _critique_example(tokenizer: PreTrainedTokenizerBase, shown: _Demonstration) -> Example:
@@ -209,21 +216,25 @@ def _critique_example(tokenizer: PreTrainedTokenizerBase, shown: _Demonstration)
     encoded = encode_critique(tokenizer, shown.prompt, shown.critique)
     completion = encoded.ids[encoded.n_prompt :]
     targets = [NO_LOSS] * (encoded.n_prompt - 1) + completion + [NO_LOSS]
+    weights = [JUDGEMENT_WEIGHT] * len(targets)
     ends = _step_ends(tokenizer, encoded.ids[: encoded.n_prompt], shown.row)
-    _mark_steps(tokenizer, targets, ends, shown.row["step_labels"])
-    return Example(encoded.ids, targets, CURRICULUM)
+    _mark_steps(tokenizer, targets, weights, ends, shown.row["step_labels"])
+    return Example(encoded.ids, targets, weights, CURRICULUM)
 
 
 def _mark_steps(
     tokenizer: PreTrainedTokenizerBase,
     targets: list[int],
+    weights: list[float],
     ends: Sequence[int],
     labels: Sequence[int] | None,
 ) -> None:
     """Make + or - the target at each step end, or nothing where the labels are not known."""
     candidates = step_candidates(tokenizer)
-    for end, label in zip(ends, labels or [None] * len(ends), strict=True):
-        targets[end] = NO_LOSS if label is None else candidates[label]
+    marks = [NO_LOSS] * len(ends) if labels is None else [candidates[label] for label in labels]
+    for end, mark in zip(ends, marks, strict=True):
+        targets[end] = mark
+        weights[end] = JUDGEMENT_WEIGHT
 
 
 def _step_ends(
@@ -239,13 +250,6 @@ def _step_ends(
         place = text.index(step, place) + len(step)
         ends.append(bisect_left(starts, place) - 1)
     return ends
-
-
-def _token_weights(tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
-    """Weights of the vocabulary in the loss: judgements, which are few and hard, weigh more."""
-    weights = torch.ones(len(tokenizer))
-    weights[judgement_tokens(tokenizer)] = JUDGEMENT_WEIGHT
-    return weights
 
 
 def build_decoder(
@@ -295,8 +299,9 @@ def draw_batches(
     joining = sorted({example.joins for example in examples})
     seen = passes = 0
     while seen < tokens:
-        joined = [e for e in examples if e.joins <= max(seen / tokens, joining[0])]
-        until = min((share for share in joining if share > seen / tokens), default=1.0) * tokens
+        share = max(seen / tokens, joining[0])
+        joined = [example for example in examples if example.joins <= share]
+        until = min((other for other in joining if other > share), default=1.0) * tokens
         lengths = [len(example.ids) for example in joined]
         rng = item_generator(seed, "batches", passes)
         for batch in make_batches(lengths, batch_tokens, rng):
@@ -310,7 +315,6 @@ def draw_batches(
 def train(
     model: LlamaForCausalLM,
     examples: Sequence[Example],
-    weights: torch.Tensor,
     tokens: int,
     batch_tokens: int,
     learning_rate: float,
@@ -320,9 +324,6 @@ def train(
 
     The learning rate rises for a twentieth of the way and falls linearly. An epoch of the curve is as
     many tokens as the examples have.
-
-    Args:
-        weights: of each token of the vocabulary in the loss, shape [vocabulary].
     """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
@@ -337,7 +338,7 @@ def train(
         rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses.append(_train_batch(model, batch, weights, optimizer))
+        losses.append(_train_batch(model, batch, optimizer))
         after = share + sum(len(example.ids) for example in batch) / tokens
         if after >= (len(points) + 1) / 20:
             loss = math.fsum(losses) / len(losses)
@@ -352,10 +353,7 @@ def train(
 
 
 def _train_batch(
-    model: LlamaForCausalLM,
-    batch: Sequence[Example],
-    weights: torch.Tensor,
-    optimizer: torch.optim.Optimizer,
+    model: LlamaForCausalLM, batch: Sequence[Example], optimizer: torch.optim.Optimizer
 ) -> float:
     """One update. Texts of like length are padded on the right, where causal attention never looks, so
     nothing is masked; the vocabulary's logits are computed only where there is a loss.
@@ -363,14 +361,17 @@ def _train_batch(
     length = max(len(example.ids) for example in batch)
     ids = torch.zeros(len(batch), length, dtype=torch.long)
     targets = torch.full((len(batch), length), NO_LOSS)
+    weights = torch.zeros(len(batch), length)
     for i, example in enumerate(batch):
         ids[i, : len(example.ids)] = torch.tensor(example.ids)
         targets[i, : len(example.ids)] = torch.tensor(example.targets)
+        weights[i, : len(example.ids)] = torch.tensor(example.weights)
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
     learned = targets != NO_LOSS
-    loss = functional.cross_entropy(
-        model.lm_head(hidden[learned]), targets[learned], weight=weights
+    losses = functional.cross_entropy(
+        model.lm_head(hidden[learned]), targets[learned], reduction="none"
     )
+    loss = (losses * weights[learned]).sum() / weights[learned].sum()
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

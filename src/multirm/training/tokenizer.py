@@ -5,16 +5,13 @@ from collections.abc import Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from multirm.encoding import (
     QUESTION_END,
     STEP_END,
     STEP_TOKENS,
     VERDICT_TOKENS,
-    single_token,
-    step_candidates,
-    verdict_candidates,
 )
 from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
 
@@ -71,12 +68,6 @@ def train_tokenizer(
     )
     fast.chat_template = _CHAT_TEMPLATE
     return fast
-
-
-def judgement_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The ids of the tokens that say that something is right or wrong, in all the formats."""
-    verdicts = [single_token(tokenizer, text) for text in STEP_VERDICTS]
-    return [*step_candidates(tokenizer), *verdict_candidates(tokenizer), *verdicts]
 
 
 def _fixed_sentences(templates: Sequence[str]) -> list[str]:
