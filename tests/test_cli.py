@@ -46,9 +46,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         *("--output", str(tmp_path / "merged")),
     )
     assert run.returncode == 2
-    assert run.stderr.count("multirm: ") == 1
-    assert "Traceback" not in run.stderr
+    assert run.stderr.startswith("multirm: ")
+    assert run.stderr.count("\n") == 1
     assert not (tmp_path / "merged").exists()
+
+
+def test_a_mistake_in_a_query_is_one_line_too(tmp_path: Path) -> None:
+    run = multirm("query", "SELECT 1 FROM nothing", "--results", str(tmp_path))
+    assert run.returncode == 2
+    assert run.stderr.startswith("multirm: ")
+    assert run.stderr.count("\n") == 1
 
 
 def test_members_of_closed_sets_are_typed_as_they_are_written() -> None:

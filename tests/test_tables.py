@@ -180,3 +180,12 @@ def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
 def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
     write(tmp_path / "t.parquet", name)
     assert tables.read(tmp_path / "t.parquet", tables.SCHEMAS[name]).num_rows == 0
+
+
+def test_a_key_in_two_tables_is_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        write(path, "solutions", SOLUTION)
+    assert tables.read_all(paths[:1], tables.SOLUTIONS).num_rows == 1
+    with pytest.raises(InputError, match="each key once"):
+        tables.read_all(paths, tables.SOLUTIONS)

@@ -111,6 +111,12 @@ def build_app() -> App:
     return app
 
 
+def _spare_the_last_collection() -> None:
+    # Only where torch is: DuckDB complains of leaks where its objects are not collected.
+    if "torch" in sys.modules and "duckdb" not in sys.modules:
+        gc.freeze()
+
+
 def _as_typed(name: str) -> str:
     """How parameters and members of closed sets are matched: `gPRM`, `gsm8k`, `best_of_n` as written."""
     return name.lower().replace("_", "-")
@@ -121,7 +127,7 @@ def main() -> None:
     # torch and transformers are a million objects that live as long as the process: looking for
     # garbage among them, while they are imported and once more at the end, costs each job over a second.
     gc.set_threshold(50_000)
-    atexit.register(gc.freeze)
+    atexit.register(_spare_the_last_collection)
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,

@@ -108,9 +108,6 @@ class Sampling(Settings):
     max_tokens: Count = 8192
     temperature: Annotated[float, Field(ge=0)] = 0.6
     top_p: Fraction = 1.0
-    template: str | None = Field(
-        None, description="a prompt template file other than the package's"
-    )
 
 
 class Critiques(Sampling):

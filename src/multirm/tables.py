@@ -116,8 +116,17 @@ def read(path: Path, schema: Schema) -> pa.Table:
 
 
 def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
-    """The tables at `paths`, one after the other; with no paths, an empty table."""
-    return pa.concat_tables([schema.columns.empty_table(), *(read(path, schema) for path in paths)])
+    """The tables at `paths`, one after the other; with no paths, an empty table.
+
+    Raises:
+        InputError: as `read`, or a key that stands in two of them.
+    """
+    paths = list(paths)
+    table = pa.concat_tables(
+        [schema.columns.empty_table(), *(read(path, schema) for path in paths)]
+    )
+    _check_keys(Path(" + ".join(map(str, paths))), schema, table)
+    return table
 
 
 def read_footer(path: Path) -> Footer:

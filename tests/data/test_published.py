@@ -66,8 +66,17 @@ def test_a_test_row_is_a_pool() -> None:
         (0, ["One.", "Two."]),
         (5, ["Three."]),
     ]
-    assert [(row["parsed_answer"], row["outcome"]) for row in rows] == [("b", 1), (None, 0)]
+    assert [(row["parsed_answer"], row["outcome"]) for row in rows] == [("B", 1), (None, 0)]
     assert {row["step_labels"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("parsed", "answer"), [("1,000", "1000"), ("(c)", "C"), ("c", "C"), ("7.0", "7"), ("No", "no")]
+)
+def test_equal_answers_become_equal_strings(parsed: str, answer: str) -> None:
+    (row,) = solve(TRAIN, parsed_answer=parsed, answer=answer)
+    assert row["outcome"] == 1
+    assert row["parsed_answer"] == row["answer"]
 
 
 def test_texts_are_split_at_blank_lines() -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from peft import PeftModel
 
 from multirm import tables
@@ -133,6 +134,17 @@ def test_one_table_needs_only_its_own_jobs(tmp_path: Path) -> None:
         "merge_adapter",
         "score_discriminative",
     }
+
+
+def test_a_study_without_generative_models_needs_no_critiques(tmp_path: Path) -> None:
+    study = read_yaml(MICRO)
+    del study["critiques"]
+    study["models"] = {name: m for name, m in study["models"].items() if m["kind"] == "dORM"}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    run = snakemake(tmp_path, "--configfile", str(file), "--dry-run", "--", "all")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "generate_critiques" not in planned_rules(run.stdout)
 
 
 def test_the_math_study_can_be_planned(shared_data: Path, tmp_path: Path) -> None:

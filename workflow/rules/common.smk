@@ -136,6 +136,11 @@ def model_setting(name, section=None):
     return lookup(place, within=config)
 
 
+def critique_setting(name):
+    """A leaf setting of the study's critiques; nothing where the study has none."""
+    return lookup(f"critiques/{name}", within=config) if config["critiques"] else None
+
+
 def reward_tables(wildcards):
     """The reward tables of every reward model for every category of a dataset."""
     return [

@@ -24,19 +24,19 @@ rule generate_critiques:
         "../../envs/train.yaml"
     params:
         teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
-        engine=lookup("critiques/engine", within=config),
-        per_solution=lookup("critiques/per_solution", within=config),
-        max_tokens=lookup("critiques/max_tokens", within=config),
-        temperature=lookup("critiques/temperature", within=config),
-        top_p=lookup("critiques/top_p", within=config),
-        top_k=lookup("critiques/top_k", within=config),
-        min_p=lookup("critiques/min_p", within=config),
+        engine=critique_setting("engine"),
+        per_solution=critique_setting("per_solution"),
+        max_tokens=critique_setting("max_tokens"),
+        temperature=critique_setting("temperature"),
+        top_p=critique_setting("top_p"),
+        top_k=critique_setting("top_k"),
+        min_p=critique_setting("min_p"),
         template=lambda wildcards, input: option("--template", input.template),
         seed=lookup("seed", within=config),
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"
     shell:
-        "python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher}"
+        "python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher:q}"
         " --engine {params.engine} --solutions {input.solutions} --output {output}"
         " --per-solution {params.per_solution} --max-tokens {params.max_tokens}"
         " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
@@ -60,7 +60,7 @@ rule filter_critiques:
     conda:
         "../../envs/core.yaml"
     params:
-        max_length=lookup("critiques/max_length", within=config),
+        max_length=critique_setting("max_length"),
         seed=lookup("seed", within=config),
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"

@@ -124,7 +124,7 @@ rule train_discriminative:
     shell:
         "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
         " --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
-        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
+        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions} --output {params.folder} --curve {output.curve}"
         " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
@@ -183,7 +183,7 @@ rule train_generative:
     shell:
         "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
         " --mixed_precision no --dynamo_backend no -m multirm train-generative"
-        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone}"
+        " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions} --critiques {input.critiques} {params.template} --output {params.folder} --curve {output.curve}"
         " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
@@ -223,5 +223,5 @@ rule merge_adapter:
     message:
         "Merge {wildcards.model}"
     shell:
-        "python -m multirm merge-adapter --backbone {params.backbone} --adapter {params.adapter}"
+        "python -m multirm merge-adapter --backbone {params.backbone:q} --adapter {params.adapter}"
         " --output {params.folder} > {log} 2>&1"

@@ -18,6 +18,7 @@ from multirm.errors import InputError
 from multirm.labels import (
     RATINGS,
     answer_format,
+    canonical_answer,
     outcome_from_steps,
     outcome_label,
     split_steps,
@@ -87,7 +88,7 @@ def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     expected=f"a label for each of {len(steps)} steps",
                     found=f"{len(labels)} labels",
                 )
-            parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
+            parsed, answer = _answers(attempt)
             yield (
                 attempt.where,
                 {
@@ -102,6 +103,16 @@ def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     "step_labels": labels,
                 },
             )
+
+
+def _answers(attempt: Record) -> tuple[str | None, str | None]:
+    """The parsed and the reference answer, in the one spelling under which equal answers are equal strings."""
+    parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
+    if answer is None:
+        return parsed, None
+    format = answer_format(answer)
+    spelled = None if parsed is None else canonical_answer(parsed, format)
+    return spelled, canonical_answer(answer, format)
 
 
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
