@@ -5,7 +5,8 @@ class InputError(Exception):
     """Something outside the program is not as it must be.
 
     Its text is one line, `WHERE: expected EXPECTED, found FOUND; REMEDY`, which the command line
-    prints without a traceback. A bug is never an `InputError`.
+    prints without a traceback. Control characters from data are escaped in it, so that a terminal
+    shows them and does not obey them. A bug is never an `InputError`.
     """
 
     def __init__(self, where: object, *, expected: str, found: str, remedy: str = "") -> None:
@@ -16,10 +17,20 @@ class InputError(Exception):
         line = f"{self.where}: expected {expected}, found {found}"
         if remedy:
             line = f"{line}; {remedy}"
-        super().__init__(" ".join(line.split()))
+        super().__init__(_escaped(" ".join(line.split())))
 
 
 def shown(value: object, length: int = 60) -> str:
     """`value` as it may stand in a one-line message: quoted, control characters escaped, cut to `length`."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        # Lists in lists without end, and whole numbers of thousands of digits.
+        text = f"{type(value).__name__} too large to show"
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
