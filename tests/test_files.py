@@ -1,11 +1,14 @@
 """Files and folders appear whole or not at all."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from multirm.files import digest, portable, whole
+from multirm.files import digest, local, portable, whole
 
 
 def names(folder: Path) -> list[str]:
@@ -47,6 +50,42 @@ def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == ["model"]
 
 
+def test_a_folder_is_never_lost_between_two_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").touch()
+
+    def killed(self: Path, target: Path) -> None:
+        kept = [file.name for folder in tmp_path.iterdir() for file in folder.iterdir()]
+        assert sorted(kept) == ["new", "old"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), whole(path) as part:
+        part.mkdir()
+        (part / "new").touch()
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_files_are_open_to_whom_new_files_are(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with whole(tmp_path / "model") as part:
+            (part / "deep").mkdir(parents=True)
+            save_file({"x": torch.zeros(1)}, part / "deep" / "weights.safetensors")
+        with whole(tmp_path / "weights.safetensors") as part:
+            save_file({"x": torch.zeros(1)}, part)
+    finally:
+        os.umask(before)
+    for file in (tmp_path / "model" / "deep", tmp_path):
+        assert (file / "weights.safetensors").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert names(tmp_path) == ["model", "weights.safetensors"]
+
+
 def test_digests_follow_bytes_and_names(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder / "deep").mkdir(parents=True)
@@ -57,7 +96,21 @@ def test_digests_follow_bytes_and_names(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
 
 
-def test_no_path_of_this_machine_reaches_a_footer() -> None:
-    assert portable("results/backbone") == "results/backbone"
-    assert portable("org/model-8B") == "org/model-8B"
-    assert portable("/home/someone/models/tiny") == "tiny"
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("results/backbone", "results/backbone"),
+        ("results/backbone/", "results/backbone"),
+        ("org/model-8B", "org/model-8B"),
+        ("/home/someone/models/tiny", "tiny"),
+        ("../models/tiny", "tiny"),
+        ("results/../../tiny", "tiny"),
+        (Path.cwd() / "results" / "backbone", "results/backbone"),
+    ],
+)
+def test_no_path_of_this_machine_reaches_a_footer(place: str | Path, name: str) -> None:
+    assert portable(place) == name
+
+
+def test_what_is_here_can_be_digested(tmp_path: Path) -> None:
+    assert local([str(tmp_path), "org/model-8B", "nowhere"]) == [tmp_path]

@@ -34,7 +34,22 @@ REWARD: dict[str, Any] = {
     "n_tokens": 12,
     "truncated": False,
 }
-ROWS = {"solutions": SOLUTION, "questions": QUESTION, "rewards": REWARD}
+SCORED: dict[str, Any] = {
+    **KEY,
+    "solution_id": 0,
+    "model": "gORM",
+    "critique_id": 0,
+    "critique": "Hm.",
+    "reward": None,
+    "n_tokens": 12,
+    "truncated": False,
+}
+ROWS = {
+    "solutions": SOLUTION,
+    "questions": QUESTION,
+    "rewards": REWARD,
+    "scored_critiques": SCORED,
+}
 
 
 def write(path: Path, name: str, *rows: dict[str, Any]) -> None:
@@ -70,7 +85,58 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
     )
     footer = tables.read_footer(path)
     assert (footer.schema, footer.parameters) == ("solutions", {"seed": 1, "limit": None})
-    assert footer.inputs == {str(source): digest(source)}
+    assert footer.inputs == {"source": digest(source)}
+
+
+def test_a_footer_does_not_say_where_this_machine_keeps_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "study"
+    for place in (here / "data", tmp_path / "a", tmp_path / "b"):
+        place.mkdir(parents=True)
+        (place / "law.json").write_text(str(place))
+    monkeypatch.chdir(here)
+    inputs = [
+        here / "data" / "law.json",
+        Path("data/../data"),
+        tmp_path / "a" / "law.json",
+        Path("../b/law.json"),
+    ]
+    tables.write(Path("t"), tables.SOLUTIONS, [SOLUTION], parameters={}, inputs=inputs)
+    assert tables.read_footer(Path("t")).inputs == {
+        "data/law.json": digest(inputs[0]),
+        "data": digest(inputs[1]),
+        "law.json": digest(inputs[2]),
+        "law.json (2)": digest(inputs[3]),
+    }
+    assert str(tmp_path).encode() not in Path("t").read_bytes()
+
+
+def test_a_path_is_no_parameter(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        tables.write(tmp_path / "t", tables.SOLUTIONS, [], parameters={"p": tmp_path}, inputs=[])
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        b"{",
+        b"\xff",
+        b"[1]",
+        b'{"schema": "solutions"}',
+        b"[" * 10**5,
+        b'{"schema": ["solutions"], "schema_version": 1, "multirm": "", "parameters": {}, "inputs": {}}',
+    ],
+)
+def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
+    path = tmp_path / "theirs.parquet"
+    table = pa.Table.from_pylist([SOLUTION], schema=tables.SOLUTIONS.columns)
+    pq.write_table(table.replace_schema_metadata({b"multirm": footer}), path)
+    for read in (lambda: tables.read(path, tables.SOLUTIONS), lambda: tables.read_footer(path)):
+        with pytest.raises(InputError, match=r"theirs\.parquet: expected a footer as multirm"):
+            read()
+    pq.write_table(table.replace_schema_metadata({b"theirs": footer}), path)
+    assert tables.read(path, tables.SOLUTIONS).num_rows == 1
 
 
 @pytest.mark.parametrize(
@@ -91,6 +157,10 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
         ("rewards", {"rewards": [0.1, math.nan]}, "not NaN"),
         ("rewards", {"rewards": None}, "rewards of type"),
         ("rewards", {"rewards": ["high"]}, "rewards of type"),
+        ("rewards", {"rewards": [0.1, 1.5]}, "expected rewards from 0 to 1, or null, found 1.5"),
+        ("rewards", {"rewards": [-0.1]}, "expected rewards from 0 to 1, or null, found -0.1"),
+        ("rewards", {"rewards": [math.inf]}, "expected rewards from 0 to 1, or null, found inf"),
+        ("scored_critiques", {"reward": -math.inf}, "a reward from 0 to 1, or null, found -inf"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_overwritten(
@@ -152,19 +222,38 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
             tables.read(path, tables.SOLUTIONS)
 
 
-def test_bad_values_in_files_of_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reward", "complaint"),
+    [(math.nan, r"not NaN, found \[nan\]"), (math.inf, "0 to 1, .*found inf"), (2, "found 2.0")],
+)
+def test_bad_values_in_files_of_others(tmp_path: Path, reward: float, complaint: str) -> None:
     path = tmp_path / "theirs.parquet"
     pq.write_table(
         pa.table(
             {
                 name: pa.array([value], tables.REWARDS.columns.field(name).type)
-                for name, value in (REWARD | {"rewards": [math.nan]}).items()
+                for name, value in (REWARD | {"rewards": [reward]}).items()
             }
         ),
         path,
     )
-    with pytest.raises(InputError, match=r"row 1 .*not NaN, found \[nan\]"):
+    with pytest.raises(InputError, match=rf"row 1 .*'dPRM'.*{complaint}"):
         tables.read(path, tables.REWARDS)
+
+
+def test_texts_in_files_of_others_are_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    theirs = pa.Table.from_pylist([SOLUTION], schema=tables.SOLUTIONS.columns)
+    broken = pa.array([b"\xff"]).view(pa.string())
+    pq.write_table(theirs.set_column(4, "question", broken), path)
+    with pytest.raises(InputError, match=r"whole Parquet table, found .*UTF8"):
+        tables.read(path, tables.SOLUTIONS)
+
+
+def test_an_empty_list_of_rewards_stays_one(tmp_path: Path) -> None:
+    write(tmp_path / "t.parquet", "rewards", REWARD | {"rewards": []})
+    (row,) = tables.read(tmp_path / "t.parquet", tables.REWARDS).to_pylist()
+    assert row["rewards"] == []
 
 
 def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
@@ -176,10 +265,19 @@ def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert tables.read_all([], tables.SOLUTIONS).num_rows == 0
 
 
-@pytest.mark.parametrize("name", tables.SCHEMAS)
+@pytest.mark.parametrize("name", sorted(set(tables.SCHEMAS) - {"solutions", "rewards"}))
 def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
     write(tmp_path / "t.parquet", name)
     assert tables.read(tmp_path / "t.parquet", tables.SCHEMAS[name]).num_rows == 0
+
+
+@pytest.mark.parametrize("name", ["solutions", "rewards"])
+def test_nothing_can_be_made_of_no_solutions_and_no_rewards(tmp_path: Path, name: str) -> None:
+    paths = [tmp_path / "full.parquet", tmp_path / "empty.parquet"]
+    write(paths[0], name, ROWS[name])
+    write(paths[1], name)
+    with pytest.raises(InputError, match=r"empty\.parquet: expected at least one .*, found none"):
+        tables.read_all(paths, tables.SCHEMAS[name])
 
 
 def test_a_key_in_two_tables_is_refused(tmp_path: Path) -> None:

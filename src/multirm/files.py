@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,24 +12,42 @@ from pathlib import Path
 def whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; rename it to `path` once the block ends without an error.
 
-    The block may make a file or a folder there. An existing folder at `path` is replaced; until the
-    rename, and whenever the block fails, what stood at `path` stays as it was.
+    The block may make a file or a folder there, whose files get the permissions of any new file. An
+    existing folder at `path` is replaced; until the rename, and whenever the block fails, what stood at
+    `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
+    `.NAME.PID.old` beside `path`, and whoever is killed there has both.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
         yield part
+        _open_to_others(part)
         if part.is_dir() and path.is_dir():
-            shutil.rmtree(path)
+            path.rename(aside)
         elif part.is_file():
             with part.open("rb") as file:
                 os.fsync(file.fileno())
         part.replace(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
+        if aside.is_dir() and not path.exists():
+            aside.rename(path)
+        for left in (part, aside):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _open_to_others(part: Path) -> None:
+    """Give the files at `part` the permissions of a new file; safetensors makes its own for the owner alone."""
+    probe = part.with_name(f"{part.name}.mode")
+    probe.touch()
+    mode = probe.stat().st_mode
+    probe.unlink()
+    for file in [part, *part.rglob("*")]:
+        if file.is_file():
+            file.chmod(mode & 0o777)
 
 
 def digest(path: Path) -> str:
@@ -45,6 +63,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def portable(model: str) -> str:
-    """A hub name or model folder as it may stand in a footer: never with an absolute path of this machine."""
-    return Path(model).name if Path(model).is_absolute() else model
+def portable(place: str | Path) -> str:
+    """A hub name, file or folder as it may stand in a footer: from the working directory, or the name alone.
+
+    What lies elsewhere is told by its digest; the way to it would say where this machine keeps things.
+    """
+    here = Path.cwd()
+    # Links are left as they are: results may well lie elsewhere and be linked to from here.
+    path = Path(os.path.normpath(here / place))
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+
+
+def local(places: Iterable[str]) -> list[Path]:
+    """Those of some files, folders and hub names that are on this machine, and can be digested."""
+    return [Path(place) for place in places if Path(place).exists()]

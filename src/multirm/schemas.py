@@ -23,6 +23,7 @@ class Schema:
         columns: names, types and nullability.
         key: the columns whose values no two rows share.
         check_row: says of one row what was expected and what was found where it is wrong.
+        at_least_one: what a table without rows lacks, where reading one is refused.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Schema:
     columns: pa.Schema
     key: tuple[str, ...]
     check_row: RowCheck = lambda row: None
+    at_least_one: str = ""
 
 
 def _column(name: str, type_: pa.DataType, nullable: bool = False) -> pa.Field:
@@ -82,6 +84,20 @@ def _check_critique(row: Row) -> tuple[str, str] | None:
     return None
 
 
+def _check_rewards(row: Row) -> tuple[str, str] | None:
+    wrong = [reward for reward in row["rewards"] if _is_no_reward(reward)]
+    return ("rewards from 0 to 1, or null", shown(wrong[0])) if wrong else None
+
+
+def _check_scored(row: Row) -> tuple[str, str] | None:
+    wrong = _is_no_reward(row["reward"])
+    return ("a reward from 0 to 1, or null", shown(row["reward"])) if wrong else None
+
+
+def _is_no_reward(reward: float | None) -> bool:
+    return reward is not None and not 0 <= reward <= 1
+
+
 QUESTIONS = Schema(
     "questions",
     1,
@@ -113,6 +129,7 @@ SOLUTIONS = Schema(
     ),
     ("dataset", "category", "question_id", "solution_id"),
     _check_solution,
+    at_least_one="solution",
 )
 
 CRITIQUES = Schema(
@@ -149,6 +166,8 @@ REWARDS = Schema(
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model"),
+    _check_rewards,
+    at_least_one="reward",
 )
 
 SCORED_CRITIQUES = Schema(
@@ -166,6 +185,7 @@ SCORED_CRITIQUES = Schema(
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model", "critique_id"),
+    _check_scored,
 )
 
 CURVES = Schema(

@@ -14,9 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import digest, whole
+from multirm.files import digest, portable, whole
 from multirm.schemas import (
     ACCURACY,
     CRITIQUES,
@@ -58,13 +59,16 @@ FOOTER_KEY = b"multirm"
 
 @dataclass(frozen=True)
 class Footer:
-    """Where a table came from. Inputs map file names, as they were given, to SHA-256 digests."""
+    """Where a table came from. Inputs map names of files, as `files.portable` has them, to SHA-256 digests."""
 
     schema: str
     schema_version: int
     multirm: str
     parameters: dict[str, Any]
     inputs: dict[str, str]
+
+
+_FOOTER = TypeAdapter(Footer)
 
 
 def write(
@@ -78,7 +82,7 @@ def write(
     """Check `rows` and write them to `path`, whole or not at all.
 
     Args:
-        parameters: what made the rows, apart from the inputs; must be JSON, and hold no secret.
+        parameters: what made the rows, apart from the inputs; must be JSON, and hold no secret and no path.
         inputs: the files and folders that were read.
 
     Raises:
@@ -91,9 +95,9 @@ def write(
         "schema_version": schema.version,
         "multirm": VERSION,
         "parameters": dict(parameters),
-        "inputs": {str(file): digest(file) for file in inputs},
+        "inputs": _digests(inputs),
     }
-    metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True, default=str).encode()}
+    metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     with whole(path) as part:
         pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
 
@@ -102,17 +106,20 @@ def read(path: Path, schema: Schema) -> pa.Table:
     """The table at `path`, checked against `schema`.
 
     Raises:
-        InputError: no such file, not Parquet, cut short, other columns, or a row that does not fit.
+        InputError: no such file, not Parquet, cut short, other columns, a row that does not fit, or none
+            where the schema needs some.
     """
-    table = _open(path, lambda file: pq.read_table(file))
-    written = (table.schema.metadata or {}).get(FOOTER_KEY)
-    if written is not None:
-        footer = json.loads(written)
-        found = f"{footer['schema']} version {footer['schema_version']}"
+    table = _open(path, _read_whole)
+    footer = _footer(path, table.schema)
+    if footer is not None:
+        found = f"{footer.schema} version {footer.schema_version}"
         expected = f"{schema.name} version {schema.version}"
         if found != expected:
             raise InputError(path, expected=f"a table of {expected}", found=found)
-    return _checked(path, schema, table.replace_schema_metadata(None))
+    table = _checked(path, schema, table.replace_schema_metadata(None))
+    if schema.at_least_one and not table.num_rows:
+        raise InputError(path, expected=f"at least one {schema.at_least_one}", found="none")
+    return table
 
 
 def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
@@ -135,12 +142,43 @@ def read_footer(path: Path) -> Footer:
     Raises:
         InputError: no such file, not Parquet, or written by something else.
     """
-    metadata = _open(path, lambda file: pq.read_schema(file)).metadata or {}
-    if FOOTER_KEY not in metadata:
+    footer = _footer(path, _open(path, lambda file: pq.read_schema(file)))
+    if footer is None:
         raise InputError(
             path, expected="a table written by multirm", found="one without its footer"
         )
-    return Footer(**json.loads(metadata[FOOTER_KEY]))
+    return footer
+
+
+def _digests(inputs: Iterable[Path]) -> dict[str, str]:
+    """The inputs by their portable names; those that come to the same name are numbered from the second on."""
+    found: dict[str, str] = {}
+    for file in inputs:
+        name, number = portable(file), 1
+        while (numbered := name if number == 1 else f"{name} ({number})") in found:
+            number += 1
+        found[numbered] = digest(file)
+    return found
+
+
+def _footer(path: Path, schema: pa.Schema) -> Footer | None:
+    """What this package wrote into a table's footer, or None where something else wrote the table."""
+    written = (schema.metadata or {}).get(FOOTER_KEY)
+    if written is None:
+        return None
+    try:
+        return _FOOTER.validate_json(written)
+    except ValidationError as error:
+        raise InputError(
+            path, expected="a footer as multirm writes it", found=shown(written)
+        ) from error
+
+
+def _read_whole(path: Path) -> pa.Table:
+    table = pq.read_table(path)
+    # Texts that are not UTF-8 would only show once somebody looks at them.
+    table.validate(full=True)
+    return table
 
 
 def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
@@ -148,11 +186,11 @@ def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
         raise InputError(path, expected="a Parquet table", found="no such file")
     try:
         return reader(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(
             path,
             expected="a whole Parquet table",
-            found=str(error).splitlines()[0],
+            found=next(iter(str(error).splitlines()), type(error).__name__),
             remedy="delete it and make it again",
         ) from error
 

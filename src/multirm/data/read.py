@@ -13,6 +13,7 @@ from multirm import tables
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench, published
 from multirm.data.json_source import Placed, files_of, read_json, read_json_lines
 from multirm.errors import InputError
+from multirm.files import local
 from multirm.randomness import item_seed
 from multirm.tables import Row, Schema
 from multirm.vocabulary import Reader
@@ -62,7 +63,7 @@ def read_solutions(
             "limit": limit,
             "seed": seed,
         },
-        inputs=_local(source),
+        inputs=local(source),
     )
 
 
@@ -94,7 +95,7 @@ def read_questions(
             "dataset": dataset,
             "category": category,
         },
-        inputs=_local(source),
+        inputs=local(source),
     )
 
 
@@ -132,7 +133,7 @@ def read_rewards(
             "category": category,
             "model": model,
         },
-        inputs=[*_local(source), solutions],
+        inputs=[*local(source), solutions],
     )
 
 
@@ -236,10 +237,6 @@ def _match(
                 expected=f"rewards for exactly the solutions in {solutions}",
                 found=f"{complaint} for {len(keys)} (first: {first})",
             )
-
-
-def _local(source: Sequence[str]) -> list[Path]:
-    return [Path(place) for place in source if Path(place).exists()]
 
 
 def _hub_names(source: Sequence[str]) -> list[str]:

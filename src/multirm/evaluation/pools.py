@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm import tables
-from multirm.errors import InputError
 from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.matching import KEY, check_rewards, check_solutions
 from multirm.vocabulary import Aggregation
@@ -121,12 +120,10 @@ def read_pools(
 
 
 def _read(paths: Sequence[Path], schema: tables.Schema) -> pa.Table:
-    """The tables at `paths`, each row with the file it came from; none of them empty."""
+    """The tables at `paths`, each row with the file it came from."""
     parts = [schema.columns.empty_table().append_column("file", pa.array([], pa.string()))]
     for path in paths:
         table = tables.read(path, schema)
-        if not table.num_rows:
-            raise InputError(path, expected=f"a {schema.name} table with rows", found="none")
         parts.append(table.append_column("file", pa.array([str(path)] * table.num_rows)))
     return pa.concat_tables(parts).combine_chunks()
 
