@@ -49,6 +49,9 @@ def test_a_template_without_its_places_is_refused(tmp_path: Path) -> None:
     path.write_text("Is {solution} right?")
     with pytest.raises(InputError, match="none for question"):
         load_template(Kind.GORM, path)
+    path.write_bytes(b"{question} {solution} \xe9")
+    with pytest.raises(InputError, match="template in UTF-8, found the byte 0xe9"):
+        load_template(Kind.GORM, path)
     path.write_text("{question} {solution}")
     assert load_template(Kind.GORM, path) == "{question} {solution}"
 

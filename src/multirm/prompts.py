@@ -42,13 +42,17 @@ def load_template(kind: Kind, path: Path | None = None) -> str:
     """The prompt template of a generative kind: the package's own, or the file at `path`.
 
     Raises:
-        InputError: `path` is missing, or lacks one of the places `{question}` and `{solution}`.
+        InputError: `path` is missing, not UTF-8, or lacks one of the places `{question}` and `{solution}`.
     """
     if path is None:
         return resources.files("multirm").joinpath("templates", f"{kind}.txt").read_text("utf-8")
     if not path.is_file():
         raise InputError(path, expected="a prompt template", found="no such file")
-    template = path.read_text("utf-8")
+    try:
+        template = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        found = f"the byte 0x{error.object[error.start]:02x}"
+        raise InputError(path, expected="a prompt template in UTF-8", found=found) from error
     missing = {"question", "solution"} - set(_PLACEHOLDER.findall(template))
     if missing:
         raise InputError(

@@ -19,6 +19,8 @@ from multirm.errors import InputError
         (b'{"a": 1}\n\n{"a": \n', "line 3: expected JSON, found Expecting value at column"),
         (b'{"a": 1}\n[1]\n', "line 2: expected a JSON object, found [1]"),
         (b" \n\n", ": expected at least one row, found an empty file"),
+        (b"{}\n" + b"[" * 10**5, "line 2: expected JSON of rows, found lists or objects too deep"),
+        (b"{}\n" + b"9" * 5000, "line 2: expected JSON of rows, found a number of too many digits"),
     ],
 )
 def test_broken_json_lines(tmp_path: Path, data: bytes, complaint: str) -> None:
@@ -37,6 +39,10 @@ def test_broken_json_lines(tmp_path: Path, data: bytes, complaint: str) -> None:
         (b'[{"a": 1},\n{"a": ]', "line 2: expected JSON, found Expecting value at column 7"),
         (b'[{"a": 1}, 2]', "row 2: expected a JSON object, found 2"),
         (b'{"a": 1}', ": expected a JSON list of objects"),
+        (b"[" * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
+        (b'{"a":' * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
+        (b"[" * 900 + b"]" * 900, "row 1: expected a JSON object, found [["),
+        (b"[9" + b"9" * 5000 + b"]", "rows.json: expected JSON of rows, found a number of too"),
         (b"[]", ": expected at least one row"),
         (b"", ": expected at least one row"),
     ],
@@ -93,7 +99,7 @@ def test_a_value_of_the_wrong_type(
     [
         (Record.texts, ["x", None]),
         (Record.integers, [1, 0.5]),
-        (Record.fractions, [0.5, math.nan]),
+        (Record.fractions, [0.5, math.inf]),
         (Record.fractions, [0.5, 1.5]),
         (Record.fractions, [0.5, "1"]),
         (Record.fractions, [0.5, False]),
@@ -117,7 +123,8 @@ def test_values_come_clean() -> None:
     assert record.optional_text("blank") is record.optional_text("null") is None
     assert record.identifier("n") == "7"
     assert record.name("c") == "computer_science"
-    assert Record("", {"r": [1, None, 0.25]}).fractions("r") == [1.0, None, 0.25]
+    numbers = [1, None, 0.25, math.nan]
+    assert Record("", {"r": numbers}).fractions("r") == [1.0, None, 0.25, None]
 
 
 def test_files_and_folders(tmp_path: Path) -> None:

@@ -136,13 +136,23 @@ def test_rewards() -> None:
     assert {row["n_tokens"] for row in rows} == {row["truncated"] for row in rows} == {None}
 
 
+def test_missing_rewards_stay_missing(tmp_path: Path) -> None:
+    path = tmp_path / "law_reward.json"
+    path.write_text(
+        '[{"q_id": 1, "cot_ids": [0, 1, 2, 3], "rewards": [[NaN, 0.5], [null], [], NaN]}]'
+    )
+    records = published.records_of([str(tmp_path)], "law", suffix="_reward")
+    rows = [row["rewards"] for _, row in published.rewards(records, "law")]
+    assert rows == [[None, 0.5], [None], [], [None]]
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"rewards": [[0.5]]}, "key rewards: expected one entry for each of 2 cot_ids"),
-        ({"rewards": [[0.5], [float("nan")]]}, r"key rewards\[1\]\[0\]: .*found nan"),
+        ({"rewards": [[0.5], [float("inf")]]}, r"key rewards\[1\]\[0\]: .*found inf"),
+        ({"rewards": [[0.5], -0.5]}, r"key rewards\[1\]\[0\]: .*found -0.5"),
         ({"rewards": [[0.5], [1.5]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
-        ({"rewards": [[0.5], []]}, r"key rewards\[1\]: expected at least one reward"),
     ],
 )
 def test_bad_rewards_are_named(changes: dict[str, Any], complaint: str) -> None:

@@ -74,12 +74,15 @@ class Record:
         return [self._integer(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
 
     def fractions(self, key: str) -> list[float | None]:
-        """A list of numbers from 0 to 1, or nulls."""
-        values = self.items(key)
+        """A list of numbers from 0 to 1, or null; not a number is null, too."""
+        values = [
+            None if type(value) is float and math.isnan(value) else value
+            for value in self.items(key)
+        ]
         for i, value in enumerate(values):
             if value is None:
                 continue
-            if type(value) not in (int, float) or math.isnan(value) or not 0 <= value <= 1:
+            if type(value) not in (int, float) or not 0 <= value <= 1:
                 raise self.error(
                     f"{key}[{i}]", expected="a number from 0 to 1, or null", found=shown(value)
                 )
@@ -150,13 +153,7 @@ def read_json_lines(files: Sequence[Path]) -> Iterator[Record]:
                     continue
                 empty = False
                 where = f"{path}, line {number}"
-                try:
-                    value = json.loads(line.decode())
-                except UnicodeDecodeError as error:
-                    raise _not_utf8(where, error) from error
-                except json.JSONDecodeError as error:
-                    raise _not_json(where, error) from error
-                yield as_record(where, value)
+                yield as_record(where, _parse(path, line.rstrip(), number))
         if empty:
             raise _empty(path)
 
@@ -171,13 +168,7 @@ def read_json(files: Sequence[Path]) -> Iterator[Record]:
         data = path.read_bytes()
         if not data.strip():
             raise _empty(path)
-        try:
-            values = json.loads(data.decode())
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise _not_utf8(f"{path}, line {line}", error) from error
-        except json.JSONDecodeError as error:
-            raise _not_json(f"{path}, line {error.lineno}", error) from error
+        values = _parse(path, data)
         if not isinstance(values, list):
             raise InputError(path, expected="a JSON list of objects", found=shown(values))
         if not values:
@@ -186,12 +177,23 @@ def read_json(files: Sequence[Path]) -> Iterator[Record]:
             yield as_record(f"{path}, row {number}", value)
 
 
-def _not_utf8(where: str, error: UnicodeDecodeError) -> InputError:
-    return InputError(where, expected="UTF-8", found=f"the byte 0x{error.object[error.start]:02x}")
-
-
-def _not_json(where: str, error: json.JSONDecodeError) -> InputError:
-    return InputError(where, expected="JSON", found=f"{error.msg} at column {error.colno}")
+def _parse(path: Path, data: bytes, number: int | None = None) -> Any:
+    """The JSON in `data`: a whole file, or the line of that number."""
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        line = (number or 1) + data.count(b"\n", 0, error.start)
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise InputError(f"{path}, line {line}", expected="UTF-8", found=found) from error
+    except json.JSONDecodeError as error:
+        line = (number or 1) + error.lineno - 1
+        found = f"{error.msg} at column {error.colno}"
+        raise InputError(f"{path}, line {line}", expected="JSON", found=found) from error
+    except (RecursionError, ValueError) as error:
+        deep = isinstance(error, RecursionError)
+        found = "lists or objects too deep in each other" if deep else "a number of too many digits"
+        where = path if number is None else f"{path}, line {number}"
+        raise InputError(where, expected="JSON of rows", found=found) from error
 
 
 def _empty(path: Path) -> InputError:
