@@ -64,7 +64,22 @@ def test_members_of_closed_sets_are_typed_as_they_are_written() -> None:
             assert all(member.name.lower() == member.value.lower() for member in closed_set)
 
 
-def test_an_unknown_option_is_refused() -> None:
-    run = multirm("write-schema", "--nonsense", "1")
-    assert run.returncode != 0
-    assert "Traceback" not in run.stderr + run.stdout
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["write-schema", "--nonsense", "1"], "--nonsense"),
+        (["write-schma"], 'Did you mean "write-schema"?'),
+        (["check-study"], "--study requires an argument"),
+        (
+            ["demonstrate", "--kind", "gRPM", "--solutions", "in", "--output", "out"],
+            "--kind: expected dORM, dPRM, gORM or gPRM, found 'gRPM'; did you mean gPRM?",
+        ),
+        (["check-study", "nowhere.yaml"], "nowhere.yaml: expected a study in YAML, found no such"),
+    ],
+)
+def test_a_mistyped_command_is_one_line(arguments: list[str], message: str) -> None:
+    run = multirm(*arguments)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert run.stderr.startswith("multirm: ")
+    assert run.stderr.count("\n") == 1

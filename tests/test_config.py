@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from multirm.config import Study, load_study, read_yaml, write_schema
+from multirm.config import Study, check_study, load_study, read_yaml, write_schema
 from multirm.errors import InputError
+from multirm.vocabulary import OVERALL
 
 ROOT = Path(__file__).resolve().parents[1]
 MINIATURE = ROOT / "config" / "config.yaml"
@@ -50,22 +51,50 @@ def test_defaults_are_the_published_ones() -> None:
     [
         (put("sed", 1), "found sed; did you mean seed?"),
         (put("models/dORM-mini/trainng", {}), "models.dORM-mini.trainng; did you mean training?"),
-        (put("models/dORM-mini/kind", "xORM"), "expected kind dORM, dPRM, gORM, gPRM"),
+        (put("figures", {"mdels": True}), "found figures.mdels; delete it"),
+        (put("critiques/kind", "gORM"), "found critiques.kind; delete it"),
+        (put("models/dORM-mini/samples", 3), "found models.dORM-mini.samples; delete it"),
+        (put("models/dORM-mini/kind", "xORM"), "expected dORM, dPRM, gORM or gPRM, found"),
+        (put("models/dORM-mini/kind", "dorm"), "'dorm'; did you mean dORM?"),
+        (put("models/dORM-mini/kind", None), "found models.dORM-mini.kind: None"),
+        (put("models/dORM", {"kind": "dORM"}), "a value for models.dORM.backbone"),
+        (put("models/dORM-mini", 5), "expected keys with values, found models.dORM-mini: 5"),
         (put("models/dORM-mini/backbone", "mono"), "mono is none of mini"),
         (put("models/dORM-mini/dataset", "Facts_trian"), "did you mean Facts_train"),
         (put("models/a b", {}), "a name of letters"),
         (put("models/..", {}), "a name of letters"),
         (put("models/-x", {}), "a name of letters"),
+        (put("models/.x", {}), "a name of letters"),
+        (put("models/x.", {}), "a name of letters"),
+        (put("models/x", {}), "a value for models.x.kind"),
         (put("categories", ["a/b"]), "found categories.0: 'a/b'"),
-        (put("categories", []), "categories: []"),
-        (put("datasets/Facts_junior/reader", "gsmk"), "'gsm8k'"),
-        (put("datasets/Facts_junior/policy", "boss"), "'junior', 'senior' or 'tutor'"),
+        (put("categories", []), "expected at least 1 item, found categories: []"),
+        (put("categories", "math"), "categories: 'math'"),
+        (put("categories", ["math", "law", "math"]), "categories: math twice"),
+        (put("categories", ["law", OVERALL]), "Overall is the average over categories"),
+        (put("datasets/Facts_junior/categories", [OVERALL]), "Facts_junior.categories.0: Overall"),
+        (put("datasets", {"A": 5}), "expected keys with values, found datasets.A: 5"),
+        (put("datasets/A", None), "expected keys with values, found datasets.A: None"),
+        (put("datasets/A", {}), "expected a value for datasets.A.reader, found none"),
+        (put("datasets", ["A"]), "expected keys with values, found datasets: ['A']"),
+        (put("datasets/Facts_junior/reader", "gsmk"), "published, found datasets.Facts_junior."),
+        (put("datasets/Facts_junior/reader", "minature"), "did you mean miniature?"),
+        (put("datasets/A", {"reader": "gsm8k", "source": [""]}), "at least 1 character"),
+        (put("datasets/Facts_junior/policy", "boss"), "expected junior, senior or tutor, found"),
+        (put("datasets/Facts_junior/policy", "Junior"), "'Junior'; did you mean junior?"),
         (put("datasets/Facts_junior/label_noise", 1.5), "less than or equal to 1"),
         (put("backbones/mini", {}), "needs either `model` or `pretrain`"),
+        (put("backbones/mini", {"model": ""}), "at least 1 character, found backbones.mini.model"),
+        (put("backbones/mini", {"model": " "}), "at least 1 character, found backbones.mini.model"),
+        (put("backbones/mini/pretrain/learning_rate", float("inf")), "a finite number"),
+        (put("data", ""), "at least 1 character, found data: ''"),
+        (put("templates", {"gORM": ""}), "at least 1 character, found templates.gORM"),
         (put("models/gORM-mini/scoring/samples", 0), "greater than or equal to 1"),
-        (put("evaluation/aggregation", {"dORM-mini": "median"}), "'last', 'min'"),
+        (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean or prod"),
         (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
         (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
+        (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),
+        (put("evaluation/n", [1, 2, 1]), "evaluation.n: 1 twice"),
         (put("critiques", None), "a generative model needs `critiques`"),
         (lambda study: study.pop("study"), "a value for study"),
     ],
@@ -81,6 +110,34 @@ def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str
     assert "\n" not in line
 
 
+@pytest.mark.parametrize("study", [None, 5, "miniature", ["study"], {}, {1: 2}])
+def test_what_is_no_study_is_one_line(study: Any) -> None:
+    with pytest.raises(InputError, match=r"^config: expected"):
+        load_study(study, [])
+
+
+def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
+    study = read_yaml(MINIATURE)
+    template = tmp_path / "template.txt"
+    template.write_text("Is {question} well answered?")
+    study["templates"] = {"gPRM": str(template)}
+    with pytest.raises(InputError, match=r"template\.txt: .* none for solution"):
+        load_study(study, [MINIATURE])
+
+
+def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
+    study = read_yaml(MINIATURE)
+    study["datasets"]["Facts_junior"]["categories"] = ["history"]
+    datasets = load_study(study, [MINIATURE])["datasets"]
+    assert datasets["Facts_junior"]["categories"] == ["history"]
+    assert datasets["Facts_senior"]["categories"] == study["categories"]
+
+
+def test_a_study_checked_twice_is_the_same() -> None:
+    study = load_study(read_yaml(MINIATURE), [])
+    assert load_study(study, []) == study
+
+
 def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("models:\n  a: 1\n  b: 2\n  a: 3\n")
@@ -88,7 +145,7 @@ def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:
         read_yaml(file)
 
 
-@pytest.mark.parametrize("text", [b"a: [1\n", b"\xff\xfe\xff"])
+@pytest.mark.parametrize("text", [b"a: [1\n", b"\xff\xfe\xff", b"a: 2026-13-45\n"])
 def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "study.yaml"
     file.write_bytes(text)
@@ -99,6 +156,14 @@ def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
 def test_a_missing_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_yaml(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- study\n", "datasets: {A: 5}\n"])
+def test_a_file_that_holds_no_study_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"study\.yaml: expected"):
+        check_study(file)
 
 
 def test_the_schema_for_editors_is_in_step(tmp_path: Path) -> None:

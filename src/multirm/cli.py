@@ -4,10 +4,12 @@ import atexit
 import gc
 import logging
 import sys
+from enum import StrEnum
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 
-from multirm.errors import InputError
+from multirm.errors import InputError, shown
+from multirm.spelling import did_you_mean, one_of
 from multirm.version import VERSION
 
 # Import path and description: `multirm evaluate` does not wait for torch.
@@ -91,7 +93,11 @@ COMMANDS = {
         )
     },
     "Project": {
-        "write-schema": ("multirm.config:write_schema", "Write the JSON schema of a study.")
+        "check-study": (
+            "multirm.config:check_study",
+            "Check a study before anything is made from it.",
+        ),
+        "write-schema": ("multirm.config:write_schema", "Write the JSON schema of a study."),
     },
 }
 
@@ -122,6 +128,23 @@ def _as_typed(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def _mistyped(error: CycloptsError) -> str:
+    """What is wrong with a command line, in one line, members of closed sets spelled as they are written."""
+    if isinstance(error, CoercionError) and error.token and error.argument:
+        closed_set = error.target_type
+        if isinstance(closed_set, type) and issubclass(closed_set, StrEnum):
+            word, members = error.token.value, list(closed_set)
+            return str(
+                InputError(
+                    error.argument.name,
+                    expected=one_of(members),
+                    found=shown(word),
+                    remedy=did_you_mean(word, members),
+                )
+            )
+    return " ".join(str(error).split())
+
+
 def main() -> None:
     """Run a command; what a person can mend is one line on stderr and exit code 2."""
     # torch and transformers are a million objects that live as long as the process: looking for
@@ -135,9 +158,10 @@ def main() -> None:
         datefmt="%H:%M:%S",
     )
     try:
-        build_app()()
-    except InputError as error:
-        sys.stderr.write(f"multirm: {error}\n")
+        build_app()(print_error=False, exit_on_error=False)
+    except (InputError, CycloptsError) as error:
+        line = _mistyped(error) if isinstance(error, CycloptsError) else error
+        sys.stderr.write(f"multirm: {line}\n")
         sys.exit(2)
 
 

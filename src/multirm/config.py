@@ -4,14 +4,16 @@
 the published systems, so that every value a rule uses stands in the result.
 """
 
-import difflib
 import json
+import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -21,12 +23,43 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from multirm.errors import InputError, shown
 from multirm.files import whole
-from multirm.vocabulary import Aggregation, EngineName, Kind, Policy, Reader, Split
+from multirm.prompts import load_template
+from multirm.spelling import did_you_mean, one_of
+from multirm.vocabulary import (
+    OVERALL,
+    Aggregation,
+    EngineName,
+    Kind,
+    Policy,
+    Reader,
+    Split,
+)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+logger = logging.getLogger(__name__)
+
+
+def _not_reserved(category: str) -> str:
+    if category.casefold() == OVERALL.casefold():
+        raise ValueError(f"{category} is the average over categories; choose another name")
+    return category
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{value} twice")
+    return values
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$")]
+Category = Annotated[Name, AfterValidator(_not_reserved)]
+EachOnce = AfterValidator(_each_once)
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Categories = Annotated[list[Category], Field(min_length=1), EachOnce]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -34,7 +67,17 @@ Count = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """Frozen, with unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        """Refuse an unknown key here, where the keys that it may have been meant for are known."""
+        for key in values if isinstance(values, Mapping) else ():
+            if key not in cls.model_fields:
+                hint = did_you_mean(key, cls.model_fields) or "delete it"
+                raise PydanticCustomError("unknown_key", "", {"key": str(key), "hint": hint})
+        return values
 
 
 class MiniatureDataset(Settings):
@@ -46,27 +89,32 @@ class MiniatureDataset(Settings):
     questions: Count = Field(description="questions per category")
     solutions: Count = Field(description="solutions per question")
     label_noise: Fraction = Field(0.0, description="probability that a label is flipped")
-    categories: list[Name] | None = Field(None, description="where not the study's")
+    categories: Categories | None = Field(None, description="where not the study's")
 
 
 class ReadDataset(Settings):
     """Solutions in somebody's files or on the hub."""
 
     reader: Reader
-    source: list[str] = Field(
+    source: list[Text] = Field(
         min_length=1,
         description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",
     )
     questions: Count | None = Field(None, description="how many questions to keep; all where null")
-    categories: list[Name] | None = Field(None, description="where not the study's")
+    categories: Categories | None = Field(None, description="where not the study's")
 
 
-_UNION_TAGS = {"miniature", "read", *Kind}
+# In these sections, a key of the box says what other keys it may have.
+_VARIANTS = {"datasets": ("reader", ("miniature", *Reader)), "models": ("kind", tuple(Kind))}
 
 
-def _kind_of_dataset(dataset: Any) -> str:
-    reader = dataset.get("reader") if isinstance(dataset, Mapping) else dataset.reader
-    return "miniature" if reader == "miniature" else "read"
+def _kind_of_dataset(dataset: Any) -> str | None:
+    reader = (
+        dataset.get("reader") if isinstance(dataset, Mapping) else getattr(dataset, "reader", None)
+    )
+    if reader == "miniature":
+        return "miniature"
+    return "read" if reader in list(Reader) else None
 
 
 Dataset = Annotated[
@@ -78,7 +126,7 @@ Dataset = Annotated[
 class Pretraining(Settings):
     """A small decoder trained from scratch, for studies that download nothing."""
 
-    datasets: list[Name] = Field(min_length=1)
+    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
     layers: Count = 4
     width: Count = 128
     vocabulary: Count = 2048
@@ -91,7 +139,7 @@ class Pretraining(Settings):
 class Backbone(Settings):
     """The language model that reward models start from: exactly one of the two."""
 
-    model: str | None = Field(None, description="a hub name or a local folder")
+    model: Text | None = Field(None, description="a hub name or a local folder")
     pretrain: Pretraining | None = None
 
     @model_validator(mode="after")
@@ -178,15 +226,17 @@ RewardModel = Annotated[DiscriminativeModel | GenerativeModel, Field(discriminat
 class Templates(Settings):
     """Prompt template files for generative models, where not the package's own."""
 
-    gORM: str | None = None  # noqa: N815
-    gPRM: str | None = None  # noqa: N815
+    gORM: Text | None = None  # noqa: N815
+    gPRM: Text | None = None  # noqa: N815
 
 
 class Evaluation(Settings):
     """Which pools are scored by every reward model, and how answers are selected from them."""
 
-    datasets: list[Name] = Field(min_length=1)
-    n: list[Count] = Field([1, 2, 4, 8, 16], min_length=1, description="sizes of the pools")
+    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    n: Annotated[list[Count], EachOnce] = Field(
+        [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
+    )
     runs: Count = Field(100, description="seeded random subsets per question and size")
     aggregation: dict[Name, Aggregation] = Field(
         {}, description="per reward model, where not its kind's default"
@@ -202,8 +252,8 @@ class Study(Settings):
 
     study: Name
     seed: Annotated[int, Field(ge=0)] = 42
-    data: str = Field(".", description="the folder that dataset sources are relative to")
-    categories: list[Name] = Field(min_length=1, description="in the order of the figures' panels")
+    data: Text = Field(".", description="the folder that dataset sources are relative to")
+    categories: Categories = Field(description="in the order of the figures' panels")
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
     templates: Templates = Templates()
@@ -212,27 +262,15 @@ class Study(Settings):
     evaluation: Evaluation
     figures: Figures = Figures()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _inherit_categories(cls, study: Any) -> Any:
-        """Give each dataset the study's categories where it names none of its own."""
-        if not isinstance(study, Mapping) or not isinstance(study.get("datasets"), Mapping):
-            return study
-        datasets = {
-            name: {**dataset, "categories": dataset.get("categories") or study.get("categories")}
-            if isinstance(dataset, Mapping)
-            else dataset
-            for name, dataset in study["datasets"].items()
-        }
-        return {**study, "datasets": datasets}
-
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for place, name, known in self._references():
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(f"{place}: {name} is none of {', '.join(known) or 'none'}{hint}")
+                hint = did_you_mean(name, known)
+                raise ValueError(
+                    f"{place}: {name} is none of {', '.join(known) or 'none'}"
+                    + (f"; {hint}" if hint else "")
+                )
         generative = [name for name, model in self.models.items() if Kind(model.kind).is_generative]
         if generative and self.critiques is None:
             raise ValueError(f"models.{generative[0]}: a generative model needs `critiques`")
@@ -265,8 +303,8 @@ def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         files: where the study was read from, for messages and to refuse keys written twice.
 
     Raises:
-        InputError: a key is unknown, written twice, of the wrong type or out of range, or a name is
-            used that the study does not define.
+        InputError: a key is unknown, written twice, of the wrong type or out of range, a name is used
+            that the study does not define, or a prompt template cannot be used.
     """
     where = ", ".join(map(str, files)) or "config"
     for file in files:
@@ -275,7 +313,12 @@ def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         study = Study.model_validate(config)
     except ValidationError as error:
         raise _as_input_error(where, error) from None
+    for kind, template in study.templates:
+        if template:
+            load_template(Kind(kind), Path(template))
     values = study.model_dump(mode="json")
+    for dataset in values["datasets"].values():
+        dataset["categories"] = dataset["categories"] or values["categories"]
     values["evaluation"]["aggregation"] = {
         name: values["evaluation"]["aggregation"].get(name, Kind(model.kind).default_aggregation)
         for name, model in study.models.items()
@@ -293,12 +336,25 @@ def read_yaml(path: Path) -> Any:
         raise InputError(path, expected="a study in YAML", found="no such file")
     try:
         return yaml.load(path.read_text("utf-8"), Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}" if mark else path
         raise InputError(
             place, expected="YAML", found=getattr(error, "problem", None) or str(error)
         ) from error
+
+
+def check_study(study: Path) -> None:
+    """Check a study before anything is made from it.
+
+    Args:
+        study: the YAML file, as it is given to Snakemake with --configfile.
+
+    Raises:
+        InputError: what `read_yaml` or `load_study` refuses.
+    """
+    load_study(read_yaml(study), [study])
+    logger.info("%s is a valid study", study)
 
 
 def write_schema(output: Path = Path("workflow/schemas/study.schema.json")) -> None:
@@ -328,43 +384,38 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _as_input_error(where: str, error: ValidationError) -> InputError:
     """The first problem that pydantic found, in one line."""
     details = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in details["loc"] if part not in _UNION_TAGS)
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    path = [str(part) for part in details["loc"]]
+    if kind.startswith("union_tag") and isinstance(value, Mapping):
+        key, choices = _VARIANTS[path[0]]
+        path.append(key)
+        kind = "enum" if key in value else "missing"
+        value = value.get(key)
+    else:
+        choices = tuple(re.findall(r"'([^']*)'", context.get("expected", "")))
+        if path and path[0] in _VARIANTS:
+            # pydantic puts the variant into the path, after the box's name.
+            del path[2:3]
+    place = ".".join(path)
     more = error.error_count() - 1
     remedy = f"{more} more after this" if more else ""
-    if details["type"] == "extra_forbidden":
-        key = str(details["loc"][-1])
-        known = sorted({name for cls in _all_settings() for name in cls.model_fields})
-        near = difflib.get_close_matches(key, known, n=1)
-        remedy = f"did you mean {near[0]}?" if near else "delete it"
+    found = f"{place}: {shown(value)}".removeprefix(": ")
+    if kind == "unknown_key":
+        place, remedy = ".".join([*path, context["key"]]), context["hint"]
         return InputError(where, expected="known keys only", found=place, remedy=remedy)
-    if details["type"] == "union_tag_invalid":
-        key, tag = details["ctx"]["discriminator"].strip("'"), details["ctx"]["tag"]
-        expected = f"{key} {', '.join(Kind)}"
-        return InputError(where, expected=expected, found=f"{place}: {tag}")
-    if details["type"] == "missing":
+    if kind == "missing":
         return InputError(where, expected=f"a value for {place}", found="none", remedy=remedy)
-    if details["type"] == "string_pattern_mismatch":
-        expected = (
-            "a name of letters, digits, '.', '_' and '-' that starts with none of '.' and '-'"
-        )
-        return InputError(where, expected=expected, found=f"{place}: {shown(details['input'])}")
-    if details["type"] == "value_error":
+    if kind in ("enum", "literal_error"):
+        remedy = did_you_mean(value, choices) or remedy
+        return InputError(where, expected=one_of(choices), found=found, remedy=remedy)
+    if kind == "string_pattern_mismatch":
+        expected = "a name of letters, digits, '_' and '-', with '.' and '-' never first, '.' never last or doubled"
+        return InputError(where, expected=expected, found=found, remedy=remedy)
+    if kind == "value_error":
         message = details["msg"].removeprefix("Value error, ")
-        return InputError(
-            where, expected="a consistent study", found=f"{place}: {message}".lstrip(": ")
-        )
-    return InputError(
-        where,
-        expected=details["msg"].removeprefix("Input should be "),
-        found=f"{place}: {shown(details['input'])}",
-        remedy=remedy,
-    )
-
-
-def _all_settings() -> list[type[Settings]]:
-    pending, found = [Settings], []
-    while pending:
-        subclasses = pending.pop().__subclasses__()
-        found += subclasses
-        pending += subclasses
-    return found
+        found = f"{place}: {message}".removeprefix(": ")
+        return InputError(where, expected="a consistent study", found=found, remedy=remedy)
+    if kind in ("dict_type", "model_type", "model_attributes_type") or kind.startswith("union_tag"):
+        return InputError(where, expected="keys with values", found=found, remedy=remedy)
+    expected = re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", details["msg"])
+    return InputError(where, expected=expected, found=found, remedy=remedy)

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+OVERALL = "Overall"
+"""What the macro-average over categories is called where a category's name stands: no category's name."""
+
 
 class Kind(StrEnum):
     """The four kinds of reward model: discriminative or generative × outcome or process."""

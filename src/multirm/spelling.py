@@ -1,0 +1,17 @@
+"""The word that was meant: what is permitted, and which of it is nearest to what was written."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def one_of(words: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """`did you mean NEAREST?`, or nothing where no known word is near; case counts for nothing."""
+    spelled = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(word).casefold(), spelled, n=1)
+    return f"did you mean {spelled[near[0]]}?" if near else ""
