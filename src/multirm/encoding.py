@@ -7,16 +7,22 @@ token of its piece, and its probability is the softmax there over the two tokens
 Generative text: the prompt as user turn of the chat template, then the reply, which starts with
 `prompts.REPLY_START`; prompt and critique are tokenized apart, so that a critique is learned after exactly
 the ids that it is sampled after.
+
+Questions, steps and critiques are other people's text. Where they spell a token that shapes a conversation
+(`<|im_end|>`, `</s>`), they get the tokens of its letters, never the token itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from multirm.errors import InputError, shown
-from multirm.prompts import REPLY_START
+from multirm.prompts import END_OF_THINKING, REPLY_START
 
 if TYPE_CHECKING:
     # Typing only: the stages that read and write no text do without transformers.
@@ -75,10 +81,12 @@ def encode_solution(
     tokenizer: PreTrainedTokenizerBase, question: str, steps: Sequence[str]
 ) -> EncodedSolution:
     """Encode a solution for a discriminative reward model; one step end per step, always."""
-    ids = list(tokenizer.encode(question + QUESTION_END))
+    controls = _controls(tokenizer)
+    opening, *pieces = _apart(controls, question + QUESTION_END)
+    ids = [*tokenizer.encode(opening), *_ids(tokenizer, pieces)]
     ends = []
     for step in steps:
-        ids += tokenizer.encode(step + STEP_END, add_special_tokens=False)
+        ids += _ids(tokenizer, _apart(controls, step + STEP_END))
         ends.append(len(ids) - 1)
     return EncodedSolution(ids, ends)
 
@@ -89,7 +97,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     Chat templates that open the thinking themselves are not made to open it twice.
 
     Raises:
-        InputError: the tokenizer has no chat template.
+        InputError: the tokenizer has no chat template, or one that does not show the prompt as it is.
     """
     if not tokenizer.chat_template:
         raise InputError(
@@ -98,19 +106,84 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
             found="none",
             remedy="generative reward models need a backbone that was trained to chat",
         )
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-    )
+    before, shown_prompt, after = _chat(tokenizer, prompt)
     opening = REPLY_START.split("\n")[0]
-    if text.rstrip().endswith(opening):
-        text = text.rstrip().removesuffix(opening)
-    return list(tokenizer.encode(text + REPLY_START, add_special_tokens=False))
+    if after.rstrip().endswith(opening):
+        after = after.rstrip().removesuffix(opening)
+    # One text where nothing is to be taken apart: a token may span what the template says and the prompt.
+    first, *rest = _apart(_controls(tokenizer), shown_prompt)
+    pieces = [before + first, *rest]
+    pieces[-1] += after + REPLY_START
+    return _ids(tokenizer, pieces)
 
 
 def encode_critique(
     tokenizer: PreTrainedTokenizerBase, prompt: str, critique: str
 ) -> EncodedCritique:
-    """A training example of a generative reward model: the loss is on the critique and its end."""
+    """A training example of a generative reward model: the loss is on the critique and its end.
+
+    Raises:
+        InputError: the tokenizer has no chat template, or nothing to end a text with.
+    """
     prefix = encode_prompt(tokenizer, prompt)
-    completion = tokenizer.encode(critique, add_special_tokens=False)
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            tokenizer.name_or_path or "tokenizer",
+            expected="an end-of-sequence token",
+            found="none",
+            remedy="choose a backbone whose texts can end",
+        )
+    completion = _ids(tokenizer, _apart(_controls(tokenizer), critique))
     return EncodedCritique([*prefix, *completion, int(tokenizer.eos_token_id)], len(prefix))
+
+
+def _chat(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str, str]:
+    """What the chat template makes of a user turn: what it says before, the prompt, what it says after."""
+
+    def rendered(content: str) -> str:
+        turns = [{"role": "user", "content": content}]
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+    # A letter that no template trims or looks for.
+    before, mark, after = rendered("\uffff").partition("\uffff")
+    text = rendered(prompt)
+    middle = text[len(before) : len(text) - len(after)]
+    if not mark or middle not in prompt or text != before + middle + after:
+        raise InputError(
+            tokenizer.name_or_path or "tokenizer",
+            expected="a chat template that shows a user's words as they are",
+            found="one that changes them",
+            remedy="choose another backbone, or mend its chat template",
+        )
+    return before, middle, after
+
+
+def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """Where a name begins that stands for a token which other people's text may spell but not be."""
+    return _find_controls(tokenizer, str(tokenizer.chat_template or ""), len(tokenizer))
+
+
+@lru_cache(maxsize=8)
+def _find_controls(tokenizer: PreTrainedTokenizerBase, template: str, size: int) -> re.Pattern[str]:
+    """The names of special tokens, and of those that the chat template has.
+
+    Some families (DeepSeek-R1) do not call the tokens special that open the turns of a conversation.
+    The marks of thinking are for critiques to use, and runs of spaces for everybody.
+    """
+    names = {
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if len(token.content.strip()) > 1 and (token.special or token.content in template)
+    }
+    names -= {REPLY_START.split("\n")[0], END_OF_THINKING}
+    return re.compile(f"(?={'|'.join(map(re.escape, sorted(names)))})" if names else "(?!)")
+
+
+def _apart(controls: re.Pattern[str], text: str) -> list[str]:
+    """`text`, cut behind the first letter of all that spells a control token; whole where nothing does."""
+    cuts = [0, *(found.start() + 1 for found in controls.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(cuts)]
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, pieces: Sequence[str]) -> list[int]:
+    return [i for piece in pieces for i in tokenizer.encode(piece, add_special_tokens=False)]

@@ -53,3 +53,10 @@ def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> No
     loaded = PeftModel.from_pretrained(load_model(str(tiny_model)), tmp_path / "adapter")
     for a, b in zip(first_weights(model), first_weights(loaded), strict=True):
         assert torch.equal(a, b)
+
+
+def test_whoever_may_read_new_files_may_read_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
+    save_adapter(fresh(tiny_model), load_tokenizer(str(tiny_model)), tmp_path / "adapter")
+    modes = {file.stat().st_mode for file in (tmp_path / "adapter").iterdir()}
+    assert modes == {(tmp_path / "new").stat().st_mode}
