@@ -7,7 +7,6 @@ solution in the same words.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +16,15 @@ from multirm.encoding import encode_prompt
 from multirm.engines.base import Completion, Engine, Prompt, Sampling
 from multirm.errors import InputError
 from multirm.labels import first_incorrect
+from multirm.progress import Progress
 from multirm.prompts import render_prompt
-from multirm.vocabulary import Kind
+from multirm.vocabulary import CritiqueStage, Kind
 
 if TYPE_CHECKING:
     # Typing only: the stages that read and write no text do without transformers.
     from transformers import PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_REPORTS = 10
 
 Key = tuple[str | int, ...]
 
@@ -39,6 +37,25 @@ def require_generative(kind: Kind) -> None:
     """
     if not kind.is_generative:
         raise InputError("kind", expected=f"{Kind.GORM} or {Kind.GPRM}", found=kind)
+
+
+def require_critiques(path: Path, kind: Kind, *stages: CritiqueStage) -> None:
+    """Refuse a table of critiques that are not of `kind` and have not come to one of `stages`.
+
+    Its rows would not show it: they look alike whatever they are for.
+
+    Raises:
+        InputError: other critiques, or a table whose footer does not say which.
+    """
+    made_by = tables.read_footer(path).parameters
+    found_kind, found_stage = made_by.get("kind"), made_by.get("stage")
+    if found_kind != kind or found_stage not in stages:
+        raise InputError(
+            path,
+            expected=f"{kind} critiques, {' or '.join(stages)}",
+            found=f"{found_kind or 'some of no known kind'}, {found_stage or 'of no known stage'}",
+            remedy="critiques are generated, filtered and shortened for one kind, in this order",
+        )
 
 
 def solution_key(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,17 +132,15 @@ def complete(
     """The completions of each prompt, in the order of `prompts`; progress goes to the log."""
     completions: dict[Key, list[Completion]] = {}
     n_tokens = 0
-    started = reported = time.monotonic()
+    progress = Progress(len(prompts))
     for prompt, samples in engine.generate(prompts, sampling, watch, seed):
         completions[prompt.key] = samples
         n_tokens += sum(len(sample.ids) for sample in samples)
-        now = time.monotonic()
-        if now - reported >= SECONDS_BETWEEN_REPORTS or len(completions) == len(prompts):
-            reported = now
+        if progress.is_due(len(completions)):
             logger.info(
                 "verified %d of %d solutions, %.0f tokens/s",
                 len(completions),
                 len(prompts),
-                n_tokens / max(now - started, 1e-9),
+                progress.per_second(n_tokens),
             )
     return [completions[prompt.key] for prompt in prompts]

@@ -164,15 +164,22 @@ def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
     assert {reasons[0], reasons[2]} == {None, DropReason.UNBALANCED}
 
 
+GENERATED = {"kind": "gORM", "stage": "generated"}
+
+
 def filtered(
-    tmp_path: Path, critiques: list[dict[str, Any]], max_length: int = 400
+    tmp_path: Path,
+    critiques: list[dict[str, Any]],
+    max_length: int = 400,
+    made_by: dict[str, Any] = GENERATED,
 ) -> list[dict[str, Any]]:
     solutions = [solution(0, 1), solution(1, 0), solution(2, 1, category="math")]
     tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[])
-    tables.write(tmp_path / "c.parquet", tables.CRITIQUES, critiques, parameters={}, inputs=[])
+    path = tmp_path / "c.parquet"
+    tables.write(path, tables.CRITIQUES, critiques, parameters=made_by, inputs=[])
     filter_critiques(
         Kind.GORM,
-        tmp_path / "c.parquet",
+        path,
         tmp_path / "s.parquet",
         tmp_path / "f.parquet",
         max_length,
@@ -207,6 +214,26 @@ def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
 def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.parquet, row 2: .*solution_id 77"):
         filtered(tmp_path, [critique(YES), critique(YES, of=77)])
+
+
+@pytest.mark.parametrize(
+    ("made_by", "found"),
+    [
+        (GENERATED | {"kind": "gPRM"}, "found gPRM, generated"),
+        (GENERATED | {"stage": "filtered"}, "found gORM, filtered"),
+        ({}, "found some of no known kind, of no known stage"),
+    ],
+)
+def test_other_critiques_are_refused(tmp_path: Path, made_by: dict[str, Any], found: str) -> None:
+    with pytest.raises(InputError, match=rf"c\.parquet: expected gORM critiques, gen.*{found}"):
+        filtered(tmp_path, [critique(YES)], made_by=made_by)
+    assert not (tmp_path / "f.parquet").exists()
+
+
+def test_the_table_says_that_it_is_filtered(tmp_path: Path) -> None:
+    filtered(tmp_path, [critique(YES)])
+    parameters = tables.read_footer(tmp_path / "f.parquet").parameters
+    assert (parameters["kind"], parameters["stage"]) == ("gORM", "filtered")
 
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multirm import tables
-from multirm.critiques.generate import choose, generate_critiques, parse
+from multirm.critiques.generate import generate_critiques, parse
 from multirm.engines.base import Completion, Prompt
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
@@ -59,14 +59,12 @@ def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
     assert all(row in all_of_them for row in some)
 
 
-def test_a_limit_chooses_at_random_but_the_same_in_any_order() -> None:
-    rows = solutions(20)
-    chosen = choose(rows, 5, seed=3)
-    again = choose(rows[::-1], 5, seed=3)
-    assert len(chosen) == 5
-    assert chosen == again[::-1]
-    assert chosen != rows[:5]
-    assert choose(rows, None, seed=3) == rows
+def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path) -> None:
+    generated(tmp_path, tiny_model, solutions(1))
+    footer = tables.read_footer(tmp_path / "c.parquet")
+    assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
+    assert {*footer.inputs} == {"s.parquet", tiny_model.name}
+    assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
 
 
 def test_verdicts_are_parsed_by_kind() -> None:

@@ -45,11 +45,24 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
         for number, reason in enumerate([None, "unbalanced"])
     ]
     before, after = tmp_path / "filtered.parquet", tmp_path / "shortened.parquet"
-    tables.write(before, tables.CRITIQUES, rows, parameters={}, inputs=[])
+    made_by = {"kind": "gORM", "stage": "filtered"}
+    tables.write(before, tables.CRITIQUES, rows, parameters=made_by, inputs=[])
     shorten_critiques(Kind.GORM, before, after)
+    parameters = tables.read_footer(after).parameters
+    assert parameters == {"kind": "gORM", "stage": "shortened"}
     kept, other = tables.read(after, tables.CRITIQUES).to_pylist()
     assert kept == {**rows[0], "critique": shorten(Kind.GORM, text)}
     assert other == rows[1]
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("gPRM", "filtered"), ("gORM", "generated")])
+def test_other_critiques_are_refused(tmp_path: Path, kind: str, stage: str) -> None:
+    before, made_by = tmp_path / "filtered.parquet", {"kind": kind, "stage": stage}
+    tables.write(before, tables.CRITIQUES, [], parameters=made_by, inputs=[])
+    with pytest.raises(
+        InputError, match=rf"expected gORM critiques, filtered, found {kind}, {stage}"
+    ):
+        shorten_critiques(Kind.GORM, before, tmp_path / "shortened.parquet")
 
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:

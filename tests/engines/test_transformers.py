@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_see
 
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
-from multirm.engines.transformers import TransformersEngine, batches
+from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.vocabulary import EngineName
@@ -140,16 +140,6 @@ def test_a_full_context_truncates(tiny_model: Path) -> None:
     assert {n: len(found[(n,)][0].ids) for n in (4, 18, 20, 30)} == {4: 6, 18: 2, 20: 0, 30: 0}
     assert all(len(completions) == 2 for completions in found.values())
     assert all(c.truncated for completions in found.values() for c in completions)
-
-
-def test_batches_hold_every_prompt_once_within_the_budget(prompts: list[Prompt]) -> None:
-    sampling = Sampling(2, 10)
-    cut = list(batches(prompts, sampling, 200))
-    assert sorted(prompt.key for batch in cut for prompt in batch) == [p.key for p in prompts]
-    assert len(cut) > 1
-    for batch in cut:
-        longest = max(len(prompt.ids) for prompt in batch)
-        assert len(batch) == 1 or len(batch) * 2 * (longest + 10) <= 200
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:

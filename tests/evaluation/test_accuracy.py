@@ -379,7 +379,9 @@ class TestBadTables:
 
     def test_empty_tables(self, tmp_path: Path, written: Any) -> None:
         self.rewrite(written.solutions[0], tables.SOLUTIONS, lambda row: False)
-        assert "law.parquet: expected at least one solution, found none" in self.refused(tmp_path, written)
+        assert "law.parquet: expected at least one solution, found none" in self.refused(
+            tmp_path, written
+        )
         assert "at least one" in self.refused(tmp_path, written, solutions=[], rewards=[])
 
     def test_truncated_table(self, tmp_path: Path, written: Any) -> None:

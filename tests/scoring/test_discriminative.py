@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
@@ -18,7 +16,7 @@ from multirm import tables
 from multirm.encoding import encode_solution, step_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.scoring.discriminative import batches, score_discriminative
+from multirm.scoring.discriminative import score_discriminative
 
 WORDS = [
     "the",
@@ -158,10 +156,12 @@ def test_the_footer_says_how_rewards_were_made(
     assert {"model", "batch_tokens"} < set(footer.parameters)
 
 
-def test_an_empty_table_makes_an_empty_one(
-    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+def test_an_empty_split_is_refused(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
 ) -> None:
-    assert score(tiny_model, []) == []
+    with pytest.raises(InputError, match=r"solutions\.parquet: expected at least one solution"):
+        score(tiny_model, [])
+    assert not (tmp_path / "rewards.parquet").exists()
 
 
 def test_a_tokenizer_without_the_candidates_is_refused(
@@ -174,12 +174,3 @@ def test_a_tokenizer_without_the_candidates_is_refused(
     with pytest.raises(InputError, match="'-' to be a single token"):
         score(folder, random_solutions(2))
     assert not (tmp_path / "rewards.parquet").exists()
-
-
-@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
-def test_batches_hold_everything_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    made = list(batches(lengths, budget))
-    assert sorted(index for batch in made for index in batch) == list(range(len(lengths)))
-    for batch in made:
-        longest = max(lengths[index] for index in batch)
-        assert len(batch) == 1 or longest * len(batch) <= budget

@@ -1,5 +1,6 @@
 """Generative training: the loss is on critiques alone, nothing is truncated, adapters load as peft's own."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +101,26 @@ def test_what_is_too_long_is_left_out_whole_and_counted(tiny_model: Path) -> Non
     assert (tally.used["law"], tally.too_long["law"]) == (1, 1)
 
 
+FILTERED = {"kind": "gPRM", "stage": "filtered"}
+
+
 def trained(
-    tmp_path: Path, backbone: Path, critiques: list[dict[str, Any]], **settings: Any
+    tmp_path: Path,
+    backbone: Path,
+    critiques: list[dict[str, Any]],
+    made_by: dict[str, Any] = FILTERED,
+    solutions: list[dict[str, Any]] = SOLUTIONS,
+    **settings: Any,
 ) -> Path:
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, SOLUTIONS, parameters={}, inputs=[])
-    tables.write(tmp_path / "c.parquet", tables.CRITIQUES, critiques, parameters={}, inputs=[])
+    path = tmp_path / "c.parquet"
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[])
+    tables.write(path, tables.CRITIQUES, critiques, parameters=made_by, inputs=[])
     train_generative(
         Kind.GPRM,
         "gPRM-tiny",
         str(backbone),
         [tmp_path / "s.parquet"],
-        [tmp_path / "c.parquet"],
+        [path],
         tmp_path / "adapter",
         tmp_path / "curve.parquet",
         tmp_path / "examples.parquet",
@@ -145,6 +155,37 @@ def test_without_kept_critiques_nothing_is_trained(tmp_path: Path, tiny_model: P
     ):
         trained(tmp_path, tiny_model, [critique(0, 1, kept=False)])
     assert not (tmp_path / "adapter").exists()
+
+
+@pytest.mark.parametrize(
+    ("made_by", "found"),
+    [
+        (FILTERED | {"kind": "gORM"}, "found gORM, filtered"),
+        (FILTERED | {"stage": "generated"}, "found gPRM, generated"),
+        ({}, "found some of no known kind, of no known stage"),
+    ],
+)
+def test_critiques_of_another_kind_or_unfiltered_are_refused(
+    tmp_path: Path, tiny_model: Path, made_by: dict[str, Any], found: str
+) -> None:
+    expected = "expected gPRM critiques, filtered or shortened"
+    with pytest.raises(InputError, match=rf"c\.parquet: {expected}, {found}"):
+        trained(tmp_path, tiny_model, CRITIQUES, made_by)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(InputError, match=r"s\.parquet: expected at least one solution, found none"):
+        trained(tmp_path, tiny_model, CRITIQUES, solutions=[])
+
+
+def test_a_backbone_whose_texts_never_end_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "endless")
+    tokenizer = load_tokenizer(str(tiny_model))
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(InputError, match="expected an end-of-sequence token"):
+        trained(tmp_path, folder, CRITIQUES)
 
 
 def test_if_all_are_too_long_it_says_so(tmp_path: Path, tiny_model: Path) -> None:

@@ -15,11 +15,12 @@ from multirm.labels import first_incorrect
 from multirm.prompts import END_OF_THINKING, has_step_verdicts
 from multirm.randomness import item_seed
 from multirm.verification import (
+    require_critiques,
     require_generative,
     solution_key,
     with_solutions,
 )
-from multirm.vocabulary import DropReason, Kind
+from multirm.vocabulary import CritiqueStage, DropReason, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def filter_critiques(
         seed: seed of the study; decides which critiques balancing leaves out.
     """
     require_generative(kind)
+    require_critiques(critiques, kind, CritiqueStage.GENERATED)
     rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
     labelled = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     pairs = with_solutions(rows, labelled, critiques)
@@ -62,7 +64,12 @@ def filter_critiques(
         output,
         tables.CRITIQUES,
         marked,
-        parameters={"kind": kind, "max_length": max_length, "seed": seed},
+        parameters={
+            "kind": kind,
+            "stage": CritiqueStage.FILTERED,
+            "max_length": max_length,
+            "seed": seed,
+        },
         inputs=[critiques, solutions],
     )
 

@@ -1,20 +1,18 @@
 """Let a teacher verify solutions: critiques for generative reward models to learn from."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from multirm import tables
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
-from multirm.errors import InputError
-from multirm.files import portable
+from multirm.files import local, portable
 from multirm.models import load_tokenizer
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
-from multirm.randomness import item_seed
 from multirm.verification import complete, require_generative, solution_key, verification_prompts
-from multirm.vocabulary import EngineName, Kind
+from multirm.vocabulary import CritiqueStage, EngineName, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +31,6 @@ def generate_critiques(
     min_p: float = 0.0,
     template: Path | None = None,
     seed: int = 42,
-    limit: int | None = None,
 ) -> None:
     """Sample critiques of each solution from a teacher. All are written; none is judged here.
 
@@ -51,20 +48,16 @@ def generate_critiques(
         min_p: tokens with less than this share of the likeliest token's probability are left out.
         template: prompt template; the package's own where none is given.
         seed: seed of the study.
-        limit: how many solutions to verify, chosen at random; all where none is given.
     """
     require_generative(kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    if not rows:
-        raise InputError(solutions, expected="at least one solution to verify", found="none")
-    chosen = choose(rows, limit, seed)
     text = load_template(kind, template)
-    prompts = verification_prompts(kind, load_tokenizer(teacher), text, chosen)
+    prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
     completions = complete(load_engine(engine, teacher), prompts, sampling, (), seed)
     critiques = [
         {**solution_key(row), **critique}
-        for row, prompt, samples in zip(chosen, prompts, completions, strict=True)
+        for row, prompt, samples in zip(rows, prompts, completions, strict=True)
         for critique in parse(kind, prompt, samples)
     ]
     logger.info(
@@ -75,6 +68,7 @@ def generate_critiques(
     )
     parameters = {
         "kind": kind,
+        "stage": CritiqueStage.GENERATED,
         "teacher": portable(teacher),
         "engine": engine,
         "per_solution": per_solution,
@@ -84,22 +78,9 @@ def generate_critiques(
         "top_k": top_k,
         "min_p": min_p,
         "seed": seed,
-        "limit": limit,
     }
-    inputs = [solutions, *([Path(teacher)] if Path(teacher).is_dir() else [])]
-    inputs += [template] if template else []
+    inputs = [solutions, *local([teacher]), *([template] if template else [])]
     tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=inputs)
-
-
-def choose(
-    rows: Sequence[Mapping[str, Any]], limit: int | None, seed: int
-) -> list[Mapping[str, Any]]:
-    """`limit` rows of a solutions table, or all; which ones does not depend on the order of `rows`."""
-    if limit is None:
-        return list(rows)
-    order = sorted(rows, key=lambda row: item_seed(seed, "limit", *solution_key(row).values()))
-    kept = {id(row) for row in order[:limit]}
-    return [row for row in rows if id(row) in kept]
 
 
 def parse(kind: Kind, prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 
 from multirm import tables
-from multirm.errors import InputError
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, find_verdict
-from multirm.vocabulary import Kind
+from multirm.verification import require_critiques, require_generative
+from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
         critiques: table of filtered critiques.
         output: table of the same critiques, shortened.
     """
-    if not kind.is_generative:
-        raise InputError("kind", expected=f"{Kind.GORM} or {Kind.GPRM}", found=kind)
+    require_generative(kind)
+    require_critiques(critiques, kind, CritiqueStage.FILTERED)
     rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
     shortened = [
         {**row, "critique": shorten(kind, row["critique"])} if row["kept"] else row for row in rows
@@ -31,7 +31,8 @@ def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
         sum(len(row["critique"]) for row in table if row["kept"]) for table in (rows, shortened)
     )
     logger.info("%d characters of kept critiques, %d before", after, before)
-    tables.write(output, tables.CRITIQUES, shortened, parameters={"kind": kind}, inputs=[critiques])
+    parameters = {"kind": kind, "stage": CritiqueStage.SHORTENED}
+    tables.write(output, tables.CRITIQUES, shortened, parameters=parameters, inputs=[critiques])
 
 
 def shorten(kind: Kind, critique: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
-from multirm.errors import InputError
 from multirm.labels import first_incorrect
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
 from multirm.randomness import item_generator
+from multirm.verification import require_generative
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
         output: critiques table; solutions without step labels or without an outcome have no row.
         seed: seed of the study.
     """
-    if not kind.is_generative:
-        raise InputError("demonstrate", expected="gORM or gPRM", found=kind)
+    require_generative(kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     critiques = []
     for row in rows:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from multirm.batching import batches
 from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.decoding import Decoding
@@ -59,7 +60,9 @@ class TransformersEngine:
             if not self._limit(prompt, sampling):
                 yield prompt, [Completion([], "", [], truncated=True)] * sampling.n
         fitting = [prompt for prompt in prompts if self._limit(prompt, sampling)]
-        for batch in batches(fitting, sampling, self._batch_tokens):
+        sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
+        for indices in batches(sizes, self._batch_tokens):
+            batch = [fitting[index] for index in indices]
             yield from zip(batch, self._complete(batch, sampling, watch, seed), strict=True)
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
@@ -119,26 +122,6 @@ class TransformersEngine:
                 kept, texts, seen, (lengths == limits).tolist(), strict=True
             )
         ]
-
-
-def batches(
-    prompts: Sequence[Prompt], sampling: Sampling, batch_tokens: int
-) -> Iterator[list[Prompt]]:
-    """Prompts of like lengths together, the longest first, within the token budget where one prompt is.
-
-    The longest come first so that a batch which does not fit into memory shows at once.
-    """
-    batch: list[Prompt] = []
-    longest = 0
-    for prompt in sorted(prompts, key=lambda prompt: -len(prompt.ids)):
-        longest = max(longest, len(prompt.ids))
-        rows = (len(batch) + 1) * sampling.n
-        if batch and rows * (longest + sampling.max_tokens) > batch_tokens:
-            yield batch
-            batch, longest = [], len(prompt.ids)
-        batch.append(prompt)
-    if batch:
-        yield batch
 
 
 def _log_probabilities(logits: Tensor, watch: Sequence[int]) -> Tensor:

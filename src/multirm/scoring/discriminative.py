@@ -1,20 +1,20 @@
 """Score solutions with dORM or dPRM: for each step, the probability that it is correct."""
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
 
 from multirm import tables
+from multirm.batching import batches
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
+from multirm.files import local
 from multirm.models import load_model, load_tokenizer, logits_at
+from multirm.progress import Progress
 
 logger = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_REPORTS = 10
 
 
 def score_discriminative(
@@ -64,7 +64,7 @@ def score_discriminative(
             "batch_tokens": batch_tokens,
             "dtype": str(network.dtype).removeprefix("torch."),
         },
-        inputs=[solutions, *([Path(model)] if Path(model).is_dir() else [])],
+        inputs=[solutions, *local([model])],
     )
 
 
@@ -83,35 +83,17 @@ def step_rewards(
         batch_tokens: most tokens in a batch, padding included.
     """
     rewards: list[list[float]] = [[] for _ in solutions]
-    started = reported = time.monotonic()
+    progress = Progress(len(solutions))
     done = 0
     for batch in batches([len(solution.ids) for solution in solutions], batch_tokens):
         scored = _score_batch(model, candidates, [solutions[index] for index in batch])
         for index, solution_rewards in zip(batch, scored, strict=True):
             rewards[index] = solution_rewards
         done += len(batch)
-        now = time.monotonic()
-        if now - reported >= SECONDS_BETWEEN_REPORTS or done == len(solutions):
-            reported = now
-            rate = done / max(now - started, 1e-9)
+        if progress.is_due(done):
+            rate = progress.per_second(done)
             logger.info("scored %d of %d solutions, %.1f/s", done, len(solutions), rate)
     return rewards
-
-
-def batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of `lengths` in batches of similar length, each at most `batch_tokens` with its padding.
-
-    The longest come first, so that memory runs out at once or never. A solution that is over the
-    budget by itself makes a batch by itself.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from multirm import tables
 from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completion, Sampling
 from multirm.engines.load import load_engine
-from multirm.errors import InputError
+from multirm.files import local
 from multirm.models import load_tokenizer
 from multirm.prompts import find_verdict, load_template
 from multirm.verification import complete, require_generative, solution_key, verification_prompts
@@ -54,8 +54,6 @@ def score_generative(
     """
     require_generative(kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    if not rows:
-        raise InputError(solutions, expected="at least one solution to score", found="none")
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     prompts = verification_prompts(kind, tokenizer, load_template(kind, template), rows)
@@ -86,8 +84,7 @@ def score_generative(
         "top_p": top_p,
         "seed": seed,
     }
-    inputs = [solutions, *([Path(model)] if Path(model).is_dir() else [])]
-    inputs += [template] if template else []
+    inputs = [solutions, *local([model]), *([template] if template else [])]
     tables.write(
         output_critiques,
         tables.SCORED_CRITIQUES,

@@ -16,8 +16,13 @@ from multirm.prompts import load_template
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.run import Recipe, batch_per_process, is_main_process, train
-from multirm.verification import learned_prompt, require_generative, with_solutions
-from multirm.vocabulary import Kind
+from multirm.verification import (
+    learned_prompt,
+    require_critiques,
+    require_generative,
+    with_solutions,
+)
+from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +89,8 @@ def train_generative(
         "seed": seed,
     }
     require_generative(kind)
+    for path in critiques:
+        require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     batch_per_process(batch_size)
     source = ", ".join(map(str, critiques))
     rows = [row for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist() if row["kept"]]
