@@ -11,9 +11,9 @@ from multirm import tables
 from multirm.errors import InputError, shown
 from multirm.evaluation.estimate import Estimate, Estimates, Method, estimate, macro_average
 from multirm.evaluation.pools import Pools, read_pools
-from multirm.evaluation.published import OVERALL, wide_csv
+from multirm.evaluation.published import wide_csv
 from multirm.files import whole
-from multirm.vocabulary import Aggregation, Selection
+from multirm.vocabulary import OVERALL, Aggregation, Selection
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from multirm.vocabulary import Selection
+from multirm.vocabulary import OVERALL, Selection
 
-OVERALL = "Overall"
 MAJORITY_VOTE_NAME = "MV"
 PASS_NAME = "Pass@N"
 

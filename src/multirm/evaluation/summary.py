@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from multirm import tables
-from multirm.evaluation.published import OVERALL
-from multirm.vocabulary import Selection
+from multirm.vocabulary import OVERALL, Selection
 
 
 def summarise_study(accuracy: list[Path]) -> None:

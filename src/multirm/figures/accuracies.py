@@ -9,9 +9,8 @@ from pathlib import Path
 
 from multirm import tables
 from multirm.errors import InputError, shown
-from multirm.vocabulary import Selection
+from multirm.vocabulary import OVERALL, Selection
 
-OVERALL = "Overall"
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
 

@@ -12,14 +12,13 @@ from multirm.errors import InputError, shown
 from multirm.figures.accuracies import (
     CEILING,
     MAJORITY_VOTE,
-    OVERALL,
     Point,
     category_names,
     method_names,
     read_accuracies,
 )
 from multirm.files import whole
-from multirm.vocabulary import Kind, Selection
+from multirm.vocabulary import OVERALL, Kind, Selection
 
 FORMATS = (".svg", ".pdf", ".png", ".html")
 COLUMNS = 5
