@@ -1,5 +1,6 @@
 """The study, checked and completed, and the functions that find a rule's files in it."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -7,13 +8,15 @@ from pathlib import Path
 # else in the one that runs Snakemake.
 SOURCE_ROOT = Path(workflow.basedir, "src")
 sys.path.insert(0, str(SOURCE_ROOT))
-PREFIX = f"set -euo pipefail; export PYTHONPATH='{SOURCE_ROOT}'; "
+PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE_ROOT))}; "
 if not workflow.deployment_settings.deployment_method:
-    PREFIX += f"export PATH='{Path(sys.executable).parent}':\"$PATH\"; "
-shell.prefix(PREFIX)
+    PREFIX += f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+# Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 from multirm.config import load_study
 from multirm.errors import InputError
+from multirm.places import local_files, places_of
 from multirm.sources import module_files
 
 try:
@@ -57,23 +60,17 @@ def solution_tables(dataset):
     ]
 
 
+def dataset_places(wildcards):
+    """The files, folders and hub names that a category of a dataset is read from."""
+    dataset = config["datasets"][wildcards.dataset]
+    return places_of(
+        dataset["reader"], dataset["source"], Path(config["data"]), wildcards.category
+    )
+
+
 def dataset_sources(wildcards):
-    """The local files that a dataset is read from; none for a hub name, which is no file."""
-    files = []
-    for source in config["datasets"][wildcards.dataset]["source"]:
-        path = Path(config["data"], source)
-        if path.is_dir():
-            files.append(str(path / f"{wildcards.category}.json"))
-        elif path.suffix in (".json", ".jsonl"):
-            # A pattern without a match stays as it is, for Snakemake to say that it is missing.
-            found = sorted(Path(config["data"]).glob(source))
-            files += map(str, found or [path])
-    return files
-
-
-def dataset_source_arguments(wildcards, input):
-    """What to read a dataset from: its local files, else its hub names."""
-    return list(input.files) or config["datasets"][wildcards.dataset]["source"]
+    """The local files that a category of a dataset is read from."""
+    return [str(file) for file in local_files(dataset_places(wildcards))]
 
 
 def backbone_model(backbone):
@@ -158,12 +155,45 @@ def aggregations(wildcards):
 
 
 def accuracy_tables():
-    """The accuracy tables that stand, of the datasets that the study evaluates on."""
-    tables = [
-        f"results/evaluation/{d}/accuracy.parquet"
-        for d in config["evaluation"]["datasets"]
+    """The accuracy tables of the datasets that the study evaluates on."""
+    return [
+        f"results/evaluation/{dataset}/accuracy.parquet"
+        for dataset in config["evaluation"]["datasets"]
     ]
-    return [table for table in tables if Path(table).is_file()]
+
+
+def study_files():
+    """The tables and models on the way to the figures.
+
+    Snakemake takes away what a failed job had made before, and does not miss it while what was made
+    from it stands. Asked for by name, it is missed.
+    """
+    models, critiques = config["models"], config["critiques"]
+    kinds = sorted({model["kind"] for model in models.values()} & {"gORM", "gPRM"})
+    backbones = {model["backbone"] for model in models.values()}
+    datasets = {model["dataset"] for model in models.values() if "dataset" in model}
+    datasets.update(config["evaluation"]["datasets"])
+    if kinds:
+        backbones.add(critiques["teacher"])
+        datasets.add(critiques["dataset"])
+    files = []
+    for backbone in sorted(backbones):
+        if pretraining := config["backbones"][backbone]["pretrain"]:
+            files += backbone_files(backbone)
+            datasets.update(pretraining["datasets"])
+    for dataset in sorted(datasets):
+        files += solution_tables(dataset)
+    for kind in kinds:
+        for stage in ["generated", "filtered", "shortened"]:
+            for category in config["datasets"][critiques["dataset"]]["categories"]:
+                files.append(f"<results>/critiques/{kind}/{stage}/{category}.parquet")
+    for model in models:
+        files.append(f"<results>/models/{model}/adapter/adapter_model.safetensors")
+        files.append(f"<results>/models/{model}/merged/model.safetensors")
+        for dataset in config["evaluation"]["datasets"]:
+            for category in config["datasets"][dataset]["categories"]:
+                files.append(f"<results>/rewards/{model}/{dataset}/{category}.parquet")
+    return files
 
 
 def template_files(kind):
@@ -177,6 +207,7 @@ def model_template(wildcards):
     return template_files(config["models"][wildcards.model]["kind"])
 
 
-def option(flag, values):
-    """A command-line option with its values, or nothing where there are none."""
-    return f"{flag} {values}" if values else ""
+def option(flag, *values):
+    """A command-line option and its values, a word each; nothing where there are none."""
+    given = [str(value) for value in values if value is not None]
+    return [flag, *given] if given else []

@@ -30,7 +30,7 @@ rule generate_miniature:
         " --dataset {wildcards.dataset} --policy {params.policy} --split {params.split}"
         " --questions {params.questions} --solutions {params.solutions}"
         " --label-noise {params.label_noise} --seed {params.seed}"
-        " --output-questions {output.questions} --output-solutions {output.solutions} > {log} 2>&1"
+        " --output-questions {output.questions:q} --output-solutions {output.solutions:q} > {log:q} 2>&1"
 
 
 rule read_solutions:
@@ -53,7 +53,7 @@ rule read_solutions:
         "../../envs/core.yaml"
     params:
         reader=lookup("datasets/{dataset}/reader", within=config),
-        source=dataset_source_arguments,
+        source=lambda wildcards: [str(place) for place in dataset_places(wildcards)],
         limit=lambda wildcards: option(
             "--limit", config["datasets"][wildcards.dataset]["questions"]
         ),
@@ -62,5 +62,5 @@ rule read_solutions:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:
         "python -m multirm read-solutions --reader {params.reader} --source {params.source:q}"
-        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output}"
-        " {params.limit} --seed {params.seed} > {log} 2>&1"
+        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output:q}"
+        " {params.limit:q} --seed {params.seed} > {log:q} 2>&1"

@@ -1,0 +1,47 @@
+"""Where a dataset is read from: files and folders below the study's data folder, and names on the hub."""
+
+import re
+from collections.abc import Iterable, Sequence
+from glob import glob
+from pathlib import Path
+
+from multirm.vocabulary import Reader
+
+_LIKE_A_FILE = re.compile(r"[*?]|\.jsonl?$|^[./]")
+
+
+def places_of(reader: Reader, source: Sequence[str], data: Path, category: str) -> list[Path | str]:
+    """The places that a category of a dataset is read from: paths, and hub names, which are text.
+
+    What is found nowhere is a hub name to the one reader that knows the hub, unless it looks like a
+    file; else it stays as it is, to be reported as missing.
+
+    Args:
+        reader: the format of the source.
+        source: files and folders below `data` (wildcards allowed), and hub names.
+        data: the study's data folder.
+        category: names the file in a folder of the published format.
+    """
+    published = reader == Reader.PUBLISHED
+    places: list[Path | str] = []
+    for name in source:
+        # Path.glob refuses absolute patterns.
+        found = sorted(glob(name, root_dir=data, recursive=True))  # noqa: PTH207
+        if not found and published and not _LIKE_A_FILE.search(name):
+            places.append(name)
+            continue
+        for path in [data / each for each in found or [name]]:
+            of_categories = published and path.is_dir() and any(path.glob("*.json"))
+            places.append(path / f"{category}.json" if of_categories else path)
+    return places
+
+
+def local_files(places: Iterable[Path | str]) -> list[Path]:
+    """The files among some places and in their folders; a hub name is no file."""
+    files: list[Path] = []
+    for place in places:
+        if isinstance(place, Path) and place.is_dir():
+            files += sorted(file for file in place.rglob("*") if file.is_file())
+        elif isinstance(place, Path):
+            files.append(place)
+    return files

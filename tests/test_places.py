@@ -1,0 +1,54 @@
+"""Files, folders and hub names in one source, in any mixture."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm.places import local_files, places_of
+from multirm.vocabulary import Reader
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder with a space in its name."""
+    folder = tmp_path / "my data"
+    for name in ("ours/law.json", "ours/physics.json", "hub format/data/law.parquet", "one.json"):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("[]")
+    return folder
+
+
+def test_files_folders_and_hub_names_stay_in_order(data: Path) -> None:
+    source = ["ours", "owner/hub-name", "hub format", "o*.json", str(data / "one.json")]
+    places = places_of(Reader.PUBLISHED, source, data, "law")
+    one = data / "one.json"
+    assert places == [data / "ours" / "law.json", "owner/hub-name", data / "hub format", one, one]
+    assert local_files(places) == [
+        data / "ours" / "law.json",
+        data / "hub format" / "data" / "law.parquet",
+        one,
+        one,
+    ]
+
+
+def test_a_folder_of_any_other_format_is_read_whole(data: Path) -> None:
+    places = places_of(Reader.PRMBENCH, ["ours"], data, "law")
+    assert places == [data / "ours"]
+    assert local_files(places) == [data / "ours" / "law.json", data / "ours" / "physics.json"]
+
+
+@pytest.mark.parametrize("name", ["none.json", "none*", "none.jsonl", "./none", "/none"])
+def test_what_looks_like_a_file_is_no_hub_name(data: Path, name: str) -> None:
+    places = places_of(Reader.PUBLISHED, [name], data, "law")
+    assert local_files(places) == [data / name]
+
+
+def test_only_one_reader_knows_the_hub(data: Path) -> None:
+    assert places_of(Reader.GSM8K, ["owner/name"], data, "math") == [data / "owner" / "name"]
+    assert places_of(Reader.PUBLISHED, ["owner/name"], data, "math") == ["owner/name"]
+
+
+def test_a_category_that_a_folder_lacks_is_asked_for(data: Path) -> None:
+    places = places_of(Reader.PUBLISHED, ["ours"], data, "history")
+    assert local_files(places) == [data / "ours" / "history.json"]
