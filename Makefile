@@ -7,9 +7,11 @@ BIN := .venv/bin
 
 .PHONY: study test lint pins clean
 
+# Checked beforehand, since Snakemake says little of a file that it cannot read.
 study: .venv/installed
+	@$(BIN)/multirm check-study 'config/$(STUDY).yaml'
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
-		--configfile config/$(STUDY).yaml $(if $(DATA),--config data=$(DATA)) -- all
+		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
 test: .venv/installed lint
 	$(BIN)/pytest

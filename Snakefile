@@ -10,7 +10,7 @@ min_version("9.13")
 
 
 # A study named with --configfile stands alone: it is not laid over the miniature.
-if "study" not in config:
+if "study" not in config and not workflow.configfiles:
 
     configfile: "config/config.yaml"
 
@@ -32,6 +32,7 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
+        study_files(),
         expand(
             "<results>/figures/{dataset}_{selection}.{format}",
             dataset=config["evaluation"]["datasets"],
@@ -51,6 +52,7 @@ rule all:
 
 
 onsuccess:
-    if accuracy_tables():
-        shell("python -m multirm summary --accuracy " + " ".join(accuracy_tables()))
+    if "all" in (workflow.dag_settings.targets or ["all"]):
+        tables = accuracy_tables()
+        shell("python -m multirm summary --accuracy {tables:q}")
         print("\nFigures are in results/figures, tables in results/evaluation.")

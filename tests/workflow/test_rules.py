@@ -49,3 +49,22 @@ def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
             assert modules[command.group(1)] == module.group(1)
             seen += 1
     assert seen > 10
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make in this checkout, with the environment that runs the tests."""
+    bin_folder = f"BIN={Path(sys.executable).parent}"
+    command = ["make", "--assume-old", ".venv/installed", bin_folder, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_make_says_in_one_line_that_a_study_is_missing() -> None:
+    run = make("study", "STUDY=nowhere")
+    assert run.returncode != 0
+    line, _ = run.stderr.splitlines()
+    assert line == "multirm: config/nowhere.yaml: expected a study in YAML, found no such file"
+
+
+def test_make_takes_a_folder_with_spaces() -> None:
+    run = make("--dry-run", "study", "STUDY=math", "DATA=my data")
+    assert "--configfile 'config/math.yaml' --config 'data=my data' -- all" in run.stdout

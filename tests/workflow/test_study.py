@@ -1,5 +1,6 @@
 """A whole study, run for real: what it leaves, and that it knows when it is done."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,28 @@ def planned_rules(output: str) -> set[str]:
     """The rules that a dry run would run, from the table of counts that it prints."""
     table = output.split("Job stats:")[1].split("total")[0].splitlines()
     return {line.split()[0] for line in table[3:] if line.strip()}
+
+
+def read_study(folder: Path, reader: str, source: list[str], data: str) -> Path:
+    """A study of one dataset that somebody else wrote and of no reward model, in a file in `folder`."""
+    study = {
+        "study": "read",
+        "data": data,
+        "categories": ["law", "physics"],
+        "datasets": {"Read": {"reader": reader, "source": source}},
+        "backbones": {},
+        "models": {},
+        "evaluation": {"datasets": ["Read"], "n": [1], "runs": 1},
+    }
+    file = folder / "read.yaml"
+    file.write_text(yaml.safe_dump(study))
+    return file
+
+
+def published(answer: str) -> str:
+    """A file of the published format with one solution."""
+    row = {"q_id": "1", "question": "Which?", "cot_id": 0, "cot": ["So it is (A)."]}
+    return json.dumps([{**row, "parsed_answer": "A", "answer": answer, "labels": [1]}])
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +179,75 @@ def test_the_math_study_can_be_planned(shared_data: Path, tmp_path: Path) -> Non
     assert "read_solutions" in run.stdout
 
 
+def test_files_and_hub_names_are_read_together(tmp_path: Path) -> None:
+    data = tmp_path / "my data"
+    data.mkdir()
+    (data / "one.json").write_text("[]")
+    study = read_study(tmp_path, "published", ["owner/hub-name", "*.json"], data.name)
+    target = "results/data/Read/law.parquet"
+    run = snakemake(tmp_path, "--configfile", str(study), "--dry-run", "-p", "--", target)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "--source owner/hub-name 'my data/one.json' --dataset" in run.stdout
+
+
+def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
+    """What was made from other files stays, and the next run stumbles over the same file again."""
+    data = tmp_path / "it's my data"
+    data.mkdir()
+    for category in ("law", "physics"):
+        (data / f"{category}.json").write_text(published("A"))
+    study = ("--configfile", str(read_study(tmp_path, "published", ["."], data.name)))
+    first = snakemake(tmp_path, *study, "--", "all")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "Figures are in results/figures" in first.stdout
+    results = tmp_path / "results"
+    figure = (results / "figures" / "Read_best_of_n.svg").read_bytes()
+
+    (data / "law.json").write_text("[{")
+    for _ in range(2):
+        run = snakemake(tmp_path, *study, "--", "all")
+        assert run.returncode != 0
+        assert "law.json, line 1: expected JSON" in run.stdout + run.stderr
+        assert not (results / "data" / "Read" / "law.parquet").exists()
+        assert (results / "data" / "Read" / "physics.parquet").exists()
+        assert (results / "figures" / "Read_best_of_n.svg").read_bytes() == figure
+
+    (data / "law.json").write_text(published("B"))
+    run = snakemake(tmp_path, *study, "--", "results/data/Read/law.parquet")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Figures are in" not in run.stdout
+    run = snakemake(tmp_path, *study, "--dry-run", "--quiet", "host", "--", "all")
+    assert planned_rules(run.stdout) == {"evaluate", "draw_accuracy_grid", "all"}
+
+
+def test_two_trainings_on_one_machine_find_their_own_ports(tmp_path: Path) -> None:
+    run = snakemake(tmp_path, "--configfile", str(MICRO), "--dry-run", "-p", "--", "all")
+    launches = [line for line in run.stdout.splitlines() if "accelerate launch" in line]
+    assert len(launches) == 4
+    assert all("--main_process_port 0 " in line for line in launches)
+
+
+def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "my template.txt").write_text("{question} {solution}")
+    study = read_yaml(MICRO)
+    study["templates"] = {"gPRM": "my template.txt"}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    run = snakemake(tmp_path, "--configfile", str(file), "--dry-run", "-p", "--", "all")
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = [line for line in run.stdout.splitlines() if "my template" in line and "-m" in line]
+    assert all("-template 'my template.txt'" in line for line in lines)
+    assert len(lines) == 1 + 2 + 1 + 2
+
+
+def test_a_study_without_a_name_is_not_laid_over_the_miniature(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("seed: 1\n")
+    run = snakemake(tmp_path, "--configfile", str(file), "--dry-run")
+    assert run.returncode != 0
+    assert "expected a value for study" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -176,4 +268,4 @@ def test_missing_files_are_named_before_any_job(tmp_path: Path) -> None:
     study = ROOT / "config" / "math.yaml"
     run = snakemake(tmp_path, "--configfile", str(study), "--config", "data=nowhere")
     assert run.returncode != 0
-    assert "nowhere/gsm8k/example_model_solutions.jsonl" in run.stderr + run.stdout
+    assert "nowhere/prmbench/train_*.jsonl" in run.stderr + run.stdout

@@ -31,16 +31,16 @@ rule generate_critiques:
         top_p=critique_setting("top_p"),
         top_k=critique_setting("top_k"),
         min_p=critique_setting("min_p"),
-        template=lambda wildcards, input: option("--template", input.template),
+        template=lambda wildcards: option("--template", *template_files(wildcards.kind)),
         seed=lookup("seed", within=config),
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"
     shell:
         "python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher:q}"
-        " --engine {params.engine} --solutions {input.solutions} --output {output}"
+        " --engine {params.engine} --solutions {input.solutions:q} --output {output:q}"
         " --per-solution {params.per_solution} --max-tokens {params.max_tokens}"
         " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
-        " --min-p {params.min_p} {params.template} --seed {params.seed} > {log} 2>&1"
+        " --min-p {params.min_p} {params.template:q} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule filter_critiques:
@@ -65,9 +65,9 @@ rule filter_critiques:
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"
     shell:
-        "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques}"
-        " --solutions {input.solutions} --output {output}"
-        " --max-length {params.max_length} --seed {params.seed} > {log} 2>&1"
+        "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
+        " --solutions {input.solutions:q} --output {output:q}"
+        " --max-length {params.max_length} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule shorten_critiques:
@@ -86,5 +86,5 @@ rule shorten_critiques:
     message:
         "Shorten {wildcards.kind} critiques, {wildcards.category}"
     shell:
-        "python -m multirm shorten-critiques --kind {wildcards.kind} --critiques {input.critiques}"
-        " --output {output} > {log} 2>&1"
+        "python -m multirm shorten-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
+        " --output {output:q} > {log:q} 2>&1"

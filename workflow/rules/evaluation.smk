@@ -26,8 +26,8 @@ rule evaluate:
     message:
         "Evaluate on {wildcards.dataset}"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions} --rewards {input.rewards}"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {input.rewards:q}"
         " --aggregation {params.aggregation} --n {params.n} --runs {params.runs}"
-        " --seed {params.seed} --output-accuracy {output.accuracy} --output-ledger {output.ledger}"
-        " --output-best-of-n {output.best_of_n} --output-weighted-vote {output.weighted_vote}"
-        " > {log} 2>&1"
+        " --seed {params.seed} --output-accuracy {output.accuracy:q} --output-ledger {output.ledger:q}"
+        " --output-best-of-n {output.best_of_n:q} --output-weighted-vote {output.weighted_vote:q}"
+        " > {log:q} 2>&1"

@@ -28,5 +28,5 @@ rule draw_accuracy_grid:
     message:
         "Draw {wildcards.selection} on {wildcards.dataset}"
     shell:
-        "python -m multirm draw-accuracy-grid --accuracy {input.accuracy}"
-        " --selection {wildcards.selection} --output {output} {params.ceiling} > {log} 2>&1"
+        "python -m multirm draw-accuracy-grid --accuracy {input.accuracy:q}"
+        " --selection {wildcards.selection} --output {output:q} {params.ceiling} > {log:q} 2>&1"

@@ -25,9 +25,9 @@ rule score_discriminative:
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
-        "python -m multirm score-discriminative --model {params.folder} --name {wildcards.model}"
-        " --solutions {input.solutions} --output {output} --batch-tokens {params.batch_tokens}"
-        " > {log} 2>&1"
+        "python -m multirm score-discriminative --model {params.folder:q} --name {wildcards.model}"
+        " --solutions {input.solutions:q} --output {output:q} --batch-tokens {params.batch_tokens}"
+        " > {log:q} 2>&1"
 
 
 rule score_generative:
@@ -58,14 +58,14 @@ rule score_generative:
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
         top_p=model_setting("top_p", "scoring"),
-        template=lambda wildcards, input: option("--template", input.template),
+        template=lambda wildcards: option("--template", *model_template(wildcards)),
         seed=lookup("seed", within=config),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
-        "python -m multirm score-generative --kind {params.kind} --model {params.folder}"
-        " --name {wildcards.model} --engine {params.engine} --solutions {input.solutions}"
-        " --output {output.rewards} --output-critiques {output.critiques}"
+        "python -m multirm score-generative --kind {params.kind} --model {params.folder:q}"
+        " --name {wildcards.model} --engine {params.engine} --solutions {input.solutions:q}"
+        " --output {output.rewards:q} --output-critiques {output.critiques:q}"
         " --samples {params.samples} --max-tokens {params.max_tokens}"
-        " --temperature {params.temperature} --top-p {params.top_p} {params.template}"
-        " --seed {params.seed} > {log} 2>&1"
+        " --temperature {params.temperature} --top-p {params.top_p} {params.template:q}"
+        " --seed {params.seed} > {log:q} 2>&1"

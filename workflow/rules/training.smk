@@ -19,8 +19,8 @@ rule demonstrate:
     message:
         "Demonstrate {wildcards.kind} critiques of {wildcards.dataset}, {wildcards.category}"
     shell:
-        "python -m multirm demonstrate --solutions {input.solutions} --kind {wildcards.kind}"
-        " --output {output} --seed {params.seed} > {log} 2>&1"
+        "python -m multirm demonstrate --solutions {input.solutions:q} --kind {wildcards.kind}"
+        " --output {output:q} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule pretrain_backbone:
@@ -48,12 +48,8 @@ rule pretrain_backbone:
         "../../envs/train.yaml"
     params:
         folder=subpath(output.weights, parent=True),
-        gorm_template=lambda wildcards, input: option(
-            "--gorm-template", input.gorm_template
-        ),
-        gprm_template=lambda wildcards, input: option(
-            "--gprm-template", input.gprm_template
-        ),
+        gorm_template=option("--gorm-template", *template_files("gORM")),
+        gprm_template=option("--gprm-template", *template_files("gPRM")),
         layers=lookup("backbones/{backbone}/pretrain/layers", within=config),
         width=lookup("backbones/{backbone}/pretrain/width", within=config),
         vocabulary=lookup("backbones/{backbone}/pretrain/vocabulary", within=config),
@@ -68,13 +64,13 @@ rule pretrain_backbone:
         "Pretrain {wildcards.backbone}"
     shell:
         "python -m multirm pretrain-backbone --name {wildcards.backbone}"
-        " --solutions {input.solutions} --gorm-demonstrations {input.gorm_demonstrations}"
-        " --gprm-demonstrations {input.gprm_demonstrations} {params.gorm_template}"
-        " {params.gprm_template} --output {params.folder}"
-        " --curve {output.curve} --layers {params.layers} --width {params.width}"
+        " --solutions {input.solutions:q} --gorm-demonstrations {input.gorm_demonstrations:q}"
+        " --gprm-demonstrations {input.gprm_demonstrations:q} {params.gorm_template:q}"
+        " {params.gprm_template:q} --output {params.folder:q}"
+        " --curve {output.curve:q} --layers {params.layers} --width {params.width}"
         " --vocabulary {params.vocabulary} --max-length {params.max_length}"
         " --tokens {params.tokens} --batch-tokens {params.batch_tokens}"
-        " --learning-rate {params.learning_rate} --seed {params.seed} > {log} 2>&1"
+        " --learning-rate {params.learning_rate} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule train_discriminative:
@@ -123,14 +119,14 @@ rule train_discriminative:
         "Train {wildcards.model}"
     shell:
         "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
-        " --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
+        " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
-        " --solutions {input.solutions} --output {params.folder} --curve {output.curve}"
-        " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
+        " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
+        " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule train_generative:
@@ -176,20 +172,21 @@ rule train_generative:
         dropout=model_setting("dropout", "training"),
         weight_decay=model_setting("weight_decay", "training"),
         warmup=model_setting("warmup", "training"),
-        template=lambda wildcards, input: option("--template", input.template),
+        template=lambda wildcards: option("--template", *model_template(wildcards)),
         seed=lookup("seed", within=config),
     message:
         "Train {wildcards.model}"
     shell:
         "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
-        " --mixed_precision no --dynamo_backend no -m multirm train-generative"
+        " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-generative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
-        " --solutions {input.solutions} --critiques {input.critiques} {params.template} --output {params.folder} --curve {output.curve}"
-        " --examples {output.examples} --max-length {params.max_length} --epochs {params.epochs}"
+        " --solutions {input.solutions:q} --critiques {input.critiques:q} {params.template:q}"
+        " --output {params.folder:q} --curve {output.curve:q}"
+        " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
-        " > {log} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule merge_adapter:
@@ -223,5 +220,5 @@ rule merge_adapter:
     message:
         "Merge {wildcards.model}"
     shell:
-        "python -m multirm merge-adapter --backbone {params.backbone:q} --adapter {params.adapter}"
-        " --output {params.folder} > {log} 2>&1"
+        "python -m multirm merge-adapter --backbone {params.backbone:q} --adapter {params.adapter:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
