@@ -91,9 +91,9 @@ def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> N
         assert 0 < surplus < len(conclusions) / 2
 
 
-def test_the_first_incorrect_step_is_named(tmp_path: Path) -> None:
+def test_an_incorrect_step_is_said(tmp_path: Path) -> None:
     ((_, gorm),) = pairs(write(tmp_path), Kind.GORM, tmp_path)
-    assert gorm["critique"].startswith(" Step 2 is incorrect.\n</think>\n")
+    assert gorm["critique"].startswith(" A step is incorrect.\n</think>\n")
     ((_, gprm),) = pairs(write(tmp_path), Kind.GPRM, tmp_path)
     assert gprm["critique"].startswith(
         "\nStep 1: The step is \\boxed{correct}\nStep 2: The step is \\boxed{incorrect}\n</think>\n"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -14,7 +13,7 @@ from multirm.encoding import encode_critique, encode_solution, step_candidates, 
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
-from multirm.training.backbone import make_batches, pretrain_backbone
+from multirm.training.backbone import pretrain_backbone
 from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
 
@@ -58,14 +57,6 @@ def test_begin_of_text_comes_once(tokenizer: PreTrainedTokenizerFast) -> None:
     ):
         assert ids[0] == tokenizer.bos_token_id
         assert ids.count(tokenizer.bos_token_id) == 1
-
-
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=60), st.integers(1, 300))
-def test_batches_hold_every_example_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    batches = make_batches(lengths, budget, np.random.default_rng(0))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
 
 
 def tables_of(folder: Path) -> tuple[Path, Path, Path]:
@@ -172,7 +163,7 @@ def test_demonstrations_of_other_solutions_are_refused(tmp_path: Path) -> None:
     rows = tables.read(made, tables.SOLUTIONS)
     other = tmp_path / "other.parquet"
     tables.write(other, tables.SOLUTIONS, rows.slice(0, 3), parameters={}, inputs=[])
-    with pytest.raises(InputError, match=r"critiques of the given solutions, found one of q3, 0"):
+    with pytest.raises(InputError, match=r"critique of one of the given solutions, found .*'q3'"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=other)
 
 

@@ -52,8 +52,7 @@ def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
 
 
 def _check_outcome(row: Mapping[str, Any]) -> tuple[str, int]:
-    error = first_incorrect(row["step_labels"])
-    text = "Every step is correct." if error is None else f"Step {error + 1} is incorrect."
+    text = "Every step is correct." if all(row["step_labels"]) else "A step is incorrect."
     return f" {text}", row["outcome"]
 
 
