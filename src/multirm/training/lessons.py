@@ -25,7 +25,7 @@ NO_LOSS = -100
 # Comparing what is said with what is known takes off soon on few facts and late on many. So the groups
 # of solutions join one by one over the first part of the training, the first staying alone the longest,
 # and critiques join once all are there.
-CURRICULUM = 0.4
+CURRICULUM = 0.3
 # Of marks and critiques in the loss, which say whether something is right, against 1 for other text.
 JUDGEMENT_WEIGHT = 3.0
 
