@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from multirm.data import gsm8k
-from multirm.data.json_source import Record, read_json_lines
 from multirm.errors import InputError
+from multirm.json_source import Record, read_json_lines
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ solution that does not end so has none.
 import re
 from collections.abc import Iterable, Iterator
 
-from multirm.data.json_source import Placed, Record, as_record
 from multirm.errors import InputError
+from multirm.json_source import Placed, Record, as_record
 from multirm.labels import canonical_answer, outcome_label
 from multirm.vocabulary import AnswerFormat
 

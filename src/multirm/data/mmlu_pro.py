@@ -8,7 +8,7 @@ the published evaluations compare with, and a warning names the row.
 import logging
 from collections.abc import Iterable, Iterator
 
-from multirm.data.json_source import Placed, Record
+from multirm.json_source import Placed, Record
 from multirm.labels import option_letters, outcome_label, parse_choice, split_steps
 from multirm.prompts import format_question
 from multirm.vocabulary import AnswerFormat

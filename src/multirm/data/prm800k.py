@@ -8,7 +8,7 @@ label is whether all steps are correct.
 
 from collections.abc import Iterable, Iterator
 
-from multirm.data.json_source import Placed, Record
+from multirm.json_source import Placed, Record
 from multirm.labels import RATINGS, outcome_from_steps, step_labels_from_ratings
 
 

@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from multirm.data.json_source import Placed, Record
+from multirm.json_source import Placed, Record
 from multirm.labels import outcome_from_steps
 
 CATEGORY = "math"

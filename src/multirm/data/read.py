@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from multirm import tables
-from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench, published
-from multirm.data.json_source import Placed, files_of, read_json, read_json_lines
+from multirm import published, tables
+from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
+from multirm.json_source import Placed, files_of, read_json, read_json_lines
 from multirm.randomness import item_seed
 from multirm.tables import Row, Schema
 from multirm.vocabulary import Reader

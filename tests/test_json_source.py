@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from multirm.data.json_source import Record, files_of, read_json, read_json_lines
 from multirm.errors import InputError
+from multirm.json_source import Record, files_of, read_json, read_json_lines
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from multirm.data import published
-from multirm.data.json_source import Record
+from multirm import published
 from multirm.errors import InputError
+from multirm.json_source import Record
 
 TRAIN: dict[str, Any] = {
     "q_id": 12,
@@ -201,7 +201,7 @@ def test_a_folder_of_splits_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_hub_that_is_out_of_reach_is_one_line() -> None:
     script = (
-        "from multirm.data.published import records_of\n"
+        "from multirm.published import records_of\n"
         "from multirm.errors import InputError\n"
         "try:\n    list(records_of(['nobody/nothing'], 'law'))\n"
         "except InputError as error:\n    print(error)\n"

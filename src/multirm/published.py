@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from multirm.data.json_source import Placed, Record, as_record, read_json
 from multirm.errors import InputError
+from multirm.json_source import Placed, Record, as_record, read_json
 from multirm.labels import (
     RATINGS,
     answer_format,
