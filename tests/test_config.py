@@ -90,7 +90,7 @@ def test_defaults_are_the_published_ones() -> None:
         (put("data", ""), "at least 1 character, found data: ''"),
         (put("templates", {"gORM": ""}), "at least 1 character, found templates.gORM"),
         (put("models/gORM-mini/scoring/samples", 0), "greater than or equal to 1"),
-        (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean or prod"),
+        (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
         (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
         (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
         (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),

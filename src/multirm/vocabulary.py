@@ -41,6 +41,14 @@ class Aggregation(StrEnum):
     MAX = "max"
     MEAN = "mean"
     PROD = "prod"
+    POSITION_WEIGHTED_MEAN = "position_weighted_mean"
+    MIN_DELTA = "min_delta"
+    MAX_DELTA = "max_delta"
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether it makes a number from 0 to 1 of such numbers; a delta is one from -1 to 1."""
+        return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
 
 
 class Selection(StrEnum):

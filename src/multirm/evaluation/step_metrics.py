@@ -1,0 +1,153 @@
+"""Step rewards and step labels → how well rewards tell correct steps, and find the first error.
+
+The lists of one solution's steps lie one after the other, as in `aggregate`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from multirm.evaluation.verification_metrics import THRESHOLD, brier, ranking_areas
+
+
+@dataclass(frozen=True)
+class StepScores:
+    """Rewards as predictions of step labels; "positive" is a correct step.
+
+    Attributes:
+        n_scored: steps with a reward; nothing else is about any other.
+        n_missing: steps without.
+        n_correct: steps with a reward that are correct.
+        roc_auc: 0 to 1; None where all or none are correct.
+        pr_auc: average precision, 0 to 1; None where none is correct.
+        brier: mean of (reward - label)², 0 to 1; None where no step has a reward.
+    """
+
+    n_scored: int
+    n_missing: int
+    n_correct: int
+    roc_auc: float | None
+    pr_auc: float | None
+    brier: float | None
+
+
+@dataclass(frozen=True)
+class ProcessBench:
+    """ProcessBench's measure of finding the first error (Zheng et al. 2024, arXiv 2412.06559).
+
+    The prediction is the first step whose reward is below the threshold, or that there is no error.
+    The threshold is 0.5 for every model and data set. ProcessBench chooses one for each model, the
+    best on its GSM8K part, so its published figures are not of quite the same measure.
+
+    Attributes:
+        n_erroneous: solutions with an incorrect step, of those that are judged.
+        n_correct: solutions without one, of those that are judged.
+        n_missing: solutions left out, because a step up to the predicted one has no reward, or
+            because there are no steps.
+        accuracy_erroneous: share of the erroneous ones whose first error is the predicted one;
+            None where there are none.
+        accuracy_correct: share of the correct ones for which no error is predicted; None where
+            there are none.
+        f1: harmonic mean of the two, 0 where either is 0; None where either is None.
+    """
+
+    n_erroneous: int
+    n_correct: int
+    n_missing: int
+    accuracy_erroneous: float | None
+    accuracy_correct: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """How well step rewards agree with step labels.
+
+    Attributes:
+        to_first_error: over the steps up to and including the first incorrect one: those that a
+            process model is trained on.
+        all_steps: over all steps, where those after the first incorrect one count as incorrect.
+        process_bench: whether the first incorrect step is found.
+    """
+
+    to_first_error: StepScores
+    all_steps: StepScores
+    process_bench: ProcessBench
+
+
+def step_metrics(rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray) -> StepMetrics:
+    """Measure one model's step rewards against the labels of the same steps.
+
+    Args:
+        rewards: float64 [total], 0 to 1, one per step; NaN where missing.
+        labels: bool or 0 and 1 [total]. What follows a solution's first 0 counts as 0, whatever
+            it is (`labels.after_first_error`).
+        offsets: where each solution's steps start, and the last one's end, int [solutions + 1].
+    """
+    rewards, labels = rewards[offsets[0] : offsets[-1]], labels[offsets[0] : offsets[-1]]
+    offsets = offsets - offsets[0]
+    lengths = np.diff(offsets)
+    first_error = _first(labels == 0, offsets)
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    places = np.arange(len(rewards)) - offsets[:-1][owners]
+    correct = places < first_error[owners]
+    reached = places <= first_error[owners]
+    return StepMetrics(
+        to_first_error=_scores(rewards[reached], correct[reached]),
+        all_steps=_scores(rewards, correct),
+        process_bench=_process_bench(rewards, offsets, first_error),
+    )
+
+
+def _first(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The 0-based place of each list's first flag; the list's length where it has none."""
+    flagged = np.append(np.flatnonzero(flags), len(flags))
+    following = flagged[np.searchsorted(flagged, offsets[:-1])]
+    return np.asarray(np.minimum(following, offsets[1:]) - offsets[:-1])
+
+
+def _scores(rewards: np.ndarray, correct: np.ndarray) -> StepScores:
+    scored = ~np.isnan(rewards)
+    n_missing = len(scored) - int(scored.sum())
+    rewards, correct = rewards[scored], correct[scored]
+    roc_auc, pr_auc = ranking_areas(rewards, correct)
+    return StepScores(
+        n_scored=len(rewards),
+        n_missing=n_missing,
+        n_correct=int(correct.sum()),
+        roc_auc=roc_auc,
+        pr_auc=pr_auc,
+        brier=brier(rewards, correct),
+    )
+
+
+def _process_bench(
+    rewards: np.ndarray, offsets: np.ndarray, first_error: np.ndarray
+) -> ProcessBench:
+    lengths = np.diff(offsets)
+    predicted = _first(rewards < THRESHOLD, offsets)
+    missing = _first(np.isnan(rewards), offsets)
+    judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)
+    # Where there is no error, both are the length: found is found, either way.
+    found = predicted == first_error
+    erroneous = judged & (first_error < lengths)
+    correct = judged & (first_error == lengths)
+    accuracies = [_share(found, among) for among in (erroneous, correct)]
+    return ProcessBench(
+        n_erroneous=int(erroneous.sum()),
+        n_correct=int(correct.sum()),
+        n_missing=len(judged) - int(judged.sum()),
+        accuracy_erroneous=accuracies[0],
+        accuracy_correct=accuracies[1],
+        f1=_harmonic_mean(*accuracies),
+    )
+
+
+def _share(flags: np.ndarray, among: np.ndarray) -> float | None:
+    return float(flags[among].mean()) if among.any() else None
+
+
+def _harmonic_mean(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return None
+    return 2 * a * b / (a + b) if a + b else 0.0
