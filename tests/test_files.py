@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from multirm.files import digest, local, portable, whole
+from multirm.files import digest, local, portable, whole, whole_files
 
 
 def names(folder: Path) -> list[str]:
@@ -33,6 +33,19 @@ def test_a_file_replaces_a_file_in_a_folder_that_is_made(tmp_path: Path) -> None
             assert not path.exists() or path.read_text() == "old"
     assert path.read_text() == "new"
     assert names(path.parent) == ["table"]
+
+
+def test_files_appear_together_and_leave_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("other")
+    with pytest.raises(RuntimeError), whole_files(tmp_path) as part:
+        (part / "a").write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == ["other"]
+    for text in ("old", "new"):
+        with whole_files(tmp_path) as part:
+            (part / "a").write_text(text)
+    assert names(tmp_path) == ["a", "other"]
+    assert (tmp_path / "a").read_text() == "new"
 
 
 def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:

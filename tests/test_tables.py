@@ -241,6 +241,24 @@ def test_bad_values_in_files_of_others(tmp_path: Path, reward: float, complaint:
         tables.read(path, tables.REWARDS)
 
 
+def test_numbers_from_elsewhere_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    wide = pa.list_(pa.float64())
+    table = pa.table(
+        {
+            name: pa.array([value], wide if name == "rewards" else field.type)
+            for name, value in (REWARD | {"rewards": [0.1, None]}).items()
+            for field in [tables.REWARDS.columns.field(name)]
+        }
+    )
+    tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
+    assert tables.read(path, tables.REWARDS)["rewards"].to_pylist() == [[0.1, None]]
+    ours = tmp_path / "ours.parquet"
+    write(ours, "rewards", REWARD | {"category": "math"})
+    both = tables.read_all([ours, path], tables.REWARDS)
+    assert both["rewards"].to_pylist() == [[0.5, None], [0.1, None]]
+
+
 def test_texts_in_files_of_others_are_utf8(tmp_path: Path) -> None:
     path = tmp_path / "theirs.parquet"
     theirs = pa.Table.from_pylist([SOLUTION], schema=tables.SOLUTIONS.columns)

@@ -28,6 +28,10 @@ COMMANDS = {
             "Read solutions from published files or the hub.",
         ),
         "read-rewards": ("multirm.data.read:read_rewards", "Read published rewards."),
+        "convert": (
+            "multirm.convert:convert",
+            "Convert between our tables and the published layout.",
+        ),
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
             "Write critiques of the right form from step labels.",

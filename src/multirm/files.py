@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 @contextmanager
@@ -37,6 +38,19 @@ def whole(path: Path) -> Iterator[Path]:
                 shutil.rmtree(left)
             else:
                 left.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_files(folder: Path) -> Iterator[Path]:
+    """Give a folder inside `folder` to write to; move its files into `folder` once the block ends without an error.
+
+    Files of the same name are replaced, others stay.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as part:
+        yield Path(part)
+        for file in sorted(Path(part).iterdir()):
+            file.replace(folder / file.name)
 
 
 def _open_to_others(part: Path) -> None:

@@ -73,6 +73,20 @@ class Record:
     def integers(self, key: str) -> list[int]:
         return [self._integer(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
 
+    def counts(self, key: str) -> list[int | None]:
+        """A list of whole numbers, or null."""
+        return [
+            None if value is None else self._integer(f"{key}[{i}]", value)
+            for i, value in enumerate(self.items(key))
+        ]
+
+    def truths(self, key: str) -> list[bool | None]:
+        """A list of true, false or null."""
+        for i, value in enumerate(self.items(key)):
+            if value is not None and not isinstance(value, bool):
+                raise self.error(f"{key}[{i}]", expected="true, false or null", found=shown(value))
+        return self.items(key)
+
     def fractions(self, key: str) -> list[float | None]:
         """A list of numbers from 0 to 1, or null; not a number is null, too."""
         values = [
@@ -109,6 +123,21 @@ class Record:
         if type(value) is not int:
             raise self.error(key, expected="a whole number", found=shown(value))
         return value
+
+
+class VerbatimRecord(Record):
+    """A record whose texts are taken as they stand: not stripped, and some may be empty."""
+
+    def text(self, key: str) -> str:
+        return self._text(key, self.get(key), "a text")
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self.get(key) is None else self.text(key)
+
+    def texts(self, key: str) -> list[str]:
+        return [
+            self._text(f"{key}[{i}]", value, "a text") for i, value in enumerate(self.items(key))
+        ]
 
 
 def as_record(where: str, value: object) -> Record:
@@ -165,16 +194,25 @@ def read_json(files: Sequence[Path]) -> Iterator[Record]:
         InputError: a file without rows, not UTF-8, not JSON, or with another shape.
     """
     for path in files:
-        data = path.read_bytes()
-        if not data.strip():
-            raise _empty(path)
-        values = _parse(path, data)
-        if not isinstance(values, list):
-            raise InputError(path, expected="a JSON list of objects", found=shown(values))
-        if not values:
-            raise _empty(path)
-        for number, value in enumerate(values, start=1):
+        for number, value in enumerate(read_values(path), start=1):
             yield as_record(f"{path}, row {number}", value)
+
+
+def read_values(path: Path) -> list[Any]:
+    """What a file with one JSON list holds, whatever that is.
+
+    Raises:
+        InputError: a file without rows, not UTF-8, not JSON, or not a list.
+    """
+    data = path.read_bytes()
+    if not data.strip():
+        raise _empty(path)
+    values = _parse(path, data)
+    if not isinstance(values, list):
+        raise InputError(path, expected="a JSON list of objects", found=shown(values))
+    if not values:
+        raise _empty(path)
+    return values
 
 
 def _parse(path: Path, data: bytes, number: int | None = None) -> Any:

@@ -5,6 +5,11 @@ pool (`q_id, question, answer, cot_ids, cots, parsed_answers`), reward rows the 
 rewards`). A solution is a list of steps, or one text that is split at blank lines. A null or blank answer is a
 missing one. Null or empty `labels` are no labels.
 
+A table can hold what this layout has no place for. Such rows have keys of our own, each only where it is needed:
+`dataset` and `model`, of the row; in a pool `labels`, a list or null for each solution; `outcomes` (`outcome` in a
+training row) where they are not what follows from the answers; `n_tokens` and `truncated` of each solution
+with rewards; `verbatim: true` where texts would come out different if they were stripped and answers respelled.
+
 The outcome label says whether the parsed answer equals the reference answer; where there is no reference answer,
 whether all labelled steps are correct; where there are no labels either, it is null.
 """
@@ -12,9 +17,10 @@ whether all labelled steps are correct; where there are no labels either, it is 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from multirm.errors import InputError
-from multirm.json_source import Placed, Record, as_record, read_json
+from multirm.json_source import Placed, Record, VerbatimRecord, as_record, read_json
 from multirm.labels import (
     RATINGS,
     answer_format,
@@ -25,7 +31,12 @@ from multirm.labels import (
     step_labels_from_ratings,
 )
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+OUR_KEYS = frozenset(
+    ["dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"]
+)
+"""What rows have of our own, in a pool or with rewards, for what the layout has no place for."""
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterator[Record]:
@@ -50,7 +61,7 @@ def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterat
                     path, expected="a file", found=f"only {beside}" if beside else "none"
                 )
             yield from read_json([path])
-        elif not path.exists() and not _HUB_NAME.fullmatch(place):
+        elif not path.exists() and not HUB_NAME.fullmatch(place):
             raise InputError(
                 place, expected="a file, a folder or a hub name", found="nothing of that name"
             )
@@ -78,7 +89,7 @@ def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
 
 def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`, from training or test rows."""
-    for record in records:
+    for record in map(_as_it_stands, records):
         pool = _pool(record) if "cots" in record.values else [record]
         for attempt in pool:
             steps, labels = _steps(attempt), _step_labels(attempt)
@@ -99,30 +110,40 @@ def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     "answer": answer,
                     "steps": steps,
                     "parsed_answer": parsed,
-                    "outcome": _outcome(parsed, answer, labels),
+                    "outcome": _outcome(attempt, parsed, answer, labels),
                     "step_labels": labels,
                 },
             )
 
 
 def _answers(attempt: Record) -> tuple[str | None, str | None]:
-    """The parsed and the reference answer, in the one spelling under which equal answers are equal strings."""
+    """The parsed and the reference answer, in the one spelling unless they are to be taken as they stand."""
     parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
-    if answer is None:
-        return parsed, None
+    if answer is None or isinstance(attempt, VerbatimRecord):
+        return parsed, answer
+    return spelled_alike(parsed, answer)
+
+
+def spelled_alike(parsed: str | None, answer: str) -> tuple[str | None, str]:
+    """A parsed and its reference answer in the one spelling under which equal answers are equal strings."""
     format = answer_format(answer)
     spelled = None if parsed is None else canonical_answer(parsed, format)
     return spelled, canonical_answer(answer, format)
 
 
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
-    """Rows of the rewards table, without `dataset` and `model`; token counts and truncation are not known.
+    """Rows of the rewards table, without `dataset` and `model`.
 
     Null, not a number and an empty list are missing rewards, and stay so: a value in [0, 1] is nobody's to guess.
     """
-    for record in records:
+    for record in map(_as_it_stands, records):
         solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
         _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
+        unknown = [None] * len(solution_ids)
+        n_tokens = record.counts("n_tokens") if "n_tokens" in record.values else unknown
+        _refuse_other_length(record, "n_tokens", len(n_tokens), len(solution_ids))
+        truncated = record.truths("truncated") if "truncated" in record.values else unknown
+        _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
         for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
             each = Record(record.where, {f"rewards[{i}]": values})
             if not isinstance(values, list):
@@ -135,8 +156,8 @@ def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     "question_id": record.identifier("q_id"),
                     "solution_id": solution_id,
                     "rewards": found,
-                    "n_tokens": None,
-                    "truncated": None,
+                    "n_tokens": n_tokens[i],
+                    "truncated": truncated[i],
                 },
             )
 
@@ -149,11 +170,23 @@ def _pool(record: Record) -> Iterator[Record]:
         raise record.error("cot_ids", expected="at least one solution", found="none")
     _refuse_other_length(record, "cots", len(chains), len(solution_ids))
     _refuse_other_length(record, "parsed_answers", len(parsed_answers), len(solution_ids))
+    labels = record.items("labels") if "labels" in record.values else [None] * len(chains)
+    _refuse_other_length(record, "labels", len(labels), len(solution_ids))
+    outcomes = record.counts("outcomes") if "outcomes" in record.values else None
+    if outcomes is not None:
+        _refuse_other_length(record, "outcomes", len(outcomes), len(solution_ids))
     shared = {key: record.get(key) for key in ("q_id", "question", "answer")}
-    pool = zip(solution_ids, chains, parsed_answers, strict=True)
-    for i, (solution_id, chain, parsed) in enumerate(pool):
-        own = {"cot_id": solution_id, "cot": chain, "parsed_answer": parsed, "labels": None}
-        yield Record(f"{record.where}, solution {i} of cots", {**shared, **own})
+    pool = zip(solution_ids, chains, parsed_answers, labels, strict=True)
+    for i, (solution_id, chain, parsed, rated) in enumerate(pool):
+        own = {"cot_id": solution_id, "cot": chain, "parsed_answer": parsed, "labels": rated}
+        if outcomes is not None:
+            own["outcome"] = outcomes[i]
+        yield type(record)(f"{record.where}, solution {i} of cots", {**shared, **own})
+
+
+def _as_it_stands(record: Record) -> Record:
+    verbatim = record.values.get("verbatim") is True
+    return VerbatimRecord(record.where, record.values) if verbatim else record
 
 
 def _steps(record: Record) -> list[str]:
@@ -170,7 +203,16 @@ def _step_labels(record: Record) -> list[int] | None:
     return step_labels_from_ratings(ratings) if ratings else None
 
 
-def _outcome(parsed: str | None, answer: str | None, labels: list[int] | None) -> int | None:
+def _outcome(
+    attempt: Record, parsed: str | None, answer: str | None, labels: list[int] | None
+) -> int | None:
+    if "outcome" in attempt.values:
+        return None if attempt.get("outcome") is None else attempt.integer("outcome")
+    return outcome_of(parsed, answer, labels)
+
+
+def outcome_of(parsed: str | None, answer: str | None, labels: Sequence[int] | None) -> int | None:
+    """The outcome label that follows from the answers or, where there is no reference, from the step labels."""
     if answer is not None:
         return outcome_label(parsed, answer, answer_format(answer))
     return None if labels is None else outcome_from_steps(labels)
@@ -183,21 +225,40 @@ def _refuse_other_length(record: Record, key: str, found: int, expected: int) ->
         )
 
 
-def _load(place: str, category: str) -> Iterator[Record]:
-    # Plain JSON, the commoner case, does not wait for this import.
-    import datasets
+def splits(place: str) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every category of a hub data set, or of a folder that `datasets` reads, in its order.
 
-    try:
-        rows = datasets.load_dataset(place, split=category)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            place,
-            expected=f"a folder or hub data set with the split {category}",
-            found=reason[0],
-            remedy="check the spelling and the connection",
-        ) from error
+    Raises:
+        InputError: it cannot be read, or has no rows.
+    """
+    loaded = _loaded(place, None, "a folder or hub data set")
+    return {split: list(rows) for split, rows in loaded.items()}
+
+
+def _load(place: str, category: str) -> Iterator[Record]:
+    rows = _loaded(place, category, f"a folder or hub data set with the split {category}")
     if not len(rows):
         raise InputError(f"{place}, split {category}", expected="at least one row", found="none")
     for number, row in enumerate(rows, start=1):
         yield as_record(f"{place}, split {category}, row {number}", row)
+
+
+def _loaded(place: str, split: str | None, expected: str) -> Any:
+    """What `datasets` makes of a place: one split, or all of them by name. No code of the place's is run."""
+    # Plain JSON, the commoner case, does not wait for this import.
+    import datasets
+
+    try:
+        return datasets.load_dataset(place, split=split)
+    except (
+        # The last is what `datasets` says of a place that would have its own code run.
+        *(OSError, ValueError, datasets.exceptions.DatasetsError),
+        RuntimeError,
+    ) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            place,
+            expected=expected,
+            found=reason[0],
+            remedy="check the spelling and the connection",
+        ) from error

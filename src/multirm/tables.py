@@ -130,7 +130,8 @@ def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
     """
     paths = list(paths)
     table = pa.concat_tables(
-        [schema.columns.empty_table(), *(read(path, schema) for path in paths)]
+        [schema.columns.empty_table(), *(read(path, schema) for path in paths)],
+        promote_options="permissive",
     )
     _check_keys(Path(" + ".join(map(str, paths))), schema, table)
     return table
@@ -215,7 +216,8 @@ def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
 
 def _checked(path: Path, schema: Schema, table: pa.Table) -> pa.Table:
     _check_columns(path, schema, table.schema)
-    table = table.select(schema.columns.names).cast(_nullable(schema.columns))
+    columns = _as_wide(schema.columns, table.schema)
+    table = table.select(columns.names).cast(_nullable(columns))
     for field in schema.columns:
         _check_values(path, schema, table, field)
     _check_keys(path, schema, table)
@@ -225,7 +227,19 @@ def _checked(path: Path, schema: Schema, table: pa.Table) -> pa.Table:
             if problem:
                 expected, found = problem
                 raise InputError(_place(path, schema, index, row), expected=expected, found=found)
-    return table.cast(schema.columns)
+    return table.cast(columns)
+
+
+def _as_wide(columns: pa.Schema, found: pa.Schema) -> pa.Schema:
+    """The columns with float64 for float32 where that is found: numbers from elsewhere keep their digits."""
+    wide = []
+    for field in columns:
+        type_ = found.field(field.name).type
+        if pa.types.is_list(field.type):
+            element = field.type.value_field
+            type_ = pa.list_(element.with_type(type_.value_type))
+        wide.append(field.with_type(type_))
+    return pa.schema(wide)
 
 
 def _nullable(columns: pa.Schema) -> pa.Schema:
@@ -262,10 +276,13 @@ def _check_columns(path: Path, schema: Schema, found: pa.Schema) -> None:
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Equal types, whatever a list calls its elements and whether they may be null (values are checked)."""
+    """Equal types, whatever a list calls its elements and whether they may be null (values are checked).
+
+    What is float32 here may be float64.
+    """
     if pa.types.is_list(expected):
-        return pa.types.is_list(found) and found.value_type == expected.value_type
-    return bool(found == expected)
+        return pa.types.is_list(found) and _same_type(found.value_type, expected.value_type)
+    return bool(found == expected or (found == pa.float64() and expected == pa.float32()))
 
 
 def _check_values(path: Path, schema: Schema, table: pa.Table, field: pa.Field) -> None:

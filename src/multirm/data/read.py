@@ -14,6 +14,7 @@ from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.json_source import Placed, files_of, read_json, read_json_lines
+from multirm.published_columns import as_table
 from multirm.randomness import item_seed
 from multirm.tables import Row, Schema
 from multirm.vocabulary import Reader
@@ -126,7 +127,7 @@ def read_rewards(
     tables.write(
         output,
         tables.REWARDS,
-        rows,
+        as_table(rows, tables.REWARDS),
         parameters={
             "hub": _hub_names(source),
             "dataset": dataset,

@@ -1,0 +1,272 @@
+"""Solutions and rewards from tables, the published layout and the hub's: what is read, and what is refused."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm import published, tables
+from multirm.errors import InputError
+from multirm.interchange import dataset_name, read_rewards, read_solutions, table_files
+from multirm.json_source import Record
+from multirm.published_columns import as_table, rewards_table, solutions_table
+
+POOL: dict[str, Any] = {
+    "q_id": "12",
+    "question": "Which?",
+    "answer": "B",
+    "cot_ids": [0, 5],
+    "cots": [["One.", "Two."], "Three.\n\nFour."],
+    "parsed_answers": ["(b)", None],
+}
+REWARD: dict[str, Any] = {"q_id": 12, "cot_ids": [5, 0], "rewards": [[0.5, None], [1]]}
+
+
+def write(folder: Path, **files: Any) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(rows))
+    return str(folder)
+
+
+def test_a_published_folder(tmp_path: Path) -> None:
+    place = write(
+        tmp_path / "d", math=[POOL], law=[POOL], law_reward=[REWARD], math_reward=[REWARD]
+    )
+    solutions = read_solutions(place)
+    assert solutions.schema == tables.SOLUTIONS.columns
+    assert [
+        (row["dataset"], row["category"], row["question_id"], row["solution_id"])
+        for row in solutions.to_pylist()
+    ] == [
+        ("d", "law", "12", 0),
+        ("d", "law", "12", 5),
+        ("d", "math", "12", 0),
+        ("d", "math", "12", 5),
+    ]
+    assert solutions["steps"].to_pylist()[:2] == [["One.", "Two."], ["Three.", "Four."]]
+    assert solutions["parsed_answer"].to_pylist()[:2] == ["B", None]
+    assert solutions["outcome"].to_pylist()[:2] == [1, 0]
+    rewards = read_rewards(place, "dPRM", "other")
+    assert rewards.schema == tables.REWARDS.columns
+    assert rewards.to_pylist()[0] == {
+        "dataset": "other",
+        "category": "law",
+        "question_id": "12",
+        "solution_id": 5,
+        "model": "dPRM",
+        "rewards": [0.5, None],
+        "n_tokens": None,
+        "truncated": None,
+    }
+    assert read_rewards(f"{place}/law_reward.json", "dPRM")["dataset"].to_pylist() == ["d", "d"]
+
+
+def test_missing_rewards_are_null_and_numbers_are_lists_of_one(tmp_path: Path) -> None:
+    rewards = [[math.nan, 0.25], [None], [], math.nan, None, 1]
+    row = {"q_id": "1", "cot_ids": [*range(6)], "rewards": rewards}
+    place = write(tmp_path, law_reward=[row])
+    found = read_rewards(place, "m")["rewards"].to_pylist()
+    assert found == [[None, 0.25], [None], [], [None], [None], [1.0]]
+
+
+def test_rewards_keep_their_digits(tmp_path: Path) -> None:
+    digits = {"q_id": "1", "cot_ids": [0], "rewards": [[0.1]]}
+    place = write(tmp_path / "d", law_reward=[digits], math_reward=[REWARD])
+    rewards = read_rewards(place, "m")
+    assert rewards["rewards"].to_pylist()[0] == [0.1]
+    output = tmp_path / "law.parquet"
+    tables.write(output, tables.REWARDS, rewards, parameters={}, inputs=[])
+    assert tables.read(output, tables.REWARDS)["rewards"].to_pylist()[0] == [0.1]
+
+
+def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> None:
+    theirs = write(tmp_path / "d", law=[POOL], math=[POOL], law_reward=[REWARD])
+    solutions, rewards = read_solutions(theirs), read_rewards(theirs, "dPRM")
+    for folder, schema, table in (
+        (tmp_path / "s", tables.SOLUTIONS, solutions),
+        (tmp_path / "r", tables.REWARDS, rewards),
+    ):
+        for name in sorted(set(table["category"].to_pylist())):
+            rows = [row for row in table.to_pylist() if row["category"] == name]
+            tables.write(folder / f"{name}.parquet", schema, rows, parameters={}, inputs=[])
+    (tmp_path / "r" / "law.critiques.parquet").write_text("")
+    assert read_solutions(str(tmp_path / "s")) == solutions
+    assert read_rewards(str(tmp_path / "r")) == rewards
+    assert set(read_rewards(str(tmp_path / "r"), "other")["model"].to_pylist()) == {"other"}
+    assert [file.name for file in table_files(str(tmp_path / "r"))] == ["law.parquet"]
+    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 1"):
+        read_rewards(str(tmp_path / "s"), "m")
+
+
+def test_a_folder_of_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "theirs"
+    (folder / "data").mkdir(parents=True)
+    pool = POOL | {"cots": [["One."], ["Two."]]}
+    for split in ("math", "law"):
+        pq.write_table(
+            pa.Table.from_pylist([pool]), folder / "data" / f"{split}-00000-of-00001.parquet"
+        )
+    solutions = read_solutions(str(folder))
+    assert set(solutions["category"].to_pylist()) == {"math", "law"}
+    assert set(solutions["dataset"].to_pylist()) == {"theirs"}
+    with pytest.raises(InputError, match=r"split \w+, row 1: expected the key rewards, found the"):
+        read_rewards(str(folder), "m")
+
+
+def test_code_from_elsewhere_is_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "theirs.py").write_text("raise SystemExit('was run')")
+    with pytest.raises(InputError, match="expected a folder or hub data set"):
+        read_solutions(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        (
+            {"law_reward": [REWARD]},
+            r"expected solutions, as {category}.json, found only law_reward",
+        ),
+        ({"law": [POOL, 3]}, r"law.json, row 2: expected a JSON object, found 3"),
+        ({"law": []}, r"law.json: expected at least one row"),
+        ({"law": [POOL | {"cot_ids": [0, True]}]}, r"row 1, key cot_ids\[1\]: expected a whole"),
+        (
+            {"law": [POOL | {"cot_ids": [0, 2**31]}]},
+            r"solution 1 of cots: .*solution_id in 32 bits",
+        ),
+        ({"law": [POOL | {"cots": [["x"], {"y": 1}]}]}, r"solution 1 of cots, key cot: expected a"),
+        (
+            {"law": [POOL | {"cots": [["x"], [" "]]}]},
+            "solution 1 of cots: expected steps with text",
+        ),
+        ({"law": [POOL | {"question": "\ud800"}]}, "key question: .*half a surrogate pair"),
+        ({"law": [POOL | {"q_id": " "}]}, "row 1, solution 0 of cots, key q_id: expected a text"),
+        (
+            {"law": [POOL | {"labels": [[1], [1]]}]},
+            "solution 0 of cots, key labels: expected a lab",
+        ),
+        ({"law": [POOL | {"outcomes": [1]}]}, "key outcomes: expected one entry for each of 2"),
+    ],
+)
+def test_bad_solutions_are_named(tmp_path: Path, files: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as caught:
+        read_solutions(write(tmp_path, **files))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"rewards": [[0.5]]}, "key rewards: expected one entry for each of 2 cot_ids"),
+        ({"rewards": [[0.5], [True]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"rewards": [[0.5], ["1"]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"rewards": [[0.5], [1.5]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"rewards": [[0.5], [10**400]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"n_tokens": [1]}, "key n_tokens: expected one entry for each of 2 cot_ids"),
+        ({"truncated": [True, 0]}, r"key truncated\[1\]: expected true, false or null, found 0"),
+    ],
+)
+def test_bad_rewards_are_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=f"law_reward.json, row 1, {complaint}"):
+        read_rewards(write(tmp_path, law_reward=[REWARD | changes]), "m")
+
+
+def test_a_place_with_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="or a hub name, found nothing of that name"):
+        read_solutions(f"{tmp_path}/nowhere/")
+    with pytest.raises(
+        InputError, match=r"expected rewards, as {category}_reward.json, found only"
+    ):
+        read_rewards(write(tmp_path, law=[POOL]), "m")
+    with pytest.raises(InputError, match=r"law.json: expected a JSON file, found no such file"):
+        read_solutions(f"{tmp_path}/none/law.json")
+    with pytest.raises(InputError, match=r"law.parquet: expected a Parquet table, found no such"):
+        read_solutions(f"{tmp_path}/law.parquet")
+    with pytest.raises(InputError, match="row 1: expected the model's name, found none"):
+        read_rewards(write(tmp_path, law_reward=[REWARD]))
+
+
+def test_names_of_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "MMLU-Pro_x", law=[POOL])
+    monkeypatch.chdir(tmp_path / "MMLU-Pro_x")
+    assert dataset_name("somebody/MMLU-Pro_x") == "MMLU-Pro_x"
+    for place in (".", "law.json", f"{tmp_path}/MMLU-Pro_x/"):
+        assert dataset_name(place) == "MMLU-Pro_x"
+
+
+TEXTS = st.sampled_from(["", " ", "a", " a b\n", "A", "(c)", "1,000", "7.0", "x\n\ny", "\n \n"])
+IDS = TEXTS | st.integers(-3, 3)
+ROUGH_POOLS = st.fixed_dictionaries(
+    {
+        "q_id": IDS,
+        "question": TEXTS,
+        "answer": TEXTS | st.none(),
+        "cot_ids": st.lists(st.integers(0, 5), max_size=3),
+        "cots": st.lists(TEXTS | st.lists(TEXTS, max_size=3), max_size=3),
+        "parsed_answers": st.lists(TEXTS | st.none(), max_size=3),
+    }
+)
+SOUND_POOLS = st.integers(1, 3).flatmap(
+    lambda n: st.fixed_dictionaries(
+        {
+            "q_id": st.integers(0, 9) | st.just(" 7"),
+            "question": st.just(" Which? "),
+            "answer": TEXTS | st.none(),
+            "cot_ids": st.lists(st.integers(0, 5), min_size=n, max_size=n),
+            "cots": st.lists(
+                st.just("x\n\ny") | st.lists(st.just(" a "), min_size=1), min_size=n, max_size=n
+            ),
+            "parsed_answers": st.lists(TEXTS | st.none(), min_size=n, max_size=n),
+        }
+    )
+)
+NUMBERS = st.none() | st.sampled_from([0, 1, 0.5, 0.1, math.nan, 1.5, True, "1"])
+REWARD_ROWS = st.integers(0, 3).flatmap(
+    lambda n: st.fixed_dictionaries(
+        {
+            "q_id": IDS,
+            "cot_ids": st.lists(st.integers(0, 5), min_size=n, max_size=n),
+            "rewards": st.lists(NUMBERS | st.lists(NUMBERS, max_size=3), min_size=n, max_size=n),
+        }
+    )
+)
+
+
+def carefully(rows: list[Any], schema: tables.Schema, names: dict[str, str]) -> pa.Table | None:
+    """The table that the reader that goes row by row would give; None where it refuses."""
+    read = published.rewards if schema is tables.REWARDS else published.solutions
+    try:
+        found = [row | names for _, row in read([Record("", values) for values in rows], "law")]
+    except InputError:
+        return None
+    return None if any(map(schema.check_row, found)) else as_table(found, schema)
+
+
+@given(st.lists(SOUND_POOLS | ROUGH_POOLS, min_size=1, max_size=3))
+def test_both_readers_agree_on_solutions(rows: list[Any]) -> None:
+    expected = carefully(rows, tables.SOLUTIONS, {"dataset": "d"})
+    if expected is None:
+        with pytest.raises(InputError):
+            solutions_table(rows, "f", "law", "d")
+    else:
+        assert solutions_table(rows, "f", "law", "d").to_pylist() == expected.to_pylist()
+
+
+@given(st.lists(REWARD_ROWS, min_size=1, max_size=3))
+def test_both_readers_agree_on_rewards(rows: list[Any]) -> None:
+    expected = carefully(rows, tables.REWARDS, {"dataset": "d", "model": "m"})
+    if expected is None:
+        with pytest.raises(InputError):
+            rewards_table(rows, "f", "law", "d", "m")
+    else:
+        assert rewards_table(rows, "f", "law", "d", "m") == expected
