@@ -32,6 +32,10 @@ COMMANDS = {
             "multirm.convert:convert",
             "Convert between our tables and the published layout.",
         ),
+        "read-pairs": (
+            "multirm.data.judgebench:read_pairs",
+            "Read pairs of answers, one of them better, with a reward model's scores.",
+        ),
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
             "Write critiques of the right form from step labels.",
@@ -83,6 +87,10 @@ COMMANDS = {
         "evaluate": (
             "multirm.evaluation.accuracy:evaluate",
             "Select answers with rewards and say how many are right.",
+        ),
+        "evaluate-pairs": (
+            "multirm.evaluation.pairwise:evaluate_pairs",
+            "Say how often the better of two answers has the higher score.",
         ),
         "summary": (
             "multirm.evaluation.summary:summarise_study",

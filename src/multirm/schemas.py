@@ -259,6 +259,45 @@ LEDGER = Schema(
     ("dataset", "category", "model"),
 )
 
+PAIRS = Schema(
+    "pairs",
+    1,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("pair_id", pa.string()),
+            _column("model", pa.string()),
+            # As the model gives them, a logit perhaps: only which one is higher counts.
+            _column("score_chosen", pa.float64(), nullable=True),
+            _column("score_rejected", pa.float64(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "pair_id", "model"),
+    at_least_one="pair",
+)
+
+PAIRWISE = Schema(
+    "pairwise",
+    1,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("model", pa.string()),
+            _column("n_pairs", pa.int32()),
+            _column("n_right", pa.int32()),
+            _column("n_tied", pa.int32()),
+            _column("n_unscored", pa.int32()),
+            # In percent, of the pairs that are scored; null where none is.
+            _column("accuracy", pa.float64(), nullable=True),
+            _column("low", pa.float64(), nullable=True),
+            _column("high", pa.float64(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model"),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
@@ -271,5 +310,7 @@ SCHEMAS = {
         EXAMPLES,
         ACCURACY,
         LEDGER,
+        PAIRS,
+        PAIRWISE,
     )
 }

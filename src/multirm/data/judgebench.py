@@ -1,0 +1,91 @@
+"""JudgeBench's (arXiv 2410.12784) output files: pairs of answers, one right and one wrong, and a judge's scores.
+
+A reward model scores each answer by itself, so the second game of a pair, which shows the two in the other
+order, says nothing new: the scores are those of the first. The category is the `source` of the pair; the
+model is `judge_model`.
+"""
+
+import logging
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from multirm import tables
+from multirm.errors import InputError, shown
+from multirm.files import local
+from multirm.json_source import Placed, Record, as_record, files_of, read_json_lines
+
+logger = logging.getLogger(__name__)
+
+LABELS = ("A>B", "B>A")
+
+
+def read_pairs(source: list[str], dataset: str, output: Path, model: str | None = None) -> None:
+    """Read scored pairs of answers into a table of pairs.
+
+    Args:
+        source: Files of JudgeBench's, or folders of them, one line per pair.
+        dataset: The name that the rows get as their dataset.
+        output: The table to write.
+        model: The name of the model that gave the scores; unless given, as the file has it.
+
+    Raises:
+        InputError: the source is missing or broken, or has a pair twice; nothing is written.
+    """
+    rows = []
+    seen: dict[tuple[str, ...], str] = {}
+    for where, row in pairs(read_json_lines(files_of(source, "*.jsonl"))):
+        named = {"dataset": dataset, **row, "model": row["model"] if model is None else model}
+        key = tuple(named[name] for name in tables.PAIRS.key)
+        if key in seen:
+            found = f"{'/'.join(key)} again, after {seen[key]}"
+            raise InputError(where, expected="each pair once for a model", found=found)
+        seen[key] = where
+        rows.append(named)
+    logger.info("%d pairs of %s", len(rows), dataset)
+    tables.write(
+        output,
+        tables.PAIRS,
+        rows,
+        parameters={"dataset": dataset, "model": model},
+        inputs=local(source),
+    )
+
+
+def pairs(records: Iterable[Record]) -> Iterator[Placed]:
+    """Rows of the pairs table, without `dataset`; a null score, or one that is not a number, is missing."""
+    for record in records:
+        label = record.text("label")
+        if label not in LABELS:
+            raise record.error("label", expected=" or ".join(LABELS), found=shown(label))
+        games = record.records("judgments")
+        if not games:
+            raise record.error("judgments", expected="at least one game", found="none")
+        judgment = as_record(f"{games[0].where}, judgment", games[0].get("judgment"))
+        scores = [_score(judgment, i, value) for i, value in enumerate(judgment.items("scores"))]
+        if len(scores) != 2:
+            raise judgment.error("scores", expected="two of them", found=str(len(scores)))
+        chosen, rejected = scores if label == LABELS[0] else reversed(scores)
+        yield (
+            record.where,
+            {
+                "category": record.name("source"),
+                "pair_id": record.identifier("pair_id"),
+                "model": judgment.text("judge_model"),
+                "score_chosen": chosen,
+                "score_rejected": rejected,
+            },
+        )
+
+
+def _score(judgment: Record, place: int, value: object) -> float | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if type(value) not in (int, float):
+        raise judgment.error(f"scores[{place}]", expected="a number or null", found=shown(value))
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError as error:
+        raise judgment.error(
+            f"scores[{place}]", expected="a number that float64 can hold", found=shown(value)
+        ) from error
