@@ -1,0 +1,293 @@
+"""How often the weighted vote is right, over all subpools of N solutions: counted or simulated.
+
+The weighted vote of a subpool is the answer with the greatest sum of rewards. Solutions without a
+reward or without an answer have no vote; where nobody has one, each answered solution has an equal
+one, and a subpool without any answer is wrong. Ties are shared equally.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from multirm.evaluation.exact import best_of_n, majority_vote, pass_at_n, rank
+from multirm.randomness import item_generator
+
+# Subpools of N are listed where all of them together have at most so many solutions: about a
+# millisecond for a question, and every N in a pool of 16.
+MOST_LISTED = 2**17
+
+# Sums of the same rewards in another order differ by a few parts in 10^16 for each reward.
+ROUNDING = 1e-12
+
+# Half a megabyte of sums at a time, which stays in the cache.
+SUMS_AT_ONCE = 2**16
+
+
+def weighted_vote(
+    answers: np.ndarray,
+    correct: np.ndarray,
+    rewards: np.ndarray,
+    n: Sequence[int],
+    question_ids: Sequence[str],
+    seed: int,
+    draws: int,
+    most_listed: int = MOST_LISTED,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The expectation over all subpools of N, with a standard error where it is simulated.
+
+    It is exact for N of 1, 2 and K, where subpools of N are few enough to be listed, and where
+    the answers are all correct or all wrong. Elsewhere `draws` random orders of each question's
+    pool are drawn, whose first N are a subpool for every N. What is averaged is the vote's outcome
+    less what best-of-N and the majority vote deviate, in the same subpool, from their known
+    expectations, each times a coefficient (control variates). The coefficients are least squares
+    over the question's other half of the draws, so that they are independent of what they multiply
+    and the average is unbiased; only then is it cut to [0, 1]. A question's numbers depend on its
+    own pool, its id and the seed, and not on the other questions.
+
+    Args:
+        answers: int [Q, K], equal where answers are equal, from 0; -1 where there is no answer.
+        correct: bool [Q, K], the same for all solutions with one answer; False where there is none.
+        rewards: finite float64 [Q, K], or [models, Q, K] to use the same subpools for each model,
+            which is faster than one at a time; NaN where missing.
+        n: sizes from 1 to K.
+        question_ids: one per question; with `seed` they seed the orders.
+        draws: orders per question, 2 at least.
+        most_listed: list all subpools of N where together they have at most so many solutions.
+
+    Returns:
+        expectations in [0, 1] and their standard errors, float64 [len(n), Q] or
+        [models, len(n), Q]. Where there are draws, the standard error is that of their average with
+        one more draw that is wrong by 1: it is never 0, for what no draw has shown may yet happen.
+    """
+    models = rewards if rewards.ndim == 3 else rewards[None]
+    pool = answers.shape[1]
+    mean = np.zeros((len(models), len(n), len(answers)))
+    error = np.zeros_like(mean)
+    mean[:] = pass_at_n(correct, n)
+    contested = np.flatnonzero(correct.any(axis=1) & ((answers >= 0) & ~correct).any(axis=1))
+    answers, correct, models = answers[contested], correct[contested], models[:, contested]
+    sampled = []
+    for row, size in enumerate(n):
+        if size <= 2:
+            mean[:, row, contested] = _of_two(answers, correct, models, size)
+        elif size * math.comb(pool, size) <= most_listed:
+            mean[:, row, contested] = _of_listed(answers, correct, models, size)
+        else:
+            sampled.append(row)
+    if sampled:
+        sizes = [n[row] for row in sampled]
+        ids = [question_ids[q] for q in contested.tolist()]
+        cells = np.ix_(np.arange(len(models)), np.array(sampled), contested)
+        mean[cells], error[cells] = _of_sampled(answers, correct, models, sizes, ids, seed, draws)
+    return (mean, error) if rewards.ndim == 3 else (mean[0], error[0])
+
+
+def _of_two(answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int) -> np.ndarray:
+    """Of two solutions (or one) the vote takes the better: one with a vote, else one with an answer."""
+    answered = answers >= 0
+    votes = np.where(np.isnan(models), -np.inf, models)
+    return np.stack(
+        [best_of_n(correct, np.where(answered, vote, np.nan), [size])[0] for vote in votes]
+    )
+
+
+def _of_listed(
+    answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int
+) -> np.ndarray:
+    subpools = np.array(list(itertools.combinations(range(answers.shape[1]), size))).T
+    result = np.empty(models.shape[:2])
+    for q in range(len(answers)):
+        outcomes = _outcomes(answers[q], correct[q], models[:, q], subpools, [size])
+        result[:, q] = outcomes[1:].mean(axis=(1, 2))
+    return result
+
+
+def _of_sampled(
+    answers: np.ndarray,
+    correct: np.ndarray,
+    models: np.ndarray,
+    n: Sequence[int],
+    question_ids: Sequence[str],
+    seed: int,
+    draws: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means and standard errors, float64 [models, len(n), Q]."""
+    mean = np.zeros((len(models), len(n), len(answers)))
+    error = np.zeros_like(mean)
+    majority = majority_vote(answers, correct, n)
+    best = np.stack([best_of_n(correct, rewards, n) for rewards in models])
+    places, shares = _ranks(correct, models)
+    increasing, place = np.unique(n, return_inverse=True)
+    largest = int(increasing[-1])
+    for q, question_id in enumerate(question_ids):
+        orders = _orders(answers.shape[1], draws, item_generator(seed, "subpools", question_id))
+        subpools = np.ascontiguousarray(orders.T[:largest])
+        outcomes = _outcomes(answers[q], correct[q], models[:, q], subpools, increasing)[:, place]
+        best_drawn = _best_drawn(places[:, q], shares[:, q], subpools, increasing)[:, place]
+        controls = np.stack(
+            [
+                best_drawn - best[:, :, q, None],
+                np.broadcast_to(outcomes[0] - majority[:, q, None], best_drawn.shape),
+            ]
+        )
+        mean[:, :, q], error[:, :, q] = _adjusted_mean(outcomes[1:], controls)
+    return mean, error
+
+
+def _orders(pool: int, draws: int, generator: np.random.Generator) -> np.ndarray:
+    """Random orders of a pool, int [draws, pool].
+
+    The lowest bits of random keys are overwritten with the positions, since sorting is much faster
+    than shuffling, or than sorting positions by keys; the bits that are left are too many to tie.
+    """
+    bits = (pool - 1).bit_length()
+    keys = generator.integers(0, 2 ** (63 - bits), size=(draws, pool))
+    keys = keys << bits | np.arange(pool)
+    keys.sort(axis=1)
+    return np.asarray(keys & (2**bits - 1))
+
+
+def _outcomes(
+    answers: np.ndarray,
+    correct: np.ndarray,
+    models: np.ndarray,
+    subpools: np.ndarray,
+    n: Sequence[int] | np.ndarray,
+) -> np.ndarray:
+    """The majority vote and each model's weighted vote in subpools of one pool.
+
+    Args:
+        answers, correct: [K].
+        models: float64 [models, K].
+        subpools: positions in the pool, int [max(n), subpools]; the first N rows are those of N.
+        n: increasing.
+
+    Returns:
+        how much of the vote is correct, from 0 to 1: float64 [1 + models, len(n), subpools], the
+        majority vote first.
+    """
+    answered = answers >= 0
+    codes, code = np.unique(np.where(answered, answers, answers.max()), return_inverse=True)
+    right = np.zeros(len(codes), dtype=bool)
+    right[code[correct]] = True
+    weights = np.concatenate([np.ones((1, len(answers))), models])
+    voting = answered & ~np.isnan(weights)
+    weights = np.where(voting, weights, 0.0)
+    step = max(1, SUMS_AT_ONCE // (len(weights) * len(codes) * len(n)))
+    parts = []
+    for start in range(0, subpools.shape[1], step):
+        part = subpools[:, start : start + step]
+        sums = _sums(code, len(codes), part, n)
+        total = np.stack([sums(weight) for weight in weights])
+        size = total if (weights >= 0).all() else np.stack([sums(abs(w)) for w in weights])
+        alike = (voting == answered).all()
+        votes = total[:1] if alike else np.stack([sums(vote.astype(float)) for vote in voting])
+        parts.append(_shares(total, votes > 0, ROUNDING * size.max(axis=1), right))
+    return np.concatenate(parts, axis=2)
+
+
+def _sums(
+    code: np.ndarray, codes: int, subpools: np.ndarray, n: Sequence[int] | np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Sums of values [K] by answer, in the first N rows of `subpools`: float64 [codes, len(n), subpools]."""
+    columns = subpools.shape[1]
+    new = np.repeat(np.arange(len(n)), np.diff(n, prepend=0))
+    slots = (code[subpools] * len(n) + new[:, None]) * columns + np.arange(columns)
+    flat = slots.ravel()
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        found = np.bincount(flat, values.take(subpools).ravel(), codes * len(n) * columns)
+        result = found.reshape(codes, len(n), columns)
+        for k in range(1, len(n)):
+            result[:, k] += result[:, k - 1]
+        return result
+
+    return sums
+
+
+def _shares(
+    total: np.ndarray, voted: np.ndarray, rounding: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """How much of each vote is correct; where none is cast, it is the first one's outcome.
+
+    Args:
+        total: float64 [votes, codes, …], the sums.
+        voted: bool, which of them have a vote at all; shape of `total`, or one for all votes.
+        rounding: float64 [votes, …], sums no further apart are tied.
+        right: bool [codes].
+    """
+    total = np.where(voted, total, -np.inf)
+    ours = total[:, right].max(axis=1, initial=-np.inf)
+    theirs = total[:, ~right].max(axis=1, initial=-np.inf)
+    won = ours > theirs + rounding
+    share = won.astype(np.float64)
+    # Without a vote both are -inf, and count as a tie here.
+    tied = np.nonzero(~won & (theirs <= ours + rounding))
+    sums = np.moveaxis(total, 1, -1)[tied]
+    at_top = sums >= np.maximum(ours, theirs)[tied][:, None] - rounding[tied][:, None]
+    share[tied] = at_top[:, right].sum(axis=1) / at_top.sum(axis=1)
+    cast = np.asarray(voted.any(axis=1))
+    share[0] = np.where(cast[0], share[0], 0.0)
+    return np.where(cast, share, share[:1])
+
+
+def _ranks(correct: np.ndarray, models: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each solution stands by its reward, int [models, Q, K], and the `shares` of that order."""
+    # The smallest integers, since there are as many as rewards, and many more are looked up.
+    places = np.empty(models.shape, dtype=np.min_scalar_type(models.shape[-1]))
+    shares = np.empty(models.shape)
+    for m, rewards in enumerate(models):
+        order, shares[m] = rank(correct, rewards)
+        np.put_along_axis(places[m], order, np.arange(order.shape[1], dtype=places.dtype), axis=1)
+    return places, shares
+
+
+def _best_drawn(
+    places: np.ndarray, shares: np.ndarray, subpools: np.ndarray, n: Sequence[int] | np.ndarray
+) -> np.ndarray:
+    """Best-of-N in subpools of one pool: the share of the best one drawn.
+
+    Given which group of tied solutions the best one drawn is of, this is what it expects to be, so
+    it has the expectation of best-of-N and varies less.
+
+    Args:
+        places, shares: [models, K].
+
+    Returns:
+        float64 [models, len(n), subpools].
+    """
+    starts = np.concatenate([[0], n[:-1]])
+    best = np.minimum.reduceat(places.take(subpools, axis=1), starts, axis=1)
+    best = np.minimum.accumulate(best, axis=1)
+    return np.stack([share.take(first) for share, first in zip(shares, best, strict=True)])
+
+
+def _adjusted_mean(outcomes: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over draws, adjusted for what controls are known to be on the average, and its standard error.
+
+    Control variates with coefficients from the other half of the draws (Avramidis and Wilson, "A
+    splitting scheme for control variates", Operations Research Letters 14, 1993).
+
+    Args:
+        outcomes: float64 [..., draws].
+        controls: float64 [controls, ..., draws], whose expectation is 0.
+
+    Returns:
+        mean and standard error, float64 [...].
+    """
+    draws = outcomes.shape[-1]
+    adjusted = np.empty_like(outcomes)
+    halves = slice(0, None, 2), slice(1, None, 2)
+    for half, other in itertools.permutations(halves):
+        x = np.moveaxis(controls[..., other], 0, -2)
+        x = x - x.mean(axis=-1, keepdims=True)
+        # The identity weighs like one draw: where controls are constant, their coefficients are 0.
+        squares = x @ np.swapaxes(x, -1, -2) + np.eye(len(controls))
+        coefficients = np.linalg.solve(squares, x @ outcomes[..., other, None])
+        fitted = (np.moveaxis(controls[..., half], 0, -1) @ coefficients)[..., 0]
+        adjusted[..., half] = outcomes[..., half] - fitted
+    mean = adjusted.mean(axis=-1)
+    squares = ((adjusted - mean[..., None]) ** 2).sum(axis=-1)
+    return mean.clip(0, 1), np.sqrt((squares + 1) / (draws * (draws - 1)))
