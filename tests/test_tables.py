@@ -44,11 +44,20 @@ SCORED: dict[str, Any] = {
     "n_tokens": 12,
     "truncated": False,
 }
+PAIR: dict[str, Any] = {
+    "dataset": "d",
+    "category": "law",
+    "pair_id": "7",
+    "model": "rm",
+    "score_chosen": 5.625,
+    "score_rejected": None,
+}
 ROWS = {
     "solutions": SOLUTION,
     "questions": QUESTION,
     "rewards": REWARD,
     "scored_critiques": SCORED,
+    "pairs": PAIR,
 }
 
 
@@ -283,14 +292,14 @@ def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert tables.read_all([], tables.SOLUTIONS).num_rows == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(tables.SCHEMAS) - {"solutions", "rewards"}))
+@pytest.mark.parametrize("name", sorted(set(tables.SCHEMAS) - {"solutions", "rewards", "pairs"}))
 def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
     write(tmp_path / "t.parquet", name)
     assert tables.read(tmp_path / "t.parquet", tables.SCHEMAS[name]).num_rows == 0
 
 
-@pytest.mark.parametrize("name", ["solutions", "rewards"])
-def test_nothing_can_be_made_of_no_solutions_and_no_rewards(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["solutions", "rewards", "pairs"])
+def test_nothing_can_be_made_of_no_solutions_rewards_or_pairs(tmp_path: Path, name: str) -> None:
     paths = [tmp_path / "full.parquet", tmp_path / "empty.parquet"]
     write(paths[0], name, ROWS[name])
     write(paths[1], name)
