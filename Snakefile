@@ -44,9 +44,16 @@ rule all:
             dataset=config["evaluation"]["datasets"],
             table=[
                 "accuracy.parquet",
+                "comparisons.parquet",
                 "ledger.parquet",
-                "best_of_n.csv",
-                "weighted_vote.csv",
+                "variance.parquet",
+                "critique_counts.parquet",
+                "verification.parquet",
+                "reliability.parquet",
+                "step_verification.parquet",
+                "paper/accuracy.parquet",
+                "paper/best_of_n.csv",
+                "paper/weighted_vote.csv",
             ],
         ),
 

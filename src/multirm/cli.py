@@ -88,6 +88,14 @@ COMMANDS = {
             "multirm.evaluation.accuracy:evaluate",
             "Select answers with rewards and say how many are right.",
         ),
+        "measure-uncertainty": (
+            "multirm.evaluation.uncertainty:measure_uncertainty",
+            "Say what an accuracy's uncertainty is made of, and what more critiques bring.",
+        ),
+        "evaluate-verification": (
+            "multirm.evaluation.verify:evaluate_verification",
+            "Say how well rewards tell right from wrong: F1, curves, calibration.",
+        ),
         "evaluate-pairs": (
             "multirm.evaluation.pairwise:evaluate_pairs",
             "Say how often the better of two answers has the higher score.",

@@ -221,42 +221,190 @@ EXAMPLES = Schema(
 
 ACCURACY = Schema(
     "accuracy",
+    2,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("estimator", pa.string()),
+            _column("selection", pa.string()),
+            _column("model", pa.string(), nullable=True),
+            _column("aggregation", pa.string(), nullable=True),
+            _column("n", pa.int32()),
+            _column("accuracy", pa.float64()),
+            _column("low", pa.float64(), nullable=True),
+            _column("high", pa.float64(), nullable=True),
+            _column("standard_error", pa.float64(), nullable=True),
+            _column("std", pa.float64(), nullable=True),
+            _column("runs", pa.int32(), nullable=True),
+            _column("n_questions", pa.int32()),
+            _column("n_short", pa.int32(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
+)
+
+COMPARISONS = Schema(
+    "comparisons",
     1,
     pa.schema(
         [
             _column("dataset", pa.string()),
             _column("category", pa.string()),
             _column("selection", pa.string()),
-            _column("model", pa.string(), nullable=True),
-            _column("aggregation", pa.string(), nullable=True),
+            _column("model", pa.string()),
+            _column("aggregation", pa.string()),
             _column("n", pa.int32()),
-            _column("accuracy_mean", pa.float64()),
-            _column("accuracy_std", pa.float64()),
-            _column("exact", pa.float64(), nullable=True),
-            _column("runs", pa.int32()),
-            _column("n_questions", pa.int32()),
+            _column("other_selection", pa.string()),
+            _column("other_model", pa.string(), nullable=True),
+            _column("other_aggregation", pa.string(), nullable=True),
+            _column("difference", pa.float64()),
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+            _column("p", pa.float64(), nullable=True),
+            _column("p_holm", pa.float64(), nullable=True),
+        ]
+    ),
+    (
+        *("dataset", "category", "selection", "model", "aggregation", "n"),
+        *("other_selection", "other_model", "other_aggregation"),
+    ),
+)
+
+_ACCURACY_OF = [
+    _column("dataset", pa.string()),
+    _column("category", pa.string()),
+    _column("selection", pa.string()),
+    _column("model", pa.string(), nullable=True),
+    _column("aggregation", pa.string(), nullable=True),
+    _column("n", pa.int32()),
+]
+
+VARIANCE = Schema(
+    "variance",
+    1,
+    pa.schema(
+        [
+            *_ACCURACY_OF,
+            *(
+                _column(name, pa.float64(), nullable=True)
+                for name in ("total", "questions", "solutions", "critiques", "seeds")
+            ),
         ]
     ),
     ("dataset", "category", "selection", "model", "aggregation", "n"),
 )
 
-LEDGER = Schema(
-    "ledger",
+CRITIQUE_COUNTS = Schema(
+    "critique_counts",
+    1,
+    pa.schema(
+        [
+            *_ACCURACY_OF,
+            _column("n_critiques", pa.int32()),
+            _column("accuracy", pa.float64()),
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+        ]
+    ),
+    ("dataset", "category", "selection", "model", "aggregation", "n", "n_critiques"),
+)
+
+_OF_SCORER = [
+    _column("dataset", pa.string()),
+    _column("category", pa.string()),
+    _column("model", pa.string()),
+    _column("aggregation", pa.string()),
+]
+
+VERIFICATION = Schema(
+    "verification",
+    1,
+    pa.schema(
+        [
+            *_OF_SCORER,
+            *(_column(name, pa.int32()) for name in ("n_scored", "n_missing", "n_correct")),
+            *(
+                _column(name, pa.float64(), nullable=True)
+                for name in (
+                    *("precision", "recall", "specificity", "f1"),
+                    *("roc_auc", "pr_auc", "brier", "ece"),
+                )
+            ),
+        ]
+    ),
+    ("dataset", "category", "model", "aggregation"),
+)
+
+RELIABILITY = Schema(
+    "reliability",
+    1,
+    pa.schema(
+        [
+            *_OF_SCORER,
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+            _column("count", pa.int32()),
+            _column("mean_reward", pa.float64(), nullable=True),
+            _column("share_correct", pa.float64(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model", "aggregation", "low"),
+)
+
+STEP_VERIFICATION = Schema(
+    "step_verification",
     1,
     pa.schema(
         [
             _column("dataset", pa.string()),
             _column("category", pa.string()),
             _column("model", pa.string()),
+            *(
+                _column(f"{part}_{name}", type_, nullable=type_ == pa.float64())
+                for part in ("first_error", "all")
+                for name, type_ in (
+                    ("n_scored", pa.int32()),
+                    ("n_missing", pa.int32()),
+                    ("n_correct", pa.int32()),
+                    ("roc_auc", pa.float64()),
+                    ("pr_auc", pa.float64()),
+                    ("brier", pa.float64()),
+                )
+            ),
+            *(
+                _column(f"process_bench_{name}", pa.int32())
+                for name in ("n_erroneous", "n_correct", "n_missing")
+            ),
+            *(
+                _column(f"process_bench_{name}", pa.float64(), nullable=True)
+                for name in ("accuracy_erroneous", "accuracy_correct", "f1")
+            ),
+        ]
+    ),
+    ("dataset", "category", "model"),
+)
+
+LEDGER = Schema(
+    "ledger",
+    2,
+    pa.schema(
+        [
+            _column("dataset", pa.string()),
+            _column("category", pa.string()),
+            _column("model", pa.string()),
+            _column("aggregation", pa.string()),
             _column("n_questions", pa.int32()),
             _column("n_solutions", pa.int32()),
             _column("n_unanswered", pa.int32()),
             _column("n_unscored", pa.int32()),
+            _column("n_unscored_pools", pa.int32()),
+            _column("n_tied_pools", pa.int32()),
             _column("n_null_rewards", pa.int32()),
             _column("n_truncated", pa.int32(), nullable=True),
         ]
     ),
-    ("dataset", "category", "model"),
+    ("dataset", "category", "model", "aggregation"),
 )
 
 PAIRS = Schema(
@@ -309,6 +457,12 @@ SCHEMAS = {
         CURVES,
         EXAMPLES,
         ACCURACY,
+        COMPARISONS,
+        VARIANCE,
+        CRITIQUE_COUNTS,
+        VERIFICATION,
+        RELIABILITY,
+        STEP_VERIFICATION,
         LEDGER,
         PAIRS,
         PAIRWISE,

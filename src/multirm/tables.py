@@ -20,6 +20,8 @@ from multirm.errors import InputError, shown
 from multirm.files import digest, portable, whole
 from multirm.schemas import (
     ACCURACY,
+    COMPARISONS,
+    CRITIQUE_COUNTS,
     CRITIQUES,
     CURVES,
     EXAMPLES,
@@ -27,10 +29,14 @@ from multirm.schemas import (
     PAIRS,
     PAIRWISE,
     QUESTIONS,
+    RELIABILITY,
     REWARDS,
     SCHEMAS,
     SCORED_CRITIQUES,
     SOLUTIONS,
+    STEP_VERIFICATION,
+    VARIANCE,
+    VERIFICATION,
     Row,
     Schema,
 )
@@ -38,17 +44,23 @@ from multirm.version import VERSION
 
 __all__ = [
     "ACCURACY",
+    "COMPARISONS",
     "CRITIQUES",
+    "CRITIQUE_COUNTS",
     "CURVES",
     "EXAMPLES",
     "LEDGER",
     "PAIRS",
     "PAIRWISE",
     "QUESTIONS",
+    "RELIABILITY",
     "REWARDS",
     "SCHEMAS",
     "SCORED_CRITIQUES",
     "SOLUTIONS",
+    "STEP_VERIFICATION",
+    "VARIANCE",
+    "VERIFICATION",
     "Footer",
     "Row",
     "Schema",
@@ -114,16 +126,23 @@ def read(path: Path, schema: Schema) -> pa.Table:
             where the schema needs some.
     """
     table = _open(path, _read_whole)
-    footer = _footer(path, table.schema)
-    if footer is not None:
-        found = f"{footer.schema} version {footer.schema_version}"
-        expected = f"{schema.name} version {schema.version}"
-        if found != expected:
-            raise InputError(path, expected=f"a table of {expected}", found=found)
+    _check_kind(path, schema, table.schema)
     table = _checked(path, schema, table.replace_schema_metadata(None))
-    if schema.at_least_one and not table.num_rows:
-        raise InputError(path, expected=f"at least one {schema.at_least_one}", found="none")
+    _check_some(path, schema, table.num_rows)
     return table
+
+
+def check_schema(path: Path, schema: Schema) -> None:
+    """Refuse a file that is no table of `schema`, or that lacks rows; what is in the rows is not looked at.
+
+    Raises:
+        InputError: no such file, not Parquet, cut short, another table, or other columns.
+    """
+    metadata = _open(path, lambda file: pq.read_metadata(file))
+    found = metadata.schema.to_arrow_schema()
+    _check_kind(path, schema, found)
+    _check_columns(path, schema, found)
+    _check_some(path, schema, metadata.num_rows)
 
 
 def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
@@ -177,6 +196,20 @@ def _footer(path: Path, schema: pa.Schema) -> Footer | None:
         raise InputError(
             path, expected="a footer as multirm writes it", found=shown(written)
         ) from error
+
+
+def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> None:
+    footer = _footer(path, found_schema)
+    if footer is not None:
+        found = f"{footer.schema} version {footer.schema_version}"
+        expected = f"{schema.name} version {schema.version}"
+        if found != expected:
+            raise InputError(path, expected=f"a table of {expected}", found=found)
+
+
+def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
+    if schema.at_least_one and not n_rows:
+        raise InputError(path, expected=f"at least one {schema.at_least_one}", found="none")
 
 
 def _read_whole(path: Path) -> pa.Table:

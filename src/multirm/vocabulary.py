@@ -51,6 +51,13 @@ class Aggregation(StrEnum):
         return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
 
 
+class Estimator(StrEnum):
+    """How the accuracy of a selection is estimated: `exact` is the expectation over all subpools of N."""
+
+    EXACT = "exact"
+    PAPER = "paper"
+
+
 class Selection(StrEnum):
     """How a pool becomes one answer. `PASS` is the ceiling: right if any solution is."""
 

@@ -10,11 +10,12 @@ from multirm.evaluation.summary import summarise, summarise_study
 
 ROW = {
     "dataset": "small",
-    "aggregation": None,
-    "accuracy_std": 0.5,
-    "runs": 10,
+    "estimator": "exact",
+    "std": None,
+    "standard_error": 0.0,
+    "runs": None,
     "n_questions": 3,
-    "exact": None,
+    "n_short": 0,
 }
 
 
@@ -30,7 +31,8 @@ def accuracy_rows() -> list[dict[str, object]]:
     return [
         ROW
         | {"category": category, "selection": selection, "model": model, "n": n}
-        | {"accuracy_mean": mean, "exact": mean if selection == "pass" else None}
+        | {"aggregation": "last" if model else None, "accuracy": mean}
+        | {"low": mean - 2, "high": mean + 2.25}
         for category in ("Overall", "law", "physics")
         for selection, model, n, mean in numbers
     ]
@@ -49,12 +51,12 @@ def test_a_line_per_model_at_the_largest_n() -> None:
     ]
     assert [part.strip() for part in line.split("  ") if part.strip()] == [
         "dORM",
-        "61.25 ± 0.50",
-        "62.50 ± 0.50",
-        "50.00 ± 0.50",
-        "75.00",
+        "61.25 [59.2, 63.5]",
+        "62.50 [60.5, 64.8]",
+        "50.00 [48.0, 52.2]",
+        "75.00 [73.0, 77.2]",
     ]
-    assert last.endswith("(N = 1): 40.00")
+    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
 
 
 def test_no_rows() -> None:

@@ -30,23 +30,24 @@ def test_published_csv(shared_data: Path) -> None:
 
 def accuracy_row(selection: str, model: str | None, **changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"dataset": "d", "category": "law", "aggregation": None, "n": 1}
-    row |= {"accuracy_mean": 50.0, "accuracy_std": 1.0, "exact": None, "runs": 2}
+    row |= {"estimator": "exact", "accuracy": 50.0, "low": 48.0, "high": 53.0, "n_short": 0}
+    row |= {"std": None, "standard_error": 0.0, "runs": None}
     return row | {"selection": selection, "model": model, "n_questions": 3} | changes
 
 
 def test_accuracy_table_gives_one_selection_with_the_vote_and_the_ceiling(tmp_path: Path) -> None:
     path = tmp_path / "accuracy.parquet"
     rows = [
-        accuracy_row("majority_vote", None, accuracy_mean=40.0),
+        accuracy_row("majority_vote", None, accuracy=40.0),
         accuracy_row("best_of_n", "dORM"),
-        accuracy_row("weighted_vote", "dORM", accuracy_mean=60.0),
-        accuracy_row("pass", None, accuracy_mean=80.0),
+        accuracy_row("weighted_vote", "dORM", accuracy=60.0),
+        accuracy_row("pass", None, accuracy=80.0),
     ]
     tables.write(path, tables.ACCURACY, rows, parameters={}, inputs=[])
     assert read_accuracies(path, Selection.WEIGHTED_VOTE) == [
-        Point("law", "Majority vote", 1, 40.0),
-        Point("law", "dORM", 1, 60.0),
-        Point("law", "Pass@N", 1, 80.0),
+        Point("law", "Majority vote", 1, 40.0, 48.0, 53.0),
+        Point("law", "dORM", 1, 60.0, 48.0, 53.0),
+        Point("law", "Pass@N", 1, 80.0, 48.0, 53.0),
     ]
 
 

@@ -28,24 +28,19 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
     given = tmp_path / "rewards.parquet"
     tables.write(given, tables.REWARDS, rewards, parameters={}, inputs=[])
     evaluate(
-        solutions=[solutions],
-        rewards=[given],
+        solutions=[str(solutions)],
+        rewards=[f"constant={given}"],
         aggregation=["constant=last"],
         n=[1, 2, 4],
-        runs=2,
-        seed=42,
-        output_accuracy=tmp_path / "accuracy.parquet",
-        output_ledger=tmp_path / "ledger.parquet",
-        output_best_of_n=tmp_path / "best_of_n.csv",
-        output_weighted_vote=tmp_path / "weighted_vote.csv",
+        output=tmp_path,
     )
-    exact = {
-        (row["selection"], row["n"]): row["exact"]
+    accuracy = {
+        (row["selection"], row["n"]): row["accuracy"]
         for row in tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
         if row["category"] == "Overall"
     }
     for selection in Selection:
-        assert exact[selection, 1] == pytest.approx(100 * 2001 / 5276)
-    assert exact[Selection.PASS, 4] == pytest.approx(100 * 887 / 1319)
+        assert accuracy[selection, 1] == pytest.approx(100 * 2001 / 5276)
+    assert accuracy[Selection.PASS, 4] == pytest.approx(100 * 887 / 1319)
     (ledger,) = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
     assert (ledger["n_solutions"], ledger["n_unanswered"]) == (5276, 11)

@@ -138,13 +138,21 @@ def critique_setting(name):
     return lookup(f"critiques/{name}", within=config) if config["critiques"] else None
 
 
-def reward_tables(wildcards):
-    """The reward tables of every reward model for every category of a dataset."""
-    return [
-        f"<results>/rewards/{model}/{wildcards.dataset}/{category}.parquet"
-        for model in config["models"]
-        for category in config["datasets"][wildcards.dataset]["categories"]
-    ]
+def evaluated_tables(wildcards):
+    """The solution tables of a dataset, and the reward tables of every reward model for it."""
+    return {
+        "solutions": solution_tables(wildcards.dataset),
+        "rewards": [
+            f"<results>/rewards/{model}/{wildcards.dataset}/{category}.parquet"
+            for model in config["models"]
+            for category in config["datasets"][wildcards.dataset]["categories"]
+        ],
+    }
+
+
+def reward_options(wildcards, input):
+    """Each reward table with the name of its reward model, which is its folder's parent's."""
+    return [f"{Path(table).parts[-3]}={table}" for table in input.rewards]
 
 
 def aggregations(wildcards):

@@ -1,17 +1,18 @@
-"""Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, ledger, wide CSVs."""
+"""Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, comparisons, ledger, wide CSVs."""
 
 
 rule evaluate:
-    """Select answers with every reward model, and say how many are right."""
+    """Select answers with every reward model, and say how many are right and how sure that is."""
     input:
-        solutions=lambda wildcards: solution_tables(wildcards.dataset),
-        rewards=reward_tables,
+        unpack(evaluated_tables),
         code=code("multirm.evaluation.accuracy"),
     output:
-        accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
-        ledger="<results>/evaluation/{dataset}/ledger.parquet",
-        best_of_n="<results>/evaluation/{dataset}/best_of_n.csv",
-        weighted_vote="<results>/evaluation/{dataset}/weighted_vote.csv",
+        multiext(
+            "<results>/evaluation/{dataset}/",
+            accuracy="accuracy.parquet",
+            comparisons="comparisons.parquet",
+            ledger="ledger.parquet",
+        ),
     log:
         "<logs>/evaluate/{dataset}.log",
     benchmark:
@@ -19,6 +20,8 @@ rule evaluate:
     conda:
         "../../envs/core.yaml"
     params:
+        folder=subpath(output.accuracy, parent=True),
+        rewards=reward_options,
         aggregation=aggregations,
         n=lookup("evaluation/n", within=config),
         runs=lookup("evaluation/runs", within=config),
@@ -26,8 +29,100 @@ rule evaluate:
     message:
         "Evaluate on {wildcards.dataset}"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {input.rewards:q}"
-        " --aggregation {params.aggregation} --n {params.n} --runs {params.runs}"
-        " --seed {params.seed} --output-accuracy {output.accuracy:q} --output-ledger {output.ledger:q}"
-        " --output-best-of-n {output.best_of_n:q} --output-weighted-vote {output.weighted_vote:q}"
-        " > {log:q} 2>&1"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        " --aggregation {params.aggregation} --estimator exact --n {params.n} --runs {params.runs}"
+        " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule evaluate_as_published:
+    """The same by random subpools, as published, in the published layout."""
+    input:
+        unpack(evaluated_tables),
+        code=code("multirm.evaluation.accuracy"),
+    output:
+        multiext(
+            "<results>/evaluation/{dataset}/paper/",
+            accuracy="accuracy.parquet",
+            ledger="ledger.parquet",
+            best_of_n="best_of_n.csv",
+            weighted_vote="weighted_vote.csv",
+        ),
+    log:
+        "<logs>/evaluate_as_published/{dataset}.log",
+    benchmark:
+        "<benchmarks>/evaluate_as_published/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        folder=subpath(output.accuracy, parent=True),
+        rewards=reward_options,
+        aggregation=aggregations,
+        n=lookup("evaluation/n", within=config),
+        runs=lookup("evaluation/runs", within=config),
+        seed=lookup("seed", within=config),
+    message:
+        "Evaluate on {wildcards.dataset} as published"
+    shell:
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
+        " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule measure_uncertainty:
+    """Say what the uncertainty of accuracies is made of, and what more critiques bring."""
+    input:
+        unpack(evaluated_tables),
+        code=code("multirm.evaluation.uncertainty"),
+    output:
+        multiext(
+            "<results>/evaluation/{dataset}/",
+            variance="variance.parquet",
+            critique_counts="critique_counts.parquet",
+        ),
+    log:
+        "<logs>/measure_uncertainty/{dataset}.log",
+    benchmark:
+        "<benchmarks>/measure_uncertainty/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+        rewards=reward_options,
+        aggregation=aggregations,
+        n=lookup("evaluation/n", within=config),
+        runs=lookup("evaluation/runs", within=config),
+        seed=lookup("seed", within=config),
+    message:
+        "Measure uncertainty on {wildcards.dataset}"
+    shell:
+        "python -m multirm measure-uncertainty --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        " --aggregation {params.aggregation} --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule evaluate_verification:
+    """Say how well rewards tell right from wrong."""
+    input:
+        unpack(evaluated_tables),
+        code=code("multirm.evaluation.verify"),
+    output:
+        multiext(
+            "<results>/evaluation/{dataset}/",
+            verification="verification.parquet",
+            reliability="reliability.parquet",
+            step_verification="step_verification.parquet",
+        ),
+    log:
+        "<logs>/evaluate_verification/{dataset}.log",
+    benchmark:
+        "<benchmarks>/evaluate_verification/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+        rewards=reward_options,
+        aggregation=aggregations,
+    message:
+        "Evaluate verification on {wildcards.dataset}"
+    shell:
+        "python -m multirm evaluate-verification --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        " --aggregation {params.aggregation} --output {params.folder:q} > {log:q} 2>&1"

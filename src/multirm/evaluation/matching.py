@@ -3,19 +3,34 @@
 Both views have the columns of their tables and `file`, the table a row came from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
 
 from multirm.errors import InputError, shown
-from multirm.vocabulary import Aggregation
+from multirm.vocabulary import OVERALL
 
 KEY = "dataset, category, question_id, solution_id"
 KEYS_SHOWN = 3
 
 REPEATED = f"""
     SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY}{{model}} HAVING count(*) > 1
+"""
+
+# NaN counts as greater than every number.
+OUT_OF_RANGE = f"""
+    SELECT file, {KEY} FROM rewards WHERE list_max(rewards) > 1 OR list_min(rewards) < 0
+"""
+
+ONLY_SOLUTIONS = """
+    SELECT category FROM solutions EXCEPT SELECT category FROM rewards WHERE model = $model
+    ORDER BY category
+"""
+
+ONLY_REWARDS = """
+    SELECT category FROM rewards WHERE model = $model EXCEPT SELECT category FROM solutions
+    ORDER BY category
 """
 
 UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({KEY})"
@@ -32,9 +47,6 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
     Raises:
         InputError: names the table and the first keys.
     """
-    count = "SELECT count(*) FROM solutions"
-    if database.execute(count).fetchall() == [(0,)]:
-        raise InputError("--solutions", expected="at least one table of solutions", found="none")
     datasets = database.execute("SELECT DISTINCT dataset FROM solutions ORDER BY 1").fetchall()
     if len(datasets) > 1:
         raise InputError(
@@ -43,6 +55,12 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
             found=", ".join(shown(name) for (name,) in datasets),
             remedy="evaluate each dataset on its own",
         )
+    _refuse(
+        database,
+        f"SELECT file, {KEY} FROM solutions WHERE category = '{OVERALL}'",
+        f"no category named {OVERALL}, which is the mean of all",
+        "of one",
+    )
     _refuse(
         database, REPEATED.format(table="solutions", model=""), "each solution once", "repeated"
     )
@@ -65,27 +83,40 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def check_rewards(
-    database: duckdb.DuckDBPyConnection, aggregations: Mapping[str, Aggregation]
-) -> None:
-    """Refuse rewards that do not match the solutions one to one for each model with an aggregation.
+def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
+    """Refuse a category that only the solutions have, or only a model's rewards.
+
+    Raises:
+        InputError: names the categories.
+    """
+    for model in models:
+        for there, here, statement in (
+            ("solutions", f"{model}'s rewards", ONLY_SOLUTIONS),
+            (f"{model}'s rewards", "solutions", ONLY_REWARDS),
+        ):
+            rows = database.execute(statement, {"model": model}).fetchall()
+            if rows:
+                names = ", ".join(shown(name) for (name,) in rows[:KEYS_SHOWN])
+                raise InputError(
+                    "--rewards",
+                    expected=f"the same categories in the solutions and in {model}'s rewards",
+                    found=f"{names}{', …' if len(rows) > KEYS_SHOWN else ''} only in the {there}",
+                    remedy=f"give {here} of it too, or leave it out",
+                )
+
+
+def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
+    """Refuse rewards outside [0, 1], and those that do not match the solutions one to one for each model.
 
     Raises:
         InputError: names the table and the first keys.
     """
-    models = "SELECT DISTINCT model FROM rewards ORDER BY model"
-    for (model,) in database.execute(models).fetchall():
-        if model not in aggregations:
-            raise InputError(
-                "--rewards",
-                expected=f"rewards of {', '.join(aggregations) or 'no model'}",
-                found=f"some of {shown(model)}",
-                remedy=f"say --aggregation {model}=… or leave its tables out",
-            )
+    check_categories(database, models)
+    _refuse(database, OUT_OF_RANGE, "rewards in [0, 1]", "with others")
     repeated = REPEATED.format(table="rewards", model=", model")
     _refuse(database, repeated, "each solution once for a model", "repeated")
     _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
-    for model in aggregations:
+    for model in models:
         _refuse(
             database,
             WITHOUT_REWARDS,

@@ -1,54 +1,72 @@
-"""Solution and reward tables → pools: joined by DuckDB, checked one to one, laid out as arrays."""
+"""Solutions and rewards of one category → pools: joined by DuckDB, laid out as arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from multirm import tables
 from multirm.evaluation.aggregate import aggregate_lists
-from multirm.evaluation.matching import KEY, check_rewards, check_solutions
-from multirm.vocabulary import Aggregation
+from multirm.evaluation.matching import KEY
+from multirm.evaluation.methods import Scorer
+
+CATEGORIES = "SELECT category FROM solutions GROUP BY category ORDER BY min(place), category"
 
 # Answers are strings in one spelling: equal answers are equal strings, whatever the format.
-POOLS = """
+SOLUTIONS = """
     SELECT
-        category,
         question_id,
         CASE
-            WHEN parsed_answer IS NULL THEN -1
-            ELSE dense_rank() OVER (
-                PARTITION BY category, question_id ORDER BY parsed_answer NULLS LAST
-            ) - 1
+            WHEN {said} IS NULL THEN -1
+            ELSE dense_rank() OVER (PARTITION BY question_id ORDER BY {said} NULLS LAST) - 1
         END AS answer,
-        coalesce(parsed_answer = answer, false) AS correct
+        coalesce({said} = {reference}, false) AS correct,
+        n_steps,
+        step_labels
     FROM solutions
-    ORDER BY category, question_id, solution_id
+    WHERE category = $category
+    ORDER BY question_id, {order}
 """
 
-REWARDS_IN_ORDER = """
-    SELECT reward FROM scored WHERE model = $model ORDER BY category, question_id, solution_id
+# Ours are in the order of their ids, so that nothing depends on that of the rows in a file.
+OURS = {"said": "parsed_answer", "reference": "answer", "order": "solution_id"}
+
+# As published: in the order of the file, letters in either case, and what is no letter from A to J is
+# an answer like any other.
+LETTER = "'[A-Ja-j]'"
+LETTERS_ONLY = f"SELECT bool_and(regexp_full_match(answer, {LETTER})) FROM solutions"
+PUBLISHED = {
+    "said": "coalesce(lower(trim(parsed_answer)), 'n/a')",
+    "reference": "lower(trim(answer))",
+    "order": "place, row",
+}
+PUBLISHED_LETTERS = {
+    "said": f"CASE WHEN regexp_full_match(trim(parsed_answer), {LETTER})"
+    " THEN lower(trim(parsed_answer)) ELSE 'n/a' END",
+    "reference": "lower(trim(answer))",
+    "order": "place, row",
+}
+
+REWARDS = f"""
+    SELECT rewards FROM rewards
+    JOIN (SELECT {KEY}, place, row FROM solutions WHERE category = $category) USING ({KEY})
+    WHERE category = $category AND model = $model
+    ORDER BY question_id, {{order}}
 """
 
+# Published rewards do not say what was truncated, and then the count is unknown rather than 0.
 LEDGER = f"""
     SELECT
-        dataset,
         category,
         model,
         count(DISTINCT question_id) AS n_questions,
         count(*) AS n_solutions,
         count(*) FILTER (parsed_answer IS NULL) AS n_unanswered,
-        count(*) FILTER (reward IS NULL) AS n_unscored,
         sum(len(rewards) - list_count(rewards)) AS n_null_rewards,
-        -- Published rewards do not say, and then the count is unknown rather than 0.
         CASE WHEN count(truncated) = count(*) THEN count(*) FILTER (truncated) END AS n_truncated
-    FROM solutions JOIN scored USING ({KEY})
-    GROUP BY dataset, category, model
-    ORDER BY list_position($models, model), list_position($categories, category)
+    FROM solutions JOIN rewards USING ({KEY})
+    GROUP BY category, model
 """
 
 
@@ -60,13 +78,13 @@ class Pools:
         question_ids: one per question.
         answers: int [questions, size], equal where answers are equal; -1 where there is none.
         correct: bool [questions, size].
-        rewards: float64 [questions, size] for each model; NaN where missing.
+        rewards: float64 [questions, size] for each scorer; NaN where missing.
     """
 
     question_ids: Sequence[str]
     answers: np.ndarray
     correct: np.ndarray
-    rewards: Mapping[str, np.ndarray]
+    rewards: Mapping[Scorer, np.ndarray]
 
     @property
     def size(self) -> int:
@@ -80,96 +98,119 @@ class Pools:
                 self.question_ids[part],
                 self.answers[part],
                 self.correct[part],
-                {model: rewards[part] for model, rewards in self.rewards.items()},
+                {scorer: rewards[part] for scorer, rewards in self.rewards.items()},
             )
+
+    def taken(self, positions: np.ndarray) -> "Pools":
+        """Some solutions of each pool, at int [questions, smaller size]."""
+
+        def taken(values: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(values, positions, axis=1)
+
+        return Pools(
+            self.question_ids,
+            taken(self.answers),
+            taken(self.correct),
+            {scorer: taken(rewards) for scorer, rewards in self.rewards.items()},
+        )
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """What one dataset's tables hold: each category's pools, in the order given, and the ledger."""
+class Category:
+    """The solutions of one category, in the order of their keys.
 
-    dataset: str
-    pools: Mapping[str, Sequence[Pools]]
-    ledger: pa.Table
-
-
-def read_pools(
-    solutions: Sequence[Path], rewards: Sequence[Path], aggregations: Mapping[str, Aggregation]
-) -> Evaluated:
-    """Read and join one dataset's tables.
-
-    Raises:
-        InputError: an empty table, several datasets, a question without one reference answer, or
-            rewards and solutions that do not match one to one.
+    Attributes:
+        question_ids: one per solution.
+        answers: int [solutions], equal where answers to a question are equal; -1 where there is none.
+        correct: bool [solutions].
+        n_steps: int [solutions].
+        step_labels: a list, or null, for each solution.
+        lists: for each model a list of rewards for each solution.
     """
-    database = duckdb.connect()
-    solution_table = _read(solutions, tables.SOLUTIONS)
-    reward_table = _read(rewards, tables.REWARDS)
-    database.register("solutions", solution_table)
-    database.register("rewards", reward_table)
-    check_solutions(database)
-    check_rewards(database, aggregations)
-    database.register("scored", _with_reward(reward_table, aggregations))
-    categories = solution_table["category"].unique().to_pylist()
-    ledger = database.sql(LEDGER, params={"models": list(aggregations), "categories": categories})
-    return Evaluated(
-        dataset=solution_table["dataset"][0].as_py(),
-        ledger=ledger.to_arrow_table().cast(tables.LEDGER.columns),
-        pools=_lay_out(database, categories, list(aggregations)),
+
+    name: str
+    question_ids: np.ndarray
+    answers: np.ndarray
+    correct: np.ndarray
+    n_steps: np.ndarray
+    step_labels: pa.ListArray
+    lists: Mapping[str, pa.ListArray]
+
+
+def category_names(database: duckdb.DuckDBPyConnection) -> list[str]:
+    """The categories in the order of the tables given."""
+    return [name for (name,) in database.execute(CATEGORIES).fetchall()]
+
+
+def read_category(
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    models: Sequence[str],
+    answers: Mapping[str, str] = OURS,
+) -> Category:
+    """One category's solutions, and each model's rewards of them in the same order.
+
+    The database's solutions and rewards match one to one (`matching.check_rewards`).
+
+    Args:
+        answers: how answers are compared: `OURS`, or `published_answers`.
+    """
+    query = SOLUTIONS.format(**answers)
+    table = database.sql(query, params={"category": name}).to_arrow_table().combine_chunks()
+    lists = {}
+    for model in models:
+        rewards = database.sql(
+            REWARDS.format(**answers), params={"category": name, "model": model}
+        ).to_arrow_table()
+        lists[model] = _array(rewards["rewards"])
+    return Category(
+        name,
+        table["question_id"].to_numpy(),
+        table["answer"].to_numpy(),
+        table["correct"].to_numpy(),
+        table["n_steps"].to_numpy(),
+        _array(table["step_labels"]),
+        lists,
     )
 
 
-def _read(paths: Sequence[Path], schema: tables.Schema) -> pa.Table:
-    """The tables at `paths`, each row with the file it came from."""
-    parts = [schema.columns.empty_table().append_column("file", pa.array([], pa.string()))]
-    for path in paths:
-        table = tables.read(path, schema)
-        parts.append(table.append_column("file", pa.array([str(path)] * table.num_rows)))
-    return pa.concat_tables(parts).combine_chunks()
+def published_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    """How the published evaluation compares answers: where references are letters, all else is `N/A`."""
+    letters_only = database.execute(LETTERS_ONLY).fetchall() == [(True,)]
+    return PUBLISHED_LETTERS if letters_only else PUBLISHED
 
 
-def _with_reward(table: pa.Table, aggregations: Mapping[str, Aggregation]) -> pa.Table:
-    """The reward tables with a column `reward`: each list aggregated in its model's way."""
-    parts = []
-    for model, aggregation in aggregations.items():
-        part = table.filter(pc.equal(table["model"], model)).combine_chunks()
-        lists = part["rewards"].combine_chunks()
-        reward = pa.array(aggregate_lists(lists, aggregation), from_pandas=True)
-        parts.append(part.append_column("reward", reward))
-    empty = table.slice(0, 0).append_column("reward", pa.array([], pa.float64()))
-    return pa.concat_tables([empty, *parts])
-
-
-def _lay_out(
-    database: duckdb.DuckDBPyConnection, categories: Sequence[str], models: Sequence[str]
-) -> dict[str, list[Pools]]:
-    """The rows of each category's questions, side by side where their pools are of one size."""
-    columns = database.execute(POOLS).fetchnumpy()
-    answers, correct = np.asarray(columns["answer"]), np.asarray(columns["correct"])
+def lay_out(category: Category, scorers: Sequence[Scorer]) -> list[Pools]:
+    """The solutions side by side, those of one question in a row, by the size of their pools."""
     rewards = {
-        model: np.ma.filled(
-            database.execute(REWARDS_IN_ORDER, {"model": model}).fetchnumpy()["reward"], np.nan
-        )
-        for model in models
+        scorer: aggregate_lists(category.lists[scorer.model], scorer.aggregation)
+        for scorer in scorers
     }
-    category, question = np.asarray(columns["category"]), np.asarray(columns["question_id"])
-    starts = np.flatnonzero(
-        np.r_[True, (category[1:] != category[:-1]) | (question[1:] != question[:-1])]
-    )
-    sizes = np.diff(np.r_[starts, len(answers)])
-    result: dict[str, list[Pools]] = {}
-    for name in categories:
-        inside = category[starts] == name
-        result[name] = []
-        for size in np.unique(sizes[inside]):
-            first = starts[inside & (sizes == size)]
-            rows = first[:, None] + np.arange(size)
-            result[name].append(
-                Pools(
-                    [str(question_id) for question_id in question[first]],
-                    answers[rows],
-                    correct[rows],
-                    {model: values[rows] for model, values in rewards.items()},
-                )
+    ids = category.question_ids
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
+    sizes = np.diff(np.r_[starts, len(ids)])
+    result = []
+    for size in np.unique(sizes):
+        first = starts[sizes == size]
+        rows = first[:, None] + np.arange(size)
+        result.append(
+            Pools(
+                ids[first].tolist(),
+                category.answers[rows],
+                category.correct[rows],
+                {scorer: values[rows] for scorer, values in rewards.items()},
             )
+        )
     return result
+
+
+def count_missing(
+    database: duckdb.DuckDBPyConnection,
+) -> dict[tuple[str, str], dict[str, int | None]]:
+    """What is missing or cut short among each model's rewards in each category."""
+    counts = database.sql(LEDGER).to_arrow_table().to_pylist()
+    return {(row.pop("category"), row.pop("model")): row for row in counts}
+
+
+def _array(column: pa.ChunkedArray) -> pa.ListArray:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

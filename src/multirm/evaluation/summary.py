@@ -10,6 +10,9 @@ import pyarrow as pa
 from multirm import tables
 from multirm.vocabulary import OVERALL, Selection
 
+# A model and its aggregation.
+Scorer = tuple[str | None, str | None]
+
 
 def summarise_study(accuracy: list[Path]) -> None:
     """Print each dataset's overall accuracies at the largest N, a line per reward model.
@@ -22,19 +25,24 @@ def summarise_study(accuracy: list[Path]) -> None:
 
 
 def summarise(accuracy: pa.Table) -> list[str]:
-    """One dataset's table as lines of text; percent, ± the standard deviation over runs.
-
-    A number without ± is exact: the expectation over all subpools of its size.
+    """One dataset's table as lines of text; percent, with the 95 % interval over questions, where known,
+    or ± the standard deviation over runs.
     """
     rows = [row for row in accuracy.to_pylist() if row["category"] == OVERALL]
     if not rows:
         return ["no accuracies"]
     largest = max(row["n"] for row in rows)
-    cells = {(row["selection"], row["model"], row["n"]): row for row in rows}
-    models = list(dict.fromkeys(row["model"] for row in rows if row["model"] is not None))
+    cells = {(row["selection"], (row["model"], row["aggregation"]), row["n"]): row for row in rows}
+    scorers = [scorer for scorer in dict.fromkeys(key[1] for key in cells) if scorer[0]]
+    models = [model for model, _ in scorers]
+    nothing = (None, None)
 
-    def cell(selection: Selection, model: str | None = None, n: int = largest) -> str:
-        return _shown(cells[selection, model, n])
+    def cell(selection: Selection, scorer: Scorer = nothing, n: int = largest) -> str:
+        return _shown(cells[selection, scorer, n])
+
+    def name(scorer: Scorer) -> str:
+        model, aggregation = scorer
+        return f"{model} {aggregation}" if models.count(model) > 1 else str(model or "(none)")
 
     header = [
         "reward model",
@@ -45,27 +53,27 @@ def summarise(accuracy: pa.Table) -> list[str]:
     ]
     body = [
         [
-            model or "(none)",
-            cell(Selection.BEST_OF_N, model) if model else "",
-            cell(Selection.WEIGHTED_VOTE, model) if model else "",
+            name(scorer),
+            cell(Selection.BEST_OF_N, scorer) if scorer[0] else "",
+            cell(Selection.WEIGHTED_VOTE, scorer) if scorer[0] else "",
             cell(Selection.MAJORITY_VOTE),
             cell(Selection.PASS),
         ]
-        for model in models or [None]
+        for scorer in scorers or [nothing]
     ]
     n_categories = len(set(accuracy["category"].to_pylist())) - 1
     scope = "1 category" if n_categories == 1 else f"mean of {n_categories} categories"
     title = f"{rows[0]['dataset']}: accuracy in %, {rows[0]['n_questions']} questions, {scope}"
     lines = [title, *_aligned([header, *body])]
-    if (Selection.PASS, None, 1) in cells:
+    if (Selection.PASS, nothing, 1) in cells:
         lines.append(f"expected accuracy of one solution (N = 1): {cell(Selection.PASS, n=1)}")
     return lines
 
 
 def _shown(row: Mapping[str, Any]) -> str:
-    if row["exact"] is not None:
-        return f"{row['exact']:.2f}"
-    return f"{row['accuracy_mean']:.2f} ± {row['accuracy_std']:.2f}"
+    if row["low"] is not None:
+        return f"{row['accuracy']:.2f} [{row['low']:.1f}, {row['high']:.1f}]"
+    return f"{row['accuracy']:.2f} ± {row['std']:.2f}"
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:

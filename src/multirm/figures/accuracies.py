@@ -24,12 +24,15 @@ class Point:
 
     Attributes:
         accuracy: in percent.
+        low, high: its 95 % interval, in percent, where it has one.
     """
 
     category: str
     method: str
     n: int
     accuracy: float
+    low: float | None = None
+    high: float | None = None
 
 
 def read_accuracies(path: Path, selection: Selection) -> list[Point]:
@@ -78,15 +81,24 @@ def _check_once(path: Path, points: Sequence[Point]) -> None:
 
 def _read_table(path: Path, selection: Selection) -> list[Point]:
     fixed = {Selection.MAJORITY_VOTE: MAJORITY_VOTE, Selection.PASS: CEILING}
+    rows = [
+        row
+        for row in tables.read(path, tables.ACCURACY).to_pylist()
+        if row["selection"] in (selection, *fixed)
+    ]
+    scorers = {(row["model"], row["aggregation"]) for row in rows}
+    models = [model for model, _ in scorers]
     return [
         Point(
             row["category"],
-            fixed.get(row["selection"], str(row["model"])),
+            fixed.get(row["selection"])
+            or row["model"] + (f" {row['aggregation']}" if models.count(row["model"]) > 1 else ""),
             row["n"],
-            row["accuracy_mean"],
+            row["accuracy"],
+            row["low"],
+            row["high"],
         )
-        for row in tables.read(path, tables.ACCURACY).to_pylist()
-        if row["selection"] in (selection, *fixed)
+        for row in rows
     ]
 
 

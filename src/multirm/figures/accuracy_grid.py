@@ -109,10 +109,22 @@ def _panel(
 ) -> alt.LayerChart:
     sizes = sorted({point.n for point in points})
     legend = alt.Legend(
-        title=None, orient="bottom", direction="horizontal", columns=0, symbolDash=[1, 0]
+        title=None,
+        orient="bottom",
+        direction="horizontal",
+        columns=0,
+        symbolDash=[1, 0],
+        symbolOpacity=1,
     )
     values = [
-        {"method": point.method, "n": point.n, "accuracy": point.accuracy} for point in points
+        {
+            "method": point.method,
+            "n": point.n,
+            "accuracy": point.accuracy,
+            "low": point.low,
+            "high": point.high,
+        }
+        for point in points
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X(
@@ -148,9 +160,15 @@ def _panel(
     mark = base.mark_point(filled=True, size=32, opacity=1).encode(
         shape=alt.Shape("method:N", scale=alt.Scale(domain=methods, range=shapes), legend=legend)
     )
+    # Of the accuracy itself; methods share their questions, so overlap does not say that they are equal.
+    bar = (
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(opacity=0.3)
+        .encode(y="low:Q", y2="high:Q")
+    )
     weight: Literal["bold", "normal"] = "bold" if category == OVERALL else "normal"
     title = alt.Title(_human(category), fontSize=13, fontWeight=weight)
-    return (line + mark).properties(width=PANEL_WIDTH, height=PANEL_HEIGHT, title=title)
+    return (bar + line + mark).properties(width=PANEL_WIDTH, height=PANEL_HEIGHT, title=title)
 
 
 def rendered(figure: alt.ConcatChart, suffix: str) -> bytes:

@@ -1,0 +1,61 @@
+"""Ways to pick an answer from a pool."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from multirm.vocabulary import Aggregation, Selection
+
+
+class Scorer(NamedTuple):
+    """Where a solution's reward comes from: a reward model, and how its list becomes one number."""
+
+    model: str
+    aggregation: Aggregation
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to pick an answer: a selection and, where it needs rewards, where they come from."""
+
+    selection: Selection
+    scorer: Scorer | None = None
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        """The method as the columns of a table: selection, model and aggregation."""
+        return {
+            "selection": str(self.selection),
+            "model": self.scorer.model if self.scorer else None,
+            "aggregation": str(self.scorer.aggregation) if self.scorer else None,
+        }
+
+
+def scorers(aggregations: Mapping[str, Sequence[Aggregation]]) -> list[Scorer]:
+    """Each model with each of its aggregations, in order."""
+    return [Scorer(model, name) for model, names in aggregations.items() for name in names]
+
+
+def methods(scorers: Sequence[Scorer]) -> list[Method]:
+    """Majority vote, each scorer under each selection, and the ceiling."""
+    return [
+        Method(Selection.MAJORITY_VOTE),
+        *(
+            Method(selection, scorer)
+            for selection in Selection
+            if selection.needs_rewards
+            for scorer in scorers
+        ),
+        Method(Selection.PASS),
+    ]
+
+
+def labels(scorers: Sequence[Scorer]) -> dict[Scorer, str]:
+    """What to call each scorer: its model, and its aggregation too where the model has several."""
+    models = [scorer.model for scorer in scorers]
+    return {
+        scorer: scorer.model
+        if models.count(scorer.model) == 1
+        else f"{scorer.model} {scorer.aggregation}"
+        for scorer in scorers
+    }

@@ -1,0 +1,147 @@
+"""The published evaluation (Multi-RM, arXiv 2510.00492), to the last bit.
+
+Accuracies over `runs` random subpools for each question, as others have published them. This is the one
+place where a missing reward counts as 0.5 and a missing answer can win a vote, because the published
+numbers came about so. Answers outside A-J, where the reference answers are letters, are missing ones.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from multirm.evaluation import select
+from multirm.evaluation.methods import Method, Scorer, labels, methods
+from multirm.evaluation.pools import Category, Pools
+from multirm.vocabulary import OVERALL, Selection
+
+# Of a solution without a reward.
+MISSING_REWARD = 0.5
+
+# Bounds the memory of one block of subpools; smaller blocks are slower, larger ones are not faster.
+SOLUTIONS_AT_ONCE = 2_000_000
+
+MAJORITY_VOTE_NAME = "MV"
+PASS_NAME = "Pass@N"
+
+PerRun = Mapping[tuple[int, Method], np.ndarray]
+
+
+def filled(lists: pa.ListArray) -> pa.ListArray:
+    """The lists of rewards with 0.5 for each missing one, and in each empty list."""
+    values = pc.fill_null(lists.values.cast(pa.float64()), MISSING_REWARD).to_numpy()
+    starts, ends = lists.offsets.to_numpy()[:-1], lists.offsets.to_numpy()[1:]
+    empty = np.flatnonzero(starts == ends)
+    lengths = np.maximum(ends - starts, 1)
+    offsets = np.r_[0, np.cumsum(lengths)]
+    values = np.insert(values[starts[0] : ends[-1]], starts[empty] - starts[0], MISSING_REWARD)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+
+
+def without_missing(category: Category) -> Category:
+    """The category with 0.5 for every missing reward."""
+    return replace(category, lists={m: filled(lists) for m, lists in category.lists.items()})
+
+
+def accuracies(
+    batches: Sequence[Pools], scorers: Sequence[Scorer], n: Sequence[int], runs: int, seed: int
+) -> dict[tuple[int, Method], np.ndarray]:
+    """One category's accuracy of every N and method in each run.
+
+    Where a pool has no more than N solutions, it is its only subpool, in its own order.
+
+    Returns:
+        float64 [runs] in percent, for each N and method.
+    """
+    keys = [(size, method) for size in n for method in methods(scorers)]
+    right = {key: np.zeros(runs) for key in keys}
+    for batch in batches:
+        for pools in batch.split(max(1, SOLUTIONS_AT_ONCE // (runs * batch.size))):
+            order = orders(pools.question_ids, pools.size, runs, seed)
+            for size in n:
+                for method, outcome in _outcomes(pools, order, size).items():
+                    right[size, method] += outcome.sum(axis=0)
+    total = sum(len(batch.question_ids) for batch in batches)
+    return {key: 100 * (right[key] / total) for key in keys}
+
+
+def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.ndarray:
+    """Random orders of pools of `size` solutions; the first N of one are its subpool of N.
+
+    numpy's legacy generator, seeded with the first 8 hex digits of the MD5 of
+    `{seed}_{run}_{question_id}`; its `choice(size, N, replace=False)` is the first N of a permutation.
+
+    Returns:
+        positions in the pool, int [questions, runs, size].
+    """
+    result = np.tile(np.arange(size), (len(question_ids), runs, 1))
+    generator = np.random.RandomState()
+    for orders_of_one, question_id in zip(result, question_ids, strict=True):
+        for run, order in enumerate(orders_of_one):
+            key = f"{seed}_{run}_{question_id}".encode()
+            generator.seed(int(hashlib.md5(key, usedforsecurity=False).hexdigest()[:8], 16))
+            # What a permutation is, without the time for another array.
+            generator.shuffle(order)
+    return result
+
+
+def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarray]:
+    """Is each method's pick correct, in the subpools of the first N in `order`?
+
+    Returns:
+        bool [questions, runs], or [questions, 1] where every run has the same subpool: the pool.
+    """
+    whole = n >= pools.size
+    positions = np.arange(pools.size)[None, None, :] if whole else order[:, :, :n]
+
+    def taken(values: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(values[:, None, :], positions, axis=-1)
+
+    answers, correct = taken(pools.answers), taken(pools.correct)
+    rewards = {scorer: taken(values) for scorer, values in pools.rewards.items()}
+    return {
+        Method(Selection.MAJORITY_VOTE): select.majority_vote(answers, correct),
+        **{
+            Method(Selection.BEST_OF_N, scorer): select.best_of_n(correct, values)
+            for scorer, values in rewards.items()
+        },
+        **{
+            Method(Selection.WEIGHTED_VOTE, scorer): select.weighted_vote(answers, correct, values)
+            for scorer, values in rewards.items()
+        },
+        Method(Selection.PASS): select.pass_at_n(correct),
+    }
+
+
+def wide_csv(per_run: Mapping[str, PerRun], scorers: Sequence[Scorer], selection: Selection) -> str:
+    """Accuracies in the published layout: a row per N and method, columns per category.
+
+    `Overall` is over all pairs of a category and a run. So its deviation mixes the spread between
+    categories with that between runs.
+
+    Args:
+        per_run: for each category, what `accuracies` gives.
+    """
+    names = {
+        Method(Selection.MAJORITY_VOTE): MAJORITY_VOTE_NAME,
+        **{Method(selection, scorer): label for scorer, label in labels(scorers).items()},
+        Method(Selection.PASS): PASS_NAME,
+    }
+    categories = [OVERALL, *per_run]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = [f"{name}_mean" for name in categories] + [f"{name}_std" for name in categories]
+    writer.writerow(["N", "Method", *header])
+    for n in dict.fromkeys(size for size, _ in next(iter(per_run.values()))):
+        for method, name in names.items():
+            runs = [category[n, method] for category in per_run.values()]
+            columns = [np.concatenate(runs), *runs]
+            means = [float(np.mean(column)) for column in columns]
+            deviations = [float(np.std(column)) for column in columns]
+            writer.writerow([n, name, *means, *deviations])
+    return text.getvalue()

@@ -1,0 +1,184 @@
+"""What an accuracy's uncertainty is made of, and what more critiques of a solution bring."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from multirm.evaluation import bootstrap
+from multirm.evaluation.accuracy import RESAMPLES, Opened, Row, open_evaluation
+from multirm.evaluation.critiques import (
+    counts_up_to,
+    critique_count,
+    critique_orders,
+    with_critiques,
+)
+from multirm.evaluation.expected import columns, expected
+from multirm.evaluation.methods import Scorer
+from multirm.evaluation.pools import Category, Pools, category_names, lay_out, read_category
+from multirm.evaluation.variance import Budget, budget, halved_variance, halves
+from multirm.vocabulary import OVERALL, Selection
+
+# Random choices of m critiques that an accuracy at m is averaged over.
+CHOICES = 4
+
+
+def measure_uncertainty(
+    solutions: list[str],
+    output: Path,
+    rewards: list[str] | None = None,
+    aggregation: list[str] | None = None,
+    n: list[int] | None = None,
+    runs: int = 100,
+    seed: int = 42,
+) -> None:
+    """Say where an accuracy's uncertainty comes from, and how it depends on the number of critiques.
+
+    Args:
+        solutions: As for `evaluate`, like all options but the output.
+        output: Folder for the tables: variance, of which part comes from the questions, the
+            solutions in the pools and the critiques; and critique_counts, the accuracy with fewer
+            critiques per solution, of the models that have several.
+        rewards: MODEL=PATH.
+        aggregation: MODEL=AGGREGATION.
+        n: Sizes of the subpools to select from.
+        runs: Number of random subpools, where any are drawn.
+        seed: Seed of everything drawn.
+    """
+    opened = open_evaluation(solutions, rewards, aggregation, n, runs, seed)
+    names = category_names(opened.database)
+    categories = {name: read_category(opened.database, name, opened.models) for name in names}
+    opened.write(output, "variance", variance_rows(categories, opened))
+    opened.write(output, "critique_counts", critique_count_rows(categories, opened))
+
+
+def variance_rows(categories: dict[str, Category], opened: Opened) -> list[Row]:
+    """The variance table: a budget of every accuracy, in squared percentage points."""
+    values, pools, critiques = {}, {}, {}
+    for name, category in categories.items():
+        batches = lay_out(category, opened.scorers)
+        values[name] = _values(batches, opened.scorers, opened)
+        pools[name] = np.concatenate([_pool_variance(batch, opened) for batch in batches])
+        critiques[name] = _critique_variance(category, opened)
+    rows = []
+    for name in [OVERALL, *categories]:
+        parts = list(categories) if name == OVERALL else [name]
+        found = budget(
+            {part: values[part] for part in parts},
+            {part: pools[part] for part in parts},
+            {part: critiques[part] for part in parts},
+        )
+        rows += _budget_rows(name, found, opened)
+    return rows
+
+
+def critique_count_rows(categories: dict[str, Category], opened: Opened) -> list[Row]:
+    """The critique_counts table: accuracies with m of each solution's critiques, m up to all of them."""
+    rows = []
+    for model in opened.models:
+        n_critiques = min(critique_count(category, model) for category in categories.values())
+        scorers = [scorer for scorer in opened.scorers if scorer.model == model]
+        for m in counts_up_to(n_critiques) if n_critiques > 1 else ():
+            values = {
+                name: _with_fewer(category, model, m, n_critiques, scorers, opened)
+                for name, category in categories.items()
+            }
+            rows += _count_rows(values, m, scorers, opened)
+    return rows
+
+
+def _values(batches: Sequence[Pools], scorers: Sequence[Scorer], opened: Opened) -> np.ndarray:
+    return expected(batches, opened.n, scorers, opened.seed, opened.runs).values
+
+
+def _pool_variance(pools: Pools, opened: Opened) -> np.ndarray:
+    """float64 [questions, columns]; NaN where N is over half the pool."""
+    result = np.full((len(pools.question_ids), len(columns(opened.n, opened.scorers))), np.nan)
+    half = pools.size // 2
+    sizes = [size for size in opened.n if size <= half]
+    if not sizes:
+        return result
+    (order,) = halves(pools.question_ids, pools.size, 1, opened.seed).transpose(1, 0, 2)
+    a, b = (
+        expected([pools.taken(part)], sizes, opened.scorers, opened.seed, opened.runs).values
+        for part in (order[:, :half], order[:, half : 2 * half])
+    )
+    known = [size <= half for size, _ in columns(opened.n, opened.scorers)]
+    result[:, known] = halved_variance(a[..., None], b[..., None], pools.size)
+    return result
+
+
+def _critique_variance(category: Category, opened: Opened) -> np.ndarray:
+    """float64 [questions, columns]; NaN for models without several critiques."""
+    place = {key: k for k, key in enumerate(columns(opened.n, opened.scorers))}
+    n_questions = len(np.unique(category.question_ids.astype(str)))
+    result = np.full((n_questions, len(place)), np.nan)
+    for model in opened.models:
+        n_critiques = critique_count(category, model)
+        if n_critiques < 2:
+            continue
+        half = n_critiques // 2
+        (order,) = critique_orders(category, n_critiques, 1, opened.seed)
+        scorers = [scorer for scorer in opened.scorers if scorer.model == model]
+        a, b = (
+            _values(lay_out(with_critiques(category, model, part), scorers), scorers, opened)
+            for part in (order[:, :half], order[:, half : 2 * half])
+        )
+        variance = halved_variance(a[..., None], b[..., None], n_critiques)
+        for k, key in enumerate(columns(opened.n, scorers)):
+            if key[1].scorer:
+                result[:, place[key]] = variance[:, k]
+    return result
+
+
+def _with_fewer(
+    category: Category,
+    model: str,
+    m: int,
+    n_critiques: int,
+    scorers: Sequence[Scorer],
+    opened: Opened,
+) -> np.ndarray:
+    """float64 [questions, columns] with m critiques per solution, averaged over choices of them."""
+    choices = 1 if m == n_critiques else CHOICES
+    orders = critique_orders(category, n_critiques, choices, opened.seed)
+    found = []
+    for order in orders:
+        pools = lay_out(with_critiques(category, model, order[:, :m]), scorers)
+        found.append(_values(pools, scorers, opened))
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _budget_rows(name: str, found: Budget, opened: Opened) -> list[Row]:
+    parts = ("total", "questions", "solutions", "critiques", "seeds")
+    rows = []
+    for k, (size, method) in enumerate(columns(opened.n, opened.scorers)):
+        values = {part: 10_000 * float(getattr(found, part)[k]) for part in parts}
+        known = {part: None if np.isnan(value) else value for part, value in values.items()}
+        rows.append({"category": name, **method.columns, "n": size, **known})
+    return rows
+
+
+def _count_rows(
+    values: dict[str, np.ndarray], m: int, scorers: Sequence[Scorer], opened: Opened
+) -> list[Row]:
+    means = bootstrap.resampled_means(values, RESAMPLES, opened.seed)
+    accuracies = {name: part.mean(axis=0) for name, part in values.items()}
+    accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
+    rows = []
+    for name, accuracy in accuracies.items():
+        low, high = bootstrap.interval(means[name])
+        for k, (size, method) in enumerate(columns(opened.n, scorers)):
+            if method.selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+                rows.append(
+                    {
+                        "category": name,
+                        **method.columns,
+                        "n": size,
+                        "n_critiques": m,
+                        "accuracy": 100 * accuracy[k],
+                        "low": 100 * low[k],
+                        "high": 100 * high[k],
+                    }
+                )
+    return rows

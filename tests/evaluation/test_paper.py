@@ -1,0 +1,298 @@
+"""The published protocol, against a plain implementation of it, to the last bit."""
+
+import csv
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm import tables
+from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.paper import orders
+from multirm.vocabulary import Estimator, Selection
+
+MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
+
+
+# The published evaluation, as plainly as it can be written: one solution at a time.
+
+Pool = tuple[str, list[tuple[str | None, dict[str, list[float | None] | None]]]]
+
+AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {
+    "last": lambda rewards: rewards[-1],
+    "min": min,
+    "max": max,
+    "mean": lambda rewards: float(np.mean(rewards)),
+    "prod": lambda rewards: math.prod(rewards),
+}
+
+
+def accuracies(
+    study: Mapping[str, Mapping[str, Pool]],
+    models: Mapping[str, str],
+    selection: str,
+    n: Sequence[int],
+    runs: int,
+    seed: int,
+) -> list[list[Any]]:
+    """The rows of the wide CSV: N, method, then the means and the deviations of Overall and each category."""
+    table = []
+    for size in n:
+        for method in ["MV", *models, "Pass@N"]:
+            per_category = []
+            for questions in study.values():
+                per_run = []
+                for run in range(runs):
+                    right = []
+                    for question_id, (answer, pool) in questions.items():
+                        drawn = subpool(pool, size, f"{seed}_{run}_{question_id}")
+                        right.append(is_right(drawn, answer, method, models, selection))
+                    per_run.append(100 * np.mean(right))
+                per_category.append(per_run)
+            everything = [accuracy for per_run in per_category for accuracy in per_run]
+            columns = [everything, *per_category]
+            table.append([size, method, *map(np.mean, columns), *map(np.std, columns)])
+    return table
+
+
+def subpool(pool: list[Any], n: int, key: str) -> list[Any]:
+    if len(pool) <= n:
+        return pool
+    generator = np.random.RandomState(int(hashlib.md5(key.encode()).hexdigest()[:8], 16))
+    return [pool[i] for i in generator.choice(len(pool), n, replace=False)]
+
+
+def is_right(
+    pool: list[Any], answer: str, method: str, models: Mapping[str, str], selection: str
+) -> bool:
+    letters = [letter(parsed) for parsed, _ in pool]
+    reference = answer.lower()
+    if method == "Pass@N":
+        return reference in letters
+    if method == "MV":
+        return most(letters, [1.0] * len(pool)) == reference
+    rewards = [reward(lists[method], models[method]) for _, lists in pool]
+    if selection == "best_of_n":
+        return letters[rewards.index(max(rewards))] == reference
+    return most(letters, rewards) == reference
+
+
+def letter(parsed: str | None) -> str:
+    cleaned = (parsed or "").strip().lower()
+    return cleaned if len(cleaned) == 1 and cleaned in "abcdefghij" else "n/a"
+
+
+def reward(rewards: list[float | None] | None, aggregation: str) -> float:
+    known = [0.5 if r is None else r for r in rewards or []] or [0.5]
+    return AGGREGATIONS[aggregation](known)
+
+
+def most(answers: list[str], weights: list[float]) -> str:
+    totals: dict[str, float] = {}
+    for answer, weight in zip(answers, weights, strict=True):
+        totals[answer] = totals.get(answer, 0.0) + weight
+    best = max(totals.values())
+    return next(answer for answer in totals if totals[answer] == best)
+
+
+def study(seed: int, answers: list[str | None]) -> dict[str, Any]:
+    """Three categories, with pools of 1-20, ties, missing rewards, empty lists and odd answers."""
+    generator = random.Random(seed)
+
+    def reward() -> float | None:
+        # As a table holds it, in float32.
+        choice = generator.choice([None, 0.0, 0.1, 0.5, 0.7, 1.0, generator.random()])
+        return None if choice is None else float(np.float32(choice))
+
+    def solution() -> tuple[str | None, dict[str, list[float | None]]]:
+        lists = {model: [reward() for _ in range(generator.randint(0, 4))] for model in MODELS}
+        return generator.choice(answers), lists
+
+    def pool() -> tuple[str, list[Any]]:
+        return generator.choice("ABJ"), [solution() for _ in range(generator.randint(1, 20))]
+
+    return {
+        category: {f"{category}-{i}": pool() for i in range(questions)}
+        for category, questions in (("law", 7), ("biology", 3), ("computer_science", 1))
+    }
+
+
+def run(folder: Path, written: Any, n: list[int], runs: int = 6, seed: int = 42) -> None:
+    evaluate(
+        solutions=[str(path) for path in written.solutions],
+        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
+        aggregation=[f"{model}={how}" for model, how in MODELS.items()],
+        estimator=Estimator.PAPER,
+        n=n,
+        runs=runs,
+        seed=seed,
+        output=folder,
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_agrees_with_a_plain_implementation_to_the_last_bit(
+    tmp_path: Path, write_tables: Any, seed: int
+) -> None:
+    drawn = study(seed, [None, "A", "A", "B", "J", "K", "12"])
+    n = [1, 2, 4, 8, 16] if seed % 2 else [3, 1]
+    run(tmp_path, write_tables(drawn, list(MODELS)), n, seed=seed)
+    for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+        with (tmp_path / f"{selection}.csv").open(newline="") as file:
+            header, *lines = csv.reader(file)
+        names = ["Overall", *drawn]
+        assert header == [
+            *("N", "Method"),
+            *(f"{name}_mean" for name in names),
+            *(f"{name}_std" for name in names),
+        ]
+        expected = accuracies(drawn, MODELS, selection, n, 6, seed)
+        assert [line[:2] for line in lines] == [[str(row[0]), row[1]] for row in expected]
+        found = [[float(cell) for cell in line[2:]] for line in lines]
+        assert found == [[float(cell) for cell in row[2:]] for row in expected]
+
+
+def test_the_table_says_what_the_csv_says(tmp_path: Path, write_tables: Any) -> None:
+    run(tmp_path, write_tables(study(1, ["A", "B", None]), list(MODELS)), [2])
+    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    with (tmp_path / "weighted_vote.csv").open(newline="") as file:
+        lines = {line["Method"]: line for line in csv.DictReader(file)}
+    for row in rows:
+        if row["selection"] == "weighted_vote":
+            assert row["accuracy"] == float(lines[row["model"]][f"{row['category']}_mean"])
+            assert row["std"] == float(lines[row["model"]][f"{row['category']}_std"])
+            assert (row["estimator"], row["runs"], row["low"]) == ("paper", 6, None)
+
+
+def test_answers_are_left_as_they_are_where_references_are_no_letters(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    pools = {"q": ("12", [("12", lists), ("13", lists), ("12", lists), (None, lists)])}
+    run(tmp_path, write_tables({"math": pools}, list(MODELS)), [4])
+    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    assert {row["accuracy"] for row in rows} == {100.0}
+
+
+def test_pools_are_in_the_order_of_the_file(tmp_path: Path, write_tables: Any) -> None:
+    """In the published layout ids may come in any order; what is drawn are places in the file."""
+    drawn = study(2, ["A", "B", None])
+    written = write_tables(drawn, list(MODELS))
+    for path in written.solutions:
+        rows = tables.read(path, tables.SOLUTIONS).to_pylist()
+        random.Random(3).shuffle(rows)
+        tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        shuffled = {
+            question_id: (
+                answer,
+                [pool[row["solution_id"]] for row in rows if row["question_id"] == question_id],
+            )
+            for question_id, (answer, pool) in drawn[path.stem].items()
+        }
+        drawn[path.stem] = shuffled
+    run(tmp_path, written, [2, 4], seed=7)
+    with (tmp_path / "best_of_n.csv").open(newline="") as file:
+        _, *lines = csv.reader(file)
+    expected = accuracies(drawn, MODELS, "best_of_n", [2, 4], 6, 7)
+    assert [[float(c) for c in line[2:]] for line in lines] == [
+        [float(c) for c in row[2:]] for row in expected
+    ]
+
+
+def test_the_published_layout_gives_what_the_tables_give(tmp_path: Path, write_tables: Any) -> None:
+    # The categories of a folder are in the order of their names.
+    drawn = dict(sorted(study(4, [None, "A", "B", "J"]).items()))
+    run(tmp_path / "ours", write_tables(drawn, list(MODELS)), [1, 4], seed=3)
+    folder = tmp_path / "small"
+    for category, questions in drawn.items():
+        (folder / "solutions" / "small").mkdir(parents=True, exist_ok=True)
+        rows = [
+            {
+                "q_id": question_id,
+                "question": "?",
+                "answer": answer,
+                "cot_ids": list(range(len(pool))),
+                "cots": [["Some step."] for _ in pool],
+                "parsed_answers": [parsed for parsed, _ in pool],
+            }
+            for question_id, (answer, pool) in questions.items()
+        ]
+        (folder / "solutions" / "small" / f"{category}.json").write_text(json.dumps(rows))
+        for model in MODELS:
+            (folder / model).mkdir(parents=True, exist_ok=True)
+            rewards = [
+                {
+                    "q_id": question_id,
+                    "cot_ids": list(range(len(pool))),
+                    "rewards": [lists[model] for _, lists in pool],
+                }
+                for question_id, (_, pool) in questions.items()
+            ]
+            path = folder / model / f"{category}_reward.json"
+            path.write_text(json.dumps(rewards))
+    evaluate(
+        solutions=[str(folder / "solutions" / "small")],
+        rewards=[f"{model}={folder / model}" for model in MODELS],
+        aggregation=[f"{model}={how}" for model, how in MODELS.items()],
+        estimator=Estimator.PAPER,
+        n=[1, 4],
+        runs=6,
+        seed=3,
+        output=tmp_path / "theirs",
+    )
+    for name in ("best_of_n.csv", "weighted_vote.csv"):
+        assert (tmp_path / "ours" / name).read_text() == (tmp_path / "theirs" / name).read_text()
+
+
+def test_csv_has_the_published_layout(tmp_path: Path, write_tables: Any, shared_data: Path) -> None:
+    published = shared_data / "published" / "mmlu_pro_llama_3.1_8b_best_of_n.csv"
+    header = published.read_text().splitlines()[0]
+    categories = [name[:-5] for name in header.split(",") if name.endswith("_mean")][1:]
+    lists: dict[str, list[float | None]] = {model: [0.5, 0.25] for model in MODELS}
+    question = ("A", [("A", lists)] * 8 + [("B", lists)] * 8)
+    one_each = {category: {f"{category}-1": question} for category in categories}
+    run(tmp_path, write_tables(one_each, list(MODELS)), [1, 2, 4, 8, 16])
+    for name in ("best_of_n.csv", "weighted_vote.csv"):
+        lines = (tmp_path / name).read_text().splitlines()
+        assert lines[0] == header
+        assert [line.split(",")[:2] for line in lines] == [
+            line.split(",")[:2] for line in published.read_text().splitlines()
+        ]
+
+
+def test_published_overall_deviation_pools_categories_and_runs(shared_data: Path) -> None:
+    path = shared_data / "published" / "mmlu_pro_llama_3.1_8b_weighted_vote.csv"
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file):
+            mean, std = (
+                [float(line[key]) for key in line if key.endswith(end) and "Overall" not in key]
+                for end in ("_mean", "_std")
+            )
+            pooled = math.sqrt(np.mean(np.square(std)) + np.var(mean))
+            assert float(line["Overall_std"]) == pytest.approx(pooled)
+
+
+@given(size=st.integers(1, 20), n=st.integers(1, 20), seed=st.integers(0, 1000))
+def test_the_first_n_are_numpys_choice(size: int, n: int, seed: int) -> None:
+    found = orders(["q1", "ü/2"], size, 3, seed)
+    for question, question_id in enumerate(["q1", "ü/2"]):
+        for number in range(3):
+            digest = hashlib.md5(f"{seed}_{number}_{question_id}".encode()).hexdigest()
+            generator = np.random.RandomState(int(digest[:8], 16))
+            if n < size:
+                expected = generator.choice(size, n, replace=False)
+                np.testing.assert_array_equal(found[question, number, :n], expected)
+
+
+def test_a_question_draws_the_same_whatever_stands_beside_it() -> None:
+    together = orders(["a", "b", "c"], 8, 5, 42)
+    np.testing.assert_array_equal(orders(["b"], 8, 5, 42)[0], together[1])
+    np.testing.assert_array_equal(orders(["c", "a"], 8, 2, 42), together[[2, 0], :2])
