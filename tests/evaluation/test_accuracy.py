@@ -294,10 +294,10 @@ class TestBadTables:
         rewards = [f"{path.parent.name}={path}" for path in written.rewards]
         without = [pair for pair in rewards if not pair.endswith("gORM/law.parquet")]
         message = self.refused(tmp_path, written, rewards=without)
-        assert "gORM's rewards, found 'law' only in the solutions" in message
+        assert "the rewards of gORM, found 'law' only in the solutions" in message
         solutions = [str(path) for path in written.solutions[:1]]
         message = self.refused(tmp_path, written, solutions=solutions)
-        assert "found 'computer_science' only in the dPRM's rewards" in message
+        assert "the rewards of dPRM, found 'computer_science' only in the rewards" in message
 
     def test_rewards_of_an_unknown_solution(self, tmp_path: Path, written: Any) -> None:
         path = tmp_path / "data/law.parquet"

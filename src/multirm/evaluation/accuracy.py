@@ -18,11 +18,10 @@ from multirm.evaluation.matching import check_rewards, check_solutions
 from multirm.evaluation.methods import Method, Scorer, scorers
 from multirm.evaluation.pools import (
     Category,
-    category_names,
     count_missing,
     lay_out,
     published_answers,
-    read_category,
+    read_categories,
 )
 from multirm.files import whole
 from multirm.interchange import table_files
@@ -154,10 +153,9 @@ def _exact(opened: Opened) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
-    for name in category_names(opened.database):
-        category = read_category(opened.database, name, opened.models)
+    for category in read_categories(opened.database, opened.models):
         pools = lay_out(category, opened.scorers)
-        values[name] = expected(pools, opened.n, opened.scorers, opened.seed, opened.runs)
+        values[category.name] = expected(pools, opened.n, opened.scorers, opened.seed, opened.runs)
         ledger += ledger_rows(category, opened.scorers, counts)
     means = bootstrap.resampled_means(
         {name: category.values for name, category in values.items()}, RESAMPLES, opened.seed
@@ -180,11 +178,12 @@ def _paper(opened: Opened) -> _Evaluated:
     n_questions: dict[str, int] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
-    for name in category_names(opened.database):
-        category = read_category(opened.database, name, opened.models, answers)
+    for category in read_categories(opened.database, opened.models, answers):
         pools = lay_out(paper.without_missing(category), opened.scorers)
-        per_run[name] = paper.accuracies(pools, opened.scorers, opened.n, opened.runs, opened.seed)
-        n_questions[name] = sum(len(batch.question_ids) for batch in pools)
+        per_run[category.name] = paper.accuracies(
+            pools, opened.scorers, opened.n, opened.runs, opened.seed
+        )
+        n_questions[category.name] = sum(len(batch.question_ids) for batch in pools)
         ledger += ledger_rows(category, opened.scorers, counts)
     return _Evaluated(
         {"accuracy": paper_rows(per_run, n_questions, opened.runs), "ledger": ledger},

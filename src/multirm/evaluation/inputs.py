@@ -53,11 +53,13 @@ def open_inputs(
         for model, places in rewards.items()
         for part in _parts(database, places, tables.REWARDS, model, dataset)
     ]
-    empty = tables.REWARDS.columns.empty_table()
-    database.register("no_rewards", empty)
-    nothing = REWARDS.format(model="''", file="''", source="no_rewards")
-    _view(database, "rewards", queries or [nothing])
+    _view(database, "rewards", queries or [REWARDS.format(model="''", **_no_rewards(database))])
     return database
+
+
+def _no_rewards(database: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    database.register("no_rewards", tables.REWARDS.columns.empty_table())
+    return {"file": "''", "source": "no_rewards"}
 
 
 def _named(places: Iterable[Sequence[str]]) -> str | None:

@@ -24,13 +24,16 @@ OUT_OF_RANGE = f"""
 """
 
 ONLY_SOLUTIONS = """
-    SELECT category FROM solutions EXCEPT SELECT category FROM rewards WHERE model = $model
-    ORDER BY category
+    FROM (SELECT DISTINCT category FROM solutions), (SELECT unnest($models) AS model)
+    SELECT model, category
+    EXCEPT SELECT model, category FROM rewards
+    ORDER BY ALL
 """
 
 ONLY_REWARDS = """
-    SELECT category FROM rewards WHERE model = $model EXCEPT SELECT category FROM solutions
-    ORDER BY category
+    SELECT DISTINCT model, category FROM rewards
+    WHERE category NOT IN (SELECT category FROM solutions)
+    ORDER BY ALL
 """
 
 UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({KEY})"
@@ -87,22 +90,23 @@ def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str])
     """Refuse a category that only the solutions have, or only a model's rewards.
 
     Raises:
-        InputError: names the categories.
+        InputError: names the first model and its categories.
     """
-    for model in models:
-        for there, here, statement in (
-            ("solutions", f"{model}'s rewards", ONLY_SOLUTIONS),
-            (f"{model}'s rewards", "solutions", ONLY_REWARDS),
-        ):
-            rows = database.execute(statement, {"model": model}).fetchall()
-            if rows:
-                names = ", ".join(shown(name) for (name,) in rows[:KEYS_SHOWN])
-                raise InputError(
-                    "--rewards",
-                    expected=f"the same categories in the solutions and in {model}'s rewards",
-                    found=f"{names}{', …' if len(rows) > KEYS_SHOWN else ''} only in the {there}",
-                    remedy=f"give {here} of it too, or leave it out",
-                )
+    for statement, parameters, place in (
+        (ONLY_SOLUTIONS, {"models": list(models)}, "the solutions"),
+        (ONLY_REWARDS, {}, "the rewards"),
+    ):
+        rows = database.execute(statement, parameters).fetchall()
+        if rows:
+            model = rows[0][0]
+            names = [shown(name) for other, name in rows if other == model]
+            raise InputError(
+                "--rewards",
+                expected=f"the same categories in the solutions and in the rewards of {model}",
+                found=f"{', '.join(names[:KEYS_SHOWN])}{', …' * (len(names) > KEYS_SHOWN)}"
+                f" only in {place}",
+                remedy="give the other's as well, or leave it out",
+            )
 
 
 def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:

@@ -102,6 +102,9 @@ def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarra
     def taken(values: np.ndarray) -> np.ndarray:
         return np.take_along_axis(values[:, None, :], positions, axis=-1)
 
+    if n == 1:
+        only = taken(pools.correct)[..., 0]
+        return dict.fromkeys(methods(list(pools.rewards)), only)
     answers, correct = taken(pools.answers), taken(pools.correct)
     rewards = {scorer: taken(values) for scorer, values in pools.rewards.items()}
     return {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.matching import KEY
@@ -16,17 +17,19 @@ CATEGORIES = "SELECT category FROM solutions GROUP BY category ORDER BY min(plac
 # Answers are strings in one spelling: equal answers are equal strings, whatever the format.
 SOLUTIONS = """
     SELECT
+        category,
         question_id,
         CASE
             WHEN {said} IS NULL THEN -1
-            ELSE dense_rank() OVER (PARTITION BY question_id ORDER BY {said} NULLS LAST) - 1
+            ELSE dense_rank() OVER (
+                PARTITION BY category, question_id ORDER BY {said} NULLS LAST
+            ) - 1
         END AS answer,
         coalesce({said} = {reference}, false) AS correct,
         n_steps,
         step_labels
     FROM solutions
-    WHERE category = $category
-    ORDER BY question_id, {order}
+    ORDER BY list_position($categories, category), question_id, {order}
 """
 
 # Ours are in the order of their ids, so that nothing depends on that of the rows in a file.
@@ -49,10 +52,9 @@ PUBLISHED_LETTERS = {
 }
 
 REWARDS = f"""
-    SELECT rewards FROM rewards
-    JOIN (SELECT {KEY}, place, row FROM solutions WHERE category = $category) USING ({KEY})
-    WHERE category = $category AND model = $model
-    ORDER BY question_id, {{order}}
+    SELECT rewards FROM rewards JOIN solutions USING ({KEY})
+    WHERE model = $model
+    ORDER BY list_position($categories, category), question_id, {{order}}
 """
 
 # Published rewards do not say what was truncated, and then the count is unknown rather than 0.
@@ -137,41 +139,45 @@ class Category:
     lists: Mapping[str, pa.ListArray]
 
 
-def category_names(database: duckdb.DuckDBPyConnection) -> list[str]:
-    """The categories in the order of the tables given."""
-    return [name for (name,) in database.execute(CATEGORIES).fetchall()]
-
-
-def read_category(
+def read_categories(
     database: duckdb.DuckDBPyConnection,
-    name: str,
     models: Sequence[str],
     answers: Mapping[str, str] = OURS,
-) -> Category:
-    """One category's solutions, and each model's rewards of them in the same order.
+) -> Iterator[Category]:
+    """Each category's solutions, and each model's rewards of them in the same order.
 
     The database's solutions and rewards match one to one (`matching.check_rewards`).
 
     Args:
         answers: how answers are compared: `OURS`, or `published_answers`.
     """
-    query = SOLUTIONS.format(**answers)
-    table = database.sql(query, params={"category": name}).to_arrow_table().combine_chunks()
-    lists = {}
-    for model in models:
-        rewards = database.sql(
-            REWARDS.format(**answers), params={"category": name, "model": model}
-        ).to_arrow_table()
-        lists[model] = _array(rewards["rewards"])
-    return Category(
-        name,
-        table["question_id"].to_numpy(),
-        table["answer"].to_numpy(),
-        table["correct"].to_numpy(),
-        table["n_steps"].to_numpy(),
-        _array(table["step_labels"]),
-        lists,
-    )
+    order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
+    table = database.sql(SOLUTIONS.format(**answers), params=order).to_arrow_table()
+    table = table.combine_chunks()
+    query = REWARDS.format(**answers)
+    lists = {
+        model: _array(
+            database.sql(query, params={"model": model, **order}).to_arrow_table()["rewards"]
+        )
+        for model in models
+    }
+    step_labels = _array(table["step_labels"])
+    columns = {
+        name: table[name].to_numpy() for name in ("question_id", "answer", "correct", "n_steps")
+    }
+    start = 0
+    for name, count in zip(*_runs(table["category"]), strict=True):
+        part = slice(start, start + count)
+        yield Category(
+            name,
+            columns["question_id"][part],
+            columns["answer"][part],
+            columns["correct"][part],
+            columns["n_steps"][part],
+            step_labels.slice(start, count),
+            {model: rewards.slice(start, count) for model, rewards in lists.items()},
+        )
+        start += count
 
 
 def published_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
@@ -210,6 +216,12 @@ def count_missing(
     """What is missing or cut short among each model's rewards in each category."""
     counts = database.sql(LEDGER).to_arrow_table().to_pylist()
     return {(row.pop("category"), row.pop("model")): row for row in counts}
+
+
+def _runs(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
+    """The values of a sorted column, and how often each stands in it."""
+    counts = pc.value_counts(column.combine_chunks())
+    return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
 
 
 def _array(column: pa.ChunkedArray) -> pa.ListArray:

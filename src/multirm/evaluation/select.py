@@ -49,11 +49,16 @@ def _vote(
     *leading, size = answers.shape
     n_codes = int(answers.max(initial=0)) + 1
     n_pools = int(np.prod(leading, dtype=np.int64))
-    pool = np.arange(n_pools)[:, None] * n_codes
-    slots = pool + np.where(voting, answers, 0).reshape(n_pools, size)
-    votes = np.where(voting, weights, 0.0)
-    totals = np.bincount(slots.ravel(), votes.ravel(), minlength=n_pools * n_codes)
-    scores = np.where(voting, totals[slots].reshape(answers.shape), -np.inf)
+    everybody = bool(voting.all())
+    slots = answers.reshape(n_pools, size) + np.arange(0, n_pools * n_codes, n_codes)[:, None]
+    if not everybody:
+        slots = np.where(voting.reshape(n_pools, size), slots, 0)
+        weights = np.where(voting, weights, 0.0)
+    totals = np.bincount(slots.ravel(), weights.ravel(), minlength=n_pools * n_codes)
+    scores = totals[slots].reshape(answers.shape)
+    if everybody:
+        return _taken(correct, scores.argmax(axis=-1))
+    scores = np.where(voting, scores, -np.inf)
     return _taken(correct, scores.argmax(axis=-1)) & voting.any(axis=-1)
 
 

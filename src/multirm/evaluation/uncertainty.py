@@ -15,7 +15,7 @@ from multirm.evaluation.critiques import (
 )
 from multirm.evaluation.expected import columns, expected
 from multirm.evaluation.methods import Scorer
-from multirm.evaluation.pools import Category, Pools, category_names, lay_out, read_category
+from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
 from multirm.vocabulary import OVERALL, Selection
 
@@ -46,8 +46,8 @@ def measure_uncertainty(
         seed: Seed of everything drawn.
     """
     opened = open_evaluation(solutions, rewards, aggregation, n, runs, seed)
-    names = category_names(opened.database)
-    categories = {name: read_category(opened.database, name, opened.models) for name in names}
+    found = read_categories(opened.database, opened.models)
+    categories = {category.name: category for category in found}
     opened.write(output, "variance", variance_rows(categories, opened))
     opened.write(output, "critique_counts", critique_count_rows(categories, opened))
 

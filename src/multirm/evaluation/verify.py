@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from multirm.evaluation.accuracy import Row, open_evaluation
 from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.methods import Scorer
-from multirm.evaluation.pools import Category, category_names, read_category
+from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.step_metrics import step_metrics
 from multirm.evaluation.verification_metrics import outcome_metrics
 
@@ -34,8 +34,7 @@ def evaluate_verification(
     """
     opened = open_evaluation(solutions, rewards, aggregation, [1], 2, 0)
     rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
-    for name in category_names(opened.database):
-        category = read_category(opened.database, name, opened.models)
+    for category in read_categories(opened.database, opened.models):
         for scorer in opened.scorers:
             found, bins = outcome_rows(category, scorer)
             rows["verification"].append(found)
