@@ -237,7 +237,9 @@ class Evaluation(Settings):
     n: Annotated[list[Count], EachOnce] = Field(
         [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
     )
-    runs: Annotated[int, Field(ge=2)] = 100  # random subsets per question and size, where drawn
+    runs: int = Field(
+        100, ge=2, description="seeded random subsets per question and size, where any are drawn"
+    )
     aggregation: dict[Name, Aggregation] = Field(
         {}, description="per reward model, where not its kind's default"
     )
