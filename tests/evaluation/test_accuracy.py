@@ -14,6 +14,9 @@ import pytest
 from multirm import tables
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate, parse_aggregations
+from multirm.evaluation.uncertainty import measure_uncertainty
+from multirm.evaluation.verify import evaluate_verification
+from multirm.vocabulary import Estimator
 
 MODELS = {"dPRM": "min", "gORM": "mean"}
 
@@ -356,3 +359,39 @@ class TestBadTables:
     @pytest.mark.parametrize("changes", [{"n": []}, {"n": [0]}, {"runs": 1}])
     def test_counts(self, tmp_path: Path, written: Any, changes: dict[str, Any]) -> None:
         assert re.search("at least [12]", self.refused(tmp_path, written, **changes))
+
+
+@pytest.mark.parametrize("estimator", list(Estimator))
+@pytest.mark.parametrize(
+    "pool",
+    [
+        [("A", 0.5)],
+        [(None, None)],
+        [("A", 0.5), ("A", 0.5), ("A", 0.5)],
+        [("B", 0.5), ("C", 0.5), (None, 0.5)],
+        [("A", 0.5), ("B", 0.5), ("C", 0.5)],
+        [("A", None), ("B", None)],
+        [("A", 0.0), ("B", 0.0)],
+    ],
+)
+def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
+    tmp_path: Path, write_tables: Any, pool: list[Any], estimator: Estimator
+) -> None:
+    """One category with one question: nothing to compare with, and still a number for everything."""
+    solutions = [(parsed, {model: [reward] for model in MODELS}) for parsed, reward in pool]
+    written = write_tables({"law": {"q": ("A", solutions)}}, list(MODELS))
+    rows = run(tmp_path, written, [1, len(pool)], estimator=estimator)
+    sizes = {1, len(pool)}
+    assert len(rows) == 2 * len(sizes) * (2 + 2 * len(MODELS))
+    for row in rows:
+        assert 0 <= row["accuracy"] <= 100 + 1e-9
+        overall = by_key(rows)["Overall", row["selection"], row["model"], row["n"]]
+        assert row["accuracy"] == overall["accuracy"]
+    given = {
+        "solutions": [str(path) for path in written.solutions],
+        "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
+        "aggregation": [f"{model}={name}" for model, name in MODELS.items()],
+        "output": tmp_path,
+    }
+    measure_uncertainty(**given, n=[1])
+    evaluate_verification(**given)

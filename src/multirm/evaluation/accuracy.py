@@ -141,12 +141,12 @@ def open_evaluation(
     )
 
 
+@dataclass(frozen=True)
 class _Evaluated:
-    """Rows of tables by the name of their schema, and files of text by their name."""
+    """Rows of tables by the name of their schema, and texts by the name of their file."""
 
-    def __init__(self, rows: Mapping[str, list[Row]], texts: Mapping[str, str]) -> None:
-        self.rows = rows
-        self.texts = texts
+    rows: Mapping[str, list[Row]]
+    texts: Mapping[str, str]
 
 
 def _exact(opened: Opened) -> _Evaluated:
