@@ -13,7 +13,8 @@ import pytest
 
 from multirm import tables
 from multirm.errors import InputError
-from multirm.evaluation.accuracy import evaluate, parse_aggregations
+from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.opening import parse_aggregations
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verify import evaluate_verification
 from multirm.vocabulary import Estimator

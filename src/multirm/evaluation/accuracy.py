@@ -4,18 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
 
-from multirm import tables
-from multirm.errors import InputError, shown
 from multirm.evaluation import bootstrap, paper
 from multirm.evaluation.expected import Expected, columns, expected
-from multirm.evaluation.inputs import open_inputs
-from multirm.evaluation.matching import check_rewards, check_solutions
-from multirm.evaluation.methods import Method, Scorer, scorers
+from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.opening import Opened, Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import (
     Category,
     count_missing,
@@ -24,17 +19,9 @@ from multirm.evaluation.pools import (
     read_categories,
 )
 from multirm.files import whole
-from multirm.interchange import table_files
-from multirm.spelling import did_you_mean, one_of
-from multirm.vocabulary import OVERALL, Aggregation, Estimator, Selection
+from multirm.vocabulary import OVERALL, Estimator, Selection
 
 logger = logging.getLogger(__name__)
-
-RESAMPLES = 10_000
-
-SIZES = (1, 2, 4, 8, 16)
-
-Row = dict[str, Any]
 
 
 def evaluate(
@@ -65,80 +52,14 @@ def evaluate(
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the bootstrap.
     """
-    opened = open_evaluation(solutions, rewards, aggregation, n, runs, seed)
-    evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened)
+    opened = open_evaluation(solutions, rewards, aggregation)
+    subpools = choose_subpools(opened, n, runs, seed)
+    evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
     for name, rows in evaluated.rows.items():
-        opened.write(output, name, rows, estimator=estimator)
+        opened.write(output, name, rows, subpools, estimator=estimator)
     for name, text in evaluated.texts.items():
         with whole(output / name) as part:
             part.write_text(text, encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One dataset's solutions and rewards, checked, and what is to be evaluated on them.
-
-    Attributes:
-        database: with the views `solutions` and `rewards`.
-        n: the sizes of subpools that some pool can give.
-    """
-
-    database: duckdb.DuckDBPyConnection
-    dataset: str
-    scorers: list[Scorer]
-    n: list[int]
-    runs: int
-    seed: int
-    parameters: Mapping[str, Any]
-    inputs: Sequence[Path]
-
-    @property
-    def models(self) -> list[str]:
-        return list(dict.fromkeys(scorer.model for scorer in self.scorers))
-
-    def write(self, folder: Path, name: str, rows: Sequence[Row], **parameters: Any) -> None:
-        """Write rows of this dataset as the table `name`."""
-        tables.write(
-            folder / f"{name}.parquet",
-            tables.SCHEMAS[name],
-            [{"dataset": self.dataset, **row} for row in rows],
-            parameters={**self.parameters, **parameters},
-            inputs=self.inputs,
-        )
-
-
-def open_evaluation(
-    solutions: Sequence[str],
-    rewards: Sequence[str] | None,
-    aggregation: Sequence[str] | None,
-    n: Sequence[int] | None,
-    runs: int,
-    seed: int,
-) -> Opened:
-    """Open what the options of an evaluation name; they are as in `evaluate`.
-
-    Raises:
-        InputError: an option that makes no sense, or solutions and rewards that do not match.
-    """
-    sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
-    _check_counts(sizes, runs)
-    aggregations = parse_aggregations(aggregation or [])
-    places = parse_rewards(rewards or [], aggregations)
-    database = open_inputs(solutions, places)
-    check_solutions(database)
-    check_rewards(database, list(aggregations))
-    (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    parameters = {"aggregation": list(aggregation or []), "n": sizes, "runs": runs, "seed": seed}
-    return Opened(
-        database,
-        dataset,
-        scorers(aggregations),
-        usable_sizes(database, sizes),
-        runs,
-        seed,
-        parameters,
-        _files([*solutions, *(place for group in places.values() for place in group)]),
-    )
 
 
 @dataclass(frozen=True)
@@ -149,30 +70,34 @@ class _Evaluated:
     texts: Mapping[str, str]
 
 
-def _exact(opened: Opened) -> _Evaluated:
+def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
     for category in read_categories(opened.database, opened.models):
         pools = lay_out(category, opened.scorers)
-        values[category.name] = expected(pools, opened.n, opened.scorers, opened.seed, opened.runs)
+        values[category.name] = expected(
+            pools, subpools.n, opened.scorers, subpools.seed, subpools.runs
+        )
         ledger += ledger_rows(category, opened.scorers, counts)
     means = bootstrap.resampled_means(
-        {name: category.values for name, category in values.items()}, RESAMPLES, opened.seed
+        {name: category.values for name, category in values.items()},
+        bootstrap.RESAMPLES,
+        subpools.seed,
     )
     return _Evaluated(
         {
             "accuracy": accuracy_rows(
-                values, means, columns(opened.n, opened.scorers), opened.runs
+                values, means, columns(subpools.n, opened.scorers), subpools.runs
             ),
-            "comparisons": comparison_rows(values, means, opened.n, opened.scorers),
+            "comparisons": comparison_rows(values, means, subpools.n, opened.scorers),
             "ledger": ledger,
         },
         {},
     )
 
 
-def _paper(opened: Opened) -> _Evaluated:
+def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
     answers = published_answers(opened.database)
     per_run: dict[str, paper.PerRun] = {}
     n_questions: dict[str, int] = {}
@@ -181,97 +106,17 @@ def _paper(opened: Opened) -> _Evaluated:
     for category in read_categories(opened.database, opened.models, answers):
         pools = lay_out(paper.without_missing(category), opened.scorers)
         per_run[category.name] = paper.accuracies(
-            pools, opened.scorers, opened.n, opened.runs, opened.seed
+            pools, opened.scorers, subpools.n, subpools.runs, subpools.seed
         )
         n_questions[category.name] = sum(len(batch.question_ids) for batch in pools)
         ledger += ledger_rows(category, opened.scorers, counts)
     return _Evaluated(
-        {"accuracy": paper_rows(per_run, n_questions, opened.runs), "ledger": ledger},
+        {"accuracy": paper_rows(per_run, n_questions, subpools.runs), "ledger": ledger},
         {
             f"{selection}.csv": paper.wide_csv(per_run, opened.scorers, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
         },
     )
-
-
-def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
-    """`model=aggregation` pairs, in order; a model may name several, separated by commas.
-
-    Raises:
-        InputError: not such a pair, an unknown aggregation, or a model or aggregation given twice.
-    """
-    result: dict[str, list[Aggregation]] = {}
-    for pair in pairs:
-        model, equals, names = pair.rpartition("=")
-        if not model or not equals:
-            raise InputError(
-                "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
-            )
-        for name in names.split(","):
-            if name not in list(Aggregation):
-                raise InputError(
-                    f"--aggregation {model}",
-                    expected=one_of(list(Aggregation)),
-                    found=shown(name),
-                    remedy=did_you_mean(name, list(Aggregation)),
-                )
-            if name in result.get(model, []):
-                raise InputError(
-                    f"--aggregation {model}", expected="each once", found=f"{name} again"
-                )
-            result.setdefault(model, []).append(Aggregation(name))
-    return result
-
-
-def parse_rewards(
-    pairs: Sequence[str], aggregations: Mapping[str, Sequence[Aggregation]]
-) -> dict[str, list[str]]:
-    """The PATHs of each model with an aggregation, from `model=path` pairs.
-
-    Raises:
-        InputError: not such a pair, or a model that lacks rewards or an aggregation.
-    """
-    result: dict[str, list[str]] = {model: [] for model in aggregations}
-    for pair in pairs:
-        model, equals, place = pair.partition("=")
-        if not model or not equals or not place:
-            raise InputError(
-                "--rewards", expected="MODEL=PATH, such as dPRM=rewards/dPRM", found=shown(pair)
-            )
-        if model not in result:
-            raise InputError(
-                "--rewards",
-                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
-                found=f"some of {shown(model)}",
-                remedy=f"say --aggregation {model}=… as well",
-            )
-        result[model].append(place)
-    for model, places in result.items():
-        if not places:
-            raise InputError(
-                "--rewards", expected=f"{model}=PATH, as it has an aggregation", found="none"
-            )
-    return result
-
-
-def usable_sizes(database: duckdb.DuckDBPyConnection, n: Sequence[int]) -> list[int]:
-    """The sizes of subpools that some pool can give; the others are logged as left out.
-
-    Raises:
-        InputError: no pool is large enough for any of the sizes.
-    """
-    query = (
-        "SELECT max(n) FROM (SELECT count(*) AS n FROM solutions GROUP BY category, question_id)"
-    )
-    ((largest,),) = database.execute(query).fetchall()
-    usable = [size for size in n if size <= largest]
-    if not usable:
-        raise InputError(
-            "--n", expected=f"a size up to {largest}, the largest pool's", found=shown(list(n))
-        )
-    for size in sorted(set(n) - set(usable)):
-        logger.warning("N = %d is left out: the largest pool has %d solutions", size, largest)
-    return usable
 
 
 def accuracy_rows(
@@ -282,18 +127,17 @@ def accuracy_rows(
 ) -> list[Row]:
     """The accuracy table, Overall first: the macro-average, in which each category counts the same."""
     summaries = {name: _summary(category) for name, category in values.items()}
-    for k, (size, _) in enumerate(keys):
-        if keys[k][1].selection is Selection.MAJORITY_VOTE:
-            short = sum(int(category.n_short[k]) for category in values.values())
-            if short:
-                logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
+    n_short_overall = np.sum([category.n_short for category in values.values()], axis=0)
+    for size, short in {size: n_short_overall[k] for k, (size, _) in enumerate(keys)}.items():
+        if short:
+            logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
     accuracies = np.mean([summary[0] for summary in summaries.values()], axis=0)
     errors = np.sqrt(np.sum([summary[1] ** 2 for summary in summaries.values()], axis=0))
     overall = (
         accuracies,
         errors / len(summaries),
         sum(len(category.values) for category in values.values()),
-        np.sum([category.n_short for category in values.values()], axis=0),
+        n_short_overall,
     )
     rows = []
     for name, (accuracy, error, n_questions, n_short) in {OVERALL: overall, **summaries}.items():
@@ -433,17 +277,3 @@ def ledger_rows(
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _files(places: Sequence[str]) -> list[Path]:
-    """The files and folders that were read; a hub name has none here."""
-    return [
-        path for place in places for path in (table_files(place) or [Path(place)]) if path.exists()
-    ]
-
-
-def _check_counts(n: Sequence[int], runs: int) -> None:
-    if not n or min(n) < 1:
-        raise InputError("--n", expected="one or more sizes of at least 1", found=shown(list(n)))
-    if runs < 2:
-        raise InputError("--runs", expected="at least 2", found=shown(runs))

@@ -13,6 +13,9 @@ import numpy as np
 from multirm.randomness import item_generator
 from multirm.vocabulary import OVERALL
 
+# Behind the intervals and p-values that are reported.
+RESAMPLES = 10_000
+
 # Bounds the memory of one block of resamples, to twice 64 MB. Blocks of a few rows only, which
 # categories of 60,000 questions would get from a smaller bound, make the product ten times slower.
 DRAWS_AT_ONCE = 8_000_000

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from multirm.evaluation import bootstrap
-from multirm.evaluation.accuracy import RESAMPLES, Opened, Row, open_evaluation
 from multirm.evaluation.critiques import (
     counts_up_to,
     critique_count,
@@ -14,7 +13,8 @@ from multirm.evaluation.critiques import (
     with_critiques,
 )
 from multirm.evaluation.expected import columns, expected
-from multirm.evaluation.methods import Scorer
+from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.opening import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
 from multirm.vocabulary import OVERALL, Selection
@@ -45,21 +45,28 @@ def measure_uncertainty(
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
     """
-    opened = open_evaluation(solutions, rewards, aggregation, n, runs, seed)
+    opened = open_evaluation(solutions, rewards, aggregation)
+    subpools = choose_subpools(opened, n, runs, seed)
     found = read_categories(opened.database, opened.models)
     categories = {category.name: category for category in found}
-    opened.write(output, "variance", variance_rows(categories, opened))
-    opened.write(output, "critique_counts", critique_count_rows(categories, opened))
+    rows = variance_rows(categories, opened.scorers, subpools)
+    opened.write(output, "variance", rows, subpools)
+    rows = critique_count_rows(categories, opened.scorers, subpools)
+    opened.write(output, "critique_counts", rows, subpools)
 
 
-def variance_rows(categories: dict[str, Category], opened: Opened) -> list[Row]:
+def variance_rows(
+    categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
+) -> list[Row]:
     """The variance table: a budget of every accuracy, in squared percentage points."""
     values, pools, critiques = {}, {}, {}
     for name, category in categories.items():
-        batches = lay_out(category, opened.scorers)
-        values[name] = _values(batches, opened.scorers, opened)
-        pools[name] = np.concatenate([_pool_variance(batch, opened) for batch in batches])
-        critiques[name] = _critique_variance(category, opened)
+        batches = lay_out(category, scorers)
+        values[name] = _values(batches, scorers, subpools)
+        pools[name] = np.concatenate(
+            [_pool_variance(batch, scorers, subpools) for batch in batches]
+        )
+        critiques[name] = _critique_variance(category, scorers, subpools)
     rows = []
     for name in [OVERALL, *categories]:
         parts = list(categories) if name == OVERALL else [name]
@@ -68,64 +75,68 @@ def variance_rows(categories: dict[str, Category], opened: Opened) -> list[Row]:
             {part: pools[part] for part in parts},
             {part: critiques[part] for part in parts},
         )
-        rows += _budget_rows(name, found, opened)
+        rows += _budget_rows(name, found, columns(subpools.n, scorers))
     return rows
 
 
-def critique_count_rows(categories: dict[str, Category], opened: Opened) -> list[Row]:
+def critique_count_rows(
+    categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
+) -> list[Row]:
     """The critique_counts table: accuracies with m of each solution's critiques, m up to all of them."""
     rows = []
-    for model in opened.models:
+    for model in dict.fromkeys(scorer.model for scorer in scorers):
         n_critiques = min(critique_count(category, model) for category in categories.values())
-        scorers = [scorer for scorer in opened.scorers if scorer.model == model]
+        own = [scorer for scorer in scorers if scorer.model == model]
         for m in counts_up_to(n_critiques) if n_critiques > 1 else ():
             values = {
-                name: _with_fewer(category, model, m, n_critiques, scorers, opened)
+                name: _with_fewer(category, model, m, n_critiques, own, subpools)
                 for name, category in categories.items()
             }
-            rows += _count_rows(values, m, scorers, opened)
+            rows += _count_rows(values, m, own, subpools)
     return rows
 
 
-def _values(batches: Sequence[Pools], scorers: Sequence[Scorer], opened: Opened) -> np.ndarray:
-    return expected(batches, opened.n, scorers, opened.seed, opened.runs).values
+def _values(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
+    return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs).values
 
 
-def _pool_variance(pools: Pools, opened: Opened) -> np.ndarray:
+def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
     """float64 [questions, columns]; NaN where N is over half the pool."""
-    result = np.full((len(pools.question_ids), len(columns(opened.n, opened.scorers))), np.nan)
+    result = np.full((len(pools.question_ids), len(columns(subpools.n, scorers))), np.nan)
     half = pools.size // 2
-    sizes = [size for size in opened.n if size <= half]
+    sizes = [size for size in subpools.n if size <= half]
     if not sizes:
         return result
-    (order,) = halves(pools.question_ids, pools.size, 1, opened.seed).transpose(1, 0, 2)
+    (order,) = halves(pools.question_ids, pools.size, 1, subpools.seed).transpose(1, 0, 2)
     a, b = (
-        expected([pools.taken(part)], sizes, opened.scorers, opened.seed, opened.runs).values
+        expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs).values
         for part in (order[:, :half], order[:, half : 2 * half])
     )
-    known = [size <= half for size, _ in columns(opened.n, opened.scorers)]
+    known = [size <= half for size, _ in columns(subpools.n, scorers)]
     result[:, known] = halved_variance(a[..., None], b[..., None], pools.size)
     return result
 
 
-def _critique_variance(category: Category, opened: Opened) -> np.ndarray:
+def _critique_variance(
+    category: Category, scorers: Sequence[Scorer], subpools: Subpools
+) -> np.ndarray:
     """float64 [questions, columns]; NaN for models without several critiques."""
-    place = {key: k for k, key in enumerate(columns(opened.n, opened.scorers))}
+    place = {key: k for k, key in enumerate(columns(subpools.n, scorers))}
     n_questions = len(np.unique(category.question_ids.astype(str)))
     result = np.full((n_questions, len(place)), np.nan)
-    for model in opened.models:
+    for model in dict.fromkeys(scorer.model for scorer in scorers):
         n_critiques = critique_count(category, model)
         if n_critiques < 2:
             continue
         half = n_critiques // 2
-        (order,) = critique_orders(category, n_critiques, 1, opened.seed)
-        scorers = [scorer for scorer in opened.scorers if scorer.model == model]
+        (order,) = critique_orders(category, n_critiques, 1, subpools.seed)
+        own = [scorer for scorer in scorers if scorer.model == model]
         a, b = (
-            _values(lay_out(with_critiques(category, model, part), scorers), scorers, opened)
+            _values(lay_out(with_critiques(category, model, part), own), own, subpools)
             for part in (order[:, :half], order[:, half : 2 * half])
         )
         variance = halved_variance(a[..., None], b[..., None], n_critiques)
-        for k, key in enumerate(columns(opened.n, scorers)):
+        for k, key in enumerate(columns(subpools.n, own)):
             if key[1].scorer:
                 result[:, place[key]] = variance[:, k]
     return result
@@ -137,22 +148,22 @@ def _with_fewer(
     m: int,
     n_critiques: int,
     scorers: Sequence[Scorer],
-    opened: Opened,
+    subpools: Subpools,
 ) -> np.ndarray:
     """float64 [questions, columns] with m critiques per solution, averaged over choices of them."""
     choices = 1 if m == n_critiques else CHOICES
-    orders = critique_orders(category, n_critiques, choices, opened.seed)
+    orders = critique_orders(category, n_critiques, choices, subpools.seed)
     found = []
     for order in orders:
         pools = lay_out(with_critiques(category, model, order[:, :m]), scorers)
-        found.append(_values(pools, scorers, opened))
+        found.append(_values(pools, scorers, subpools))
     return np.asarray(np.mean(found, axis=0))
 
 
-def _budget_rows(name: str, found: Budget, opened: Opened) -> list[Row]:
+def _budget_rows(name: str, found: Budget, keys: Sequence[tuple[int, Method]]) -> list[Row]:
     parts = ("total", "questions", "solutions", "critiques", "seeds")
     rows = []
-    for k, (size, method) in enumerate(columns(opened.n, opened.scorers)):
+    for k, (size, method) in enumerate(keys):
         values = {part: 10_000 * float(getattr(found, part)[k]) for part in parts}
         known = {part: None if np.isnan(value) else value for part, value in values.items()}
         rows.append({"category": name, **method.columns, "n": size, **known})
@@ -160,15 +171,15 @@ def _budget_rows(name: str, found: Budget, opened: Opened) -> list[Row]:
 
 
 def _count_rows(
-    values: dict[str, np.ndarray], m: int, scorers: Sequence[Scorer], opened: Opened
+    values: dict[str, np.ndarray], m: int, scorers: Sequence[Scorer], subpools: Subpools
 ) -> list[Row]:
-    means = bootstrap.resampled_means(values, RESAMPLES, opened.seed)
+    means = bootstrap.resampled_means(values, bootstrap.RESAMPLES, subpools.seed)
     accuracies = {name: part.mean(axis=0) for name, part in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
     rows = []
     for name, accuracy in accuracies.items():
         low, high = bootstrap.interval(means[name])
-        for k, (size, method) in enumerate(columns(opened.n, scorers)):
+        for k, (size, method) in enumerate(columns(subpools.n, scorers)):
             if method.selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
                 rows.append(
                     {

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation.accuracy import Row, open_evaluation
 from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.methods import Scorer
+from multirm.evaluation.opening import Row, open_evaluation
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.step_metrics import step_metrics
 from multirm.evaluation.verification_metrics import outcome_metrics
@@ -32,7 +32,7 @@ def evaluate_verification(
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
     """
-    opened = open_evaluation(solutions, rewards, aggregation, [1], 2, 0)
+    opened = open_evaluation(solutions, rewards, aggregation)
     rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
     for category in read_categories(opened.database, opened.models):
         for scorer in opened.scorers:

@@ -1,0 +1,202 @@
+"""What every command of the evaluation is given: one dataset's solutions and rewards, and what to do with them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from multirm import tables
+from multirm.errors import InputError, shown
+from multirm.evaluation.inputs import open_inputs
+from multirm.evaluation.matching import check_rewards, check_solutions
+from multirm.evaluation.methods import Scorer, scorers
+from multirm.interchange import table_files
+from multirm.spelling import did_you_mean, one_of
+from multirm.vocabulary import Aggregation
+
+logger = logging.getLogger(__name__)
+
+SIZES = (1, 2, 4, 8, 16)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subpools:
+    """The subpools that answers are selected from.
+
+    Attributes:
+        n: their sizes.
+        runs: how many are drawn for each question and size, where any are.
+        seed: of those that are drawn.
+    """
+
+    n: list[int]
+    runs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One dataset's solutions and rewards, checked.
+
+    Attributes:
+        database: with the views `solutions` and `rewards`.
+        scorers: in the order in which they are reported.
+        aggregation: as it was given, for the footers.
+        inputs: the files and folders that were read.
+    """
+
+    database: duckdb.DuckDBPyConnection
+    dataset: str
+    scorers: list[Scorer]
+    aggregation: list[str]
+    inputs: list[Path]
+
+    @property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(scorer.model for scorer in self.scorers))
+
+    def write(
+        self,
+        folder: Path,
+        name: str,
+        rows: Sequence[Row],
+        subpools: Subpools | None = None,
+        **parameters: Any,
+    ) -> None:
+        """Write rows of this dataset as the table `name`."""
+        drawn = asdict(subpools) if subpools else {}
+        tables.write(
+            folder / f"{name}.parquet",
+            tables.SCHEMAS[name],
+            [{"dataset": self.dataset, **row} for row in rows],
+            parameters={"aggregation": self.aggregation, **drawn, **parameters},
+            inputs=self.inputs,
+        )
+
+
+def open_evaluation(
+    solutions: Sequence[str], rewards: Sequence[str] | None, aggregation: Sequence[str] | None
+) -> Opened:
+    """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
+
+    Raises:
+        InputError: an option that makes no sense, or solutions and rewards that do not match.
+    """
+    aggregations = parse_aggregations(aggregation or [])
+    places = parse_rewards(rewards or [], aggregations)
+    database = open_inputs(solutions, places)
+    check_solutions(database)
+    check_rewards(database, list(aggregations))
+    (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
+    read = [*solutions, *(place for group in places.values() for place in group)]
+    return Opened(database, dataset, scorers(aggregations), list(aggregation or []), _files(read))
+
+
+def choose_subpools(opened: Opened, n: Sequence[int] | None, runs: int, seed: int) -> Subpools:
+    """The subpools that the options of an evaluation ask for, of the sizes that some pool can give.
+
+    Raises:
+        InputError: no such sizes, or too few runs.
+    """
+    sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
+    _check_counts(sizes, runs)
+    return Subpools(usable_sizes(opened.database, sizes), runs, seed)
+
+
+def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
+    """`model=aggregation` pairs, in order; a model may name several, separated by commas.
+
+    Raises:
+        InputError: not such a pair, an unknown aggregation, or a model or aggregation given twice.
+    """
+    result: dict[str, list[Aggregation]] = {}
+    for pair in pairs:
+        model, equals, names = pair.rpartition("=")
+        if not model or not equals:
+            raise InputError(
+                "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
+            )
+        for name in names.split(","):
+            if name not in list(Aggregation):
+                raise InputError(
+                    f"--aggregation {model}",
+                    expected=one_of(list(Aggregation)),
+                    found=shown(name),
+                    remedy=did_you_mean(name, list(Aggregation)),
+                )
+            if name in result.get(model, []):
+                raise InputError(
+                    f"--aggregation {model}", expected="each once", found=f"{name} again"
+                )
+            result.setdefault(model, []).append(Aggregation(name))
+    return result
+
+
+def parse_rewards(
+    pairs: Sequence[str], aggregations: Mapping[str, Sequence[Aggregation]]
+) -> dict[str, list[str]]:
+    """The PATHs of each model with an aggregation, from `model=path` pairs.
+
+    Raises:
+        InputError: not such a pair, or a model that lacks rewards or an aggregation.
+    """
+    result: dict[str, list[str]] = {model: [] for model in aggregations}
+    for pair in pairs:
+        model, equals, place = pair.partition("=")
+        if not model or not equals or not place:
+            raise InputError(
+                "--rewards", expected="MODEL=PATH, such as dPRM=rewards/dPRM", found=shown(pair)
+            )
+        if model not in result:
+            raise InputError(
+                "--rewards",
+                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
+                found=f"some of {shown(model)}",
+                remedy=f"say --aggregation {model}=… as well",
+            )
+        result[model].append(place)
+    for model, places in result.items():
+        if not places:
+            raise InputError(
+                "--rewards", expected=f"{model}=PATH, as it has an aggregation", found="none"
+            )
+    return result
+
+
+def usable_sizes(database: duckdb.DuckDBPyConnection, n: Sequence[int]) -> list[int]:
+    """The sizes of subpools that some pool can give; the others are logged as left out.
+
+    Raises:
+        InputError: no pool is large enough for any of the sizes.
+    """
+    query = (
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM solutions GROUP BY category, question_id)"
+    )
+    ((largest,),) = database.execute(query).fetchall()
+    usable = [size for size in n if size <= largest]
+    if not usable:
+        raise InputError(
+            "--n", expected=f"a size up to {largest}, the largest pool's", found=shown(list(n))
+        )
+    for size in sorted(set(n) - set(usable)):
+        logger.warning("N = %d is left out: the largest pool has %d solutions", size, largest)
+    return usable
+
+
+def _files(places: Sequence[str]) -> list[Path]:
+    """The files and folders that were read; a hub name has none here."""
+    return [
+        path for place in places for path in (table_files(place) or [Path(place)]) if path.exists()
+    ]
+
+
+def _check_counts(n: Sequence[int], runs: int) -> None:
+    if not n or min(n) < 1:
+        raise InputError("--n", expected="one or more sizes of at least 1", found=shown(list(n)))
+    if runs < 2:
+        raise InputError("--runs", expected="at least 2", found=shown(runs))
