@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm import tables
-from multirm.convert import Content, Layout, convert
+from multirm.convert import convert
 from multirm.errors import InputError
 from multirm.interchange import read_rewards, read_solutions
 from multirm.schemas import REWARDS, SOLUTIONS, Schema
+from multirm.vocabulary import Content, Layout
 
 SOLUTION: dict[str, Any] = {
     "dataset": "d",
@@ -134,9 +135,12 @@ def there_and_back(schema: Schema, rows: list[Any]) -> None:
         place = write_tables(folder / "ours", schema, rows)
         convert(place, folder / "theirs", Layout.PUBLISHED)
         convert(str(folder / "theirs"), folder / "back", Layout.TABLES)
-        for file in sorted((folder / "ours").iterdir()):
-            back = folder / "back" / file.name
-            assert tables.read(back, schema) == tables.read(file, schema)
+        files = sorted(file.name for file in (folder / "ours").iterdir())
+        assert files
+        assert sorted(file.name for file in (folder / "back").iterdir()) == files
+        for file in files:
+            ours, back = folder / "ours" / file, folder / "back" / file
+            assert tables.read(back, schema) == tables.read(ours, schema)
 
 
 @given(solution_tables())

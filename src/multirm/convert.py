@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
@@ -20,27 +19,10 @@ from multirm.files import whole_files
 from multirm.interchange import REWARD_SUFFIX, Category
 from multirm.published_columns import rewards_table, solutions_table
 from multirm.published_rows import JSON, Form, form_of, reward_rows, solution_rows
-from multirm.schemas import REWARDS, SOLUTIONS, Schema
+from multirm.schemas import REWARDS, Schema
+from multirm.vocabulary import Content, Layout
 
 logger = logging.getLogger(__name__)
-
-
-class Layout(StrEnum):
-    """How solutions and rewards lie in a folder."""
-
-    TABLES = "tables"
-    PUBLISHED = "published"
-
-
-class Content(StrEnum):
-    """What both layouts can hold."""
-
-    SOLUTIONS = "solutions"
-    REWARDS = "rewards"
-
-    @property
-    def schema(self) -> Schema:
-        return SOLUTIONS if self is Content.SOLUTIONS else REWARDS
 
 
 def convert(
@@ -72,7 +54,7 @@ def convert(
             expected="the published layout" if to is Layout.TABLES else "tables",
             found="tables" if files else other,
         )
-    schema = (table or _content(input, files)).schema
+    schema = tables.SCHEMAS[table or _content(input, files)]
     if to is Layout.TABLES:
         _to_tables(input, output, schema, dataset, model)
     else:

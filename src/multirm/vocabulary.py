@@ -51,6 +51,20 @@ class Aggregation(StrEnum):
         return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
 
 
+class Layout(StrEnum):
+    """How solutions and rewards lie in a folder: our own tables, or the published JSON."""
+
+    TABLES = "tables"
+    PUBLISHED = "published"
+
+
+class Content(StrEnum):
+    """What both layouts can hold."""
+
+    SOLUTIONS = "solutions"
+    REWARDS = "rewards"
+
+
 class Estimator(StrEnum):
     """How the accuracy of a selection is estimated: `exact` is the expectation over all subpools of N."""
 

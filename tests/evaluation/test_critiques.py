@@ -1,5 +1,7 @@
 """Fewer critiques of each solution, and halves of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -49,7 +51,7 @@ def test_the_chosen_ones_are_left_with_those_missing_still_missing(first: int) -
     """Also of a part of a longer array, as categories are."""
     given = category([[0.0, 0.125, 0.25], [0.5, None, 1.0], [0.75, 0.0, 0.5]], [1, 1, 1])
     part = given.lists["gORM"].slice(first)
-    given = Category(**(vars(given) | {"lists": {"gORM": part}}))
+    given = replace(given, lists={"gORM": part})
     chosen = np.array([[2, 0], [1, 2], [0, 1]])[first:]
     fewer = with_critiques(given, "gORM", chosen).lists["gORM"]
     assert fewer.to_pylist() == [[0.25, 0.0], [None, 1.0], [0.75, 0.0]][first:]
@@ -64,6 +66,12 @@ def test_solutions_to_a_question_share_an_order_that_depends_on_the_question_alo
     assert (orders[:, 0] == orders[:, 1]).all()
     alone = critique_orders(category([[0.5] * 5] * 2, [1, 1]), 5, 3, seed=1)
     assert (alone == orders[:, :2]).all()
+
+
+def test_questions_of_one_id_in_two_categories_have_their_own_orders() -> None:
+    law = category([[0.5] * 8] * 2, [1, 1])
+    orders = [critique_orders(replace(law, name=name), 8, 3, seed=1) for name in ("law", "physics")]
+    assert (orders[0] != orders[1]).any()
 
 
 def test_counts_double_up_to_all() -> None:

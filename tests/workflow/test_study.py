@@ -112,7 +112,10 @@ def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:
     results = finished_study / "results"
     for model in STUDY["models"]:
         base = load_model(str(results / "backbones" / "micro" / "model"))
-        PeftModel.from_pretrained(base, results / "models" / model / "adapter")
+        adapted = PeftModel.from_pretrained(base, results / "models" / model / "adapter")
+        learned = [weights for name, weights in adapted.named_parameters() if "lora_B" in name]
+        assert learned
+        assert any(weights.abs().max() > 0 for weights in learned)
 
 
 def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> None:

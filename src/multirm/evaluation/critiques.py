@@ -36,7 +36,7 @@ def with_critiques(category: Category, model: str, chosen: np.ndarray) -> Catego
 def critique_orders(category: Category, n_critiques: int, draws: int, seed: int) -> np.ndarray:
     """Random orders of the critiques, one for all solutions to a question in each draw.
 
-    Seeded by (seed, question) and by nothing else.
+    Seeded by (seed, category, question) and by nothing else.
 
     Returns:
         int [draws, solutions, critiques].
@@ -45,7 +45,7 @@ def critique_orders(category: Category, n_critiques: int, draws: int, seed: int)
     orders = np.empty((draws, len(ids), n_critiques), dtype=np.int64)
     orders[:] = np.arange(n_critiques)
     for k, question_id in enumerate(ids):
-        generator = item_generator(seed, "critiques", str(question_id))
+        generator = item_generator(seed, "critiques", category.name, str(question_id))
         orders[:, k] = generator.permuted(orders[:, k], axis=1)
     return np.asarray(orders[:, first])
 

@@ -71,7 +71,7 @@ def _expected(
     if scorers:
         rewards = np.stack([pools.rewards[scorer] for scorer in scorers])
         votes, errors = weighted_vote(
-            pools.answers, pools.correct, rewards, sizes, pools.question_ids, seed, draws
+            pools.answers, pools.correct, rewards, sizes, pools.keys, seed, draws
         )
         for scorer, vote, error in zip(scorers, votes, errors, strict=True):
             found[Method(Selection.WEIGHTED_VOTE, scorer)] = (vote, error)

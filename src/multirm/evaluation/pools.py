@@ -77,12 +77,14 @@ class Pools:
     """Questions of one category whose pools are of one size.
 
     Attributes:
-        question_ids: one per question.
+        category: of all of them.
+        question_ids: one per question, unique in the category.
         answers: int [questions, size], equal where answers are equal; -1 where there is none.
         correct: bool [questions, size].
         rewards: float64 [questions, size] for each scorer; NaN where missing.
     """
 
+    category: str
     question_ids: Sequence[str]
     answers: np.ndarray
     correct: np.ndarray
@@ -92,11 +94,17 @@ class Pools:
     def size(self) -> int:
         return int(self.answers.shape[1])
 
+    @property
+    def keys(self) -> list[str]:
+        """One per question, unique among those of all categories: what is drawn for it is seeded by it."""
+        return [f"{self.category}/{question_id}" for question_id in self.question_ids]
+
     def split(self, questions: int) -> Iterator["Pools"]:
         """The same pools, at most so many questions at a time."""
         for start in range(0, len(self.question_ids), questions):
             part = slice(start, start + questions)
             yield Pools(
+                self.category,
                 self.question_ids[part],
                 self.answers[part],
                 self.correct[part],
@@ -110,6 +118,7 @@ class Pools:
             return np.take_along_axis(values, positions, axis=1)
 
         return Pools(
+            self.category,
             self.question_ids,
             taken(self.answers),
             taken(self.correct),
@@ -201,6 +210,7 @@ def lay_out(category: Category, scorers: Sequence[Scorer]) -> list[Pools]:
         rows = first[:, None] + np.arange(size)
         result.append(
             Pools(
+                category.name,
                 ids[first].tolist(),
                 category.answers[rows],
                 category.correct[rows],

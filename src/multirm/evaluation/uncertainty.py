@@ -107,7 +107,7 @@ def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) 
     sizes = [size for size in subpools.n if size <= half]
     if not sizes:
         return result
-    (order,) = halves(pools.question_ids, pools.size, 1, subpools.seed).transpose(1, 0, 2)
+    (order,) = halves(pools.keys, pools.size, 1, subpools.seed).transpose(1, 0, 2)
     a, b = (
         expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs).values
         for part in (order[:, :half], order[:, half : 2 * half])

@@ -1,6 +1,7 @@
 """Entry point `generate_miniature`: questions over true facts, and pools of simulated solutions to them."""
 
 import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +45,10 @@ def generate_miniature(
         output_questions: questions table.
         output_solutions: solutions table.
     """
+    wanted = _Wanted(category, dataset, policy, split, questions, solutions, label_noise, seed)
     write_rows = _drills if policy is Policy.TUTOR else _pools
-    question_rows, solution_rows = write_rows(
-        category, dataset, policy, split, questions, solutions, label_noise, seed
-    )
-    parameters = {
-        "category": category,
-        "dataset": dataset,
-        "policy": policy,
-        "split": split,
-        "questions": questions,
-        "solutions": solutions,
-        "label_noise": label_noise,
-        "seed": seed,
-    }
+    question_rows, solution_rows = write_rows(wanted)
+    parameters = asdict(wanted)
     tables.write(
         output_questions, tables.QUESTIONS, question_rows, parameters=parameters, inputs=[]
     )
@@ -71,30 +62,47 @@ def generate_miniature(
     )  # fmt: skip
 
 
-def _pools(
-    category: str,
-    dataset: str,
-    policy: Policy,
-    split: Split,
-    questions: int,
-    solutions: int,
-    label_noise: float,
-    seed: int,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Questions, and what `policy` answers."""
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be written, as `generate_miniature` is asked for it."""
+
+    category: str
+    dataset: str
+    policy: Policy
+    split: Split
+    questions: int
+    solutions: int
+    label_noise: float
+    seed: int
+
+    def key(self, index: int) -> dict[str, str]:
+        """The columns that name a question."""
+        question_id = f"{self.split}-{index:04}"
+        return {"dataset": self.dataset, "category": self.category, "question_id": question_id}
+
+    def generator(self, what: str, index: int, solution_id: int) -> np.random.Generator:
+        """The randomness of one solution."""
+        return item_generator(
+            self.seed, what, self.policy, self.category, self.split, index, solution_id
+        )
+
+
+def _pools(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Questions, and what the policy answers."""
     question_rows = []
     solution_rows = []
-    for index, question in enumerate(draw_questions(category, split, questions, seed)):
-        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
-        text = {
+    drawn = draw_questions(wanted.category, wanted.split, wanted.questions, wanted.seed)
+    for index, question in enumerate(drawn):
+        asked = wanted.key(index) | {
             "question": format_question(question.chain.stem, question.options),
             "answer": question.answer,
         }
-        question_rows.append({**key, **text, "options": question.options})
-        for solution_id in range(solutions):
-            rng = item_generator(seed, "solution", policy, category, split, index, solution_id)
-            row = _solution_row(question, solve(question, policy, rng), label_noise, rng)
-            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+        question_rows.append({**asked, "options": question.options})
+        for solution_id in range(wanted.solutions):
+            rng = wanted.generator("solution", index, solution_id)
+            solution = solve(question, wanted.policy, rng)
+            row = _solution_row(question, solution, wanted.label_noise, rng)
+            solution_rows.append({**asked, "solution_id": solution_id, **row})
     return question_rows, solution_rows
 
 
@@ -111,33 +119,23 @@ def _solution_row(
     }
 
 
-def _drills(
-    category: str,
-    dataset: str,
-    policy: Policy,
-    split: Split,
-    questions: int,
-    solutions: int,
-    label_noise: float,
-    seed: int,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _drills(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Drills, which differ between the "solutions" to one question in their statements."""
     question_rows = []
     solution_rows = []
-    for index in range(questions):
-        key = {"dataset": dataset, "category": category, "question_id": f"{split}-{index:04}"}
-        text = {"question": DRILL_QUESTION, "answer": None}
-        question_rows.append({**key, **text, "options": None})
-        for solution_id in range(solutions):
-            rng = item_generator(seed, "drill", policy, category, split, index, solution_id)
-            drill = draw_drill(category, rng)
+    for index in range(wanted.questions):
+        asked = wanted.key(index) | {"question": DRILL_QUESTION, "answer": None}
+        question_rows.append({**asked, "options": None})
+        for solution_id in range(wanted.solutions):
+            rng = wanted.generator("drill", index, solution_id)
+            drill = draw_drill(wanted.category, rng)
             row = {
                 "steps": drill.statements,
                 "parsed_answer": None,
                 "outcome": None,
-                "step_labels": _flipped(drill.labels, label_noise, rng),
+                "step_labels": _flipped(drill.labels, wanted.label_noise, rng),
             }
-            solution_rows.append({**key, **text, "solution_id": solution_id, **row})
+            solution_rows.append({**asked, "solution_id": solution_id, **row})
     return question_rows, solution_rows
 
 
