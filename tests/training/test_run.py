@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from multirm.models import load_model
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
-from multirm.training.run import LabelledLoss
+from multirm.training.lora import add_adapter
+from multirm.training.run import LabelledLoss, Recipe, train
 
 EXAMPLES = [
     Example([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
@@ -82,3 +83,14 @@ def test_a_category_without_used_examples_is_still_counted() -> None:
         ("law", 2, 0),
         ("math", 0, 3),
     ]
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_every_run_learns_something_be_it_one_step_long(tiny_model: Path, copies: int) -> None:
+    model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
+    recipe = Recipe(1, 1e-3, "linear", len(EXAMPLES), 0.0, 0.1, seed=42)
+    curve = train("tiny", model, (30, 40), EXAMPLES * copies, recipe)
+    assert [point["step"] for point in curve] == list(range(1, copies + 1))
+    assert (curve[0]["learning_rate"] == 0) == (copies > 1)
+    learned = [weights for name, weights in model.named_parameters() if "lora_B" in name]
+    assert all(weights.abs().max() > 0 for weights in learned)

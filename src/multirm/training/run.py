@@ -6,6 +6,7 @@ process writes.
 """
 
 import logging
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def train(
         columns: as in `LabelledLoss`.
     """
     per_process = batch_per_process(recipe.batch_size)
-    steps = max(1, int(recipe.epochs * len(examples) / recipe.batch_size))
+    steps = math.ceil(recipe.epochs * math.ceil(len(examples) / recipe.batch_size))
     curve = _Curve(name)
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
@@ -130,7 +131,8 @@ def train(
             learning_rate=recipe.learning_rate,
             lr_scheduler_type=recipe.schedule,
             weight_decay=recipe.weight_decay,
-            warmup_steps=recipe.warmup,
+            # The first step of a warm-up has rate 0: were it the only one, nothing would be learned.
+            warmup_steps=min(math.ceil(recipe.warmup * steps), steps - 1),
             use_cpu=not torch.cuda.is_available(),
             bf16=torch.cuda.is_available(),
             dataloader_pin_memory=torch.cuda.is_available(),
