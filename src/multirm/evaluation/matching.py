@@ -15,7 +15,7 @@ KEY = "dataset, category, question_id, solution_id"
 KEYS_SHOWN = 3
 
 REPEATED = f"""
-    SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY}{{model}} HAVING count(*) > 1
+    SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY} HAVING count(*) > 1
 """
 
 # NaN counts as greater than every number.
@@ -64,9 +64,7 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
         f"no category named {OVERALL}, which is the mean of all",
         "of one",
     )
-    _refuse(
-        database, REPEATED.format(table="solutions", model=""), "each solution once", "repeated"
-    )
+    _refuse(database, REPEATED.format(table="solutions"), "each solution once", "repeated")
     _refuse(
         database,
         f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
@@ -117,10 +115,16 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
     """
     check_categories(database, models)
     _refuse(database, OUT_OF_RANGE, "rewards in [0, 1]", "with others")
-    repeated = REPEATED.format(table="rewards", model=", model")
-    _refuse(database, repeated, "each solution once for a model", "repeated")
     _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
+    # One model at a time: their keys need not all be in memory at once.
     for model in models:
+        _refuse(
+            database,
+            REPEATED.format(table="(FROM rewards WHERE model = $model)"),
+            "each solution once for a model",
+            "repeated",
+            {"model": model},
+        )
         _refuse(
             database,
             WITHOUT_REWARDS,
