@@ -84,7 +84,8 @@ def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.n
     for orders_of_one, question_id in zip(result, question_ids, strict=True):
         for run, order in enumerate(orders_of_one):
             key = f"{seed}_{run}_{question_id}".encode()
-            generator.seed(int(hashlib.md5(key, usedforsecurity=False).hexdigest()[:8], 16))
+            digest = hashlib.md5(key, usedforsecurity=False).digest()
+            generator.seed(int.from_bytes(digest[:4], "big"))
             # What a permutation is, without the time for another array.
             generator.shuffle(order)
     return result
