@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from multirm.errors import InputError
-from multirm.models import load_adapter, load_model, load_tokenizer, logits_at
+from multirm.models import load_adapter, load_in_turn, load_model, load_tokenizer, output_logits
 
 SHAPE = {
     "vocab_size": 50,
@@ -53,12 +53,11 @@ def adapted(model: PreTrainedModel, target: str | list[str] = "all-linear") -> P
 
 def check_against_transformers(model: PreTrainedModel) -> None:
     ids = torch.randint(0, 50, (3, 9), generator=torch.Generator().manual_seed(0))
-    places = torch.zeros(3, 9, dtype=torch.bool)
-    places[0, [2, 8]] = places[1, 4] = places[2, [0, 1]] = True
     with torch.no_grad():
-        full = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        torch.testing.assert_close(logits_at(model, ids, places, (7, 3)), full[places][:, [7, 3]])
-        torch.testing.assert_close(logits_at(model, ids, places), full[places])
+        output = model(input_ids=ids, output_hidden_states=True)
+        hidden, full = output.hidden_states[-1][:, 4], output.logits[:, 4]
+        torch.testing.assert_close(output_logits(model, hidden, (7, 3)), full[:, [7, 3]])
+        torch.testing.assert_close(output_logits(model, hidden), full)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -77,28 +76,11 @@ def test_the_output_layer_may_have_a_bias_or_an_adapter() -> None:
     check_against_transformers(adapted(model, ["lm_head", "q_proj"]))
 
 
-def test_padding_on_the_right_changes_nothing() -> None:
-    model = random_model("qwen3")
-    ids = torch.randint(0, 50, (1, 7), generator=torch.Generator().manual_seed(0))
-    place = torch.zeros(1, 7, dtype=torch.bool)
-    place[0, 6] = True
-    padded = torch.cat([ids, torch.randint(0, 50, (1, 20))], dim=1)
-    padded_place = torch.cat([place, torch.zeros(1, 20, dtype=torch.bool)], dim=1)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            logits_at(model, padded, padded_place, (1, 2)),
-            logits_at(model, ids, place, (1, 2)),
-            atol=1e-5,
-            rtol=0,
-        )
-
-
 def test_logits_that_are_not_the_output_layers_are_refused() -> None:
     model = random_model("llama")
     model.config.final_logit_softcapping = 30.0
-    ids = torch.zeros(1, 2, dtype=torch.long)
     with pytest.raises(InputError, match="final_logit_softcapping in its configuration"):
-        logits_at(model, ids, torch.ones(1, 2, dtype=torch.bool), (1, 2))
+        output_logits(model, torch.zeros(1, 16), (1, 2))
 
 
 @pytest.fixture
@@ -174,6 +156,23 @@ def test_an_adapter_brings_its_base(tiny_model: Path, adapter: Path) -> None:
         by_hand = load_adapter(load_model(str(tiny_model)), adapter)(ids).logits
     torch.testing.assert_close(from_folder, by_hand)
     assert not torch.allclose(from_folder, from_base, atol=1e-3)
+
+
+def test_adapters_in_turn_share_their_base(tiny_model: Path, tmp_path: Path) -> None:
+    for k, target in enumerate(["q_proj", "up_proj", "v_proj"]):
+        torch.manual_seed(k)
+        adapted(load_model(str(tiny_model)), [target]).save_pretrained(tmp_path / str(k))
+    merged = load_model(str(tmp_path / "1")).merge_and_unload()
+    merged.save_pretrained(tmp_path / "merged")
+    places = [str(tmp_path / name) for name in ("0", "1", "merged", "2")]
+    ids = torch.tensor([[1, 2, 3]])
+    bases = []
+    with torch.no_grad():
+        for place, model in zip(places, load_in_turn(places), strict=True):
+            torch.testing.assert_close(model(ids).logits, load_model(place)(ids).logits)
+            bases.append(model.get_base_model() if place != places[2] else model)
+    assert bases[0] is bases[1]
+    assert bases[3] is not bases[0]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,10 @@ COMMANDS = {
             "multirm.scoring.generative:score_generative",
             "Score solutions by sampled critiques.",
         ),
+        "join-shards": (
+            "multirm.scoring.shards:join_shards",
+            "Put the parts of a table of rewards or critiques together.",
+        ),
     },
     "Evaluation": {
         "evaluate": (

@@ -2,11 +2,13 @@
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -27,16 +29,20 @@ disable_progress_bar()
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
+HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a local model folder or a hub name.
+    """The tokenizer of a local model folder or a hub name; the base's, for an adapter without one.
 
     Raises:
         InputError: there is none.
     """
-    _refuse_no_folder(model)
+    folder = fetch_model(model)
+    if (folder / ADAPTER_CONFIG).is_file() and not (folder / "tokenizer_config.json").is_file():
+        return load_tokenizer(_base_of(folder))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise InputError(
             model, expected="a model folder or hub name with a tokenizer", found=_first_line(error)
@@ -58,11 +64,10 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
         InputError: no or not all weights there, an architecture that transformers does not know, or an
             adapter for another base.
     """
-    _refuse_no_folder(model)
-    folder = Path(model)
+    folder = fetch_model(model)
     if (folder / ADAPTER_CONFIG).is_file():
         return load_adapter(load_model(_base_of(folder), dtype), folder)
-    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+    if not any(folder.glob("*.safetensors")):
         raise InputError(
             model,
             expected="weights as *.safetensors",
@@ -72,7 +77,7 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
     device = default_device()
     try:
         loaded, report = AutoModelForCausalLM.from_pretrained(
-            model,
+            folder,
             dtype=dtype or default_dtype(device),
             use_safetensors=True,
             trust_remote_code=False,
@@ -90,6 +95,26 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
             remedy="load a whole model, not a part or another kind of it",
         )
     return loaded.to(device).eval()
+
+
+def load_in_turn(models: Sequence[str]) -> Iterator[PreTrainedModel]:
+    """Load models one after the other, as `load_model` does, the base that neighbours share once.
+
+    A model is good until the next one is asked for.
+    """
+    base, base_name = None, None
+    for model in models:
+        adapter = fetch_model(model)
+        if not (adapter / ADAPTER_CONFIG).is_file():
+            base, base_name = None, None
+            yield load_model(model)
+            continue
+        if base is None or base_name != _base_of(adapter):
+            base_name = _base_of(adapter)
+            base = load_model(base_name)
+        adapted = load_adapter(base, adapter)
+        yield adapted
+        base = adapted.unload()
 
 
 def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
@@ -116,11 +141,36 @@ def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
     return adapted.eval()
 
 
-def _refuse_no_folder(model: str) -> None:
-    """Refuse what is neither there nor can be a hub name, which has one slash at most."""
+def fetch_model(model: str) -> Path:
+    """The folder of a model: the one named, or one into which the hub's model of that name is downloaded.
+
+    Of a model on the hub only what is needed and safe is fetched: no code, no pickled weights.
+
+    Raises:
+        InputError: no such folder, and no model of that name that can be had.
+    """
     path = Path(model)
-    if not path.is_dir() and (path.is_absolute() or len(path.parts) > 2 or model.startswith(".")):
+    if path.is_dir():
+        return path
+    # A hub name has one slash at most.
+    if path.is_absolute() or len(path.parts) > 2 or model.startswith("."):
         raise InputError(model, expected="a model folder or hub name", found="no such folder")
+    try:
+        return Path(snapshot_download(model, allow_patterns=HUB_FILES))
+    except GatedRepoError as error:
+        raise InputError(
+            model,
+            expected="a model that may be downloaded",
+            found="one that is gated",
+            remedy="accept its terms on the hub, and set HF_TOKEN to a token of the same account",
+        ) from error
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        raise InputError(
+            model,
+            expected="a model folder or hub name",
+            found=_first_line(error),
+            remedy="without a network, fetch it beforehand: `hf download`",
+        ) from error
 
 
 def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
@@ -142,31 +192,23 @@ def _base_of(adapter: Path) -> str:
         ) from error
 
 
-def logits_at(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    places: Tensor,
-    columns: Sequence[int] | None = None,
+def output_logits(
+    model: PreTrainedModel, hidden: Tensor, columns: Sequence[int] | None = None
 ) -> Tensor:
-    """Logits of some tokens at some positions, without computing the others'.
-
-    There is no attention mask: the batch must be padded on the right, where causal attention keeps
-    padding from being seen by what comes before it.
+    """Logits of some tokens after some last hidden states, without computing the others'.
 
     Args:
         model: a causal language model, plain or wrapped by peft.
-        input_ids: int64 [batch, length], padded on the right.
-        places: bool [batch, length], true where logits are wanted, never in the padding.
+        hidden: float [places, width], what its decoder ends with.
         columns: token ids; the whole vocabulary where None.
 
     Returns:
-        float [places, columns], row after row of the batch, from left to right.
+        float [places, columns].
 
     Raises:
         InputError: the model's logits are not simply the output of its last layer.
     """
     causal = model.get_base_model() if isinstance(model, PeftModel) else model
-    hidden = causal.get_decoder()(input_ids=input_ids, use_cache=False).last_hidden_state[places]
     head = causal.get_output_embeddings()
     _refuse_changed_logits(causal)
     if columns is None:

@@ -1,25 +1,66 @@
-"""When a long job should say how it gets on, and how fast it is."""
+"""How a long job gets on: a bar in a terminal, a line every ten seconds in a log."""
 
+import logging
+import sys
 import time
+from types import TracebackType
+from typing import Self
 
-SECONDS_BETWEEN_REPORTS = 10
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 10
 
 
 class Progress:
-    """A job of `total` items, from now on."""
+    """A job of `total` items, from now on.
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    Args:
+        done: what is done to an item, as in "scored".
+        items: what they are, as in "solutions".
+    """
+
+    def __init__(self, done: str, items: str, total: int) -> None:
+        self._done, self._items, self._total = done, items, total
+        self._n = self._tokens = 0
         self._started = self._reported = time.monotonic()
+        # Without a terminal there is no bar, and `tqdm` does nothing.
+        self._bar = tqdm(
+            total=total, desc=done, unit=f" {items}", disable=not sys.stderr.isatty(), leave=False
+        )
 
-    def is_due(self, done: int) -> bool:
-        """Whether to say that so many items are done: at the end, and after ten seconds of silence."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def add(self, items: int, tokens: int = 0) -> None:
+        """So many more items are done, for which so many tokens were read or written, if that is counted."""
+        self._n += items
+        self._tokens += tokens
         now = time.monotonic()
-        if now - self._reported < SECONDS_BETWEEN_REPORTS and done < self._total:
-            return False
-        self._reported = now
-        return True
+        seconds = max(now - self._started, 1e-9)
+        if self._tokens:
+            self._bar.set_postfix_str(f"{self._tokens / seconds:,.0f} tokens/s", refresh=False)
+        self._bar.update(items)
+        ended = self._n >= self._total
+        if ended or (self._bar.disable and now - self._reported >= SECONDS_BETWEEN_LINES):
+            self._reported = now
+            logger.info("%s", self._line(seconds))
 
-    def per_second(self, amount: float) -> float:
-        """How much of `amount`, which was done since the start, was done in a second."""
-        return amount / max(time.monotonic() - self._started, 1e-9)
+    def _line(self, seconds: float) -> str:
+        parts = [f"{self._done} {self._n:,} of {self._total:,} {self._items}"]
+        parts.append(f"{self._n / seconds:,.1f}/s")
+        if self._tokens:
+            parts.append(f"{self._tokens / seconds:,.0f} tokens/s")
+        if 0 < self._n < self._total:
+            left = (self._total - self._n) * seconds / self._n
+            parts.append(f"{tqdm.format_interval(left)} left")
+        return ", ".join(parts)

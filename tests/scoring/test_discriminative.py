@@ -63,7 +63,7 @@ def score(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     def run(model: Path, rows: Sequence[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
         solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
         tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
-        score_discriminative(str(model), "toy", solutions, output, **settings)
+        score_discriminative([f"toy={model}"], solutions, [output], **settings)
         return tables.read(output, tables.REWARDS).to_pylist()
 
     return run
@@ -153,7 +153,7 @@ def test_the_footer_says_how_rewards_were_made(
     score(tiny_model, random_solutions(2))
     footer = tables.read_footer(tmp_path / "rewards.parquet")
     assert footer.parameters["dtype"] in ("float32", "bfloat16")
-    assert {"model", "batch_tokens"} < set(footer.parameters)
+    assert {"model", "batch_tokens", "shard"} < set(footer.parameters)
 
 
 def test_an_empty_split_is_refused(

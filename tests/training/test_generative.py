@@ -72,6 +72,7 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path)
             with torch.no_grad():
                 logits = model(torch.tensor([prompt + completion[:k]])).logits[0, -1]
             losses.append(-logits.log_softmax(dim=-1)[token])
+    # Only now: what reads packs reads nothing else.
     with torch.no_grad():
         found = LabelledLoss(model)(**collate(examples))["loss"]
     torch.testing.assert_close(found, torch.stack(losses).mean(), atol=1e-5, rtol=1e-5)

@@ -27,9 +27,10 @@ def test_the_loss_is_the_mean_over_labelled_positions(
     tiny_model: Path, columns: tuple[int, int] | None
 ) -> None:
     model = load_model(str(tiny_model), torch.float32)
+    plain = load_model(str(tiny_model), torch.float32)
     losses = []
     for example in EXAMPLES:
-        logits = model(torch.tensor([example.ids], device=model.device)).logits[0]
+        logits = plain(torch.tensor([example.ids], device=model.device)).logits[0]
         for position, label in enumerate(example.labels):
             if label != UNLABELLED:
                 scores = logits[position] if columns is None else logits[position, list(columns)]
@@ -45,10 +46,12 @@ def test_the_loss_is_the_mean_over_labelled_positions(
     torch.testing.assert_close(halves, loss / 2)
 
 
-def test_padding_carries_no_label() -> None:
+def test_a_batch_is_a_pack_without_padding() -> None:
     batch = collate(EXAMPLES)
-    assert batch["input_ids"].tolist()[1] == [11, 12, 0, 0, 0]
-    assert batch["labels"].tolist()[1] == [UNLABELLED, 1, *[UNLABELLED] * 3]
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9, 11, 12, 21, 22, 23]]
+    assert batch["positions"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 0, 1, 2]]
+    assert batch["segments"].tolist() == [[0, 5, -1], [5, 7, -1], [7, 10, -1]]
+    assert batch["labels"].tolist()[0][3:7] == [UNLABELLED, 0, UNLABELLED, 1]
 
 
 @given(

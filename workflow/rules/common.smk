@@ -133,6 +133,34 @@ def model_setting(name, section=None):
     return lookup(place, within=config)
 
 
+def scored(kinds, in_shards):
+    """A pattern for the reward models of some kinds that are scored in shards, or that are not."""
+    names = [
+        re.escape(name)
+        for name, model in config["models"].items()
+        if model["kind"] in kinds and (model["scoring"]["shards"] > 1) == in_shards
+    ]
+    return "|".join(names) or "(?!)"
+
+
+def shard_of(wildcards):
+    """The shard that a job scores, as NUMBER/COUNT."""
+    return f"{wildcards.get('number', 1)}/{wildcards.get('count', 1)}"
+
+
+def shard_tables(suffix):
+    """A function that gives the tables of all shards of a reward model's table."""
+
+    def tables(wildcards):
+        count = config["models"][wildcards.model]["scoring"]["shards"]
+        return [
+            f"<results>/shards/{{model}}/{{dataset}}/{{category}}/{number}-of-{count}.{suffix}"
+            for number in range(1, count + 1)
+        ]
+
+    return tables
+
+
 def critique_setting(name):
     """A leaf setting of the study's critiques; nothing where the study has none."""
     return lookup(f"critiques/{name}", within=config) if config["critiques"] else None

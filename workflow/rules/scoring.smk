@@ -1,4 +1,7 @@
-"""Needs merged reward models and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet."""
+"""Needs merged reward models and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet.
+
+A model with several shards is scored in so many jobs, whose tables are then put together.
+"""
 
 
 rule score_discriminative:
@@ -16,18 +19,35 @@ rule score_discriminative:
     benchmark:
         "<benchmarks>/score_discriminative/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=named("models", kind=["dORM", "dPRM"]),
+        model=scored(["dORM", "dPRM"], in_shards=False),
     conda:
         "../../envs/train.yaml"
     params:
         folder=subpath(input.model, parent=True),
         batch_tokens=model_setting("batch_tokens", "scoring"),
+        shard=shard_of,
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
-        "python -m multirm score-discriminative --model {params.folder:q} --name {wildcards.model}"
-        " --solutions {input.solutions:q} --output {output:q} --batch-tokens {params.batch_tokens}"
-        " > {log:q} 2>&1"
+        "python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
+        " --solutions {input.solutions:q} --output {output:q}"
+        " --batch-tokens {params.batch_tokens} --shard {params.shard} > {log:q} 2>&1"
+
+
+use rule score_discriminative as score_discriminative_shard with:
+    output:
+        temp(
+            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.parquet"
+        ),
+    log:
+        "<logs>/score_discriminative/{model}/{dataset}/{category}/{number}-of-{count}.log",
+    benchmark:
+        "<benchmarks>/score_discriminative/{model}/{dataset}/{category}/{number}-of-{count}.tsv"
+    wildcard_constraints:
+        model=scored(["dORM", "dPRM"], in_shards=True),
+    message:
+        "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
+        " {wildcards.number} of {wildcards.count}"
 
 
 rule score_generative:
@@ -47,7 +67,7 @@ rule score_generative:
     benchmark:
         "<benchmarks>/score_generative/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=named("models", kind=["gORM", "gPRM"]),
+        model=scored(["gORM", "gPRM"], in_shards=False),
     conda:
         "../../envs/train.yaml"
     params:
@@ -58,8 +78,12 @@ rule score_generative:
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
         top_p=model_setting("top_p", "scoring"),
+        adaptive=lambda wildcards: option(
+            "--adaptive", config["models"][wildcards.model]["scoring"]["adaptive"]
+        ),
         template=lambda wildcards: option("--template", *model_template(wildcards)),
         seed=lookup("seed", within=config),
+        shard=shard_of,
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
@@ -67,5 +91,64 @@ rule score_generative:
         " --name {wildcards.model} --engine {params.engine} --solutions {input.solutions:q}"
         " --output {output.rewards:q} --output-critiques {output.critiques:q}"
         " --samples {params.samples} --max-tokens {params.max_tokens}"
-        " --temperature {params.temperature} --top-p {params.top_p} {params.template:q}"
-        " --seed {params.seed} > {log:q} 2>&1"
+        " --temperature {params.temperature} --top-p {params.top_p} {params.adaptive:q} {params.template:q}"
+        " --seed {params.seed} --shard {params.shard} > {log:q} 2>&1"
+
+
+use rule score_generative as score_generative_shard with:
+    output:
+        rewards=temp(
+            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.parquet"
+        ),
+        critiques=temp(
+            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.critiques.parquet"
+        ),
+    log:
+        "<logs>/score_generative/{model}/{dataset}/{category}/{number}-of-{count}.log",
+    benchmark:
+        "<benchmarks>/score_generative/{model}/{dataset}/{category}/{number}-of-{count}.tsv"
+    wildcard_constraints:
+        model=scored(["gORM", "gPRM"], in_shards=True),
+    message:
+        "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
+        " {wildcards.number} of {wildcards.count}"
+
+
+rule join_rewards:
+    """Put the shards of a table of rewards together."""
+    input:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        shards=shard_tables("parquet"),
+        code=code("multirm.scoring.shards"),
+    output:
+        "<results>/rewards/{model}/{dataset}/{category}.parquet",
+    log:
+        "<logs>/join_rewards/{model}/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/join_rewards/{model}/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        model=scored(["dORM", "dPRM", "gORM", "gPRM"], in_shards=True),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
+    shell:
+        "python -m multirm join-shards --solutions {input.solutions:q}"
+        " --shards {input.shards:q} --output {output:q} > {log:q} 2>&1"
+
+
+use rule join_rewards as join_critiques with:
+    input:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        shards=shard_tables("critiques.parquet"),
+        code=code("multirm.scoring.shards"),
+    output:
+        "<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
+    log:
+        "<logs>/join_critiques/{model}/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/join_critiques/{model}/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        model=scored(["gORM", "gPRM"], in_shards=True),
+    message:
+        "Join the critiques of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"

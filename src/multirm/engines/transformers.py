@@ -5,7 +5,7 @@ only inside the loop: the samples of a prompt share the reading of it, rows that
 and every row draws from the random numbers of its own item.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.batching import batches
 from multirm.engines.attention import attend_in_groups
-from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.sampling import draw
 from multirm.randomness import item_generator
@@ -28,6 +28,8 @@ class TransformersEngine:
     Samples do not depend on batches beyond the rounding of the model's own arithmetic: a draw changes
     where its random number falls within that rounding (1e-6 in fp32) of the edge between two tokens.
     """
+
+    reproducible = True
 
     def __init__(
         self,
@@ -49,21 +51,28 @@ class TransformersEngine:
         self._ends = torch.tensor(_end_tokens(model, tokenizer), device=model.device)
 
     def generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
-    ) -> Iterator[tuple[Prompt, list[Completion]]]:
-        """See `engines.base.Engine`.
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+        done: Collection[Key] = (),
+    ) -> Iterator[list[Completed]]:
+        """See `engines.base.Engine`; prompts that are decoded together are yielded together.
 
         A prompt after which the model's context has room for fewer than `sampling.max_tokens` tokens is
         continued as far as there is room, and its completions are marked as truncated.
         """
-        for prompt in prompts:
-            if not self._limit(prompt, sampling):
-                yield prompt, [Completion([], "", [], truncated=True)] * sampling.n
+        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
+        left = [prompt for prompt in prompts if prompt.key not in done]
+        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
         fitting = [prompt for prompt in prompts if self._limit(prompt, sampling)]
         sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
-            yield from zip(batch, self._complete(batch, sampling, watch, seed), strict=True)
+            if not all(prompt.key in done for prompt in batch):
+                completed = self._complete(batch, sampling, watch, seed)
+                yield list(zip(batch, completed, strict=True))
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         if self._context is None:
@@ -75,7 +84,8 @@ class TransformersEngine:
         self, batch: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
     ) -> list[list[Completion]]:
         n, device = sampling.n, self._model.device
-        samples = [(prompt, i) for prompt in batch for i in range(n)]
+        numbers = range(sampling.first, sampling.first + n)
+        samples = [(prompt, i) for prompt in batch for i in numbers]
         limits = torch.tensor([self._limit(prompt, sampling) for prompt, _ in samples])
         longest = int(limits.max())
         uniforms = torch.stack(
@@ -107,19 +117,23 @@ class TransformersEngine:
                 rows, drawn = rows[keep], drawn[keep]
             decoding.step(drawn)
 
-        completions = self._completions(ids, watched, lengths.cpu(), limits)
+        completions = self._completions(ids, watched, lengths.cpu(), limits, watch)
         return [completions[k : k + n] for k in range(0, len(completions), n)]
 
     def _completions(
-        self, ids: Tensor, watched: Tensor, lengths: Tensor, limits: Tensor
+        self, ids: Tensor, watched: Tensor, lengths: Tensor, limits: Tensor, watch: Sequence[int]
     ) -> list[Completion]:
         kept = [row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)]
         texts = self._tokenizer.batch_decode(kept, clean_up_tokenization_spaces=False)
-        seen = [row[:length].tolist() for row, length in zip(watched.cpu(), lengths, strict=True)]
         return [
-            Completion(row, text, [tuple(position) for position in row_seen], truncated)
-            for row, text, row_seen, truncated in zip(
-                kept, texts, seen, (lengths == limits).tolist(), strict=True
+            Completion(
+                row,
+                text,
+                {k: tuple(seen[k].tolist()) for k, drawn in enumerate(row) if drawn in watch},
+                truncated,
+            )
+            for row, text, seen, truncated in zip(
+                kept, texts, watched.cpu(), (lengths == limits).tolist(), strict=True
             )
         ]
 

@@ -4,109 +4,135 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm import tables
-from multirm.batching import batches
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
+from multirm.errors import InputError, shown
 from multirm.files import local
-from multirm.models import load_model, load_tokenizer, logits_at
+from multirm.journal import Journal, open_journal
+from multirm.models import load_in_turn, load_tokenizer, output_logits
+from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack
 from multirm.progress import Progress
+from multirm.scoring.shards import Shard, pool_of
+from multirm.tables import Row
 
 logger = logging.getLogger(__name__)
 
 
 def score_discriminative(
-    model: str, name: str, solutions: Path, output: Path, batch_tokens: int = 16384
+    model: list[str],
+    solutions: Path,
+    output: list[Path],
+    batch_tokens: int = 16384,
+    shard: str = "1/1",
 ) -> None:
     """Give every step of every solution a reward. Solutions over the model's length get none and are marked.
 
+    A job that was killed goes on where it was.
+
     Args:
-        model: folder of a merged model or of an adapter, or a hub name.
-        name: the reward model's, for the table.
+        model: NAME=PATH, PATH being the folder of a merged model or of an adapter, or a hub name. Several
+            adapters share one loading of their base.
         solutions: table of solutions.
-        output: table of rewards, in the order of the solutions.
-        batch_tokens: most tokens in a batch, padding included; it changes speed and memory, not rewards.
+        output: table of rewards for each model, in the order of the solutions.
+        batch_tokens: most tokens that are read at once; it changes speed and memory, not rewards.
+        shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
-    table = tables.read(solutions, tables.SOLUTIONS)
-    rows = table.to_pylist()
-    tokenizer = load_tokenizer(model)
-    candidates = step_candidates(tokenizer)
-    network = load_model(model)
-    limit = network.config.max_position_embeddings
-    encoded = [encode_solution(tokenizer, row["question"], row["steps"]) for row in rows]
-    fitting = [index for index, solution in enumerate(encoded) if len(solution.ids) <= limit]
-    if len(fitting) < len(encoded):
-        logger.warning("%d solutions are over %d tokens", len(encoded) - len(fitting), limit)
-
-    rewards: list[list[float | None]] = [[None] * len(row["steps"]) for row in rows]
-    scored = step_rewards(network, candidates, [encoded[i] for i in fitting], batch_tokens)
-    for index, solution_rewards in zip(fitting, scored, strict=True):
-        rewards[index] = [*solution_rewards]
-
-    key = tables.SOLUTIONS.key
-    tables.write(
-        output,
-        tables.REWARDS,
-        [
-            {
-                **{column: row[column] for column in key},
-                "model": name,
-                "rewards": rewards[index],
-                "n_tokens": len(encoded[index].ids),
-                "truncated": len(encoded[index].ids) > limit,
-            }
-            for index, row in enumerate(rows)
-        ],
-        parameters={
+    names, places = _names_and_places(model, output)
+    rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
+    for name, place, network, table in zip(
+        names, places, load_in_turn(places), output, strict=True
+    ):
+        parameters = {
             "model": name,
             "batch_tokens": batch_tokens,
+            "shard": shard,
             "dtype": str(network.dtype).removeprefix("torch."),
-        },
-        inputs=[solutions, *local([model])],
-    )
+        }
+        inputs = [solutions, *local([place])]
+        with open_journal(table, parameters, inputs) as journal:
+            scored = _score(name, network, load_tokenizer(place), rows, batch_tokens, journal)
+            tables.write(table, tables.REWARDS, scored, parameters=parameters, inputs=inputs)
 
 
-def step_rewards(
-    model: PreTrainedModel,
-    candidates: tuple[int, int],
-    solutions: Sequence[EncodedSolution],
+def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:
+    pairs = [pair.partition("=") for pair in model]
+    for pair, (name, _, place) in zip(model, pairs, strict=True):
+        if not name or not place:
+            raise InputError(
+                "--model", expected="NAME=PATH, such as dPRM=models/dPRM", found=shown(pair)
+            )
+    if len(pairs) != len(output):
+        raise InputError(
+            "--output", expected=f"a table for each of {len(pairs)} models", found=str(len(output))
+        )
+    return [name for name, _, _ in pairs], [place for _, _, place in pairs]
+
+
+def _score(
+    name: str,
+    network: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
     batch_tokens: int,
-) -> list[list[float]]:
-    """The rewards of each solution's steps: P(`+`) / (P(`-`) + P(`+`)) at the last token of each.
+    journal: Journal,
+) -> list[Row]:
+    """Rows of `tables.REWARDS`, one for each row of a solutions table."""
+    candidates = step_candidates(tokenizer)
+    encoded = [encode_solution(tokenizer, row["question"], row["steps"]) for row in rows]
+    limit = network.config.max_position_embeddings
+    pools: dict[tuple[str, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if len(encoded[index].ids) <= limit:
+            pools.setdefault(pool_of(row), []).append(index)
+    fitting = sum(map(len, pools.values()))
+    if fitting < len(rows):
+        logger.warning("%d solutions are over %d tokens", len(rows) - fitting, limit)
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        candidates: ids of `-` and `+`.
-        solutions: none longer than the model admits.
-        batch_tokens: most tokens in a batch, padding included.
-    """
-    rewards: list[list[float]] = [[] for _ in solutions]
-    progress = Progress(len(solutions))
-    done = 0
-    for batch in batches([len(solution.ids) for solution in solutions], batch_tokens):
-        scored = _score_batch(model, candidates, [solutions[index] for index in batch])
-        for index, solution_rewards in zip(batch, scored, strict=True):
-            rewards[index] = solution_rewards
-        done += len(batch)
-        if progress.is_due(done):
-            rate = progress.per_second(done)
-            logger.info("scored %d of %d solutions, %.1f/s", done, len(solutions), rate)
-    return rewards
+    attend_in_packs(network)
+    texts = [solution.ids for solution in encoded]
+    with Progress("scored", "solutions", fitting - len(journal.items)) as progress:
+        for indices in group_in_packs(pools.values(), texts, batch_tokens):
+            # A pack is written down at one stroke: all of it is there or nothing.
+            if str(indices[0]) not in journal.items:
+                chosen = [encoded[index] for index in indices]
+                rewards = step_rewards(network, candidates, chosen)
+                journal.add({str(i): values for i, values in zip(indices, rewards, strict=True)})
+                progress.add(len(indices), sum(len(solution.ids) for solution in chosen))
+    return [
+        {
+            **{column: row[column] for column in tables.SOLUTIONS.key},
+            "model": name,
+            "rewards": journal.items.get(str(index), [None] * len(row["steps"])),
+            "n_tokens": len(encoded[index].ids),
+            "truncated": len(encoded[index].ids) > limit,
+        }
+        for index, row in enumerate(rows)
+    ]
 
 
 @torch.inference_mode()
-def _score_batch(
-    model: PreTrainedModel, candidates: tuple[int, int], solutions: Sequence[EncodedSolution]
+def step_rewards(
+    network: PreTrainedModel, candidates: tuple[int, int], solutions: Sequence[EncodedSolution]
 ) -> list[list[float]]:
-    width = max(len(solution.ids) for solution in solutions)
-    input_ids = torch.zeros(len(solutions), width, dtype=torch.long)
-    places = torch.zeros(len(solutions), width, dtype=torch.bool)
-    for row, solution in enumerate(solutions):
-        input_ids[row, : len(solution.ids)] = torch.tensor(solution.ids)
-        places[row, solution.step_ends] = True
-    logits = logits_at(model, input_ids.to(model.device), places.to(model.device), candidates)
+    """The rewards of each solution's steps: P(`+`) / (P(`-`) + P(`+`)) at the last token of each.
+
+    What solutions begin with alike, the question first of all, is read once.
+
+    Args:
+        network: a causal language model in evaluation mode, prepared by `attend_in_packs`.
+        candidates: ids of `-` and `+`.
+        solutions: none longer than the model admits; all are read at once.
+    """
+    pack = pack_tree([solution.ids for solution in solutions])
+    hidden = read_pack(network, *(t.to(network.device) for t in pack.tensors))
+    ends = [
+        place[solution.step_ends] for place, solution in zip(pack.places, solutions, strict=True)
+    ]
+    logits = output_logits(network, hidden[np.concatenate(ends)], candidates)
     probabilities = logits.float().softmax(dim=-1)[:, 1].cpu()
     counts = [len(solution.step_ends) for solution in solutions]
     return [rewards.tolist() for rewards in torch.split(probabilities, counts)]

@@ -156,21 +156,22 @@ def train(
     total = sum(len(lesson.ids) for lesson in lessons)
     losses: list[float] = []
     points: list[dict[str, float]] = []
-    progress = Progress(tokens)
     model.train()
-    for step, (share, batch) in enumerate(draw_batches(lessons, tokens, batch_tokens, seed), 1):
-        rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        losses.append(_train_batch(model, batch, optimizer))
-        after = share + sum(len(lesson.ids) for lesson in batch) / tokens
-        if after >= (len(points) + 1) / 20:
-            loss = math.fsum(losses) / len(losses)
-            epoch = after * tokens / total
-            points.append({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
-            losses = []
-        if progress.is_due(round(after * tokens)):
-            logger.info("%.0f %% of %d tokens", 100 * after, tokens)
+    batches = draw_batches(lessons, tokens, batch_tokens, seed)
+    with Progress("trained on", "tokens", tokens) as progress:
+        for step, (share, batch) in enumerate(batches, start=1):
+            rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            losses.append(_train_batch(model, batch, optimizer))
+            read = sum(len(lesson.ids) for lesson in batch)
+            after = share + read / tokens
+            if after >= (len(points) + 1) / 20:
+                loss = math.fsum(losses) / len(losses)
+                epoch = after * tokens / total
+                points.append({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
+                losses = []
+            progress.add(read)
     model.eval()
     return points
 

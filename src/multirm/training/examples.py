@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from multirm.errors import InputError
+from multirm.packing import pack
 from multirm.randomness import item_generator
 
 logger = logging.getLogger(__name__)
@@ -82,18 +83,24 @@ class Tally:
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
-    """A batch, padded on the right; what stands in the padding is never looked at under causal attention."""
-    width = max(len(example.ids) for example in examples)
-    input_ids = torch.zeros(len(examples), width, dtype=torch.long)
-    labels = torch.full((len(examples), width), UNLABELLED)
-    for row, example in enumerate(examples):
-        input_ids[row, : len(example.ids)] = torch.tensor(example.ids)
-        labels[row, : len(example.labels)] = torch.tensor(example.labels)
-    return {"input_ids": input_ids, "labels": labels}
+    """A batch as one pack, nothing shared and nothing padded: what `packing.read_pack` takes, and labels.
+
+    Returns:
+        input_ids, positions and labels, int64 [1, tokens]; segments, int64 [examples, 3].
+    """
+    packed = pack([example.ids for example in examples])
+    labels = torch.tensor([[label for example in examples for label in example.labels]])
+    return {
+        "input_ids": packed.input_ids,
+        "positions": packed.positions,
+        "segments": packed.segments,
+        "labels": labels,
+    }
 
 
 class LengthGrouped(Sampler[int]):
-    """A random order in which the examples of each batch are about equally long, for little padding.
+    """A random order in which the examples of each batch are about equally long: devices that share one are
+    done with it at the same time.
 
     The order depends on the seed and the epoch alone, so it is the same in every process.
     """

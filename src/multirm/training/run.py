@@ -26,7 +26,8 @@ from transformers import (
 )
 
 from multirm.errors import InputError
-from multirm.models import logits_at
+from multirm.models import output_logits
+from multirm.packing import attend_in_packs, read_pack
 from multirm.randomness import item_seed
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collate
 
@@ -61,15 +62,23 @@ class LabelledLoss(nn.Module):
 
     def __init__(self, model: PreTrainedModel, columns: Sequence[int] | None = None) -> None:
         super().__init__()
+        attend_in_packs(model)
         self.model = model
         self.columns = columns
 
     def forward(
-        self, input_ids: Tensor, labels: Tensor, num_items_in_batch: Tensor | None = None, **_: Any
+        self,
+        input_ids: Tensor,
+        positions: Tensor,
+        segments: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | None = None,
+        **_: Any,
     ) -> dict[str, Tensor]:
         """The sum of the losses over `num_items_in_batch`, the labelled positions of all processes."""
         labelled = labels != UNLABELLED
-        logits = logits_at(self.model, input_ids, labelled, self.columns)
+        hidden = read_pack(self.model, input_ids, positions, segments)
+        logits = output_logits(self.model, hidden[labelled[0]], self.columns)
         loss = functional.cross_entropy(logits.float(), labels[labelled], reduction="sum")
         return {
             "loss": loss / (labelled.sum() if num_items_in_batch is None else num_items_in_batch)

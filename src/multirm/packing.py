@@ -1,0 +1,289 @@
+"""Texts side by side in one row, without padding; what several of them begin with is read only once.
+
+A *pack* is cut into segments. The tokens of a segment attend to those before them in it, and to the whole
+of the segments that it continues: the text of a solution is a way from a root to a leaf of a tree. So
+texts never see one another, whatever else is in the row, and no token is there for padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, PreTrainedModel
+
+from multirm.errors import InputError
+
+_NAME = "packed"
+_ROOT = -1
+
+# A segment of its own costs every layer a call and a copy of the keys before it; rather than that, so
+# many tokens are read again.
+WORTH_SHARING = 32
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+class Segment(NamedTuple):
+    """Where a segment lies in the pack, and the number of the segment that it continues, or -1."""
+
+    start: int
+    end: int
+    parent: int
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Token ids in a row.
+
+    Attributes:
+        input_ids: int64 [1, tokens].
+        positions: int64 [1, tokens], of each token in its text.
+        segments: int64 [segments, 3], the fields of `Segment`; one after the other, parents first.
+        places: for each text, the index in the row of each of its tokens.
+    """
+
+    input_ids: Tensor
+    positions: Tensor
+    segments: Tensor
+    places: list[np.ndarray]
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What `read_pack` takes."""
+        return self.input_ids, self.positions, self.segments
+
+
+def pack(texts: Sequence[list[int]]) -> Pack:
+    """Texts after one another, none of them empty, nothing shared."""
+    packing = _Packing()
+    for number, text in enumerate(texts):
+        packing.add(text, 0, _ROOT, [number])
+    return packing.finished()
+
+
+def pack_tree(texts: Sequence[list[int]]) -> Pack:
+    """Texts, none of them empty, with what several of them begin with there once, where that pays."""
+    packing = _Packing()
+    order = sorted(range(len(texts)), key=lambda number: texts[number])
+    waiting = [([list(same) for _, same in groupby(order, key=lambda k: texts[k])], 0, _ROOT)]
+    while waiting:
+        # Texts in alphabetical order, those that are equal in one list; the segment they continue ends at `start`.
+        group, start, parent = waiting.pop()
+        first, last = texts[group[0][0]], texts[group[-1][0]]
+        if len(group) == 1:
+            packing.add(first, start, parent, group[0])
+            continue
+        shared = _shared(first, last)
+        ended = []
+        if (shared - start) * (len(group) - 1) >= WORTH_SHARING:
+            # The first may end where the others go on.
+            ended = group.pop(0) if len(first) == shared else []
+            parent = packing.add(first[:shared], start, parent, ended)
+            start = shared
+        elif len(first) == shared:
+            packing.add(first, start, parent, group.pop(0))
+        branches = groupby(group, key=lambda same: texts[same[0]][shared])
+        waiting += [(list(branch), start, parent) for _, branch in branches]
+    return packing.finished()
+
+
+def group_in_packs(
+    groups: Iterable[Sequence[int]], texts: Sequence[list[int]], budget: int
+) -> Iterator[list[int]]:
+    """Cut groups of texts, which begin alike, into lists that `pack_tree` makes packs of at most `budget` tokens of.
+
+    Groups stay whole and in order, but for those that do not fit into one pack. A text that is over the
+    budget by itself makes a pack by itself.
+
+    Args:
+        groups: indices of `texts`.
+        budget: tokens of a pack, as many as there are if all is shared that can be.
+    """
+    chosen: list[int] = []
+    used = 0
+    for group in groups:
+        order = sorted(group, key=lambda index: texts[index])
+        starts = [0, *(_shared(texts[a], texts[b]) for a, b in pairwise(order))]
+        added = [len(texts[index]) - start for index, start in zip(order, starts, strict=True)]
+        if chosen and used + sum(added) > budget:
+            yield chosen
+            chosen, used = [], 0
+        for index, tokens in zip(order, added, strict=True):
+            if chosen and used + tokens > budget:
+                yield chosen
+                chosen, used = [], 0
+                tokens = len(texts[index])
+            chosen.append(index)
+            used += tokens
+    if chosen:
+        yield chosen
+
+
+class _Packing:
+    """A pack in the making."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.segments: list[Segment] = []
+        self.places: dict[int, np.ndarray] = {}
+
+    def add(self, text: list[int], start: int, parent: int, ending: Sequence[int]) -> int:
+        """Append what follows the first `start` tokens of `text`, with which the texts `ending` are over.
+
+        Returns:
+            the number of the new segment.
+        """
+        begin = len(self.ids)
+        self.ids += text[start:]
+        self.positions += range(start, len(text))
+        self.segments.append(Segment(begin, len(self.ids), parent))
+        number = len(self.segments) - 1
+        if ending:
+            ranges = list(_ranges(self.segments, number))
+            place = np.concatenate([np.arange(*bounds) for bounds in ranges])
+            self.places.update(dict.fromkeys(ending, place))
+        return number
+
+    def finished(self) -> Pack:
+        return Pack(
+            torch.tensor([self.ids]),
+            torch.tensor([self.positions]),
+            torch.tensor(self.segments),
+            [self.places[number] for number in range(len(self.places))],
+        )
+
+
+def _shared(first: Sequence[int], last: Sequence[int]) -> int:
+    """How many tokens two texts begin with that are the same."""
+    for k, (a, b) in enumerate(zip(first, last, strict=False)):
+        if a != b:
+            return k
+    return min(len(first), len(last))
+
+
+def _ranges(segments: Sequence[Segment], number: int) -> Ranges:
+    """Where a segment and those that it continues lie, from the root on; neighbours as one."""
+    ranges: list[tuple[int, int]] = []
+    while number != _ROOT:
+        segment = segments[number]
+        if ranges and ranges[0][0] == segment.end:
+            ranges[0] = (segment.start, ranges[0][1])
+        else:
+            ranges.insert(0, (segment.start, segment.end))
+        number = segment.parent
+    return tuple(ranges)
+
+
+def read_pack(
+    model: PreTrainedModel, input_ids: Tensor, positions: Tensor, segments: Tensor
+) -> Tensor:
+    """The last hidden states of a pack, float [tokens, width].
+
+    Args:
+        model: a causal language model, plain or wrapped by peft, that `attend_in_packs` has prepared.
+        input_ids, positions, segments: as in `Pack`.
+    """
+    listed = [Segment(*row) for row in segments.tolist()]
+    spans = [(segment, _ranges(listed, number)) for number, segment in enumerate(listed)]
+    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    output = causal.get_decoder()(
+        input_ids=input_ids, position_ids=positions, use_cache=False, spans=spans
+    )
+    return output.last_hidden_state[0]
+
+
+def attend_in_packs(model: PreTrainedModel) -> None:
+    """Let `model` read packs from now on, and nothing else."""
+    AttentionInterface.register(_NAME, packed_attention)
+    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal.set_attn_implementation(_NAME)
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    *,
+    spans: Sequence[tuple[Segment, Ranges]],
+    sliding_window: int | None = None,
+    **settings: Any,
+) -> tuple[Tensor, None]:
+    """The attention of every segment, as transformers calls it.
+
+    Args:
+        query: (1, heads, tokens, width).
+        key: (1, groups, tokens, width); `value` likewise.
+        spans: each segment with the ranges of what it sees, which end with itself.
+        sliding_window: how many tokens back a token sees, itself included; None for all.
+
+    Returns:
+        (1, tokens, heads, width), and None for the weights, which are not kept.
+
+    Raises:
+        InputError: attention of a kind that is not known here.
+    """
+    for name in ("softcap", "s_aux", "position_bias"):
+        if settings.get(name) is not None:
+            raise InputError(
+                f"attention of {type(module).__name__}",
+                expected="scaled dot products",
+                found=name,
+                remedy="choose a backbone of another family",
+            )
+    grouped = query.shape[1] != key.shape[1]
+    # Token by token in memory, as the model made them: parts can be copied as blocks.
+    query, key, value = (states.transpose(1, 2) for states in (query, key, value))
+    attended = []
+    for segment, ranges in spans:
+        n_queries = segment.end - segment.start
+        n_keys = sum(end - start for start, end in ranges)
+        window = sliding_window if sliding_window and n_keys > sliding_window else None
+        whole = n_queries == n_keys and window is None
+        states = scaled_dot_product_attention(
+            query[:, segment.start : segment.end].transpose(1, 2),
+            _gather(key, ranges).transpose(1, 2),
+            _gather(value, ranges).transpose(1, 2),
+            attn_mask=None
+            if whole
+            else _mask(n_queries, n_keys, window, query.dtype, query.device),
+            dropout_p=dropout,
+            is_causal=whole,
+            scale=scaling,
+            enable_gqa=grouped,
+        )
+        attended.append(states.transpose(1, 2))
+    return torch.cat(attended, dim=1), None
+
+
+def _gather(states: Tensor, ranges: Ranges) -> Tensor:
+    parts = [states[:, start:end] for start, end in ranges]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+@lru_cache(maxsize=256)
+def _mask(
+    n_queries: int, n_keys: int, window: int | None, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """0 where the last `n_queries` of `n_keys` tokens see a key, minus infinity elsewhere: [queries, keys]."""
+    queries = torch.arange(n_keys - n_queries, n_keys, device=device)[:, None]
+    keys = torch.arange(n_keys, device=device)
+    hidden = keys > queries
+    if window is not None:
+        hidden |= keys <= queries - window
+    return torch.zeros(n_queries, n_keys, dtype=dtype, device=device).masked_fill_(
+        hidden, -torch.inf
+    )

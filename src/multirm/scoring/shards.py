@@ -1,0 +1,98 @@
+"""A table of rewards in parts, each a job of its own, and the parts put together again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from multirm import tables
+from multirm.errors import InputError, shown
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The `number`-th of `count` parts, from 1."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `number/count`.
+
+        Raises:
+            InputError: not two such numbers.
+        """
+        number, slash, count = text.partition("/")
+        if not (slash and number.isdecimal() and count.isdecimal()) or not (
+            1 <= int(number) <= int(count)
+        ):
+            raise InputError(
+                "--shard", expected="NUMBER/COUNT, such as 2/8 of eight parts", found=shown(text)
+            )
+        return cls(int(number), int(count))
+
+    def of(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of this part: of the table's pools one after the other, whole, as many in each part."""
+        pools = list(dict.fromkeys(map(pool_of, rows)))
+        mine = {
+            pool
+            for place, pool in enumerate(pools)
+            if place * self.count // len(pools) == self.number - 1
+        }
+        return [row for row in rows if pool_of(row) in mine]
+
+
+def pool_of(row: Row) -> tuple[str, ...]:
+    """The question that a row's solution answers."""
+    return tuple(row[name] for name in tables.QUESTIONS.key)
+
+
+def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
+    """Put the parts of a table together, in the order of the solutions, if none is missing.
+
+    Args:
+        solutions: table of solutions that were scored.
+        shards: the parts, tables of rewards or of the critiques behind them, of one model.
+        output: table of the whole.
+    """
+    footer = tables.read_footer(shards[0])
+    schema = tables.SCHEMAS[footer.schema]
+    scored = tables.read(solutions, tables.SOLUTIONS).select(list(tables.SOLUTIONS.key))
+    # More parts than pools leave some empty.
+    part = replace(schema, at_least_one="")
+    parts = [tables.read(path, part) for path in shards]
+    together = pa.concat_tables(parts, promote_options="permissive")
+    by_solution: dict[tuple[Any, ...], list[Row]] = {}
+    for row in together.to_pylist():
+        by_solution.setdefault(tuple(row[name] for name in scored.column_names), []).append(row)
+    rows = []
+    for key in (tuple(row.values()) for row in scored.to_pylist()):
+        if key not in by_solution:
+            raise InputError(
+                output,
+                expected=f"{schema.name} of every solution in {solutions}",
+                found=f"none of {shown('/'.join(map(str, key)), 120)} in {len(shards)} shards",
+                remedy="score the shard that is missing, with the same number of shards",
+            )
+        rows += by_solution.pop(key)
+    if by_solution:
+        key = next(iter(by_solution))
+        raise InputError(
+            output,
+            expected=f"{schema.name} of the solutions in {solutions} alone",
+            found=f"some of {shown('/'.join(map(str, key)), 120)}",
+            remedy="delete the shards, which are of other solutions, and score again",
+        )
+    parameters = {name: value for name, value in footer.parameters.items() if name != "shard"}
+    tables.write(
+        output,
+        schema,
+        rows,
+        parameters={**parameters, "shards": len(shards)},
+        inputs=[solutions, *shards],
+    )

@@ -1,0 +1,112 @@
+"""Shards have every pool once and whole, and put together they are the table that one job makes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.scoring.shards import Shard, join_shards, pool_of
+
+
+def solution(question: int, number: int) -> dict[str, Any]:
+    return {
+        "dataset": "toy",
+        "category": "law",
+        "question_id": f"q{question}",
+        "solution_id": number,
+        "question": "Which?",
+        "answer": "A",
+        "steps": ["So."],
+        "parsed_answer": "A",
+        "outcome": 1,
+        "step_labels": None,
+    }
+
+
+def reward(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in tables.SOLUTIONS.key},
+        "model": "dORM",
+        "rewards": [row["solution_id"] / 100],
+        "n_tokens": 3,
+        "truncated": False,
+    }
+
+
+@given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 9))
+def test_every_pool_is_in_one_shard(questions: list[int], count: int) -> None:
+    rows = [solution(question, number) for number, question in enumerate(questions)]
+    shards = [Shard(number, count).of(rows) for number in range(1, count + 1)]
+    assert sorted(row["solution_id"] for shard in shards for row in shard) == list(range(len(rows)))
+    pools = [{pool_of(row) for row in shard} for shard in shards]
+    assert sum(map(len, pools)) == len(set(questions))
+    assert max(map(len, pools)) - min(map(len, pools)) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/2/3", "-1/2", "a/b", "1/0", "½/2"])
+def test_what_is_no_shard_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="NUMBER/COUNT"):
+        Shard.parse(text)
+    assert Shard.parse("2/8") == Shard(2, 8)
+
+
+@pytest.fixture
+def solutions(tmp_path: Path) -> Path:
+    # The solutions of a pool need not be neighbours.
+    rows = [solution(question, number) for number in range(3) for question in (2, 0, 1)]
+    path = tmp_path / "solutions.parquet"
+    tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    return path
+
+
+def write_shards(solutions: Path, count: int) -> list[Path]:
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    paths = []
+    for number in range(1, count + 1):
+        path = solutions.with_name(f"{number}-of-{count}.parquet")
+        parameters = {"model": "dORM", "shard": f"{number}/{count}"}
+        part = [reward(row) for row in Shard(number, count).of(rows)]
+        tables.write(path, tables.REWARDS, part, parameters=parameters, inputs=[solutions])
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_together_they_are_the_whole_table(solutions: Path, count: int) -> None:
+    output = solutions.with_name("whole.parquet")
+    join_shards(solutions, write_shards(solutions, count)[::-1], output)
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    joined = tables.read(output, tables.REWARDS).to_pylist()
+    expected = [reward(row) for row in rows]
+    for row in expected:
+        row["rewards"] = pytest.approx(row["rewards"])
+    assert joined == expected
+    footer = tables.read_footer(output)
+    assert footer.parameters == {"model": "dORM", "shards": count}
+
+
+def test_a_missing_shard_is_missed(solutions: Path) -> None:
+    output = solutions.with_name("whole.parquet")
+    with pytest.raises(
+        InputError, match=r"rewards of every solution .* found none of 'toy/law/q0/0'"
+    ):
+        join_shards(solutions, [write_shards(solutions, 3)[0]], output)
+    assert not output.exists()
+
+
+def test_the_shards_of_other_solutions_are_refused(solutions: Path) -> None:
+    shards = write_shards(solutions, 2)
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    tables.write(solutions, tables.SOLUTIONS, rows[:-1], parameters={}, inputs=[])
+    with pytest.raises(InputError, match="found some of 'toy/law/q1/2'"):
+        join_shards(solutions, shards, solutions.with_name("whole.parquet"))
+
+
+def test_a_shard_twice_is_refused(solutions: Path) -> None:
+    shards = write_shards(solutions, 2)
+    with pytest.raises(InputError, match="a second time"):
+        join_shards(solutions, [*shards, shards[0]], solutions.with_name("whole.parquet"))

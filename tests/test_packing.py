@@ -1,0 +1,148 @@
+"""Reading packs is reading each text by itself, whatever lies beside it and however it is cut."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    set_seed,
+)
+
+from multirm import packing
+from multirm.errors import InputError
+from multirm.packing import attend_in_packs, group_in_packs, pack, pack_tree, read_pack
+
+SHAPE = {
+    "vocab_size": 50,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 4,
+}
+FAMILIES = {
+    "llama": (LlamaForCausalLM, LlamaConfig, {}),
+    "qwen2": (Qwen2ForCausalLM, Qwen2Config, {}),
+    "qwen3": (Qwen3ForCausalLM, Qwen3Config, {}),
+    "mistral": (MistralForCausalLM, MistralConfig, {"sliding_window": 5}),
+}
+
+TEXTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=12)
+
+
+def random_model(family: str) -> PreTrainedModel:
+    model, config, settings = FAMILIES[family]
+    set_seed(1)
+    return model(config(**SHAPE, **settings)).eval()
+
+
+def random_tree(seed: int, texts: int) -> list[list[int]]:
+    """Texts that begin alike, in several ways."""
+    generator = np.random.default_rng(seed)
+    result = [generator.integers(0, 50, 6).tolist()]
+    while len(result) < texts:
+        start = result[generator.integers(len(result))]
+        kept = start[: generator.integers(1, len(start) + 1)]
+        result.append([*kept, *generator.integers(0, 50, generator.integers(0, 9)).tolist()])
+    return result
+
+
+def check_hidden_states(model: PreTrainedModel, texts: list[list[int]], tree: bool) -> None:
+    with torch.no_grad():
+        expected = [
+            model(torch.tensor([text]), output_hidden_states=True).hidden_states[-1][0]
+            for text in texts
+        ]
+        attend_in_packs(model)
+        packed = pack_tree(texts) if tree else pack(texts)
+        hidden = read_pack(model, *packed.tensors)
+    for text, place in zip(expected, packed.places, strict=True):
+        torch.testing.assert_close(hidden[place], text, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("adapted", [False, True])
+@pytest.mark.parametrize("tree", [False, True], ids=["apart", "tree"])
+def test_hidden_states_are_those_of_each_text_alone(
+    family: str, adapted: bool, tree: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "WORTH_SHARING", 1)
+    model = random_model(family)
+    if adapted:
+        lora = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+        model = get_peft_model(model, lora).eval()
+    check_hidden_states(model, random_tree(0, 14), tree)
+
+
+def test_gradients_are_those_of_each_text_alone() -> None:
+    texts = random_tree(3, 6)
+    model = random_model("qwen3")
+    sum(model.model(torch.tensor([text])).last_hidden_state.sum() for text in texts).backward()
+    expected = {name: weights.grad.clone() for name, weights in model.model.named_parameters()}
+    model.zero_grad()
+    attend_in_packs(model)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    read_pack(model, *pack(texts).tensors).sum().backward()
+    for name, weights in model.model.named_parameters():
+        torch.testing.assert_close(weights.grad, expected[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("worth", [1, 4, 10_000])
+@given(TEXTS)
+def test_every_text_is_a_way_through_the_tree(worth: int, texts: list[list[int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "WORTH_SHARING", worth)
+        packed = pack_tree(texts)
+    ids, positions = packed.input_ids[0].numpy(), packed.positions[0].numpy()
+    for text, place in zip(texts, packed.places, strict=True):
+        assert ids[place].tolist() == text
+        assert positions[place].tolist() == list(range(len(text)))
+    ends = packed.segments[:, 1].tolist()
+    assert packed.segments[:, 0].tolist() == [0, *ends[:-1]]
+    assert ends[-1] == len(ids)
+    assert (packed.segments[:, 2] < torch.arange(len(ends))).all()
+    beginnings = {tuple(text[: k + 1]) for text in texts for k in range(len(text))}
+    distinct = {tuple(text) for text in texts}
+    assert len(beginnings) <= len(ids) <= sum(map(len, distinct))
+    if worth == 1:
+        assert len(ids) == len(beginnings)
+
+
+@given(TEXTS, st.integers(1, 40), st.integers(1, 4))
+def test_packs_keep_to_the_budget(texts: list[list[int]], budget: int, group: int) -> None:
+    groups = [range(k, min(k + group, len(texts))) for k in range(0, len(texts), group)]
+    packs = list(group_in_packs(groups, texts, budget))
+    assert sorted(index for chosen in packs for index in chosen) == list(range(len(texts)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "WORTH_SHARING", 1)
+        sizes = [
+            pack_tree([texts[index] for index in chosen]).input_ids.shape[1] for chosen in packs
+        ]
+    for chosen, size in zip(packs, sizes, strict=True):
+        assert size <= budget or len(chosen) == 1
+    assert packs == list(group_in_packs(groups, texts, budget))
+
+
+def test_attention_of_other_kinds_is_refused() -> None:
+    set_seed(1)
+    model = Gemma2ForCausalLM(Gemma2Config(**SHAPE)).eval()
+    attend_in_packs(model)
+    with pytest.raises(
+        InputError, match=r"Gemma2Attention: expected scaled dot products, found softcap"
+    ):
+        read_pack(model, *pack([[1, 2]]).tensors)
