@@ -171,3 +171,14 @@ def test_the_schema_for_editors_is_in_step(tmp_path: Path) -> None:
     kept = ROOT / "workflow" / "schemas" / "study.schema.json"
     assert kept.read_text() == (tmp_path / "schema.json").read_text(), "run `multirm write-schema`"
     assert json.loads(kept.read_text())["title"] == Study.__name__
+
+
+def test_adaptive_sampling_goes_with_the_mean_alone() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/gORM-mini/scoring/adaptive", 0.05)(study)
+    assert load_study(study, [])["models"]["gORM-mini"]["scoring"]["adaptive"] == 0.05
+    put("evaluation/aggregation", {"gORM-mini": "min", "gPRM-mini": "max"})(study)
+    with pytest.raises(
+        InputError, match="needs mean as evaluation.aggregation.gORM-mini, which is min"
+    ):
+        load_study(study, [])

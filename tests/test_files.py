@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from multirm.errors import InputError
 from multirm.files import digest, local, portable, whole, whole_files
 
 
@@ -21,6 +23,23 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), whole(path) as part:
         part.write_text("half")
         raise RuntimeError
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["table"]
+
+
+def test_without_room_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with (
+            pytest.raises(InputError, match="table: expected room on the disk, found File too large"),
+            whole(path) as part,
+        ):
+            part.write_text("new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_text() == "old"
     assert names(tmp_path) == ["table"]
 

@@ -193,12 +193,23 @@ class GenerativeTraining(Training):
     max_length: Count = Field(8192, description="tokens; longer sequences are left out and counted")
 
 
-class DiscriminativeScoring(Settings):
-    batch_tokens: Count = Field(16384, description="tokens per forward pass, padding included")
+class Scoring(Settings):
+    shards: Count = Field(
+        1, description="jobs that the solutions of a category are shared out among"
+    )
 
 
-class GenerativeScoring(Sampling):
+class DiscriminativeScoring(Scoring):
+    batch_tokens: Count = Field(16384, description="tokens that are read at once")
+
+
+class GenerativeScoring(Sampling, Scoring):
     samples: Count = Field(10, description="critiques per solution (M)")
+    adaptive: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None,
+        description="fewer critiques of solutions that can no longer be the best of their pool, with the "
+        "probability to be wrong about the best (0 for never); all M where null",
+    )
 
 
 class DiscriminativeModel(Settings):
@@ -276,6 +287,18 @@ class Study(Settings):
         generative = [name for name, model in self.models.items() if Kind(model.kind).is_generative]
         if generative and self.critiques is None:
             raise ValueError(f"models.{generative[0]}: a generative model needs `critiques`")
+        return self
+
+    @model_validator(mode="after")
+    def _adaptive_by_the_mean(self) -> Self:
+        for name, aggregation in self.evaluation.aggregation.items():
+            model = self.models.get(name)
+            adaptive = isinstance(model, GenerativeModel) and model.scoring.adaptive is not None
+            if adaptive and aggregation is not Aggregation.MEAN:
+                raise ValueError(
+                    f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
+                    f"as evaluation.aggregation.{name}, which is {aggregation}"
+                )
         return self
 
     def _references(self) -> Iterator[tuple[str, str, list[str]]]:

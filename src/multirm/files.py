@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and digests that say which bytes an output was made from."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -7,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from multirm.errors import InputError
 
 
 @contextmanager
@@ -17,6 +20,9 @@ def whole(path: Path) -> Iterator[Path]:
     existing folder at `path` is replaced; until the rename, and whenever the block fails, what stood at
     `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
     `.NAME.PID.old` beside `path`, and whoever is killed there has both.
+
+    Raises:
+        InputError: no room on the disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -30,6 +36,15 @@ def whole(path: Path) -> Iterator[Path]:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise InputError(
+            path,
+            expected="room on the disk",
+            found=os.strerror(error.errno),
+            remedy="make room, and start the job again",
+        ) from error
     finally:
         if aside.is_dir() and not path.exists():
             aside.rename(path)

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from multirm.errors import shown
 from multirm.labels import option_letters
+from multirm.spelling import one_of
+from multirm.vocabulary import NoReward
 
 Row = Mapping[str, Any]
 RowCheck = Callable[[Row], tuple[str, str] | None]
@@ -90,8 +92,14 @@ def _check_rewards(row: Row) -> tuple[str, str] | None:
 
 
 def _check_scored(row: Row) -> tuple[str, str] | None:
-    wrong = _is_no_reward(row["reward"])
-    return ("a reward from 0 to 1, or null", shown(row["reward"])) if wrong else None
+    reward, reason = row["reward"], row["reason"]
+    if _is_no_reward(reward):
+        return "a reward from 0 to 1, or null", shown(reward)
+    if reward is None and reason not in list(NoReward):
+        return f"a reason for the missing reward, {one_of(list(NoReward))}", shown(reason)
+    if reward is not None and reason is not None:
+        return "no reason beside a reward", shown(reason)
+    return None
 
 
 def _is_no_reward(reward: float | None) -> bool:
@@ -172,7 +180,7 @@ REWARDS = Schema(
 
 SCORED_CRITIQUES = Schema(
     "scored_critiques",
-    1,
+    2,
     pa.schema(
         [
             *_SOLUTION_KEY,
@@ -180,6 +188,7 @@ SCORED_CRITIQUES = Schema(
             _column("critique_id", pa.int32()),
             _column("critique", pa.string()),
             _column("reward", pa.float32(), nullable=True),
+            _column("reason", pa.string(), nullable=True),
             _column("n_tokens", pa.int32()),
             _column("truncated", pa.bool_()),
         ]

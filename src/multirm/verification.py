@@ -6,8 +6,8 @@ solution in the same words.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from multirm import tables
 from multirm.encoding import encode_prompt
 from multirm.engines.base import Completion, Engine, Prompt, Sampling
 from multirm.errors import InputError
+from multirm.journal import Journal
 from multirm.labels import first_incorrect
 from multirm.progress import Progress
 from multirm.prompts import render_prompt
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     # Typing only: the stages that read and write no text do without transformers.
     from transformers import PreTrainedTokenizerBase
 
-logger = logging.getLogger(__name__)
-
 Key = tuple[str | int, ...]
+Columns = Callable[[Prompt, Sequence[Completion]], list[dict[str, Any]]]
 
 
 def require_generative(kind: Kind) -> None:
@@ -127,20 +127,26 @@ def with_solutions(
 
 
 def complete(
-    engine: Engine, prompts: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
-) -> list[list[Completion]]:
-    """The completions of each prompt, in the order of `prompts`; progress goes to the log."""
-    completions: dict[Key, list[Completion]] = {}
-    n_tokens = 0
-    progress = Progress(len(prompts))
-    for prompt, samples in engine.generate(prompts, sampling, watch, seed):
-        completions[prompt.key] = samples
-        n_tokens += sum(len(sample.ids) for sample in samples)
-        if progress.is_due(len(completions)):
-            logger.info(
-                "verified %d of %d solutions, %.0f tokens/s",
-                len(completions),
-                len(prompts),
-                progress.per_second(n_tokens),
-            )
-    return [completions[prompt.key] for prompt in prompts]
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    watch: Sequence[int],
+    seed: int,
+    journal: Journal,
+    columns: Columns,
+) -> list[list[dict[str, Any]]]:
+    """What `columns` says of each prompt's completions, in the order of `prompts`.
+
+    It is written to the journal as it comes, and what is there already is not generated again.
+    """
+
+    def name(prompt: Prompt) -> str:
+        return json.dumps([*prompt.key, sampling.first])
+
+    done = {prompt.key for prompt in prompts if name(prompt) in journal.items}
+    with Progress("verified", "solutions", len(prompts) - len(done)) as progress:
+        for completed in engine.generate(prompts, sampling, watch, seed, done):
+            journal.add({name(prompt): columns(prompt, samples) for prompt, samples in completed})
+            n_tokens = sum(len(sample.ids) for _, samples in completed for sample in samples)
+            progress.add(len(completed), n_tokens)
+    return [journal.items[name(prompt)] for prompt in prompts]

@@ -115,6 +115,17 @@ class DropReason(StrEnum):
     UNBALANCED = "unbalanced"
 
 
+class NoReward(StrEnum):
+    """Why a sampled critique has no reward."""
+
+    CONTEXT = "context"
+    """The prompt leaves no room in the model's context."""
+    LENGTH = "length"
+    """It was cut off before it came to a verdict."""
+    FORMAT = "format"
+    """It ended without a verdict, or with one in other tokens than ` Yes` and ` No`."""
+
+
 class Split(StrEnum):
     """What a set of questions is for. No question is in two of them."""
 

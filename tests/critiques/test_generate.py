@@ -63,13 +63,15 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     generated(tmp_path, tiny_model, solutions(1))
     footer = tables.read_footer(tmp_path / "c.parquet")
     assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
+    assert footer.parameters["engine"] == "transformers"
+    assert footer.parameters["reproducible"]
     assert {*footer.inputs} == {"s.parquet", tiny_model.name}
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
 
 
 def test_verdicts_are_parsed_by_kind() -> None:
     text = "\nStep 1: The step is \\boxed{incorrect}\n</think>\nIs the solution correct? No"
-    prompt, sample = Prompt((), [1, 2]), Completion([3], text, [], truncated=False)
+    prompt, sample = Prompt((), [1, 2]), Completion([3], text, {}, truncated=False)
     (row,) = parse(Kind.GPRM, prompt, [sample])
     assert row["n_tokens"] == 3
     assert (row["verdict"], row["step_verdicts"]) == (0, [0])

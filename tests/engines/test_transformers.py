@@ -14,7 +14,7 @@ from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.vocabulary import EngineName
 
-WATCH = (7, 11)
+WATCH = tuple(range(80, 120))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def by_key(
 ) -> dict[tuple[str | int, ...], list[Completion]]:
     return {
         prompt.key: completions
-        for prompt, completions in engine.generate(prompts, sampling, WATCH, seed)
+        for completed in engine.generate(prompts, sampling, WATCH, seed)
+        for prompt, completions in completed
     }
 
 
@@ -89,7 +90,9 @@ def test_samples_do_not_depend_on_batches_or_order(
         for other in others:
             assert [c.ids for c in completions] == [c.ids for c in other]
             for one, two in zip(completions, other, strict=True):
-                np.testing.assert_allclose(one.watched, two.watched, atol=1e-4)
+                assert list(one.watched) == list(two.watched)
+                for place, seen in one.watched.items():
+                    np.testing.assert_allclose(seen, two.watched[place], atol=1e-4)
 
 
 def test_fewer_samples_are_the_first_of_more(
@@ -99,6 +102,9 @@ def test_fewer_samples_are_the_first_of_more(
     fewer = by_key(engine, prompts, Sampling(2, 20, temperature=1.0))
     for key, completions in fewer.items():
         assert [c.ids for c in completions] == [c.ids for c in more[key][:2]]
+    later = by_key(engine, prompts, Sampling(2, 20, temperature=1.0, first=1))
+    for key, completions in later.items():
+        assert [c.ids for c in completions] == [c.ids for c in more[key][1:]]
 
 
 def test_samples_and_seeds_differ(engine: TransformersEngine, prompts: list[Prompt]) -> None:
@@ -112,21 +118,37 @@ def test_watched_are_the_log_probabilities_of_a_full_forward_pass(
     engine: TransformersEngine, model: PreTrainedModel, prompts: list[Prompt]
 ) -> None:
     found = by_key(engine, prompts, Sampling(2, 20, temperature=0.7, top_k=10))
+    n_watched = 0
     for prompt in prompts:
         for completion in found[prompt.key]:
             with torch.no_grad():
                 logits = model(torch.tensor([prompt.ids + completion.ids])).logits[0]
             expected = logits.log_softmax(dim=-1)[len(prompt.ids) - 1 : -1, list(WATCH)]
-            assert len(completion.watched) == len(completion.ids)
-            if completion.ids:
-                np.testing.assert_allclose(completion.watched, expected, atol=1e-4)
+            drawn = [k for k, token in enumerate(completion.ids) if token in WATCH]
+            assert list(completion.watched) == drawn
+            n_watched += len(drawn)
+            for place in drawn:
+                np.testing.assert_allclose(completion.watched[place], expected[place], atol=1e-4)
+    assert n_watched > 20
+
+
+def test_what_is_done_is_left_out_and_nothing_else_changes(
+    model: PreTrainedModel, tiny_model: Path, prompts: list[Prompt]
+) -> None:
+    engine = TransformersEngine(model, load_tokenizer(str(tiny_model)), batch_tokens=200)
+    sampling = Sampling(2, 20, temperature=1.0)
+    everything = list(engine.generate(prompts, sampling, WATCH, 0))
+    assert all(everything[1:]) and len(everything) > 4
+    done = [prompt.key for completed in everything[:3] for prompt, _ in completed]
+    # To the last bit: the same prompts are read together.
+    assert list(engine.generate(prompts, sampling, WATCH, 0, done))[1:] == everything[3:]
 
 
 def test_a_full_context_truncates(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_model))
     set_seed(0)
     config = LlamaConfig(
-        vocab_size=50,
+        vocab_size=150,
         hidden_size=16,
         intermediate_size=16,
         num_hidden_layers=1,

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
 from multirm.encoding import verdict_candidates
-from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.decoding import Decoding
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
+from multirm.journal import open_journal
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, load_template
 from multirm.scoring import generative
@@ -33,7 +36,8 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
 def completion(tokenizer: PreTrainedTokenizerBase, *pieces: str) -> Completion:
     """A completion whose pieces are tokenized apart; what is watched at place k is (-k, -2k)."""
     ids = [i for piece in pieces for i in tokenizer.encode(piece, add_special_tokens=False)]
-    watched = [(-float(k), -2.0 * k) for k in range(len(ids))]
+    candidates = verdict_candidates(tokenizer)
+    watched = {k: (-float(k), -2.0 * k) for k, drawn in enumerate(ids) if drawn in candidates}
     return Completion(ids, tokenizer.decode(ids), watched, truncated=False)
 
 
@@ -57,9 +61,7 @@ def completion(tokenizer: PreTrainedTokenizerBase, *pieces: str) -> Completion:
 def test_the_verdict_is_found_where_it_stands(
     tokenizer: PreTrainedTokenizerBase, kind: Kind, pieces: list[str], before: int | None
 ) -> None:
-    found = verdict_place(
-        kind, tokenizer, verdict_candidates(tokenizer), completion(tokenizer, *pieces)
-    )
+    found = verdict_place(kind, tokenizer, completion(tokenizer, *pieces))
     if before is None:
         assert found is None
     else:
@@ -72,12 +74,27 @@ def test_yes_probability() -> None:
     assert yes_probability((-1000.0, -1.0)) == 1
 
 
-def test_a_critique_without_a_verdict_has_no_reward(tokenizer: PreTrainedTokenizerBase) -> None:
-    scored = score(
-        Kind.GORM, tokenizer, verdict_candidates(tokenizer), completion(tokenizer, " Hm")
-    )
-    assert scored["reward"] is None
-    assert scored["n_tokens"] > 0
+@pytest.mark.parametrize(
+    ("pieces", "truncated", "reason"),
+    [
+        ([f" Hm.\n</think>\n{GORM}", " Yes"], False, None),
+        ([f" Hm.\n</think>\n{GORM}", " Yes"], True, None),
+        ([" Hm"], True, "length"),
+        ([" Hm"], False, "format"),
+        ([f" Hm.\n</think>\n{GORM}", " ", "Yes"], False, "format"),
+        ([""], False, "format"),
+        ([""], True, "context"),
+    ],
+)
+def test_a_critique_without_a_verdict_has_a_reason_in_place_of_a_reward(
+    tokenizer: PreTrainedTokenizerBase, pieces: list[str], truncated: bool, reason: str | None
+) -> None:
+    written = replace(completion(tokenizer, *pieces), truncated=truncated)
+    scored = score(Kind.GORM, tokenizer, written)
+    assert scored["reason"] == reason
+    assert (scored["reward"] is None) == (reason is not None)
+    assert scored["truncated"] == truncated
+    assert scored["n_tokens"] == len(written.ids)
 
 
 def solution_rows(n: int) -> list[dict[str, Any]]:
@@ -104,19 +121,26 @@ class Scripted(TransformersEngine):
     script: list[int]
 
     def generate(
-        self, prompts: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
-    ) -> Iterator[tuple[Prompt, list[Completion]]]:
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+        done: Collection[Key] = (),
+    ) -> Iterator[list[Completed]]:
         for prompt in prompts[::-1]:
-            yield prompt, [self.follow(prompt, watch), Completion([], "", [], truncated=True)]
+            yield [(prompt, [self.follow(prompt, watch), Completion([], "", {}, truncated=True)])]
 
     @torch.inference_mode()
     def follow(self, prompt: Prompt, watch: Sequence[int]) -> Completion:
-        """Token by token through the greedy engine, each time told what came before."""
-        watched = []
-        for k in range(len(self.script)):
-            part = Prompt(prompt.key, [*prompt.ids, *self.script[:k]])
-            ((_, (sample,)),) = super().generate([part], Sampling(1, 1, temperature=0), watch, 0)
-            watched += sample.watched
+        """Token by token through a decoding of one row, each time told what came before."""
+        decoding = Decoding(self._model, [prompt.ids], pad=0)
+        watched = {}
+        for k, token in enumerate(self.script):
+            if token in watch:
+                seen = decoding.logits.log_softmax(dim=-1)[0, list(watch)]
+                watched[k] = tuple(seen.tolist())
+            decoding.step(torch.tensor([token]))
         return Completion(self.script, self._tokenizer.decode(self.script), watched, False)
 
 
@@ -158,9 +182,12 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
         assert reward["truncated"]
     assert [row["reward"] for row in critiques] == [r for row in rewards for r in row["rewards"]]
     assert [row["truncated"] for row in critiques] == [False, True] * 3
+    assert [row["reason"] for row in critiques] == [None, "context"] * 3
 
 
-def score_tiny(tmp_path: Path, model: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def score_tiny(
+    tmp_path: Path, model: Path, rows: list[dict[str, Any]], **settings: Any
+) -> list[dict[str, Any]]:
     tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, parameters={}, inputs=[])
     score_generative(
         Kind.GPRM,
@@ -170,9 +197,7 @@ def score_tiny(tmp_path: Path, model: Path, rows: list[dict[str, Any]]) -> list[
         tmp_path / "s.parquet",
         tmp_path / "r.parquet",
         tmp_path / "c.parquet",
-        samples=2,
-        max_tokens=10,
-        temperature=1.0,
+        **{"samples": 2, "max_tokens": 10, "temperature": 1.0, **settings},
     )
     return tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
 
@@ -184,6 +209,109 @@ def test_critiques_belong_to_solutions_not_to_tables(tmp_path: Path, tiny_model:
     texts = {(row["question_id"], row["critique_id"]): row["critique"] for row in everything}
     assert len(everything) == 10
     assert all(texts[row["question_id"], row["critique_id"]] == row["critique"] for row in part)
+
+
+def test_shards_together_are_the_whole(tmp_path: Path, tiny_model: Path) -> None:
+    rows = solution_rows(5)
+    everything = score_tiny(tmp_path, tiny_model, rows)
+    parts = [score_tiny(tmp_path, tiny_model, rows, shard=f"{k}/3") for k in (1, 2, 3)]
+    assert [row for part in parts for row in part] == everything
+    assert [len(part) for part in parts] == [4, 4, 2]
+
+
+def test_the_footer_says_how_critiques_were_sampled(tmp_path: Path, tiny_model: Path) -> None:
+    score_tiny(tmp_path, tiny_model, solution_rows(1))
+    for name in ("c.parquet", "r.parquet"):
+        parameters = tables.read_footer(tmp_path / name).parameters
+        assert parameters["engine"] == "transformers"
+        assert parameters["reproducible"] is True
+        assert parameters["adaptive"] is None
+
+
+class Verifier(TransformersEngine):
+    """Yes or No with a probability and a verdict that sample i of a solution has by its number alone."""
+
+    asked: list[tuple[str, int, int]]
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+        done: Collection[Key] = (),
+    ) -> Iterator[list[Completed]]:
+        for prompt in prompts:
+            pool, solution = str(prompt.key[-2]), int(prompt.key[-1])
+            self.asked += [(pool, solution, sampling.first + k) for k in range(sampling.n)]
+            yield [(prompt, [self.verified(solution)] * sampling.n)]
+
+    def verified(self, solution: int) -> Completion:
+        """Only the first solution is right; the last one's critiques come to no verdict."""
+        if solution == 3:
+            return Completion([5], "Hm", {}, truncated=False)
+        ids = self._tokenizer.encode(f"\n</think>\n{GORM} Yes", add_special_tokens=False)
+        log_probabilities = (-3.0, -0.1) if solution == 0 else (-0.1, -3.0)
+        return Completion(
+            ids, self._tokenizer.decode(ids), {len(ids) - 1: log_probabilities}, False
+        )
+
+
+def test_adaptive_sampling_stops_once_the_best_is_sure(
+    tmp_path: Path,
+    tiny_model: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Verifier(load_model(str(tiny_model)), tokenizer)
+    engine.asked = []
+    monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
+    pool = [{**row, "question_id": "q", "solution_id": k} for k, row in enumerate(solution_rows(4))]
+    other = [{**row, "question_id": "other", "solution_id": k} for k, row in enumerate(pool[:2])]
+    tables.write(
+        tmp_path / "s.parquet", tables.SOLUTIONS, [*pool, *other], parameters={}, inputs=[]
+    )
+    score_generative(
+        Kind.GORM,
+        str(tiny_model),
+        "gORM-tiny",
+        EngineName.TRANSFORMERS,
+        tmp_path / "s.parquet",
+        tmp_path / "r.parquet",
+        tmp_path / "c.parquet",
+        adaptive=0.0,
+    )
+    # 0.95 a critique against 0.05: after six of ten the others cannot catch up. Without a verdict
+    # anything is possible: the first one ahead, it is sampled on with the one that no verdict rules out.
+    rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
+    assert [len(row["rewards"]) for row in rewards] == [10, 6, 6, 10, 6, 6]
+    assert len(engine.asked) == len(set(engine.asked)) == 44
+    assert tables.read_footer(tmp_path / "r.parquet").parameters["adaptive"] == 0
+
+
+def test_adaptively_sampled_critiques_are_the_first_of_all(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    """A random model comes to no verdict, so that all are sampled, in rounds."""
+    rows = [{**row, "question_id": "q", "solution_id": k} for k, row in enumerate(solution_rows(4))]
+    at_once = score_tiny(tmp_path, tiny_model, rows, samples=7)
+    assert score_tiny(tmp_path, tiny_model, rows, samples=7, adaptive=0.05) == at_once
+
+
+@pytest.mark.parametrize("adaptive", [-0.1, 1.0, float("nan")])
+def test_an_error_that_is_no_probability_is_refused(
+    tmp_path: Path, tiny_model: Path, adaptive: float
+) -> None:
+    with pytest.raises(InputError, match="--adaptive: expected a probability below 1, found"):
+        score_tiny(tmp_path, tiny_model, solution_rows(1), adaptive=adaptive)
+
+
+def test_a_second_job_on_the_same_table_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    with (
+        open_journal(tmp_path / "r.parquet", {}, []),
+        pytest.raises(InputError, match="no other process at work on the same table"),
+    ):
+        score_tiny(tmp_path, tiny_model, solution_rows(1))
 
 
 def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from multirm import tables
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.files import local, portable
+from multirm.journal import open_journal
 from multirm.models import load_tokenizer
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
 from multirm.verification import complete, require_generative, solution_key, verification_prompts
@@ -34,6 +36,8 @@ def generate_critiques(
 ) -> None:
     """Sample critiques of each solution from a teacher. All are written; none is judged here.
 
+    A job that was killed goes on where it was.
+
     Args:
         kind: gORM (verify the answer) or gPRM (verify each step).
         teacher: model folder or hub name.
@@ -54,23 +58,13 @@ def generate_critiques(
     text = load_template(kind, template)
     prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
-    completions = complete(load_engine(engine, teacher), prompts, sampling, (), seed)
-    critiques = [
-        {**solution_key(row), **critique}
-        for row, prompt, samples in zip(rows, prompts, completions, strict=True)
-        for critique in parse(kind, prompt, samples)
-    ]
-    logger.info(
-        "%d critiques, %d of them without a verdict, %d cut off",
-        len(critiques),
-        sum(critique["verdict"] is None for critique in critiques),
-        sum(critique["truncated"] for critique in critiques),
-    )
+    writer = load_engine(engine, teacher)
     parameters = {
         "kind": kind,
         "stage": CritiqueStage.GENERATED,
         "teacher": portable(teacher),
         "engine": engine,
+        "reproducible": writer.reproducible,
         "per_solution": per_solution,
         "max_tokens": max_tokens,
         "temperature": temperature,
@@ -80,7 +74,20 @@ def generate_critiques(
         "seed": seed,
     }
     inputs = [solutions, *local([teacher]), *([template] if template else [])]
-    tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=inputs)
+    with open_journal(output, parameters, inputs) as journal:
+        parsed = complete(writer, prompts, sampling, (), seed, journal, partial(parse, kind))
+        critiques = [
+            {**solution_key(row), **critique}
+            for row, samples in zip(rows, parsed, strict=True)
+            for critique in samples
+        ]
+        tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=inputs)
+    logger.info(
+        "%d critiques, %d of them without a verdict, %d cut off",
+        len(critiques),
+        sum(critique["verdict"] is None for critique in critiques),
+        sum(critique["truncated"] for critique in critiques),
+    )
 
 
 def parse(kind: Kind, prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,15 @@ from multirm import tables
 from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completion, Sampling
 from multirm.engines.load import load_engine
+from multirm.errors import InputError
 from multirm.files import local
+from multirm.journal import open_journal
 from multirm.models import load_tokenizer
 from multirm.prompts import find_verdict, load_template
+from multirm.scoring.adaptive import sample_in_rounds
+from multirm.scoring.shards import Shard, pool_of
 from multirm.verification import complete, require_generative, solution_key, verification_prompts
-from multirm.vocabulary import EngineName, Kind
+from multirm.vocabulary import EngineName, Kind, NoReward
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +38,14 @@ def score_generative(
     max_tokens: int = 8192,
     temperature: float = 0.6,
     top_p: float = 1.0,
+    adaptive: float | None = None,
     template: Path | None = None,
     seed: int = 42,
+    shard: str = "1/1",
 ) -> None:
     """Give every solution one reward per sampled critique, null where a critique reached no verdict.
+
+    A job that was killed goes on where it was.
 
     Args:
         kind: gORM or gPRM.
@@ -49,63 +59,83 @@ def score_generative(
         max_tokens: a critique is cut off after so many tokens, and marked.
         temperature: of the sampling; rewards are always read at temperature 1.
         top_p: the likeliest tokens that come to this probability are left in.
+        adaptive: sample fewer critiques of solutions that can no longer be the best of their pool, being
+            wrong about the best with this probability at most: 0 for never. All of them where not given.
         template: prompt template; the package's own where none is given.
         seed: seed of the study.
+        shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
     require_generative(kind)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    if adaptive is not None and not 0 <= adaptive < 1:
+        raise InputError("--adaptive", expected="a probability below 1", found=str(adaptive))
+    rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     prompts = verification_prompts(kind, tokenizer, load_template(kind, template), rows)
-    sampling = Sampling(samples, max_tokens, temperature, top_p)
-    completions = complete(load_engine(engine, model), prompts, sampling, candidates, seed)
-
-    rewards, critiques = [], []
-    for row, sampled in zip(rows, completions, strict=True):
-        key = {**solution_key(row), "model": name}
-        scored = [score(kind, tokenizer, candidates, completion) for completion in sampled]
-        rewards.append({**key, **summed(scored)})
-        critiques += [
-            {**key, "critique_id": number, **columns} for number, columns in enumerate(scored)
-        ]
-    logger.info(
-        "%d critiques, %d of them without a verdict, %d cut off",
-        len(critiques),
-        sum(critique["reward"] is None for critique in critiques),
-        sum(critique["truncated"] for critique in critiques),
-    )
+    writer = load_engine(engine, model)
     parameters = {
         "kind": kind,
         "model": name,
         "engine": engine,
+        "reproducible": writer.reproducible,
         "samples": samples,
         "max_tokens": max_tokens,
         "temperature": temperature,
         "top_p": top_p,
+        "adaptive": adaptive,
         "seed": seed,
+        "shard": shard,
     }
     inputs = [solutions, *local([model]), *([template] if template else [])]
-    tables.write(
-        output_critiques,
-        tables.SCORED_CRITIQUES,
-        critiques,
-        parameters=parameters,
-        inputs=inputs,
+    with open_journal(output, parameters, inputs) as journal:
+
+        def verify(chosen: Sequence[int], first: int, n: int) -> list[list[dict[str, Any]]]:
+            """Critiques `first` to `first + n - 1` of some solutions."""
+            return complete(
+                writer,
+                [prompts[index] for index in chosen],
+                Sampling(n, max_tokens, temperature, top_p, first=first),
+                candidates,
+                seed,
+                journal,
+                lambda _, written: [score(kind, tokenizer, completion) for completion in written],
+            )
+
+        if adaptive is None:
+            scored = verify(range(len(rows)), 0, samples)
+        else:
+            scored = sample_in_rounds(verify, list(map(pool_of, rows)), samples, adaptive)
+        keys = [{**solution_key(row), "model": name} for row in rows]
+        critiques = [
+            {**key, "critique_id": number, **columns}
+            for key, written in zip(keys, scored, strict=True)
+            for number, columns in enumerate(written)
+        ]
+        rewards = [{**key, **summed(written)} for key, written in zip(keys, scored, strict=True)]
+        tables.write(
+            output_critiques,
+            tables.SCORED_CRITIQUES,
+            critiques,
+            parameters=parameters,
+            inputs=inputs,
+        )
+        tables.write(output, tables.REWARDS, rewards, parameters=parameters, inputs=inputs)
+    reasons = Counter(critique["reason"] for critique in critiques)
+    logger.info(
+        "%d critiques of %d, %s",
+        len(critiques),
+        len(rows) * samples,
+        ", ".join(f"{reasons[reason]} without a reward for {reason}" for reason in NoReward),
     )
-    tables.write(output, tables.REWARDS, rewards, parameters=parameters, inputs=inputs)
 
 
-def score(
-    kind: Kind,
-    tokenizer: PreTrainedTokenizerBase,
-    candidates: tuple[int, int],
-    completion: Completion,
-) -> dict[str, Any]:
-    """The columns of `tables.SCORED_CRITIQUES` that one completion fills."""
-    place = verdict_place(kind, tokenizer, candidates, completion)
+def score(kind: Kind, tokenizer: PreTrainedTokenizerBase, completion: Completion) -> dict[str, Any]:
+    """The columns of `tables.SCORED_CRITIQUES` that one completion fills, ` No` and ` Yes` being watched."""
+    place = verdict_place(kind, tokenizer, completion)
     return {
         "critique": completion.text,
         "reward": None if place is None else yes_probability(completion.watched[place]),
+        "reason": None if place is not None else why_none(completion),
         "n_tokens": len(completion.ids),
         "truncated": completion.truncated,
     }
@@ -120,11 +150,15 @@ def summed(scored: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def why_none(completion: Completion) -> NoReward:
+    """Why a completion without a verdict has none."""
+    if not completion.truncated:
+        return NoReward.FORMAT
+    return NoReward.LENGTH if completion.ids else NoReward.CONTEXT
+
+
 def verdict_place(
-    kind: Kind,
-    tokenizer: PreTrainedTokenizerBase,
-    candidates: tuple[int, int],
-    completion: Completion,
+    kind: Kind, tokenizer: PreTrainedTokenizerBase, completion: Completion
 ) -> int | None:
     """The index among `completion.ids` of the token that is the verdict, or None where there is none.
 
@@ -135,11 +169,10 @@ def verdict_place(
     if verdict is None:
         return None
     n_before = verdict.start(1) - 1
-    for place in reversed(range(len(completion.ids))):
-        if completion.ids[place] in candidates:
-            before = tokenizer.decode(completion.ids[:place], clean_up_tokenization_spaces=False)
-            if len(before) == n_before:
-                return place
+    for place in sorted(completion.watched, reverse=True):
+        before = tokenizer.decode(completion.ids[:place], clean_up_tokenization_spaces=False)
+        if len(before) == n_before:
+            return place
     return None
 
 
