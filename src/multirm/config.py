@@ -178,6 +178,9 @@ class Training(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup: Fraction = 0.1
     batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
+    device_batch_size: Count | None = Field(
+        None, description="sequences that a device reads at once, where not its share of a batch"
+    )
     dropout: Fraction = 0.1
 
 

@@ -64,7 +64,7 @@ def open_journal(
     """
     path = output.with_name(f".{output.name}.journal")
     output.parent.mkdir(parents=True, exist_ok=True)
-    journal = _open(path, _origin(parameters, inputs))
+    journal = _open(path, origin_of(parameters, inputs))
     try:
         if journal.items:
             logger.info("%s: %d finished before, going on", path, len(journal.items))
@@ -74,7 +74,8 @@ def open_journal(
         journal.close()
 
 
-def _origin(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
+def origin_of(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
+    """All that a job's work depends on, as JSON: what was done under another origin is of no use to it."""
     digests = {portable(file): digest(file) for file in inputs}
     made_from = {"version": VERSION, "parameters": parameters, "inputs": digests}
     return json.dumps(made_from, sort_keys=True, default=str)

@@ -1,18 +1,26 @@
 """The loss is the plain one, batches are full and short of padding, and the order is the seed's alone."""
 
+import logging
+import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
+from torch.utils.data import BatchSampler
 
+from multirm.errors import InputError
 from multirm.models import load_model
+from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
 from multirm.training.lora import add_adapter
+from multirm.training.processes import share_batch
 from multirm.training.run import LabelledLoss, Recipe, train
 
 EXAMPLES = [
@@ -60,10 +68,133 @@ def test_a_batch_is_a_pack_without_padding() -> None:
 def test_every_example_comes_once_an_epoch(lengths: list[int], batch_size: int, seed: int) -> None:
     sampler = LengthGrouped(lengths, batch_size, seed)
     first = list(sampler)
-    assert sorted(first) == list(range(len(lengths)))
+    assert sorted(first) == list(range(len(sampler)))
+    assert 0 <= len(sampler) - len(lengths) < batch_size
+    assert len(sampler) % batch_size == 0
+    # What fills up the last batch comes last.
+    assert max(first[: len(lengths)]) < len(lengths)
     assert first == list(LengthGrouped(lengths, batch_size, seed))
     sampler.set_epoch(1)
     assert sorted(sampler) == sorted(first)
+
+
+@pytest.mark.parametrize(("processes", "at_once"), [(1, 4), (2, 4), (4, 1), (8, 1)])
+def test_every_step_has_the_same_examples_whatever_the_number_of_processes(
+    processes: int, at_once: int
+) -> None:
+    sampler = LengthGrouped(list(range(1, 22)), 8, seed=1)
+    expected = np.array(list(sampler)).reshape(-1, 8)
+    shares = [
+        list(BatchSamplerShard(BatchSampler(sampler, at_once, False), processes, process))
+        for process in range(processes)
+    ]
+    times = 8 // (processes * at_once)
+    for step, batch in enumerate(expected):
+        read = [share[step * times : (step + 1) * times] for share in shares]
+        assert sorted(np.concatenate(read).ravel()) == sorted(batch)
+    assert all(len(share) == len(expected) * times for share in shares)
+
+
+def trained(
+    model_folder: Path, checkpoints: Path, examples: list[Example], **settings: Any
+) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
+    """The curve and the trained weights of a run that drops out."""
+    model = add_adapter(load_model(str(model_folder), torch.float32), 4, 8, 0.2, seed=42)
+    recipe = Recipe(**{**RECIPE, **settings})
+    curve = train("tiny", model, (30, 40), examples, recipe, checkpoints)
+    learned = {n: w.detach() for n, w in model.named_parameters() if w.requires_grad}
+    return curve, learned
+
+
+RECIPE = {
+    "epochs": 1,
+    "learning_rate": 1e-3,
+    "schedule": "linear",
+    "batch_size": len(EXAMPLES),
+    "device_batch_size": None,
+    "weight_decay": 0.0,
+    "warmup": 0.1,
+    "seed": 42,
+}
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_every_run_learns_something_be_it_one_step_long(
+    tiny_model: Path, tmp_path: Path, copies: int
+) -> None:
+    curve, learned = trained(tiny_model, tmp_path, EXAMPLES * copies)
+    assert [point["step"] for point in curve] == list(range(1, copies + 1))
+    assert (curve[0]["learning_rate"] == 0) == (copies > 1)
+    assert all(w.abs().max() > 0 for name, w in learned.items() if "lora_B" in name)
+
+
+def test_the_gradient_does_not_depend_on_how_much_is_read_at_once(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    settings = {"batch_size": 4, "warmup": 0.0}
+    examples = EXAMPLES * 5
+    model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
+    losses, weights = [], []
+    for at_once in (None, 2, 1):
+        model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
+        recipe = Recipe(**{**RECIPE, **settings, "device_batch_size": at_once})
+        curve = train("tiny", model, (30, 40), examples, recipe, tmp_path / str(at_once))
+        losses.append([point["loss"] for point in curve])
+        weights.append(torch.cat([w.ravel() for w in model.parameters() if w.requires_grad]))
+    for other in (1, 2):
+        assert losses[other] == pytest.approx(losses[0], abs=1e-4)
+        torch.testing.assert_close(weights[other], weights[0], atol=1e-4, rtol=1e-3)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    assert share_batch(16, None) == (16, 1)
+    assert share_batch(16, 4) == (4, 4)
+    with pytest.raises(
+        InputError, match="batch_size: expected a multiple of 1 processes that read 5"
+    ):
+        share_batch(16, 5)
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_a_run_goes_on_from_its_last_whole_checkpoint(
+    tiny_model: Path, tmp_path: Path, cut_short: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    examples = EXAMPLES * 8
+    curve, learned = trained(tiny_model, tmp_path / "whole", examples)
+    for path in (tmp_path / "whole").glob("checkpoint-*"):
+        # As if the run had been killed after its seventh step, maybe while it wrote the checkpoint.
+        if path.name == "checkpoint-7":
+            shutil.copytree(path, tmp_path / "killed" / path.name)
+    if cut_short:
+        shutil.copytree(tmp_path / "killed" / "checkpoint-7", tmp_path / "killed" / "checkpoint-8")
+        state = tmp_path / "killed" / "checkpoint-8" / "trainer_state.json"
+        state.write_text(state.read_text()[:100])
+    with caplog.at_level(logging.INFO):
+        again, relearned = trained(tiny_model, tmp_path / "killed", examples)
+    assert "going on from checkpoint-7" in caplog.text
+    assert again == curve
+    for name, weights in learned.items():
+        assert torch.equal(weights, relearned[name])
+
+
+def test_checkpoints_go_when_all_is_made_and_are_of_one_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    output, given = tmp_path / "adapter", tmp_path / "solutions"
+    given.write_text("one")
+    with (
+        pytest.raises(RuntimeError),
+        open_checkpoints(output, {"seed": 1}, [given]) as folder,
+    ):
+        (folder / "checkpoint-1").mkdir()
+        raise RuntimeError
+    with pytest.raises(RuntimeError), open_checkpoints(output, {"seed": 1}, [given]) as folder:
+        assert (folder / "checkpoint-1").is_dir()
+        raise RuntimeError
+    with open_checkpoints(output, {"seed": 2}, [given]) as folder:
+        assert not (folder / "checkpoint-1").exists()
+    assert "begun anew" in caplog.text
+    assert list(tmp_path.iterdir()) == [given]
 
 
 def test_batches_are_of_similar_length_and_in_another_order_each_epoch() -> None:
@@ -86,14 +217,3 @@ def test_a_category_without_used_examples_is_still_counted() -> None:
         ("law", 2, 0),
         ("math", 0, 3),
     ]
-
-
-@pytest.mark.parametrize("copies", [1, 4])
-def test_every_run_learns_something_be_it_one_step_long(tiny_model: Path, copies: int) -> None:
-    model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
-    recipe = Recipe(1, 1e-3, "linear", len(EXAMPLES), 0.0, 0.1, seed=42)
-    curve = train("tiny", model, (30, 40), EXAMPLES * copies, recipe)
-    assert [point["step"] for point in curve] == list(range(1, copies + 1))
-    assert (curve[0]["learning_rate"] == 0) == (copies > 1)
-    learned = [weights for name, weights in model.named_parameters() if "lora_B" in name]
-    assert all(weights.abs().max() > 0 for weights in learned)

@@ -161,6 +161,12 @@ def shard_tables(suffix):
     return tables
 
 
+def device_batch_size(wildcards):
+    """The option for how much a device reads at once, where the reward model's training says it."""
+    training = config["models"][wildcards.model]["training"]
+    return option("--device-batch-size", training["device_batch_size"])
+
+
 def critique_setting(name):
     """A leaf setting of the study's critiques; nothing where the study has none."""
     return lookup(f"critiques/{name}", within=config) if config["critiques"] else None

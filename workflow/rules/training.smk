@@ -109,6 +109,7 @@ rule train_discriminative:
         epochs=model_setting("epochs", "training"),
         learning_rate=model_setting("learning_rate", "training"),
         batch_size=model_setting("batch_size", "training"),
+        device_batch_size=device_batch_size,
         rank=model_setting("rank", "training"),
         alpha=model_setting("alpha", "training"),
         dropout=model_setting("dropout", "training"),
@@ -124,6 +125,7 @@ rule train_discriminative:
         " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
         " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
+        " {params.device_batch_size}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
         " > {log:q} 2>&1"
@@ -167,6 +169,7 @@ rule train_generative:
         epochs=model_setting("epochs", "training"),
         learning_rate=model_setting("learning_rate", "training"),
         batch_size=model_setting("batch_size", "training"),
+        device_batch_size=device_batch_size,
         rank=model_setting("rank", "training"),
         alpha=model_setting("alpha", "training"),
         dropout=model_setting("dropout", "training"),
@@ -184,6 +187,7 @@ rule train_generative:
         " --output {params.folder:q} --curve {output.curve:q}"
         " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
+        " {params.device_batch_size}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
         " > {log:q} 2>&1"

@@ -10,12 +10,14 @@ from transformers import PreTrainedTokenizerBase
 from multirm import tables
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.errors import InputError
-from multirm.files import portable
+from multirm.files import local, portable
 from multirm.labels import first_incorrect
 from multirm.models import load_model, load_tokenizer
+from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
-from multirm.training.run import Recipe, batch_per_process, is_main_process, train
+from multirm.training.processes import is_main_process, share_batch
+from multirm.training.run import Recipe, train
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ def train_discriminative(
     epochs: float = 1,
     learning_rate: float = 1e-4,
     batch_size: int = 16,
+    device_batch_size: int | None = None,
     rank: int = 16,
     alpha: int = 32,
     dropout: float = 0.1,
@@ -54,6 +57,8 @@ def train_discriminative(
         epochs: passes over the examples.
         learning_rate: at its peak; the schedule is a cosine.
         batch_size: solutions per step, over all processes together.
+        device_batch_size: solutions that a process reads at once, where its share of a batch is too much for
+            its memory.
         rank: of the adapter.
         alpha: the adapter counts alpha / rank times.
         dropout: on the adapter's inputs.
@@ -69,6 +74,7 @@ def train_discriminative(
         "epochs": epochs,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "device_batch_size": device_batch_size,
         "rank": rank,
         "alpha": alpha,
         "dropout": dropout,
@@ -78,7 +84,7 @@ def train_discriminative(
     }
     if kind.is_generative:
         raise InputError("kind", expected="dORM or dPRM", found=kind)
-    batch_per_process(batch_size)
+    share_batch(batch_size, device_batch_size)
     rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
@@ -86,14 +92,24 @@ def train_discriminative(
     tally.require_examples(name, max_length)
 
     model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
-    recipe = Recipe(epochs, learning_rate, "cosine", batch_size, weight_decay, warmup, seed)
-    points = train(name, model, candidates, labelled, recipe)
-
-    if is_main_process():
-        save_adapter(model, tokenizer, output)
-        tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=solutions)
-        counts = tally.rows(name)
-        tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=solutions)
+    recipe = Recipe(
+        epochs,
+        learning_rate,
+        "cosine",
+        batch_size,
+        device_batch_size,
+        weight_decay,
+        warmup,
+        seed,
+    )
+    inputs = [*solutions, *local([backbone])]
+    with open_checkpoints(output, parameters, inputs) as checkpoints:
+        points = train(name, model, candidates, labelled, recipe, checkpoints)
+        if is_main_process():
+            save_adapter(model, tokenizer, output)
+            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=inputs)
+            counts = tally.rows(name)
+            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=inputs)
 
 
 def label_solutions(

@@ -98,11 +98,21 @@ def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
     }
 
 
+def filled_up(examples: Sequence[Example], batch_size: int) -> list[Example]:
+    """The examples, and after them as many without a label as the last batch lacks.
+
+    They weigh nothing. Without them, devices that get nothing of the last batch would be given the first
+    examples once more.
+    """
+    return [*examples, *[Example([0], [UNLABELLED])] * (-len(examples) % batch_size)]
+
+
 class LengthGrouped(Sampler[int]):
     """A random order in which the examples of each batch are about equally long: devices that share one are
     done with it at the same time.
 
-    The order depends on the seed and the epoch alone, so it is the same in every process.
+    The order depends on the seed and the epoch alone, so it is the same in every process. The last batch
+    is filled up with what follows the examples (`filled_up`).
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
@@ -116,7 +126,11 @@ class LengthGrouped(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.lengths) + self._lacking
+
+    @property
+    def _lacking(self) -> int:
+        return -len(self.lengths) % self.batch_size
 
     def __iter__(self) -> Iterator[int]:
         generator = item_generator(self.seed, "order", self.epoch)
@@ -132,3 +146,4 @@ class LengthGrouped(Sampler[int]):
         places = [*generator.permutation(len(batches) - 1), len(batches) - 1]
         for place in places:
             yield from batches[place].tolist()
+        yield from range(len(self.lengths), len(self))

@@ -10,12 +10,14 @@ from transformers import PreTrainedTokenizerBase
 from multirm import tables
 from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
-from multirm.files import portable
+from multirm.files import local, portable
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import load_template
+from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
-from multirm.training.run import Recipe, batch_per_process, is_main_process, train
+from multirm.training.processes import is_main_process, share_batch
+from multirm.training.run import Recipe, train
 from multirm.verification import (
     learned_prompt,
     require_critiques,
@@ -41,6 +43,7 @@ def train_generative(
     epochs: float = 1,
     learning_rate: float = 1e-4,
     batch_size: int = 16,
+    device_batch_size: int | None = None,
     rank: int = 32,
     alpha: int = 16,
     dropout: float = 0.1,
@@ -66,6 +69,8 @@ def train_generative(
         epochs: passes over the examples.
         learning_rate: at its peak; the schedule is linear.
         batch_size: critiques per step, over all processes together.
+        device_batch_size: critiques that a process reads at once, where its share of a batch is too much for
+            its memory.
         rank: of the adapter.
         alpha: the adapter counts alpha / rank times.
         dropout: on the adapter's inputs.
@@ -81,6 +86,7 @@ def train_generative(
         "epochs": epochs,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "device_batch_size": device_batch_size,
         "rank": rank,
         "alpha": alpha,
         "dropout": dropout,
@@ -91,7 +97,7 @@ def train_generative(
     require_generative(kind)
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
-    batch_per_process(batch_size)
+    share_batch(batch_size, device_batch_size)
     source = ", ".join(map(str, critiques))
     rows = [row for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist() if row["kept"]]
     if not rows:
@@ -114,15 +120,24 @@ def train_generative(
     tally.require_examples(name, max_length)
 
     model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
-    recipe = Recipe(epochs, learning_rate, "linear", batch_size, weight_decay, warmup, seed)
-    points = train(name, model, None, learned, recipe)
-
-    if is_main_process():
-        save_adapter(model, tokenizer, output)
-        inputs = [*solutions, *critiques, *([template] if template else [])]
-        tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=inputs)
-        counts = tally.rows(name)
-        tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=inputs)
+    recipe = Recipe(
+        epochs,
+        learning_rate,
+        "linear",
+        batch_size,
+        device_batch_size,
+        weight_decay,
+        warmup,
+        seed,
+    )
+    inputs = [*solutions, *critiques, *([template] if template else []), *local([backbone])]
+    with open_checkpoints(output, parameters, inputs) as checkpoints:
+        points = train(name, model, None, learned, recipe, checkpoints)
+        if is_main_process():
+            save_adapter(model, tokenizer, output)
+            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=inputs)
+            counts = tally.rows(name)
+            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=inputs)
 
 
 def critique_examples(

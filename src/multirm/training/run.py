@@ -7,13 +7,12 @@ process writes.
 
 import logging
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import PartialState
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Sampler
@@ -24,26 +23,42 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.integrations.liger import apply_liger_kernel
+from transformers.utils import is_liger_kernel_available
 
-from multirm.errors import InputError
 from multirm.models import output_logits
 from multirm.packing import attend_in_packs, read_pack
 from multirm.randomness import item_seed
-from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collate
+from multirm.training.checkpoints import last_checkpoint, load_trained, save_trained
+from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collate, filled_up
+from multirm.training.processes import is_main_process, share_batch
 
 logger = logging.getLogger(__name__)
 
 LOGGED_POINTS = 100
+CHECKPOINTS = 20
+CURVE = ("step", "epoch", "loss", "learning_rate")
+
+# Only the layers': of the output layer no more is computed than the loss needs (`LabelledLoss`).
+LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is optimised. `batch_size` is over all processes; `warmup` is a share of the steps."""
+    """How a network is optimised.
+
+    Attributes:
+        batch_size: examples of a step, over all processes.
+        device_batch_size: examples that a process reads at once; the gradient does not depend on it. All
+            that are its share of a batch where None.
+        warmup: share of the steps.
+    """
 
     epochs: float
     learning_rate: float
     schedule: Literal["cosine", "linear"]
     batch_size: int
+    device_batch_size: int | None
     weight_decay: float
     warmup: float
     seed: int
@@ -85,42 +100,13 @@ class LabelledLoss(nn.Module):
         }
 
 
-def processes() -> PartialState:
-    """This process's place among those that train together; asking for the first time joins them."""
-    return PartialState(cpu=not torch.cuda.is_available())
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that writes."""
-    return bool(processes().is_main_process)
-
-
-def batch_per_process(batch_size: int) -> int:
-    """The share of a batch that each process takes.
-
-    Also joins this process to the others, and must therefore come before a model is loaded: it is what
-    makes each process's own GPU its current one.
-
-    Raises:
-        InputError: the batch does not divide evenly.
-    """
-    count = processes().num_processes
-    if batch_size % count:
-        raise InputError(
-            "batch_size",
-            expected=f"a multiple of the {count} processes",
-            found=str(batch_size),
-            remedy="choose another batch_size or number of GPUs",
-        )
-    return int(batch_size // count)
-
-
 def train(
     name: str,
     model: PreTrainedModel,
     columns: Sequence[int] | None,
     examples: Sequence[Example],
     recipe: Recipe,
+    checkpoints: Path,
 ) -> list[dict[str, Any]]:
     """Optimise what is trainable in `model` on `examples`; the learning curve, as rows of `tables.CURVES`.
 
@@ -128,83 +114,95 @@ def train(
         name: the reward model's, for the curve.
         model: changed in place.
         columns: as in `LabelledLoss`.
+        checkpoints: a folder; where the newest checkpoint in it ends, the training goes on.
     """
-    per_process = batch_per_process(recipe.batch_size)
+    at_once, times = share_batch(recipe.batch_size, recipe.device_batch_size)
     steps = math.ceil(recipe.epochs * math.ceil(len(examples) / recipe.batch_size))
-    curve = _Curve(name)
-    with tempfile.TemporaryDirectory() as scratch:
-        arguments = TrainingArguments(
-            output_dir=scratch,
-            num_train_epochs=recipe.epochs,
-            per_device_train_batch_size=per_process,
-            learning_rate=recipe.learning_rate,
-            lr_scheduler_type=recipe.schedule,
-            weight_decay=recipe.weight_decay,
-            # The first step of a warm-up has rate 0: were it the only one, nothing would be learned.
-            warmup_steps=min(math.ceil(recipe.warmup * steps), steps - 1),
-            use_cpu=not torch.cuda.is_available(),
-            bf16=torch.cuda.is_available(),
-            dataloader_pin_memory=torch.cuda.is_available(),
-            # 31 bits, because numpy's global generator takes no more.
-            seed=item_seed(recipe.seed, "train") % 2**31,
-            logging_steps=max(1, steps // LOGGED_POINTS),
-            logging_nan_inf_filter=False,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            label_names=["labels"],
-            ddp_find_unused_parameters=False,
-        )
-        # GPUs that are seen but were not launched on would multiply the batch (DataParallel).
-        arguments._n_gpu = min(arguments.n_gpu, 1)
-        trainer = _LengthGroupedTrainer(
-            model=LabelledLoss(model, columns),
-            args=arguments,
-            train_dataset=examples,
-            data_collator=collate,
-            callbacks=[curve],
-        )
-        trainer.remove_callback(PrinterCallback)
-        if is_main_process():
-            logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
-        trainer.train()
-    return curve.points
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and is_liger_kernel_available():
+        apply_liger_kernel(model, LIGER_KERNELS)
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=times,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        weight_decay=recipe.weight_decay,
+        # The first step of a warm-up has rate 0: were it the only one, nothing would be learned.
+        warmup_steps=min(math.ceil(recipe.warmup * steps), steps - 1),
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        dataloader_pin_memory=on_gpu,
+        # 31 bits, because numpy's global generator takes no more.
+        seed=item_seed(recipe.seed, "train") % 2**31,
+        logging_steps=max(1, steps // LOGGED_POINTS),
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=max(1, steps // CHECKPOINTS),
+        # One more than the newest, which may be cut short.
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        ddp_find_unused_parameters=False,
+    )
+    # GPUs that are seen but were not launched on would multiply the batch (DataParallel).
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    trainer = _PackTrainer(
+        model=LabelledLoss(model, columns),
+        args=arguments,
+        train_dataset=filled_up(examples, recipe.batch_size),
+        data_collator=collate,
+        callbacks=[_Lines(name)],
+    )
+    trainer.lengths = [len(example.ids) for example in examples]
+    trainer.batch_size = recipe.batch_size
+    trainer.remove_callback(PrinterCallback)
+    if is_main_process():
+        logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
+    last = last_checkpoint(checkpoints)
+    if last:
+        logger.info("%s: going on from %s", name, last.name)
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    return [
+        {"model": name, **{column: point[column] for column in CURVE}}
+        for point in trainer.state.log_history
+        if "loss" in point
+    ]
 
 
-class _LengthGroupedTrainer(Trainer):
+class _PackTrainer(Trainer):
+    """Batches of examples of like lengths; checkpoints that hold what is trained, and not the backbone."""
+
+    lengths: Sequence[int]
+    batch_size: int
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        examples = self.train_dataset if train_dataset is None else train_dataset
-        lengths = [len(example.ids) for example in examples]
-        batch_size = self.args.per_device_train_batch_size * self.args.world_size
-        return LengthGrouped(lengths, batch_size, self.args.seed)
+        return LengthGrouped(self.lengths, self.batch_size, self.args.seed)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        save_trained(self.accelerator.unwrap_model(self.model), Path(output_dir or ""))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        load_trained(self.accelerator.unwrap_model(self.model), Path(resume_from_checkpoint))
 
 
-class _Curve(TrainerCallback):
-    """Keeps what the Trainer logs, and logs it as plain lines."""
+class _Lines(TrainerCallback):
+    """Logs what the Trainer does as plain lines."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.points: list[dict[str, Any]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        if "loss" not in logs:
-            return
-        point = {
-            "model": self.name,
-            "step": state.global_step,
-            "epoch": state.epoch,
-            "loss": logs["loss"],
-            "learning_rate": logs["learning_rate"],
-        }
-        self.points.append(point)
-        if is_main_process():
+        if "loss" in logs and is_main_process():
             logger.info(
                 "%s: step %d of %d, loss %.4f",
                 self.name,
-                point["step"],
+                state.global_step,
                 state.max_steps,
-                point["loss"],
+                logs["loss"],
             )
 
 
