@@ -16,6 +16,7 @@ from multirm import tables
 from multirm.encoding import encode_solution, step_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
+from multirm.scoring import discriminative
 from multirm.scoring.discriminative import score_discriminative
 
 WORDS = [
@@ -114,6 +115,107 @@ def test_rewards_do_not_depend_on_batch_or_order(
     ):
         assert variant == pytest.approx({key: together[key] for key in variant}, abs=1e-5)
     assert np.std(list(together.values())) > 1e-3
+
+
+def test_shards_together_give_the_same_rewards(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(30)
+    together = flat(score(tiny_model, rows))
+    apart = {}
+    for number in range(1, 4):
+        apart.update(flat(score(tiny_model, rows, shard=f"{number}/3")))
+    assert apart == pytest.approx(together, abs=1e-5)
+
+
+def test_what_a_pool_shares_changes_nothing(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(12)
+    for row in rows:
+        # Long enough to be worth sharing.
+        row["question"] = "Which treaty? " * 30
+        row["steps"] = ["It was signed in 1648. " * 10, *row["steps"]]
+    together = flat(score(tiny_model, rows))
+    alone = flat(score(tiny_model, rows, batch_tokens=1))
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_finished_part_is_not_scored_again(
+    tiny_model: Path,
+    tmp_path: Path,
+    score: Callable[..., list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = random_solutions(30)
+    undisturbed = score(tiny_model, rows, batch_tokens=200)
+    (tmp_path / "rewards.parquet").unlink()
+    read: list[int] = []
+    original = discriminative.step_rewards
+
+    def failing(network: Any, candidates: Any, solutions: Sequence[Any]) -> list[list[float]]:
+        if len(read) == 3:
+            raise RuntimeError
+        read.append(len(solutions))
+        return original(network, candidates, solutions)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(discriminative, "step_rewards", failing)
+        score(tiny_model, rows, batch_tokens=200)
+    assert not (tmp_path / "rewards.parquet").exists()
+    finished = sum(read)
+
+    def counting(network: Any, candidates: Any, solutions: Sequence[Any]) -> list[list[float]]:
+        read.append(len(solutions))
+        return original(network, candidates, solutions)
+
+    read.clear()
+    monkeypatch.setattr(discriminative, "step_rewards", counting)
+    assert score(tiny_model, rows, batch_tokens=200) == undisturbed
+    assert sum(read) == len(rows) - finished
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_several_adapters_are_scored_on_one_base(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(8)
+    for name, target in (("dORM", "q_proj"), ("dPRM", "up_proj")):
+        config = LoraConfig(r=4, target_modules=[target], init_lora_weights=False)
+        adapted = get_peft_model(load_model(str(tiny_model)), config)
+        # Without a tokenizer of its own: the base's is taken.
+        adapted.save_pretrained(tmp_path / name)
+    alone = {name: score(tmp_path / name, rows) for name in ("dORM", "dPRM")}
+    score_discriminative(
+        [f"{name}={tmp_path / name}" for name in alone],
+        tmp_path / "solutions.parquet",
+        [tmp_path / f"{name}.parquet" for name in alone],
+    )
+    for name, expected in alone.items():
+        together = tables.read(tmp_path / f"{name}.parquet", tables.REWARDS).to_pylist()
+        assert flat(together) == pytest.approx(flat(expected), abs=1e-6)
+        assert {row["model"] for row in together} == {name}
+    assert flat(alone["dORM"]) != pytest.approx(flat(alone["dPRM"]), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("models", "outputs", "message"),
+    [
+        (["model"], ["r"], "--model: expected NAME=PATH, such as dPRM=models/dPRM, found 'model'"),
+        (["=model"], ["r"], "--model: expected NAME=PATH"),
+        (["a=m", "b=m"], ["r"], "--output: expected a table for each of 2 models, found 1"),
+        (
+            ["a=m", "b=m"],
+            ["r", "r"],
+            "--output: expected a table for each of 2 models, found one twice",
+        ),
+    ],
+)
+def test_models_without_name_or_table_are_refused(
+    tmp_path: Path, models: list[str], outputs: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        score_discriminative(models, tmp_path / "s.parquet", [tmp_path / name for name in outputs])
 
 
 def test_solutions_over_the_models_length_are_marked_not_cut(
