@@ -27,7 +27,13 @@ except InputError as error:
 
 wildcard_constraints:
     dataset="|".join(map(re.escape, config["datasets"])),
-    category=r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*",
+    category="|".join(
+        {
+            re.escape(category): None
+            for dataset in config["datasets"].values()
+            for category in dataset["categories"]
+        }
+    ),
     model="|".join(map(re.escape, config["models"])) or "(?!)",
     backbone="|".join(map(re.escape, config["backbones"])),
     kind="gORM|gPRM",
@@ -145,17 +151,17 @@ def scored(kinds, in_shards):
 
 def shard_of(wildcards):
     """The shard that a job scores, as NUMBER/COUNT."""
-    return f"{wildcards.get('number', 1)}/{wildcards.get('count', 1)}"
+    return f"{wildcards.get('shard', 1)}/{wildcards.get('shards', 1)}"
 
 
 def shard_tables(suffix):
     """A function that gives the tables of all shards of a reward model's table."""
 
     def tables(wildcards):
-        count = config["models"][wildcards.model]["scoring"]["shards"]
+        shards = config["models"][wildcards.model]["scoring"]["shards"]
         return [
-            f"<results>/shards/{{model}}/{{dataset}}/{{category}}/{number}-of-{count}.{suffix}"
-            for number in range(1, count + 1)
+            f"<results>/shards/{{model}}/{{dataset}}/{{category}}/{shard}-of-{shards}.{suffix}"
+            for shard in range(1, shards + 1)
         ]
 
     return tables

@@ -37,17 +37,17 @@ rule score_discriminative:
 use rule score_discriminative as score_discriminative_shard with:
     output:
         temp(
-            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.parquet"
+            "<results>/shards/{model}/{dataset}/{category}/{shard}-of-{shards}.parquet"
         ),
     log:
-        "<logs>/score_discriminative/{model}/{dataset}/{category}/{number}-of-{count}.log",
+        "<logs>/score_discriminative/{model}/{dataset}/{category}/{shard}-of-{shards}.log",
     benchmark:
-        "<benchmarks>/score_discriminative/{model}/{dataset}/{category}/{number}-of-{count}.tsv"
+        "<benchmarks>/score_discriminative/{model}/{dataset}/{category}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
         model=scored(["dORM", "dPRM"], in_shards=True),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
-        " {wildcards.number} of {wildcards.count}"
+        " {wildcards.shard} of {wildcards.shards}"
 
 
 rule score_generative:
@@ -98,20 +98,20 @@ rule score_generative:
 use rule score_generative as score_generative_shard with:
     output:
         rewards=temp(
-            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.parquet"
+            "<results>/shards/{model}/{dataset}/{category}/{shard}-of-{shards}.parquet"
         ),
         critiques=temp(
-            "<results>/shards/{model}/{dataset}/{category}/{number}-of-{count}.critiques.parquet"
+            "<results>/shards/{model}/{dataset}/{category}/{shard}-of-{shards}.critiques.parquet"
         ),
     log:
-        "<logs>/score_generative/{model}/{dataset}/{category}/{number}-of-{count}.log",
+        "<logs>/score_generative/{model}/{dataset}/{category}/{shard}-of-{shards}.log",
     benchmark:
-        "<benchmarks>/score_generative/{model}/{dataset}/{category}/{number}-of-{count}.tsv"
+        "<benchmarks>/score_generative/{model}/{dataset}/{category}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
         model=scored(["gORM", "gPRM"], in_shards=True),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
-        " {wildcards.number} of {wildcards.count}"
+        " {wildcards.shard} of {wildcards.shards}"
 
 
 rule join_rewards:
