@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -173,6 +174,42 @@ def test_adapters_in_turn_share_their_base(tiny_model: Path, tmp_path: Path) -> 
             bases.append(model.get_base_model() if place != places[2] else model)
     assert bases[0] is bases[1]
     assert bases[3] is not bases[0]
+
+
+@pytest.fixture
+def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What was downloaded of the hub, out of its reach: a base, and an adapter of it without a tokenizer."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+    def snapshot(name: str) -> Path:
+        repository = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
+        (repository / "refs").mkdir(parents=True)
+        (repository / "refs" / "main").write_text("1" * 40)
+        return repository / "snapshots" / ("1" * 40)
+
+    shutil.copytree(tiny_model, snapshot("owner/base"))
+    adapter = snapshot("owner/dORM")
+    adapted(load_model(str(tiny_model)), ["q_proj"]).save_pretrained(adapter)
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    settings["base_model_name_or_path"] = "owner/base"
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    return adapter
+
+
+def test_published_adapters_bring_their_base_and_its_tokenizer(hub: Path) -> None:
+    ids = torch.tensor([load_tokenizer("owner/dORM").encode("The answer")])
+    with torch.no_grad():
+        found = load_model("owner/dORM")(ids).logits
+        expected = load_adapter(load_model("owner/base"), hub)(ids).logits
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_hub_name_that_was_not_fetched_says_how_to(hub: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^owner/gORM: expected a model folder or hub name.*`hf download`"
+    ):
+        load_model("owner/gORM")
 
 
 @pytest.mark.parametrize(
