@@ -89,3 +89,20 @@ def test_what_is_no_probability_lies_between_minus_one_and_one(
 ) -> None:
     found = aggregate_lists(pa.array([rewards], pa.list_(pa.float32())), aggregation)[0]
     assert (0 if aggregation.is_probability else -1) <= found <= 1
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 8, 9, 10, 16, 17, 130])
+def test_to_the_last_bit_what_numpy_makes_of_each_list_alone(length: int) -> None:
+    """With decimals, as JSON has them, sums in another order come out different."""
+    generator = np.random.default_rng(length)
+    matrix = generator.integers(0, 1001, (300, length)) / 1000
+    lists = [*matrix.tolist(), [0.5], []]
+    array = pa.array(lists, pa.list_(pa.float64()))
+    weights = np.arange(1, length + 1) / length
+    for aggregation, plain_one in (
+        (Aggregation.MEAN, np.mean),
+        (Aggregation.PROD, np.prod),
+        (Aggregation.POSITION_WEIGHTED_MEAN, lambda row: np.mean(weights * row)),
+    ):
+        found = aggregate_lists(array, aggregation)
+        assert found[:-2].tolist() == [float(plain_one(np.array(row))) for row in matrix.tolist()]

@@ -1,17 +1,21 @@
 """Lists of rewards → one reward per solution."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pyarrow as pa
 
 from multirm.vocabulary import Aggregation
 
-_REDUCTIONS = {
-    Aggregation.MIN: np.minimum,
-    Aggregation.MAX: np.maximum,
-    Aggregation.MEAN: np.add,
-    Aggregation.PROD: np.multiply,
-    Aggregation.MIN_DELTA: np.minimum,
-    Aggregation.MAX_DELTA: np.maximum,
+# Each over the rows of a matrix, whose sums are numpy's of a row alone to the last bit.
+_REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
+    Aggregation.MIN: np.min,
+    Aggregation.MAX: np.max,
+    Aggregation.MEAN: np.mean,
+    Aggregation.PROD: np.prod,
+    Aggregation.POSITION_WEIGHTED_MEAN: np.mean,
+    Aggregation.MIN_DELTA: np.min,
+    Aggregation.MAX_DELTA: np.max,
 }
 
 
@@ -47,13 +51,12 @@ def aggregate(values: np.ndarray, offsets: np.ndarray, aggregation: Aggregation)
     owners = np.repeat(np.arange(len(lengths)), lengths)
     if aggregation is Aggregation.POSITION_WEIGHTED_MEAN:
         places = np.arange(1, len(values) + 1) - (offsets[:-1] - offsets[0])[owners]
-        weighted = places / lengths[owners] * values
-        totals = np.bincount(owners, weighted, minlength=len(lengths))
-        return np.where(lengths > 0, totals, np.nan) / np.maximum(lengths, 1)
+        return _reduce(places / lengths[owners] * values, owners, len(lengths), aggregation)
     if not aggregation.is_probability:
         inside = owners[1:] == owners[:-1]
         values, owners = np.diff(values)[inside], owners[1:][inside]
-    return _reduce(values, owners, len(lengths), aggregation)
+    present = ~np.isnan(values)
+    return _reduce(values[present], owners[present], len(lengths), aggregation)
 
 
 def aggregate_lists(rewards: pa.ListArray, aggregation: Aggregation) -> np.ndarray:
@@ -65,14 +68,12 @@ def aggregate_lists(rewards: pa.ListArray, aggregation: Aggregation) -> np.ndarr
 def _reduce(
     values: np.ndarray, owners: np.ndarray, n_lists: int, aggregation: Aggregation
 ) -> np.ndarray:
-    """What is present among each owner's values, reduced to one; `owners` ascend."""
+    """Each owner's values reduced to one, those with as many at once; `owners` ascend."""
     result = np.full(n_lists, np.nan)
-    present = ~np.isnan(values)
-    counts = np.bincount(owners[present], minlength=n_lists)
-    filled = counts > 0
-    if filled.any():
-        starts = (np.cumsum(counts) - counts)[filled]
-        result[filled] = _REDUCTIONS[aggregation].reduceat(values[present], starts)
-    if aggregation is Aggregation.MEAN:
-        result[filled] /= counts[filled]
+    counts = np.bincount(owners, minlength=n_lists)
+    starts = np.cumsum(counts) - counts
+    for count in np.unique(counts[counts > 0]):
+        alike = np.flatnonzero(counts == count)
+        rows = values[starts[alike, None] + np.arange(count)]
+        result[alike] = _REDUCTIONS[aggregation](rows, axis=1)
     return result
