@@ -1,5 +1,8 @@
 """SQL over tables found by their footers."""
 
+import csv
+import io
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,6 +48,40 @@ def test_prints_the_rows_of_all_files(
     monkeypatch.chdir(results.parent)
     query(sql, Path(results.name))
     assert "0.25" in capsys.readouterr().out
+
+
+def test_every_row_and_column_is_printed(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For other programs as CSV, for a terminal as a table, however long and wide."""
+    sql = "SELECT i, NULL AS nothing, [i, NULL] AS list, " + ", ".join(
+        f"repeat('{letter}', 150) AS {letter}" for letter in "abcdef"
+    )
+    sql += " FROM range(2000) AS r(i)"
+    query(sql, results)
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header == ["i", "nothing", "list", *"abcdef"]
+    assert rows == [
+        [str(i), "", f"[{i}, None]", *(letter * 150 for letter in "abcdef")] for i in range(2000)
+    ]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    query(sql, results)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("f" * 150 in line for line in lines) == 2000
+
+
+@pytest.mark.parametrize(
+    ("folder", "sibling"), [("run[1]", "run1"), ("star*", "starX"), ("what?", "whatX")]
+)
+def test_a_path_is_no_pattern(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, sibling: str
+) -> None:
+    for name, reward in ((folder, 0.25), (sibling, 0.75)):
+        row = KEY | {"model": "m", "rewards": [reward], "n_tokens": 3, "truncated": False}
+        path = tmp_path / name / "law.parquet"
+        tables.write(path, tables.REWARDS, [row], parameters={}, inputs=[])
+    query("SELECT rewards[1] AS first, file FROM rewards", tmp_path / folder)
+    assert capsys.readouterr().out == f"first,file\n0.25,{tmp_path}/{folder}/law.parquet\n"
 
 
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE rewards", "EXPLAIN FROM rewards"])

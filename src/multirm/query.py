@@ -1,5 +1,6 @@
 """SQL over every table below a folder, read in place by DuckDB and never written to."""
 
+import csv
 import logging
 import sys
 from collections import defaultdict
@@ -10,14 +11,19 @@ import duckdb
 
 from multirm import tables
 from multirm.errors import InputError
+from multirm.sql import literals, without_wildcards
 
 logger = logging.getLogger(__name__)
+
+# Columns that are wider, and rows that are more, would be left out of a terminal's table.
+EVERYTHING = 10**9
+ROWS_AT_ONCE = 1000
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
 def query(sql: str, results: Path = Path("results")) -> None:
-    """Run one SELECT over the tables and print what it gives.
+    """Run one SELECT over the tables and print all that it gives: for a terminal as a table, else as CSV.
 
     Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over
     all the files of that kind; the column `file` says which one a row is from. `SHOW TABLES` lists
@@ -37,7 +43,7 @@ def query(sql: str, results: Path = Path("results")) -> None:
         if len(kinds) != 1 or kinds[0] not in READING:
             found = ", ".join(kind.name for kind in kinds) or "no statement"
             raise InputError("query", expected="one SELECT statement", found=found)
-        text = str(database.sql(statements[0]))
+        _print_all(database, statements[0])
     except duckdb.Error as error:
         raise InputError(
             "query",
@@ -45,7 +51,6 @@ def query(sql: str, results: Path = Path("results")) -> None:
             found=str(error),
             remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
         ) from error
-    sys.stdout.write(f"{text}\n")
 
 
 def find_tables(folder: Path) -> dict[str, list[Path]]:
@@ -73,16 +78,27 @@ def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection
     database = duckdb.connect()
     for name, paths in views.items():
         database.execute(
-            f"CREATE VIEW {name} AS FROM read_parquet({_literal(paths)}, "
+            f"CREATE VIEW {name} AS "
+            f"FROM read_parquet({literals(map(without_wildcards, paths))}, "
             "union_by_name = true, hive_partitioning = false, filename = 'file')"
         )
     every = [path for paths in views.values() for path in paths]
-    database.execute(f"SET allowed_paths = {_literal(every)}")
+    # Looking for a file and opening it are two things to allow.
+    allowed = literals([*every, *map(without_wildcards, every)])
+    database.execute(f"SET allowed_paths = {allowed}")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
     return database
 
 
-def _literal(paths: Sequence[Path]) -> str:
-    """The paths as a list of SQL strings; a view cannot have parameters."""
-    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"
+def _print_all(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    """Every row and column of what a statement gives."""
+    if sys.stdout.isatty():
+        found = database.sql(statement)
+        found.show(max_rows=EVERYTHING, max_width=EVERYTHING, max_col_width=EVERYTHING)
+        return
+    result = database.execute(statement)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([name for name, *_ in result.description])
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        writer.writerows(rows)
