@@ -101,9 +101,12 @@ def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> N
     assert read_solutions(str(tmp_path / "s")) == solutions
     assert read_rewards(str(tmp_path / "r")) == rewards
     assert set(read_rewards(str(tmp_path / "r"), "other")["model"].to_pylist()) == {"other"}
-    assert [file.name for file in table_files(str(tmp_path / "r"))] == ["law.parquet"]
-    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 1"):
+    found = table_files(str(tmp_path / "r"), tables.REWARDS)
+    assert [file.name for file in found] == ["law.parquet"]
+    with pytest.raises(InputError, match="expected rewards, .*, found only tables of solutions"):
         read_rewards(str(tmp_path / "s"), "m")
+    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 1"):
+        read_rewards(str(tmp_path / "s" / "law.parquet"), "m")
 
 
 def test_a_folder_of_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +127,12 @@ def test_a_folder_of_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_code_from_elsewhere_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
-    folder.mkdir()
+    (folder / "data").mkdir(parents=True)
     (folder / "theirs.py").write_text("raise SystemExit('was run')")
-    with pytest.raises(InputError, match="expected a folder or hub data set"):
+    with pytest.raises(InputError, match="found only data, theirs.py"):
+        read_solutions(str(folder))
+    (folder / "data" / "law-of-the-land").write_text("")
+    with pytest.raises(InputError, match="expected a folder of tables, .* or a hub name"):
         read_solutions(str(folder))
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from multirm import interchange, tables
 from multirm.errors import InputError, shown
-from multirm.files import whole_files
+from multirm.files import check_folder, whole_files
 from multirm.interchange import REWARD_SUFFIX, Category
 from multirm.published_columns import rewards_table, solutions_table
 from multirm.published_rows import JSON, Form, form_of, reward_rows, solution_rows
@@ -46,9 +46,13 @@ def convert(
     Raises:
         InputError: the input is missing, broken or inconsistent, or already as asked for; nothing is written.
     """
-    files = interchange.table_files(input)
+    check_folder(output)
+    wanted = [tables.SCHEMAS[name] for name in ([table] if table else Content)]
+    files = interchange.table_files(input, *wanted)
     if bool(files) is (to is Layout.TABLES):
-        other = "the published layout" if interchange.published_files(input) else "none"
+        other = "the published layout"
+        if not interchange.published_files(input):
+            other = interchange.contents(Path(input)) if Path(input).exists() else "none"
         raise InputError(
             input,
             expected="the published layout" if to is Layout.TABLES else "tables",
@@ -68,6 +72,7 @@ def _to_tables(
     with whole_files(output) as part:
         for found in interchange.categories(place, schema):
             _refuse_as_file_name(found.where, found.name)
+            _refuse_other_table(output / f"{found.name}.parquet", schema)
             read = (found.values, found.where, found.name, name)
             table = rewards_table(*read, model) if schema is REWARDS else solutions_table(*read)
             form = form_of(found.values)
@@ -158,6 +163,18 @@ def _form_in_footer(path: Path) -> Form:
         # A table by somebody else, which has no footer of ours.
         return Form()
     return Form(**{**form, "named": tuple(form["named"])}) if form else Form()
+
+
+def _refuse_other_table(path: Path, schema: Schema) -> None:
+    """Solutions and rewards of a category have files of one name, and so need folders of their own."""
+    kind = interchange.kind_of(path) if path.exists() else schema.name
+    if kind != schema.name:
+        raise InputError(
+            path,
+            expected=f"a table of {schema.name} to replace, or none",
+            found=f"one of {kind}" if kind else "something else",
+            remedy="say another --output",
+        )
 
 
 def _refuse_repeats(where: str, schema: Schema, table: pa.Table) -> None:

@@ -55,6 +55,26 @@ def whole(path: Path) -> Iterator[Path]:
                 left.unlink(missing_ok=True)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anybody computes what is to be in it.
+
+    Raises:
+        InputError: says what is in the way.
+    """
+    try:
+        above = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+        if not above.is_dir():
+            raise InputError(folder, expected="a folder to write to", found=f"the file {above}")
+        with TemporaryDirectory(prefix=".", suffix=".part", dir=above) as trial:
+            (Path(trial) / folder.absolute().relative_to(above.absolute())).mkdir(
+                parents=True, exist_ok=True
+            )
+    except OSError as error:
+        raise InputError(
+            folder, expected="a folder to write to", found=error.strerror or str(error)
+        ) from error
+
+
 @contextmanager
 def whole_files(folder: Path) -> Iterator[Path]:
     """Give a folder inside `folder` to write to; move its files into `folder` once the block ends without an error.

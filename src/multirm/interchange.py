@@ -19,6 +19,8 @@ from multirm.schemas import REWARDS, SOLUTIONS, Schema
 
 REWARD_SUFFIX = "_reward"
 
+_EXPECTED = "a folder of tables, a folder in the published layout, or a hub name"
+
 
 @dataclass(frozen=True)
 class Category:
@@ -52,13 +54,9 @@ def read_solutions(place: str, dataset: str | None = None) -> pa.Table:
     Raises:
         InputError: nothing there, no solutions, or not as they must be.
     """
-    if files := table_files(place):
+    if files := table_files(place, SOLUTIONS):
         return _read_tables(files, SOLUTIONS)
-    parts = [
-        solutions_table(found.values, found.where, found.name, dataset or dataset_name(place))
-        for found in categories(place, SOLUTIONS)
-    ]
-    return pa.concat_tables(parts)
+    return pa.concat_tables([part for _, part in solution_parts(place, dataset)])
 
 
 def read_rewards(place: str, model: str | None = None, dataset: str | None = None) -> pa.Table:
@@ -76,32 +74,79 @@ def read_rewards(place: str, model: str | None = None, dataset: str | None = Non
     Raises:
         InputError: nothing there, no rewards, or not as they must be.
     """
-    if files := table_files(place):
+    if files := table_files(place, REWARDS):
         table = _read_tables(files, REWARDS)
         if model is None:
             return table
         named = pa.repeat(pa.scalar(model, pa.string()), table.num_rows)
         index = table.column_names.index("model")
         return table.set_column(index, table.schema.field(index), named)
-    parts = [
-        rewards_table(found.values, found.where, found.name, dataset or dataset_name(place), model)
-        for found in categories(place, REWARDS)
-    ]
+    parts = [part for _, part in reward_parts(place, model, dataset)]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
-def table_files(place: str) -> list[Path]:
-    """The tables that `place` is or holds, sorted by name, without those of critiques beside rewards.
+def solution_parts(
+    place: str, dataset: str | None = None, as_written: bool = False
+) -> Iterator[tuple[str, pa.Table]]:
+    """The categories of `read_solutions` where there are no tables, each with the file or split it is in.
+
+    Args:
+        as_written: leave answers as they are written, and outcomes null where rows do not say them.
+    """
+    for found in categories(place, SOLUTIONS):
+        name = dataset or dataset_name(place)
+        yield (
+            found.where,
+            solutions_table(found.values, found.where, found.name, name, as_written),
+        )
+
+
+def reward_parts(
+    place: str, model: str | None = None, dataset: str | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """The categories of `read_rewards` where there are no tables, each with the file or split it is in."""
+    for found in categories(place, REWARDS):
+        name = dataset or dataset_name(place)
+        yield found.where, rewards_table(found.values, found.where, found.name, name, model)
+
+
+def table_files(place: str, *schemas: Schema) -> list[Path]:
+    """The tables of some schemas that `place` holds, sorted by name; or `place`, if it is a table itself.
+
+    Of a folder's tables those are left out whose footers name another schema; what has no footer of
+    ours may be meant.
 
     Raises:
         InputError: `place` is a table by its name, and is not there.
     """
     path = Path(place)
-    if path.suffix == ".parquet":
+    if path.suffix == ".parquet" and not path.is_dir():
         if not path.is_file():
             raise InputError(path, expected="a Parquet table", found="no such file")
         return [path]
-    return [file for file in _visible(path, "*.parquet") if ".critiques" not in file.suffixes]
+    wanted = {None, *(schema.name for schema in schemas)}
+    return [
+        file
+        for file in _visible(path, "*.parquet")
+        if ".critiques" not in file.suffixes and kind_of(file) in wanted
+    ]
+
+
+def kind_of(file: Path) -> str | None:
+    """The name of the schema in a table's footer; None where there is no footer of ours."""
+    try:
+        return tables.read_footer(file).schema
+    except InputError:
+        return None
+
+
+def files_read(place: str, schema: Schema) -> list[Path]:
+    """The files, here, that solutions or rewards at `place` are read from; none of a hub name."""
+    if files := table_files(place, schema):
+        return files
+    if files := published_files(place):
+        return _of_kind(Path(place), files, schema)
+    return [Path(place)] if Path(place).exists() else []
 
 
 def dataset_name(place: str) -> str:
@@ -128,13 +173,11 @@ def categories(place: str, schema: Schema) -> Iterator[Category]:
             name = file.stem.removesuffix(REWARD_SUFFIX if schema is REWARDS else "")
             yield Category(name, str(file), read_values(file), file)
     elif not path.exists() and not published.HUB_NAME.fullmatch(place):
-        raise InputError(
-            place,
-            expected="a folder of tables, a folder in the published layout, or a hub name",
-            found="nothing of that name",
-        )
+        raise InputError(place, expected=_EXPECTED, found="nothing of that name")
+    elif path.exists() and not _is_hub_copy(path):
+        raise InputError(path, expected=_expected(schema), found=contents(path))
     else:
-        for name, rows in published.splits(place).items():
+        for name, rows in published.splits(place, _EXPECTED).items():
             where = f"{place}, split {name}"
             if not rows:
                 raise InputError(where, expected="at least one row", found="none")
@@ -155,14 +198,37 @@ def published_files(place: str) -> list[Path]:
     return _visible(path, "*.json")
 
 
+def _is_hub_copy(folder: Path) -> bool:
+    """Whether it is a copy of a hub data set, whose files are named after their splits."""
+    return any(folder.glob("data/*-of-*"))
+
+
+def _expected(schema: Schema) -> str:
+    return f"{schema.name}, as tables or as {_form(schema)}"
+
+
+def _form(schema: Schema) -> str:
+    return "{category}_reward.json" if schema is REWARDS else "{category}.json"
+
+
+def contents(path: Path) -> str:
+    """What somebody has given, where it is neither of the layouts."""
+    if not path.is_dir():
+        return f"a file named {path.name}"
+    kinds = sorted({kind for file in _visible(path, "*.parquet") if (kind := kind_of(file))})
+    if kinds:
+        return f"only tables of {', '.join(kinds)}"
+    names = [file.name for file in _visible(path, "*")]
+    return f"only {', '.join(names[:3])}{', …' * (len(names) > 3)}" if names else "an empty folder"
+
+
 def _of_kind(path: Path, every: list[Path], schema: Schema) -> list[Path]:
     """The files of solutions or those of rewards, which lie in one folder and are told apart by their names."""
     wanted = [file for file in every if file.stem.endswith(REWARD_SUFFIX) is (schema is REWARDS)]
     if not wanted:
-        form = "{category}_reward.json" if schema is REWARDS else "{category}.json"
         raise InputError(
             path,
-            expected=f"{schema.name}, as {form}",
+            expected=f"{schema.name}, as {_form(schema)}",
             found=f"only {', '.join(file.name for file in every[:3])}{', …' * (len(every) > 3)}",
         )
     return wanted

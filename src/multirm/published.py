@@ -14,6 +14,7 @@ The outcome label says whether the parsed answer equals the reference answer; wh
 whether all labelled steps are correct; where there are no labels either, it is null.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ OUR_KEYS = frozenset(
     ["dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"]
 )
 """What rows have of our own, in a pool or with rewards, for what the layout has no place for."""
+
+_SECONDS_TO_ANSWER = 10
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -87,8 +90,15 @@ def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
             )
 
 
-def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
-    """Rows of the solutions table, without `dataset`, from training or test rows."""
+def solutions(
+    records: Iterable[Record], category: str, as_written: bool = False
+) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`, from training or test rows.
+
+    Args:
+        as_written: leave answers as they are written but for blanks around them, and outcomes null
+            where rows do not say them.
+    """
     for record in map(_as_it_stands, records):
         pool = _pool(record) if "cots" in record.values else [record]
         for attempt in pool:
@@ -99,7 +109,7 @@ def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     expected=f"a label for each of {len(steps)} steps",
                     found=f"{len(labels)} labels",
                 )
-            parsed, answer = _answers(attempt)
+            parsed, answer = _answers(attempt, as_written)
             yield (
                 attempt.where,
                 {
@@ -110,16 +120,16 @@ def solutions(records: Iterable[Record], category: str) -> Iterator[Placed]:
                     "answer": answer,
                     "steps": steps,
                     "parsed_answer": parsed,
-                    "outcome": _outcome(attempt, parsed, answer, labels),
+                    "outcome": _outcome(attempt, parsed, answer, labels, as_written),
                     "step_labels": labels,
                 },
             )
 
 
-def _answers(attempt: Record) -> tuple[str | None, str | None]:
+def _answers(attempt: Record, as_written: bool) -> tuple[str | None, str | None]:
     """The parsed and the reference answer, in the one spelling unless they are to be taken as they stand."""
     parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
-    if answer is None or isinstance(attempt, VerbatimRecord):
+    if answer is None or as_written or isinstance(attempt, VerbatimRecord):
         return parsed, answer
     return spelled_alike(parsed, answer)
 
@@ -204,11 +214,15 @@ def _step_labels(record: Record) -> list[int] | None:
 
 
 def _outcome(
-    attempt: Record, parsed: str | None, answer: str | None, labels: list[int] | None
+    attempt: Record,
+    parsed: str | None,
+    answer: str | None,
+    labels: list[int] | None,
+    as_written: bool,
 ) -> int | None:
     if "outcome" in attempt.values:
         return None if attempt.get("outcome") is None else attempt.integer("outcome")
-    return outcome_of(parsed, answer, labels)
+    return None if as_written else outcome_of(parsed, answer, labels)
 
 
 def outcome_of(parsed: str | None, answer: str | None, labels: Sequence[int] | None) -> int | None:
@@ -225,14 +239,44 @@ def _refuse_other_length(record: Record, key: str, found: int, expected: int) ->
         )
 
 
-def splits(place: str) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every category of a hub data set, or of a folder that `datasets` reads, in its order.
+def splits(place: str, expected: str) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every category of a hub data set, or of a copy of one in a folder, in its order.
+
+    Args:
+        expected: for errors, what a place may be.
 
     Raises:
         InputError: it cannot be read, or has no rows.
     """
-    loaded = _loaded(place, None, "a folder or hub data set")
-    return {split: list(rows) for split, rows in loaded.items()}
+    if not Path(place).exists():
+        _require_hub(place, expected)
+    return {split: list(rows) for split, rows in _loaded(place, None, expected).items()}
+
+
+def _require_hub(place: str, expected: str) -> None:
+    """One short try: `datasets` goes on trying for half a minute where there is no connection."""
+    # Neither are these waited for where everything is here.
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return
+    request = Request(constants.ENDPOINT, method="HEAD")
+    try:
+        with urlopen(request, timeout=_SECONDS_TO_ANSWER):
+            pass
+    except HTTPError:
+        return
+    except OSError as error:
+        raise InputError(
+            place,
+            expected=expected,
+            found="no such folder here, and no way to the hub",
+            remedy="check the spelling and the connection, or set HF_HUB_OFFLINE=1 to use what was"
+            " downloaded before",
+        ) from error
 
 
 def _load(place: str, category: str) -> Iterator[Record]:
@@ -248,6 +292,9 @@ def _loaded(place: str, split: str | None, expected: str) -> Any:
     # Plain JSON, the commoner case, does not wait for this import.
     import datasets
 
+    # What they have to say is in the error, too.
+    for name in ("huggingface_hub", "datasets"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         return datasets.load_dataset(place, split=split)
     except (
@@ -256,9 +303,10 @@ def _loaded(place: str, split: str | None, expected: str) -> Any:
         RuntimeError,
     ) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
+        here = "" if Path(place).exists() else "no such folder here, and of the hub: "
         raise InputError(
             place,
             expected=expected,
-            found=reason[0],
+            found=f"{here}{reason[0]}",
             remedy="check the spelling and the connection",
         ) from error

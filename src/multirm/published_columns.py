@@ -6,7 +6,7 @@ both read.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -34,13 +34,16 @@ class _OutOfOrderError(ValueError):
     """The rows are for the careful reader."""
 
 
-def solutions_table(values: Values, where: str, category: str, dataset: str) -> pa.Table:
+def solutions_table(
+    values: Values, where: str, category: str, dataset: str, as_written: bool = False
+) -> pa.Table:
     """The solutions of one category, in the order of the rows.
 
     Args:
         values: test or training rows.
         where: what they stand in, for errors: a file, or a split.
         dataset: of the rows that do not name theirs.
+        as_written: as in `published.solutions`.
 
     Returns:
         the columns of `SOLUTIONS`.
@@ -49,7 +52,13 @@ def solutions_table(values: Values, where: str, category: str, dataset: str) -> 
         InputError: names row and key of what is wrong.
     """
     return _table(
-        values, where, category, dataset, SOLUTIONS, _solution_columns, published.solutions
+        values,
+        where,
+        category,
+        dataset,
+        SOLUTIONS,
+        partial(_solution_columns, as_written=as_written),
+        partial(published.solutions, as_written=as_written),
     )
 
 
@@ -150,7 +159,7 @@ def _refuse_unfit(place: str, row: Row, schema: Schema) -> None:
         raise InputError(place, expected=problem[0], found=problem[1])
 
 
-def _solution_columns(values: Values) -> _Columns:
+def _solution_columns(values: Values, as_written: bool) -> _Columns:
     """All columns but the names', of test rows."""
     ids, asked, answers, sizes = [], [], [], []
     solution_ids: list[int] = []
@@ -166,9 +175,10 @@ def _solution_columns(values: Values) -> _Columns:
         _refuse_other_types((list,), (cot_ids, cots, parsed))
         answer = row["answer"]
         answer = None if answer is None else answer.strip() or None
-        spelled = [None if text is None else _spelled(text.strip(), answer) for text in parsed]
+        reference = None if as_written else answer
+        spelled = [None if text is None else _spelled(text.strip(), reference) for text in parsed]
         parsed_answers += spelled
-        outcomes += [_outcome(text, answer) for text in spelled]
+        outcomes += [None if as_written else _outcome(text, answer) for text in spelled]
         solution_ids += cot_ids
         sizes.append(len(cot_ids))
         _refuse_other_types((str, list), cots)
@@ -178,7 +188,7 @@ def _solution_columns(values: Values) -> _Columns:
             steps += pieces
         ids.append(_identifier(row["q_id"]))
         asked.append(_said(row["question"]))
-        answers.append(None if answer is None else _reference(answer))
+        answers.append(answer if answer is None or as_written else _reference(answer))
     if not all(lengths) or not all(steps):
         raise _OutOfOrderError
     _refuse_other_types((int,), solution_ids)

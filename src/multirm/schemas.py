@@ -230,7 +230,7 @@ EXAMPLES = Schema(
 
 ACCURACY = Schema(
     "accuracy",
-    2,
+    3,
     pa.schema(
         [
             _column("dataset", pa.string()),
@@ -247,7 +247,7 @@ ACCURACY = Schema(
             _column("std", pa.float64(), nullable=True),
             _column("runs", pa.int32(), nullable=True),
             _column("n_questions", pa.int32()),
-            _column("n_short", pa.int32(), nullable=True),
+            _column("n_short", pa.int32()),
         ]
     ),
     ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
@@ -291,10 +291,11 @@ _ACCURACY_OF = [
 
 VARIANCE = Schema(
     "variance",
-    1,
+    2,
     pa.schema(
         [
             *_ACCURACY_OF,
+            _column("n_short", pa.int32()),
             *(
                 _column(name, pa.float64(), nullable=True)
                 for name in ("total", "questions", "solutions", "critiques", "seeds")
@@ -306,10 +307,11 @@ VARIANCE = Schema(
 
 CRITIQUE_COUNTS = Schema(
     "critique_counts",
-    1,
+    2,
     pa.schema(
         [
             *_ACCURACY_OF,
+            _column("n_short", pa.int32()),
             _column("n_critiques", pa.int32()),
             _column("accuracy", pa.float64()),
             _column("low", pa.float64()),
@@ -396,11 +398,12 @@ STEP_VERIFICATION = Schema(
 
 LEDGER = Schema(
     "ledger",
-    2,
+    3,
     pa.schema(
         [
             _column("dataset", pa.string()),
             _column("category", pa.string()),
+            _column("estimator", pa.string()),
             _column("model", pa.string()),
             _column("aggregation", pa.string()),
             _column("n_questions", pa.int32()),
@@ -413,7 +416,7 @@ LEDGER = Schema(
             _column("n_truncated", pa.int32(), nullable=True),
         ]
     ),
-    ("dataset", "category", "model", "aggregation"),
+    ("dataset", "category", "estimator", "model", "aggregation"),
 )
 
 PAIRS = Schema(

@@ -6,7 +6,7 @@ the package's version, the parameters that made it and the digests of its inputs
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,16 +132,24 @@ def read(path: Path, schema: Schema) -> pa.Table:
     return table
 
 
-def check_schema(path: Path, schema: Schema) -> None:
-    """Refuse a file that is no table of `schema`, or that lacks rows; what is in the rows is not looked at.
+def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> None:
+    """Refuse a file whose rows could not be read as those of `schema`, whoever wrote it; values are not looked at.
+
+    Its columns may have other types that hold no more than ours, such as wider integers, and there may
+    be others beside them.
+
+    Args:
+        unread: columns that may be missing.
 
     Raises:
-        InputError: no such file, not Parquet, cut short, another table, or other columns.
+        InputError: no such file, not Parquet, cut short, another table, other columns, or no rows.
     """
     metadata = _open(path, lambda file: pq.read_metadata(file))
     found = metadata.schema.to_arrow_schema()
     _check_kind(path, schema, found)
-    _check_columns(path, schema, found)
+    for field in schema.columns:
+        if field.name not in unread:
+            _check_column(path, schema, found, field, _fits)
     _check_some(path, schema, metadata.num_rows)
 
 
@@ -294,22 +302,53 @@ def _nullable(columns: pa.Schema) -> pa.Schema:
 
 def _check_columns(path: Path, schema: Schema, found: pa.Schema) -> None:
     for field in schema.columns:
-        if field.name not in found.names:
-            raise InputError(
-                path,
-                expected=f"column {field.name} of a {schema.name} table",
-                found=f"columns {', '.join(found.names)}",
-            )
-        type_found = found.field(field.name).type
-        if not _same_type(type_found, field.type):
-            raise InputError(
-                path, expected=f"{field.name} of type {_type_name(field)}", found=str(type_found)
-            )
+        _check_column(path, schema, found, field, _same_type)
     extra = sorted(set(found.names) - set(schema.columns.names))
     if extra:
         raise InputError(
             path, expected=f"the columns of a {schema.name} table", found=f"also {', '.join(extra)}"
         )
+
+
+def _check_column(
+    path: Path,
+    schema: Schema,
+    found: pa.Schema,
+    field: pa.Field,
+    admitted: Callable[[pa.DataType, pa.DataType], bool],
+) -> None:
+    if field.name not in found.names:
+        raise InputError(
+            path,
+            expected=f"column {field.name} of a {schema.name} table",
+            found=f"columns {', '.join(found.names)}",
+        )
+    type_found = found.field(field.name).type
+    if not admitted(type_found, field.type):
+        raise InputError(
+            path, expected=f"{field.name} of type {_type_name(field)}", found=str(type_found)
+        )
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether values of the one type can be read as the other; numbers may be ids, which are texts here."""
+    if pa.types.is_null(found):
+        return True
+    if pa.types.is_list(expected):
+        if not (pa.types.is_list(found) or pa.types.is_large_list(found)):
+            return False
+        inner, ours = found.value_type, expected.value_type
+        return _fits(inner, ours) and pa.types.is_floating(inner) <= pa.types.is_floating(ours)
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    integer = pa.types.is_integer(found) and found != pa.uint64()
+    if pa.types.is_string(expected):
+        return integer or pa.types.is_string(found) or pa.types.is_large_string(found)
+    if pa.types.is_boolean(expected):
+        return bool(pa.types.is_boolean(found))
+    # Labels with some missing are floating-point numbers to pandas.
+    floating = pa.types.is_floating(expected) or expected == pa.int8()
+    return integer or (floating and pa.types.is_floating(found))
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:

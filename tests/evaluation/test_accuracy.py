@@ -1,6 +1,5 @@
 """The whole evaluation, from tables to tables, against every subpool of small random pools."""
 
-import json
 import logging
 import random
 import re
@@ -9,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from multirm import tables
+from multirm.data.read import read_solutions
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.opening import parse_aggregations
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verify import evaluate_verification
-from multirm.vocabulary import Estimator
+from multirm.vocabulary import Estimator, Reader
 
 MODELS = {"dPRM": "min", "gORM": "mean"}
 
@@ -197,10 +198,88 @@ def test_same_numbers_whatever_the_order_of_files_and_models(
     first = by_key(run(tmp_path, written, [2]))
     written.solutions.reverse()
     written.rewards.reverse()
-    assert (
-        by_key(run(tmp_path, written, [1, 2, 3]))["law", "best_of_n", "dPRM", 2]
-        == (first["law", "best_of_n", "dPRM", 2])
+    models = [f"{model}={name}" for model, name in reversed(MODELS.items())]
+    again = by_key(run(tmp_path, written, [1, 2, 3], aggregation=models))
+    assert set(first) == {key for key in again if key[3] == 2}
+    for key, row in first.items():
+        # Overall is a sum over categories, in their order; resampling takes questions in theirs.
+        exact = [name for name in row if name not in ("accuracy", "low", "high", "standard_error")]
+        assert {name: again[key][name] for name in exact} == {name: row[name] for name in exact}
+        assert again[key]["accuracy"] == pytest.approx(row["accuracy"], rel=1e-12)
+        if row["category"] != "Overall":
+            assert again[key] == row
+
+
+def test_ties_that_rounding_breaks_are_ties(tmp_path: Path, write_tables: Any) -> None:
+    """The same numbers added in another order; and products that are small but not the same."""
+    same = [("A", [0.1, 0.2, 0.3]), ("B", [0.3, 0.2, 0.1])]
+    tiny = [("A", [1e-8, 1e-8]), ("B", [1e-8, 2e-8])]
+    assert sum([0.1, 0.2, 0.3]) != sum([0.3, 0.2, 0.1])
+    for pool, aggregation, accuracy, n_tied in ((same, "mean", 50.0, 1), (tiny, "prod", 0.0, 0)):
+        lists = [(parsed, dict.fromkeys(MODELS, rewards)) for parsed, rewards in pool]
+        written = write_tables({"law": {"q": ("A", lists)}}, list(MODELS))
+        for path in written.rewards:
+            wide(path)
+        rows = run(
+            tmp_path, written, [2], aggregation=[f"{model}={aggregation}" for model in MODELS]
+        )
+        best = {row["accuracy"] for row in rows if row["selection"] == "best_of_n"}
+        assert best == {accuracy}
+        ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+        assert {row["n_tied_pools"] for row in ledger} == {n_tied}
+
+
+def wide(path: Path) -> None:
+    """Rewards to the digits that they have in decimals, in place of the nearest float32."""
+    table = tables.read(path, tables.REWARDS)
+    decimals = [[float(f"{r:.6g}") for r in row] for row in table["rewards"].to_pylist()]
+    column = pa.array(decimals, pa.list_(pa.float64()))
+    place = table.column_names.index("rewards")
+    table = table.set_column(place, "rewards", column)
+    tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
+
+
+def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    pool = [("N/A", lists), ("n/a", lists), ("A", lists)]
+    rows = by_key(run(tmp_path, write_tables({"law": {"q": ("A", pool)}}, list(MODELS)), [3]))
+    assert rows["law", "majority_vote", None, 3]["accuracy"] == 100
+    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    assert {row["n_unanswered"] for row in ledger} == {2}
+
+
+def test_both_estimators_ledgers_can_stand_beside_each_other(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    written = write_tables(random_study(3), list(MODELS))
+    for estimator in Estimator:
+        run(tmp_path / estimator, written, [2], estimator=estimator)
+    paths = [tmp_path / estimator / "ledger.parquet" for estimator in Estimator]
+    exact, paper = (
+        [row | {"estimator": ""} for row in tables.read(path, tables.LEDGER).to_pylist()]
+        for path in paths
     )
+    assert exact == paper
+    assert tables.read_all(paths, tables.LEDGER).num_rows == 2 * len(exact)
+
+
+@pytest.mark.parametrize("estimator", list(Estimator))
+def test_outcome_labels_that_disagree_are_said_and_the_answers_count(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture, estimator: Estimator
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    pool = [("A", lists), ("B", lists), (None, lists)]
+    written = write_tables({"law": {"q": ("A", pool)}}, list(MODELS))
+    run(tmp_path, written, [1], estimator=estimator)
+    assert "outcome" not in caplog.text
+    (path,) = written.solutions
+    rows = tables.read(path, tables.SOLUTIONS).to_pylist()
+    flipped = [row | {"outcome": outcome} for row, outcome in zip(rows, [0, None, 1], strict=True)]
+    tables.write(path, tables.SOLUTIONS, flipped, parameters={}, inputs=[])
+    found = by_key(run(tmp_path, written, [3], estimator=estimator))
+    assert found["law", "pass", None, 3]["accuracy"] == 100
+    assert "2 solutions have an outcome label that their answers disagree with (" in caplog.text
+    assert "small/law/q/0, small/law/q/2" in caplog.text
 
 
 def test_sizes_beyond_every_pool_are_reported_and_left_out(
@@ -221,27 +300,21 @@ def test_pools_smaller_than_n_are_reported(
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
     study = {"law": {"q1": ("A", [("A", lists)]), "q2": ("A", [("A", lists)] * 2)}}
     with caplog.at_level(logging.WARNING):
-        run(tmp_path, write_tables(study, list(MODELS)), [2])
+        rows = run(tmp_path, write_tables(study, list(MODELS)), [2])
     assert "N = 2: 1 pools are smaller" in caplog.text
+    assert {row["n_short"] for row in rows} == {1}
 
 
-def test_gsm8k_check_figures(tmp_path: Path, write_tables: Any, shared_data: Path) -> None:
-    """Correctness as the file itself states it, spelled as answers that are right or wrong."""
-    writers = ["6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"]
-    questions = {}
-    text = (shared_data / "gsm8k/example_model_solutions.jsonl").read_text(encoding="utf-8")
-    for i, line in enumerate(text.removesuffix("\n").split("\n")):
-        pool: list[Any] = []
-        for writer in writers:
-            solution = json.loads(line)[writer]
-            answered = re.search(r"A: *\S", solution["solution"])
-            wrong = "wrong" if answered else None
-            pool.append(("right" if solution["is_correct"] else wrong, {}))
-        questions[f"q{i}"] = ("right", pool)
-    written = write_tables({"test": questions}, [])
-    rows = by_key(run(tmp_path, written, [1, 2, 4], aggregation=[], runs=2))
+def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
+    """Through the reader: 2001 of 5276 solutions are right, and of 887 of 1319 questions any of the four."""
+    source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
+    solutions = tmp_path / "math.parquet"
+    read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
+    evaluate([str(solutions)], tmp_path, n=[1, 2, 4], runs=2)
+    rows = by_key(tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist())
     assert rows["Overall", "majority_vote", None, 1]["accuracy"] == pytest.approx(100 * 2001 / 5276)
     assert rows["Overall", "pass", None, 4]["accuracy"] == pytest.approx(100 * 887 / 1319)
+    assert rows["Overall", "pass", None, 4]["n_questions"] == 1319
 
 
 @pytest.mark.parametrize(
@@ -362,32 +435,73 @@ class TestBadTables:
         assert re.search("at least [12]", self.refused(tmp_path, written, **changes))
 
 
-@pytest.mark.parametrize("estimator", list(Estimator))
+THIRD = 100 / 3
+
+
 @pytest.mark.parametrize(
-    "pool",
+    ("pool", "exact", "published"),
     [
-        [("A", 0.5)],
-        [(None, None)],
-        [("A", 0.5), ("A", 0.5), ("A", 0.5)],
-        [("B", 0.5), ("C", 0.5), (None, 0.5)],
-        [("A", 0.5), ("B", 0.5), ("C", 0.5)],
-        [("A", None), ("B", None)],
-        [("A", 0.0), ("B", 0.0)],
+        ([("A", 0.5)], [100] * 4, [100] * 4),
+        ([(None, None)], [0] * 4, [0] * 4),
+        ([("A", 0.5), ("A", 0.5), ("A", 0.5)], [100] * 4, [100] * 4),
+        ([("B", 0.5), ("C", 0.5), (None, 0.5)], [0] * 4, [0] * 4),
+        # In a tie each has its share; as published, the first one wins.
+        ([("B", 0.5), ("A", 0.5), ("C", 0.5)], [THIRD] * 3 + [100], [0, 0, 0, 100]),
+        ([("A", 0.5), ("B", 0.5), ("C", 0.5)], [THIRD] * 3 + [100], [100] * 4),
+        ([("A", None), ("B", None)], [50] * 3 + [100], [100] * 4),
+        ([("B", 0.0), ("A", 0.0)], [50] * 3 + [100], [0, 0, 0, 100]),
+        # A missing reward is half a reward as published, and otherwise none.
+        ([("A", None), ("B", 0.25)], [50, 0, 0, 100], [100] * 4),
+        ([("A", 0.25), ("B", None)], [50, 100, 100, 100], [100, 0, 0, 100]),
+        # So is a missing answer an answer, as published.
+        ([(None, 0.5), (None, 0.5), ("A", 0.5)], [100, THIRD, 100, 100], [0, 0, 0, 100]),
     ],
 )
+@pytest.mark.parametrize("estimator", list(Estimator))
 def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
-    tmp_path: Path, write_tables: Any, pool: list[Any], estimator: Estimator
+    tmp_path: Path,
+    write_tables: Any,
+    pool: list[Any],
+    exact: list[float],
+    published: list[float],
+    estimator: Estimator,
 ) -> None:
-    """One category with one question: nothing to compare with, and still a number for everything."""
+    """One category with one question: nothing to compare with, and still a number for everything.
+
+    The accuracies are those of majority vote, best-of-N, weighted vote and pass@N, from the whole pool.
+    """
     solutions = [(parsed, {model: [reward] for model in MODELS}) for parsed, reward in pool]
     written = write_tables({"law": {"q": ("A", solutions)}}, list(MODELS))
-    rows = run(tmp_path, written, [1, len(pool)], estimator=estimator)
-    sizes = {1, len(pool)}
+    sizes = list(dict.fromkeys([1, len(pool)]))
+    rows = run(tmp_path, written, sizes, estimator=estimator)
     assert len(rows) == 2 * len(sizes) * (2 + 2 * len(MODELS))
+    expected = dict(
+        zip(
+            ["majority_vote", "best_of_n", "weighted_vote", "pass"],
+            exact if estimator is Estimator.EXACT else published,
+            strict=True,
+        )
+    )
+    chance = 100 * sum(parsed == "A" for parsed, _ in pool) / len(pool)
     for row in rows:
-        assert 0 <= row["accuracy"] <= 100 + 1e-9
+        if row["n"] == len(pool):
+            assert row["accuracy"] == pytest.approx(expected[row["selection"]]), row
+        elif estimator is Estimator.EXACT:
+            assert row["accuracy"] == pytest.approx(chance), row
+        if estimator is Estimator.EXACT:
+            assert row["low"] == pytest.approx(row["accuracy"])
+            assert row["high"] == pytest.approx(row["accuracy"])
+        else:
+            assert (row["std"] == 0) or row["n"] == 1 < len(pool)
         overall = by_key(rows)["Overall", row["selection"], row["model"], row["n"]]
         assert row["accuracy"] == overall["accuracy"]
+
+
+def test_the_smallest_study_has_no_variance_and_still_all_tables(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.75] for model in MODELS}
+    written = write_tables({"law": {"q": ("A", [("A", lists)])}}, list(MODELS))
     given = {
         "solutions": [str(path) for path in written.solutions],
         "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
@@ -395,4 +509,16 @@ def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
         "output": tmp_path,
     }
     measure_uncertainty(**given, n=[1])
+    variance = tables.read(tmp_path / "variance.parquet", tables.VARIANCE).to_pylist()
+    assert len(variance) == 2 * (2 + 2 * len(MODELS))
+    assert {(row["total"], row["questions"], row["solutions"]) for row in variance} == {
+        (None, None, None)
+    }
+    counts = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS)
+    assert counts.num_rows == 0
     evaluate_verification(**given)
+    rows = tables.read(tmp_path / "verification.parquet", tables.VERIFICATION).to_pylist()
+    assert {(row["n_scored"], row["n_correct"], row["f1"], row["roc_auc"]) for row in rows} == {
+        (1, 1, 1.0, None)
+    }
+    assert {row["brier"] for row in rows} == {0.0625}

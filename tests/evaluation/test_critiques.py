@@ -24,6 +24,7 @@ def category(lists: list[list[float | None]], n_steps: list[int]) -> Category:
         np.array([f"q{k // 2}" for k in range(count)], dtype=object),
         np.zeros(count, dtype=np.int64),
         np.ones(count, dtype=bool),
+        np.ones(count, dtype=bool),
         np.array(n_steps),
         pa.nulls(count, pa.list_(pa.int8())),
         {"gORM": pa.array(lists, pa.list_(pa.float32()))},

@@ -23,7 +23,7 @@ def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
     row = {"q_id": "q1", "question": "?", "answer": "A", "cot_ids": [0, 1]}
     row |= {"cots": [["So."], ["Thus.", "Hence."]], "parsed_answers": ["A", "B"]}
     (folder / "law.json").write_text(json.dumps([row]))
-    database = open_inputs([str(folder)], {"dORM": [str(written.rewards[0].parent)]})
+    database, _ = open_inputs([str(folder)], {"dORM": [str(written.rewards[0].parent)]})
     joined = database.sql(
         "SELECT solution_id, n_steps, rewards FROM solutions "
         "JOIN rewards USING (dataset, category, question_id, solution_id) ORDER BY 1"
@@ -34,7 +34,7 @@ def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
 def test_a_model_is_called_as_it_is_given(write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     solutions = [str(path) for path in written.solutions]
-    database = open_inputs(solutions, {"it's mine": [str(written.rewards[0])]})
+    database, _ = open_inputs(solutions, {"it's mine": [str(written.rewards[0])]})
     assert database.sql("SELECT DISTINCT model FROM rewards").fetchall() == [("it's mine",)]
 
 
@@ -46,7 +46,7 @@ def test_digits_are_kept_whatever_table_comes_first(tmp_path: Path, write_tables
     column = pa.array([row["rewards"] for row in rows], pa.list_(pa.float64()))
     table = precise.append_column("rewards", column).select(tables.REWARDS.columns.names)
     tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
-    database = open_inputs(
+    database, _ = open_inputs(
         [str(path) for path in written.solutions],
         {"dORM": [str(path) for path in written.rewards]},
     )

@@ -103,17 +103,24 @@ def most(answers: list[str], weights: list[float]) -> str:
     return next(answer for answer in totals if totals[answer] == best)
 
 
-def study(seed: int, answers: list[str | None]) -> dict[str, Any]:
-    """Three categories, with pools of 1-20, ties, missing rewards, empty lists and odd answers."""
+def study(seed: int, answers: list[str | None], json: bool = False) -> dict[str, Any]:
+    """Three categories, with pools of 1-20, ties, missing rewards, empty lists and odd answers.
+
+    Rewards are as tables hold them, in float32, or decimals, as JSON has them, in longer lists.
+    """
     generator = random.Random(seed)
 
     def reward() -> float | None:
-        # As a table holds it, in float32.
         choice = generator.choice([None, 0.0, 0.1, 0.5, 0.7, 1.0, generator.random()])
-        return None if choice is None else float(np.float32(choice))
+        if choice is None or json:
+            return choice and round(choice, 2)
+        return float(np.float32(choice))
 
     def solution() -> tuple[str | None, dict[str, list[float | None]]]:
-        lists = {model: [reward() for _ in range(generator.randint(0, 4))] for model in MODELS}
+        longest = 16 if json else 4
+        lists = {
+            model: [reward() for _ in range(generator.randint(0, longest))] for model in MODELS
+        }
         return generator.choice(answers), lists
 
     def pool() -> tuple[str, list[Any]]:
@@ -136,6 +143,86 @@ def run(folder: Path, written: Any, n: list[int], runs: int = 6, seed: int = 42)
         seed=seed,
         output=folder,
     )
+
+
+def write_published(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> dict[str, Any]:
+    """Writes a study in the published layout; gives the options that say where it is."""
+    for category, questions in drawn.items():
+        (folder / "small").mkdir(parents=True, exist_ok=True)
+        rows = [
+            {
+                "q_id": question_id,
+                "question": "?",
+                "answer": answer,
+                "cot_ids": list(range(len(pool))),
+                "cots": [["Some step."] for _ in pool],
+                "parsed_answers": [parsed for parsed, _ in pool],
+            }
+            for question_id, (answer, pool) in questions.items()
+        ]
+        (folder / "small" / f"{category}.json").write_text(json.dumps(rows))
+        for model in MODELS:
+            (folder / model).mkdir(parents=True, exist_ok=True)
+            rewards = [
+                {
+                    "q_id": question_id,
+                    "cot_ids": list(range(len(pool))),
+                    "rewards": [lists[model] for _, lists in pool],
+                }
+                for question_id, (_, pool) in questions.items()
+            ]
+            path = folder / model / f"{category}_reward.json"
+            path.write_text(json.dumps(rewards))
+    return {
+        "solutions": [str(folder / "small")],
+        "rewards": [f"{model}={folder / model}" for model in MODELS],
+        "aggregation": [f"{model}={how}" for model, how in MODELS.items()],
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_published_files_agree_to_the_last_bit_too(tmp_path: Path, seed: int) -> None:
+    """Decimals in long lists, and answers that mean a letter and are none: these are N/A as published."""
+    answers = [None, "A", "a ", "B", "J", "(B)", "B.", "(c)", "K", "12", "N/A"]
+    drawn = dict(sorted(study(seed, answers, json=True).items()))
+    n = [1, 2, 4, 8, 16, 64]
+    options = write_published(tmp_path, drawn)
+    evaluate(**options, estimator=Estimator.PAPER, n=n, runs=5, seed=seed, output=tmp_path)
+    for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+        with (tmp_path / f"{selection}.csv").open(newline="") as file:
+            _, *lines = csv.reader(file)
+        expected = accuracies(drawn, MODELS, selection, n, 5, seed)
+        assert [line[:2] for line in lines] == [[str(row[0]), row[1]] for row in expected]
+        found = [[float(cell) for cell in line[2:]] for line in lines]
+        assert found == [[float(cell) for cell in row[2:]] for row in expected]
+
+
+def test_the_exact_estimator_reads_letters_where_they_are_meant(tmp_path: Path) -> None:
+    lists: dict[str, Any] = {model: [0.5] for model in MODELS}
+    pool = [("(A)", lists), ("a.", lists), ("B", lists), ("n/a", lists)]
+    options = write_published(tmp_path, {"law": {"q": ("A", pool)}})
+    found = {}
+    for estimator in Estimator:
+        evaluate(**options, estimator=estimator, n=[4], runs=2, output=tmp_path)
+        rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+        (found[estimator],) = {
+            row["accuracy"] for row in rows if row["selection"] == "majority_vote"
+        }
+    assert found == {Estimator.EXACT: 100.0, Estimator.PAPER: 0.0}
+
+
+def test_no_size_is_left_out_and_pools_that_are_smaller_are_counted(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    sizes = {"q1": 1, "q2": 2, "q3": 4}
+    pools = {name: ("A", [("A", lists)] * size) for name, size in sizes.items()}
+    run(tmp_path, write_tables({"law": pools}, list(MODELS)), [1, 2, 4, 8])
+    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    assert {(row["n"], row["n_short"]) for row in rows} == {(1, 0), (2, 1), (4, 2), (8, 3)}
+    assert "N = 8: 3 pools are smaller and take part whole" in caplog.text
+    lines = (tmp_path / "best_of_n.csv").read_text().splitlines()[1:]
+    assert list(dict.fromkeys(line.split(",")[0] for line in lines)) == ["1", "2", "4", "8"]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -211,37 +298,8 @@ def test_the_published_layout_gives_what_the_tables_give(tmp_path: Path, write_t
     # The categories of a folder are in the order of their names.
     drawn = dict(sorted(study(4, [None, "A", "B", "J"]).items()))
     run(tmp_path / "ours", write_tables(drawn, list(MODELS)), [1, 4], seed=3)
-    folder = tmp_path / "small"
-    for category, questions in drawn.items():
-        (folder / "solutions" / "small").mkdir(parents=True, exist_ok=True)
-        rows = [
-            {
-                "q_id": question_id,
-                "question": "?",
-                "answer": answer,
-                "cot_ids": list(range(len(pool))),
-                "cots": [["Some step."] for _ in pool],
-                "parsed_answers": [parsed for parsed, _ in pool],
-            }
-            for question_id, (answer, pool) in questions.items()
-        ]
-        (folder / "solutions" / "small" / f"{category}.json").write_text(json.dumps(rows))
-        for model in MODELS:
-            (folder / model).mkdir(parents=True, exist_ok=True)
-            rewards = [
-                {
-                    "q_id": question_id,
-                    "cot_ids": list(range(len(pool))),
-                    "rewards": [lists[model] for _, lists in pool],
-                }
-                for question_id, (_, pool) in questions.items()
-            ]
-            path = folder / model / f"{category}_reward.json"
-            path.write_text(json.dumps(rewards))
     evaluate(
-        solutions=[str(folder / "solutions" / "small")],
-        rewards=[f"{model}={folder / model}" for model in MODELS],
-        aggregation=[f"{model}={how}" for model, how in MODELS.items()],
+        **write_published(tmp_path / "small", drawn),
         estimator=Estimator.PAPER,
         n=[1, 4],
         runs=6,

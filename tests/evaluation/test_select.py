@@ -17,7 +17,7 @@ def pools(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Answers, correctness and rewards of 1-4 × 1-3 pools of one size; the right answer is 1."""
     shape = (draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 6)))
     count = math.prod(shape)
-    answers = draw(st.lists(st.integers(-1, 3), min_size=count, max_size=count))
+    answers = draw(st.lists(st.integers(0, 3), min_size=count, max_size=count))
     rewards = draw(st.lists(REWARDS, min_size=count, max_size=count))
     codes = np.array(answers).reshape(shape)
     return codes, codes == 1, np.array(rewards).reshape(shape)
@@ -31,16 +31,12 @@ def plain_best(correct: list[bool], rewards: list[float]) -> bool:
     return correct[best]
 
 
-def plain_vote(answers: list[int], weights: list[float]) -> int | None:
-    votes = [(a, w) for a, w in zip(answers, weights, strict=True) if a >= 0]
-    if any(not math.isnan(w) for _, w in votes):
-        votes = [(a, w) for a, w in votes if not math.isnan(w)]
-    else:
-        votes = [(a, 0.0) for a, _ in votes]
+def plain_vote(answers: list[int], weights: list[float]) -> int:
+    votes = [(a, w) for a, w in zip(answers, weights, strict=True) if not math.isnan(w)]
     totals: dict[int, float] = {}
-    for answer, weight in votes:
+    for answer, weight in votes or [(answers[0], 0.0)]:
         totals[answer] = totals.get(answer, 0.0) + weight
-    return max(totals, key=lambda answer: totals[answer]) if totals else None
+    return max(totals, key=lambda answer: totals[answer])
 
 
 @given(pools())
@@ -69,18 +65,10 @@ def test_a_missing_reward_is_neither_a_half_nor_a_zero() -> None:
 
 
 def test_without_any_reward_the_first_solution_and_the_first_answer_are_picked() -> None:
-    answers, correct = np.array([[-1, 1, 0]]), np.array([[False, True, False]])
+    answers, correct = np.array([[2, 1, 1]]), np.array([[True, False, False]])
     missing = np.full((1, 3), np.nan)
-    assert not best_of_n(correct, missing)[0]
+    assert best_of_n(correct, missing)[0]
     assert weighted_vote(answers, correct, missing)[0]
-
-
-def test_unanswered_solutions_have_no_vote() -> None:
-    answers, correct = np.array([[-1, -1, 1]]), np.array([[False, False, True]])
-    assert majority_vote(answers, correct)[0]
-    assert weighted_vote(answers, correct, np.array([[1.0, 1.0, 0.0]]))[0]
-    nobody = np.full((1, 3), -1)
-    assert not majority_vote(nobody, np.zeros((1, 3), bool))[0]
 
 
 def test_no_pools_give_no_outcomes() -> None:

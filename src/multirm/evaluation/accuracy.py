@@ -1,6 +1,5 @@
 """Solutions and rewards of one dataset → how often every selection is right, and how sure that is."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,13 @@ from multirm.evaluation.expected import Expected, columns, expected
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.opening import Opened, Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import (
-    Category,
+    Pools,
     count_missing,
     lay_out,
-    published_answers,
     read_categories,
 )
-from multirm.files import whole
+from multirm.files import check_folder, whole
 from multirm.vocabulary import OVERALL, Estimator, Selection
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -37,7 +33,8 @@ def evaluate(
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
     A PATH is a table, a folder of tables, a folder in the published layout (`{category}.json`,
-    `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one.
+    `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. What is
+    correct is told by the answers, also where outcome labels say otherwise.
 
     Args:
         solutions: PATHs of one dataset's solutions. Categories are reported in the order of these.
@@ -52,8 +49,9 @@ def evaluate(
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the bootstrap.
     """
-    opened = open_evaluation(solutions, rewards, aggregation)
-    subpools = choose_subpools(opened, n, runs, seed)
+    check_folder(output)
+    opened = open_evaluation(solutions, rewards, aggregation, estimator)
+    subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
     for name, rows in evaluated.rows.items():
         opened.write(output, name, rows, subpools, estimator=estimator)
@@ -79,7 +77,7 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
         values[category.name] = expected(
             pools, subpools.n, opened.scorers, subpools.seed, subpools.runs
         )
-        ledger += ledger_rows(category, opened.scorers, counts)
+        ledger += ledger_rows(pools, opened.scorers, Estimator.EXACT, counts)
     means = bootstrap.resampled_means(
         {name: category.values for name, category in values.items()},
         bootstrap.RESAMPLES,
@@ -98,20 +96,24 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
 
 
 def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
-    answers = published_answers(opened.database)
     per_run: dict[str, paper.PerRun] = {}
-    n_questions: dict[str, int] = {}
+    sizes: dict[str, np.ndarray] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
-    for category in read_categories(opened.database, opened.models, answers):
-        pools = lay_out(paper.without_missing(category), opened.scorers)
+    for category in read_categories(opened.database, opened.models, opened.answers):
+        pools = lay_out(paper.without_missing(category), opened.scorers, to_the_bit=True)
         per_run[category.name] = paper.accuracies(
             pools, opened.scorers, subpools.n, subpools.runs, subpools.seed
         )
-        n_questions[category.name] = sum(len(batch.question_ids) for batch in pools)
-        ledger += ledger_rows(category, opened.scorers, counts)
+        sizes[category.name] = np.repeat(
+            [batch.size for batch in pools], [len(batch.question_ids) for batch in pools]
+        )
+        # What is missing is counted before it is filled in.
+        ledger += ledger_rows(
+            lay_out(category, opened.scorers), opened.scorers, Estimator.PAPER, counts
+        )
     return _Evaluated(
-        {"accuracy": paper_rows(per_run, n_questions, subpools.runs), "ledger": ledger},
+        {"accuracy": paper_rows(per_run, sizes, subpools.runs), "ledger": ledger},
         {
             f"{selection}.csv": paper.wide_csv(per_run, opened.scorers, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
@@ -127,17 +129,13 @@ def accuracy_rows(
 ) -> list[Row]:
     """The accuracy table, Overall first: the macro-average, in which each category counts the same."""
     summaries = {name: _summary(category) for name, category in values.items()}
-    n_short_overall = np.sum([category.n_short for category in values.values()], axis=0)
-    for size, short in {size: n_short_overall[k] for k, (size, _) in enumerate(keys)}.items():
-        if short:
-            logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
     accuracies = np.mean([summary[0] for summary in summaries.values()], axis=0)
     errors = np.sqrt(np.sum([summary[1] ** 2 for summary in summaries.values()], axis=0))
     overall = (
         accuracies,
         errors / len(summaries),
         sum(len(category.values) for category in values.values()),
-        n_short_overall,
+        np.sum([category.n_short for category in values.values()], axis=0),
     )
     rows = []
     for name, (accuracy, error, n_questions, n_short) in {OVERALL: overall, **summaries}.items():
@@ -169,13 +167,19 @@ def _summary(category: Expected) -> tuple[np.ndarray, np.ndarray, int, np.ndarra
 
 
 def paper_rows(
-    per_run: Mapping[str, paper.PerRun], n_questions: Mapping[str, int], runs: int
+    per_run: Mapping[str, paper.PerRun], sizes: Mapping[str, np.ndarray], runs: int
 ) -> list[Row]:
-    """The accuracy table of the published estimator; Overall's deviation is over categories and runs."""
+    """The accuracy table of the published estimator; Overall's deviation is over categories and runs.
+
+    Args:
+        sizes: the size of each question's pool, for each category.
+    """
     rows = []
+    every = np.concatenate(list(sizes.values()))
     keys = list(next(iter(per_run.values())))
     overall = {key: np.concatenate([runs_[key] for runs_ in per_run.values()]) for key in keys}
     for name, accuracies in {OVERALL: overall, **per_run}.items():
+        pools = sizes.get(name, every)
         for (size, method), accuracy in accuracies.items():
             rows.append(
                 {
@@ -189,8 +193,8 @@ def paper_rows(
                     "standard_error": None,
                     "std": float(np.std(accuracy)),
                     "runs": runs,
-                    "n_questions": n_questions.get(name, sum(n_questions.values())),
-                    "n_short": None,
+                    "n_questions": len(pools),
+                    "n_short": int((pools < size).sum()),
                 }
             )
     return rows
@@ -244,13 +248,14 @@ def comparison_rows(
 
 
 def ledger_rows(
-    category: Category,
+    pools: Sequence[Pools],
     chosen: Sequence[Scorer],
+    estimator: Estimator,
     counts: Mapping[tuple[str, str], Mapping[str, int | None]],
 ) -> list[Row]:
     """What was missing, cut short or tied, for each scorer in one category."""
     rows = []
-    pools = lay_out(category, chosen)
+    category = pools[0].category
     for scorer in chosen:
         unscored = tied = without = 0
         for batch in pools:
@@ -263,10 +268,11 @@ def ledger_rows(
             tied += int((at_best.sum(axis=1) > 1).sum())
         rows.append(
             {
-                "category": category.name,
+                "category": category,
+                "estimator": str(estimator),
                 "model": scorer.model,
                 "aggregation": str(scorer.aggregation),
-                **counts[category.name, scorer.model],
+                **counts[category, scorer.model],
                 "n_unscored": unscored,
                 "n_unscored_pools": without,
                 "n_tied_pools": tied,

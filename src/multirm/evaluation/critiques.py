@@ -1,22 +1,40 @@
 """Rewards from several critiques of a solution, taken apart: fewer of them, or halves of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from multirm.evaluation.pools import Category
+from multirm.evaluation.reward_lists import are_of_steps, of_lengths, usual_length
 from multirm.randomness import item_generator
+
+logger = logging.getLogger(__name__)
 
 
 def critique_count(category: Category, model: str) -> int:
-    """M, where every solution has as many rewards, 2 at least, that are not those of its steps; else 1."""
-    lengths = pc.list_value_length(category.lists[model]).to_numpy(zero_copy_only=False)
-    if len(lengths) == 0 or lengths[0] < 2 or (lengths != lengths[0]).any():
-        return 1
-    return 1 if (lengths == category.n_steps).all() else int(lengths[0])
+    """M, where nearly every solution has as many rewards, 2 at least, that are not those of its steps; else 1."""
+    lists = category.lists[model]
+    return 1 if are_of_steps(lists, category.n_steps) else max(usual_length(lists), 1)
+
+
+def evened(category: Category, model: str) -> Category:
+    """The category with M rewards for every solution; where there are fewer or more, all are missing."""
+    n_critiques = critique_count(category, model)
+    if n_critiques < 2:
+        return category
+    lists, fitting = of_lengths(category.lists[model], np.full(len(category.n_steps), n_critiques))
+    if not fitting.all():
+        logger.warning(
+            "%s: %d solutions with other than %d critiques by %s count as without any",
+            category.name,
+            int((~fitting).sum()),
+            n_critiques,
+            model,
+        )
+    return replace(category, lists={**category.lists, model: lists})
 
 
 def with_critiques(category: Category, model: str, chosen: np.ndarray) -> Category:

@@ -1,126 +1,200 @@
 """Solutions and rewards, wherever they lie, as views of one database: `solutions` and `rewards`.
 
-Our own tables are read in place; the published layout is read first.
+Tables are read in place, whoever wrote them; the published layout is read first.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from multirm import interchange, tables
-from multirm.errors import InputError
+from multirm.errors import InputError, shown
 from multirm.schemas import Schema
+from multirm.sql import literal, literals, without_wildcards
+
+logger = logging.getLogger(__name__)
+
+KEYS = """
+    dataset::VARCHAR AS dataset, category::VARCHAR AS category, question_id::VARCHAR AS question_id,
+    solution_id::BIGINT AS solution_id
+"""
 
 # What evaluation reads of solutions: not their text. `place` keeps the order in which tables are given,
-# `row` that of the rows in them.
-SOLUTIONS = """
+# `row` that of the rows in them. Some write "N/A" where there is no answer.
+SOLUTIONS = f"""
     SELECT
-        dataset, category, question_id, solution_id, parsed_answer, answer,
-        len(steps) AS n_steps, step_labels,
-        {file} AS file, {place} AS place, {row} AS row
-    FROM {source}
+        {KEYS}, answer::VARCHAR AS answer, outcome,
+        CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
+            AS parsed_answer,
+        len(steps) AS n_steps, step_labels::BIGINT[] AS step_labels,
+        {{file}} AS file, {{place}} AS place, {{row}} AS row
+    FROM {{source}}
 """
 
-REWARDS = """
-    SELECT
-        dataset, category, question_id, solution_id, {model} AS model, rewards, truncated,
-        {file} AS file
-    FROM {source}
+REWARDS = f"""
+    SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated, {{file}} AS file
+    FROM {{source}} {{where}}
 """
+
+# Not a number is a missing reward, as in JSON, and so is a list that is not there.
+PRESENT = """
+    CASE WHEN isnan(list_max({rewards}))
+        THEN list_transform({rewards}, lambda reward: CASE WHEN NOT isnan(reward) THEN reward END)
+        ELSE coalesce({rewards}, []) END
+"""
+
+# What evaluation does without.
+UNREAD = frozenset({"question", "n_tokens"})
 
 
 def open_inputs(
-    solutions: Sequence[str], rewards: Mapping[str, Sequence[str]]
-) -> duckdb.DuckDBPyConnection:
-    """A database with the views `solutions` and `rewards`.
+    solutions: Sequence[str], rewards: Mapping[str, Sequence[str]], as_written: bool = False
+) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
+    """A database with the views `solutions` and `rewards`, and the files here that it reads.
 
     Args:
         solutions: where solutions are: tables, folders of tables, folders in the published layout, hub names.
         rewards: where each model's rewards are; in the view they carry the model's name as given here.
+        as_written: leave answers in the published layout as they are written there.
 
     Raises:
         InputError: nothing there, or not what it should be.
     """
-    database = duckdb.connect()
-    parts = _parts(database, solutions, tables.SOLUTIONS, dataset=_named(rewards.values()))
-    if not parts:
+    if not solutions:
         raise InputError("--solutions", expected="at least one PATH", found="none")
-    _view(database, "solutions", [SOLUTIONS.format(**part) for part in parts])
-    dataset = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0][0]
+    database = duckdb.connect()
+    found = _find(solutions, tables.SOLUTIONS)
+    of_models = {model: _find(places, tables.REWARDS) for model, places in rewards.items()}
+    name = _dataset_of(of_models.values())
+    queries = _solution_queries(database, found, name, as_written)
+    _view(database, "solutions", queries)
+    (name,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
     queries = [
-        REWARDS.format(model=_literal(model), **part)
-        for model, places in rewards.items()
-        for part in _parts(database, places, tables.REWARDS, model, dataset)
+        query
+        for model, of_model in of_models.items()
+        for query in _reward_queries(database, of_model, model, name)
     ]
-    _view(database, "rewards", queries or [REWARDS.format(model="''", **_no_rewards(database))])
-    return database
+    _view(database, "rewards", queries or [_no_rewards(database)])
+    return database, [file for each in (found, *of_models.values()) for file in each.files]
 
 
-def _no_rewards(database: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    database.register("no_rewards", tables.REWARDS.columns.empty_table())
-    return {"file": "''", "source": "no_rewards"}
+@dataclass(frozen=True)
+class _Found:
+    """What lies at some places: tables, and places in the published layout or on the hub."""
+
+    tables: list[Path]
+    others: list[str]
+    files: list[Path]
 
 
-def _named(places: Iterable[Sequence[str]]) -> str | None:
+def _find(places: Sequence[str], schema: Schema) -> _Found:
+    found = _Found([], [], [])
+    for place in places:
+        files = interchange.table_files(place, schema)
+        found.tables.extend(files)
+        found.others.extend([] if files else [place])
+        found.files.extend(files or interchange.files_read(place, schema))
+    for file in found.tables:
+        tables.check_readable(file, schema, UNREAD)
+    return found
+
+
+def _dataset_of(found: Iterable[_Found]) -> str | None:
     """The dataset that tables of rewards are of, for solutions whose rows do not say theirs."""
-    for group in places:
-        for place in group:
-            for file in interchange.table_files(place):
-                tables.check_schema(file, tables.REWARDS)
-                (name,) = duckdb.sql(
-                    f"SELECT dataset FROM read_parquet({_literal(str(file))}) LIMIT 1"
-                ).fetchall()[0]
-                return str(name)
+    for file in (file for each in found for file in each.tables[:1]):
+        rows = duckdb.sql(f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1").fetchall()
+        return rows[0][0]
     return None
 
 
-def _parts(
-    database: duckdb.DuckDBPyConnection,
-    places: Sequence[str],
-    schema: Schema,
-    model: str = "",
-    dataset: str | None = None,
-) -> list[dict[str, str]]:
-    """What to select from: all tables in place as one part, all else as it has been read."""
-    parts = []
-    files = [file for place in places for file in interchange.table_files(place)]
-    for file in files:
-        tables.check_schema(file, schema)
-    if files:
-        listed = "[" + ", ".join(_literal(str(file)) for file in files) + "]"
-        options = "hive_partitioning = false, filename = true, file_row_number = true"
-        source = f"read_parquet({listed}, union_by_name = true, {options})"
-        place = f"list_position({listed}, filename)"
-        parts.append(
-            {"file": "filename", "source": source, "place": place, "row": "file_row_number"}
+def _solution_queries(
+    database: duckdb.DuckDBPyConnection, found: _Found, dataset: str | None, as_written: bool
+) -> list[str]:
+    queries = []
+    if found.tables:
+        place = f"list_position({literals(found.tables)}, filename)"
+        at = {"file": "filename", "place": place, "row": "file_row_number"}
+        queries.append(SOLUTIONS.format(source=_source(found.tables), **at))
+    for number, other in enumerate(found.others, start=len(found.tables) + 1):
+        parts = interchange.solution_parts(other, dataset, as_written)
+        source = _register(database, f"solutions {number}", parts)
+        at = {"file": "file", "place": str(number), "row": "row"}
+        queries.append(SOLUTIONS.format(source=source, **at))
+    return queries
+
+
+def _reward_queries(
+    database: duckdb.DuckDBPyConnection, found: _Found, model: str, dataset: str | None
+) -> list[str]:
+    queries = []
+    named = literal(model)
+    if found.tables:
+        source = _source(found.tables)
+        (type_,) = database.sql(f"SELECT rewards FROM {source}").types
+        present = PRESENT.format(
+            rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]"
         )
-    others = [place for place in places if not interchange.table_files(place)]
-    for number, place in enumerate(others, start=len(files) + 1):
-        table: pa.Table = (
-            interchange.read_rewards(place, model, dataset)
-            if schema is tables.REWARDS
-            else interchange.read_solutions(place, dataset)
+        where = _of_model(database, source, found.tables, model)
+        at = {"file": "filename", "source": source, "where": where}
+        queries.append(REWARDS.format(model=named, rewards=present, **at))
+    for number, other in enumerate(found.others):
+        parts = interchange.reward_parts(other, model, dataset)
+        source = _register(database, f"rewards {number} {model}", parts)
+        at = {"file": "file", "source": source, "where": ""}
+        queries.append(REWARDS.format(model=named, rewards="rewards", **at))
+    return queries
+
+
+def _of_model(
+    database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
+) -> str:
+    """Which rows are the model's, where tables hold several models' rewards."""
+    query = f"SELECT DISTINCT model::VARCHAR FROM {source} WHERE model IS NOT NULL ORDER BY 1"
+    names = [name for (name,) in database.execute(query).fetchall()]
+    if model in names and len(names) > 1:
+        return f"WHERE model = {literal(model)}"
+    if len(names) > 1:
+        raise InputError(
+            f"{files[0]}{' …' if len(files) > 1 else ''}",
+            expected=f"rewards of one model, or of {model} among others",
+            found=", ".join(map(shown, names)),
+            remedy=f"say --rewards {names[0]}=…",
         )
-        name = f"{schema.name} {number} {model}"
-        rows = pa.array(range(table.num_rows), pa.int64())
-        database.register(name, table.append_column("file_row_number", rows))
-        source = '"' + name.replace('"', '""') + '"'
-        parts.append(
-            {
-                "file": _literal(place),
-                "source": source,
-                "place": str(number),
-                "row": "file_row_number",
-            }
-        )
-    return parts
+    if names not in ([], [model]):
+        logger.warning("%s: rewards of %s are taken as those of %s", files[0], names[0], model)
+    return ""
+
+
+def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
+    database.register("no_rewards", tables.REWARDS.columns.empty_table())
+    at = {"file": "''", "source": "no_rewards", "where": ""}
+    return REWARDS.format(model="''", rewards="rewards", **at)
+
+
+def _source(files: Sequence[Path]) -> str:
+    """Tables as one source of rows, each with its file and its place in that."""
+    options = (
+        "union_by_name = true, hive_partitioning = false, filename = true, file_row_number = true"
+    )
+    return f"read_parquet({literals(map(without_wildcards, files))}, {options})"
+
+
+def _register(
+    database: duckdb.DuckDBPyConnection, name: str, parts: Iterable[tuple[str, pa.Table]]
+) -> str:
+    """Tables in memory as one source of rows, each with the file that it was read from and its place."""
+    placed = [
+        part.append_column("file", pa.repeat(pa.scalar(where), part.num_rows))
+        for where, part in parts
+    ]
+    table = pa.concat_tables(placed, promote_options="permissive")
+    database.register(name, table.append_column("row", pa.array(range(table.num_rows), pa.int64())))
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _view(database: duckdb.DuckDBPyConnection, name: str, queries: Sequence[str]) -> None:
     database.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(queries)}")
-
-
-def _literal(text: str) -> str:
-    """Text as SQL: a view cannot have parameters."""
-    return "'" + text.replace("'", "''") + "'"

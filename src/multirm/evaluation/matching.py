@@ -1,8 +1,9 @@
 """Whether solutions and rewards, as views in DuckDB, make sense and match one to one.
 
-Both views have the columns of their tables and `file`, the table a row came from.
+Both views have the columns of their tables and `file`, the file a row came from.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import duckdb
 from multirm.errors import InputError, shown
 from multirm.vocabulary import OVERALL
 
+logger = logging.getLogger(__name__)
+
 KEY = "dataset, category, question_id, solution_id"
 KEYS_SHOWN = 3
 
@@ -18,9 +21,25 @@ REPEATED = f"""
     SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY} HAVING count(*) > 1
 """
 
-# NaN counts as greater than every number.
+WITHOUT_KEY = f"""
+    SELECT file, {KEY} FROM {{table}}
+    WHERE dataset IS NULL OR category IS NULL OR question_id IS NULL OR solution_id IS NULL
+"""
+
 OUT_OF_RANGE = f"""
-    SELECT file, {KEY} FROM rewards WHERE list_max(rewards) > 1 OR list_min(rewards) < 0
+    SELECT file, {KEY}, list_filter(rewards, lambda reward: reward > 1 OR reward < 0)[1] AS shown
+    FROM rewards WHERE list_max(rewards) > 1 OR list_min(rewards) < 0
+"""
+
+NO_LABELS = f"""
+    SELECT file, {KEY}, coalesce(outcome::VARCHAR, step_labels::VARCHAR) AS shown FROM solutions
+    WHERE outcome NOT IN (0, 1) OR list_min(step_labels) < 0 OR list_max(step_labels) > 1
+"""
+
+OTHER_OUTCOMES = f"""
+    SELECT {KEY}, count(*) OVER () FROM solutions
+    WHERE answer IS NOT NULL AND outcome != CASE WHEN {{correct}} THEN 1 ELSE 0 END
+    ORDER BY {KEY} LIMIT {KEYS_SHOWN}
 """
 
 ONLY_SOLUTIONS = """
@@ -45,11 +64,12 @@ WITHOUT_REWARDS = f"""
 
 
 def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
-    """Refuse solutions that are not one dataset's, once each, with one reference answer per question.
+    """Refuse solutions that are not one dataset's, once each, with at most one reference answer per question.
 
     Raises:
         InputError: names the table and the first keys.
     """
+    _refuse(database, WITHOUT_KEY.format(table="solutions"), "a key in every row", "without one")
     datasets = database.execute("SELECT DISTINCT dataset FROM solutions ORDER BY 1").fetchall()
     if len(datasets) > 1:
         raise InputError(
@@ -67,12 +87,6 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
     _refuse(database, REPEATED.format(table="solutions"), "each solution once", "repeated")
     _refuse(
         database,
-        f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
-        "a reference answer for every solution",
-        "without one",
-    )
-    _refuse(
-        database,
         f"""
         SELECT file, {KEY} FROM solutions
         QUALIFY answer != first(answer) OVER (
@@ -82,6 +96,54 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
         "one reference answer for each question",
         "with another one",
     )
+
+
+def check_answers(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions without a reference answer: nobody can say which selection of them is right.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(
+        database,
+        f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
+        "a reference answer for every solution",
+        "without one",
+    )
+
+
+def check_labels(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse outcomes and step labels that are neither 0 nor 1.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(database, NO_LABELS, "outcomes and step labels 0 or 1", "with others")
+
+
+def check_steps(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions without their steps, which tell rewards of steps from those of critiques.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    query = f"SELECT file, {KEY} FROM solutions WHERE n_steps IS NULL"
+    _refuse(database, query, "the steps of every solution", "without them")
+
+
+def warn_of_outcomes(database: duckdb.DuckDBPyConnection, correct: str) -> None:
+    """Say how many outcome labels are not what the answers say; accuracies go by the answers.
+
+    Args:
+        correct: what makes a solution correct, as SQL.
+    """
+    rows = database.execute(OTHER_OUTCOMES.format(correct=correct)).fetchall()
+    if rows:
+        logger.warning(
+            "%d solutions have an outcome label that their answers disagree with (%s); the answers count",
+            rows[0][-1],
+            ", ".join("/".join(map(str, key)) for *key, _ in rows),
+        )
 
 
 def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
@@ -113,6 +175,7 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
     Raises:
         InputError: names the table and the first keys.
     """
+    _refuse(database, WITHOUT_KEY.format(table="rewards"), "a key in every row", "without one")
     check_categories(database, models)
     _refuse(database, OUT_OF_RANGE, "rewards in [0, 1]", "with others")
     _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
@@ -141,14 +204,22 @@ def _refuse(
     found: str,
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Refuse what `query` finds (file and key), naming how many and the first keys."""
-    ordered = f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {KEY}, file LIMIT {KEYS_SHOWN}"
+    """Refuse what `query` finds (file, key, and perhaps what is `shown` of it), naming the first of it."""
+    ordered = (
+        f"SELECT file, count(*) OVER (), {KEY}, * EXCLUDE (file, {KEY}) FROM ({query})"
+        f" ORDER BY {KEY}, file LIMIT {KEYS_SHOWN}"
+    )
     rows = database.execute(ordered, dict(parameters or {})).fetchall()
     if rows:
-        keys = ", ".join(shown("/".join(map(str, key)), 120) for _, *key, _ in rows)
-        total = rows[0][-1]
+        keys = ", ".join(_shown(row[2:6], *row[6:]) for row in rows)
+        total = rows[0][1]
         raise InputError(
             rows[0][0],
             expected=expected,
             found=f"{total} {found} ({keys}{', …' if total > len(rows) else ''})",
         )
+
+
+def _shown(key: Sequence[object], value: object = None) -> str:
+    text = shown("/".join(map(str, key)), 120)
+    return text if value is None else f"{text}: {shown(value)}"

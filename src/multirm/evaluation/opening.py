@@ -11,15 +11,26 @@ import duckdb
 from multirm import tables
 from multirm.errors import InputError, shown
 from multirm.evaluation.inputs import open_inputs
-from multirm.evaluation.matching import check_rewards, check_solutions
-from multirm.evaluation.methods import Scorer, scorers
-from multirm.interchange import table_files
+from multirm.evaluation.matching import (
+    check_answers,
+    check_rewards,
+    check_solutions,
+    warn_of_outcomes,
+)
+from multirm.evaluation.methods import RESERVED_NAMES, Scorer, scorers
+from multirm.evaluation.pools import OURS, published_answers
 from multirm.spelling import did_you_mean, one_of
-from multirm.vocabulary import Aggregation
+from multirm.vocabulary import Aggregation, Estimator
 
 logger = logging.getLogger(__name__)
 
 SIZES = (1, 2, 4, 8, 16)
+
+POOL_SIZES = """
+    SELECT size, count(*)
+    FROM (SELECT count(*) AS size FROM solutions GROUP BY category, question_id)
+    GROUP BY size
+"""
 
 Row = dict[str, Any]
 
@@ -47,13 +58,15 @@ class Opened:
         database: with the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
         aggregation: as it was given, for the footers.
-        inputs: the files and folders that were read.
+        answers: how answers are compared, `OURS` or as published.
+        inputs: the files that were read.
     """
 
     database: duckdb.DuckDBPyConnection
     dataset: str
     scorers: list[Scorer]
     aggregation: list[str]
+    answers: Mapping[str, str]
     inputs: list[Path]
 
     @property
@@ -80,32 +93,60 @@ class Opened:
 
 
 def open_evaluation(
-    solutions: Sequence[str], rewards: Sequence[str] | None, aggregation: Sequence[str] | None
+    solutions: Sequence[str],
+    rewards: Sequence[str] | None,
+    aggregation: Sequence[str] | None,
+    estimator: Estimator = Estimator.EXACT,
+    selects: bool = True,
 ) -> Opened:
     """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
+
+    Args:
+        estimator: `paper` compares answers as published.
+        selects: whether answers are to be selected, so that there must be reference answers.
 
     Raises:
         InputError: an option that makes no sense, or solutions and rewards that do not match.
     """
     aggregations = parse_aggregations(aggregation or [])
     places = parse_rewards(rewards or [], aggregations)
-    database = open_inputs(solutions, places)
+    published = estimator is Estimator.PAPER
+    database, files = open_inputs(solutions, places, as_written=published)
     check_solutions(database)
+    if selects:
+        check_answers(database)
     check_rewards(database, list(aggregations))
+    answers = published_answers(database) if published else OURS
+    warn_of_outcomes(database, answers["correct"])
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    read = [*solutions, *(place for group in places.values() for place in group)]
-    return Opened(database, dataset, scorers(aggregations), list(aggregation or []), _files(read))
+    return Opened(database, dataset, scorers(aggregations), list(aggregation or []), answers, files)
 
 
-def choose_subpools(opened: Opened, n: Sequence[int] | None, runs: int, seed: int) -> Subpools:
-    """The subpools that the options of an evaluation ask for, of the sizes that some pool can give.
+def choose_subpools(
+    opened: Opened,
+    n: Sequence[int] | None,
+    runs: int,
+    seed: int,
+    estimator: Estimator = Estimator.EXACT,
+) -> Subpools:
+    """The subpools that the options of an evaluation ask for; what pools cannot give is logged.
+
+    The exact estimator leaves out sizes that no pool can give: they are all one number. The
+    published one has a row for each.
 
     Raises:
         InputError: no such sizes, or too few runs.
     """
     sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
     _check_counts(sizes, runs)
-    return Subpools(usable_sizes(opened.database, sizes), runs, seed)
+    pools = opened.database.execute(POOL_SIZES).fetchall()
+    if estimator is Estimator.EXACT:
+        sizes = _usable(sizes, max(size for size, _ in pools))
+    for size in sizes:
+        short = sum(count for pool, count in pools if pool < size)
+        if short:
+            logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
+    return Subpools(sizes, runs, seed)
 
 
 def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
@@ -120,6 +161,13 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
         if not model or not equals:
             raise InputError(
                 "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
+            )
+        if "=" in model or model in RESERVED_NAMES:
+            raise InputError(
+                "--aggregation",
+                expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
+                found=shown(model),
+                remedy="call it something else, here and in --rewards",
             )
         for name in names.split(","):
             if name not in list(Aggregation):
@@ -168,16 +216,8 @@ def parse_rewards(
     return result
 
 
-def usable_sizes(database: duckdb.DuckDBPyConnection, n: Sequence[int]) -> list[int]:
-    """The sizes of subpools that some pool can give; the others are logged as left out.
-
-    Raises:
-        InputError: no pool is large enough for any of the sizes.
-    """
-    query = (
-        "SELECT max(n) FROM (SELECT count(*) AS n FROM solutions GROUP BY category, question_id)"
-    )
-    ((largest,),) = database.execute(query).fetchall()
+def _usable(n: Sequence[int], largest: int) -> list[int]:
+    """The sizes up to the largest pool's; the others are logged as left out."""
     usable = [size for size in n if size <= largest]
     if not usable:
         raise InputError(
@@ -186,13 +226,6 @@ def usable_sizes(database: duckdb.DuckDBPyConnection, n: Sequence[int]) -> list[
     for size in sorted(set(n) - set(usable)):
         logger.warning("N = %d is left out: the largest pool has %d solutions", size, largest)
     return usable
-
-
-def _files(places: Sequence[str]) -> list[Path]:
-    """The files and folders that were read; a hub name has none here."""
-    return [
-        path for place in places for path in (table_files(place) or [Path(place)]) if path.exists()
-    ]
 
 
 def _check_counts(n: Sequence[int], runs: int) -> None:

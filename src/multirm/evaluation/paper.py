@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm.evaluation import select
-from multirm.evaluation.methods import Method, Scorer, labels, methods
+from multirm.evaluation.methods import (
+    MAJORITY_VOTE_NAME,
+    PASS_NAME,
+    Method,
+    Scorer,
+    labels,
+    methods,
+)
 from multirm.evaluation.pools import Category, Pools
 from multirm.vocabulary import OVERALL, Selection
 
@@ -25,9 +32,6 @@ MISSING_REWARD = 0.5
 
 # Bounds the memory of one block of subpools; smaller blocks are slower, larger ones are not faster.
 SOLUTIONS_AT_ONCE = 2_000_000
-
-MAJORITY_VOTE_NAME = "MV"
-PASS_NAME = "Pass@N"
 
 PerRun = Mapping[tuple[int, Method], np.ndarray]
 

@@ -12,9 +12,10 @@ from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.matching import KEY
 from multirm.evaluation.methods import Scorer
 
+DIGITS = 40
+
 CATEGORIES = "SELECT category FROM solutions GROUP BY category ORDER BY min(place), category"
 
-# Answers are strings in one spelling: equal answers are equal strings, whatever the format.
 SOLUTIONS = """
     SELECT
         category,
@@ -25,31 +26,36 @@ SOLUTIONS = """
                 PARTITION BY category, question_id ORDER BY {said} NULLS LAST
             ) - 1
         END AS answer,
-        coalesce({said} = {reference}, false) AS correct,
+        {correct} AS correct,
+        answer IS NOT NULL OR outcome IS NOT NULL AS judged,
         n_steps,
         step_labels
     FROM solutions
     ORDER BY list_position($categories, category), question_id, {order}
 """
 
-# Ours are in the order of their ids, so that nothing depends on that of the rows in a file.
-OURS = {"said": "parsed_answer", "reference": "answer", "order": "solution_id"}
+# Ours are strings in one spelling: equal answers are equal strings, whatever the format. Solutions are
+# in the order of their ids, so that nothing depends on that of the rows in a file. Where there is no
+# reference answer, the outcome label tells what is correct.
+OURS = {
+    "said": "parsed_answer",
+    "correct": "coalesce(CASE WHEN answer IS NULL THEN outcome = 1 ELSE parsed_answer = answer END, false)",
+    "order": "solution_id",
+}
 
 # As published: in the order of the file, letters in either case, and what is no letter from A to J is
 # an answer like any other.
 LETTER = "'[A-Ja-j]'"
 LETTERS_ONLY = f"SELECT bool_and(regexp_full_match(answer, {LETTER})) FROM solutions"
-PUBLISHED = {
-    "said": "coalesce(lower(trim(parsed_answer)), 'n/a')",
-    "reference": "lower(trim(answer))",
-    "order": "place, row",
-}
-PUBLISHED_LETTERS = {
-    "said": f"CASE WHEN regexp_full_match(trim(parsed_answer), {LETTER})"
-    " THEN lower(trim(parsed_answer)) ELSE 'n/a' END",
-    "reference": "lower(trim(answer))",
-    "order": "place, row",
-}
+TEXT_SAID = "coalesce(lower(trim(parsed_answer)), 'n/a')"
+LETTER_SAID = (
+    f"CASE WHEN regexp_full_match(trim(parsed_answer), {LETTER})"
+    " THEN lower(trim(parsed_answer)) ELSE 'n/a' END"
+)
+PUBLISHED, PUBLISHED_LETTERS = (
+    {"said": said, "correct": f"({said}) = lower(trim(answer))", "order": "place, row"}
+    for said in (TEXT_SAID, LETTER_SAID)
+)
 
 REWARDS = f"""
     SELECT rewards FROM rewards JOIN solutions USING ({KEY})
@@ -134,6 +140,7 @@ class Category:
         question_ids: one per solution.
         answers: int [solutions], equal where answers to a question are equal; -1 where there is none.
         correct: bool [solutions].
+        judged: bool [solutions], whether it is known what is correct.
         n_steps: int [solutions].
         step_labels: a list, or null, for each solution.
         lists: for each model a list of rewards for each solution.
@@ -143,6 +150,7 @@ class Category:
     question_ids: np.ndarray
     answers: np.ndarray
     correct: np.ndarray
+    judged: np.ndarray
     n_steps: np.ndarray
     step_labels: pa.ListArray
     lists: Mapping[str, pa.ListArray]
@@ -171,9 +179,8 @@ def read_categories(
         for model in models
     }
     step_labels = _array(table["step_labels"])
-    columns = {
-        name: table[name].to_numpy() for name in ("question_id", "answer", "correct", "n_steps")
-    }
+    names = ("question_id", "answer", "correct", "judged", "n_steps")
+    columns = {name: table[name].to_numpy() for name in names}
     start = 0
     for name, count in zip(*_runs(table["category"]), strict=True):
         part = slice(start, start + count)
@@ -182,6 +189,7 @@ def read_categories(
             columns["question_id"][part],
             columns["answer"][part],
             columns["correct"][part],
+            columns["judged"][part],
             columns["n_steps"][part],
             step_labels.slice(start, count),
             {model: rewards.slice(start, count) for model, rewards in lists.items()},
@@ -195,12 +203,19 @@ def published_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
     return PUBLISHED_LETTERS if letters_only else PUBLISHED
 
 
-def lay_out(category: Category, scorers: Sequence[Scorer]) -> list[Pools]:
-    """The solutions side by side, those of one question in a row, by the size of their pools."""
+def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = False) -> list[Pools]:
+    """The solutions side by side, those of one question in a row, by the size of their pools.
+
+    Args:
+        to_the_bit: leave rewards as they come out. Otherwise those are equal that differ only by the
+            order in which the same numbers were added.
+    """
     rewards = {
         scorer: aggregate_lists(category.lists[scorer.model], scorer.aggregation)
         for scorer in scorers
     }
+    if not to_the_bit:
+        rewards = {scorer: without_rounding_errors(values) for scorer, values in rewards.items()}
     ids = category.question_ids
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
     sizes = np.diff(np.r_[starts, len(ids)])
@@ -218,6 +233,12 @@ def lay_out(category: Category, scorers: Sequence[Scorer]) -> list[Pools]:
             )
         )
     return result
+
+
+def without_rounding_errors(values: np.ndarray) -> np.ndarray:
+    """The values to 40 binary digits (12 decimal ones); arithmetic errs in the last few of its 53."""
+    digits, exponent = np.frexp(values)
+    return np.asarray(np.ldexp(np.round(np.ldexp(digits, DIGITS)), exponent - DIGITS))
 
 
 def count_missing(

@@ -1,6 +1,7 @@
 """What an accuracy's uncertainty is made of, and what more critiques of a solution bring."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ from multirm.evaluation.critiques import (
     counts_up_to,
     critique_count,
     critique_orders,
+    evened,
     with_critiques,
 )
-from multirm.evaluation.expected import columns, expected
+from multirm.evaluation.expected import Expected, columns, expected
+from multirm.evaluation.matching import check_steps
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.opening import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
+from multirm.files import check_folder
 from multirm.vocabulary import OVERALL, Selection
 
 # Random choices of m critiques that an accuracy at m is averaged over.
@@ -45,10 +49,15 @@ def measure_uncertainty(
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
     """
+    check_folder(output)
     opened = open_evaluation(solutions, rewards, aggregation)
+    check_steps(opened.database)
     subpools = choose_subpools(opened, n, runs, seed)
-    found = read_categories(opened.database, opened.models)
-    categories = {category.name: category for category in found}
+    categories = {}
+    for category in read_categories(opened.database, opened.models):
+        for model in opened.models:
+            category = evened(category, model)
+        categories[category.name] = category
     rows = variance_rows(categories, opened.scorers, subpools)
     opened.write(output, "variance", rows, subpools)
     rows = critique_count_rows(categories, opened.scorers, subpools)
@@ -59,10 +68,10 @@ def variance_rows(
     categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
 ) -> list[Row]:
     """The variance table: a budget of every accuracy, in squared percentage points."""
-    values, pools, critiques = {}, {}, {}
+    found, pools, critiques = {}, {}, {}
     for name, category in categories.items():
         batches = lay_out(category, scorers)
-        values[name] = _values(batches, scorers, subpools)
+        found[name] = _expected(batches, scorers, subpools)
         pools[name] = np.concatenate(
             [_pool_variance(batch, scorers, subpools) for batch in batches]
         )
@@ -70,12 +79,13 @@ def variance_rows(
     rows = []
     for name in [OVERALL, *categories]:
         parts = list(categories) if name == OVERALL else [name]
-        found = budget(
-            {part: values[part] for part in parts},
+        whole = budget(
+            {part: found[part].values for part in parts},
             {part: pools[part] for part in parts},
             {part: critiques[part] for part in parts},
         )
-        rows += _budget_rows(name, found, columns(subpools.n, scorers))
+        n_short = np.sum([found[part].n_short for part in parts], axis=0)
+        rows += _budget_rows(name, whole, n_short, columns(subpools.n, scorers))
     return rows
 
 
@@ -88,16 +98,16 @@ def critique_count_rows(
         n_critiques = min(critique_count(category, model) for category in categories.values())
         own = [scorer for scorer in scorers if scorer.model == model]
         for m in counts_up_to(n_critiques) if n_critiques > 1 else ():
-            values = {
+            found = {
                 name: _with_fewer(category, model, m, n_critiques, own, subpools)
                 for name, category in categories.items()
             }
-            rows += _count_rows(values, m, own, subpools)
+            rows += _count_rows(found, m, own, subpools)
     return rows
 
 
-def _values(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
-    return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs).values
+def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Subpools) -> Expected:
+    return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs)
 
 
 def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
@@ -107,13 +117,14 @@ def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) 
     sizes = [size for size in subpools.n if size <= half]
     if not sizes:
         return result
-    (order,) = halves(pools.keys, pools.size, 1, subpools.seed).transpose(1, 0, 2)
+    order = halves(pools.keys, pools.size, subpools.seed)
     a, b = (
-        expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs).values
+        expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs)
         for part in (order[:, :half], order[:, half : 2 * half])
     )
     known = [size <= half for size, _ in columns(subpools.n, scorers)]
-    result[:, known] = halved_variance(a[..., None], b[..., None], pools.size)
+    noise = a.standard_errors**2 + b.standard_errors**2
+    result[:, known] = halved_variance(a.values, b.values, pools.size, noise)
     return result
 
 
@@ -132,10 +143,10 @@ def _critique_variance(
         (order,) = critique_orders(category, n_critiques, 1, subpools.seed)
         own = [scorer for scorer in scorers if scorer.model == model]
         a, b = (
-            _values(lay_out(with_critiques(category, model, part), own), own, subpools)
+            _expected(lay_out(with_critiques(category, model, part), own), own, subpools).values
             for part in (order[:, :half], order[:, half : 2 * half])
         )
-        variance = halved_variance(a[..., None], b[..., None], n_critiques)
+        variance = halved_variance(a, b, n_critiques)
         for k, key in enumerate(columns(subpools.n, own)):
             if key[1].scorer:
                 result[:, place[key]] = variance[:, k]
@@ -149,30 +160,37 @@ def _with_fewer(
     n_critiques: int,
     scorers: Sequence[Scorer],
     subpools: Subpools,
-) -> np.ndarray:
-    """float64 [questions, columns] with m critiques per solution, averaged over choices of them."""
+) -> Expected:
+    """What is expected with m critiques per solution, averaged over choices of them."""
     choices = 1 if m == n_critiques else CHOICES
     orders = critique_orders(category, n_critiques, choices, subpools.seed)
     found = []
     for order in orders:
         pools = lay_out(with_critiques(category, model, order[:, :m]), scorers)
-        found.append(_values(pools, scorers, subpools))
-    return np.asarray(np.mean(found, axis=0))
+        found.append(_expected(pools, scorers, subpools))
+    values = np.mean([each.values for each in found], axis=0)
+    return replace(found[0], values=values)
 
 
-def _budget_rows(name: str, found: Budget, keys: Sequence[tuple[int, Method]]) -> list[Row]:
+def _budget_rows(
+    name: str, found: Budget, n_short: np.ndarray, keys: Sequence[tuple[int, Method]]
+) -> list[Row]:
     parts = ("total", "questions", "solutions", "critiques", "seeds")
     rows = []
     for k, (size, method) in enumerate(keys):
         values = {part: 10_000 * float(getattr(found, part)[k]) for part in parts}
         known = {part: None if np.isnan(value) else value for part, value in values.items()}
-        rows.append({"category": name, **method.columns, "n": size, **known})
+        row = {"category": name, **method.columns, "n": size, "n_short": int(n_short[k])}
+        rows.append({**row, **known})
     return rows
 
 
 def _count_rows(
-    values: dict[str, np.ndarray], m: int, scorers: Sequence[Scorer], subpools: Subpools
+    found: dict[str, Expected], m: int, scorers: Sequence[Scorer], subpools: Subpools
 ) -> list[Row]:
+    values = {name: part.values for name, part in found.items()}
+    n_short = {name: part.n_short for name, part in found.items()}
+    n_short[OVERALL] = np.sum(list(n_short.values()), axis=0)
     means = bootstrap.resampled_means(values, bootstrap.RESAMPLES, subpools.seed)
     accuracies = {name: part.mean(axis=0) for name, part in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
@@ -186,6 +204,7 @@ def _count_rows(
                         "category": name,
                         **method.columns,
                         "n": size,
+                        "n_short": int(n_short[name][k]),
                         "n_critiques": m,
                         "accuracy": 100 * accuracy[k],
                         "low": 100 * low[k],

@@ -80,36 +80,38 @@ def budget(
     )
 
 
-def halves(question_ids: Sequence[str], size: int, splits: int, seed: int) -> np.ndarray:
-    """Random halves of pools (or of lists of critiques) of `size`, by question.
+def halves(question_ids: Sequence[str], size: int, seed: int) -> np.ndarray:
+    """Random halves of pools of `size`, by question.
 
     The first size // 2 of an order are one half, the next size // 2 the other: the last of an odd
     number is left out. Seeded by (seed, question) and by nothing else.
 
     Returns:
-        positions, int64 [questions, splits, size].
+        positions, int64 [questions, size].
     """
-    result = np.empty((len(question_ids), splits, size), dtype=np.int64)
-    result[:] = np.arange(size)
-    for orders, question_id in zip(result, question_ids, strict=True):
-        item_generator(seed, "halves", question_id).permuted(orders, axis=1, out=orders)
+    result = np.empty((len(question_ids), size), dtype=np.int64)
+    for order, question_id in zip(result, question_ids, strict=True):
+        order[:] = item_generator(seed, "halves", question_id).permutation(size)
     return result
 
 
-def halved_variance(a: np.ndarray, b: np.ndarray, size: int) -> np.ndarray:
+def halved_variance(
+    a: np.ndarray, b: np.ndarray, size: int, noise: np.ndarray | float = 0.0
+) -> np.ndarray:
     """The variance of a statistic of the whole, from its values on halves of it.
 
-    mean((a - b)²)/2 is the variance at size // 2, and it goes as 1/size; so for an even size this is
-    mean((a - b)²)/4.
+    (a - b)²/2 is, on the average, the variance at size // 2, and it goes as 1/size; so for an even
+    size this is (a - b)²/4. What simulation adds to it is subtracted.
 
     Args:
-        a, b: float64 [questions, splits], the statistic on each split's two halves; NaN where unknown.
+        a, b: float64 [questions, columns], the statistic on the two halves; NaN where unknown.
         size: of the whole, at least 2: the solutions in a pool, or the critiques of a solution.
+        noise: float64 [questions, columns], the variance of a - b from simulation alone.
 
     Returns:
-        float64 [questions], in the squared unit of `a`.
+        float64 [questions, columns], in the squared unit of `a`.
     """
-    return np.asarray(np.square(a - b).mean(axis=-1) / 2 * (size // 2) / size)
+    return np.asarray((np.square(a - b) - noise) / 2 * (size // 2) / size)
 
 
 def seed_variance(accuracies: np.ndarray) -> np.ndarray:
