@@ -1,11 +1,12 @@
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
 # make test    the same environment, and every check
+# make vllm    an environment for studies that say `engine: vllm`, on machines without a GPU
 
 STUDY ?= config
 DATA ?=
 BIN := .venv/bin
 
-.PHONY: study test lint pins clean
+.PHONY: study test lint vllm pins clean
 
 # Checked beforehand, since Snakemake says little of a file that it cannot read.
 study: .venv/installed
@@ -13,7 +14,7 @@ study: .venv/installed
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
-test: .venv/installed lint
+test: .venv/installed .venv-vllm/installed lint
 	$(BIN)/pytest
 
 lint: .venv/installed
@@ -29,9 +30,19 @@ lint: .venv/installed
 	$(BIN)/pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	touch $@
 
-# Pin what .venv holds, for make and for the environments of jobs.
-pins: .venv/installed
+vllm: .venv-vllm/installed
+
+# The list is whole, and pip adds nothing to it: of what vLLM asks for, some packages come only in builds
+# for GPUs, beside which transformers cannot be imported.
+.venv-vllm/installed: envs/vllm-constraints.txt
+	python3 -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet --no-deps --requirement $< --editable .
+	touch $@
+
+# Pin what the environments hold, for make and for the environments of jobs.
+pins: .venv/installed .venv-vllm/installed
 	$(BIN)/python envs/pin.py
+	.venv-vllm/bin/python envs/pin.py vllm
 
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv .venv-vllm .snakemake

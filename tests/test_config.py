@@ -90,6 +90,10 @@ def test_defaults_are_the_published_ones() -> None:
         (put("data", ""), "at least 1 character, found data: ''"),
         (put("templates", {"gORM": ""}), "at least 1 character, found templates.gORM"),
         (put("models/gORM-mini/scoring/samples", 0), "greater than or equal to 1"),
+        (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
+        (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
+        (put("critiques/server", "http://[::1]:8/v1"), "critiques: the engine openai needs a"),
+        (put("critiques/server", "http://me:secret@host/v1"), "critiques.server: not an address"),
         (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
         (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
         (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
@@ -179,6 +183,6 @@ def test_adaptive_sampling_goes_with_the_mean_alone() -> None:
     assert load_study(study, [])["models"]["gORM-mini"]["scoring"]["adaptive"] == 0.05
     put("evaluation/aggregation", {"gORM-mini": "min", "gPRM-mini": "max"})(study)
     with pytest.raises(
-        InputError, match="needs mean as evaluation.aggregation.gORM-mini, which is min"
+        InputError, match=r"needs mean as evaluation\.aggregation\.gORM-mini, which is min"
     ):
         load_study(study, [])

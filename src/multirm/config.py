@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from multirm.engines.address import ADDRESS
 from multirm.errors import InputError, shown
 from multirm.files import whole
 from multirm.prompts import load_template
@@ -48,6 +49,13 @@ def _not_reserved(category: str) -> str:
     return category
 
 
+def _an_address(server: str) -> str:
+    if not re.match(ADDRESS, server):
+        # It is not shown: what is wrong with it may be that there is a password in it.
+        raise ValueError("not an address such as http://127.0.0.1:8000/v1, without a password")
+    return server
+
+
 def _each_once(values: list[Any]) -> list[Any]:
     for position, value in enumerate(values):
         if value in values[:position]:
@@ -58,6 +66,7 @@ def _each_once(values: list[Any]) -> list[Any]:
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$")]
 Category = Annotated[Name, AfterValidator(_not_reserved)]
 EachOnce = AfterValidator(_each_once)
+Address = Annotated[str, AfterValidator(_an_address)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Categories = Annotated[list[Category], Field(min_length=1), EachOnce]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -153,9 +162,18 @@ class Sampling(Settings):
     """How critiques are drawn."""
 
     engine: EngineName = EngineName.TRANSFORMERS
+    server: Address | None = Field(
+        None, description="with the engine openai: an address such as http://127.0.0.1:8000/v1"
+    )
     max_tokens: Count = 8192
     temperature: Annotated[float, Field(ge=0)] = 0.6
     top_p: Fraction = 1.0
+
+    @model_validator(mode="after")
+    def _server_where_one_is_asked(self) -> Self:
+        if (self.engine is EngineName.OPENAI) != (self.server is not None):
+            raise ValueError("the engine openai needs a `server`, and no other does")
+        return self
 
 
 class Critiques(Sampling):

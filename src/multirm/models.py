@@ -29,7 +29,8 @@ disable_progress_bar()
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
-HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
+HUB_WEIGHTS = ["*.safetensors"]
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -38,9 +39,9 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     Raises:
         InputError: there is none.
     """
-    folder = fetch_model(model)
+    folder = fetch_model(model, weights=False)
     if (folder / ADAPTER_CONFIG).is_file() and not (folder / "tokenizer_config.json").is_file():
-        return load_tokenizer(_base_of(folder))
+        return load_tokenizer(base_of(folder))
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -66,14 +67,8 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
     """
     folder = fetch_model(model)
     if (folder / ADAPTER_CONFIG).is_file():
-        return load_adapter(load_model(_base_of(folder), dtype), folder)
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(
-            model,
-            expected="weights as *.safetensors",
-            found="none",
-            remedy="pickled weights are not loaded; save the model with safetensors",
-        )
+        return load_adapter(load_model(base_of(folder), dtype), folder)
+    require_safetensors(folder)
     device = default_device()
     try:
         loaded, report = AutoModelForCausalLM.from_pretrained(
@@ -109,8 +104,8 @@ def load_in_turn(models: Sequence[str]) -> Iterator[PreTrainedModel]:
             base, base_name = None, None
             yield load_model(model)
             continue
-        if base is None or base_name != _base_of(adapter):
-            base_name = _base_of(adapter)
+        if base is None or base_name != base_of(adapter):
+            base_name = base_of(adapter)
             base = load_model(base_name)
         adapted = load_adapter(base, adapter)
         yield adapted
@@ -141,10 +136,13 @@ def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
     return adapted.eval()
 
 
-def fetch_model(model: str) -> Path:
+def fetch_model(model: str, weights: bool = True) -> Path:
     """The folder of a model: the one named, or one into which the hub's model of that name is downloaded.
 
     Of a model on the hub only what is needed and safe is fetched: no code, no pickled weights.
+
+    Args:
+        weights: whether they are needed, or only what belongs to a tokenizer.
 
     Raises:
         InputError: no such folder, and no model of that name that can be had.
@@ -155,8 +153,9 @@ def fetch_model(model: str) -> Path:
     # A hub name has one slash at most.
     if path.is_absolute() or len(path.parts) > 2 or model.startswith("."):
         raise InputError(model, expected="a model folder or hub name", found="no such folder")
+    files = HUB_FILES + HUB_WEIGHTS if weights else HUB_FILES
     try:
-        return Path(snapshot_download(model, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(model, allow_patterns=files))
     except GatedRepoError as error:
         raise InputError(
             model,
@@ -182,7 +181,27 @@ def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
     )
 
 
-def _base_of(adapter: Path) -> str:
+def require_safetensors(folder: Path) -> None:
+    """Refuse a model folder without weights in safetensors.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            folder,
+            expected="weights as *.safetensors",
+            found="none",
+            remedy="pickled weights are not loaded; save the model with safetensors",
+        )
+
+
+def base_of(adapter: Path) -> str:
+    """The folder or hub name of the base that the adapter in a folder names.
+
+    Raises:
+        InputError: it names none.
+    """
     path = adapter / ADAPTER_CONFIG
     try:
         return str(json.loads(path.read_text("utf-8"))["base_model_name_or_path"])

@@ -156,3 +156,5 @@ class EngineName(StrEnum):
     """What turns prompts into completions."""
 
     TRANSFORMERS = "transformers"
+    VLLM = "vllm"
+    OPENAI = "openai"

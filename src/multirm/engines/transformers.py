@@ -15,6 +15,7 @@ from multirm.batching import batches
 from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.decoding import Decoding
+from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.randomness import item_generator
 
@@ -47,8 +48,10 @@ class TransformersEngine:
         self._model = model
         self._tokenizer = tokenizer
         self._batch_tokens = batch_tokens
-        self._context = getattr(model.config, "max_position_embeddings", None)
-        self._ends = torch.tensor(_end_tokens(model, tokenizer), device=model.device)
+        self._context = context_length(model.config)
+        self._ends = torch.tensor(
+            end_tokens(model.generation_config, tokenizer), device=model.device
+        )
 
     def generate(
         self,
@@ -75,9 +78,7 @@ class TransformersEngine:
                 yield list(zip(batch, completed, strict=True))
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
-        if self._context is None:
-            return sampling.max_tokens
-        return max(0, min(sampling.max_tokens, self._context - len(prompt.ids)))
+        return token_limit(prompt, sampling, self._context)
 
     @torch.inference_mode()
     def _complete(
@@ -142,11 +143,3 @@ def _log_probabilities(logits: Tensor, watch: Sequence[int]) -> Tensor:
     """(rows, watched) natural-log probabilities of the watched tokens."""
     logits = logits.float()
     return logits[:, list(watch)] - logits.logsumexp(dim=-1, keepdim=True)
-
-
-def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens that end a text: the tokenizer's, and those which the model's own settings add."""
-    configured = model.generation_config.eos_token_id
-    listed = configured if isinstance(configured, list) else [configured]
-    ends = [tokenizer.eos_token_id, *listed]
-    return list(dict.fromkeys(int(end) for end in ends if end is not None))

@@ -1,0 +1,65 @@
+"""What a server with OpenAI's interface answers, as far as it is needed; anything else is nonsense."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, FiniteFloat, ValidationError
+
+from multirm.engines.server import Server
+from multirm.errors import shown
+
+
+class Model(BaseModel):
+    """A model that is served. Only vLLM says how many tokens it reads and writes at most."""
+
+    id: str
+    max_model_len: int | None = None
+
+
+class Models(BaseModel):
+    """The answer to `models`."""
+
+    data: list[Model]
+
+
+class LogProbabilities(BaseModel):
+    """For each token of a choice the log-probabilities of some tokens in its place, by their names."""
+
+    top_logprobs: list[dict[str, FiniteFloat] | None] | None = None
+
+
+class Choice(BaseModel):
+    """One completion. Only servers that were asked for them, and know of them, give `token_ids`."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    token_ids: list[int] | None = None
+    logprobs: LogProbabilities | None = None
+
+    def likeliest(self, place: int) -> Mapping[str, float]:
+        """The log-probabilities that were told of some tokens at a place; of none where there are none."""
+        told = self.logprobs.top_logprobs if self.logprobs else None
+        return (told[place] or {}) if told and place < len(told) else {}
+
+
+class Answer(BaseModel):
+    """The answer to `completions`."""
+
+    choices: list[Choice]
+
+
+_T = TypeVar("_T", bound=BaseModel)
+
+
+def read(kind: type[_T], answer: dict[str, Any], server: Server) -> _T:
+    """The answer of a server as an object of its kind.
+
+    Raises:
+        InputError: it is of another kind.
+    """
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise server.nonsense(f"{place}: {first['msg']}, {shown(first['input'])}") from error

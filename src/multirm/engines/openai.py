@@ -1,0 +1,258 @@
+"""The engine that runs elsewhere: any server with the completions of OpenAI's interface.
+
+A server that speaks token ids, as vLLM's does, is told and tells ids, and says in one answer all there is to
+know. Any other is given text where it must be, its words are tokenized here, and wherever a watched token
+stands among them it is asked once more for what follows the text so far.
+"""
+
+import asyncio
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from transformers import AutoConfig
+
+from multirm.engines.answers import Answer, Choice, Models, read
+from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
+from multirm.engines.server import RefusedError, Server
+from multirm.errors import InputError, shown
+from multirm.models import ADAPTER_CONFIG, base_of, fetch_model, load_tokenizer
+from multirm.randomness import item_seed
+
+SECONDS_BETWEEN_YIELDS = 1
+
+# OpenAI's own server tells no more of the likeliest tokens than these.
+_N_LIKELIEST = 5
+
+# More than any model's logits differ by: what is so favoured is drawn.
+_FAVOUR = 100.0
+
+_ROUNDING = 1e-4
+
+_NOT_OPENAI = ("top_k", "min_p")
+
+_TOKEN_IDS = {"return_token_ids": True, "return_tokens_as_token_ids": True}
+
+
+class OpenaiEngine:
+    """Implements `engines.base.Engine` over a server's completions.
+
+    Samples are drawn there, with seeds of their own. How the server puts texts together, and so how it
+    rounds, is not known here: the samples are not promised.
+    """
+
+    reproducible = False
+
+    def __init__(
+        self,
+        model: str,
+        server: str,
+        timeout: float = 1800,
+        patience: float = 120,
+        concurrency: int = 64,
+    ) -> None:
+        """
+        Args:
+            model: folder or hub name that the tokenizer is loaded from. Under this name the model is served,
+                or it is the only one that is.
+            server: its address, up to what `/completions` is appended to.
+            timeout: seconds to wait for the completions of a prompt.
+            patience: seconds for which a server that is away or busy is asked again.
+            concurrency: prompts that the server is given at the same time.
+
+        Raises:
+            InputError: no such server, model or tokenizer, or one whose answers cannot be used.
+        """
+        self._connection = (server, timeout, patience, concurrency)
+        self._concurrency = concurrency
+        self._tokenizer = load_tokenizer(model)
+        folder = fetch_model(model, weights=False)
+        if (folder / ADAPTER_CONFIG).is_file():
+            folder = fetch_model(base_of(folder), weights=False)
+        self._ends = end_tokens(generation_settings(folder), self._tokenizer)
+        self._context = context_length(AutoConfig.from_pretrained(folder))
+        self._in_ids, self._speaks_ids = True, False
+        asyncio.run(self._meet(model))
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+        done: Collection[Key] = (),
+    ) -> Iterator[list[Completed]]:
+        """See `engines.base.Engine`; what is done is yielded about once a second.
+
+        Raises:
+            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense.
+        """
+        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
+        left = [prompt for prompt in prompts if prompt.key not in done]
+        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
+        waiting = (prompt for prompt in left if self._limit(prompt, sampling))
+        ready: list[Completed] = []
+        server = Server(*self._connection)
+
+        async def work() -> None:
+            for prompt in waiting:
+                completions = await self._complete(server, prompt, sampling, watch, seed)
+                ready.append((prompt, completions))
+
+        with asyncio.Runner() as runner:
+            workers = [runner.get_loop().create_task(work()) for _ in range(self._concurrency)]
+            try:
+                while runner.run(_are_at_work(workers)):
+                    yield ready.copy()
+                    ready.clear()
+                yield ready
+                for worker in workers:
+                    if worker.done():
+                        worker.result()
+            finally:
+                runner.run(_stop(workers, server))
+
+    def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
+        return token_limit(prompt, sampling, self._context)
+
+    async def _meet(self, model: str) -> None:
+        """Find out what the server calls the model, and which of the two languages it speaks."""
+        async with aclosing(Server(*self._connection)) as server:
+            listed = read(Models, await server.ask("models"), server).data
+            served = {entry.id: entry.max_model_len for entry in listed}
+            if model not in served and len(served) != 1:
+                raise InputError(
+                    server.address,
+                    expected=f"{model}, or one model alone",
+                    found=", ".join(served) or "none",
+                )
+            self._name = model if model in served else next(iter(served))
+            self._context = served[self._name] or self._context
+            some = self._ends[:1] or [0]
+            for self._in_ids, extras in ((True, _TOKEN_IDS), (True, {}), (False, {})):
+                try:
+                    asked = {"prompt": self._words(some), "max_tokens": 1, **extras}
+                    (choice,) = await self._ask(server, {**asked, "temperature": 0.0}, 1)
+                    break
+                except RefusedError:
+                    if not self._in_ids:
+                        raise
+            self._speaks_ids = bool(extras) and choice.token_ids is not None
+            if self._speaks_ids:
+                # Of what is left after sampling, the one token that is allowed has all the probability.
+                await self._look(server, some, (0, 1), {})
+
+    async def _complete(
+        self, server: Server, prompt: Prompt, sampling: Sampling, watch: Sequence[int], seed: int
+    ) -> list[Completion]:
+        # The likeliest tokens are the same every time, and some servers do not give them twice.
+        n = 1 if sampling.temperature == 0 else sampling.n
+        body = {
+            "prompt": self._words(prompt.ids),
+            "n": n,
+            "max_tokens": self._limit(prompt, sampling),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": item_seed(seed, *prompt.key, sampling.first) % 2**31,
+            **{name: value for name in _NOT_OPENAI if (value := getattr(sampling, name))},
+        }
+        if self._speaks_ids:
+            # All of it, lest the server takes the model's own settings instead.
+            body |= {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
+            body |= {"stop_token_ids": self._ends, **_TOKEN_IDS}
+            if watch:
+                tokens = sorted(set(watch))
+                body |= {"logprobs": len(tokens), "logprob_token_ids": tokens}
+        completions = [
+            await self._completion(server, prompt, choice, watch)
+            for choice in await self._ask(server, body, n)
+        ]
+        return completions * (sampling.n // n)
+
+    async def _completion(
+        self, server: Server, prompt: Prompt, choice: Choice, watch: Sequence[int]
+    ) -> Completion:
+        truncated = choice.finish_reason == "length"
+        if choice.token_ids is None:
+            text = choice.text
+            ids = self._tokenizer.encode(text, add_special_tokens=False)
+        else:
+            ids = choice.token_ids
+            if not truncated and ids and ids[-1] in self._ends:
+                ids = ids[:-1]
+            text = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        watched = {}
+        for place, drawn in enumerate(ids):
+            if drawn in watch:
+                before = [*prompt.ids, *ids[:place]]
+                watched[place] = await self._look(server, before, watch, choice.likeliest(place))
+        return Completion(ids, text, watched, truncated)
+
+    async def _look(
+        self, server: Server, before: list[int], watch: Sequence[int], told: Mapping[str, float]
+    ) -> tuple[float, ...]:
+        """The log-probabilities of the watched tokens after some text, as far as told, else asked for."""
+        names = {token: self._name_of(token) for token in watch}
+        known = {names[token]: told[names[token]] for token in watch if names[token] in told}
+        asked = {"prompt": self._words(before), "max_tokens": 1, "temperature": 1.0}
+        asked["logprobs"] = _N_LIKELIEST
+        if not self._speaks_ids and len(known) < len(names):
+            (choice,) = await self._ask(server, asked, 1)
+            known = {**choice.likeliest(0), **known}
+        for token, name in names.items():
+            if name not in known:
+                favoured = (
+                    {"allowed_token_ids": [token], **_TOKEN_IDS}
+                    if self._speaks_ids
+                    else {"logit_bias": {str(token): _FAVOUR}}
+                )
+                (choice,) = await self._ask(server, {**asked, **favoured}, 1)
+                if name not in choice.likeliest(0):
+                    raise server.nonsense(f"no probability of the token {shown(name)}")
+                known[name] = choice.likeliest(0)[name]
+        found = tuple(known[names[token]] for token in watch)
+        if sum(map(math.exp, found)) > 1 + _ROUNDING:
+            raise InputError(
+                server.address,
+                expected="the model's own probabilities",
+                found="those that sampling left over",
+                remedy="start a server of vLLM with --logprobs-mode raw_logprobs",
+            )
+        return found
+
+    async def _ask(self, server: Server, body: dict[str, Any], n: int) -> list[Choice]:
+        answer = await server.ask("completions", {"model": self._name, **body})
+        choices = read(Answer, answer, server).choices
+        if len(choices) != n:
+            raise server.nonsense(f"{len(choices)} choices where {n} were asked for")
+        if self._speaks_ids and any(choice.token_ids is None for choice in choices):
+            raise server.nonsense("a choice without token_ids")
+        return choices
+
+    def _words(self, ids: list[int]) -> list[int] | str:
+        """A prompt as the server takes it: where it takes text, one that it reads as these ids."""
+        if self._in_ids:
+            return ids
+        whole, rest = self._tokenizer.decode(ids), self._tokenizer.decode(ids[1:])
+        # Servers put the token before it with which a text begins.
+        return rest if self._tokenizer.encode(rest) == ids else whole
+
+    def _name_of(self, token: int) -> str:
+        return f"token_id:{token}" if self._speaks_ids else self._tokenizer.decode([token])
+
+
+async def _are_at_work(workers: list[asyncio.Task[None]]) -> bool:
+    """Let them work for a while; whether all are well and some have more to do."""
+    finished, at_work = await asyncio.wait(
+        workers, timeout=SECONDS_BETWEEN_YIELDS, return_when=asyncio.FIRST_EXCEPTION
+    )
+    return bool(at_work) and not any(worker.exception() for worker in finished)
+
+
+async def _stop(workers: list[asyncio.Task[None]], server: Server) -> None:
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    await server.aclose()

@@ -1,0 +1,254 @@
+"""The engine for GPUs, and for large jobs on CPUs: vLLM, which reads and writes many texts at once.
+
+Nothing of it runs in a server. Prompts are handed over as earlier ones get done, always more of them than
+run at the same time, so that the memory of a job does not grow with its prompts.
+"""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from transformers import AutoConfig
+from vllm import EngineArgs, RequestOutput, SamplingParams
+from vllm.config.lora import MaxLoRARanks
+from vllm.inputs.engine import tokens_input
+from vllm.lora.request import LoRARequest
+from vllm.sampling_params import RequestOutputKind
+from vllm.usage.usage_lib import UsageContext
+from vllm.v1.engine.llm_engine import LLMEngine
+from vllm.v1.executor import Executor
+
+from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.draws import ItemDraws, drawn_from
+from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
+from multirm.errors import InputError
+from multirm.models import (
+    ADAPTER_CONFIG,
+    base_of,
+    default_device,
+    default_dtype,
+    fetch_model,
+    load_tokenizer,
+    require_safetensors,
+)
+from multirm.randomness import item_seed
+
+SECONDS_BETWEEN_YIELDS = 1
+
+# For keys and values, where no GPU says how much there is. vLLM puts VLLM_CPU_KVCACHE_SPACE in its place.
+_CPU_CACHE_BYTES = 4 * 2**30
+
+_WAITING_PER_RUNNING = 2
+
+
+class VllmEngine:
+    """Implements `engines.base.Engine` over a model folder or hub name, or over an adapter and its base.
+
+    On a CPU, in fp32, samples are drawn as the transformers engine draws them, and are the same but for the
+    rounding of the model's arithmetic. On a GPU, in bf16, that rounding depends on what runs beside a
+    text and is large enough to change it: samples have seeds of their own, but are not promised.
+    """
+
+    def __init__(self, model: str) -> None:
+        """
+        Raises:
+            InputError: no model or tokenizer there, or not in safetensors, or one that vLLM cannot run.
+        """
+        folder = fetch_model(model)
+        self._adapter: LoRARequest | None = None
+        adapted: dict[str, Any] = {}
+        if (folder / ADAPTER_CONFIG).is_file():
+            self._adapter = LoRARequest("adapter", 1, str(folder))
+            adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(folder)}
+            folder = fetch_model(base_of(folder))
+        require_safetensors(folder)
+        self._tokenizer = load_tokenizer(model)
+        self._ends = end_tokens(generation_settings(folder), self._tokenizer)
+        self._context = context_length(AutoConfig.from_pretrained(folder))
+        device = default_device()
+        self._on_cpu = device.type == "cpu"
+        self.reproducible = self._on_cpu
+        try:
+            self._engine = _start(folder, self._on_cpu, adapted, default_dtype(device))
+            if self._adapter:
+                self._engine.add_lora(self._adapter)
+        except ValueError as error:
+            raise InputError(
+                model, expected="a model that vLLM can run here", found=str(error)
+            ) from error
+        config = self._engine.vllm_config
+        self._room = int(config.model_config.max_model_len)
+        self._n_open = _WAITING_PER_RUNNING * int(config.scheduler_config.max_num_seqs)
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+        done: Collection[Key] = (),
+    ) -> Iterator[list[Completed]]:
+        """See `engines.base.Engine`; what is done is yielded about once a second.
+
+        Raises:
+            InputError: a text would be longer than memory has room for.
+        """
+        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
+        left = [prompt for prompt in prompts if prompt.key not in done]
+        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
+        requests = (
+            (prompt, i)
+            for prompt in left
+            if self._limit(prompt, sampling)
+            for i in range(sampling.first, sampling.first + sampling.n)
+        )
+        names = map(str, count())
+        running: dict[str, tuple[Prompt, int]] = {}
+        samples: dict[Key, dict[int, Completion]] = defaultdict(dict)
+        ready: list[Completed] = []
+        yielded = time.monotonic()
+        try:
+            while True:
+                while len(running) < self._n_open and (request := next(requests, None)):
+                    name = next(names)
+                    self._add(name, *request, sampling, watch, seed)
+                    running[name] = request
+                if not running:
+                    break
+                for output in self._engine.step():
+                    prompt, i = running.pop(output.request_id)
+                    samples[prompt.key][i] = self._completion(output, watch)
+                    if len(samples[prompt.key]) == sampling.n:
+                        by_number = samples.pop(prompt.key)
+                        ready.append((prompt, [by_number[i] for i in sorted(by_number)]))
+                if ready and time.monotonic() - yielded >= SECONDS_BETWEEN_YIELDS:
+                    yield ready
+                    ready, yielded = [], time.monotonic()
+            yield ready
+        finally:
+            self._engine.abort_request(list(running))
+
+    def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
+        limit = token_limit(prompt, sampling, self._context)
+        if limit and len(prompt.ids) + limit > self._room:
+            raise InputError(
+                ", ".join(map(str, prompt.key)),
+                expected=f"memory for {len(prompt.ids) + limit:,} tokens",
+                found=f"room for {self._room:,}",
+                remedy="use more or larger GPUs, or on a CPU set VLLM_CPU_KVCACHE_SPACE, in GiB",
+            )
+        return limit
+
+    def _add(
+        self,
+        name: str,
+        prompt: Prompt,
+        i: int,
+        sampling: Sampling,
+        watch: Sequence[int],
+        seed: int,
+    ) -> None:
+        """Hand sample `i` of a prompt over to vLLM, from which it comes back by `name`."""
+        number = item_seed(seed, *prompt.key, i)
+        params = SamplingParams(
+            **self._drawing(sampling, number),
+            max_tokens=self._limit(prompt, sampling),
+            ignore_eos=True,
+            stop_token_ids=self._ends,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            **_watching(watch),
+        )
+        inputs = tokens_input(prompt.ids)
+        self._engine.add_request(name, inputs, params, lora_request=self._adapter)
+
+    def _drawing(self, sampling: Sampling, seed: int) -> dict[str, Any]:
+        if sampling.temperature == 0:
+            return {"temperature": 0.0}
+        if self._on_cpu:
+            return drawn_from(sampling, seed)
+        return {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "min_p": sampling.min_p,
+            "seed": seed % 2**63,
+        }
+
+    def _completion(self, output: RequestOutput, watch: Sequence[int]) -> Completion:
+        (sample,) = output.outputs
+        ids = list(sample.token_ids)
+        if sample.finish_reason == "stop":
+            ids = ids[:-1]
+        text = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        watched = {
+            place: tuple(sample.logprobs[place][token].logprob for token in watch)
+            for place, drawn in enumerate(ids)
+            if drawn in watch
+        }
+        return Completion(ids, text, watched, truncated=sample.finish_reason == "length")
+
+
+def _watching(watch: Sequence[int]) -> dict[str, Any]:
+    """The settings of a request for the log-probabilities of some tokens at every place."""
+    if not watch:
+        return {}
+    tokens = list(dict.fromkeys(watch))
+    return {"logprobs": len(tokens), "logprob_token_ids": tokens, "flat_logprobs": True}
+
+
+def _start(folder: Path, on_cpu: bool, adapted: dict[str, Any], dtype: torch.dtype) -> LLMEngine:
+    # What a study runs is nobody else's business.
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    here: dict[str, Any] = {"tensor_parallel_size": torch.cuda.device_count()}
+    if on_cpu:
+        # Compiling takes longer than most jobs that a CPU is good for.
+        here = {
+            "enforce_eager": True,
+            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
+            "logits_processors": [ItemDraws],
+        }
+    config = EngineArgs(
+        model=str(folder),
+        skip_tokenizer_init=True,
+        trust_remote_code=False,
+        load_format="safetensors",
+        dtype=str(dtype).removeprefix("torch."),
+        # The model's own, or as much as there is memory for.
+        max_model_len=-1,
+        enable_prefix_caching=True,
+        logprobs_mode="raw_logprobs",
+        disable_log_stats=True,
+        **adapted,
+        **here,
+    ).create_engine_config(UsageContext.LLM_CLASS)
+    # The model runs in a process of its own; on a CPU, one more for what hands it its work is one too many.
+    return LLMEngine(
+        config, Executor.get_class(config), log_stats=False, multiprocess_mode=not on_cpu
+    )
+
+
+def _room_for_rank(adapter: Path) -> int:
+    """The least of the ranks that vLLM can make room for which has room for the adapter's.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = adapter / ADAPTER_CONFIG
+    rank = json.loads(path.read_text("utf-8")).get("r")
+    ranks = sorted(get_args(MaxLoRARanks))
+    room = next((room for room in ranks if isinstance(rank, int) and room >= rank), None)
+    if room is None:
+        raise InputError(
+            path,
+            expected=f"a rank r of at most {ranks[-1]}",
+            found=f"{rank}",
+            remedy="merge the adapter, and give the merged model",
+        )
+    return room

@@ -1,0 +1,189 @@
+"""vLLM, for real, on the CPU and in its own environment, against the transformers engine in this one."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.engines.base import Prompt, Sampling
+from multirm.engines.load import load_engine
+from multirm.engines.transformers import TransformersEngine
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+from multirm.vocabulary import EngineName
+from tests.engines.conftest import (
+    CONTEXT,
+    Completions,
+    assert_same,
+    by_key,
+    generate_in_vllm,
+)
+
+GREEDY = Sampling(1, 60, temperature=0)
+DRAWN = Sampling(3, 40, temperature=0.9)
+NARROWED = Sampling(2, 40, temperature=0.9, top_p=0.9, top_k=20, min_p=0.02, first=1)
+SEED = 5
+
+
+def request(
+    prompts: list[Prompt],
+    sampling: Sampling,
+    watch: tuple[int, ...],
+    done: list[Prompt] = [],  # noqa: B006
+) -> dict[str, Any]:
+    return {
+        "prompts": [(prompt.key, prompt.ids) for prompt in prompts],
+        "sampling": dataclasses.asdict(sampling),
+        "watch": watch,
+        "seed": SEED,
+        "done": [prompt.key for prompt in done],
+    }
+
+
+@pytest.fixture(scope="module")
+def long_prompts() -> list[Prompt]:
+    return [Prompt((n,), [200] * n) for n in (CONTEXT - 4, CONTEXT - 1, CONTEXT, CONTEXT + 9)]
+
+
+@pytest.fixture(scope="module")
+def replies(
+    vllm_python: Path,
+    sure_model: Path,
+    prompts: list[Prompt],
+    long_prompts: list[Prompt],
+    watch: tuple[int, int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Completions]:
+    """What vLLM made of all requests that the tests are about: it takes long to start."""
+    requests = {
+        "greedy": request(prompts, GREEDY, watch),
+        "drawn": request(prompts, DRAWN, watch),
+        "narrowed": request(prompts, NARROWED, ()),
+        "part": request(prompts[::-3], DRAWN, watch),
+        "resumed": request(prompts, DRAWN, watch, done=prompts[:9]),
+        "full": request(long_prompts, Sampling(2, 6, temperature=0), watch),
+    }
+    answers = generate_in_vllm(
+        vllm_python, sure_model, tmp_path_factory.mktemp("vllm"), list(requests.values())
+    )
+    return dict(zip(requests, answers, strict=True))
+
+
+@pytest.fixture(scope="module")
+def engine(sure_model: Path) -> TransformersEngine:
+    return TransformersEngine(load_model(str(sure_model)), load_tokenizer(str(sure_model)))
+
+
+def test_greedy_texts_and_probabilities_are_those_of_transformers(
+    replies: dict[str, Completions],
+    engine: TransformersEngine,
+    prompts: list[Prompt],
+    watch: tuple[int, int],
+) -> None:
+    expected = by_key(engine, prompts, GREEDY, watch, SEED)
+    assert_same(replies["greedy"], expected)
+    sampled = [one for completions in expected.values() for one in completions]
+    assert 0 < sum(one.truncated for one in sampled) < len(sampled)
+    assert any(one.watched for one in sampled)
+
+
+@pytest.mark.parametrize(("name", "sampling"), [("drawn", DRAWN), ("narrowed", NARROWED)])
+def test_samples_are_those_of_transformers(
+    replies: dict[str, Completions],
+    engine: TransformersEngine,
+    prompts: list[Prompt],
+    watch: tuple[int, int],
+    name: str,
+    sampling: Sampling,
+) -> None:
+    watched = watch if name == "drawn" else ()
+    assert_same(replies[name], by_key(engine, prompts, sampling, watched, SEED))
+
+
+def test_samples_do_not_depend_on_the_other_prompts_or_their_order(
+    replies: dict[str, Completions], prompts: list[Prompt]
+) -> None:
+    whole = replies["drawn"]
+    part = {prompt.key: whole[prompt.key] for prompt in prompts[::-3]}
+    assert_same(replies["part"], part, tolerance=1e-4)
+
+
+def test_what_is_done_is_not_done_again(
+    replies: dict[str, Completions], prompts: list[Prompt]
+) -> None:
+    left = {prompt.key: replies["drawn"][prompt.key] for prompt in prompts[9:]}
+    assert_same(replies["resumed"], left, tolerance=1e-4)
+
+
+def test_a_full_context_truncates(
+    replies: dict[str, Completions],
+    engine: TransformersEngine,
+    long_prompts: list[Prompt],
+    watch: tuple[int, int],
+) -> None:
+    expected = by_key(engine, long_prompts, Sampling(2, 6, temperature=0), watch, SEED)
+    assert_same(replies["full"], expected)
+    assert all(not one.ids and one.truncated for one in replies["full"][(CONTEXT + 9,)])
+
+
+def test_an_adapter_is_served_unmerged(
+    vllm_python: Path,
+    sure_model: Path,
+    sure_adapter: Path,
+    prompts: list[Prompt],
+    watch: tuple[int, int],
+    replies: dict[str, Completions],
+    tmp_path: Path,
+) -> None:
+    requests = [request(prompts, GREEDY, watch), request(prompts[:4], DRAWN, watch)]
+    greedy, drawn = generate_in_vllm(vllm_python, sure_adapter, tmp_path, requests)
+    merged = TransformersEngine(
+        load_model(str(sure_adapter)).merge_and_unload(), load_tokenizer(str(sure_model))
+    )
+    assert_same(greedy, by_key(merged, prompts, GREEDY, watch, SEED))
+    assert_same(drawn, by_key(merged, prompts[:4], DRAWN, watch, SEED))
+    assert greedy != replies["greedy"]
+
+
+def test_models_that_it_cannot_run_are_refused_in_one_line(
+    vllm_python: Path, sure_model: Path, sure_adapter: Path, tmp_path: Path
+) -> None:
+    weightless = shutil.copytree(sure_model, tmp_path / "weightless")
+    (weightless / "model.safetensors").unlink()
+    wide = shutil.copytree(sure_adapter, tmp_path / "wide")
+    settings = json.loads((wide / "adapter_config.json").read_text())
+    (wide / "adapter_config.json").write_text(json.dumps({**settings, "r": 1000}))
+    unknown = shutil.copytree(sure_model, tmp_path / "unknown")
+    settings = json.loads((unknown / "config.json").read_text())
+    (unknown / "config.json").write_text(json.dumps({**settings, "architectures": ["NoSuchModel"]}))
+    script = (
+        "import sys\n"
+        "from multirm.engines.load import load_engine\n"
+        "from multirm.errors import InputError\n"
+        "from multirm.vocabulary import EngineName\n"
+        "for model in sys.argv[1:]:\n"
+        "    try:\n"
+        "        load_engine(EngineName.VLLM, model)\n"
+        "    except InputError as error:\n"
+        "        sys.stdout.write(f'refused {error}\\n')\n"
+    )
+    run = subprocess.run(
+        [vllm_python, "-c", script, weightless, wide, unknown],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused = [line for line in run.stdout.splitlines() if line.startswith("refused ")]
+    assert len(refused) == 3
+    assert "expected weights as *.safetensors, found none" in refused[0]
+    assert "expected a rank r of at most 512, found 1000; merge" in refused[1]
+    assert "expected a model that vLLM can run here, found" in refused[2]
+
+
+def test_where_it_is_not_installed_it_says_how_to(sure_model: Path) -> None:
+    with pytest.raises(InputError, match=r"expected vLLM in the environment.*`make vllm`"):
+        load_engine(EngineName.VLLM, str(sure_model))
