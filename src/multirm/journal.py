@@ -70,6 +70,8 @@ def open_journal(
             logger.info("%s: %d finished before, going on", path, len(journal.items))
         yield journal
         path.unlink()
+        # What SQLite keeps beside it to undo half a change: it does not always go with the last connection.
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     finally:
         journal.close()
 
