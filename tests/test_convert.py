@@ -48,6 +48,7 @@ POOL: dict[str, Any] = {
     "cots": [["One.", "Two."], ["Three."]],
     "parsed_answers": ["B", None],
 }
+PUBLISHED_REWARD: dict[str, Any] = {"q_id": "7", "cot_ids": [0, 1], "rewards": [[0.5], [0.25]]}
 
 
 def write_tables(folder: Path, schema: Schema, rows: list[Any]) -> str:
@@ -345,3 +346,36 @@ def test_a_rewards_number_keeps_its_digits_in_json(tmp_path: Path) -> None:
     convert(place, tmp_path / "ours", Layout.TABLES, model="m")
     convert(str(tmp_path / "ours"), tmp_path / "back", Layout.PUBLISHED)
     assert read_json(tmp_path / "back") == {"law_reward": rows}
+
+
+def test_tables_of_the_other_kind_are_not_replaced(tmp_path: Path) -> None:
+    both = write_json(tmp_path / "d", law=[POOL], law_reward=[PUBLISHED_REWARD])
+    output = tmp_path / "ours"
+    convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
+    before = (output / "law.parquet").read_bytes()
+    with pytest.raises(InputError, match=r"ours/law.parquet: expected a table of rewards to repl"):
+        convert(both, output, Layout.TABLES, table=Content.REWARDS, model="m")
+    convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
+    assert (output / "law.parquet").read_bytes() == before
+    (output / "law.parquet").write_text("somebody's")
+    with pytest.raises(InputError, match=r"expected a table of solutions to replace, .* else; say"):
+        convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
+    assert (output / "law.parquet").read_text() == "somebody's"
+
+
+def test_an_output_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
+    place = write_json(tmp_path / "d", law=[POOL])
+    for output in ("d/law.json", "d/law.json/below"):
+        with pytest.raises(InputError, match="expected a folder to write to, found the file"):
+            convert(place, tmp_path / output, Layout.TABLES)
+    assert json.loads((tmp_path / "d" / "law.json").read_text()) == [POOL]
+
+
+def test_other_tables_beside_those_meant_are_passed_over(tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    write_tables(ours, SOLUTIONS, [SOLUTION])
+    pairs = {"dataset": "d", "category": "law", "pair_id": "1", "model": "m"}
+    pairs |= {"score_chosen": None, "score_rejected": None}
+    tables.write(ours / "pairs.parquet", tables.PAIRS, [pairs], parameters={}, inputs=[])
+    convert(str(ours), tmp_path / "theirs", Layout.PUBLISHED)
+    assert set(read_json(tmp_path / "theirs")) == {"law"}

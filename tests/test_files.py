@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from multirm.errors import InputError
-from multirm.files import digest, local, portable, whole, whole_files
+from multirm.files import check_folder, digest, local, portable, whole, whole_files
 
 
 def names(folder: Path) -> list[str]:
@@ -34,7 +34,9 @@ def test_without_room_the_old_file_stays(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with (
-            pytest.raises(InputError, match="table: expected room on the disk, found File too large"),
+            pytest.raises(
+                InputError, match="table: expected room on the disk, found File too large"
+            ),
             whole(path) as part,
         ):
             part.write_text("new" * 1000)
@@ -146,3 +148,25 @@ def test_no_path_of_this_machine_reaches_a_footer(place: str | Path, name: str) 
 
 def test_what_is_here_can_be_digested(tmp_path: Path) -> None:
     assert local([str(tmp_path), "org/model-8B", "nowhere"]) == [tmp_path]
+
+
+def test_a_folder_to_write_to_leaves_no_trace_of_being_checked(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "below"):
+        check_folder(folder)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "file/below/that", "x" * 300])
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="expected a folder to write to, found "):
+        check_folder(tmp_path / name)
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_folder_s_way_is_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_folder(Path("results/mine"))
+    Path("file").write_text("")
+    with pytest.raises(InputError, match="file/x: expected a folder to write to, found the file"):
+        check_folder(Path("file/x"))

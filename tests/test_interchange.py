@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +106,7 @@ def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> N
     assert set(read_rewards(str(tmp_path / "r"), "other")["model"].to_pylist()) == {"other"}
     found = table_files(str(tmp_path / "r"), tables.REWARDS)
     assert [file.name for file in found] == ["law.parquet"]
-    with pytest.raises(InputError, match="expected rewards, .*, found only tables of solutions"):
+    with pytest.raises(InputError, match=r"expected rewards, .*, found only tables of solutions"):
         read_rewards(str(tmp_path / "s"), "m")
     with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 1"):
         read_rewards(str(tmp_path / "s" / "law.parquet"), "m")
@@ -129,10 +132,10 @@ def test_code_from_elsewhere_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     (folder / "data").mkdir(parents=True)
     (folder / "theirs.py").write_text("raise SystemExit('was run')")
-    with pytest.raises(InputError, match="found only data, theirs.py"):
+    with pytest.raises(InputError, match=r"found only data, theirs.py"):
         read_solutions(str(folder))
     (folder / "data" / "law-of-the-land").write_text("")
-    with pytest.raises(InputError, match="expected a folder of tables, .* or a hub name"):
+    with pytest.raises(InputError, match=r"expected a folder of tables, .* or a hub name"):
         read_solutions(str(folder))
 
 
@@ -276,3 +279,45 @@ def test_both_readers_agree_on_rewards(rows: list[Any]) -> None:
             rewards_table(rows, "f", "law", "d", "m")
     else:
         assert rewards_table(rows, "f", "law", "d", "m") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("law.jsonl", "only law.jsonl"), ("", "an empty folder")]
+)
+def test_a_folder_without_our_files_is_not_looked_for_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, found: str
+) -> None:
+    """Nor read by `datasets`, to which every file is of the split `train`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    if name:
+        (tmp_path / "mine" / name).write_text(json.dumps(POOL))
+    monkeypatch.setattr(published, "splits", None)
+    for place in ("mine", str(tmp_path / "mine")):
+        with pytest.raises(InputError, match=f"mine: expected solutions, .*, found {found}"):
+            read_solutions(place)
+    with pytest.raises(InputError, match=r"expected rewards, as tables or as {category}_reward.js"):
+        read_rewards("mine")
+
+
+def test_a_place_that_is_nowhere_is_one_line_at_once(tmp_path: Path) -> None:
+    """Nobody listens there, as where there is no connection."""
+    script = (
+        "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+        "from multirm.interchange import read_solutions\n"
+        "from multirm.errors import InputError\n"
+        "try:\n    read_solutions('no/folder')\n"
+        "except InputError as error:\n    print(error)\n"
+    )
+    unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}
+    unset |= {f"{name}_proxy" for name in ("http", "https", "all")}
+    environment = {name: value for name, value in os.environ.items() if name.lower() not in unset}
+    environment = {n: v for n, v in environment.items() if n not in unset}
+    environment |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("no/folder: expected a folder of tables, a folder in the")
+    assert "found no such folder here, and no way to the hub" in done.stdout
+    assert done.stderr == ""
+    assert "datasets" not in done.stdout

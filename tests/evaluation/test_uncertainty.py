@@ -4,11 +4,16 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from multirm import tables
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.uncertainty import measure_uncertainty
+from multirm.evaluation.methods import Scorer
+from multirm.evaluation.opening import Subpools
+from multirm.evaluation.pools import Pools
+from multirm.evaluation.uncertainty import measure_uncertainty, pool_variance
+from multirm.vocabulary import Aggregation
 
 MODELS = ["dORM", "gORM"]
 
@@ -88,3 +93,55 @@ def test_one_critique_each_leaves_nothing_to_count(tmp_path: Path, write_tables:
     measure_uncertainty(**options(tmp_path, write_tables(study(1), MODELS)))
     table = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS)
     assert table.num_rows == 0
+
+
+def test_a_few_odd_lists_leave_the_critiques_to_the_others(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = study(4)
+    _, pool = drawn["law"]["law-3"]
+    pool[0][1]["gORM"].clear()
+    pool[1][1]["gORM"].pop()
+    measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
+    rows = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS).to_pylist()
+    assert {row["n_critiques"] for row in rows} == {1, 2, 4}
+    assert "law: 1 solutions with other than 4 critiques by gORM count as without any" in (
+        caplog.text
+    )
+    variance = tables.read(tmp_path / "variance.parquet", tables.VARIANCE).to_pylist()
+    assert all(row["critiques"] is not None for row in variance if row["model"] == "gORM")
+
+
+def test_pools_smaller_than_n_are_counted(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = study(4)
+    answer, pool = drawn["law"]["law-3"]
+    drawn["law"]["law-3"] = (answer, pool[:3])
+    measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
+    assert "N = 8: 1 pools are smaller and take part whole" in caplog.text
+    for name in ("variance", "critique_counts"):
+        rows = tables.read(tmp_path / f"{name}.parquet", tables.SCHEMAS[name]).to_pylist()
+        assert {(row["category"], row["n"]) for row in rows if row["n_short"] == 1} == {
+            (category, n) for category in ("Overall", "law") for n in (4, 8)
+        }
+        assert {row["n_short"] for row in rows} == {0, 1}
+
+
+def test_simulation_is_no_variance_of_the_solutions() -> None:
+    """With few draws and with many, the weighted vote's share of the solutions is about the same."""
+    generator = np.random.default_rng(0)
+    questions, size = 150, 64
+    easy = generator.beta(2, 3, questions)[:, None]
+    draws = generator.random((questions, size))
+    answers = np.where(draws < easy, 0, generator.integers(1, 5, (questions, size)))
+    correct = answers == 0
+    rewards = np.clip(generator.normal(np.where(correct, 0.55, 0.45), 0.25), 0, 1)
+    scorer = Scorer("m", Aggregation.LAST)
+    ids = [str(k) for k in range(questions)]
+    pools = Pools("law", ids, answers, correct, {scorer: rewards})
+    few, many = (
+        pool_variance(pools, [scorer], Subpools([8, 16], runs, 42)).mean(axis=0)
+        for runs in (10, 500)
+    )
+    np.testing.assert_allclose(few, many, rtol=0.25)

@@ -165,7 +165,8 @@ def _of_model(
             remedy=f"say --rewards {names[0]}=…",
         )
     if names not in ([], [model]):
-        logger.warning("%s: rewards of %s are taken as those of %s", files[0], names[0], model)
+        taken = "%s: rewards of %s are taken as those of %s"
+        logger.warning(taken, files[0], shown(names[0]), shown(model))
     return ""
 
 

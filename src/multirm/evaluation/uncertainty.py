@@ -20,6 +20,7 @@ from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.opening import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
+from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
 from multirm.vocabulary import OVERALL, Selection
 
@@ -72,9 +73,7 @@ def variance_rows(
     for name, category in categories.items():
         batches = lay_out(category, scorers)
         found[name] = _expected(batches, scorers, subpools)
-        pools[name] = np.concatenate(
-            [_pool_variance(batch, scorers, subpools) for batch in batches]
-        )
+        pools[name] = np.concatenate([pool_variance(batch, scorers, subpools) for batch in batches])
         critiques[name] = _critique_variance(category, scorers, subpools)
     rows = []
     for name in [OVERALL, *categories]:
@@ -110,8 +109,8 @@ def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Sub
     return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs)
 
 
-def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
-    """float64 [questions, columns]; NaN where N is over half the pool."""
+def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
+    """Each question's variance from its pool, float64 [questions, columns]; NaN where N is over half of it."""
     result = np.full((len(pools.question_ids), len(columns(subpools.n, scorers))), np.nan)
     half = pools.size // 2
     sizes = [size for size in subpools.n if size <= half]
@@ -123,7 +122,7 @@ def _pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) 
         for part in (order[:, :half], order[:, half : 2 * half])
     )
     known = [size <= half for size, _ in columns(subpools.n, scorers)]
-    noise = a.standard_errors**2 + b.standard_errors**2
+    noise = sum(simulation_variance(part.standard_errors, subpools.runs) for part in (a, b))
     result[:, known] = halved_variance(a.values, b.values, pools.size, noise)
     return result
 

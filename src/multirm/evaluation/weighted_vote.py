@@ -84,6 +84,16 @@ def weighted_vote(
     return (mean, error) if rewards.ndim == 3 else (mean[0], error[0])
 
 
+def simulation_variance(errors: np.ndarray, draws: int) -> np.ndarray:
+    """What simulation adds to the variance of `weighted_vote`'s expectations.
+
+    Args:
+        errors: its standard errors, which are on the safe side by one draw.
+        draws: as given to it.
+    """
+    return np.where(errors > 0, errors**2 - 1 / (draws * (draws - 1)), 0.0)
+
+
 def _of_two(answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int) -> np.ndarray:
     """Of two solutions (or one) the vote takes the better: one with a vote, else one with an answer."""
     answered = answers >= 0

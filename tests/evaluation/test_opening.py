@@ -1,0 +1,75 @@
+"""What every command of the evaluation is given, and what it refuses before it computes anything."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm import tables
+from multirm.errors import InputError
+from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.opening import parse_aggregations
+from multirm.evaluation.uncertainty import measure_uncertainty
+from multirm.evaluation.verify import evaluate_verification
+
+COMMANDS = [evaluate, measure_uncertainty, evaluate_verification]
+
+
+@pytest.mark.parametrize("name", ["MV", "Pass@N", "Overall", "a=b"])
+def test_names_that_mean_something_else_are_no_models(name: str) -> None:
+    with pytest.raises(InputError, match="expected a model's name without =, and none of MV, Pass"):
+        parse_aggregations([f"{name}=min"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("output", ["file", "file/below/it", "/proc/x"])
+def test_an_output_that_cannot_be_is_refused_first(
+    tmp_path: Path, command: Callable[..., None], output: str
+) -> None:
+    """Before the solutions are looked for, which are not there either."""
+    (tmp_path / "file").write_text("something")
+    with pytest.raises(InputError, match="expected a folder to write to, found ") as caught:
+        command(solutions=["nowhere.parquet"], output=tmp_path / output)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "something"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_only_what_was_read_is_in_the_footer(
+    tmp_path: Path, write_tables: Any, command: Callable[..., None]
+) -> None:
+    written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
+    folders = {path.parent for path in [*written.solutions, *written.rewards]}
+    options = {
+        "solutions": [str(written.solutions[0].parent)],
+        "rewards": [f"m={written.rewards[0].parent}"],
+        "aggregation": ["m=min"],
+        "output": tmp_path / "out",
+    }
+
+    def inputs() -> list[dict[str, str]]:
+        command(**options)
+        return [tables.read_footer(path).inputs for path in (tmp_path / "out").glob("*.parquet")]
+
+    before = inputs()
+    for folder in folders:
+        (folder / "notes.txt").write_text("not read")
+    assert inputs() == before
+    assert {name for footer in before for name in footer} == {"law.parquet", "law.parquet (2)"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_results_among_the_inputs_do_not_become_inputs(
+    tmp_path: Path, write_tables: Any, command: Callable[..., None]
+) -> None:
+    written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
+    folder = written.solutions[0].parent
+    for _ in range(2):
+        command(
+            solutions=[str(folder)],
+            rewards=[f"m={written.rewards[0].parent}"],
+            aggregation=["m=min"],
+            output=folder,
+        )
+    assert len(list(folder.glob("*.parquet"))) > 1
