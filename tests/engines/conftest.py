@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from multirm.vocabulary import EngineName
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = 256
+# The single letters among the tokens of the tiny model's tokenizer.
+PRINTABLE = slice(4, 98)
 
 Completions = dict[Key, list[Completion]]
 Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
@@ -39,7 +42,7 @@ def vllm_python() -> Path:
 def sure_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random decoder that is sure of itself, so that texts differ, with ends enough for some to end early.
 
-    Its heads are as wide as vLLM's attention on CPUs asks for.
+    It says what one can print. Its heads are as wide as vLLM's attention on CPUs asks for.
     """
     folder = tmp_path_factory.mktemp("sure_model")
     tokenizer = load_tokenizer(str(tiny_model))
@@ -57,8 +60,8 @@ def sure_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         )
     )
     with torch.no_grad():
-        model.lm_head.weight.mul_(30)
-    model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(60, 70)]
+        model.lm_head.weight[PRINTABLE].mul_(30)
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(60, 66)]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -84,9 +87,12 @@ def sure_adapter(sure_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def prompts() -> list[Prompt]:
     """Of many lengths, some of them over a block of vLLM's cache, and some with a beginning in common."""
     generator = np.random.default_rng(0)
-    texts = [generator.integers(80, 250, size).tolist() for size in generator.integers(3, 60, 12)]
-    shared = generator.integers(80, 250, 140).tolist()
-    texts += [[*shared, token] for token in range(100, 104)]
+    texts = [
+        generator.integers(PRINTABLE.start, PRINTABLE.stop, size).tolist()
+        for size in generator.integers(3, 60, 12)
+    ]
+    shared = generator.integers(PRINTABLE.start, PRINTABLE.stop, 140).tolist()
+    texts += [[*shared, token] for token in range(40, 44)]
     return [Prompt(("data", k), ids) for k, ids in enumerate(texts)]
 
 
@@ -97,9 +103,9 @@ def watch(sure_model: Path, prompts: list[Prompt]) -> tuple[int, int]:
     completions = by_key(engine, prompts, Sampling(4, 60, temperature=1.0))
     drawn = np.bincount(
         [token for sampled in completions.values() for one in sampled for token in one.ids],
-        minlength=250,
-    )[80:250]
-    return int(drawn.argmax()) + 80, int(drawn.argmin()) + 80
+        minlength=PRINTABLE.stop,
+    )[PRINTABLE]
+    return int(drawn.argmax()) + PRINTABLE.start, int(drawn.argmin()) + PRINTABLE.start
 
 
 @pytest.fixture
@@ -118,7 +124,7 @@ def answering() -> Iterator[Callable[[Answer], str]]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 # Who has hung up gets no answer.
-                if not self.wfile.closed:
+                with suppress(BrokenPipeError):
                     self.wfile.write(content)
 
             do_GET = do_POST  # noqa: N815

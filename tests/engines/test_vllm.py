@@ -46,7 +46,7 @@ def request(
 
 @pytest.fixture(scope="module")
 def long_prompts() -> list[Prompt]:
-    return [Prompt((n,), [200] * n) for n in (CONTEXT - 4, CONTEXT - 1, CONTEXT, CONTEXT + 9)]
+    return [Prompt((n,), [50] * n) for n in (CONTEXT - 4, CONTEXT - 1, CONTEXT, CONTEXT + 9)]
 
 
 @pytest.fixture(scope="module")
