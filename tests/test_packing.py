@@ -18,12 +18,21 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
     set_seed,
 )
 
 from multirm import packing
 from multirm.errors import InputError
-from multirm.packing import attend_in_packs, group_in_packs, pack, pack_tree, read_pack
+from multirm.packing import (
+    attend_in_packs,
+    group_in_packs,
+    pack,
+    pack_tree,
+    read_pack,
+    read_pack_at,
+)
 
 SHAPE = {
     "vocab_size": 50,
@@ -86,6 +95,25 @@ def test_hidden_states_are_those_of_each_text_alone(
         lora = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
         model = get_peft_model(model, lora).eval()
     check_hidden_states(model, random_tree(0, 14), tree)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "mixture"])
+def test_hidden_states_at_some_places_are_those_of_all(family: str) -> None:
+    if family == "mixture":
+        set_seed(1)
+        experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
+        model = Qwen3MoeForCausalLM(Qwen3MoeConfig(**SHAPE, **experts)).eval()
+    else:
+        model = random_model(family)
+    attend_in_packs(model)
+    packed = pack_tree(random_tree(2, 9))
+    places = torch.tensor([3, 0, 7, 7, 12])
+    with torch.no_grad():
+        everywhere = read_pack(model, *packed.tensors)
+        found = read_pack_at(model, *packed.tensors, places)
+        torch.testing.assert_close(found, everywhere[places], atol=1e-6, rtol=1e-6)
+        # Nothing is left of it in the model.
+        torch.testing.assert_close(read_pack(model, *packed.tensors), everywhere)
 
 
 def test_gradients_are_those_of_each_text_alone() -> None:

@@ -195,18 +195,57 @@ def read_pack(
     """
     listed = [Segment(*row) for row in segments.tolist()]
     spans = [(segment, _ranges(listed, number)) for number, segment in enumerate(listed)]
-    causal = model.get_base_model() if isinstance(model, PeftModel) else model
-    output = causal.get_decoder()(
+    output = _causal(model).get_decoder()(
         input_ids=input_ids, position_ids=positions, use_cache=False, spans=spans
     )
     return output.last_hidden_state[0]
 
 
+def read_pack_at(
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    places: Tensor,
+) -> Tensor:
+    """The last hidden states of a pack at some places, float [places, width]; without gradients.
+
+    What comes after the last attention is token by token, and so the last feed-forward layer, a large
+    part of a small model, is spared where nobody asks for what it gives.
+
+    Args:
+        places: int64, indices in the row.
+    """
+    feed_forward = getattr(_causal(model).get_decoder().layers[-1], "mlp", None)
+    if not hasattr(feed_forward, "down_proj"):
+        # A mixture of experts, or a family with other names.
+        return read_pack(model, input_ids, positions, segments)[places]
+
+    def chosen(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (given[0][:, places], *given[1:])
+
+    def spread(module: nn.Module, given: tuple[Tensor, ...], output: Any) -> Any:
+        full = output.new_zeros(1, input_ids.shape[1], output.shape[-1])
+        full[:, places] = output
+        return full
+
+    before = feed_forward.register_forward_pre_hook(chosen)
+    after = feed_forward.register_forward_hook(spread)
+    try:
+        return read_pack(model, input_ids, positions, segments)[places]
+    finally:
+        before.remove()
+        after.remove()
+
+
 def attend_in_packs(model: PreTrainedModel) -> None:
     """Let `model` read packs from now on, and nothing else."""
     AttentionInterface.register(_NAME, packed_attention)
-    causal = model.get_base_model() if isinstance(model, PeftModel) else model
-    causal.set_attn_implementation(_NAME)
+    _causal(model).set_attn_implementation(_NAME)
+
+
+def _causal(model: PreTrainedModel) -> PreTrainedModel:
+    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 def packed_attention(

@@ -14,7 +14,7 @@ from multirm.errors import InputError, shown
 from multirm.files import local
 from multirm.journal import Journal, open_journal
 from multirm.models import load_in_turn, load_tokenizer, output_logits
-from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack
+from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
 from multirm.progress import Progress
 from multirm.scoring.shards import Shard, pool_of
 from multirm.tables import Row
@@ -129,11 +129,12 @@ def step_rewards(
         solutions: none longer than the model admits; all are read at once.
     """
     pack = pack_tree([solution.ids for solution in solutions])
-    hidden = read_pack(network, *(t.to(network.device) for t in pack.tensors))
     ends = [
         place[solution.step_ends] for place, solution in zip(pack.places, solutions, strict=True)
     ]
-    logits = output_logits(network, hidden[np.concatenate(ends)], candidates)
+    given = [*pack.tensors, torch.from_numpy(np.concatenate(ends))]
+    hidden = read_pack_at(network, *(tensor.to(network.device) for tensor in given))
+    logits = output_logits(network, hidden, candidates)
     probabilities = logits.float().softmax(dim=-1)[:, 1].cpu()
     counts = [len(solution.step_ends) for solution in solutions]
     return [rewards.tolist() for rewards in torch.split(probabilities, counts)]
