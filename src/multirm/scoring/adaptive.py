@@ -5,17 +5,19 @@ verdict left out, the first one on ties. Critiques are sampled in rounds, and af
 solution is asked whether it can still be the best. It cannot
 
 - *for sure*, if its mean stays below another solution's even when all its critiques to come have reward 1
-  and all of the other's 0 or no verdict;
-- *with confidence*, if the rewards so far speak against it as strongly as 1 / error. The order of a
-  solution's M critiques being random, the first t are a sample of them without replacement, and a gambler
-  who bets on the next one against a mean that is assumed has wealth that is 1 to begin with and is not
-  expected to rise while the assumption holds (Waudby-Smith and Ramdas, "Estimating means of bounded random
-  variables by betting", JRSS B 2024, on sampling without replacement). If a solution is the best, with a
-  mean m, then its own mean is at least m and every other solution's at most m: the wealth from betting
-  against the one, times the mean of the wealths from betting against the others, is a nonnegative
-  supermartingale as well, and the chance that it ever comes to 1 / error is at most `error` (Ville). So a
-  solution is out if for every m this product is 1 / error or more. Nothing is assumed of how rewards are
-  distributed. A critique without a verdict, which the mean leaves out, counts as m itself.
+  and all of the other's 0, or no verdict where the other has none so far;
+- *with confidence*, if its rewards and the others' so far speak against it as strongly as 1 / error.
+
+The evidence is the wealth of gamblers (Waudby-Smith and Ramdas, "Estimating means of bounded random
+variables by betting", JRSS B 2024, on sampling without replacement). The order of a solution's M critiques
+is random and independent of the others', so that the first t are a sample of them without replacement; who
+bets on the next one against an assumed mean of all M has wealth that begins with 1 and is not expected to
+rise while the assumption holds. If a solution is the best, with a mean m, then its own mean is not below m
+and no other solution's is above m. So the wealth from betting against the one, times the average of the
+wealths from betting against the others, is not expected to rise either, and the chance that it ever comes
+to 1 / error is at most `error` (Ville's inequality; one bound for the whole pool, since only one solution
+is the best). A solution is out if the product comes to that for every m. Nothing is assumed of how rewards
+from 0 to 1 are distributed. A critique without a verdict, which the mean leaves out, counts as m itself.
 
 Sampling in a pool stops when the solution with the highest mean so far is the only one that can be the
 best; until then all those which can be are sampled, and the one with the highest mean so far, up to M.
