@@ -22,6 +22,7 @@ from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, load_template
 from multirm.scoring import generative
 from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
+from multirm.scoring.shards import join_shards
 from multirm.verification import verification_prompts
 from multirm.vocabulary import EngineName, Kind
 
@@ -211,12 +212,24 @@ def test_critiques_belong_to_solutions_not_to_tables(tmp_path: Path, tiny_model:
     assert all(texts[row["question_id"], row["critique_id"]] == row["critique"] for row in part)
 
 
-def test_shards_together_are_the_whole(tmp_path: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize("adaptive", [None, 0.05])
+def test_shards_together_are_the_whole(
+    tmp_path: Path, tiny_model: Path, adaptive: float | None
+) -> None:
     rows = solution_rows(5)
-    everything = score_tiny(tmp_path, tiny_model, rows)
-    parts = [score_tiny(tmp_path, tiny_model, rows, shard=f"{k}/3") for k in (1, 2, 3)]
-    assert [row for part in parts for row in part] == everything
-    assert [len(part) for part in parts] == [4, 4, 2]
+    whole = score_tiny(tmp_path, tiny_model, rows, adaptive=adaptive)
+    rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
+    for number in (1, 2, 3):
+        score_tiny(tmp_path, tiny_model, rows, adaptive=adaptive, shard=f"{number}/3")
+        for name in ("c", "r"):
+            (tmp_path / f"{name}.parquet").rename(tmp_path / f"{name}{number}.parquet")
+    for name, schema, expected in (
+        ("c", tables.SCORED_CRITIQUES, whole),
+        ("r", tables.REWARDS, rewards),
+    ):
+        parts = [tmp_path / f"{name}{number}.parquet" for number in (3, 1, 2)]
+        join_shards(tmp_path / "s.parquet", parts, tmp_path / "joined.parquet")
+        assert tables.read(tmp_path / "joined.parquet", schema).to_pylist() == expected
 
 
 def test_the_footer_says_how_critiques_were_sampled(tmp_path: Path, tiny_model: Path) -> None:
