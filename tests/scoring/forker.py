@@ -16,6 +16,7 @@ import transformers.models.llama.modeling_llama  # noqa: F401
 
 import multirm.critiques.generate
 import multirm.engines.transformers
+import multirm.scoring.discriminative
 import multirm.scoring.generative  # noqa: F401
 from multirm.cli import main
 
