@@ -217,7 +217,7 @@ def read_pack_at(
         places: int64, indices in the row.
     """
     feed_forward = getattr(_causal(model).get_decoder().layers[-1], "mlp", None)
-    if not hasattr(feed_forward, "down_proj"):
+    if feed_forward is None or not hasattr(feed_forward, "down_proj"):
         # A mixture of experts, or a family with other names.
         return read_pack(model, input_ids, positions, segments)[places]
 
