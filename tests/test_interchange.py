@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from hypothesis import strategies as st
 
 from multirm import published, tables
 from multirm.errors import InputError
-from multirm.interchange import dataset_name, read_rewards, read_solutions, table_files
+from multirm.interchange import (
+    dataset_name,
+    read_rewards,
+    read_solutions,
+    solution_parts,
+    table_files,
+)
 from multirm.json_source import Record
 from multirm.published_columns import as_table, rewards_table, solutions_table
 
@@ -251,24 +258,42 @@ REWARD_ROWS = st.integers(0, 3).flatmap(
 )
 
 
-def carefully(rows: list[Any], schema: tables.Schema, names: dict[str, str]) -> pa.Table | None:
+def carefully(
+    rows: list[Any], schema: tables.Schema, names: dict[str, str], **options: bool
+) -> pa.Table | None:
     """The table that the reader that goes row by row would give; None where it refuses."""
-    read = published.rewards if schema is tables.REWARDS else published.solutions
+    read: Callable[..., Iterator[Any]] = published.solutions
+    if schema is tables.REWARDS:
+        read = published.rewards
+    records = [Record("", values) for values in rows]
     try:
-        found = [row | names for _, row in read([Record("", values) for values in rows], "law")]
+        found = [row | names for _, row in read(records, "law", **options)]
     except InputError:
         return None
     return None if any(map(schema.check_row, found)) else as_table(found, schema)
 
 
-@given(st.lists(SOUND_POOLS | ROUGH_POOLS, min_size=1, max_size=3))
-def test_both_readers_agree_on_solutions(rows: list[Any]) -> None:
-    expected = carefully(rows, tables.SOLUTIONS, {"dataset": "d"})
+@given(st.lists(SOUND_POOLS | ROUGH_POOLS, min_size=1, max_size=3), st.booleans())
+def test_both_readers_agree_on_solutions(rows: list[Any], as_written: bool) -> None:
+    expected = carefully(rows, tables.SOLUTIONS, {"dataset": "d"}, as_written=as_written)
     if expected is None:
         with pytest.raises(InputError):
-            solutions_table(rows, "f", "law", "d")
+            solutions_table(rows, "f", "law", "d", as_written)
     else:
-        assert solutions_table(rows, "f", "law", "d").to_pylist() == expected.to_pylist()
+        found = solutions_table(rows, "f", "law", "d", as_written)
+        assert found.to_pylist() == expected.to_pylist()
+
+
+def test_answers_as_they_are_written(tmp_path: Path) -> None:
+    """Where they are, nobody says what is correct."""
+    ((_, found),) = solution_parts(write(tmp_path, law=[POOL]), as_written=True)
+    assert found["parsed_answer"].to_pylist() == ["(b)", None]
+    assert found["outcome"].to_pylist() == [None, None]
+    ((_, found),) = solution_parts(
+        write(tmp_path, law=[POOL | {"outcomes": [0, 1]}]), as_written=True
+    )
+    assert found["parsed_answer"].to_pylist() == ["(b)", None]
+    assert found["outcome"].to_pylist() == [0, 1]
 
 
 @given(st.lists(REWARD_ROWS, min_size=1, max_size=3))

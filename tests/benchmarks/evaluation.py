@@ -32,6 +32,7 @@ def write_study(
         count = questions * pool
         answer = np.repeat(LETTERS[rng.integers(0, 10, questions)], pool)
         parsed = np.where(rng.random(count) < 0.4, answer, LETTERS[rng.integers(0, 10, count)])
+        parsed = np.where(rng.random(count) < 0.02, None, parsed)
         keys = {
             "dataset": pa.array(["bench"] * count),
             "category": pa.array([category] * count),
@@ -43,9 +44,7 @@ def write_study(
             "question": pa.array(["Which?"] * count),
             "answer": pa.array(answer),
             "steps": pa.array([["So."]] * count, pa.list_(pa.string())),
-            "parsed_answer": pa.array(
-                np.where(rng.random(count) < 0.02, None, parsed), pa.string()
-            ),
+            "parsed_answer": pa.array(parsed, pa.string()),
             "outcome": pa.array((parsed == answer).astype(np.int8)),
             "step_labels": pa.nulls(count, pa.list_(pa.int8())),
         }

@@ -105,10 +105,12 @@ def _find(places: Sequence[str], schema: Schema) -> _Found:
 
 def _dataset_of(found: Iterable[_Found]) -> str | None:
     """The dataset that tables of rewards are of, for solutions whose rows do not say theirs."""
-    for file in (file for each in found for file in each.tables[:1]):
-        rows = duckdb.sql(f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1").fetchall()
-        return rows[0][0]
-    return None
+    file = next((file for each in found for file in each.tables), None)
+    if file is None:
+        return None
+    query = f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1"
+    name: str | None = duckdb.sql(query).fetchall()[0][0]
+    return name
 
 
 def _solution_queries(
