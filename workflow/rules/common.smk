@@ -9,8 +9,12 @@ from pathlib import Path
 SOURCE_ROOT = Path(workflow.basedir, "src")
 sys.path.insert(0, str(SOURCE_ROOT))
 PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE_ROOT))}; "
-if not workflow.deployment_settings.deployment_method:
+if workflow.deployment_settings.deployment_method:
+    PREFIX += "in_environment_of() { :; }; "
+else:
+    # Some engines have an environment of their own, beside the one that runs Snakemake.
     PREFIX += f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+    PREFIX += f"in_environment_of() {{ PATH={shlex.quote(workflow.basedir)}/.venv-$1/bin:$PATH; }}; "
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
@@ -171,6 +175,31 @@ def device_batch_size(wildcards):
     """The option for how much a device reads at once, where the reward model's training says it."""
     training = config["models"][wildcards.model]["training"]
     return option("--device-batch-size", training["device_batch_size"])
+
+
+def engine_environment(engine):
+    """The environment file for jobs with an engine."""
+    return f"../../envs/{'vllm' if engine == 'vllm' else 'train'}.yaml"
+
+
+def engine_threads(engine):
+    """The cores for a job with an engine, as far as there are so many: vLLM takes all that it is given."""
+    return 8 if engine == "vllm" else 1
+
+
+def scoring_environment(wildcards):
+    """The environment file for the engine of the wildcard's generative model."""
+    return engine_environment(config["models"][wildcards.model]["scoring"]["engine"])
+
+
+def scoring_threads(wildcards):
+    """The cores for the engine of the wildcard's generative model."""
+    return engine_threads(config["models"][wildcards.model]["scoring"]["engine"])
+
+
+def scoring_server(wildcards):
+    """The option that names the server of the wildcard's generative model, where it has one."""
+    return option("--server", config["models"][wildcards.model]["scoring"]["server"])
 
 
 def critique_setting(name):

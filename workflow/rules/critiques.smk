@@ -21,10 +21,12 @@ rule generate_critiques:
     benchmark:
         "<benchmarks>/generate_critiques/{kind}/{category}.tsv"
     conda:
-        "../../envs/train.yaml"
+        engine_environment(critique_setting("engine"))
+    threads: engine_threads(critique_setting("engine"))
     params:
         teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
         engine=critique_setting("engine"),
+        server=option("--server", critique_setting("server")),
         per_solution=critique_setting("per_solution"),
         max_tokens=critique_setting("max_tokens"),
         temperature=critique_setting("temperature"),
@@ -36,8 +38,10 @@ rule generate_critiques:
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"
     shell:
-        "python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher:q}"
-        " --engine {params.engine} --solutions {input.solutions:q} --output {output:q}"
+        "in_environment_of {params.engine};"
+        " python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher:q}"
+        " --engine {params.engine} {params.server:q}"
+        " --solutions {input.solutions:q} --output {output:q}"
         " --per-solution {params.per_solution} --max-tokens {params.max_tokens}"
         " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
         " --min-p {params.min_p} {params.template:q} --seed {params.seed} > {log:q} 2>&1"

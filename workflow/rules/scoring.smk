@@ -69,11 +69,13 @@ rule score_generative:
     wildcard_constraints:
         model=scored(["gORM", "gPRM"], in_shards=False),
     conda:
-        "../../envs/train.yaml"
+        scoring_environment
+    threads: scoring_threads
     params:
         folder=subpath(input.model, parent=True),
         kind=model_setting("kind"),
         engine=model_setting("engine", "scoring"),
+        server=scoring_server,
         samples=model_setting("samples", "scoring"),
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
@@ -87,8 +89,10 @@ rule score_generative:
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
-        "python -m multirm score-generative --kind {params.kind} --model {params.folder:q}"
-        " --name {wildcards.model} --engine {params.engine} --solutions {input.solutions:q}"
+        "in_environment_of {params.engine};"
+        " python -m multirm score-generative --kind {params.kind} --model {params.folder:q}"
+        " --name {wildcards.model} --engine {params.engine} {params.server:q}"
+        " --solutions {input.solutions:q}"
         " --output {output.rewards:q} --output-critiques {output.critiques:q}"
         " --samples {params.samples} --max-tokens {params.max_tokens}"
         " --temperature {params.temperature} --top-p {params.top_p} {params.adaptive:q} {params.template:q}"

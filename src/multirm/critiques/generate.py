@@ -25,6 +25,7 @@ def generate_critiques(
     engine: EngineName,
     solutions: Path,
     output: Path,
+    server: str | None = None,
     per_solution: int = 4,
     max_tokens: int = 8192,
     temperature: float = 0.6,
@@ -44,6 +45,7 @@ def generate_critiques(
         engine: what runs the teacher.
         solutions: table of solutions.
         output: table of critiques.
+        server: address of the server that the engine openai asks.
         per_solution: critiques per solution.
         max_tokens: a critique is cut off after so many tokens, and marked.
         temperature: of the sampling; 0 takes the likeliest token.
@@ -58,7 +60,7 @@ def generate_critiques(
     text = load_template(kind, template)
     prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
-    writer = load_engine(engine, teacher)
+    writer = load_engine(engine, teacher, server)
     parameters = {
         "kind": kind,
         "stage": CritiqueStage.GENERATED,

@@ -34,6 +34,7 @@ def score_generative(
     solutions: Path,
     output: Path,
     output_critiques: Path,
+    server: str | None = None,
     samples: int = 10,
     max_tokens: int = 8192,
     temperature: float = 0.6,
@@ -55,6 +56,7 @@ def score_generative(
         solutions: table of solutions.
         output: table of rewards, in the order of the solutions.
         output_critiques: table of the critiques behind the rewards.
+        server: address of the server that the engine openai asks.
         samples: critiques per solution (M).
         max_tokens: a critique is cut off after so many tokens, and marked.
         temperature: of the sampling; rewards are always read at temperature 1.
@@ -72,7 +74,7 @@ def score_generative(
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     prompts = verification_prompts(kind, tokenizer, load_template(kind, template), rows)
-    writer = load_engine(engine, model)
+    writer = load_engine(engine, model, server)
     parameters = {
         "kind": kind,
         "model": name,
@@ -112,14 +114,11 @@ def score_generative(
             for number, columns in enumerate(written)
         ]
         rewards = [{**key, **summed(written)} for key, written in zip(keys, scored, strict=True)]
-        tables.write(
-            output_critiques,
-            tables.SCORED_CRITIQUES,
-            critiques,
-            parameters=parameters,
-            inputs=inputs,
-        )
-        tables.write(output, tables.REWARDS, rewards, parameters=parameters, inputs=inputs)
+        for path, schema, table in (
+            (output_critiques, tables.SCORED_CRITIQUES, critiques),
+            (output, tables.REWARDS, rewards),
+        ):
+            tables.write(path, schema, table, parameters=parameters, inputs=inputs)
     reasons = Counter(critique["reason"] for critique in critiques)
     logger.info(
         "%d critiques of %d, %s",
