@@ -256,6 +256,7 @@ def splits(place: str, expected: str) -> dict[str, list[dict[str, Any]]]:
 def _require_hub(place: str, expected: str) -> None:
     """One short try: `datasets` goes on trying for half a minute where there is no connection."""
     # Neither are these waited for where everything is here.
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
@@ -269,7 +270,7 @@ def _require_hub(place: str, expected: str) -> None:
             pass
     except HTTPError:
         return
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise InputError(
             place,
             expected=expected,
