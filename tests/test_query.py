@@ -2,6 +2,7 @@
 
 import csv
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,19 @@ def test_every_row_and_column_is_printed(
     query(sql, results)
     lines = capsys.readouterr().out.splitlines()
     assert sum("f" * 150 in line for line in lines) == 2000
+
+
+def test_whoever_has_read_enough_may_go(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "multirm", "query", "SELECT * FROM range(200000)"]
+    with subprocess.Popen(
+        [*command, "--results", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"range\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,10 @@ def query(sql: str, results: Path = Path("results")) -> None:
             found = ", ".join(kind.name for kind in kinds) or "no statement"
             raise InputError("query", expected="one SELECT statement", found=found)
         _print_all(database, statements[0])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has enough; Python would still try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except duckdb.Error as error:
         raise InputError(
             "query",
