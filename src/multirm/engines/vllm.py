@@ -163,6 +163,8 @@ class VllmEngine:
             stop_token_ids=self._ends,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            # No other request has these parameters.
+            skip_clone=True,
             **_watching(watch),
         )
         inputs = tokens_input(prompt.ids)
@@ -211,6 +213,8 @@ def _start(folder: Path, on_cpu: bool, adapted: dict[str, Any], dtype: torch.dty
         # Compiling takes longer than most jobs that a CPU is good for.
         here = {
             "enforce_eager": True,
+            # The smallest: what samples and neighbours have in common is kept in whole blocks.
+            "block_size": 32,
             "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
             "logits_processors": [ItemDraws],
         }
