@@ -4,9 +4,11 @@ import dataclasses
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from multirm.engines.base import Prompt, Sampling
@@ -182,6 +184,34 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
     assert "expected weights as *.safetensors, found none" in refused[0]
     assert "expected a rank r of at most 512, found 1000; merge" in refused[1]
     assert "expected a model that vLLM can run here, found" in refused[2]
+
+
+def test_nothing_of_it_outlives_a_job_that_is_killed(
+    vllm_python: Path, sure_model: Path, prompts: list[Prompt], tmp_path: Path
+) -> None:
+    (tmp_path / "requests").write_text(
+        json.dumps([request(prompts, Sampling(10_000, 150, temperature=1.0), ())])
+    )
+    script = Path(__file__).with_name("generate.py")
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        job = psutil.Popen(
+            [vllm_python, script, "vllm", sure_model, tmp_path / "requests", tmp_path / "replies"],
+            stdout=file,
+            stderr=file,
+        )
+    deadline = time.monotonic() + 300
+    while b"init engine" not in log.read_bytes():
+        assert job.is_running() and time.monotonic() < deadline, log.read_text()[-4000:]
+        time.sleep(0.2)
+    started = job.children(recursive=True)
+    assert started
+    job.kill()
+    job.wait()
+    _, alive = psutil.wait_procs(started, timeout=120)
+    for process in alive:
+        process.kill()
+    assert not alive
 
 
 def test_where_it_is_not_installed_it_says_how_to(sure_model: Path) -> None:

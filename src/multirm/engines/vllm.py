@@ -24,6 +24,7 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.executor import Executor
 
+from multirm.engines.adapters import require_fit
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.draws import ItemDraws, drawn_from
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
@@ -66,7 +67,8 @@ class VllmEngine:
         if (folder / ADAPTER_CONFIG).is_file():
             self._adapter = LoRARequest("adapter", 1, str(folder))
             adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(folder)}
-            folder = fetch_model(base_of(folder))
+            adapter, folder = folder, fetch_model(base_of(folder))
+            require_fit(adapter, folder)
         require_safetensors(folder)
         self._tokenizer = load_tokenizer(model)
         self._ends = end_tokens(generation_settings(folder), self._tokenizer)
@@ -78,7 +80,8 @@ class VllmEngine:
             self._engine = _start(folder, self._on_cpu, adapted, default_dtype(device))
             if self._adapter:
                 self._engine.add_lora(self._adapter)
-        except ValueError as error:
+        # What a process of the model fails of comes as a RuntimeError.
+        except (ValueError, RuntimeError) as error:
             raise InputError(
                 model, expected="a model that vLLM can run here", found=str(error)
             ) from error
