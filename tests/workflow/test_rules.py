@@ -82,3 +82,31 @@ def test_make_says_in_one_line_that_a_study_is_missing() -> None:
 def test_make_takes_a_folder_with_spaces() -> None:
     run = make("--dry-run", "study", "STUDY=math", "DATA=my data")
     assert "--configfile 'config/math.yaml' --config 'data=my data' -- all" in run.stdout
+
+
+def test_engines_get_their_environment_and_their_server(tmp_path: Path) -> None:
+    study = yaml.safe_load((ROOT / "tests" / "workflow" / "micro.yaml").read_text())
+    study["critiques"]["engine"] = "vllm"
+    study["models"]["gORM-micro"]["scoring"]["engine"] = "vllm"
+    server = {"engine": "openai", "server": "http://127.0.0.1:8000/v1"}
+    study["models"]["gPRM-micro"]["scoring"] |= server
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(tmp_path), "--configfile", str(tmp_path / "study.yaml")),
+            *("--cores", "2", "--dry-run", "--printshellcmds"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    commands = [line.strip() for line in (run.stdout + run.stderr).splitlines()]
+    generated = [line for line in commands if "-m multirm generate-critiques" in line]
+    scored = [line for line in commands if "-m multirm score-generative" in line]
+    assert generated and all("in_environment_of vllm; python" in line for line in generated)
+    by_server = [line for line in scored if "--engine openai" in line]
+    assert by_server and all("--server http://127.0.0.1:8000/v1" in line for line in by_server)
+    others = [line for line in scored if line not in by_server]
+    assert others and all("in_environment_of vllm; python" in line for line in others)
