@@ -174,3 +174,23 @@ def test_attention_of_other_kinds_is_refused() -> None:
         InputError, match=r"Gemma2Attention: expected scaled dot products, found softcap"
     ):
         read_pack(model, *pack([[1, 2]]).tensors)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
+        (
+            {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}},
+            "dynamic positions",
+        ),
+    ],
+)
+def test_models_that_read_by_more_than_attention_are_refused(
+    settings: dict[str, object], found: str
+) -> None:
+    model = LlamaForCausalLM(LlamaConfig(**SHAPE))
+    for name, value in settings.items():
+        setattr(model.config, name, value)
+    with pytest.raises(InputError, match=f"a decoder of attention alone.*found {found}"):
+        attend_in_packs(model)

@@ -61,5 +61,7 @@ def test_a_job_that_takes_no_time_has_a_rate(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO), Progress("scored", "solutions", 1) as progress:
+        progress.add(0)
+        assert not caplog.messages
         progress.add(1, 10)
     assert "scored 1 of 1 solutions" in caplog.text

@@ -171,7 +171,11 @@ def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
         ("rewards", {"rewards": [-0.1]}, "expected rewards from 0 to 1, or null, found -0.1"),
         ("rewards", {"rewards": [math.inf]}, "expected rewards from 0 to 1, or null, found inf"),
         ("scored_critiques", {"reward": -math.inf}, "a reward from 0 to 1, or null, found -inf"),
-        ("scored_critiques", {"reason": None}, "a reason for the missing reward, context, length or"),
+        (
+            "scored_critiques",
+            {"reason": None},
+            "a reason for the missing reward, context, length or",
+        ),
         ("scored_critiques", {"reason": "bored"}, "length or format, found 'bored'"),
         ("scored_critiques", {"reward": 0.5}, "no reason beside a reward, found 'length'"),
     ],

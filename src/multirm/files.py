@@ -112,6 +112,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digests(inputs: Iterable[Path]) -> dict[str, str]:
+    """The inputs by their portable names; those that come to the same name are numbered from the second on."""
+    found: dict[str, str] = {}
+    for file in inputs:
+        name, number = portable(file), 1
+        while (numbered := name if number == 1 else f"{name} ({number})") in found:
+            number += 1
+        found[numbered] = digest(file)
+    return found
+
+
 def portable(place: str | Path) -> str:
     """A hub name, file or folder as it may stand in a footer: from the working directory, or the name alone.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.errors import InputError
-from multirm.files import digest, portable
+from multirm.files import digests
 from multirm.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -78,13 +78,15 @@ def open_journal(
 
 def origin_of(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
     """All that a job's work depends on, as JSON: what was done under another origin is of no use to it."""
-    digests = {portable(file): digest(file) for file in inputs}
-    made_from = {"version": VERSION, "parameters": parameters, "inputs": digests}
+    made_from = {"version": VERSION, "parameters": parameters, "inputs": digests(inputs)}
     return json.dumps(made_from, sort_keys=True, default=str)
 
 
 def _open(path: Path, origin: str) -> Journal:
-    database = sqlite3.connect(path, timeout=0)
+    try:
+        database = sqlite3.connect(path, timeout=0)
+    except sqlite3.OperationalError as error:
+        raise _unwritable(path, error) from error
     try:
         # The lock stays until the connection is closed, or its process has died.
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -122,5 +124,5 @@ def _unwritable(path: Path, error: sqlite3.OperationalError) -> InputError:
         path,
         expected="room to write down what is finished",
         found=str(error),
-        remedy="make room, and start the job again: it goes on where it was",
+        remedy="make room, in a folder that may be written to, and start again: the job goes on where it was",
     )

@@ -22,6 +22,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from multirm.errors import InputError
+from multirm.files import portable
 
 # Bars of thousands of updates would fill the logs of jobs.
 disable_progress_bar()
@@ -106,10 +107,30 @@ def load_in_turn(models: Sequence[str]) -> Iterator[PreTrainedModel]:
             continue
         if base is None or base_name != base_of(adapter):
             base_name = base_of(adapter)
+            # Gone before the next one comes: two may be more than there is memory for.
+            base = None
             base = load_model(base_name)
         adapted = load_adapter(base, adapter)
         yield adapted
         base = adapted.unload()
+        del adapted
+
+
+def sources_of(model: str) -> tuple[list[str], list[Path]]:
+    """What a model is made of: itself and, for an adapter, its base.
+
+    Returns:
+        names for a footer, of folders as `files.portable` has them and of hub models with their commit;
+        and those of them that are folders here, to be digested.
+    """
+    folder = fetch_model(model, weights=False)
+    is_local = Path(model).is_dir()
+    names = [portable(model) if is_local else f"{model}@{folder.name}"]
+    folders = [Path(model)] if is_local else []
+    if (folder / ADAPTER_CONFIG).is_file():
+        base_names, base_folders = sources_of(base_of(folder))
+        return names + base_names, folders + base_folders
+    return names, folders
 
 
 def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
@@ -243,7 +264,12 @@ def output_logits(
 
 
 def _refuse_changed_logits(model: PreTrainedModel) -> None:
-    for setting in ("final_logit_softcapping", "logits_scaling", "logit_scale"):
+    for setting in (
+        "final_logit_softcapping",
+        "logits_scaling",
+        "logit_scale",
+        "lm_head_multiplier",
+    ):
         if getattr(model.config, setting, None) not in (None, 1.0):
             raise InputError(
                 model.name_or_path,

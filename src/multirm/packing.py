@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -99,14 +98,14 @@ def pack_tree(texts: Sequence[list[int]]) -> Pack:
 def group_in_packs(
     groups: Iterable[Sequence[int]], texts: Sequence[list[int]], budget: int
 ) -> Iterator[list[int]]:
-    """Cut groups of texts, which begin alike, into lists that `pack_tree` makes packs of at most `budget` tokens of.
+    """Cut groups of texts, which begin alike, into lists that `pack_tree` makes packs of about `budget` tokens of.
 
     Groups stay whole and in order, but for those that do not fit into one pack. A text that is over the
     budget by itself makes a pack by itself.
 
     Args:
         groups: indices of `texts`.
-        budget: tokens of a pack, as many as there are if all is shared that can be.
+        budget: tokens of a pack, if all is shared that can be; what is not worth sharing comes on top.
     """
     chosen: list[int] = []
     used = 0
@@ -194,7 +193,7 @@ def read_pack(
         input_ids, positions, segments: as in `Pack`.
     """
     listed = [Segment(*row) for row in segments.tolist()]
-    spans = [(segment, _ranges(listed, number)) for number, segment in enumerate(listed)]
+    spans = [_span(listed, number, model.dtype, input_ids.device) for number in range(len(listed))]
     output = _causal(model).get_decoder()(
         input_ids=input_ids, position_ids=positions, use_cache=False, spans=spans
     )
@@ -239,13 +238,57 @@ def read_pack_at(
 
 
 def attend_in_packs(model: PreTrainedModel) -> None:
-    """Let `model` read packs from now on, and nothing else."""
+    """Let `model` read packs from now on, and nothing else.
+
+    Raises:
+        InputError: a model in which tokens learn of others by more than attention, or positions mean
+            other things the longer a row is.
+    """
+    causal = _causal(model)
+    text = causal.config.get_text_config()
+    kinds = set(getattr(text, "layer_types", None) or ())
+    rope = (getattr(text, "rope_parameters", None) or {}).get("rope_type", "default")
+    unknown = sorted(kinds - {"full_attention", "sliding_attention"})
+    unknown += [f"{rope} positions"] * (rope in ("dynamic", "longrope"))
+    if unknown or not causal._can_set_attn_implementation():
+        raise InputError(
+            model.name_or_path,
+            expected="a decoder of attention alone, over all tokens or a sliding window",
+            found=", ".join(unknown) or "one whose attention cannot be set",
+            remedy="choose a backbone of another family",
+        )
     AttentionInterface.register(_NAME, packed_attention)
-    _causal(model).set_attn_implementation(_NAME)
+    causal.set_attn_implementation(_NAME)
 
 
 def _causal(model: PreTrainedModel) -> PreTrainedModel:
     return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment, and what its tokens see.
+
+    Attributes:
+        start, end: of the segment.
+        ranges: where the tokens lie that its last token sees, in their order; they end with the segment.
+        mask: float [segment, tokens seen], to be added to the scores; None where the segment is all.
+    """
+
+    start: int
+    end: int
+    ranges: Ranges
+    mask: Tensor | None
+
+
+def _span(
+    segments: Sequence[Segment], number: int, dtype: torch.dtype, device: torch.device
+) -> Span:
+    start, end, parent = segments[number]
+    ranges = _ranges(segments, number)
+    seen = sum(stop - begin for begin, stop in ranges)
+    mask = None if parent == _ROOT else _mask(end - start, seen, None, dtype, device)
+    return Span(start, end, ranges, mask)
 
 
 def packed_attention(
@@ -257,7 +300,7 @@ def packed_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     *,
-    spans: Sequence[tuple[Segment, Ranges]],
+    spans: Sequence[Span],
     sliding_window: int | None = None,
     **settings: Any,
 ) -> tuple[Tensor, None]:
@@ -266,7 +309,6 @@ def packed_attention(
     Args:
         query: (1, heads, tokens, width).
         key: (1, groups, tokens, width); `value` likewise.
-        spans: each segment with the ranges of what it sees, which end with itself.
         sliding_window: how many tokens back a token sees, itself included; None for all.
 
     Returns:
@@ -283,26 +325,28 @@ def packed_attention(
                 found=name,
                 remedy="choose a backbone of another family",
             )
-    grouped = query.shape[1] != key.shape[1]
+    per_group = query.shape[1] // key.shape[1]
     # Token by token in memory, as the model made them: parts can be copied as blocks.
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))
     attended = []
-    for segment, ranges in spans:
-        n_queries = segment.end - segment.start
-        n_keys = sum(end - start for start, end in ranges)
-        window = sliding_window if sliding_window and n_keys > sliding_window else None
-        whole = n_queries == n_keys and window is None
+    for span in spans:
+        keys, values = _gather(key, span.ranges), _gather(value, span.ranges)
+        n_queries, n_keys = span.end - span.start, keys.shape[1]
+        mask = span.mask
+        if sliding_window and n_keys > sliding_window:
+            mask = _mask(n_queries, n_keys, sliding_window, query.dtype, query.device)
+        if mask is not None and per_group > 1:
+            # The fast kernels take either a mask or groups.
+            keys, values = (x.repeat_interleave(per_group, dim=2) for x in (keys, values))
         states = scaled_dot_product_attention(
-            query[:, segment.start : segment.end].transpose(1, 2),
-            _gather(key, ranges).transpose(1, 2),
-            _gather(value, ranges).transpose(1, 2),
-            attn_mask=None
-            if whole
-            else _mask(n_queries, n_keys, window, query.dtype, query.device),
+            query[:, span.start : span.end].transpose(1, 2),
+            keys.transpose(1, 2),
+            values.transpose(1, 2),
+            attn_mask=mask if mask is None else mask.to(query.dtype),
             dropout_p=dropout,
-            is_causal=whole,
+            is_causal=mask is None,
             scale=scaling,
-            enable_gqa=grouped,
+            enable_gqa=mask is None and per_group > 1,
         )
         attended.append(states.transpose(1, 2))
     return torch.cat(attended, dim=1), None
@@ -313,7 +357,6 @@ def _gather(states: Tensor, ranges: Ranges) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-@lru_cache(maxsize=256)
 def _mask(
     n_queries: int, n_keys: int, window: int | None, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -323,6 +366,5 @@ def _mask(
     hidden = keys > queries
     if window is not None:
         hidden |= keys <= queries - window
-    return torch.zeros(n_queries, n_keys, dtype=dtype, device=device).masked_fill_(
-        hidden, -torch.inf
-    )
+    mask = torch.zeros(n_queries, n_keys, dtype=dtype, device=device)
+    return mask.masked_fill_(hidden, -torch.inf)

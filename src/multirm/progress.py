@@ -43,6 +43,8 @@ class Progress:
 
     def add(self, items: int, tokens: int = 0) -> None:
         """So many more items are done, for which so many tokens were read or written, if that is counted."""
+        if not items:
+            return
         self._n += items
         self._tokens += tokens
         now = time.monotonic()

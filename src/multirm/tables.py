@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import digest, portable, whole
+from multirm.files import digests, whole
 from multirm.schemas import (
     ACCURACY,
     COMPARISONS,
@@ -111,7 +111,7 @@ def write(
         "schema_version": schema.version,
         "multirm": VERSION,
         "parameters": dict(parameters),
-        "inputs": _digests(inputs),
+        "inputs": digests(inputs),
     }
     metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     with whole(path) as part:
@@ -180,17 +180,6 @@ def read_footer(path: Path) -> Footer:
             path, expected="a table written by multirm", found="one without its footer"
         )
     return footer
-
-
-def _digests(inputs: Iterable[Path]) -> dict[str, str]:
-    """The inputs by their portable names; those that come to the same name are numbered from the second on."""
-    found: dict[str, str] = {}
-    for file in inputs:
-        name, number = portable(file), 1
-        while (numbered := name if number == 1 else f"{name} ({number})") in found:
-            number += 1
-        found[numbered] = digest(file)
-    return found
 
 
 def _footer(path: Path, schema: pa.Schema) -> Footer | None:

@@ -256,6 +256,8 @@ def test_the_footer_says_how_rewards_were_made(
     footer = tables.read_footer(tmp_path / "rewards.parquet")
     assert footer.parameters["dtype"] in ("float32", "bfloat16")
     assert {"model", "batch_tokens", "shard"} < set(footer.parameters)
+    assert footer.parameters["weights"] == [tiny_model.name]
+    assert tiny_model.name in footer.inputs
 
 
 def test_an_empty_split_is_refused(

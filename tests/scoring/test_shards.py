@@ -91,10 +91,10 @@ def test_together_they_are_the_whole_table(solutions: Path, count: int) -> None:
 
 def test_a_missing_shard_is_missed(solutions: Path) -> None:
     output = solutions.with_name("whole.parquet")
-    with pytest.raises(
-        InputError, match=r"rewards of every solution .* found none of 'toy/law/q0/0'"
-    ):
-        join_shards(solutions, [write_shards(solutions, 3)[0]], output)
+    shards = write_shards(solutions, 3)
+    for some in (shards[:2], shards[:1], [*shards[:2], shards[0]], [*shards, shards[0]]):
+        with pytest.raises(InputError, match=r"expected each of . shards once, found 1/3"):
+            join_shards(solutions, some, output)
     assert not output.exists()
 
 
@@ -102,11 +102,25 @@ def test_the_shards_of_other_solutions_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     tables.write(solutions, tables.SOLUTIONS, rows[:-1], parameters={}, inputs=[])
-    with pytest.raises(InputError, match="found some of 'toy/law/q1/2'"):
+    with pytest.raises(InputError, match=r"1-of-2\.parquet: expected a shard of .*solutions"):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
 
 
-def test_a_shard_twice_is_refused(solutions: Path) -> None:
+def test_shards_that_were_made_otherwise_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
-    with pytest.raises(InputError, match="a second time"):
-        join_shards(solutions, [*shards, shards[0]], solutions.with_name("whole.parquet"))
+    rows = tables.read(shards[1], tables.REWARDS)
+    parameters = {"model": "dORM", "shard": "2/2", "seed": 7}
+    tables.write(shards[1], tables.REWARDS, rows, parameters=parameters, inputs=[solutions])
+    with pytest.raises(InputError, match=r"2-of-2\.parquet: .* made as .*1-of-2\.parquet was"):
+        join_shards(solutions, shards, solutions.with_name("whole.parquet"))
+
+
+def test_rows_that_a_shard_lacks_are_missed(solutions: Path) -> None:
+    shards = write_shards(solutions, 2)
+    rows = tables.read(shards[1], tables.REWARDS).to_pylist()
+    parameters = {"model": "dORM", "shard": "2/2"}
+    tables.write(shards[1], tables.REWARDS, rows[1:], parameters=parameters, inputs=[solutions])
+    with pytest.raises(
+        InputError, match=r"rewards of every solution .* found none of 'toy/law/q1/0'"
+    ):
+        join_shards(solutions, shards, solutions.with_name("whole.parquet"))

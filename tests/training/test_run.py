@@ -17,6 +17,7 @@ from torch.utils.data import BatchSampler
 
 from multirm.errors import InputError
 from multirm.models import load_model
+from multirm.training import run
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
 from multirm.training.lora import add_adapter
@@ -52,6 +53,19 @@ def test_the_loss_is_the_mean_over_labelled_positions(
 
     halves = LabelledLoss(model, columns)(**batch, num_items_in_batch=2 * len(losses))["loss"]
     torch.testing.assert_close(halves, loss / 2)
+
+
+def test_a_loss_in_pieces_is_the_loss(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, gradients = [], []
+    for at_once in (1000, 2):
+        monkeypatch.setattr(run, "LOGITS_AT_ONCE", at_once)
+        model = load_model(str(tiny_model), torch.float32)
+        loss = LabelledLoss(model)(**collate(EXAMPLES))["loss"]
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append(model.get_input_embeddings().weight.grad)
+    torch.testing.assert_close(losses[1], losses[0])
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-6, rtol=1e-4)
 
 
 def test_a_batch_is_a_pack_without_padding() -> None:
@@ -133,7 +147,6 @@ def test_the_gradient_does_not_depend_on_how_much_is_read_at_once(
 ) -> None:
     settings = {"batch_size": 4, "warmup": 0.0}
     examples = EXAMPLES * 5
-    model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
     losses, weights = [], []
     for at_once in (None, 2, 1):
         model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)

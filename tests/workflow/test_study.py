@@ -98,6 +98,15 @@ def test_every_solution_has_its_rewards(finished_study: Path, model: str, catego
         assert all(reward is None or 0 <= reward <= 1 for reward in row["rewards"])
 
 
+@pytest.mark.parametrize("model", ["gORM-micro", "gPRM-micro"])
+def test_the_critiques_behind_rewards_are_kept(finished_study: Path, model: str) -> None:
+    folder = finished_study / "results" / "rewards" / model / "Micro"
+    rewards = tables.read(folder / "history.parquet", tables.REWARDS)
+    critiques = tables.read(folder / "history.critiques.parquet", tables.SCORED_CRITIQUES)
+    behind = [reward for row in rewards["rewards"].to_pylist() for reward in row]
+    assert critiques["reward"].to_pylist() == behind
+
+
 @pytest.mark.parametrize("kind", ["gORM", "gPRM"])
 def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
     folder = finished_study / "results" / "critiques" / kind

@@ -122,7 +122,7 @@ rule join_rewards:
     """Put the shards of a table of rewards together."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
-        shards=shard_tables("parquet"),
+        rewards=shard_tables("parquet"),
         code=code("multirm.scoring.shards"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -131,28 +131,38 @@ rule join_rewards:
     benchmark:
         "<benchmarks>/join_rewards/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=scored(["dORM", "dPRM", "gORM", "gPRM"], in_shards=True),
+        model=scored(["dORM", "dPRM"], in_shards=True),
     conda:
         "../../envs/core.yaml"
     message:
         "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
         "python -m multirm join-shards --solutions {input.solutions:q}"
-        " --shards {input.shards:q} --output {output:q} > {log:q} 2>&1"
+        " --shards {input.rewards:q} --output {output:q} > {log:q} 2>&1"
 
 
-use rule join_rewards as join_critiques with:
+rule join_rewards_and_critiques:
+    """Put the shards of a table of rewards, and those of the critiques behind them, together."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
-        shards=shard_tables("critiques.parquet"),
+        rewards=shard_tables("parquet"),
+        critiques=shard_tables("critiques.parquet"),
         code=code("multirm.scoring.shards"),
     output:
-        "<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
+        rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
+        critiques="<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
     log:
-        "<logs>/join_critiques/{model}/{dataset}/{category}.log",
+        "<logs>/join_rewards_and_critiques/{model}/{dataset}/{category}.log",
     benchmark:
-        "<benchmarks>/join_critiques/{model}/{dataset}/{category}.tsv"
+        "<benchmarks>/join_rewards_and_critiques/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
         model=scored(["gORM", "gPRM"], in_shards=True),
+    conda:
+        "../../envs/core.yaml"
     message:
-        "Join the critiques of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
+        "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
+    shell:
+        "(python -m multirm join-shards --solutions {input.solutions:q}"
+        " --shards {input.critiques:q} --output {output.critiques:q}"
+        " && python -m multirm join-shards --solutions {input.solutions:q}"
+        " --shards {input.rewards:q} --output {output.rewards:q}) > {log:q} 2>&1"

@@ -9,9 +9,8 @@ from typing import Any
 from multirm import tables
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
-from multirm.files import local, portable
 from multirm.journal import open_journal
-from multirm.models import load_tokenizer
+from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
 from multirm.verification import complete, require_generative, solution_key, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
@@ -60,13 +59,12 @@ def generate_critiques(
     text = load_template(kind, template)
     prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
-    writer = load_engine(engine, teacher, server)
+    made_of, folders = sources_of(teacher)
     parameters = {
         "kind": kind,
         "stage": CritiqueStage.GENERATED,
-        "teacher": portable(teacher),
+        "teacher": made_of,
         "engine": engine,
-        "reproducible": writer.reproducible,
         "per_solution": per_solution,
         "max_tokens": max_tokens,
         "temperature": temperature,
@@ -75,15 +73,17 @@ def generate_critiques(
         "min_p": min_p,
         "seed": seed,
     }
-    inputs = [solutions, *local([teacher]), *([template] if template else [])]
+    inputs = [solutions, *folders, *([template] if template else [])]
     with open_journal(output, parameters, inputs) as journal:
+        writer = load_engine(engine, teacher, server)
         parsed = complete(writer, prompts, sampling, (), seed, journal, partial(parse, kind))
         critiques = [
             {**solution_key(row), **critique}
             for row, samples in zip(rows, parsed, strict=True)
             for critique in samples
         ]
-        tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=inputs)
+        footer = {**parameters, "reproducible": writer.reproducible}
+        tables.write(output, tables.CRITIQUES, critiques, parameters=footer, inputs=inputs)
     logger.info(
         "%d critiques, %d of them without a verdict, %d cut off",
         len(critiques),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm import tables
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
+from multirm.engines.limits import context_length
 from multirm.errors import InputError, shown
-from multirm.files import local
 from multirm.journal import Journal, open_journal
-from multirm.models import load_in_turn, load_tokenizer, output_logits
+from multirm.models import (
+    default_device,
+    default_dtype,
+    load_in_turn,
+    load_tokenizer,
+    output_logits,
+    sources_of,
+)
 from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
 from multirm.progress import Progress
 from multirm.scoring.shards import Shard, pool_of
@@ -43,18 +51,27 @@ def score_discriminative(
     """
     names, places = _names_and_places(model, output)
     rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
-    for name, place, network, table in zip(
-        names, places, load_in_turn(places), output, strict=True
-    ):
-        parameters = {
-            "model": name,
-            "batch_tokens": batch_tokens,
-            "shard": shard,
-            "dtype": str(network.dtype).removeprefix("torch."),
-        }
-        inputs = [solutions, *local([place])]
-        with open_journal(table, parameters, inputs) as journal:
+    jobs = []
+    with ExitStack() as stack:
+        # All journals before any model: whoever comes second is refused at once, and goes on with them all.
+        for name, place, table in zip(names, places, output, strict=True):
+            made_of, folders = sources_of(place)
+            parameters = {
+                "model": name,
+                "weights": made_of,
+                "batch_tokens": batch_tokens,
+                "shard": shard,
+                "dtype": str(default_dtype(default_device())).removeprefix("torch."),
+            }
+            inputs = [solutions, *folders]
+            journal = stack.enter_context(open_journal(table, parameters, inputs))
+            jobs.append((name, place, table, parameters, inputs, journal))
+        networks = load_in_turn(places)
+        for name, place, table, parameters, inputs, journal in jobs:
+            network = next(networks)
             scored = _score(name, network, load_tokenizer(place), rows, batch_tokens, journal)
+            # Gone before the next one comes.
+            del network
             tables.write(table, tables.REWARDS, scored, parameters=parameters, inputs=inputs)
 
 
@@ -84,7 +101,8 @@ def _score(
     """Rows of `tables.REWARDS`, one for each row of a solutions table."""
     candidates = step_candidates(tokenizer)
     encoded = [encode_solution(tokenizer, row["question"], row["steps"]) for row in rows]
-    limit = network.config.max_position_embeddings
+    longest = max((len(solution.ids) for solution in encoded), default=0)
+    limit = context_length(network.config) or longest
     pools: dict[tuple[str, ...], list[int]] = {}
     for index, row in enumerate(rows):
         if len(encoded[index].ids) <= limit:
@@ -107,11 +125,13 @@ def _score(
         {
             **{column: row[column] for column in tables.SOLUTIONS.key},
             "model": name,
-            "rewards": journal.items.get(str(index), [None] * len(row["steps"])),
-            "n_tokens": len(encoded[index].ids),
-            "truncated": len(encoded[index].ids) > limit,
+            "rewards": journal.items[str(index)] if fits else [None] * len(row["steps"]),
+            "n_tokens": n_tokens,
+            "truncated": not fits,
         }
         for index, row in enumerate(rows)
+        for n_tokens in [len(encoded[index].ids)]
+        for fits in [n_tokens <= limit]
     ]
 
 

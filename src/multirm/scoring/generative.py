@@ -14,9 +14,8 @@ from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completion, Sampling
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
-from multirm.files import local
 from multirm.journal import open_journal
-from multirm.models import load_tokenizer
+from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import find_verdict, load_template
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
@@ -74,12 +73,12 @@ def score_generative(
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     prompts = verification_prompts(kind, tokenizer, load_template(kind, template), rows)
-    writer = load_engine(engine, model, server)
+    made_of, folders = sources_of(model)
     parameters = {
         "kind": kind,
         "model": name,
+        "weights": made_of,
         "engine": engine,
-        "reproducible": writer.reproducible,
         "samples": samples,
         "max_tokens": max_tokens,
         "temperature": temperature,
@@ -88,8 +87,9 @@ def score_generative(
         "seed": seed,
         "shard": shard,
     }
-    inputs = [solutions, *local([model]), *([template] if template else [])]
+    inputs = [solutions, *folders, *([template] if template else [])]
     with open_journal(output, parameters, inputs) as journal:
+        writer = load_engine(engine, model, server)
 
         def verify(chosen: Sequence[int], first: int, n: int) -> list[list[dict[str, Any]]]:
             """Critiques `first` to `first + n - 1` of some solutions."""
@@ -118,7 +118,8 @@ def score_generative(
             (output_critiques, tables.SCORED_CRITIQUES, critiques),
             (output, tables.REWARDS, rewards),
         ):
-            tables.write(path, schema, table, parameters=parameters, inputs=inputs)
+            footer = {**parameters, "reproducible": writer.reproducible}
+            tables.write(path, schema, table, parameters=footer, inputs=inputs)
     reasons = Counter(critique["reason"] for critique in critiques)
     logger.info(
         "%d critiques of %d, %s",

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from multirm import tables
 from multirm.errors import InputError, shown
+from multirm.files import digest
 
 Row = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
         shards: the parts, tables of rewards or of the critiques behind them, of one model.
         output: table of the whole.
     """
-    footer = tables.read_footer(shards[0])
+    footer = _footer_of_all(solutions, shards)
     schema = tables.SCHEMAS[footer.schema]
     scored = tables.read(solutions, tables.SOLUTIONS).select(list(tables.SOLUTIONS.key))
     # More parts than pools leave some empty.
@@ -96,3 +97,33 @@ def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
         parameters={**parameters, "shards": len(shards)},
         inputs=[solutions, *shards],
     )
+
+
+def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> tables.Footer:
+    """What the footers of all shards say but for their numbers, which are those of one whole.
+
+    Raises:
+        InputError: shards that were not made alike, of other solutions, or not all of them.
+    """
+    footers = [tables.read_footer(path) for path in shards]
+    first, scored = footers[0], digest(solutions)
+    for path, footer in zip(shards, footers, strict=True):
+        alike = replace(
+            footer, parameters={**footer.parameters, "shard": first.parameters.get("shard")}
+        )
+        if alike != first or scored not in footer.inputs.values():
+            raise InputError(
+                path,
+                expected=f"a shard of {solutions}, made as {shards[0]} was",
+                found="one that was not",
+                remedy="delete it, and score it again",
+            )
+    found = sorted(str(footer.parameters.get("shard")) for footer in footers)
+    if found != sorted(f"{number}/{len(shards)}" for number in range(1, len(shards) + 1)):
+        raise InputError(
+            "--shards",
+            expected=f"each of {len(shards)} shards once",
+            found=", ".join(found),
+            remedy="score the shard that is missing, with the same number of shards",
+        )
+    return first

@@ -14,6 +14,7 @@ from torch import nn
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from multirm.files import whole
 from multirm.journal import origin_of
 from multirm.training.processes import is_main_process, processes
 
@@ -47,8 +48,9 @@ def _prepare(folder: Path, origin: str) -> None:
     if folder.exists() and (not path.is_file() or path.read_text("utf-8") != origin):
         logger.warning("%s: of other inputs or settings, begun anew", folder)
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(origin, encoding="utf-8")
+    if not path.exists():
+        with whole(path) as part:
+            part.write_text(origin, encoding="utf-8")
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Sampler
 from transformers import (
     PreTrainedModel,
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 LOGGED_POINTS = 100
 CHECKPOINTS = 20
+LOGITS_AT_ONCE = 1024
 CURVE = ("step", "epoch", "loss", "learning_rate")
 
 # Only the layers': of the output layer no more is computed than the loss needs (`LabelledLoss`).
@@ -92,12 +94,23 @@ class LabelledLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """The sum of the losses over `num_items_in_batch`, the labelled positions of all processes."""
         labelled = labels != UNLABELLED
-        hidden = read_pack(self.model, input_ids, positions, segments)
-        logits = output_logits(self.model, hidden[labelled[0]], self.columns)
-        loss = functional.cross_entropy(logits.float(), labels[labelled], reduction="sum")
-        return {
-            "loss": loss / (labelled.sum() if num_items_in_batch is None else num_items_in_batch)
-        }
+        hidden = read_pack(self.model, input_ids, positions, segments)[labelled[0]]
+        targets = labels[labelled]
+        # A whole vocabulary's logits, made again for the gradient, rather than all of them at once.
+        losses = [
+            checkpoint(self._loss, part, target, use_reentrant=False)
+            for part, target in zip(
+                torch.split(hidden, LOGITS_AT_ONCE),
+                torch.split(targets, LOGITS_AT_ONCE),
+                strict=True,
+            )
+        ]
+        counted = len(targets) if num_items_in_batch is None else num_items_in_batch
+        return {"loss": torch.stack(losses).sum() / counted}
+
+    def _loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        logits = output_logits(self.model, hidden, self.columns)
+        return functional.cross_entropy(logits.float(), targets, reduction="sum")
 
 
 def train(
@@ -147,6 +160,7 @@ def train(
         remove_unused_columns=False,
         label_names=["labels"],
         ddp_find_unused_parameters=False,
+        average_tokens_across_devices=True,
     )
     # GPUs that are seen but were not launched on would multiply the batch (DataParallel).
     arguments._n_gpu = min(arguments.n_gpu, 1)
