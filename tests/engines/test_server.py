@@ -1,16 +1,20 @@
 """Requests to servers that are well, busy, away, silent or out of their minds."""
 
 import asyncio
+import json
 import logging
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
+import httpx2
 import pytest
 
+from multirm.engines.answers import Models, read
 from multirm.engines.server import RefusedError, Server
 from multirm.errors import InputError
 from tests.engines.conftest import Answer
@@ -38,6 +42,11 @@ def test_an_answer(answering: Serve) -> None:
         "http://me:secret@host/v1",
         "http://secret@host/v1",
         "http://host/v1?key=secret",
+        "http://host/v1?mail=me@secret",
+        "http://me:se?secret@host/v1",
+        "http://host/v1#secret",
+        "me:secret@host/v1",
+        "http://host/v1\n",
         "",
     ],
 )
@@ -46,6 +55,7 @@ def test_an_address_is_one_without_a_password(address: str) -> None:
         InputError, match=r"expected an address such as .* OPENAI_API_KEY"
     ) as caught:
         ask(address)
+    assert "secret" not in str(caught.value)
     assert "me:" not in str(caught.value)
 
 
@@ -65,6 +75,91 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(
     assert seen == ["Bearer sesame"] * 2
     assert "no such key: Bearer ***" in str(caught.value)
     assert "sesame" not in caplog.text
+
+
+@pytest.mark.parametrize(("key", "sent"), [(" sesame\n", "Bearer sesame"), (" \n", None)])
+def test_space_around_the_key_is_no_part_of_it(
+    answering: Serve, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    seen = []
+
+    def answer(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        seen.append(body["headers"].get("Authorization"))
+        return 200, b"{}"
+
+    ask(answering(answer))
+    assert seen == [sent]
+
+
+@pytest.mark.parametrize("key", ["ses\name", "sesäme", "ses\x7fame"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
+    answering: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    asked = []
+
+    def answer(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        asked.append(path)
+        return 200, b"{}"
+
+    with (
+        caplog.at_level(logging.DEBUG),
+        pytest.raises(InputError, match=r"^OPENAI_API_KEY: expected a key of printable") as caught,
+    ):
+        ask(answering(answer), patience=60)
+    assert not asked
+    assert "ses" not in str(caught.value).removeprefix("OPENAI_API_KEY: ")
+    assert "ses" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "times"), [(httpx2.LocalProtocolError, 1), (httpx2.RemoteProtocolError, 2)]
+)
+def test_errors_of_a_request_do_not_show_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[httpx2.TransportError],
+    times: int,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    asked = []
+
+    def fail(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        if len(asked) == 2:
+            return httpx2.Response(400, text="no")
+        raise error("Illegal header value b'Bearer sesame'")
+
+    async def once() -> None:
+        async with aclosing(Server("http://host/v1", 5, 60, connections=1)) as server:
+            server._client = httpx2.AsyncClient(transport=httpx2.MockTransport(fail))
+            await server.ask("models")
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(InputError) as caught:
+        asyncio.run(once())
+    assert len(asked) == times
+    assert "sesame" not in str(caught.value)
+    assert "sesame" not in caplog.text
+    assert (error.__name__ in caplog.text) == (times == 2)
+
+
+def test_nonsense_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "ses/'a\\me" * 9)
+    key = os.environ["OPENAI_API_KEY"]
+    server = Server("http://host/v1", 5, 60, connections=1)
+    for found in (
+        key,
+        {"a": key},
+        [f"\"'{key}"],
+        json.dumps(key),
+        json.dumps(key).replace("/", "\\/"),
+    ):
+        with pytest.raises(InputError, match=r"found data.*\*\*\*") as caught:
+            read(Models, {"data": found}, server)
+        assert "ses" not in str(caught.value)
+    assert "ses" not in str(server.nonsense(f"an answer of {key}"))
+    asyncio.run(server.aclose())
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -102,6 +197,7 @@ def test_a_server_that_comes_back_is_asked_again() -> None:
     def come_back() -> None:
         time.sleep(1)
         with socket.create_server(("127.0.0.1", port)) as listening:
+            listening.settimeout(60)
             connection, _ = listening.accept()
             with connection:
                 connection.recv(4096)
@@ -129,22 +225,51 @@ def test_a_server_that_hangs_is_asked_once(answering: Serve) -> None:
     assert len(asked) == 1
 
 
+def test_a_server_that_trickles_is_a_server_that_hangs() -> None:
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(ConnectionError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            while not over.wait(0.1):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        # Were it waited for, it would end after a while all the same.
+        end = threading.Timer(20, over.set)
+        end.start()
+        with pytest.raises(InputError, match="found no answer within 1 seconds; what is finished"):
+            ask(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", timeout=1, patience=1)
+        assert not over.is_set()
+        over.set()
+        end.cancel()
+        thread.join()
+
+
 def test_a_server_that_dies_while_it_answers_is_asked_again() -> None:
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b""]
 
     def die(listening: socket.socket) -> None:
-        for answer in answers:
+        while answers:
             connection, _ = listening.accept()
             with connection:
                 connection.recv(4096)
-                connection.sendall(answer)
+                connection.sendall(answers.pop(0))
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        # Who is not asked again does not wait for ever.
+        listening.settimeout(20)
         thread = threading.Thread(target=die, args=(listening,))
         thread.start()
         with pytest.raises(InputError, match="expected an answer, found"):
             ask(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", timeout=2, patience=3)
         thread.join()
+    assert not answers
 
 
 @pytest.mark.parametrize(

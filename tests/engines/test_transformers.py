@@ -8,6 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 
 from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.decoding import Decoding
 from multirm.engines.load import load_engine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
@@ -95,6 +96,34 @@ def test_samples_do_not_depend_on_batches_or_order(
                     np.testing.assert_allclose(seen, two.watched[place], atol=1e-4)
 
 
+@pytest.mark.parametrize("first", [0, 2])
+def test_samples_of_a_prompt_that_are_too_many_for_a_batch_are_drawn_in_several(
+    model: PreTrainedModel,
+    tiny_model: Path,
+    prompts: list[Prompt],
+    monkeypatch: pytest.MonkeyPatch,
+    first: int,
+) -> None:
+    tokenizer, sampling = load_tokenizer(str(tiny_model)), Sampling(7, 20, 1.0, first=first)
+    together = by_key(TransformersEngine(model, tokenizer), prompts, sampling)
+    sizes = []
+
+    class Measured(Decoding):
+        def repeat(self, n: int) -> None:
+            super().repeat(n)
+            sizes.append(self.logits.shape[0] * (self._mask.shape[1] + sampling.max_tokens))
+
+    monkeypatch.setattr("multirm.engines.transformers.Decoding", Measured)
+    engine = TransformersEngine(model, tokenizer, batch_tokens=200)
+    portions = list(engine.generate(prompts, sampling, WATCH, 0))
+    found = [pair for portion in portions for pair in portion]
+    assert sorted(prompt.key for prompt, _ in found) == sorted(together)
+    for prompt, completions in found:
+        assert [c.ids for c in completions] == [c.ids for c in together[prompt.key]]
+    assert max(sizes) <= 200
+    assert len(sizes) > len(prompts)
+
+
 def test_fewer_samples_are_the_first_of_more(
     engine: TransformersEngine, prompts: list[Prompt]
 ) -> None:
@@ -162,6 +191,25 @@ def test_a_full_context_truncates(tiny_model: Path) -> None:
     assert {n: len(found[(n,)][0].ids) for n in (4, 18, 20, 30)} == {4: 6, 18: 2, 20: 0, 30: 0}
     assert all(len(completions) == 2 for completions in found.values())
     assert all(c.truncated for completions in found.values() for c in completions)
+
+
+@pytest.mark.parametrize(("dtype", "promised"), [(torch.float32, True), (torch.bfloat16, False)])
+def test_samples_are_promised_in_full_precision_alone(
+    tiny_model: Path, dtype: torch.dtype, promised: bool
+) -> None:
+    model = load_model(str(tiny_model)).to(dtype)
+    engine = TransformersEngine(model, load_tokenizer(str(tiny_model)))
+    assert engine.reproducible is promised
+
+
+def test_samples_are_not_promised_where_products_are_rounded(tiny_model: Path) -> None:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        engine = TransformersEngine(load_model(str(tiny_model)), load_tokenizer(str(tiny_model)))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert not engine.reproducible
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from multirm.engines.server import Server
-from multirm.errors import shown
 
 
 class Model(BaseModel):
@@ -62,4 +61,4 @@ def read(kind: type[_T], answer: dict[str, Any], server: Server) -> _T:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise server.nonsense(f"{place}: {first['msg']}, {shown(first['input'])}") from error
+        raise server.nonsense(f"{place}: {first['msg']}, {server.said(first['input'])}") from error

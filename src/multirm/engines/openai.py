@@ -126,7 +126,7 @@ class OpenaiEngine:
                 raise InputError(
                     server.address,
                     expected=f"{model}, or one model alone",
-                    found=", ".join(served) or "none",
+                    found=server.masked(", ".join(served)) or "none",
                 )
             self._name = model if model in served else next(iter(served))
             self._context = served[self._name] or self._context

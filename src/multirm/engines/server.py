@@ -1,15 +1,17 @@
 """Requests to a server that answers in JSON: repeated while it is away or busy, and never without end."""
 
+import asyncio
 import json
 import logging
 import os
 import re
+import sys
 from typing import Any
 
 import httpx2
 from tenacity import (
     AsyncRetrying,
-    before_sleep_log,
+    RetryCallState,
     retry_if_exception,
     stop_after_delay,
     wait_random_exponential,
@@ -23,6 +25,9 @@ logger = logging.getLogger(__name__)
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 KEY_VARIABLE = "OPENAI_API_KEY"
+
+# Of the server's words, in messages.
+_LENGTH = 200
 
 _BUSY = (408, 409, 425, 429)
 _KEPT = "what is finished is kept: once the server is well, run the job again"
@@ -41,31 +46,33 @@ class Server:
 
     Args:
         address: as in "http://127.0.0.1:8000/v1".
-        timeout: seconds to wait for an answer. Whoever has kept silent for so long is not asked again.
+        timeout: seconds to wait for an answer, to its end. Whoever has taken so long is not asked again.
         patience: seconds for which a server that is away or busy is asked again, at growing and random
             intervals.
         connections: requests that are under way at the same time.
 
     Raises:
-        InputError: `address` is none, or has a password in it.
+        InputError: `address` is none, or has a password in it; the key cannot be sent.
     """
 
     def __init__(self, address: str, timeout: float, patience: float, connections: int) -> None:
-        if not re.match(ADDRESS, address):
-            # What is wrong with it may be that there is a password in it.
+        if not re.fullmatch(ADDRESS, address):
+            # What is wrong with it may be that there is a key or a password in it.
+            found = "one with a user or a query" if set("@?#") & set(address) else shown(address)
             raise InputError(
                 "server",
                 expected="an address such as http://127.0.0.1:8000/v1",
-                found=shown(re.sub(r"//.*@", "//…@", address)),
+                found=found,
                 remedy=f"a key belongs into the environment variable {KEY_VARIABLE}",
             )
         self.address = address.rstrip("/")
         self._timeout = timeout
         self._patience = patience
-        self._key = os.environ.get(KEY_VARIABLE, "")
+        self._key = _key()
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, 30), pool=None),
+            # Its other limits are for a part of an answer each.
+            timeout=httpx2.Timeout(None, connect=30),
             limits=httpx2.Limits(max_connections=connections),
         )
 
@@ -84,21 +91,22 @@ class Server:
             retry=retry_if_exception(_is_passing),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             stop=stop_after_delay(self._patience),
-            before_sleep=before_sleep_log(logger, logging.INFO),
+            before_sleep=self._tell,
             reraise=True,
         )
         try:
             return await retrying(self._ask, path, body)
-        except httpx2.TimeoutException as error:
+        except TimeoutError as error:
             found = f"no answer within {self._timeout:g} seconds"
             raise self._failure(found, _KEPT) from error
         except (httpx2.HTTPError, _BusyError) as error:
-            found = self._said(str(error) or type(error).__name__)
+            found = self.said(str(error) or type(error).__name__)
             raise self._failure(found, _KEPT) from error
 
     async def _ask(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         method = "GET" if body is None else "POST"
-        response = await self._client.request(method, f"{self.address}/{path}", json=body)
+        async with asyncio.timeout(self._timeout):
+            response = await self._client.request(method, f"{self.address}/{path}", json=body)
         status = response.status_code
         if status in _BUSY or status >= 500:
             raise _BusyError(f"status {status}")
@@ -108,14 +116,14 @@ class Server:
                 self.address, expected="to be let in", found=f"status {status}", remedy=remedy
             )
         if not response.is_success:
-            found = f"status {status} to {path}: {self._said(response.text)}"
+            found = f"status {status} to {path}: {self.said(response.text)}"
             raise RefusedError(self.address, expected="an answer", found=found)
         try:
             answer = json.loads(response.text)
         except ValueError as error:
-            raise self.nonsense(self._said(response.text)) from error
+            raise self.nonsense(self.said(response.text)) from error
         if not isinstance(answer, dict):
-            raise self.nonsense(self._said(response.text))
+            raise self.nonsense(self.said(response.text))
         return answer
 
     def nonsense(self, found: str) -> InputError:
@@ -123,19 +131,51 @@ class Server:
         return InputError(
             self.address,
             expected="an answer of an OpenAI-compatible server",
-            found=found,
+            found=self.masked(found),
             remedy=_KEPT,
         )
 
-    def _failure(self, found: str, remedy: str) -> InputError:
-        return InputError(self.address, expected="an answer", found=found, remedy=remedy)
+    def said(self, value: object) -> str:
+        """The beginning of the server's words as they may stand in a message, without our key."""
+        text = self.masked(shown(value, sys.maxsize))
+        return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
 
-    def _said(self, text: str) -> str:
-        """The beginning of the server's words, which may hold our key."""
-        return shown(text.replace(self._key, "***") if self._key else text, 200)
+    def masked(self, text: str) -> str:
+        """`text` without our key, which may stand in it as a string of Python or JSON does."""
+        return re.sub(r"\\*".join(map(re.escape, self._key)), "***", text) if self._key else text
+
+    def _failure(self, found: str, remedy: str) -> InputError:
+        return InputError(
+            self.address, expected="an answer", found=self.masked(found), remedy=remedy
+        )
+
+    def _tell(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        logger.info(
+            "%s: %s %s; it is asked again in %.1f seconds",
+            self.address,
+            type(error).__name__,
+            self.said(str(error)),
+            state.upcoming_sleep,
+        )
+
+
+def _key() -> str:
+    """The key for the server, or "" where there is none.
+
+    Raises:
+        InputError: no header can hold it.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(
+            KEY_VARIABLE, expected="a key of printable ASCII characters", found="others in it"
+        )
+    return key
 
 
 def _is_passing(error: BaseException) -> bool:
-    if isinstance(error, httpx2.TimeoutException):
-        return isinstance(error, httpx2.ConnectTimeout)
-    return isinstance(error, (httpx2.TransportError, _BusyError))
+    # Of the errors in between, one says that the request cannot be sent at all.
+    return isinstance(error, (httpx2.TransportError, _BusyError)) and not isinstance(
+        error, httpx2.LocalProtocolError
+    )

@@ -6,6 +6,7 @@ and every row draws from the random numbers of its own item.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -27,10 +28,10 @@ class TransformersEngine:
     """Implements `engines.base.Engine` over a causal language model.
 
     Samples do not depend on batches beyond the rounding of the model's own arithmetic: a draw changes
-    where its random number falls within that rounding (1e-6 in fp32) of the edge between two tokens.
+    where its random number falls within that rounding of the edge between two tokens. In fp32 (1e-6) that
+    is as good as never; in bf16, or where fp32 is multiplied as TF32, it changes texts, and samples are not
+    promised.
     """
-
-    reproducible = True
 
     def __init__(
         self,
@@ -42,8 +43,12 @@ class TransformersEngine:
         Args:
             model: in evaluation mode, on the device it is to run on.
             tokenizer: decodes the completions.
-            batch_tokens: how many tokens a batch may come to: prompts, samples and padding together.
+            batch_tokens: how many tokens a batch may come to: prompts, samples and padding together. A
+                single sample may come to more.
         """
+        self.reproducible = (
+            model.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
+        )
         attend_in_groups(model)
         self._model = model
         self._tokenizer = tokenizer
@@ -74,11 +79,23 @@ class TransformersEngine:
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
             if not all(prompt.key in done for prompt in batch):
-                completed = self._complete(batch, sampling, watch, seed)
-                yield list(zip(batch, completed, strict=True))
+                goes = [
+                    self._complete(batch, part, watch, seed)
+                    for part in self._parts(sampling, max(sizes[index] for index in indices))
+                ]
+                yield [
+                    (prompt, [one for completions in parts for one in completions])
+                    for prompt, *parts in zip(batch, *goes, strict=True)
+                ]
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         return token_limit(prompt, sampling, self._context)
+
+    def _parts(self, sampling: Sampling, size: int) -> Iterator[Sampling]:
+        """The samples of a prompt, of `size` tokens together, in as few parts as fit into a batch."""
+        room = max(1, self._batch_tokens * sampling.n // size)
+        for k in range(0, sampling.n, room):
+            yield replace(sampling, first=sampling.first + k, n=min(room, sampling.n - k))
 
     @torch.inference_mode()
     def _complete(
