@@ -221,7 +221,10 @@ class Scoring(Settings):
 
 
 class DiscriminativeScoring(Scoring):
-    batch_tokens: Count = Field(16384, description="tokens that are read at once")
+    batch_tokens: Count | None = Field(
+        None,
+        description="about how many tokens are read at once, where not as many as suit the device",
+    )
 
 
 class GenerativeScoring(Sampling, Scoring):

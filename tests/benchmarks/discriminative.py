@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwe
 
 from multirm.encoding import EncodedSolution
 from multirm.packing import attend_in_packs, group_in_packs
-from multirm.scoring.discriminative import step_rewards
+from multirm.scoring.discriminative import BATCH_TOKENS, step_rewards
 
 CANDIDATES = (12, 10)
 QUESTION, STEP, STEPS = 175, 36, 6
@@ -59,15 +59,13 @@ def pools(count: int, size: int, vocabulary: int) -> list[list[EncodedSolution]]
     return result
 
 
-def scored(
-    model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]], batch_tokens: int
-) -> list[list[float]]:
+def scored(model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]]) -> list[list[float]]:
     solutions = [solution for pool in given for solution in pool]
     size = len(given[0])
     groups = [range(k, k + size) for k in range(0, len(solutions), size)]
     texts = [solution.ids for solution in solutions]
     rewards: dict[int, list[float]] = {}
-    for indices in group_in_packs(groups, texts, batch_tokens):
+    for indices in group_in_packs(groups, texts, BATCH_TOKENS[model.device.type]):
         found = step_rewards(model, CANDIDATES, [solutions[index] for index in indices])
         rewards.update(zip(indices, found, strict=True))
     return [rewards[index] for index in range(len(solutions))]
@@ -111,10 +109,10 @@ def ratio() -> None:
     plain, packed = small_decoder(), small_decoder()
     attend_in_packs(packed)
     plainly(plain, given[:1])
-    scored(packed, given[:1], 16384)
+    scored(packed, given[:1])
     for _ in range(5):
         slow, expected = timed(lambda: plainly(plain, given))
-        fast, found = timed(lambda: scored(packed, given, 16384))
+        fast, found = timed(lambda: scored(packed, given))
         apart = np.abs(np.array(expected) - np.array(found)).max()
         print(f"plain {n / slow:.1f}/s, packed {n / fast:.1f}/s: {slow / fast:.2f} times; ", end="")
         print(f"rewards differ by {apart:.1e} at most")
@@ -123,11 +121,11 @@ def ratio() -> None:
 def growth() -> None:
     model = small_decoder()
     attend_in_packs(model)
-    scored(model, pools(1, 16, 32_000), 16384)
+    scored(model, pools(1, 16, 32_000))
     before = None
     for times in (1, 4, 16):
         given = pools(3 * times, 16, 32_000)
-        seconds, _ = timed(lambda given=given: scored(model, given, 16384))
+        seconds, _ = timed(lambda given=given: scored(model, given))
         grown = "" if before is None else f", {seconds / before:.2f} times a quarter of them"
         print(f"{48 * times} solutions: {seconds:.1f} s{grown}; {largest():.2f} GiB")
         before = seconds
@@ -151,7 +149,7 @@ def gpu() -> None:
     n = sum(map(len, given))
     rates = {}
     for name, dtype, work in (
-        ("packed bf16", torch.bfloat16, lambda model: scored(model, given, 32768)),
+        ("packed bf16", torch.bfloat16, lambda model: scored(model, given)),
         ("plain bf16", torch.bfloat16, lambda model: plainly(model, given[:4])),
         ("plain fp32", torch.float32, lambda model: plainly(model, given[:1])),
     ):

@@ -171,6 +171,12 @@ def shard_tables(suffix):
     return tables
 
 
+def batch_tokens(wildcards):
+    """The option for how much is read at once, where the reward model's scoring says it."""
+    scoring = config["models"][wildcards.model]["scoring"]
+    return option("--batch-tokens", scoring["batch_tokens"])
+
+
 def device_batch_size(wildcards):
     """The option for how much a device reads at once, where the reward model's training says it."""
     training = config["models"][wildcards.model]["training"]

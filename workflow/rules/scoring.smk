@@ -24,14 +24,14 @@ rule score_discriminative:
         "../../envs/train.yaml"
     params:
         folder=subpath(input.model, parent=True),
-        batch_tokens=model_setting("batch_tokens", "scoring"),
+        batch_tokens=batch_tokens,
         shard=shard_of,
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
         "python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
         " --solutions {input.solutions:q} --output {output:q}"
-        " --batch-tokens {params.batch_tokens} --shard {params.shard} > {log:q} 2>&1"
+        " {params.batch_tokens} --shard {params.shard} > {log:q} 2>&1"
 
 
 use rule score_discriminative as score_discriminative_shard with:

@@ -29,12 +29,14 @@ from multirm.tables import Row
 
 logger = logging.getLogger(__name__)
 
+BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+
 
 def score_discriminative(
     model: list[str],
     solutions: Path,
     output: list[Path],
-    batch_tokens: int = 16384,
+    batch_tokens: int | None = None,
     shard: str = "1/1",
 ) -> None:
     """Give every step of every solution a reward. Solutions over the model's length get none and are marked.
@@ -46,11 +48,13 @@ def score_discriminative(
             adapters share one loading of their base.
         solutions: table of solutions.
         output: table of rewards for each model, in the order of the solutions.
-        batch_tokens: most tokens that are read at once; it changes speed and memory, not rewards.
+        batch_tokens: about how many tokens are read at once; it changes speed and memory, not rewards.
+            16,384 on a GPU; 2,048 on a CPU, in whose caches more do not stay.
         shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
     names, places = _names_and_places(model, output)
     rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
+    at_once = batch_tokens or BATCH_TOKENS[default_device().type]
     jobs = []
     with ExitStack() as stack:
         # All journals before any model: whoever comes second is refused at once, and goes on with them all.
@@ -59,7 +63,7 @@ def score_discriminative(
             parameters = {
                 "model": name,
                 "weights": made_of,
-                "batch_tokens": batch_tokens,
+                "batch_tokens": at_once,
                 "shard": shard,
                 "dtype": str(default_dtype(default_device())).removeprefix("torch."),
             }
@@ -69,7 +73,7 @@ def score_discriminative(
         networks = load_in_turn(places)
         for name, place, table, parameters, inputs, journal in jobs:
             network = next(networks)
-            scored = _score(name, network, load_tokenizer(place), rows, batch_tokens, journal)
+            scored = _score(name, network, load_tokenizer(place), rows, at_once, journal)
             # Gone before the next one comes.
             del network
             tables.write(table, tables.REWARDS, scored, parameters=parameters, inputs=inputs)
