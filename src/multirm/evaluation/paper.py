@@ -85,13 +85,16 @@ def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.n
     """
     result = np.tile(np.arange(size), (len(question_ids), runs, 1))
     generator = np.random.RandomState()
+    # Hundreds of thousands of times, so nothing is looked up or spelled out twice.
+    reseed, shuffle, md5 = generator.seed, generator.shuffle, hashlib.md5
+    beginnings = [f"{seed}_{run}_".encode() for run in range(runs)]
     for orders_of_one, question_id in zip(result, question_ids, strict=True):
-        for run, order in enumerate(orders_of_one):
-            key = f"{seed}_{run}_{question_id}".encode()
-            digest = hashlib.md5(key, usedforsecurity=False).digest()
-            generator.seed(int.from_bytes(digest[:4], "big"))
+        name = question_id.encode()
+        for beginning, order in zip(beginnings, orders_of_one, strict=True):
+            digest = md5(beginning + name, usedforsecurity=False).digest()
+            reseed(int.from_bytes(digest[:4], "big"))
             # What a permutation is, without the time for another array.
-            generator.shuffle(order)
+            shuffle(order)
     return result
 
 
