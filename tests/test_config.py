@@ -94,6 +94,7 @@ def test_defaults_are_the_published_ones() -> None:
         (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
         (put("critiques/server", "http://[::1]:8/v1"), "critiques: the engine openai needs a"),
         (put("critiques/server", "http://me:secret@host/v1"), "critiques.server: not an address"),
+        (put("critiques/server", "http://host/v1\n"), "critiques.server: not an address"),
         (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
         (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
         (put("evaluation/datasets", ["Facts"]), "Facts is none of"),

@@ -38,6 +38,14 @@ def test_finds_tables_by_their_footers(results: Path, caplog: pytest.LogCaptureF
         assert stray in caplog.text
 
 
+@pytest.mark.parametrize(("shard", "n_found"), [("1/1", 3), ("1/2", 2)])
+def test_rows_of_shards_are_not_seen_twice(results: Path, shard: str, n_found: int) -> None:
+    row = KEY | {"model": "dPRM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
+    path = results / "shards" / "1-of-2.parquet"
+    tables.write(path, tables.REWARDS, [row], parameters={"shard": shard}, inputs=[])
+    assert len(find_tables(results)["rewards"]) == n_found
+
+
 def test_prints_the_rows_of_all_files(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

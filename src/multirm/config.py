@@ -50,7 +50,7 @@ def _not_reserved(category: str) -> str:
 
 
 def _an_address(server: str) -> str:
-    if not re.match(ADDRESS, server):
+    if not re.fullmatch(ADDRESS, server):
         # It is not shown: what is wrong with it may be that there is a password in it.
         raise ValueError("not an address such as http://127.0.0.1:8000/v1, without a password")
     return server

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 EVERYTHING = 10**9
 ROWS_AT_ONCE = 1000
 
+# The shard of a table that was made in one.
+WHOLE = "1/1"
+
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -59,7 +62,10 @@ def query(sql: str, results: Path = Path("results")) -> None:
 
 
 def find_tables(folder: Path) -> dict[str, list[Path]]:
-    """The tables below `folder` by the name of their schema; whatever is not one is left out."""
+    """The tables below `folder` by the name of their schema; whatever is not one is left out.
+
+    So are shards, whose rows stand in the table that they are put together to.
+    """
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*.parquet")):
         if path.name.startswith("."):
@@ -68,6 +74,8 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
             footer = tables.read_footer(path)
         except InputError as error:
             logger.warning("Left out: %s", error)
+            continue
+        if footer.parameters.get("shard", WHOLE) != WHOLE:
             continue
         schema = tables.SCHEMAS.get(footer.schema)
         if schema is None or schema.version != footer.schema_version:

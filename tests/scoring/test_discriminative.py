@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -126,6 +127,14 @@ def test_shards_together_give_the_same_rewards(
     for number in range(1, 4):
         apart.update(flat(score(tiny_model, rows, shard=f"{number}/3")))
     assert apart == pytest.approx(together, abs=1e-5)
+
+
+def test_a_shard_without_pools_is_an_empty_table(tiny_model: Path, tmp_path: Path) -> None:
+    solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
+    rows = random_solutions(4)
+    tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    score_discriminative([f"toy={tiny_model}"], solutions, [output], shard="2/3")
+    assert pq.read_table(output).num_rows == 0
 
 
 def test_what_a_pool_shares_changes_nothing(
