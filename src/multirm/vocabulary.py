@@ -6,6 +6,16 @@ OVERALL = "Overall"
 """What the macro-average over categories is called where a category's name stands: no category's name."""
 
 
+def trained_name(model: str, seed: int) -> str:
+    """What a reward model is called that was trained with another than the study's first seed."""
+    return f"{model}@{seed}"
+
+
+def model_of(name: str) -> str:
+    """The reward model that something so called is a training of: itself, or what stands before the seed."""
+    return name.partition("@")[0]
+
+
 class Kind(StrEnum):
     """The four kinds of reward model: discriminative or generative × outcome or process."""
 
@@ -49,6 +59,15 @@ class Aggregation(StrEnum):
     def is_probability(self) -> bool:
         """Whether it makes a number from 0 to 1 of such numbers; a delta is one from -1 to 1."""
         return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
+
+
+class Parallelism(StrEnum):
+    """What the processes of one training share out among them."""
+
+    DDP = "ddp"
+    """Batches: each process has the whole model."""
+    FSDP = "fsdp"
+    """Batches, and the model's weights."""
 
 
 class Layout(StrEnum):

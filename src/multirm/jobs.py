@@ -1,0 +1,138 @@
+"""What a job asks a cluster for, from the size of its model and of its data.
+
+Rough and rather too much: a job that is given too little time or memory is started again with more, and
+goes on where it was. Nothing here changes what a job computes.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+# Models up to this size are read fast enough by one core, and the smallest jobs ask for no more.
+_SMALL = 2e8
+
+# What an arithmetic unit does of useful work in a second: one core, and one GPU of a data centre in bf16.
+_CPU_FLOPS, _GPU_FLOPS = 5e10, 1.5e14
+
+# Tokens that vLLM writes in a second, times parameters: many texts at once.
+_CPU_WRITING, _GPU_WRITING = 1e9, 3.5e13
+
+# Tokens of a solution with its share of the question, and of what a critique is read from and is.
+_SOLUTION_TOKENS, _CRITIQUE_TOKENS = 400, 2000
+
+_CORES_BESIDE_GPU = 8
+_MB_OF_PROCESS, _MB_OF_CACHE = 2500, 5000
+_STARTING_MINUTES = 20
+_DAY = 24 * 60
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a job is given.
+
+    Attributes:
+        gpu: GPUs, 0 for none.
+        threads: cores.
+        mem_mb: main memory, in MB.
+        runtime: minutes.
+    """
+
+    gpu: int
+    threads: int
+    mem_mb: int
+    runtime: int
+
+    def again(self, attempt: int) -> "Request":
+        """What the job is given when it is started for the `attempt`th time, from 1 on.
+
+        A day at most: clusters grant that, and after it the next attempt goes on.
+        """
+        runtime = min(_DAY, self.runtime * attempt)
+        return replace(self, mem_mb=self.mem_mb * attempt, runtime=runtime)
+
+
+def runs_on_gpu(parameters: float) -> bool:
+    """Whether a model of so many parameters is given GPUs."""
+    return parameters > _SMALL
+
+
+def training_memory(parameters: float, sharing: int) -> float:
+    """GB on a GPU for LoRA: the weights in bf16, shared by so many, and what a batch leaves behind."""
+    return 2 * parameters / 1e9 / sharing + 4 + parameters / 1e9
+
+
+def of_table() -> Request:
+    """For a job that reads and writes tables."""
+    return Request(0, 1, 2000, 60)
+
+
+def of_training(
+    parameters: float,
+    sequences: int,
+    is_generative: bool,
+    epochs: float,
+    processes: int,
+) -> Request:
+    """For a training of so many sequences, in so many processes."""
+    tokens = sequences * (_CRITIQUE_TOKENS if is_generative else _SOLUTION_TOKENS) * epochs
+    # Forwards, backwards, and forwards once more where memory is saved.
+    work = 8 * parameters * tokens / processes
+    if runs_on_gpu(parameters):
+        threads = _CORES_BESIDE_GPU * processes
+        memory = _of_process(2 * parameters) * processes
+        return Request(processes, threads, memory, _minutes(work / _GPU_FLOPS))
+    memory = _of_process(8 * parameters) * processes
+    return Request(0, processes, memory, _minutes(work / _CPU_FLOPS))
+
+
+def of_pretraining(parameters: float, tokens: int) -> Request:
+    """For a decoder trained from scratch."""
+    memory = _of_process(32 * parameters)
+    minutes = _minutes(6 * parameters * tokens / _CPU_FLOPS)
+    return Request(0, 1, memory, minutes)
+
+
+def of_merging(parameters: float) -> Request:
+    """For adding an adapter to its backbone, in main memory."""
+    return Request(0, 1, _of_process(4 * parameters), 60)
+
+
+def of_reading(parameters: float, solutions: int) -> Request:
+    """For rewards read off a network, of so many solutions."""
+    work = 2 * parameters * solutions * _SOLUTION_TOKENS
+    if runs_on_gpu(parameters):
+        memory = _of_process(2 * parameters)
+        minutes = _minutes(work / _GPU_FLOPS)
+        return Request(1, _CORES_BESIDE_GPU, memory, minutes)
+    memory = _of_process(8 * parameters)
+    return Request(0, 1, memory, _minutes(work / _CPU_FLOPS))
+
+
+def of_writing(parameters: float, critiques: int, max_tokens: int, gpu_memory: float) -> Request:
+    """For so many critiques, of so many tokens at most; GPUs of `gpu_memory` GB."""
+    tokens = critiques * min(max_tokens, _CRITIQUE_TOKENS)
+    if runs_on_gpu(parameters):
+        # Heads are shared out among them, and their number is a multiple of a power of two.
+        gpus = 1
+        while 2 * parameters / 1e9 + 8 > 0.9 * gpu_memory * gpus:
+            gpus *= 2
+        memory = _of_process(2 * parameters)
+        seconds = tokens * parameters / _GPU_WRITING / gpus
+        return Request(gpus, _CORES_BESIDE_GPU * gpus, memory, _minutes(seconds))
+    memory = _of_process(8 * parameters) + _MB_OF_CACHE
+    minutes = _minutes(tokens * parameters / _CPU_WRITING)
+    return Request(0, 1, memory, minutes)
+
+
+def of_asking() -> Request:
+    """For critiques that somebody else's server writes, at its own speed."""
+    return Request(0, 1, _MB_OF_PROCESS, _DAY)
+
+
+def _of_process(weights: float) -> int:
+    """MB for a process and weights of so many bytes."""
+    return _MB_OF_PROCESS + ceil(weights / 2**20)
+
+
+def _minutes(seconds: float) -> int:
+    """Twice what it should take."""
+    return min(_DAY, _STARTING_MINUTES + ceil(2 * seconds / 60))
