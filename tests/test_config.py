@@ -84,6 +84,17 @@ def test_defaults_are_the_published_ones() -> None:
         (put("datasets/Facts_junior/policy", "Junior"), "'Junior'; did you mean junior?"),
         (put("datasets/Facts_junior/label_noise", 1.5), "less than or equal to 1"),
         (put("backbones/mini", {}), "needs either `model` or `pretrain`"),
+        (put("backbones/mini", {"model": "a/b"}), "`model` needs its number of `parameters`"),
+        (put("backbones/mini/parameters", 1e6), "`model` needs its number of `parameters`"),
+        (put("backbones/mini", {"model": "a/b", "parameters": 40e9}), "needs 124 GB on each GPU"),
+        (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
+        (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
+        (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
+        (put("critiques/teacher", None), "needs either a `teacher` or `published` critiques"),
+        (put("critiques/published", {}), "needs either a `teacher` or `published` critiques"),
+        (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is none of"),
+        (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
+        (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),
         (put("backbones/mini", {"model": ""}), "at least 1 character, found backbones.mini.model"),
         (put("backbones/mini", {"model": " "}), "at least 1 character, found backbones.mini.model"),
         (put("backbones/mini/pretrain/learning_rate", float("inf")), "a finite number"),
@@ -101,6 +112,10 @@ def test_defaults_are_the_published_ones() -> None:
         (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),
         (put("evaluation/n", [1, 2, 1]), "evaluation.n: 1 twice"),
         (put("critiques", None), "a generative model needs `critiques`"),
+        (
+            lambda study: study["critiques"].update(teacher=None, published={"gORM": ["a/b"]}),
+            "models.gPRM-mini: there are no critiques.published.gPRM",
+        ),
         (lambda study: study.pop("study"), "a value for study"),
     ],
 )
@@ -138,9 +153,32 @@ def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
     assert datasets["Facts_senior"]["categories"] == study["categories"]
 
 
-def test_a_study_checked_twice_is_the_same() -> None:
-    study = load_study(read_yaml(MINIATURE), [])
-    assert load_study(study, []) == study
+def test_every_seed_trains_every_reward_model_under_a_name_of_its_own() -> None:
+    study = read_yaml(MINIATURE) | {"training_seeds": [7, 43]}
+    study["evaluation"]["aggregation"] = {"dPRM-mini": "prod"}
+    found = load_study(study, [])
+    names = [name + seed for name in study["models"] for seed in ("", "@43")]
+    assert list(found["models"]) == names
+    seeds = [model["training"].pop("seed") for model in found["models"].values()]
+    assert seeds == [7, 43] * 4
+    assert found["models"]["gORM-mini"] == found["models"]["gORM-mini@43"]
+    assert list(found["evaluation"]["aggregation"]) == names
+    assert found["evaluation"]["aggregation"]["dPRM-mini@43"] == "prod"
+
+
+def test_the_study_s_seed_trains_where_no_other_is_named() -> None:
+    found = load_study(read_yaml(MINIATURE) | {"seed": 5}, [])
+    assert {model["training"]["seed"] for model in found["models"].values()} == {5}
+
+
+def test_published_rewards_need_no_backbone_and_are_there_once() -> None:
+    study = read_yaml(MINIATURE) | {"backbones": {}, "training_seeds": [1, 2]}
+    del study["critiques"]
+    rewards = {"Facts_junior": ["owner/junior"], "Facts_senior": ["owner/senior"]}
+    study["models"] = {"theirs": {"kind": "gPRM", "rewards": rewards}}
+    found = load_study(study, [])
+    assert list(found["models"]) == ["theirs"]
+    assert found["evaluation"]["aggregation"] == {"theirs": "mean"}
 
 
 def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What jobs ask for grows with what they do, and nothing is asked for that is not needed."""
+
+import pytest
+
+from multirm import jobs
+from multirm.jobs import Request
+
+TINY, LARGE = 1e6, 14.8e9
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        jobs.of_table(),
+        jobs.of_training(TINY, 800, True, 1, 1),
+        jobs.of_pretraining(TINY, 1_250_000),
+        jobs.of_merging(TINY),
+        jobs.of_reading(TINY, 1600),
+        jobs.of_writing(TINY, 6400, 160, 80),
+        jobs.of_asking(),
+    ],
+)
+def test_a_model_of_a_million_runs_on_one_core(request_: Request) -> None:
+    assert (request_.gpu, request_.threads) == (0, 1)
+    assert request_.mem_mb < 8000
+
+
+def test_a_large_model_gets_gpus_for_what_it_weighs() -> None:
+    assert jobs.of_reading(LARGE, 20_000).gpu == 1
+    assert jobs.of_writing(LARGE, 100_000, 8192, gpu_memory=80).gpu == 1
+    assert jobs.of_writing(LARGE, 100_000, 8192, gpu_memory=24).gpu == 2
+    assert jobs.of_writing(32.8e9, 100_000, 8192, gpu_memory=80).gpu == 2
+    assert jobs.of_training(LARGE, 100_000, False, 1, processes=4).gpu == 4
+    assert jobs.of_merging(LARGE).gpu == 0
+    assert jobs.of_merging(LARGE).mem_mb > 4 * LARGE / 2**20
+
+
+def test_time_grows_with_work_and_shrinks_with_processes() -> None:
+    short = jobs.of_training(LARGE, 20_000, False, 1, 1).runtime
+    assert jobs.of_training(LARGE, 80_000, False, 1, 1).runtime > 2 * short
+    assert jobs.of_training(LARGE, 80_000, False, 1, 4).runtime == short
+    assert jobs.of_training(LARGE, 20_000, True, 1, 1).runtime > short
+    # The published training of the largest models took some hours on one GPU.
+    assert 4 * 60 < jobs.of_training(LARGE, 84_098, False, 1, 1).runtime < 24 * 60
+
+
+def test_another_attempt_gets_more_but_a_day_at_most() -> None:
+    first = Request(gpu=1, threads=8, mem_mb=10_000, runtime=600)
+    assert first.again(1) == first
+    assert first.again(2) == Request(gpu=1, threads=8, mem_mb=20_000, runtime=1200)
+    assert first.again(3).runtime == 24 * 60
+
+
+def test_a_model_shared_by_processes_needs_less_of_each_gpu() -> None:
+    assert jobs.training_memory(LARGE, 1) > jobs.training_memory(LARGE, 4) > 4
+    assert not jobs.runs_on_gpu(TINY)
+    assert jobs.runs_on_gpu(LARGE)
