@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_files_folders_and_hub_names_stay_in_order(data: Path) -> None:
     source = ["ours", "owner/hub-name", "hub format", "o*.json", str(data / "one.json")]
-    places = places_of(Reader.PUBLISHED, source, data, "law")
+    places = places_of(Reader.PUBLISHED, source, data, "law.json")
     one = data / "one.json"
     assert places == [data / "ours" / "law.json", "owner/hub-name", data / "hub format", one, one]
     assert local_files(places) == [
@@ -33,22 +33,22 @@ def test_files_folders_and_hub_names_stay_in_order(data: Path) -> None:
 
 
 def test_a_folder_of_any_other_format_is_read_whole(data: Path) -> None:
-    places = places_of(Reader.PRMBENCH, ["ours"], data, "law")
+    places = places_of(Reader.PRMBENCH, ["ours"], data, "law.json")
     assert places == [data / "ours"]
     assert local_files(places) == [data / "ours" / "law.json", data / "ours" / "physics.json"]
 
 
 @pytest.mark.parametrize("name", ["none.json", "none*", "none.jsonl", "./none", "/none"])
 def test_what_looks_like_a_file_is_no_hub_name(data: Path, name: str) -> None:
-    places = places_of(Reader.PUBLISHED, [name], data, "law")
+    places = places_of(Reader.PUBLISHED, [name], data, "law.json")
     assert local_files(places) == [data / name]
 
 
 def test_only_one_reader_knows_the_hub(data: Path) -> None:
-    assert places_of(Reader.GSM8K, ["owner/name"], data, "math") == [data / "owner" / "name"]
-    assert places_of(Reader.PUBLISHED, ["owner/name"], data, "math") == ["owner/name"]
+    assert places_of(Reader.GSM8K, ["owner/name"], data, "math.json") == [data / "owner" / "name"]
+    assert places_of(Reader.PUBLISHED, ["owner/name"], data, "math.json") == ["owner/name"]
 
 
 def test_a_category_that_a_folder_lacks_is_asked_for(data: Path) -> None:
-    places = places_of(Reader.PUBLISHED, ["ours"], data, "history")
+    places = places_of(Reader.PUBLISHED, ["ours"], data, "history.json")
     assert local_files(places) == [data / "ours" / "history.json"]

@@ -10,7 +10,7 @@ from multirm.vocabulary import Reader
 _LIKE_A_FILE = re.compile(r"[*?]|\.jsonl?$|^[./]")
 
 
-def places_of(reader: Reader, source: Sequence[str], data: Path, category: str) -> list[Path | str]:
+def places_of(reader: Reader, source: Sequence[str], data: Path, file: str) -> list[Path | str]:
     """The places that a category of a dataset is read from: paths, and hub names, which are text.
 
     What is found nowhere is a hub name to the one reader that knows the hub, unless it looks like a
@@ -20,7 +20,7 @@ def places_of(reader: Reader, source: Sequence[str], data: Path, category: str) 
         reader: the format of the source.
         source: files and folders below `data` (wildcards allowed), and hub names.
         data: the study's data folder.
-        category: names the file in a folder of the published format.
+        file: of the category in a folder of the published format, such as law.json or law_reward.json.
     """
     published = reader == Reader.PUBLISHED
     places: list[Path | str] = []
@@ -32,7 +32,7 @@ def places_of(reader: Reader, source: Sequence[str], data: Path, category: str) 
             continue
         for path in [data / each for each in found or [name]]:
             of_categories = published and path.is_dir() and any(path.glob("*.json"))
-            places.append(path / f"{category}.json" if of_categories else path)
+            places.append(path / file if of_categories else path)
     return places
 
 

@@ -18,6 +18,7 @@ else:
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
+from multirm import jobs
 from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.places import local_files, places_of
@@ -73,14 +74,37 @@ def solution_tables(dataset):
 def dataset_places(wildcards):
     """The files, folders and hub names that a category of a dataset is read from."""
     dataset = config["datasets"][wildcards.dataset]
-    return places_of(
-        dataset["reader"], dataset["source"], Path(config["data"]), wildcards.category
-    )
+    file = f"{wildcards.category}.json"
+    return places_of(dataset["reader"], dataset["source"], Path(config["data"]), file)
 
 
 def dataset_sources(wildcards):
     """The local files that a category of a dataset is read from."""
     return [str(file) for file in local_files(dataset_places(wildcards))]
+
+
+def reward_places(wildcards):
+    """The files, folders and hub names that published rewards of a category are read from."""
+    source = config["models"][wildcards.model]["rewards"][wildcards.dataset]
+    file = f"{wildcards.category}_reward.json"
+    return places_of("published", source, Path(config["data"]), file)
+
+
+def reward_sources(wildcards):
+    """The local files that published rewards of a category are read from."""
+    return [str(file) for file in local_files(reward_places(wildcards))]
+
+
+def critique_places(wildcards):
+    """The files, folders and hub names that published critiques of a category are read from."""
+    source = config["critiques"]["published"][wildcards.kind]
+    file = f"{wildcards.category}.json"
+    return places_of("published", source, Path(config["data"]), file)
+
+
+def critique_sources(wildcards):
+    """The local files that published critiques of a category are read from."""
+    return [str(file) for file in local_files(critique_places(wildcards))]
 
 
 def backbone_model(backbone):
@@ -148,7 +172,19 @@ def scored(kinds, in_shards):
     names = [
         re.escape(name)
         for name, model in config["models"].items()
-        if model["kind"] in kinds and (model["scoring"]["shards"] > 1) == in_shards
+        if model["kind"] in kinds
+        and "scoring" in model
+        and (model["scoring"]["shards"] > 1) == in_shards
+    ]
+    return "|".join(names) or "(?!)"
+
+
+def published_models():
+    """A pattern for the reward models whose rewards are published."""
+    names = [
+        re.escape(name)
+        for name, model in config["models"].items()
+        if "rewards" in model
     ]
     return "|".join(names) or "(?!)"
 
@@ -183,24 +219,21 @@ def device_batch_size(wildcards):
     return option("--device-batch-size", training["device_batch_size"])
 
 
-def engine_environment(engine):
-    """The environment file for jobs with an engine."""
-    return f"../../envs/{'vllm' if engine == 'vllm' else 'train'}.yaml"
+def environment(stage):
+    """The environment file of a stage, from the working directory: with it its jobs' results may change."""
+    file = Path(workflow.basedir, "envs", f"{stage}.yaml")
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
-def engine_threads(engine):
-    """The cores for a job with an engine, as far as there are so many: vLLM takes all that it is given."""
-    return 8 if engine == "vllm" else 1
+def engine_stage(engine):
+    """The stage whose environment a job with an engine needs."""
+    return "vllm" if engine == "vllm" else "train"
 
 
-def scoring_environment(wildcards):
-    """The environment file for the engine of the wildcard's generative model."""
-    return engine_environment(config["models"][wildcards.model]["scoring"]["engine"])
-
-
-def scoring_threads(wildcards):
-    """The cores for the engine of the wildcard's generative model."""
-    return engine_threads(config["models"][wildcards.model]["scoring"]["engine"])
+def scoring_stage(wildcards):
+    """The stage whose environment the engine of the wildcard's generative model needs."""
+    return engine_stage(config["models"][wildcards.model]["scoring"]["engine"])
 
 
 def scoring_server(wildcards):
@@ -211,6 +244,114 @@ def scoring_server(wildcards):
 def critique_setting(name):
     """A leaf setting of the study's critiques; nothing where the study has none."""
     return lookup(f"critiques/{name}", within=config) if config["critiques"] else None
+
+
+def teacher_writes():
+    """A pattern for the kinds whose critiques the study's teacher writes."""
+    return "gORM|gPRM" if critique_setting("teacher") else "(?!)"
+
+
+def published_kinds():
+    """A pattern for the kinds whose critiques are published."""
+    return "gORM|gPRM" if critique_setting("published") else "(?!)"
+
+
+def solutions_of_category(dataset):
+    """About how many solutions a category of a dataset has."""
+    settings = config["datasets"][dataset]
+    if settings["reader"] == "miniature":
+        return settings["questions"] * settings["solutions"]
+    return settings["size"]
+
+
+def size_of(backbone):
+    """The number of parameters of a backbone."""
+    return config["backbones"][backbone]["parameters"]
+
+
+def training_request(wildcards):
+    """What training the wildcard's reward model needs."""
+    model = config["models"][wildcards.model]
+    dataset = model.get("dataset") or config["critiques"]["dataset"]
+    sequences = solutions_of_category(dataset) * len(
+        config["datasets"][dataset]["categories"]
+    )
+    is_generative = model["kind"] in ["gORM", "gPRM"]
+    if is_generative:
+        sequences *= config["critiques"]["per_solution"]
+    training = model["training"]
+    return jobs.of_training(
+        size_of(model["backbone"]),
+        sequences,
+        is_generative,
+        training["epochs"],
+        training["processes"],
+    )
+
+
+def pretraining_request(wildcards):
+    """What pretraining the wildcard's backbone needs."""
+    tokens = config["backbones"][wildcards.backbone]["pretrain"]["tokens"]
+    return jobs.of_pretraining(size_of(wildcards.backbone), tokens)
+
+
+def merging_request(wildcards):
+    """What merging the adapter of the wildcard's reward model needs."""
+    return jobs.of_merging(size_of(config["models"][wildcards.model]["backbone"]))
+
+
+def writing_request(settings, backbone, critiques):
+    """What an engine needs that writes so many critiques."""
+    if settings["engine"] == "openai":
+        return jobs.of_asking()
+    memory = config["gpu_memory"]
+    return jobs.of_writing(size_of(backbone), critiques, settings["max_tokens"], memory)
+
+
+def critiques_request(wildcards):
+    """What the teacher needs for the critiques of a category."""
+    settings = config["critiques"]
+    critiques = settings["per_solution"] * solutions_of_category(settings["dataset"])
+    return writing_request(settings, settings["teacher"], critiques)
+
+
+def scoring_request(wildcards):
+    """What scoring a category, or a shard of one, with the wildcard's reward model needs."""
+    model = config["models"][wildcards.model]
+    scoring = model["scoring"]
+    solutions = solutions_of_category(wildcards.dataset) // scoring["shards"]
+    if model["kind"] in ["gORM", "gPRM"]:
+        critiques = solutions * scoring["samples"]
+        return writing_request(scoring, model["backbone"], critiques)
+    return jobs.of_reading(size_of(model["backbone"]), solutions)
+
+
+def table_request(wildcards):
+    """What a job needs that reads and writes tables."""
+    return jobs.of_table()
+
+
+def asked(request, name):
+    """A function that gives one resource of a request, more of it with each attempt."""
+
+    def amount(wildcards, attempt):
+        return getattr(request(wildcards).again(attempt), name)
+
+    return amount
+
+
+def cores(request):
+    """A function that gives the threads of a request."""
+
+    def threads(wildcards):
+        return request(wildcards).threads
+
+    return threads
+
+
+def processes(wildcards):
+    """How many processes train the wildcard's reward model."""
+    return config["models"][wildcards.model]["training"]["processes"]
 
 
 def evaluated_tables(wildcards):
@@ -252,13 +393,17 @@ def study_files():
     from it stands. Asked for by name, it is missed.
     """
     models, critiques = config["models"], config["critiques"]
-    kinds = sorted({model["kind"] for model in models.values()} & {"gORM", "gPRM"})
-    backbones = {model["backbone"] for model in models.values()}
-    datasets = {model["dataset"] for model in models.values() if "dataset" in model}
+    trained = {name: model for name, model in models.items() if "training" in model}
+    kinds = sorted({model["kind"] for model in trained.values()} & {"gORM", "gPRM"})
+    backbones = {model["backbone"] for model in trained.values()}
+    datasets = {model["dataset"] for model in trained.values() if "dataset" in model}
     datasets.update(config["evaluation"]["datasets"])
+    stages = ["shortened"]
     if kinds:
-        backbones.add(critiques["teacher"])
         datasets.add(critiques["dataset"])
+        if critiques["teacher"]:
+            backbones.add(critiques["teacher"])
+            stages = ["generated", "filtered", "shortened"]
     files = []
     for backbone in sorted(backbones):
         if pretraining := config["backbones"][backbone]["pretrain"]:
@@ -267,12 +412,13 @@ def study_files():
     for dataset in sorted(datasets):
         files += solution_tables(dataset)
     for kind in kinds:
-        for stage in ["generated", "filtered", "shortened"]:
+        for stage in stages:
             for category in config["datasets"][critiques["dataset"]]["categories"]:
                 files.append(f"<results>/critiques/{kind}/{stage}/{category}.parquet")
-    for model in models:
+    for model in trained:
         files.append(f"<results>/models/{model}/adapter/adapter_model.safetensors")
         files.append(f"<results>/models/{model}/merged/model.safetensors")
+    for model in models:
         for dataset in config["evaluation"]["datasets"]:
             for category in config["datasets"][dataset]["categories"]:
                 files.append(f"<results>/rewards/{model}/{dataset}/{category}.parquet")

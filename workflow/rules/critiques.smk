@@ -5,8 +5,8 @@ rule generate_critiques:
     """Let the teacher verify each training solution several times."""
     input:
         teacher=(
-            backbone_files(config["critiques"]["teacher"])
-            if config["critiques"]
+            backbone_files(critique_setting("teacher"))
+            if critique_setting("teacher")
             else []
         ),
         solutions=lambda wildcards: (
@@ -14,15 +14,22 @@ rule generate_critiques:
         ),
         template=lambda wildcards: template_files(wildcards.kind),
         code=code("multirm.critiques.generate"),
+        environment=environment(engine_stage(critique_setting("engine"))),
     output:
         "<results>/critiques/{kind}/generated/{category}.parquet",
     log:
         "<logs>/generate_critiques/{kind}/{category}.log",
     benchmark:
         "<benchmarks>/generate_critiques/{kind}/{category}.tsv"
+    wildcard_constraints:
+        kind=teacher_writes(),
     conda:
-        engine_environment(critique_setting("engine"))
-    threads: engine_threads(critique_setting("engine"))
+        f"../../envs/{engine_stage(critique_setting('engine'))}.yaml"
+    threads: cores(critiques_request)
+    resources:
+        gpu=asked(critiques_request, "gpu"),
+        mem_mb=asked(critiques_request, "mem_mb"),
+        runtime=asked(critiques_request, "runtime"),
     params:
         teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
         engine=critique_setting("engine"),
@@ -55,14 +62,20 @@ rule filter_critiques:
         ),
         critiques="<results>/critiques/{kind}/generated/{category}.parquet",
         code=code("multirm.critiques.filter"),
+        environment=environment("core"),
     output:
         "<results>/critiques/{kind}/filtered/{category}.parquet",
     log:
         "<logs>/filter_critiques/{kind}/{category}.log",
     benchmark:
         "<benchmarks>/filter_critiques/{kind}/{category}.tsv"
+    wildcard_constraints:
+        kind=teacher_writes(),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         max_length=critique_setting("max_length"),
         seed=lookup("seed", within=config),
@@ -79,14 +92,20 @@ rule shorten_critiques:
     input:
         critiques="<results>/critiques/{kind}/filtered/{category}.parquet",
         code=code("multirm.critiques.shorten"),
+        environment=environment("core"),
     output:
         "<results>/critiques/{kind}/shortened/{category}.parquet",
     log:
         "<logs>/shorten_critiques/{kind}/{category}.log",
     benchmark:
         "<benchmarks>/shorten_critiques/{kind}/{category}.tsv"
+    wildcard_constraints:
+        kind=teacher_writes(),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     message:
         "Shorten {wildcards.kind} critiques, {wildcards.category}"
     shell:

@@ -5,6 +5,7 @@ rule generate_miniature:
     """Write questions about facts, and the answers of a simulated policy."""
     input:
         code=code("multirm.data.miniature.generate"),
+        environment=environment("core"),
     output:
         questions="<results>/questions/{dataset}/{category}.parquet",
         solutions="<results>/data/{dataset}/{category}.parquet",
@@ -16,6 +17,9 @@ rule generate_miniature:
         dataset=named("datasets", reader=["miniature"]),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         policy=lookup("datasets/{dataset}/policy", within=config),
         split=lookup("datasets/{dataset}/split", within=config),
@@ -38,6 +42,7 @@ rule read_solutions:
     input:
         files=dataset_sources,
         code=code("multirm.data.read"),
+        environment=environment("core"),
     output:
         "<results>/data/{dataset}/{category}.parquet",
     log:
@@ -51,6 +56,9 @@ rule read_solutions:
         ),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         reader=lookup("datasets/{dataset}/reader", within=config),
         source=lambda wildcards: [str(place) for place in dataset_places(wildcards)],

@@ -6,6 +6,7 @@ rule evaluate:
     input:
         unpack(evaluated_tables),
         code=code("multirm.evaluation.accuracy"),
+        environment=environment("core"),
     output:
         multiext(
             "<results>/evaluation/{dataset}/",
@@ -19,6 +20,9 @@ rule evaluate:
         "<benchmarks>/evaluate/{dataset}.tsv"
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
@@ -39,6 +43,7 @@ rule evaluate_as_published:
     input:
         unpack(evaluated_tables),
         code=code("multirm.evaluation.accuracy"),
+        environment=environment("core"),
     output:
         multiext(
             "<results>/evaluation/{dataset}/paper/",
@@ -53,6 +58,9 @@ rule evaluate_as_published:
         "<benchmarks>/evaluate_as_published/{dataset}.tsv"
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
@@ -73,6 +81,7 @@ rule measure_uncertainty:
     input:
         unpack(evaluated_tables),
         code=code("multirm.evaluation.uncertainty"),
+        environment=environment("core"),
     output:
         multiext(
             "<results>/evaluation/{dataset}/",
@@ -85,6 +94,9 @@ rule measure_uncertainty:
         "<benchmarks>/measure_uncertainty/{dataset}.tsv"
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,
@@ -104,6 +116,7 @@ rule evaluate_verification:
     input:
         unpack(evaluated_tables),
         code=code("multirm.evaluation.verify"),
+        environment=environment("core"),
     output:
         multiext(
             "<results>/evaluation/{dataset}/",
@@ -117,6 +130,9 @@ rule evaluate_verification:
         "<benchmarks>/evaluate_verification/{dataset}.tsv"
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,

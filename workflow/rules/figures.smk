@@ -6,6 +6,7 @@ rule draw_accuracy_grid:
     input:
         accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
         code=code("multirm.figures.accuracy_grid"),
+        environment=environment("core"),
     output:
         svg="<results>/figures/{dataset}_{selection}.svg",
         pdf="<results>/figures/{dataset}_{selection}.pdf",
@@ -23,6 +24,9 @@ rule draw_accuracy_grid:
         selection="best_of_n|weighted_vote",
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         ceiling="--ceiling" if config["figures"]["ceiling"] else "",
     message:

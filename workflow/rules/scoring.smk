@@ -12,6 +12,7 @@ rule score_discriminative:
         tokenizer="<results>/models/{model}/merged/tokenizer.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
         code=code("multirm.scoring.discriminative"),
+        environment=environment("train"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
     log:
@@ -22,6 +23,11 @@ rule score_discriminative:
         model=scored(["dORM", "dPRM"], in_shards=False),
     conda:
         "../../envs/train.yaml"
+    threads: cores(scoring_request)
+    resources:
+        gpu=asked(scoring_request, "gpu"),
+        mem_mb=asked(scoring_request, "mem_mb"),
+        runtime=asked(scoring_request, "runtime"),
     params:
         folder=subpath(input.model, parent=True),
         batch_tokens=batch_tokens,
@@ -59,6 +65,7 @@ rule score_generative:
         solutions="<results>/data/{dataset}/{category}.parquet",
         template=model_template,
         code=code("multirm.scoring.generative"),
+        environment=lambda wildcards: environment(scoring_stage(wildcards)),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
         critiques="<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
@@ -69,8 +76,12 @@ rule score_generative:
     wildcard_constraints:
         model=scored(["gORM", "gPRM"], in_shards=False),
     conda:
-        scoring_environment
-    threads: scoring_threads
+        lambda wildcards: f"../../envs/{scoring_stage(wildcards)}.yaml"
+    threads: cores(scoring_request)
+    resources:
+        gpu=asked(scoring_request, "gpu"),
+        mem_mb=asked(scoring_request, "mem_mb"),
+        runtime=asked(scoring_request, "runtime"),
     params:
         folder=subpath(input.model, parent=True),
         kind=model_setting("kind"),
@@ -124,6 +135,7 @@ rule join_rewards:
         solutions="<results>/data/{dataset}/{category}.parquet",
         rewards=shard_tables("parquet"),
         code=code("multirm.scoring.shards"),
+        environment=environment("core"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
     log:
@@ -134,6 +146,9 @@ rule join_rewards:
         model=scored(["dORM", "dPRM"], in_shards=True),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     message:
         "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
@@ -148,6 +163,7 @@ rule join_rewards_and_critiques:
         rewards=shard_tables("parquet"),
         critiques=shard_tables("critiques.parquet"),
         code=code("multirm.scoring.shards"),
+        environment=environment("core"),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
         critiques="<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
@@ -159,6 +175,9 @@ rule join_rewards_and_critiques:
         model=scored(["gORM", "gPRM"], in_shards=True),
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     message:
         "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
@@ -166,3 +185,33 @@ rule join_rewards_and_critiques:
         " --shards {input.critiques:q} --output {output.critiques:q}"
         " && python -m multirm join-shards --solutions {input.solutions:q}"
         " --shards {input.rewards:q} --output {output.rewards:q}) > {log:q} 2>&1"
+
+
+rule read_rewards:
+    """Read rewards that somebody has published."""
+    input:
+        files=reward_sources,
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        code=code("multirm.data.read"),
+        environment=environment("core"),
+    output:
+        "<results>/rewards/{model}/{dataset}/{category}.parquet",
+    log:
+        "<logs>/read_rewards/{model}/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/read_rewards/{model}/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        model=published_models(),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
+    params:
+        source=lambda wildcards: [str(place) for place in reward_places(wildcards)],
+    message:
+        "Read rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
+    shell:
+        "python -m multirm read-rewards --source {params.source:q} --dataset {wildcards.dataset}"
+        " --category {wildcards.category} --model {wildcards.model}"
+        " --solutions {input.solutions:q} --output {output:q} > {log:q} 2>&1"

@@ -6,6 +6,7 @@ rule demonstrate:
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
         code=code("multirm.data.demonstrations"),
+        environment=environment("core"),
     output:
         "<results>/demonstrations/{kind}/{dataset}/{category}.parquet",
     log:
@@ -14,6 +15,9 @@ rule demonstrate:
         "<benchmarks>/demonstrate/{kind}/{dataset}/{category}.tsv"
     conda:
         "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
     params:
         seed=lookup("seed", within=config),
     message:
@@ -32,6 +36,7 @@ rule pretrain_backbone:
         gorm_template=template_files("gORM"),
         gprm_template=template_files("gPRM"),
         code=code("multirm.training.backbone"),
+        environment=environment("train"),
     output:
         multiext(
             "<results>/backbones/{backbone}/model/",
@@ -46,6 +51,10 @@ rule pretrain_backbone:
         "<benchmarks>/pretrain_backbone/{backbone}.tsv"
     conda:
         "../../envs/train.yaml"
+    resources:
+        gpu=asked(pretraining_request, "gpu"),
+        mem_mb=asked(pretraining_request, "mem_mb"),
+        runtime=asked(pretraining_request, "runtime"),
     params:
         folder=subpath(output.weights, parent=True),
         gorm_template=option("--gorm-template", *template_files("gORM")),
@@ -81,6 +90,7 @@ rule train_discriminative:
         ),
         solutions=training_solutions,
         code=code("multirm.training.discriminative"),
+        environment=environment("train"),
     output:
         multiext(
             "<results>/models/{model}/adapter/",
@@ -97,8 +107,12 @@ rule train_discriminative:
         model=named("models", kind=["dORM", "dPRM"]),
     conda:
         "../../envs/train.yaml"
+    threads: cores(training_request)
     resources:
-        processes=1,
+        gpu=asked(training_request, "gpu"),
+        mem_mb=asked(training_request, "mem_mb"),
+        runtime=asked(training_request, "runtime"),
+        processes=processes,
     params:
         folder=subpath(output.weights, parent=True),
         backbone=lambda wildcards: backbone_model(
@@ -115,7 +129,7 @@ rule train_discriminative:
         dropout=model_setting("dropout", "training"),
         weight_decay=model_setting("weight_decay", "training"),
         warmup=model_setting("warmup", "training"),
-        seed=lookup("seed", within=config),
+        seed=model_setting("seed", "training"),
     message:
         "Train {wildcards.model}"
     shell:
@@ -141,6 +155,7 @@ rule train_generative:
         critiques=training_critiques,
         template=model_template,
         code=code("multirm.training.generative"),
+        environment=environment("train"),
     output:
         multiext(
             "<results>/models/{model}/adapter/",
@@ -157,8 +172,12 @@ rule train_generative:
         model=named("models", kind=["gORM", "gPRM"]),
     conda:
         "../../envs/train.yaml"
+    threads: cores(training_request)
     resources:
-        processes=1,
+        gpu=asked(training_request, "gpu"),
+        mem_mb=asked(training_request, "mem_mb"),
+        runtime=asked(training_request, "runtime"),
+        processes=processes,
     params:
         folder=subpath(output.weights, parent=True),
         backbone=lambda wildcards: backbone_model(
@@ -176,7 +195,7 @@ rule train_generative:
         weight_decay=model_setting("weight_decay", "training"),
         warmup=model_setting("warmup", "training"),
         template=lambda wildcards: option("--template", *model_template(wildcards)),
-        seed=lookup("seed", within=config),
+        seed=model_setting("seed", "training"),
     message:
         "Train {wildcards.model}"
     shell:
@@ -202,6 +221,7 @@ rule merge_adapter:
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
         config="<results>/models/{model}/adapter/adapter_config.json",
         code=code("multirm.training.merge"),
+        environment=environment("train"),
     output:
         multiext(
             "<results>/models/{model}/merged/",
@@ -215,6 +235,10 @@ rule merge_adapter:
         "<benchmarks>/merge_adapter/{model}.tsv"
     conda:
         "../../envs/train.yaml"
+    resources:
+        gpu=asked(merging_request, "gpu"),
+        mem_mb=asked(merging_request, "mem_mb"),
+        runtime=asked(merging_request, "runtime"),
     params:
         backbone=lambda wildcards: backbone_model(
             config["models"][wildcards.model]["backbone"]
