@@ -17,7 +17,7 @@ class InputError(Exception):
         line = f"{self.where}: expected {expected}, found {found}"
         if remedy:
             line = f"{line}; {remedy}"
-        super().__init__(_escaped(" ".join(line.split())))
+        super().__init__(escaped(" ".join(line.split())))
 
 
 def shown(value: object, length: int = 60) -> str:
@@ -30,7 +30,8 @@ def shown(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """`text` with control characters, line ends and half characters as a terminal shows and does not obey them."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )

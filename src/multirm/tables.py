@@ -93,13 +93,13 @@ def write(
     rows: Sequence[Row] | pa.Table,
     *,
     parameters: Mapping[str, Any],
-    inputs: Iterable[Path],
+    inputs: Iterable[Path] | Mapping[str, str],
 ) -> None:
     """Check `rows` and write them to `path`, whole or not at all.
 
     Args:
         parameters: what made the rows, apart from the inputs; must be JSON, and hold no secret and no path.
-        inputs: the files and folders that were read.
+        inputs: the files and folders that were read, or their digests by their portable names.
 
     Raises:
         InputError: a row does not fit the schema; nothing is written.
@@ -111,7 +111,7 @@ def write(
         "schema_version": schema.version,
         "multirm": VERSION,
         "parameters": dict(parameters),
-        "inputs": digests(inputs),
+        "inputs": dict(inputs) if isinstance(inputs, Mapping) else digests(inputs),
     }
     metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     with whole(path) as part:
@@ -174,12 +174,21 @@ def read_footer(path: Path) -> Footer:
     Raises:
         InputError: no such file, not Parquet, or written by something else.
     """
-    footer = _footer(path, _open(path, lambda file: pq.read_schema(file)))
+    footer = find_footer(path)
     if footer is None:
         raise InputError(
             path, expected="a table written by multirm", found="one without its footer"
         )
     return footer
+
+
+def find_footer(path: Path) -> Footer | None:
+    """The footer of a table that this package wrote; None where something else wrote it.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    return _footer(path, _open(path, lambda file: pq.read_schema(file)))
 
 
 def _footer(path: Path, schema: pa.Schema) -> Footer | None:

@@ -7,8 +7,10 @@ import torch
 from peft import PeftModel
 
 from multirm.models import load_model, load_tokenizer
+from multirm.provenance import provenance, read_from_folder
 from multirm.training.lora import add_adapter, save_adapter
 
+ORIGIN = provenance("adapter", {"rank": 4}, [])
 LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
 
 
@@ -46,10 +48,11 @@ def test_first_weights_are_the_seeds_alone(tiny_model: Path) -> None:
 
 def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> None:
     model = fresh(tiny_model)
-    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter")
+    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter", ORIGIN)
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["target_modules"] == LINEAR
     assert config["base_model_name_or_path"] == str(tiny_model)
+    assert read_from_folder(tmp_path / "adapter") == ORIGIN
     loaded = PeftModel.from_pretrained(load_model(str(tiny_model)), tmp_path / "adapter")
     for a, b in zip(first_weights(model), first_weights(loaded), strict=True):
         assert torch.equal(a, b)
@@ -57,6 +60,6 @@ def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> No
 
 def test_whoever_may_read_new_files_may_read_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "new").touch()
-    save_adapter(fresh(tiny_model), load_tokenizer(str(tiny_model)), tmp_path / "adapter")
+    save_adapter(fresh(tiny_model), load_tokenizer(str(tiny_model)), tmp_path / "adapter", ORIGIN)
     modes = {file.stat().st_mode for file in (tmp_path / "adapter").iterdir()}
     assert modes == {(tmp_path / "new").stat().st_mode}

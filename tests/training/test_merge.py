@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from multirm.errors import InputError
 from multirm.models import load_adapter, load_model, load_tokenizer
+from multirm.provenance import provenance, read_from_folder
 from multirm.training.lora import save_adapter
 from multirm.training.merge import merge_adapter
 
@@ -24,7 +25,8 @@ def adapter(tiny_model: Path, tmp_path: Path) -> Path:
         init_lora_weights=False,
     )
     model = get_peft_model(load_model(str(tiny_model)), config)
-    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter")
+    origin = provenance("adapter", {"rank": 4}, [])
+    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter", origin)
     return tmp_path / "adapter"
 
 
@@ -44,6 +46,16 @@ def test_merged_logits_equal_the_adapters(tiny_model: Path, adapter: Path, tmp_p
     assert (both - before).abs().max() > 0.1
     text = "The answer is (C). + -"
     assert load_tokenizer(str(merged)).encode(text) == load_tokenizer(str(tiny_model)).encode(text)
+
+
+def test_it_says_of_what_adapter_and_backbone_it_is(
+    tiny_model: Path, adapter: Path, tmp_path: Path
+) -> None:
+    merged = tmp_path / "merged"
+    merge_adapter(str(tiny_model), adapter, merged)
+    assert read_from_folder(merged) == provenance(
+        "merged model", {"backbone": [tiny_model.name]}, [adapter, tiny_model]
+    )
 
 
 def test_the_base_keeps_its_precision(tiny_model: Path, adapter: Path, tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from multirm.figures.accuracies import (
     read_accuracies,
 )
 from multirm.files import whole
+from multirm.metadata import FORMATS, with_text
+from multirm.provenance import provenance, to_text
 from multirm.vocabulary import OVERALL, Kind, Selection
 
-FORMATS = (".svg", ".pdf", ".png", ".html")
 COLUMNS = 5
 PANEL_WIDTH, PANEL_HEIGHT = 150, 115
 SPACING = {"row": 54, "column": 34}
@@ -57,9 +58,11 @@ def draw_accuracy_grid(
                 path, expected=f"one of {', '.join(FORMATS)}", found=shown(path.suffix)
             )
     figure = chart(read_accuracies(accuracy, selection), selection, ceiling)
+    parameters = {"selection": str(selection), "ceiling": ceiling}
+    origin = to_text(provenance("figure accuracy_grid", parameters, [accuracy]))
     for path in output:
         with whole(path) as part:
-            part.write_bytes(rendered(figure, path.suffix))
+            part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, origin))
 
 
 def chart(points: Sequence[Point], selection: Selection, ceiling: bool) -> alt.ConcatChart:

@@ -10,9 +10,10 @@ from transformers import PreTrainedTokenizerBase
 from multirm import tables
 from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
-from multirm.files import local, portable
-from multirm.models import load_model, load_tokenizer
+from multirm.files import local
+from multirm.models import load_model, load_tokenizer, sources_of
 from multirm.prompts import load_template
+from multirm.provenance import provenance
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
@@ -81,7 +82,7 @@ def train_generative(
     parameters = {
         "kind": str(kind),
         "name": name,
-        "backbone": portable(backbone),
+        "backbone": sources_of(backbone)[0],
         "max_length": max_length,
         "epochs": epochs,
         "learning_rate": learning_rate,
@@ -134,10 +135,12 @@ def train_generative(
     with open_checkpoints(output, parameters, inputs) as checkpoints:
         points = train(name, model, None, learned, recipe, checkpoints)
         if is_main_process():
-            save_adapter(model, tokenizer, output)
-            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=inputs)
+            origin = provenance("adapter", parameters, inputs)
+            save_adapter(model, tokenizer, output, origin)
+            digests = origin.inputs
+            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=digests)
             counts = tally.rows(name)
-            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=inputs)
+            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=digests)
 
 
 def critique_examples(

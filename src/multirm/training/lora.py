@@ -7,6 +7,7 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.files import whole
+from multirm.provenance import Provenance, write_to_folder
 from multirm.randomness import item_seed
 
 
@@ -40,10 +41,13 @@ def add_adapter(
     return adapted
 
 
-def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, output: Path) -> None:
-    """Write the adapter and its tokenizer to the folder `output`, whole or not at all."""
+def save_adapter(
+    model: PeftModel, tokenizer: PreTrainedTokenizerBase, output: Path, origin: Provenance
+) -> None:
+    """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all."""
     with whole(output) as part:
         model.save_pretrained(part, save_embedding_layers=False)
         # A model card in which nothing is filled in.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
+        write_to_folder(part, origin)
