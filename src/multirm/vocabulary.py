@@ -1,5 +1,7 @@
 """The closed sets that code, tables, configuration and documentation share: one word for one thing."""
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 OVERALL = "Overall"
@@ -11,9 +13,32 @@ def trained_name(model: str, seed: int) -> str:
     return f"{model}@{seed}"
 
 
+def mean_name(model: str) -> str:
+    """What the mean over several trainings of a reward model is called where the name of one would stand."""
+    return f"{model}@mean"
+
+
 def model_of(name: str) -> str:
-    """The reward model that something so called is a training of: itself, or what stands before the seed."""
-    return name.partition("@")[0]
+    """The reward model that something so called is a training of, or their mean: what stands before the @.
+
+    Other names, also such as `model@main`, are those of models themselves.
+    """
+    found = re.fullmatch(r"(.+)@(?:[0-9]+|mean)", name)
+    return found[1] if found else name
+
+
+def shown_models(names: Iterable[str]) -> dict[str, str]:
+    """What a person is shown of a table's models, and as what: of a model with several trainings their mean."""
+    every = list(dict.fromkeys(names))
+    shown = {}
+    for name in every:
+        model, mean = model_of(name), mean_name(model_of(name))
+        if mean in every:
+            n_seeds = sum(model_of(other) == model for other in every) - 1
+            shown[mean] = f"{model} ({n_seeds} seeds)"
+        else:
+            shown[name] = name
+    return shown
 
 
 class Kind(StrEnum):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from multirm.evaluation import bootstrap, paper
-from multirm.evaluation.expected import Expected, columns, expected
+from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.opening import Opened, Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import (
@@ -15,6 +15,15 @@ from multirm.evaluation.pools import (
     count_missing,
     lay_out,
     read_categories,
+)
+from multirm.evaluation.trainings import (
+    Parts,
+    averaged_expected,
+    averaged_resamples,
+    one_per_model,
+    parts_of,
+    spread_over_seeds,
+    with_means,
 )
 from multirm.files import check_folder, whole
 from multirm.vocabulary import OVERALL, Estimator, Selection
@@ -35,6 +44,9 @@ def evaluate(
     A PATH is a table, a folder of tables, a folder in the published layout (`{category}.json`,
     `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. What is
     correct is told by the answers, also where outcome labels say otherwise.
+
+    Models called `dPRM` and `dPRM@43` are trainings of one model with other seeds. Their mean,
+    `dPRM@mean`, has accuracies of its own, and what is compared is that.
 
     Args:
         solutions: PATHs of one dataset's solutions. Categories are reported in the order of these.
@@ -83,12 +95,17 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
         bootstrap.RESAMPLES,
         subpools.seed,
     )
+    accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
+    accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
+    parts = parts_of(subpools.n, opened.scorers)
+    means = averaged_resamples(means, accuracies, parts, subpools.seed)
+    spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
+    values = {name: averaged_expected(category, parts) for name, category in values.items()}
+    compared = one_per_model(opened.scorers)
     return _Evaluated(
         {
-            "accuracy": accuracy_rows(
-                values, means, columns(subpools.n, opened.scorers), subpools.runs
-            ),
-            "comparisons": comparison_rows(values, means, subpools.n, opened.scorers),
+            "accuracy": accuracy_rows(values, means, spreads, parts, subpools.runs),
+            "comparisons": comparison_rows(values, means, list(parts), compared),
             "ledger": ledger,
         },
         {},
@@ -112,10 +129,13 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
         ledger += ledger_rows(
             lay_out(category, opened.scorers), opened.scorers, Estimator.PAPER, counts
         )
+    parts = parts_of(subpools.n, opened.scorers)
+    per_run = {name: paper.over_trainings(runs, parts) for name, runs in per_run.items()}
+    reported = with_means(opened.scorers)
     return _Evaluated(
         {"accuracy": paper_rows(per_run, sizes, subpools.runs), "ledger": ledger},
         {
-            f"{selection}.csv": paper.wide_csv(per_run, opened.scorers, selection)
+            f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
         },
     )
@@ -124,10 +144,16 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
 def accuracy_rows(
     values: Mapping[str, Expected],
     means: Mapping[str, np.ndarray],
-    keys: Sequence[tuple[int, Method]],
+    spreads: Mapping[str, np.ndarray],
+    parts: Parts,
     draws: int,
 ) -> list[Row]:
-    """The accuracy table, Overall first: the macro-average, in which each category counts the same."""
+    """The accuracy table, Overall first: the macro-average, in which each category counts the same.
+
+    Args:
+        values, means: with the columns of means over trainings, as `trainings` gives them.
+        spreads: the standard deviation over trainings of each column that is such a mean, else NaN.
+    """
     summaries = {name: _summary(category) for name, category in values.items()}
     accuracies = np.mean([summary[0] for summary in summaries.values()], axis=0)
     errors = np.sqrt(np.sum([summary[1] ** 2 for summary in summaries.values()], axis=0))
@@ -140,7 +166,10 @@ def accuracy_rows(
     rows = []
     for name, (accuracy, error, n_questions, n_short) in {OVERALL: overall, **summaries}.items():
         low, high = bootstrap.interval(means[name])
-        for k, (size, method) in enumerate(keys):
+        for k, ((size, method), part) in enumerate(parts.items()):
+            if len(part) > 1:
+                # What two seeds let other seeds be has no bounds, an accuracy has.
+                low[k], high[k] = np.clip((low[k], high[k]), 0, 1)
             rows.append(
                 {
                     "category": name,
@@ -151,7 +180,7 @@ def accuracy_rows(
                     "low": 100 * low[k],
                     "high": 100 * high[k],
                     "standard_error": 100 * error[k],
-                    "std": None,
+                    "std": _known(100 * spreads[name][k]),
                     "runs": draws if error[k] else None,
                     "n_questions": n_questions,
                     "n_short": int(n_short[k]),
@@ -170,6 +199,8 @@ def paper_rows(
     per_run: Mapping[str, paper.PerRun], sizes: Mapping[str, np.ndarray], runs: int
 ) -> list[Row]:
     """The accuracy table of the published estimator; Overall's deviation is over categories and runs.
+
+    That of a mean over trainings is over these as well.
 
     Args:
         sizes: the size of each question's pool, for each category.
@@ -203,14 +234,18 @@ def paper_rows(
 def comparison_rows(
     values: Mapping[str, Expected],
     means: Mapping[str, np.ndarray],
-    n: Sequence[int],
+    keys: Sequence[tuple[int, Method]],
     chosen: Sequence[Scorer],
 ) -> list[Row]:
     """Paired differences: each scorer against the majority vote and against each later scorer.
 
-    The comparisons of one category, selection and N are one family of Holm's correction.
+    The comparisons of one category, selection and N are one family of Holm's correction. Trainings
+    of one model are not compared, neither with each other nor with other models: their mean is.
+
+    Args:
+        keys: what the columns of values and means are.
+        chosen: the scorers to compare.
     """
-    keys = columns(n, chosen)
     place = {key: k for k, key in enumerate(keys)}
     estimates = {name: category.values.mean(axis=0) for name, category in values.items()}
     estimates = {OVERALL: np.mean(list(estimates.values()), axis=0), **estimates}
@@ -224,7 +259,7 @@ def comparison_rows(
                 for i, method in enumerate(compared)
                 for other in [others[0], *others[i + 2 :]]
             ]
-            for size in n if pairs else ():
+            for size in dict.fromkeys(size for size, _ in keys) if pairs else ():
                 indices = [(place[size, a], place[size, b]) for a, b in pairs]
                 found = bootstrap.compare(means[name], estimate, indices)
                 adjusted = bootstrap.holm(found.p)

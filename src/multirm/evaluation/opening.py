@@ -20,7 +20,7 @@ from multirm.evaluation.matching import (
 from multirm.evaluation.methods import RESERVED_NAMES, Scorer, scorers
 from multirm.evaluation.pools import OURS, published_answers
 from multirm.spelling import did_you_mean, one_of
-from multirm.vocabulary import Aggregation, Estimator
+from multirm.vocabulary import Aggregation, Estimator, mean_name, model_of
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,8 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
     """`model=aggregation` pairs, in order; a model may name several, separated by commas.
 
     Raises:
-        InputError: not such a pair, an unknown aggregation, or a model or aggregation given twice.
+        InputError: not such a pair, an unknown aggregation, a model or aggregation given twice, or
+            trainings of one model with different ones.
     """
     result: dict[str, list[Aggregation]] = {}
     for pair in pairs:
@@ -166,6 +167,13 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
             raise InputError(
                 "--aggregation",
                 expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
+                found=shown(model),
+                remedy="call it something else, here and in --rewards",
+            )
+        if model == mean_name(model_of(model)):
+            raise InputError(
+                "--aggregation",
+                expected="a training's name: the mean over trainings is computed",
                 found=shown(model),
                 remedy="call it something else, here and in --rewards",
             )
@@ -182,6 +190,14 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
                     f"--aggregation {model}", expected="each once", found=f"{name} again"
                 )
             result.setdefault(model, []).append(Aggregation(name))
+    for model, aggregations in result.items():
+        first = next(name for name in result if model_of(name) == model_of(model))
+        if set(aggregations) != set(result[first]):
+            raise InputError(
+                f"--aggregation {model}",
+                expected=f"{','.join(result[first])}, as {first}, another training of it, has",
+                found=",".join(aggregations),
+            )
     return result
 
 

@@ -74,6 +74,19 @@ def accuracies(
     return {key: 100 * (right[key] / total) for key in keys}
 
 
+def over_trainings(
+    per_run: PerRun, parts: Mapping[tuple[int, Method], Sequence[int]]
+) -> dict[tuple[int, Method], np.ndarray]:
+    """The accuracies of each run and, as those of a mean over trainings, the runs of all of them.
+
+    Args:
+        per_run: what `accuracies` gives.
+        parts: the places in it that each N and method is the mean of.
+    """
+    runs = list(per_run.values())
+    return {key: np.concatenate([runs[place] for place in part]) for key, part in parts.items()}
+
+
 def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.ndarray:
     """Random orders of pools of `size` solutions; the first N of one are its subpool of N.
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from multirm import tables
-from multirm.vocabulary import OVERALL, Selection
+from multirm.vocabulary import OVERALL, Selection, shown_models
 
 # A model and its aggregation.
 Scorer = tuple[str | None, str | None]
@@ -27,13 +27,17 @@ def summarise_study(accuracy: list[Path]) -> None:
 def summarise(accuracy: pa.Table) -> list[str]:
     """One dataset's table as lines of text; percent, with the 95 % interval over questions, where known,
     or ± the standard deviation over runs.
+
+    A model that was trained several times has one line, its mean's, whose interval is over training seeds
+    as well.
     """
     rows = [row for row in accuracy.to_pylist() if row["category"] == OVERALL]
     if not rows:
         return ["no accuracies"]
     largest = max(row["n"] for row in rows)
     cells = {(row["selection"], (row["model"], row["aggregation"]), row["n"]): row for row in rows}
-    scorers = [scorer for scorer in dict.fromkeys(key[1] for key in cells) if scorer[0]]
+    shown = shown_models(str(row["model"]) for row in rows if row["model"])
+    scorers = [scorer for scorer in dict.fromkeys(key[1] for key in cells) if scorer[0] in shown]
     models = [model for model, _ in scorers]
     nothing = (None, None)
 
@@ -42,7 +46,8 @@ def summarise(accuracy: pa.Table) -> list[str]:
 
     def name(scorer: Scorer) -> str:
         model, aggregation = scorer
-        return f"{model} {aggregation}" if models.count(model) > 1 else str(model or "(none)")
+        called = shown[model] if model else "(none)"
+        return f"{called} {aggregation}" if models.count(model) > 1 else called
 
     header = [
         "reward model",

@@ -19,6 +19,13 @@ from multirm.evaluation.matching import check_steps
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.opening import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
+from multirm.evaluation.trainings import (
+    Parts,
+    averaged,
+    averaged_expected,
+    parts_of,
+    variance_from_seeds,
+)
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
 from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
@@ -42,8 +49,9 @@ def measure_uncertainty(
     Args:
         solutions: As for `evaluate`, like all options but the output.
         output: Folder for the tables: variance, of which part comes from the questions, the
-            solutions in the pools and the critiques; and critique_counts, the accuracy with fewer
-            critiques per solution, of the models that have several.
+            solutions in the pools and the critiques, and what training with another seed adds,
+            where a model has several; and critique_counts, the accuracy with fewer critiques per
+            solution, of the models that have several.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
         n: Sizes of the subpools to select from.
@@ -68,23 +76,31 @@ def measure_uncertainty(
 def variance_rows(
     categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
 ) -> list[Row]:
-    """The variance table: a budget of every accuracy, in squared percentage points."""
+    """The variance table: a budget of every accuracy, in squared percentage points.
+
+    A model that was trained several times has a budget of each training and one of their mean.
+    `seeds` is null where it was trained once; of a training it is the variance between trainings,
+    of the mean over S of them 1/S of that.
+    """
+    parts = parts_of(subpools.n, scorers)
     found, pools, critiques = {}, {}, {}
     for name, category in categories.items():
         batches = lay_out(category, scorers)
         found[name] = _expected(batches, scorers, subpools)
         pools[name] = np.concatenate([pool_variance(batch, scorers, subpools) for batch in batches])
-        critiques[name] = _critique_variance(category, scorers, subpools)
+        critiques[name] = _critique_variance(category, scorers, subpools, parts)
     rows = []
     for name in [OVERALL, *categories]:
-        parts = list(categories) if name == OVERALL else [name]
+        within = list(categories) if name == OVERALL else [name]
+        accuracies = np.mean([found[part].values.mean(axis=0) for part in within], axis=0)
         whole = budget(
-            {part: found[part].values for part in parts},
-            {part: pools[part] for part in parts},
-            {part: critiques[part] for part in parts},
+            {part: averaged(found[part].values, parts) for part in within},
+            {part: pools[part] for part in within},
+            {part: critiques[part] for part in within},
+            variance_from_seeds(accuracies, parts),
         )
-        n_short = np.sum([found[part].n_short for part in parts], axis=0)
-        rows += _budget_rows(name, whole, n_short, columns(subpools.n, scorers))
+        n_short = averaged(np.sum([found[part].n_short for part in within], axis=0), parts)
+        rows += _budget_rows(name, whole, n_short, list(parts))
     return rows
 
 
@@ -110,30 +126,39 @@ def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Sub
 
 
 def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
-    """Each question's variance from its pool, float64 [questions, columns]; NaN where N is over half of it."""
-    result = np.full((len(pools.question_ids), len(columns(subpools.n, scorers))), np.nan)
+    """Each question's variance from its pool; NaN where N is over half of it.
+
+    Returns:
+        float64 [questions, columns], those of means over trainings among them.
+    """
+    every = parts_of(subpools.n, scorers)
+    result = np.full((len(pools.question_ids), len(every)), np.nan)
     half = pools.size // 2
     sizes = [size for size in subpools.n if size <= half]
     if not sizes:
         return result
     order = halves(pools.keys, pools.size, subpools.seed)
     a, b = (
-        expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs)
+        averaged_expected(
+            expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs),
+            parts_of(sizes, scorers),
+        )
         for part in (order[:, :half], order[:, half : 2 * half])
     )
-    known = [size <= half for size, _ in columns(subpools.n, scorers)]
+    known = [size <= half for size, _ in every]
     noise = sum(simulation_variance(part.standard_errors, subpools.runs) for part in (a, b))
     result[:, known] = halved_variance(a.values, b.values, pools.size, noise)
     return result
 
 
 def _critique_variance(
-    category: Category, scorers: Sequence[Scorer], subpools: Subpools
+    category: Category, scorers: Sequence[Scorer], subpools: Subpools, parts: Parts
 ) -> np.ndarray:
-    """float64 [questions, columns]; NaN for models without several critiques."""
+    """float64 [questions, columns], as `parts` has them; NaN for models without several critiques."""
     place = {key: k for k, key in enumerate(columns(subpools.n, scorers))}
     n_questions = len(np.unique(category.question_ids.astype(str)))
-    result = np.full((n_questions, len(place)), np.nan)
+    a, b = (np.full((n_questions, len(place)), np.nan) for _ in range(2))
+    sizes = np.full(len(place), 2)
     for model in dict.fromkeys(scorer.model for scorer in scorers):
         n_critiques = critique_count(category, model)
         if n_critiques < 2:
@@ -141,15 +166,14 @@ def _critique_variance(
         half = n_critiques // 2
         (order,) = critique_orders(category, n_critiques, 1, subpools.seed)
         own = [scorer for scorer in scorers if scorer.model == model]
-        a, b = (
-            _expected(lay_out(with_critiques(category, model, part), own), own, subpools).values
-            for part in (order[:, :half], order[:, half : 2 * half])
-        )
-        variance = halved_variance(a, b, n_critiques)
-        for k, key in enumerate(columns(subpools.n, own)):
-            if key[1].scorer:
-                result[:, place[key]] = variance[:, k]
-    return result
+        for values, part in ((a, order[:, :half]), (b, order[:, half : 2 * half])):
+            found = _expected(lay_out(with_critiques(category, model, part), own), own, subpools)
+            for k, key in enumerate(columns(subpools.n, own)):
+                if key[1].scorer:
+                    values[:, place[key]] = found.values[:, k]
+                    sizes[place[key]] = n_critiques
+    # Trainings have as many critiques each, of their own: what comes from them is halved in the mean, too.
+    return halved_variance(averaged(a, parts), averaged(b, parts), averaged(sizes, parts))
 
 
 def _with_fewer(

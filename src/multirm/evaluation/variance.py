@@ -37,7 +37,8 @@ class Budget:
         solutions: from finite pools; of generative models, whose critiques cannot be halved (there
             is one per solution), it includes the critiques.
         critiques: from finitely many critiques per solution; NaN for other models.
-        seeds: from training, beside `total` and no part of it.
+        seeds: from training, beside `total` and no part of it; of a mean over trainings that of the
+            mean.
     """
 
     total: np.ndarray
@@ -64,7 +65,7 @@ def budget(
             NaN where it is unknown (N over half the pool).
         critique_variance: the same over halves of the critiques of each solution; NaN where there
             is one critique or none.
-        seeds: float64 [columns], from `seed_variance`; NaN where there is one seed.
+        seeds: float64 [columns], from training; NaN where there is one seed.
     """
     total = _of_macro_average([_spread(part) / len(part) for part in values.values()])
     pools = _of_macro_average([_of_mean(pool_variance[name]) for name in values])
@@ -96,7 +97,7 @@ def halves(question_ids: Sequence[str], size: int, seed: int) -> np.ndarray:
 
 
 def halved_variance(
-    a: np.ndarray, b: np.ndarray, size: int, noise: np.ndarray | float = 0.0
+    a: np.ndarray, b: np.ndarray, size: int | np.ndarray, noise: np.ndarray | float = 0.0
 ) -> np.ndarray:
     """The variance of a statistic of the whole, from its values on halves of it.
 
@@ -105,7 +106,8 @@ def halved_variance(
 
     Args:
         a, b: float64 [questions, columns], the statistic on the two halves; NaN where unknown.
-        size: of the whole, at least 2: the solutions in a pool, or the critiques of a solution.
+        size: of the whole, at least 2, for all columns or each: the solutions in a pool, or the
+            critiques of a solution.
         noise: float64 [questions, columns], the variance of a - b from simulation alone.
 
     Returns:

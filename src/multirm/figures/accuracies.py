@@ -4,12 +4,12 @@ import csv
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from multirm import tables
 from multirm.errors import InputError, shown
-from multirm.vocabulary import OVERALL, Selection
+from multirm.vocabulary import OVERALL, Selection, shown_models
 
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
@@ -37,6 +37,8 @@ class Point:
 
 def read_accuracies(path: Path, selection: Selection) -> list[Point]:
     """The curves in a file: `selection` by each model, the majority vote and the ceiling.
+
+    A model that was trained several times has one curve, its mean's.
 
     Args:
         path: an accuracy table (.parquet), or accuracies in the published layout (.csv), which hold
@@ -88,17 +90,20 @@ def _read_table(path: Path, selection: Selection) -> list[Point]:
     ]
     scorers = {(row["model"], row["aggregation"]) for row in rows}
     models = [model for model, _ in scorers]
+    names = shown_models(row["model"] for row in rows if row["model"])
     return [
         Point(
             row["category"],
             fixed.get(row["selection"])
-            or row["model"] + (f" {row['aggregation']}" if models.count(row["model"]) > 1 else ""),
+            or names[row["model"]]
+            + (f" {row['aggregation']}" if models.count(row["model"]) > 1 else ""),
             row["n"],
             row["accuracy"],
             row["low"],
             row["high"],
         )
         for row in rows
+        if row["selection"] in fixed or row["model"] in names
     ]
 
 
@@ -116,12 +121,14 @@ def _read_published(path: Path) -> list[Point]:
         raise InputError(
             path, expected="columns N, Method, Overall_mean, …", found=shown(",".join(header))
         )
-    return [
+    points = [
         _published_point(path, number, dict(zip(header, line, strict=False)), column)
         for number, line in enumerate(lines[1:], start=2)
         for column in columns
         if line
     ]
+    names = shown_models(point.method for point in points)
+    return [replace(point, method=names[point.method]) for point in points if point.method in names]
 
 
 def _published_point(path: Path, line: int, cells: dict[str, str], column: str) -> Point:
