@@ -244,6 +244,8 @@ ACCURACY = Schema(
             _column("low", pa.float64(), nullable=True),
             _column("high", pa.float64(), nullable=True),
             _column("standard_error", pa.float64(), nullable=True),
+            # Over runs, categories and trainings, with the published estimator; with the exact one over the
+            # trainings of a mean.
             _column("std", pa.float64(), nullable=True),
             _column("runs", pa.int32(), nullable=True),
             _column("n_questions", pa.int32()),
@@ -296,6 +298,8 @@ VARIANCE = Schema(
         [
             *_ACCURACY_OF,
             _column("n_short", pa.int32()),
+            # Beside the total and no part of it are the seeds: null where a model was trained once, of a
+            # training the variance between trainings, of the mean of S of them 1/S of that.
             *(
                 _column(name, pa.float64(), nullable=True)
                 for name in ("total", "questions", "solutions", "critiques", "seeds")

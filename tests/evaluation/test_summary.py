@@ -68,3 +68,18 @@ def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     tables.write(path, tables.ACCURACY, accuracy_rows(), parameters={}, inputs=[])
     summarise_study([path, path])
     assert capsys.readouterr().out.count("small: accuracy") == 2
+
+
+def test_a_line_for_the_mean_over_trainings() -> None:
+    rows = accuracy_rows()
+    for model, mean in (("dORM@mean", 61.5), ("dORM@43", 61.75), ("gORM", 58.0)):
+        rows += [
+            row | {"model": model, "accuracy": mean, "low": mean - 5, "high": mean + 5}
+            for row in accuracy_rows()
+            if row["model"]
+        ]
+    table = pa.Table.from_pylist(rows, schema=tables.ACCURACY.columns)
+    _, _, first, second, last = summarise(table)
+    assert first.startswith("dORM (2 seeds)  61.50 [56.5, 66.5]")
+    assert second.startswith("gORM            58.00")
+    assert last.startswith("expected accuracy")

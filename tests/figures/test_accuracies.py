@@ -51,6 +51,27 @@ def test_accuracy_table_gives_one_selection_with_the_vote_and_the_ceiling(tmp_pa
     ]
 
 
+def test_a_model_with_several_seeds_has_one_curve(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.parquet"
+    rows = [
+        accuracy_row("best_of_n", model, aggregation="last", accuracy=accuracy)
+        for model, accuracy in (("d@mean", 50.0), ("d", 49.0), ("d@43", 51.0), ("e@43", 45.0))
+    ]
+    tables.write(path, tables.ACCURACY, rows, parameters={}, inputs=[])
+    points = read_accuracies(path, Selection.BEST_OF_N)
+    assert [(point.method, point.accuracy) for point in points] == [
+        ("d (2 seeds)", 50.0),
+        ("e@43", 45.0),
+    ]
+    path = tmp_path / "accuracy.csv"
+    path.write_text(f"{HEADER}1,MV,9,9,0,0\n1,d@mean,5,5,0,0\n1,d,4,4,0,0\n1,d@7,6,6,0,0\n")
+    points = read_accuracies(path, Selection.BEST_OF_N)
+    assert {(point.method, point.accuracy) for point in points} == {
+        ("Majority vote", 9.0),
+        ("d (2 seeds)", 5.0),
+    }
+
+
 def test_a_lone_category_is_not_drawn_twice() -> None:
     points = [Point(name, "dORM", 1, 50.0) for name in ("Overall", "test")]
     assert category_names(points) == ["test"]
