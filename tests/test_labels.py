@@ -11,6 +11,7 @@ from multirm.labels import (
     answer_format,
     canonical_answer,
     first_incorrect,
+    format_question,
     option_letters,
     outcome_from_steps,
     outcome_label,
@@ -119,3 +120,8 @@ def test_labels_up_to_the_first_error(labels: list[int]) -> None:
 
 def test_option_letters() -> None:
     assert option_letters(10) == list("ABCDEFGHIJ")
+
+
+def test_options_stand_below_the_question() -> None:
+    assert format_question("Which? ", ["one", " two"]) == "Which?\nA. one\nB. two"
+    assert format_question("Why?", None) == "Why?"

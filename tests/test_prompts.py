@@ -10,7 +10,6 @@ from multirm.errors import InputError
 from multirm.prompts import (
     END_OF_THINKING,
     VERDICT_MARKS,
-    format_question,
     load_template,
     parse_step_verdicts,
     parse_verdict,
@@ -19,11 +18,6 @@ from multirm.prompts import (
 from multirm.vocabulary import Kind
 
 GENERATIVE = [Kind.GORM, Kind.GPRM]
-
-
-def test_options_stand_below_the_question() -> None:
-    assert format_question("Which? ", ["one", " two"]) == "Which?\nA. one\nB. two"
-    assert format_question("Why?", None) == "Why?"
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)

@@ -10,9 +10,17 @@ def _names(module: str) -> set[str]:
 
 
 def test_a_module_depends_on_what_it_imports_and_on_the_files_it_reads() -> None:
-    assert {"encoding.py", "prompts.py", "gORM.txt", "gPRM.txt", "errors.py"} <= _names(
-        "multirm.encoding"
-    )
+    assert {"encoding.py", "prompts.py"} <= _names("multirm.training.discriminative")
+    assert {"chains.py", "elements.csv", "files.py"} <= _names("multirm.data.miniature.generate")
+
+
+def test_prompt_templates_are_inputs_of_the_rules_that_fill_them_in() -> None:
+    assert "gORM.txt" not in _names("multirm.scoring.generative")
+
+
+def test_tables_of_critiques_are_read_without_what_writes_them() -> None:
+    for module in ("critiques.filter", "critiques.shorten", "data.demonstrations"):
+        assert not {"encoding.py", "base.py", "journal.py"} & _names(f"multirm.{module}")
 
 
 def test_a_module_does_not_depend_on_the_command_line_or_on_other_stages() -> None:

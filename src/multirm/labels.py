@@ -31,6 +31,17 @@ def option_letters(n_options: int) -> list[str]:
     return [chr(ord("A") + i) for i in range(n_options)]
 
 
+def format_question(question: str, options: Sequence[str] | None) -> str:
+    """The text of a question as models read it: with options, one line `A. …` for each below it."""
+    lines = [question.strip()]
+    if options:
+        letters = option_letters(len(options))
+        lines += [
+            f"{letter}. {option.strip()}" for letter, option in zip(letters, options, strict=True)
+        ]
+    return "\n".join(lines)
+
+
 def canonical_answer(answer: str, format: AnswerFormat) -> str:
     """`answer` in the one spelling under which equal answers are equal strings.
 

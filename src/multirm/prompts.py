@@ -11,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 
 from multirm.errors import InputError
-from multirm.labels import option_letters
 from multirm.vocabulary import Kind
 
 REPLY_START = "<think>\nLet's verify step by step:"
@@ -25,17 +24,6 @@ _VERDICTS = {
 }
 _STEP_VERDICT = re.compile(r"^\s*Step (\d+):.*\\boxed\{(correct|incorrect)\}", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{(question|solution)\}")
-
-
-def format_question(question: str, options: Sequence[str] | None) -> str:
-    """The text of a question as models read it: with options, one line `A. …` for each below it."""
-    lines = [question.strip()]
-    if options:
-        letters = option_letters(len(options))
-        lines += [
-            f"{letter}. {option.strip()}" for letter, option in zip(letters, options, strict=True)
-        ]
-    return "\n".join(lines)
 
 
 def load_template(kind: Kind, path: Path | None = None) -> str:

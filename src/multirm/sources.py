@@ -1,4 +1,8 @@
-"""Which of the package's files a module's results depend on: itself and what it imports, however far."""
+"""Which of the package's files a module's results depend on: itself and what it imports, however far.
+
+What only starts a stage is not among them. `cli.py` hands a command's words to the stage's function,
+and `config.py`, `study.py` and `jobs.py` work out which words those are: Snakemake compares the words.
+"""
 
 from functools import cache
 from importlib import resources
@@ -8,9 +12,9 @@ import grimp
 
 _PACKAGE = "multirm"
 
-# Files that are read, not imported, by the module they stand beside.
+# Files that are read, not imported, by the module they stand beside. Prompt templates are not here: a
+# rule that fills one in has it among its own inputs, one of its kind alone.
 _DATA_FOLDERS = {
-    "multirm.prompts": "templates",
     "multirm.data.miniature.facts": "data/miniature/facts",
 }
 

@@ -54,13 +54,15 @@ def named(section, **having):
     return "|".join(names) or "(?!)"
 
 
+def from_here(file):
+    """A file of this checkout as rules name it: seen from the working directory, wherever the checkout lies."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
 def code(module):
     """The package's files that `module` uses: an edit to one of them makes the rule's outputs stale."""
-    here = Path.cwd()
-    return [
-        str(file.relative_to(here) if file.is_relative_to(here) else file)
-        for file in module_files(module)
-    ]
+    return [from_here(file) for file in module_files(module)]
 
 
 def solution_tables(dataset):
@@ -220,10 +222,8 @@ def device_batch_size(wildcards):
 
 
 def environment(stage):
-    """The environment file of a stage, from the working directory: with it its jobs' results may change."""
-    file = Path(workflow.basedir, "envs", f"{stage}.yaml")
-    here = Path.cwd()
-    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+    """The environment file of a stage: with it its jobs' results may change."""
+    return from_here(Path(workflow.basedir, "envs", f"{stage}.yaml"))
 
 
 def engine_stage(engine):
@@ -431,9 +431,21 @@ def template_files(kind):
     return [template] if template else []
 
 
+def used_template(kind):
+    """The prompt template of a kind: the study's own, or else the package's."""
+    return template_files(kind) or [
+        from_here(SOURCE_ROOT / f"multirm/templates/{kind}.txt")
+    ]
+
+
 def model_template(wildcards):
-    """The prompt template of the wildcard's generative model, as a list of none or one file."""
+    """The study's own prompt template for the wildcard's model, as a list of none or one file."""
     return template_files(config["models"][wildcards.model]["kind"])
+
+
+def used_model_template(wildcards):
+    """The prompt template of the wildcard's generative model."""
+    return used_template(config["models"][wildcards.model]["kind"])
 
 
 def option(flag, *values):

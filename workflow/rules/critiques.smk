@@ -12,7 +12,7 @@ rule generate_critiques:
         solutions=lambda wildcards: (
             f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
         ),
-        template=lambda wildcards: template_files(wildcards.kind),
+        template=lambda wildcards: used_template(wildcards.kind),
         code=code("multirm.critiques.generate"),
         environment=environment(engine_stage(critique_setting("engine"))),
     output:

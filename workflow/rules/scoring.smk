@@ -63,7 +63,7 @@ rule score_generative:
         config="<results>/models/{model}/merged/config.json",
         tokenizer="<results>/models/{model}/merged/tokenizer.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
-        template=model_template,
+        template=used_model_template,
         code=code("multirm.scoring.generative"),
         environment=lambda wildcards: environment(scoring_stage(wildcards)),
     output:

@@ -33,8 +33,8 @@ rule pretrain_backbone:
         solutions=pretraining_solutions,
         gorm_demonstrations=pretraining_demonstrations("gORM"),
         gprm_demonstrations=pretraining_demonstrations("gPRM"),
-        gorm_template=template_files("gORM"),
-        gprm_template=template_files("gPRM"),
+        gorm_template=used_template("gORM"),
+        gprm_template=used_template("gPRM"),
         code=code("multirm.training.backbone"),
         environment=environment("train"),
     output:
@@ -153,7 +153,7 @@ rule train_generative:
         ),
         solutions=training_solutions,
         critiques=training_critiques,
-        template=model_template,
+        template=used_model_template,
         code=code("multirm.training.generative"),
         environment=environment("train"),
     output:

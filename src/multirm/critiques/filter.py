@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
-from multirm.labels import first_incorrect
-from multirm.prompts import END_OF_THINKING, has_step_verdicts
-from multirm.randomness import item_seed
-from multirm.verification import (
+from multirm.critique_rows import (
     require_critiques,
     require_generative,
     solution_key,
     with_solutions,
 )
+from multirm.labels import first_incorrect
+from multirm.prompts import END_OF_THINKING, has_step_verdicts
+from multirm.randomness import item_seed
 from multirm.vocabulary import CritiqueStage, DropReason, Kind
 
 logger = logging.getLogger(__name__)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.critique_rows import require_generative, solution_key
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
-from multirm.verification import complete, require_generative, solution_key, verification_prompts
+from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
 
 logger = logging.getLogger(__name__)

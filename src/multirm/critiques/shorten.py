@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from multirm import tables
+from multirm.critique_rows import require_critiques, require_generative
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, find_verdict
-from multirm.verification import require_critiques, require_generative
 from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.critique_rows import require_generative
 from multirm.labels import first_incorrect
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
 from multirm.randomness import item_generator
-from multirm.verification import require_generative
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from multirm.json_source import Placed, Record
-from multirm.labels import option_letters, outcome_label, parse_choice, split_steps
-from multirm.prompts import format_question
+from multirm.labels import format_question, option_letters, outcome_label, parse_choice, split_steps
 from multirm.vocabulary import AnswerFormat
 
 logger = logging.getLogger(__name__)

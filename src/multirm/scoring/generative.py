@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.critique_rows import require_generative, solution_key
 from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completion, Sampling
 from multirm.engines.load import load_engine
@@ -19,7 +20,7 @@ from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import find_verdict, load_template
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
-from multirm.verification import complete, require_generative, solution_key, verification_prompts
+from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import EngineName, Kind, NoReward
 
 logger = logging.getLogger(__name__)

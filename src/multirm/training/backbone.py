@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.critique_rows import with_solutions
 from multirm.encoding import STEP_END
 from multirm.errors import InputError
 from multirm.files import whole
@@ -25,7 +26,6 @@ from multirm.training.lessons import (
     solution_lessons,
 )
 from multirm.training.tokenizer import train_tokenizer
-from multirm.verification import with_solutions
 from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)

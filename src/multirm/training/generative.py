@@ -8,10 +8,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.critique_rows import require_critiques, require_generative, with_solutions
 from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
 from multirm.files import local
-from multirm.models import load_model, load_tokenizer, sources_of
+from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import load_template
 from multirm.provenance import provenance
 from multirm.training.checkpoints import open_checkpoints
@@ -19,13 +20,9 @@ from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.processes import is_main_process, share_batch
 from multirm.training.run import Recipe, train
-from multirm.verification import (
-    learned_prompt,
-    require_critiques,
-    require_generative,
-    with_solutions,
-)
-from multirm.vocabulary import CritiqueStage, Kind
+from multirm.training.sharding import load_backbone, trained_weights
+from multirm.verification import learned_prompt
+from multirm.vocabulary import CritiqueStage, Kind, Parallelism
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +42,7 @@ def train_generative(
     learning_rate: float = 1e-4,
     batch_size: int = 16,
     device_batch_size: int | None = None,
+    parallelism: Parallelism = Parallelism.DDP,
     rank: int = 32,
     alpha: int = 16,
     dropout: float = 0.1,
@@ -72,6 +70,8 @@ def train_generative(
         batch_size: critiques per step, over all processes together.
         device_batch_size: critiques that a process reads at once, where its share of a batch is too much for
             its memory.
+        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
+            every layer, for backbones that are too much for a device's memory.
         rank: of the adapter.
         alpha: the adapter counts alpha / rank times.
         dropout: on the adapter's inputs.
@@ -88,6 +88,7 @@ def train_generative(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "device_batch_size": device_batch_size,
+        "parallelism": str(parallelism),
         "rank": rank,
         "alpha": alpha,
         "dropout": dropout,
@@ -120,13 +121,14 @@ def train_generative(
     )
     tally.require_examples(name, max_length)
 
-    model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
+    model = add_adapter(load_backbone(backbone, parallelism), rank, alpha, dropout, seed)
     recipe = Recipe(
         epochs,
         learning_rate,
         "linear",
         batch_size,
         device_batch_size,
+        parallelism,
         weight_decay,
         warmup,
         seed,
@@ -134,9 +136,10 @@ def train_generative(
     inputs = [*solutions, *critiques, *([template] if template else []), *local([backbone])]
     with open_checkpoints(output, parameters, inputs) as checkpoints:
         points = train(name, model, None, learned, recipe, checkpoints)
+        weights = trained_weights(model)
         if is_main_process():
             origin = provenance("adapter", parameters, inputs)
-            save_adapter(model, tokenizer, output, origin)
+            save_adapter(model, weights, tokenizer, output, origin)
             digests = origin.inputs
             tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=digests)
             counts = tally.rows(name)

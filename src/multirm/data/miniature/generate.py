@@ -11,8 +11,7 @@ from multirm import tables
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, draw_questions
-from multirm.labels import outcome_label
-from multirm.prompts import format_question
+from multirm.labels import format_question, outcome_label
 from multirm.randomness import item_generator
 from multirm.vocabulary import AnswerFormat, Policy, Split
 
