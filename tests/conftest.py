@@ -1,6 +1,9 @@
 """What every test may use: the real data, and a tiny model with a real tokenizer."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,40 @@ def shared_data() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail("expected the real data at ../shared/data, found no such folder")
         pytest.skip("needs the real data at ../shared/data")
+    return folder
+
+
+def copy_checkout(folder: Path) -> None:
+    """Put into `folder` what Snakemake runs by, as a clone of this checkout would have it, and the micro study."""
+    for name in ("src", "workflow", "envs", "config"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    shutil.copy(ROOT / "tests" / "workflow" / "micro.yaml", folder / "config")
+    (folder / ".venv-vllm").symlink_to(ROOT / ".venv-vllm")
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout in which the micro study has been run to its end: to be read, or copied."""
+    folder = tmp_path_factory.mktemp("study")
+    copy_checkout(folder)
+    command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
+    run = subprocess.run(
+        [*command, "--cores", "2", "--show-failed-logs", "--", "all"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+@pytest.fixture
+def study_copy(finished_study: Path, tmp_path: Path) -> Path:
+    """The finished micro study once more, for a test to do what it likes with."""
+    folder = tmp_path / "study"
+    shutil.copytree(finished_study, folder, symlinks=True)
     return folder
 
 

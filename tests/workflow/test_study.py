@@ -19,10 +19,11 @@ STUDY = load_study(read_yaml(MICRO), [MICRO])
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on this checkout's workflow, with `folder` holding the results."""
+    """Run Snakemake with `folder` holding the results, on the workflow that is there or on this checkout's."""
+    checkout = folder if (folder / "Snakefile").exists() else ROOT
     return subprocess.run(
         [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(checkout / "Snakefile")),
             *("--directory", str(folder), "--cores", "2", "--show-failed-logs", *arguments),
         ],
         capture_output=True,
@@ -57,15 +58,6 @@ def published(answer: str) -> str:
     """A file of the published format with one solution."""
     row = {"q_id": "1", "question": "Which?", "cot_id": 0, "cot": ["So it is (A)."]}
     return json.dumps([{**row, "parsed_answer": "A", "answer": answer, "labels": [1]}])
-
-
-@pytest.fixture(scope="session")
-def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the micro study has been run to its end."""
-    folder = tmp_path_factory.mktemp("study")
-    run = snakemake(folder, "--configfile", str(MICRO), "--", "all")
-    assert run.returncode == 0, run.stdout + run.stderr
-    return folder
 
 
 def test_every_figure_is_there_in_four_formats(finished_study: Path) -> None:
@@ -138,22 +130,6 @@ def test_a_finished_study_has_nothing_to_do(finished_study: Path) -> None:
     run = snakemake(finished_study, "--configfile", str(MICRO), "--dry-run", "--", "all")
     assert run.returncode == 0
     assert "Nothing to be done" in run.stdout + run.stderr
-
-
-def test_touching_files_makes_nothing_stale(finished_study: Path) -> None:
-    for table in (finished_study / "results" / "data").rglob("*.parquet"):
-        table.touch()
-    run = snakemake(finished_study, "--configfile", str(MICRO), "--dry-run", "--", "all")
-    assert "Nothing to be done" in run.stdout + run.stderr
-
-
-def test_one_setting_makes_only_what_it_touches_stale(finished_study: Path) -> None:
-    run = snakemake(
-        finished_study,
-        *("--configfile", str(MICRO), "--config", "figures={ceiling: false}"),
-        *("--dry-run", "--quiet", "host", "--", "all"),
-    )
-    assert planned_rules(run.stdout) == {"draw_accuracy_grid", "all"}
 
 
 def test_one_table_needs_only_its_own_jobs(tmp_path: Path) -> None:
