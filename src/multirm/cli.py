@@ -28,6 +28,7 @@ COMMANDS = {
             "Read solutions from published files or the hub.",
         ),
         "read-rewards": ("multirm.data.read:read_rewards", "Read published rewards."),
+        "read-critiques": ("multirm.data.critiques:read_critiques", "Read published critiques."),
         "convert": (
             "multirm.convert:convert",
             "Convert between our tables and the published layout.",
@@ -109,6 +110,10 @@ COMMANDS = {
             "Print accuracies per reward model.",
         ),
         "query": ("multirm.query:query", "Run SQL over the tables."),
+        "trace": (
+            "multirm.trace:trace",
+            "Print what a table, figure or model was made of, back to the beginning.",
+        ),
     },
     "Figures": {
         "draw-accuracy-grid": (
@@ -120,6 +125,10 @@ COMMANDS = {
         "check-study": (
             "multirm.config:check_study",
             "Check a study before anything is made from it.",
+        ),
+        "prefetch": (
+            "multirm.prefetch:prefetch",
+            "Download what a study needs from the hub, for jobs without a network.",
         ),
         "write-schema": ("multirm.config:write_schema", "Write the JSON schema of a study."),
     },

@@ -8,6 +8,9 @@ import pytest
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, read_accuracies
 from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, rendered
+from multirm.metadata import FORMATS
+from multirm.provenance import provenance
+from multirm.trace import read_origin
 from multirm.vocabulary import Selection
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
@@ -93,11 +96,21 @@ def test_one_size_one_category_and_flat_curves(sizes: list[int]) -> None:
     assert rendered(chart(flat, Selection.WEIGHTED_VOTE, True), ".svg").count(b"NaN") == 0
 
 
-def test_the_same_figure_is_the_same_bytes(csv_file: Path, tmp_path: Path) -> None:
-    outputs = [tmp_path / "one.svg", tmp_path / "two.svg"]
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_same_figure_is_the_same_bytes(csv_file: Path, tmp_path: Path, suffix: str) -> None:
+    outputs = [tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"]
     draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[:1])
     draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[1:])
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_figure_says_what_it_was_drawn_from(csv_file: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"figure{suffix}"
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, [path], ceiling=True)
+    assert read_origin(path) == provenance(
+        "figure accuracy_grid", {"selection": "best_of_n", "ceiling": True}, [csv_file]
+    )
 
 
 def test_other_formats_are_refused_before_anything_is_drawn(tmp_path: Path, csv_file: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from multirm import tables
 from multirm.errors import InputError
+from multirm.files import digests
 from multirm.scoring.shards import Shard, join_shards, pool_of
 
 
@@ -87,6 +88,8 @@ def test_together_they_are_the_whole_table(solutions: Path, count: int) -> None:
     assert joined == expected
     footer = tables.read_footer(output)
     assert footer.parameters == {"model": "dORM", "shards": count}
+    # What the parts were made from, and not the parts, which are soon gone.
+    assert footer.inputs == digests([solutions])
 
 
 def test_a_missing_shard_is_missed(solutions: Path) -> None:

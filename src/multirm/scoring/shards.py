@@ -90,12 +90,13 @@ def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
             remedy="delete the shards, which are of other solutions, and score again",
         )
     parameters = {name: value for name, value in footer.parameters.items() if name != "shard"}
+    # Shards go once they are joined; what they were made from stays, and is the same for each.
     tables.write(
         output,
         schema,
         rows,
         parameters={**parameters, "shards": len(shards)},
-        inputs=[solutions, *shards],
+        inputs=footer.inputs,
     )
 
 
