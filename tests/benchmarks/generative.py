@@ -1,12 +1,14 @@
-"""Critiques per second by vLLM on a CPU: all prompts of a job at once, against a call for each question.
+"""Critiques per second by vLLM on a CPU: a job per core, one job with all prompts at once, a call per question.
 
     .venv-vllm/bin/python tests/benchmarks/generative.py KIND MODEL SOLUTIONS [POOLS] [SAMPLES]
 
 KIND is gORM or gPRM, MODEL the folder of a merged model of that kind, and SOLUTIONS a table, as in
 results/models/gORM-mini/merged and results/data/Facts_junior/history.parquet once `make study` has run.
-The plain way is vLLM's own `LLM.generate` as it comes, with the five likeliest tokens told.
+The plain way is vLLM's own `LLM.generate` as it comes, with the five likeliest tokens told. Jobs on a core
+each share the questions out, as those of the pipeline share shards; all have started before one begins.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from multirm.verification import verification_prompts
 from multirm.vocabulary import Kind
 
 MAX_TOKENS, TEMPERATURE = 160, 0.6
+ROUNDS = 3
 
 # From prompts and the number of samples to how many critiques and tokens these were.
 Generate = Callable[[list[Prompt], int], tuple[int, int]]
@@ -83,37 +86,98 @@ def measure(way: str, kind: Kind, model: str, solutions: Path, count: int, sampl
     generate(list(chain(*questions[:4])), samples)
 
     def rates() -> Iterator[float]:
-        for _ in range(3):
+        for _ in range(ROUNDS):
             forget()
             started = time.perf_counter()
             critiques, tokens = map(
                 sum, zip(*(generate(call, samples) for call in calls), strict=True)
             )
-            seconds = time.perf_counter() - started
-            print(
-                f"{way}: {critiques} critiques, {tokens / critiques:.0f} tokens each, {seconds:.1f} s"
-            )
-            yield critiques / seconds
+            yield told(way, critiques, tokens, time.perf_counter() - started)
 
     return max(rates())
 
 
+def told(way: str, critiques: int, tokens: int, seconds: float) -> float:
+    """Critiques per second, once they are printed."""
+    print(f"{way}: {critiques} critiques, {tokens / critiques:.0f} tokens each, {seconds:.1f} s")
+    return critiques / seconds
+
+
+def measure_jobs(way: str, jobs: int, arguments: list[str]) -> float:
+    """Critiques per second of jobs beside each other, from a common start to the last one's end."""
+    command = [sys.executable, __file__, *arguments]
+    running = [
+        subprocess.Popen(
+            [*command, f"job {number} of {jobs}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for number in range(jobs)
+    ]
+
+    def numbers(job: subprocess.Popen[str]) -> tuple[int, int]:
+        for line in job.stdout or []:
+            if line.startswith("job: "):
+                critiques, tokens = line.split()[1:]
+                return int(critiques), int(tokens)
+        raise RuntimeError("a job has ended early")
+
+    def rates() -> Iterator[float]:
+        for job in running:
+            numbers(job)
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for job in running:
+                print("go", file=job.stdin, flush=True)
+            critiques, tokens = map(sum, zip(*map(numbers, running), strict=True))
+            yield told(way, critiques, tokens, time.perf_counter() - started)
+
+    try:
+        return max(rates())
+    finally:
+        for job in running:
+            job.communicate()
+
+
+def work_as_job(
+    number: int, jobs: int, kind: Kind, model: str, solutions: Path, count: int, samples: int
+) -> None:
+    """Generate for a share of the questions each time that a line comes in, and say when it is done."""
+    questions = pools(kind, model, solutions, count)
+    generate, forget = ways("at once", model)
+    generate(list(chain(*questions[:4])), samples)
+    print("job: 0 0", flush=True)
+    for _ in sys.stdin:
+        forget()
+        print("job:", *generate(list(chain(*questions[number::jobs])), samples), flush=True)
+
+
 def main(kind: str, model: str, solutions: str, count: str = "64", samples: str = "4") -> None:
+    arguments = [kind, model, solutions, count, samples]
     rates = {}
     for way in ("plain", "a question at a time", "at once"):
-        command = [sys.executable, __file__, kind, model, solutions, count, samples, way]
+        command = [sys.executable, __file__, *arguments, way]
         run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         lines = [line for line in run.stdout.splitlines() if line.startswith((way, "rate "))]
         print("\n".join(lines[:-1]))
         rates[way] = float(lines[-1].split()[1])
+    jobs = len(os.sched_getaffinity(0))
+    rates["a job per core"] = measure_jobs("a job per core", jobs, arguments)
     for way, rate in rates.items():
         print(f"{way}: {rate:.0f} critiques/s; at once {rates['at once'] / rate:.2f}× as fast")
 
 
 if __name__ == "__main__":
     kind, model, solutions, *rest = sys.argv[1:]
-    if len(rest) == 3:
-        count, samples, way = rest
-        print("rate", measure(way, Kind(kind), model, Path(solutions), int(count), int(samples)))
-    else:
+    if len(rest) < 3:
         main(kind, model, solutions, *rest)
+    else:
+        count, samples, way = rest
+        given = (Kind(kind), model, Path(solutions), int(count), int(samples))
+        if way.startswith("job "):
+            _, number, _, jobs = way.split()
+            work_as_job(int(number), int(jobs), *given)
+        else:
+            print("rate", measure(way, *given))

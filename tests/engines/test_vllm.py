@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -186,7 +187,7 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
     assert "expected a model that vLLM can run here, found" in refused[2]
 
 
-def test_nothing_of_it_outlives_a_job_that_is_killed(
+def test_a_job_takes_no_cores_from_others_and_nothing_of_it_outlives_it_if_it_is_killed(
     vllm_python: Path, sure_model: Path, prompts: list[Prompt], tmp_path: Path
 ) -> None:
     (tmp_path / "requests").write_text(
@@ -199,6 +200,7 @@ def test_nothing_of_it_outlives_a_job_that_is_killed(
             [vllm_python, script, "vllm", sure_model, tmp_path / "requests", tmp_path / "replies"],
             stdout=file,
             stderr=file,
+            env={**os.environ, "OMP_NUM_THREADS": "2"},
         )
     deadline = time.monotonic() + 300
     while b"init engine" not in log.read_bytes():
@@ -206,6 +208,8 @@ def test_nothing_of_it_outlives_a_job_that_is_killed(
         time.sleep(0.2)
     started = job.children(recursive=True)
     assert started
+    threads = [thread.id for process in started for thread in process.threads()]
+    assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)
     job.kill()
     job.wait()
     _, alive = psutil.wait_procs(started, timeout=120)

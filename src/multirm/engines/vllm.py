@@ -26,6 +26,7 @@ from vllm.v1.executor import Executor
 
 from multirm.engines.adapters import require_fit
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.devices import split_over, threads_of_model
 from multirm.engines.draws import ItemDraws, drawn_from
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
 from multirm.errors import InputError
@@ -44,6 +45,15 @@ SECONDS_BETWEEN_YIELDS = 1
 
 # For keys and values, where no GPU says how much there is. vLLM puts VLLM_CPU_KVCACHE_SPACE in its place.
 _CPU_CACHE_BYTES = 4 * 2**30
+
+_ON_CPU: dict[str, Any] = {
+    # Compiling takes longer than most jobs that a CPU is good for.
+    "enforce_eager": True,
+    # The smallest: what samples and neighbours have in common is kept in whole blocks.
+    "block_size": 32,
+    "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
+    "logits_processors": [ItemDraws],
+}
 
 _WAITING_PER_RUNNING = 2
 
@@ -72,12 +82,20 @@ class VllmEngine:
         require_safetensors(folder)
         self._tokenizer = load_tokenizer(model)
         self._ends = end_tokens(generation_settings(folder), self._tokenizer)
-        self._context = context_length(AutoConfig.from_pretrained(folder))
+        model_config = AutoConfig.from_pretrained(folder)
+        self._context = context_length(model_config)
         device = default_device()
         self._on_cpu = device.type == "cpu"
         self.reproducible = self._on_cpu
+        if self._on_cpu:
+            _stay_on_own_cores()
+            here = _ON_CPU
+        else:
+            here = {
+                "tensor_parallel_size": split_over(torch.cuda.device_count(), model, model_config)
+            }
         try:
-            self._engine = _start(folder, self._on_cpu, adapted, default_dtype(device))
+            self._engine = _start(folder, default_dtype(device), self._on_cpu, adapted | here)
             if self._adapter:
                 self._engine.add_lora(self._adapter)
         # What a process of the model fails of comes as a RuntimeError.
@@ -208,19 +226,22 @@ def _watching(watch: Sequence[int]) -> dict[str, Any]:
     return {"logprobs": len(tokens), "logprob_token_ids": tokens, "flat_logprobs": True}
 
 
-def _start(folder: Path, on_cpu: bool, adapted: dict[str, Any], dtype: torch.dtype) -> LLMEngine:
+def _stay_on_own_cores() -> None:
+    """Let a model on a CPU compute with what its job was given, OMP_NUM_THREADS, where that is said.
+
+    Left to itself vLLM ties its threads to the machine's cores, from the first one on: jobs beside each
+    other would share a few of them and leave the others idle.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdecimal() and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
+        os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+        # For the process of the model, which is yet to start.
+        os.environ["OMP_NUM_THREADS"] = str(threads_of_model(int(given)))
+
+
+def _start(folder: Path, dtype: torch.dtype, on_cpu: bool, settings: dict[str, Any]) -> LLMEngine:
     # What a study runs is nobody else's business.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    here: dict[str, Any] = {"tensor_parallel_size": torch.cuda.device_count()}
-    if on_cpu:
-        # Compiling takes longer than most jobs that a CPU is good for.
-        here = {
-            "enforce_eager": True,
-            # The smallest: what samples and neighbours have in common is kept in whole blocks.
-            "block_size": 32,
-            "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
-            "logits_processors": [ItemDraws],
-        }
     config = EngineArgs(
         model=str(folder),
         skip_tokenizer_init=True,
@@ -232,8 +253,7 @@ def _start(folder: Path, on_cpu: bool, adapted: dict[str, Any], dtype: torch.dty
         enable_prefix_caching=True,
         logprobs_mode="raw_logprobs",
         disable_log_stats=True,
-        **adapted,
-        **here,
+        **settings,
     ).create_engine_config(UsageContext.LLM_CLASS)
     # The model runs in a process of its own; on a CPU, one more for what hands it its work is one too many.
     return LLMEngine(
