@@ -4,10 +4,13 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (
@@ -22,6 +25,7 @@ from transformers import (
     set_seed,
 )
 
+from multirm import models
 from multirm.errors import InputError
 from multirm.models import load_adapter, load_in_turn, load_model, load_tokenizer, output_logits
 
@@ -208,8 +212,34 @@ def test_published_adapters_bring_their_base_and_its_tokenizer(hub: Path) -> Non
 def test_a_hub_name_that_was_not_fetched_says_how_to(hub: Path) -> None:
     with pytest.raises(
         InputError, match=r"^owner/gORM: expected a model folder or hub name.*`hf download`"
-    ):
+    ) as caught:
         load_model("owner/gORM")
+    assert str(caught.value).endswith("or unset HF_HUB_OFFLINE")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gated_model_asks_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        response = SimpleNamespace(status_code=401, headers={}, request=None)
+        raise GatedRepoError("401 Client Error.\n\nNo access.", response=response)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(models, "snapshot_download", refuse)
+    with pytest.raises(
+        InputError, match=r"^owner/gated: .*gated; .* set HF_TOKEN to a token"
+    ) as caught:
+        load_model("owner/gated")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_the_hub_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        response = SimpleNamespace(status_code=401, headers={}, request=None)
+        raise RepositoryNotFoundError("401 Client Error.\n\nNone such.", response=response)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(models, "snapshot_download", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(InputError, match="spelling and the connection, and HF_TOKEN"):
+        load_model("owner/hidden")
 
 
 @pytest.mark.parametrize(

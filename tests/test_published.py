@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import GatedRepoError
 
 from multirm import published
 from multirm.errors import InputError
@@ -211,4 +214,19 @@ def test_a_hub_that_is_out_of_reach_is_one_line() -> None:
         [sys.executable, "-c", script], env=offline, capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("nobody/nothing: expected a folder or hub data set with the")
+    assert "`multirm prefetch STUDY`, or unset HF_HUB_OFFLINE" in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gated_data_set_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        response = SimpleNamespace(status_code=status, headers={}, request=None)
+        raise GatedRepoError(f"{status} Client Error.\n\nNo access.", response=response)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(HfApi, "hf_hub_download", refuse)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    with pytest.raises(InputError, match=r"is a gated dataset .* set HF_TOKEN to a token") as caught:
+        list(published.records_of(["owner/gated"], "law"))
+    assert str(caught.value).startswith("owner/gated: expected a folder or hub data set")
+    assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
@@ -54,13 +54,18 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -> PreTrainedModel:
-    """A causal language model from a local folder or hub name, in evaluation mode, on the best device.
+def load_model(
+    model: str,
+    dtype: torch.dtype | Literal["auto"] | None = None,
+    device: torch.device | None = None,
+) -> PreTrainedModel:
+    """A causal language model from a local folder or hub name, in evaluation mode, on a device.
 
     Args:
         model: folder with config.json and model.safetensors, or with a peft adapter, which comes with
             the base that it names; or a hub name.
-        dtype: "auto" for that of the weights; bf16 on a GPU and fp32 on a CPU where None.
+        dtype: "auto" for that of the weights; bf16 where there is a GPU, else fp32, where None.
+        device: the first GPU where there is one, else the CPU, where None.
 
     Raises:
         InputError: no or not all weights there, an architecture that transformers does not know, or an
@@ -68,13 +73,12 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
     """
     folder = fetch_model(model)
     if (folder / ADAPTER_CONFIG).is_file():
-        return load_adapter(load_model(base_of(folder), dtype), folder)
+        return load_adapter(load_model(base_of(folder), dtype, device), folder)
     require_safetensors(folder)
-    device = default_device()
     try:
         loaded, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=dtype or default_dtype(device),
+            dtype=dtype or default_dtype(default_device()),
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
@@ -90,7 +94,7 @@ def load_model(model: str, dtype: torch.dtype | Literal["auto"] | None = None) -
             found=f"none for {min(report['missing_keys'])}",
             remedy="load a whole model, not a part or another kind of it",
         )
-    return loaded.to(device).eval()
+    return loaded.to(device or default_device()).eval()
 
 
 def load_in_turn(models: Sequence[str]) -> Iterator[PreTrainedModel]:
@@ -185,11 +189,17 @@ def fetch_model(model: str, weights: bool = True) -> Path:
             remedy="accept its terms on the hub, and set HF_TOKEN to a token of the same account",
         ) from error
     except (OSError, ValueError, HfHubHTTPError) as error:
+        offline = constants.HF_HUB_OFFLINE
         raise InputError(
             model,
             expected="a model folder or hub name",
-            found=_first_line(error),
-            remedy="without a network, fetch it beforehand: `hf download`",
+            found="no such folder, and nothing downloaded before"
+            if offline
+            else _first_line(error),
+            remedy="fetch it where there is a network, `multirm prefetch STUDY` or `hf download`,"
+            " or unset HF_HUB_OFFLINE"
+            if offline
+            else "check the spelling and the connection, and HF_TOKEN where it is not public",
         ) from error
 
 

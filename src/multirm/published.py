@@ -42,13 +42,16 @@ _SECONDS_TO_ANSWER = 10
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
-def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterator[Record]:
+def records_of(
+    source: Sequence[str], category: str, suffix: str = "", prefixes: Sequence[str] = ("",)
+) -> Iterator[Record]:
     """The rows of a category: from files, from folders with `{category}{suffix}.json`, or by `datasets`.
 
     Args:
         source: JSON files, local folders, hub names.
         category: also the name of the hub split.
         suffix: `_reward` for rewards.
+        prefixes: what may stand before a file's name, the likelier first.
 
     Raises:
         InputError: a source has no such category, cannot be read, or is empty.
@@ -56,7 +59,8 @@ def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterat
     for place in source:
         path = Path(place)
         if path.is_dir() and any(path.glob("*.json")):
-            path = path / f"{category}{suffix}.json"
+            files = [path / f"{prefix}{category}{suffix}.json" for prefix in prefixes]
+            path = next((file for file in files if file.is_file()), files[-1])
         if path.suffix == ".json":
             if not path.is_file():
                 beside = ", ".join(sorted(file.name for file in path.parent.glob("*.json")))
@@ -70,6 +74,11 @@ def records_of(source: Sequence[str], category: str, suffix: str = "") -> Iterat
             )
         else:
             yield from _load(place, category)
+
+
+def hub_names(source: Sequence[str]) -> list[str]:
+    """The places that are not here, for the footer of what is read from them."""
+    return [place for place in source if not Path(place).exists()]
 
 
 def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
@@ -102,7 +111,7 @@ def solutions(
     for record in map(_as_it_stands, records):
         pool = _pool(record) if "cots" in record.values else [record]
         for attempt in pool:
-            steps, labels = _steps(attempt), _step_labels(attempt)
+            steps, labels = steps_of(attempt), _step_labels(attempt)
             if labels is not None and len(labels) != len(steps):
                 raise attempt.error(
                     "labels",
@@ -199,7 +208,8 @@ def _as_it_stands(record: Record) -> Record:
     return VerbatimRecord(record.where, record.values) if verbatim else record
 
 
-def _steps(record: Record) -> list[str]:
+def steps_of(record: Record) -> list[str]:
+    """The steps of a row's `cot`, a list of them or one text."""
     if isinstance(record.get("cot"), str):
         return split_steps(record.text("cot"))
     return record.texts("cot")
@@ -253,6 +263,17 @@ def splits(place: str, expected: str) -> dict[str, list[dict[str, Any]]]:
     return {split: list(rows) for split, rows in _loaded(place, None, expected).items()}
 
 
+def fetch_dataset(place: str) -> None:
+    """Download all of a hub data set into the cache that it will be read from.
+
+    Raises:
+        InputError: it cannot be had.
+    """
+    expected = "a hub data set"
+    _require_hub(place, expected)
+    _loaded(place, None, expected)
+
+
 def _require_hub(place: str, expected: str) -> None:
     """One short try: `datasets` goes on trying for half a minute where there is no connection."""
     # Neither are these waited for where everything is here.
@@ -303,11 +324,25 @@ def _loaded(place: str, split: str | None, expected: str) -> Any:
         *(OSError, ValueError, datasets.exceptions.DatasetsError),
         RuntimeError,
     ) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        here = "" if Path(place).exists() else "no such folder here, and of the hub: "
         raise InputError(
-            place,
-            expected=expected,
-            found=f"{here}{reason[0]}",
-            remedy="check the spelling and the connection",
+            place, expected=expected, found=_found(place, error), remedy=_remedy(place, error)
         ) from error
+
+
+def _found(place: str, error: Exception) -> str:
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return first if Path(place).exists() else f"no such folder here, and of the hub: {first}"
+
+
+def _remedy(place: str, error: Exception) -> str:
+    from huggingface_hub import constants
+
+    if Path(place).exists():
+        return "check the files in it"
+    if "gated dataset" in str(error):
+        return "accept its terms on the hub, and set HF_TOKEN to a token of the same account"
+    if constants.HF_HUB_OFFLINE:
+        return (
+            "fetch it where there is a network, `multirm prefetch STUDY`, or unset HF_HUB_OFFLINE"
+        )
+    return "check the spelling and the connection, and HF_TOKEN where it is not public"

@@ -58,7 +58,7 @@ def read_solutions(
         rows,
         parameters={
             "reader": reader,
-            "hub": _hub_names(source),
+            "hub": published.hub_names(source),
             "dataset": dataset,
             "category": category,
             "limit": limit,
@@ -92,7 +92,7 @@ def read_questions(
         rows,
         parameters={
             "reader": reader,
-            "hub": _hub_names(source),
+            "hub": published.hub_names(source),
             "dataset": dataset,
             "category": category,
         },
@@ -129,7 +129,7 @@ def read_rewards(
         tables.REWARDS,
         as_table(rows, tables.REWARDS),
         parameters={
-            "hub": _hub_names(source),
+            "hub": published.hub_names(source),
             "dataset": dataset,
             "category": category,
             "model": model,
@@ -238,7 +238,3 @@ def _match(
                 expected=f"rewards for exactly the solutions in {solutions}",
                 found=f"{complaint} for {len(keys)} (first: {first})",
             )
-
-
-def _hub_names(source: Sequence[str]) -> list[str]:
-    return [place for place in source if not Path(place).exists()]

@@ -1,0 +1,177 @@
+"""Entry point `read_critiques`: critiques as Multi-RM published them (arXiv 2510.00492), filtered and shortened.
+
+One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. A row is a critique
+of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, label`. The critique
+is the whole reply, from `<think>` to its verdict. The label is what it found: 1 or -1 (gORM), or one of these for each
+step up to the first incorrect one, where `cot` ends as well (gPRM).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multirm import published, tables
+from multirm.critique_rows import require_generative
+from multirm.errors import InputError, shown
+from multirm.files import local
+from multirm.json_source import Record
+from multirm.labels import first_incorrect
+from multirm.prompts import REPLY_START, parse_verdict
+from multirm.vocabulary import CritiqueStage, DropReason, Kind
+
+logger = logging.getLogger(__name__)
+
+# What preprocessing wrote often lies beside what it read, under the category's own name.
+_PREFIXES = ("preprocessed_", "")
+
+
+def read_critiques(
+    kind: Kind, source: list[str], dataset: str, category: str, solutions: Path, output: Path
+) -> None:
+    """Read published critiques of one category into a table of critiques that a model can learn from.
+
+    Those whose verdict is missing or not what their label says are marked with the reason; the others are kept.
+
+    Args:
+        kind: gORM or gPRM.
+        source: files, folders with `preprocessed_{category}.json` or `{category}.json`, or hub names.
+        dataset: the dataset of the solutions.
+        category: the category to read.
+        solutions: the table of the solutions that the critiques are about; it may have others, too.
+        output: the table to write, of the stage `shortened`.
+
+    Raises:
+        InputError: the source is missing or broken, is about other solutions, or has no critique to keep.
+    """
+    require_generative(kind)
+    verified = {
+        (row["dataset"], row["question_id"], row["solution_id"]): row
+        for row in tables.read(solutions, tables.SOLUTIONS).to_pylist()
+        if row["category"] == category
+    }
+    rows: list[dict[str, Any]] = []
+    n_critiques: Counter[tuple[str, str, int]] = Counter()
+    for record in published.records_of(source, category, prefixes=_PREFIXES):
+        key = (dataset, record.identifier("q_id"), record.integer("cot_id"))
+        if key not in verified:
+            raise _about_others(record, f"q_id {key[1]}, cot_id {key[2]} of {dataset}", solutions)
+        row = critique_row(kind, record, verified[key], solutions)
+        names = dict(zip(("dataset", "question_id", "solution_id"), key, strict=True))
+        rows.append({**names, "category": category, "critique_id": n_critiques[key], **row})
+        n_critiques[key] += 1
+    _report(kind, rows, ", ".join(source), category)
+    tables.write(
+        output,
+        tables.CRITIQUES,
+        rows,
+        parameters={
+            "kind": kind,
+            "stage": CritiqueStage.SHORTENED,
+            "hub": published.hub_names(source),
+            "dataset": dataset,
+            "category": category,
+        },
+        inputs=[*local(source), solutions],
+    )
+
+
+def critique_row(
+    kind: Kind, record: Record, solution: Mapping[str, Any], solutions: Path
+) -> dict[str, Any]:
+    """The columns of a published critique that are not its key.
+
+    Args:
+        solution: the row of the solution that it is about.
+        solutions: the table that this is in, for errors.
+
+    Raises:
+        InputError: a key that is missing or of another form, or steps that are not the solution's.
+    """
+    reply = record.text("critique")
+    if not reply.startswith(REPLY_START):
+        raise record.error(
+            "critique", expected=f"a text that begins {REPLY_START!r}", found=shown(reply)
+        )
+    critique = reply.removeprefix(REPLY_START)
+    steps = published.steps_of(record)
+    verdicts = _step_verdicts(record, len(steps)) if kind is Kind.GPRM else None
+    # gORM's critiques are of all steps, gPRM's end where the solution is first wrong.
+    own = solution["steps"] if verdicts is None else solution["steps"][: len(steps)]
+    if steps != own:
+        raise _about_others(record, f"other steps, {shown(steps)} not {shown(own)}", solutions)
+    label = _rating(record, record.integer("label")) if verdicts is None else int(all(verdicts))
+    verdict = parse_verdict(kind, critique)
+    reason: DropReason | None = None
+    if verdict is None:
+        reason = DropReason.UNPARSABLE
+    elif verdict != label:
+        reason = DropReason.LABEL_DISAGREES
+    elif verdicts is not None:
+        reason = _disagreeing(verdicts, solution["step_labels"])
+    return {
+        "critique": critique,
+        "verdict": verdict,
+        "step_verdicts": verdicts,
+        "n_tokens": None,
+        "truncated": False,
+        "kept": reason is None,
+        "reason": reason,
+    }
+
+
+def _step_verdicts(record: Record, n_steps: int) -> list[int]:
+    verdicts = [_rating(record, rating) for rating in record.integers("label")]
+    first = first_incorrect(verdicts)
+    if len(verdicts) != n_steps or first not in (None, n_steps - 1):
+        raise record.error(
+            "label",
+            expected=f"1 for each of the {n_steps} steps of cot, or -1 for the last",
+            found=shown(record.get("label")),
+        )
+    return verdicts
+
+
+def _rating(record: Record, rating: int) -> int:
+    if rating not in (1, -1):
+        raise record.error("label", expected="1 (correct) or -1", found=str(rating))
+    return int(rating == 1)
+
+
+def _disagreeing(verdicts: list[int], labels: list[int] | None) -> DropReason | None:
+    """What is wrong with a gPRM critique beside labels, by which the solution is cut when it is learned from."""
+    if labels is None:
+        return DropReason.UNLABELLED
+    first = first_incorrect(labels)
+    expected = labels if first is None else labels[: first + 1]
+    return None if verdicts == expected else DropReason.LABEL_DISAGREES
+
+
+def _about_others(record: Record, found: str, solutions: Path) -> InputError:
+    return InputError(
+        record.where,
+        expected=f"a critique of one of the solutions in {solutions}",
+        found=found,
+        remedy="give the solutions that the critiques were made from, and all of them",
+    )
+
+
+def _report(kind: Kind, rows: list[dict[str, Any]], source: str, category: str) -> None:
+    """Log how many there are, and warn of those that are not kept.
+
+    Raises:
+        InputError: none is kept.
+    """
+    reasons = Counter(row["reason"] for row in rows)
+    dropped = ", ".join(f"{reasons[reason]} {reason}" for reason in DropReason if reasons[reason])
+    if not reasons[None]:
+        raise InputError(
+            source,
+            expected=f"{kind} critiques of {category} whose verdicts are their labels",
+            found=dropped,
+            remedy="say the kind that they are of, and give solutions with step labels for gPRM",
+        )
+    logger.info("%s: %d %s critiques, %d of them kept", category, len(rows), kind, reasons[None])
+    if dropped:
+        logger.warning("%s: not kept: %s", category, dropped)
