@@ -3,6 +3,8 @@
 import hashlib
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,23 @@ def test_a_folder_is_never_lost_between_two_renames(
         (part / "new").touch()
     assert names(path) == ["old"]
     assert names(tmp_path) == ["model"]
+
+
+def test_what_killed_processes_left_goes_and_what_others_write_stays(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    (tmp_path / f".model.{killed.pid}.part").mkdir()
+    (tmp_path / f".model.{killed.pid}.part" / "half").touch()
+    (tmp_path / f".model.{killed.pid}.part.mode").touch()
+    (tmp_path / f".model.{killed.pid}.old").mkdir()
+    others = [f".model.{os.getppid()}.part", f".model.2.{killed.pid}.part", ".model.journal"]
+    for name in others:
+        (tmp_path / name).touch()
+    for left in ({f".model.{killed.pid}.old"}, set()):
+        with whole(tmp_path / "model") as part:
+            assert {*names(tmp_path)} - {"model"} == {*others} | left
+            part.mkdir()
+    assert names(tmp_path) == sorted([*others, "model"])
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])

@@ -3,9 +3,11 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,12 +21,14 @@ def whole(path: Path) -> Iterator[Path]:
     The block may make a file or a folder there, whose files get the permissions of any new file. An
     existing folder at `path` is replaced; until the rename, and whenever the block fails, what stood at
     `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
-    `.NAME.PID.old` beside `path`, and whoever is killed there has both.
+    `.NAME.PID.old` beside `path`, and whoever is killed there has both. What processes that were killed
+    had written goes when the same output is written next.
 
     Raises:
         InputError: no room on the disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_after_the_killed(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     aside = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -49,10 +53,33 @@ def whole(path: Path) -> Iterator[Path]:
         if aside.is_dir() and not path.exists():
             aside.rename(path)
         for left in (part, aside):
-            if left.is_dir():
-                shutil.rmtree(left)
-            else:
-                left.unlink(missing_ok=True)
+            _remove(left)
+
+
+def _clear_after_the_killed(path: Path) -> None:
+    """Remove what processes that are no more were about to make `path` from."""
+    for left in path.parent.glob(f".{escape(path.name)}.*"):
+        # An old folder is the only one while nothing stands in its place.
+        found = re.fullmatch(r"([0-9]+)\.(part|part\.mode|old)", left.name[len(path.name) + 2 :])
+        if found and not _is_running(int(found[1])) and (found[2] != "old" or path.exists()):
+            _remove(left)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _remove(left: Path) -> None:
+    if left.is_dir():
+        shutil.rmtree(left)
+    else:
+        left.unlink(missing_ok=True)
 
 
 def check_folder(folder: Path) -> None:

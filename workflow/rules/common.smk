@@ -18,9 +18,17 @@ else:
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
+# Up to so many bytes, inputs are compared by what is in them: all tables and small models. A large model
+# takes long to read, and counts as changed when it is newer.
+if workflow.dag_settings:
+    workflow.dag_settings.max_checksum_file_size = max(
+        workflow.dag_settings.max_checksum_file_size, 100_000_000
+    )
+
 from multirm import jobs
 from multirm.config import load_study
 from multirm.errors import InputError
+from multirm.locks import enter_run
 from multirm.places import local_files, places_of
 from multirm.sources import module_files
 
@@ -28,6 +36,15 @@ try:
     config.update(load_study(config, [Path(file) for file in workflow.configfiles]))
 except InputError as error:
     sys.exit(f"multirm: {error}")
+
+if workflow.is_main_process and not workflow.dryrun:
+    THIS_RUN, is_freed = enter_run(Path(".snakemake"))
+    if is_freed:
+        print(
+            "multirm: Snakemake was killed here before; its lock is taken away. Jobs that it may have left"
+            " at work keep what they make to themselves.",
+            file=sys.stderr,
+        )
 
 
 wildcard_constraints:
