@@ -87,7 +87,8 @@ def test_a_pdf_is_updated_behind_its_end(figures: dict[str, bytes]) -> None:
     end = re.search(rb"startxref\n(\d+)\n%%EOF\n\Z", after)
     assert end is not None
     table = after[int(end[1]) :]
-    entry = re.match(rb"xref\n(\d+) 1\n(\d{10}) 00000 n \ntrailer\n", table)
+    first = rb"xref\n0 1\n0000000000 65535 f \n"
+    entry = re.match(first + rb"(\d+) 1\n(\d{10}) 00000 n \ntrailer\n", table)
     assert entry is not None
     assert after[int(entry[2]) :].startswith(b"%s 0 obj\n<< /multirm <" % entry[1])
     earlier = re.findall(rb"startxref\s+(\d+)", before)[-1]

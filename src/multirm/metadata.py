@@ -111,7 +111,7 @@ def _into_pdf(figure: bytes, text: bytes) -> bytes:
         raise ValueError("a PDF whose trailer names no size or no root")
     number, start = int(size[1]), len(figure) + 1
     information = f"{number} 0 obj\n<< /{KEYWORD} <{text.hex()}> >>\nendobj\n"
-    table = f"xref\n{number} 1\n{start:010d} 00000 n \n"
+    table = f"xref\n0 1\n{0:010d} 65535 f \n{number} 1\n{start:010d} 00000 n \n"
     names = f"/Size {number + 1} {root[0].decode()} /Info {number} 0 R /Prev {previous}"
     after = f"trailer\n<< {names} >>\nstartxref\n{start + len(information)}\n%%EOF\n"
     return figure + f"\n{information}{table}{after}".encode()

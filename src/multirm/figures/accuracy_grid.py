@@ -17,6 +17,7 @@ from multirm.figures.accuracies import (
     method_names,
     read_accuracies,
 )
+from multirm.figures.pdf import in_order
 from multirm.files import whole
 from multirm.metadata import FORMATS, with_text
 from multirm.provenance import provenance, to_text
@@ -183,7 +184,7 @@ def rendered(figure: alt.ConcatChart, suffix: str) -> bytes:
         case ".png":
             return bytes(vl_convert.vegalite_to_png(specification, scale=PNG_SCALE))
         case ".pdf":
-            return bytes(vl_convert.vegalite_to_pdf(specification))
+            return in_order(bytes(vl_convert.vegalite_to_pdf(specification)))
         case _:
             return str(vl_convert.vegalite_to_html(specification, bundle=True)).encode()
 
