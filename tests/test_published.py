@@ -226,7 +226,9 @@ def test_a_gated_data_set_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, stat
 
     monkeypatch.setattr(HfApi, "hf_hub_download", refuse)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    with pytest.raises(InputError, match=r"is a gated dataset .* set HF_TOKEN to a token") as caught:
+    with pytest.raises(
+        InputError, match=r"is a gated dataset .* set HF_TOKEN to a token"
+    ) as caught:
         list(published.records_of(["owner/gated"], "law"))
     assert str(caught.value).startswith("owner/gated: expected a folder or hub data set")
     assert "\n" not in str(caught.value)
