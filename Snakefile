@@ -15,6 +15,9 @@ if "study" not in config and not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
+report: "workflow/report/study.rst"
+
+
 pathvars:
     logs="results/logs",
     benchmarks="results/benchmarks",

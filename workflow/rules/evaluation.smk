@@ -49,8 +49,18 @@ rule evaluate_as_published:
             "<results>/evaluation/{dataset}/paper/",
             accuracy="accuracy.parquet",
             ledger="ledger.parquet",
-            best_of_n="best_of_n.csv",
-            weighted_vote="weighted_vote.csv",
+        ),
+        best_of_n=report(
+            "<results>/evaluation/{dataset}/paper/best_of_n.csv",
+            caption="../report/as_published.rst",
+            category="Accuracy as published",
+            labels={"dataset": "{dataset}", "selection": "best_of_n"},
+        ),
+        weighted_vote=report(
+            "<results>/evaluation/{dataset}/paper/weighted_vote.csv",
+            caption="../report/as_published.rst",
+            category="Accuracy as published",
+            labels={"dataset": "{dataset}", "selection": "weighted_vote"},
         ),
     log:
         "<logs>/evaluate_as_published/{dataset}.log",

@@ -14,8 +14,18 @@ rule draw_accuracy_grid:
             "<results>/figures/{dataset}_{selection}.png",
             caption="../report/accuracy_grid.rst",
             category="Accuracy",
+            labels={
+                "dataset": "{dataset}",
+                "selection": "{selection}",
+                "as": "picture",
+            },
         ),
-        html="<results>/figures/{dataset}_{selection}.html",
+        html=report(
+            "<results>/figures/{dataset}_{selection}.html",
+            caption="../report/accuracy_grid.rst",
+            category="Accuracy",
+            labels={"dataset": "{dataset}", "selection": "{selection}", "as": "page"},
+        ),
     log:
         "<logs>/draw_accuracy_grid/{dataset}_{selection}.log",
     benchmark:
