@@ -1,3 +1,4 @@
+# make         build the environment
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
 # make test    the same environment, and every check
 # make vllm    an environment for studies that say `engine: vllm`, on machines without a GPU
@@ -6,7 +7,9 @@ STUDY ?= config
 DATA ?=
 BIN := .venv/bin
 
-.PHONY: study test lint vllm pins clean
+.PHONY: install study test lint vllm pins clean
+
+install: .venv/installed
 
 # Checked beforehand, since Snakemake says little of a file that it cannot read.
 study: .venv/installed

@@ -1,0 +1,74 @@
+"""The project's studies, planned without a network: hub names are read by jobs, not by the plan."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+
+
+def dry_run(folder: Path, study: str, *arguments: str) -> str:
+    """The plan of a study with nothing made yet, where any question to the hub would fail."""
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(folder), "--configfile", str(ROOT / "config" / f"{study}.yaml")),
+            *("--cores", "16", "--dry-run", *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HTTPS_PROXY": "127.0.0.1:9"},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def counts(plan: str) -> dict[str, int]:
+    """How many jobs of each rule a plan has."""
+    table = plan.split("Job stats:")[-1].split("\n\n")[0]
+    return {name: int(number) for name, number in re.findall(r"(?m)^(\w+) +(\d+)$", table)}
+
+
+def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
+    jobs = counts(dry_run(tmp_path, "paper", "--quiet", "rules"))
+    categories = 5 * 14 + 3
+    assert jobs["read_solutions"] == categories + 14
+    assert jobs["generate_critiques"] == 2 * 14
+    assert jobs["train_discriminative"] == jobs["train_generative"] == 6
+    assert jobs["score_discriminative"] == 6 * categories
+    assert jobs["join_rewards_and_critiques"] == 6 * categories
+    assert jobs["draw_accuracy_grid"] == 2 * 8
+    assert jobs["total"] > 1000
+
+
+def test_one_table_takes_no_more_than_its_own_way(tmp_path: Path) -> None:
+    target = "results/rewards/dPRM-14B/MMLU-Pro_Llama-3.1-8B-Instruct/law.parquet"
+    jobs = counts(dry_run(tmp_path, "paper", "--quiet", "rules", "--", target))
+    own = {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 1}
+    assert jobs == {**own, "read_solutions": 15, "total": 18}
+
+
+def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:
+    seeds = ("--config", "training_seeds=[42,43,44]")
+    jobs = counts(
+        dry_run(tmp_path, "paper", "--quiet", "rules", *seeds, "--until", "merge_adapter")
+    )
+    assert jobs["train_discriminative"] == jobs["train_generative"] == 18
+
+
+def test_published_rewards_need_no_training(tmp_path: Path) -> None:
+    jobs = counts(dry_run(tmp_path, "published", "--quiet", "rules"))
+    assert jobs["read_rewards"] == 12 * (5 * 14 + 3)
+    assert not [rule for rule in jobs if "train" in rule or "score" in rule or "critiques" in rule]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the real data in ../shared/data")
+def test_the_math_setting_is_planned_over_real_files(tmp_path: Path) -> None:
+    plan = dry_run(tmp_path, "paper-math", "--quiet", "rules", "--config", f"data={DATA}")
+    assert counts(plan)["train_generative"] == 4
