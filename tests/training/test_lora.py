@@ -9,6 +9,7 @@ from peft import PeftModel
 from multirm.models import load_model, load_tokenizer
 from multirm.provenance import provenance, read_from_folder
 from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.sharding import trained_weights
 
 ORIGIN = provenance("adapter", {"rank": 4}, [])
 LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
@@ -20,6 +21,11 @@ def fresh(tiny_model: Path, seed: int = 42) -> PeftModel:
 
 def first_weights(model: PeftModel) -> list[torch.Tensor]:
     return [p for name, p in model.named_parameters() if "lora_A" in name]
+
+
+def save(model: PeftModel, tiny_model: Path, folder: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    save_adapter(model, trained_weights(model), tokenizer, folder / "adapter", ORIGIN)
 
 
 def test_a_fresh_adapter_changes_nothing(tiny_model: Path) -> None:
@@ -48,7 +54,7 @@ def test_first_weights_are_the_seeds_alone(tiny_model: Path) -> None:
 
 def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> None:
     model = fresh(tiny_model)
-    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter", ORIGIN)
+    save(model, tiny_model, tmp_path)
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["target_modules"] == LINEAR
     assert config["base_model_name_or_path"] == str(tiny_model)
@@ -60,6 +66,6 @@ def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> No
 
 def test_whoever_may_read_new_files_may_read_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "new").touch()
-    save_adapter(fresh(tiny_model), load_tokenizer(str(tiny_model)), tmp_path / "adapter", ORIGIN)
+    save(fresh(tiny_model), tiny_model, tmp_path)
     modes = {file.stat().st_mode for file in (tmp_path / "adapter").iterdir()}
     assert modes == {(tmp_path / "new").stat().st_mode}

@@ -12,6 +12,7 @@ from multirm.models import load_adapter, load_model, load_tokenizer
 from multirm.provenance import provenance, read_from_folder
 from multirm.training.lora import save_adapter
 from multirm.training.merge import merge_adapter
+from multirm.training.sharding import trained_weights
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def adapter(tiny_model: Path, tmp_path: Path) -> Path:
     )
     model = get_peft_model(load_model(str(tiny_model)), config)
     origin = provenance("adapter", {"rank": 4}, [])
-    save_adapter(model, load_tokenizer(str(tiny_model)), tmp_path / "adapter", origin)
+    tokenizer = load_tokenizer(str(tiny_model))
+    save_adapter(model, trained_weights(model), tokenizer, tmp_path / "adapter", origin)
     return tmp_path / "adapter"
 
 

@@ -23,6 +23,7 @@ from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally,
 from multirm.training.lora import add_adapter
 from multirm.training.processes import share_batch
 from multirm.training.run import LabelledLoss, Recipe, train
+from multirm.vocabulary import Parallelism
 
 EXAMPLES = [
     Example([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
@@ -126,6 +127,7 @@ RECIPE = {
     "schedule": "linear",
     "batch_size": len(EXAMPLES),
     "device_batch_size": None,
+    "parallelism": Parallelism.DDP,
     "weight_decay": 0.0,
     "warmup": 0.1,
     "seed": 42,

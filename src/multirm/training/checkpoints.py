@@ -1,22 +1,31 @@
 """Where a training goes on after it was killed: checkpoints beside what is being trained, until that stands."""
 
+import fcntl
 import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers.trainer import TRAINER_STATE_NAME
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.optim import Optimizer
+from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from multirm.errors import InputError
 from multirm.files import whole
 from multirm.journal import origin_of
 from multirm.training.processes import is_main_process, processes
+from multirm.training.sharding import set_trained_weights, trained_weights
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +41,50 @@ def open_checkpoints(
 
     It is `.NAME.checkpoints` beside the output, and goes when the block ends without an error. What it
     holds of a training with other parameters or inputs, or by another version, goes before.
+
+    Raises:
+        InputError: another training makes the same.
     """
     folder = output.with_name(f".{output.name}.checkpoints")
-    if is_main_process():
-        _prepare(folder, origin_of(parameters, inputs))
-    processes().wait_for_everyone()
-    yield folder
-    processes().wait_for_everyone()
-    if is_main_process():
-        shutil.rmtree(folder)
+    with _alone(folder) if is_main_process() else nullcontext():
+        if is_main_process():
+            _prepare(folder, origin_of(parameters, inputs))
+        processes().wait_for_everyone()
+        yield folder
+        processes().wait_for_everyone()
+        if is_main_process():
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from training into `folder`, by a lock on a file beside it that ends with this process."""
+    path = folder.with_name(f"{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path):
+        try:
+            yield
+        finally:
+            path.unlink()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    while True:
+        file = path.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and path.samefile(f"/dev/fd/{file.fileno()}"):
+                return file
+            # Whoever had it locked removed it in between: it is the next one's no more.
+            file.close()
+        except BlockingIOError as error:
+            file.close()
+            raise InputError(
+                path,
+                expected="no other process that trains the same model",
+                found="one that is at work",
+                remedy="wait for it, or stop it",
+            ) from error
 
 
 def _prepare(folder: Path, origin: str) -> None:
@@ -70,20 +114,34 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def save_trained(model: nn.Module, folder: Path) -> None:
-    """Write the weights that are trained; the others are the backbone's and lie there."""
-    trained = {
-        name: weights.detach().contiguous()
-        for name, weights in model.named_parameters()
-        if weights.requires_grad
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(trained, folder / WEIGHTS)
+    """Write the weights that are trained; the others are the backbone's and lie there.
+
+    All processes must call it together.
+    """
+    weights = trained_weights(model)
+    if is_main_process():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(weights, folder / WEIGHTS)
 
 
 def load_trained(model: nn.Module, folder: Path) -> None:
     """Put into `model` what `save_trained` wrote of it."""
-    trained: Mapping[str, torch.Tensor] = load_file(folder / WEIGHTS)
-    with torch.no_grad():
-        for name, weights in model.named_parameters():
-            if weights.requires_grad:
-                weights.copy_(trained[name])
+    set_trained_weights(model, load_file(folder / WEIGHTS))
+
+
+def save_optimizer(model: nn.Module, optimizer: Optimizer, folder: Path) -> None:
+    """Write what an optimizer remembers of the weights it trains, whole, by their names.
+
+    All processes must call it together.
+    """
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = get_optimizer_state_dict(model, optimizer, options=options)
+    if is_main_process():
+        torch.save(state, folder / OPTIMIZER_NAME)
+
+
+def load_optimizer(model: nn.Module, optimizer: Optimizer, folder: Path) -> None:
+    """Let an optimizer remember what `save_optimizer` wrote."""
+    state = torch.load(folder / OPTIMIZER_NAME, map_location="cpu", weights_only=True)
+    options = StateDictOptions(full_state_dict=True)
+    set_optimizer_state_dict(model, optimizer, state, options=options)

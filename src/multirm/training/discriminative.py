@@ -12,14 +12,15 @@ from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.labels import first_incorrect
-from multirm.models import load_model, load_tokenizer, sources_of
+from multirm.models import load_tokenizer, sources_of
 from multirm.provenance import provenance
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.processes import is_main_process, share_batch
 from multirm.training.run import Recipe, train
-from multirm.vocabulary import Kind
+from multirm.training.sharding import load_backbone, trained_weights
+from multirm.vocabulary import Kind, Parallelism
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def train_discriminative(
     learning_rate: float = 1e-4,
     batch_size: int = 16,
     device_batch_size: int | None = None,
+    parallelism: Parallelism = Parallelism.DDP,
     rank: int = 16,
     alpha: int = 32,
     dropout: float = 0.1,
@@ -60,6 +62,8 @@ def train_discriminative(
         batch_size: solutions per step, over all processes together.
         device_batch_size: solutions that a process reads at once, where its share of a batch is too much for
             its memory.
+        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
+            every layer, for backbones that are too much for a device's memory.
         rank: of the adapter.
         alpha: the adapter counts alpha / rank times.
         dropout: on the adapter's inputs.
@@ -76,6 +80,7 @@ def train_discriminative(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "device_batch_size": device_batch_size,
+        "parallelism": str(parallelism),
         "rank": rank,
         "alpha": alpha,
         "dropout": dropout,
@@ -92,13 +97,14 @@ def train_discriminative(
     labelled, tally = label_solutions(kind, tokenizer, rows, max_length)
     tally.require_examples(name, max_length)
 
-    model = add_adapter(load_model(backbone), rank, alpha, dropout, seed)
+    model = add_adapter(load_backbone(backbone, parallelism), rank, alpha, dropout, seed)
     recipe = Recipe(
         epochs,
         learning_rate,
         "cosine",
         batch_size,
         device_batch_size,
+        parallelism,
         weight_decay,
         warmup,
         seed,
@@ -106,9 +112,10 @@ def train_discriminative(
     inputs = [*solutions, *local([backbone])]
     with open_checkpoints(output, parameters, inputs) as checkpoints:
         points = train(name, model, candidates, labelled, recipe, checkpoints)
+        weights = trained_weights(model)
         if is_main_process():
             origin = provenance("adapter", parameters, inputs)
-            save_adapter(model, tokenizer, output, origin)
+            save_adapter(model, weights, tokenizer, output, origin)
             digests = origin.inputs
             tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=digests)
             counts = tally.rows(name)

@@ -1,9 +1,11 @@
 """Low-rank adapters: put on a backbone before training, kept as ordinary peft folders after it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.files import whole
@@ -35,18 +37,26 @@ def add_adapter(
     # peft writes down every layer's full name, in the order of a set: other bytes in every run.
     layers = adapted.peft_config["default"].target_modules
     adapted.peft_config["default"].target_modules = sorted({n.rpartition(".")[2] for n in layers})
-    if model.device.type == "cuda":
+    if torch.cuda.is_available():
         # Activations of long sequences outgrow the weights; recomputing them costs a third of the time.
         adapted.gradient_checkpointing_enable({"use_reentrant": False})
     return adapted
 
 
 def save_adapter(
-    model: PeftModel, tokenizer: PreTrainedTokenizerBase, output: Path, origin: Provenance
+    model: PeftModel,
+    weights: Mapping[str, Tensor],
+    tokenizer: PreTrainedTokenizerBase,
+    output: Path,
+    origin: Provenance,
 ) -> None:
-    """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all."""
+    """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all.
+
+    Args:
+        weights: of the adapter, as `sharding.trained_weights` gives them.
+    """
     with whole(output) as part:
-        model.save_pretrained(part, save_embedding_layers=False)
+        model.save_pretrained(part, save_embedding_layers=False, state_dict=dict(weights))
         # A model card in which nothing is filled in.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Sampler
@@ -25,14 +26,24 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.integrations.liger import apply_liger_kernel
+from transformers.trainer import SCHEDULER_NAME
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models import output_logits
 from multirm.packing import attend_in_packs, read_pack
+from multirm.progress import Progress
 from multirm.randomness import item_seed
-from multirm.training.checkpoints import last_checkpoint, load_trained, save_trained
+from multirm.training.checkpoints import (
+    last_checkpoint,
+    load_optimizer,
+    load_trained,
+    save_optimizer,
+    save_trained,
+)
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collate, filled_up
-from multirm.training.processes import is_main_process, share_batch
+from multirm.training.processes import is_main_process, processes, share_batch
+from multirm.training.sharding import Sharded, shard
+from multirm.vocabulary import Parallelism
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +64,7 @@ class Recipe:
         batch_size: examples of a step, over all processes.
         device_batch_size: examples that a process reads at once; the gradient does not depend on it. All
             that are its share of a batch where None.
+        parallelism: of several processes.
         warmup: share of the steps.
     """
 
@@ -61,6 +73,7 @@ class Recipe:
     schedule: Literal["cosine", "linear"]
     batch_size: int
     device_batch_size: int | None
+    parallelism: Parallelism
     weight_decay: float
     warmup: float
     seed: int
@@ -164,8 +177,12 @@ def train(
     )
     # GPUs that are seen but were not launched on would multiply the batch (DataParallel).
     arguments._n_gpu = min(arguments.n_gpu, 1)
+    learner = LabelledLoss(model, columns)
+    place = processes()
+    if recipe.parallelism is Parallelism.FSDP and place.num_processes > 1:
+        shard(learner, model.get_decoder().layers)
     trainer = _PackTrainer(
-        model=LabelledLoss(model, columns),
+        model=learner,
         args=arguments,
         train_dataset=filled_up(examples, recipe.batch_size),
         data_collator=collate,
@@ -174,10 +191,13 @@ def train(
     trainer.lengths = [len(example.ids) for example in examples]
     trainer.batch_size = recipe.batch_size
     trainer.remove_callback(PrinterCallback)
+    if place.process_index:
+        # What is dropped out of one example says nothing of what is in another.
+        torch.manual_seed(item_seed(recipe.seed, "train", place.process_index))
     if is_main_process():
         logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
     last = last_checkpoint(checkpoints)
-    if last:
+    if last and is_main_process():
         logger.info("%s: going on from %s", name, last.name)
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     return [
@@ -196,18 +216,45 @@ class _PackTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return LengthGrouped(self.lengths, self.batch_size, self.args.seed)
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        save_trained(self.accelerator.unwrap_model(self.model), Path(output_dir or ""))
+    def _wrap_model(
+        self, model: nn.Module, training: bool = True, dataloader: Any = None
+    ) -> nn.Module:
+        if isinstance(model, FSDPModule):
+            return Sharded(model)
+        return super()._wrap_model(model, training, dataloader)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        save_trained(self.model, Path(output_dir or ""))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_trained(self.accelerator.unwrap_model(self.model), Path(resume_from_checkpoint))
+        load_trained(self.model, Path(resume_from_checkpoint))
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        save_optimizer(self.model, self.optimizer.optimizer, Path(output_dir))
+        if is_main_process():
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            load_optimizer(self.model, self.optimizer.optimizer, Path(checkpoint))
+            schedule = torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True)
+            self.lr_scheduler.load_state_dict(schedule)
 
 
 class _Lines(TrainerCallback):
-    """Logs what the Trainer does as plain lines."""
+    """Logs what the Trainer does as plain lines, and how it gets on."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.progress: Progress | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if is_main_process():
+            self.progress = Progress("trained", "steps", state.max_steps - state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.progress:
+            self.progress.add(1)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         if "loss" in logs and is_main_process():
