@@ -1,0 +1,73 @@
+"""Time and memory of whole scoring jobs for 1, 4 and 16 times the solutions: run by hand.
+
+    python tests/benchmarks/growth.py MODEL KIND SOLUTIONS [ENGINE]
+
+MODEL is the folder of a merged model of KIND, and SOLUTIONS a table, as in
+results/models/dPRM-mini/merged dPRM results/data/Facts_junior/history.parquet once `make study` has run.
+Pools are told apart by their question's first words, so that nothing is shared between copies of them.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from multirm import tables
+from multirm.vocabulary import Kind
+
+POOLS = 25
+
+
+def copies(solutions: Path, times: int, output: Path) -> int:
+    """Write so many times the first pools of a table, and say how many solutions that is."""
+    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    chosen = list(dict.fromkeys(row["question_id"] for row in rows))[:POOLS]
+    pools = [row for row in rows if row["question_id"] in chosen]
+    copied = [
+        {
+            **row,
+            "question_id": f"{copy}-{row['question_id']}",
+            "question": f"{copy}: {row['question']}",
+        }
+        for copy in range(times)
+        for row in pools
+    ]
+    tables.write(output, tables.SOLUTIONS, copied, parameters={}, inputs=[solutions])
+    return len(copied)
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Seconds, and the resident memory of the largest process at its largest, in GiB."""
+    started = time.perf_counter()
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[4]} failed")
+    return time.perf_counter() - started, usage.ru_maxrss / 2**20
+
+
+def main(model: str, kind: str, solutions: str, engine: str = "transformers") -> None:
+    before = None
+    with TemporaryDirectory() as folder:
+        given, output = Path(folder, "solutions.parquet"), Path(folder, "rewards.parquet")
+        command = [sys.executable, "-m", "multirm"]
+        if Kind(kind).is_generative:
+            command += ["score-generative", "--kind", kind, "--name", "model", "--model", model]
+            command += ["--engine", engine, "--samples", "2", "--max-tokens", "160"]
+            command += ["--output-critiques", str(Path(folder, "critiques.parquet"))]
+        else:
+            command += ["score-discriminative", "--model", f"model={model}"]
+        command += ["--solutions", str(given), "--output", str(output)]
+        for times in (1, 4, 16):
+            n = copies(Path(solutions), times, given)
+            seconds, memory = measure(command)
+            grown = "" if before is None else f", {seconds / before:.2f} times a quarter of them"
+            print(f"{kind}: {n} solutions: {seconds:.1f} s{grown}; {memory:.2f} GiB")
+            before = seconds
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
