@@ -219,6 +219,17 @@ def test_files_that_are_no_such_table(tmp_path: Path) -> None:
         tables.read(path, tables.SOLUTIONS)
 
 
+def test_one_wrong_bit_amid_the_data_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write(path, "solutions", SOLUTION)
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(0)
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"expected a whole Parquet table.*make it again"):
+        tables.read(path, tables.SOLUTIONS)
+
+
 def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "theirs.parquet"
     theirs = pa.Table.from_pylist([SOLUTION], schema=tables.SOLUTIONS.columns)

@@ -115,7 +115,12 @@ def write(
     }
     metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     with whole(path) as part:
-        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            part,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
 
 def read(path: Path, schema: Schema) -> pa.Table:
@@ -219,7 +224,7 @@ def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
 
 
 def _read_whole(path: Path) -> pa.Table:
-    table = pq.read_table(path)
+    table = pq.read_table(path, page_checksum_verification=True)
     # Texts that are not UTF-8 would only show once somebody looks at them.
     table.validate(full=True)
     return table

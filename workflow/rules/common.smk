@@ -18,14 +18,17 @@ else:
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
-# Up to so many bytes, inputs are compared by what is in them: all tables and small models. A large model
-# takes long to read, and counts as changed when it is newer.
 if workflow.dag_settings:
+    # Up to so many bytes, inputs are compared by what is in them: all tables and small models. A large
+    # model takes long to read, and counts as changed when it is newer.
     workflow.dag_settings.max_checksum_file_size = max(
         workflow.dag_settings.max_checksum_file_size, 100_000_000
     )
+    # What was in the making when Snakemake was killed is made again, without being asked for.
+    workflow.dag_settings.force_incomplete = True
 
 from multirm import jobs
+from multirm.cluster import check_site
 from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.locks import enter_run
