@@ -61,6 +61,17 @@ rule all:
         ),
 
 
+onstart:
+    # Slurm itself would refuse a job that asks for what the site lacks days later, when it is submitted.
+    if workflow.executor_plugin.name == "slurm":
+        site = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
+        gpus = [job.resources.get("gpu", 0) for job in workflow.dag.needrun_jobs()]
+        try:
+            check_site(site, max(gpus, default=0))
+        except InputError as error:
+            sys.exit(f"multirm: {error}")
+
+
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
         tables = accuracy_tables()

@@ -1,0 +1,180 @@
+"""What a Slurm site offers, held against what the profile's site.yaml and the jobs expect of it.
+
+Run before the first job, because Slurm itself refuses a job only when it is submitted, which may be after days.
+"""
+
+import re
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from multirm.config import read_yaml
+from multirm.errors import InputError, shown
+from multirm.spelling import did_you_mean, one_of
+
+# Finished jobs are asked for every 180 s at least; with a little more, none is forgotten in between.
+_LEAST_JOB_AGE = 200
+_KEYS = ("account", "accounting", "gpu_type", "partitions")
+
+
+class Gpu(NamedTuple):
+    """GPUs of one type on a node; `type` is empty where the site names none."""
+
+    type: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What Slurm says of itself.
+
+    Attributes:
+        gpus: by partition, the GPUs that its nodes have.
+        keeps_accounts: whether there is an accounting database.
+        job_age: seconds for which finished jobs are remembered without one.
+    """
+
+    gpus: dict[str, set[Gpu]]
+    keeps_accounts: bool
+    job_age: int
+
+
+def check_site(file: Path, gpus: int) -> None:
+    """Check that the site described in `file` is the one at hand, and has nodes with so many GPUs.
+
+    Raises:
+        InputError: the file is not as it must be, Slurm does not answer, or it lacks what is expected.
+    """
+    site = read_site(file)
+    check(site, gpus, ask_slurm(), file)
+
+
+def read_site(file: Path) -> dict[str, Any]:
+    """The settings in a site.yaml.
+
+    Raises:
+        InputError: not a mapping, an unknown key, or partitions that are no mapping of mappings.
+    """
+    site = read_yaml(file) or {}
+    if not isinstance(site, dict):
+        raise InputError(file, expected="keys with values", found=shown(site))
+    for key in site:
+        if key not in _KEYS:
+            hint = did_you_mean(key, _KEYS)
+            raise InputError(file, expected=one_of(_KEYS), found=shown(key), remedy=hint)
+    partitions = site.get("partitions")
+    if partitions is not None:
+        if not isinstance(partitions, dict):
+            expected = "partitions with what they allow, as `gpu: {max_gpu: 8}`"
+            raise InputError(file, expected=expected, found=shown(partitions))
+        for name, limits in partitions.items():
+            if not isinstance(limits, dict):
+                expected = (
+                    f"what partition {name} allows, as `{name}: {{}}` or `{name}: {{max_gpu: 8}}`"
+                )
+                raise InputError(file, expected=expected, found=shown(limits))
+    return site
+
+
+def check(site: dict[str, Any], gpus: int, cluster: Cluster, file: Path) -> None:
+    """Check a site's settings, read from `file`, and the GPUs that one job needs against the cluster.
+
+    Raises:
+        InputError: a partition or GPU type does not exist, no node has so many GPUs, or finished jobs
+            could not be told from lost ones.
+    """
+    partitions = site.get("partitions") or {}
+    for name in partitions:
+        if name not in cluster.gpus:
+            expected = f"one of the site's partitions, {', '.join(sorted(cluster.gpus))}"
+            raise InputError(f"{file}, partitions", expected=expected, found=shown(name))
+    admitted = {
+        gpu
+        for name, found in cluster.gpus.items()
+        for gpu in found
+        if not partitions or (name in partitions and partitions[name].get("max_gpu", 0) > 0)
+    }
+    where = "the partitions with a max_gpu" if partitions else "the partitions"
+    wanted = site.get("gpu_type")
+    if wanted and wanted not in {gpu.type for gpu in admitted}:
+        types = ", ".join(sorted({gpu.type for gpu in admitted} - {""})) or "none with a type"
+        expected = f"a type of GPU in {where} ({types})"
+        remedy = "`sinfo --format=%G` lists them"
+        raise InputError(f"{file}, gpu_type", expected=expected, found=shown(wanted), remedy=remedy)
+    most = max((gpu.number for gpu in admitted if not wanted or gpu.type == wanted), default=0)
+    if gpus > most:
+        raise InputError(
+            "jobs",
+            expected=f"a node with {gpus} GPUs in {where}, as a job asks for",
+            found=f"{most} at most" if most else "none with any",
+            remedy=f"name a partition that has them in {file}, or set the study's gpu_memory to the site's",
+        )
+    _check_accounting(site, cluster, file)
+
+
+def _check_accounting(site: dict[str, Any], cluster: Cluster, file: Path) -> None:
+    """Check that the end of a job is noticed, and that an account can be charged."""
+    if cluster.keeps_accounts:
+        if cluster.job_age < _LEAST_JOB_AGE and not site.get("accounting"):
+            expected = "`accounting: true`, since squeue here forgets finished jobs"
+            raise InputError(file, expected=expected, found=f"MinJobAge = {cluster.job_age} s")
+        return
+    for key in ("accounting", "account"):
+        if site.get(key):
+            expected = f"no {key}, since this site has no accounting database"
+            raise InputError(file, expected=expected, found=f"{key}: {shown(site[key])}")
+    if cluster.job_age < _LEAST_JOB_AGE:
+        raise InputError(
+            "slurm.conf",
+            expected=f"an accounting database, or MinJobAge of {_LEAST_JOB_AGE} s at least",
+            found=f"MinJobAge = {cluster.job_age} s",
+            remedy="ask the site's administrators: finished jobs are forgotten before they are noticed",
+        )
+
+
+def ask_slurm() -> Cluster:
+    """What the site's Slurm says of itself.
+
+    Raises:
+        InputError: Slurm is not installed or does not answer.
+    """
+    gpus: dict[str, set[Gpu]] = defaultdict(set)
+    for line in _answer("sinfo", "--noheader", "--format=%R|%G").splitlines():
+        partition, _, resources = line.strip().partition("|")
+        gpus[partition].update(parse_gpus(resources))
+    config = _answer("scontrol", "show", "config")
+    settings = dict(re.findall(r"^(\w+) += (.*)$", config, re.MULTILINE))
+    age = re.match(r"\d+", settings.get("MinJobAge", ""))
+    storage = settings.get("AccountingStorageType", "")
+    return Cluster(dict(gpus), storage.endswith("slurmdbd"), int(age.group()) if age else 0)
+
+
+def parse_gpus(resources: str) -> set[Gpu]:
+    """The GPUs among a node's generic resources as sinfo writes them: `gpu:a100:4(S:0-1),nvme:1`."""
+    # Without what is in brackets, where there may be commas.
+    parts = [part.split(":") for part in re.sub(r"\([^)]*\)", "", resources).split(",")]
+    return {
+        Gpu(type="".join(part[1:-1]), number=int(part[-1]))
+        for part in parts
+        if part[0] == "gpu" and part[-1].isdigit()
+    }
+
+
+def _answer(*command: str) -> str:
+    """What a command of Slurm prints."""
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except FileNotFoundError:
+        remedy = "run this on a login node of the cluster"
+        raise InputError(
+            command[0], expected="Slurm", found="no such program", remedy=remedy
+        ) from None
+    except subprocess.TimeoutExpired:
+        expected = "an answer from Slurm within two minutes"
+        raise InputError(" ".join(command), expected=expected, found="none") from None
+    if run.returncode != 0:
+        found = run.stderr.strip() or f"exit code {run.returncode}"
+        raise InputError(" ".join(command), expected="an answer from Slurm", found=found)
+    return run.stdout

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# A Slurm of three nodes on this machine, for the tests: slurm.sh start|stop
+#
+# Needs root, no systemd, and a machine without a Slurm of its own. Installs Debian's packages where they are
+# absent. Each node claims 8 cores, 16 GB and one GPU of the type `tiny`; none of that is enforced or real, so
+# the one who submits jobs limits how many run at once. No accounting database.
+set -euo pipefail
+
+MARK="# Written by multirm's tests/cluster/slurm.sh, which also removes it."
+ETC=/etc/slurm
+RUN=/run/multirm-slurm
+NODES=(n1 n2 n3)
+
+fail() { echo "slurm.sh: $*" >&2; exit 1; }
+
+# A configuration that somebody else wrote is a cluster that somebody else uses.
+refuse_other_slurm() {
+    for file in "$ETC/slurm.conf" "$ETC/gres.conf"; do
+        if [[ -e $file ]] && [[ $(head -n 1 "$file") != "$MARK" ]]; then
+            fail "expected a machine without a Slurm of its own, found $file; run the tests of clusters elsewhere"
+        fi
+    done
+}
+
+install_packages() {
+    if ! command -v slurmctld slurmd sbatch srun munged > /dev/null; then
+        command -v apt-get > /dev/null || fail "expected slurmctld, slurmd and munged, or apt-get to install them"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq || true
+        apt-get install -qq -y --no-install-recommends slurm-wlm munge > /dev/null
+    fi
+}
+
+write_configuration() {
+    mkdir -p "$ETC" "$RUN/state"
+    local host
+    host=$(hostname -s)
+    cat > "$ETC/slurm.conf" <<CONF
+$MARK
+ClusterName=multirm
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+AuthType=auth/munge
+StateSaveLocation=$RUN/state
+SlurmctldPidFile=$RUN/slurmctld.pid
+SlurmctldLogFile=$RUN/slurmctld.log
+SlurmdSpoolDir=$RUN/%n
+SlurmdPidFile=$RUN/%n.pid
+SlurmdLogFile=$RUN/%n.log
+SlurmdParameters=config_overrides
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SchedulerParameters=batch_sched_delay=0,sched_interval=2
+ReturnToService=2
+KillWait=2
+GresTypes=gpu
+NodeName=n[1-3] NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17003] CPUs=8 RealMemory=16000 Gres=gpu:tiny:1
+PartitionName=main Nodes=n[1-3] Default=YES MaxTime=UNLIMITED State=UP
+CONF
+    # Slurm wants a device behind each GPU, and looks no closer.
+    touch "$RUN/gpu"
+    printf '%s\nName=gpu Type=tiny File=%s\n' "$MARK" "$RUN/gpu" > "$ETC/gres.conf"
+}
+
+start_munge() {
+    if munge -n 2> /dev/null | unmunge > /dev/null 2>&1; then return; fi
+    [[ -e /etc/munge/munge.key ]] || mungekey --create
+    install -d -o munge -g munge -m 0755 /run/munge
+    install -d -o munge -g munge -m 0700 /var/log/munge
+    chown munge:munge /etc/munge/munge.key
+    runuser -u munge -- munged
+    touch "$RUN/munged"
+}
+
+alive() { [[ -e $1 ]] && kill -0 "$(cat "$1")" 2> /dev/null; }
+
+fail_with_logs() {
+    tail -v -n 5 -- "$RUN"/*.log >&2
+    fail "$1; the last lines of the logs are above"
+}
+
+nodes_answer() {
+    [[ $(sinfo --noheader --Node --format=%t 2> /dev/null | grep -c -x -E 'idle|mix|alloc') -eq ${#NODES[@]} ]]
+}
+
+start() {
+    refuse_other_slurm
+    install_packages
+    write_configuration
+    start_munge
+    alive "$RUN/slurmctld.pid" || slurmctld
+    for node in "${NODES[@]}"; do
+        mkdir -p "$RUN/$node"
+        alive "$RUN/$node.pid" || slurmd -N "$node" || fail_with_logs "expected slurmd to start $node"
+    done
+    for _ in {1..150}; do
+        nodes_answer && return
+        sleep 0.2
+    done
+    fail_with_logs "expected three nodes to answer within 30 s"
+}
+
+# A daemon is asked to end, and made to after 10 s.
+end() {
+    alive "$1" || return 0
+    local pid
+    pid=$(cat "$1")
+    kill "$pid"
+    for _ in {1..50}; do
+        kill -0 "$pid" 2> /dev/null || return 0
+        sleep 0.2
+    done
+    kill -9 "$pid"
+}
+
+stop() {
+    [[ -d $RUN ]] || return 0
+    refuse_other_slurm
+    if alive "$RUN/slurmctld.pid"; then
+        scancel --user=root --signal=KILL --full 2> /dev/null || true
+        scancel --user=root 2> /dev/null || true
+        for _ in {1..50}; do
+            [[ -z $(squeue --noheader 2> /dev/null) ]] && break
+            sleep 0.2
+        done
+    fi
+    for node in "${NODES[@]}"; do end "$RUN/$node.pid"; done
+    end "$RUN/slurmctld.pid"
+    if [[ -e $RUN/munged ]]; then end /run/munge/munged.pid; fi
+    rm -rf "$RUN" "$ETC/slurm.conf" "$ETC/gres.conf"
+}
+
+[[ $(id -u) -eq 0 ]] || fail "expected to be run as root, which Slurm's daemons need"
+case "${1-}" in
+    start | stop) "$1" ;;
+    *) fail "expected start or stop, found '${1-}'" ;;
+esac
