@@ -1,0 +1,57 @@
+"""What a finished study tells of itself: a report with captions, and the way back from each figure."""
+
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from multirm.metadata import FORMATS
+from multirm.trace import AS_RECORDED, way_back
+
+RESULTS = Path("results")
+
+
+@pytest.fixture
+def there(finished_study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(finished_study)
+    return finished_study
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_figure_leads_back_through_shards_and_models_to_where_data_were_made(
+    there: Path, suffix: str
+) -> None:
+    steps = list(way_back(RESULTS / f"figures/Micro_best_of_n{suffix}", RESULTS))
+    assert {step.state for step in steps[1:]} == {AS_RECORDED}
+    assert all(step.origin is not None for step in steps)
+    made = {step.origin.made.removesuffix(" 1") for step in steps if step.origin}
+    assert {"merged model", "adapter", "backbone", "table critiques", "table solutions"} <= made
+    names = {step.name for step in steps}
+    assert "results/data/Micro_pretrain/chemistry.parquet" in names
+    assert {
+        f"results/models/{kind}-micro/adapter" for kind in ("dORM", "dPRM", "gORM", "gPRM")
+    } <= (names)
+
+
+def test_a_report_has_every_figure_with_its_caption(there: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.zip"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(there / "Snakefile")),
+            *("--configfile", str(there / "config/micro.yaml"), "--report", str(report)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with ZipFile(report) as archive:
+        page = archive.read("report/report.html").decode()
+        names = [Path(name).name for name in archive.namelist()]
+    for selection in ("best_of_n", "weighted_vote"):
+        assert {f"Micro_{selection}.png", f"Micro_{selection}.html", f"{selection}.csv"} <= set(
+            names
+        )
+        assert page.count(f"Accuracy ({selection}) on Micro against the number") == 2
+    assert page.count("Accuracy in % on Micro by the published protocol") == 2
+    assert "Reward models of the study micro: dORM-micro, dPRM-micro, gORM-micro" in page
