@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -17,7 +18,7 @@ def dry_run(folder: Path, study: str, *arguments: str) -> str:
     run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--directory", str(folder), "--configfile", str(ROOT / "config" / f"{study}.yaml")),
+            *("--directory", str(folder), "--configfile", str(ROOT / "config" / study)),
             *("--cores", "16", "--dry-run", *arguments),
         ],
         capture_output=True,
@@ -36,7 +37,7 @@ def counts(plan: str) -> dict[str, int]:
 
 
 def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
-    jobs = counts(dry_run(tmp_path, "paper", "--quiet", "rules"))
+    jobs = counts(dry_run(tmp_path, "paper.yaml", "--quiet", "rules"))
     categories = 5 * 14 + 3
     assert jobs["read_solutions"] == categories + 14
     assert jobs["generate_critiques"] == 2 * 14
@@ -49,7 +50,7 @@ def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
 
 def test_one_table_takes_no_more_than_its_own_way(tmp_path: Path) -> None:
     target = "results/rewards/dPRM-14B/MMLU-Pro_Llama-3.1-8B-Instruct/law.parquet"
-    jobs = counts(dry_run(tmp_path, "paper", "--quiet", "rules", "--", target))
+    jobs = counts(dry_run(tmp_path, "paper.yaml", "--quiet", "rules", "--", target))
     own = {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 1}
     assert jobs == {**own, "read_solutions": 15, "total": 18}
 
@@ -57,18 +58,28 @@ def test_one_table_takes_no_more_than_its_own_way(tmp_path: Path) -> None:
 def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:
     seeds = ("--config", "training_seeds=[42,43,44]")
     jobs = counts(
-        dry_run(tmp_path, "paper", "--quiet", "rules", *seeds, "--until", "merge_adapter")
+        dry_run(tmp_path, "paper.yaml", "--quiet", "rules", *seeds, "--until", "merge_adapter")
     )
     assert jobs["train_discriminative"] == jobs["train_generative"] == 18
 
 
+def test_published_critiques_need_no_teacher(tmp_path: Path) -> None:
+    critiques = {"dataset": "MMLU-Pro_train", "published": {"gORM": ["a/b"], "gPRM": ["a/c"]}}
+    study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study | {"critiques": critiques}))
+    jobs = counts(dry_run(tmp_path, str(tmp_path / "study.yaml"), "--quiet", "rules"))
+    assert jobs["read_critiques"] == 2 * 14
+    assert "generate_critiques" not in jobs and "filter_critiques" not in jobs
+    assert jobs["train_generative"] == 6
+
+
 def test_published_rewards_need_no_training(tmp_path: Path) -> None:
-    jobs = counts(dry_run(tmp_path, "published", "--quiet", "rules"))
+    jobs = counts(dry_run(tmp_path, "published.yaml", "--quiet", "rules"))
     assert jobs["read_rewards"] == 12 * (5 * 14 + 3)
     assert not [rule for rule in jobs if "train" in rule or "score" in rule or "critiques" in rule]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the real data in ../shared/data")
 def test_the_math_setting_is_planned_over_real_files(tmp_path: Path) -> None:
-    plan = dry_run(tmp_path, "paper-math", "--quiet", "rules", "--config", f"data={DATA}")
+    plan = dry_run(tmp_path, "paper-math.yaml", "--quiet", "rules", "--config", f"data={DATA}")
     assert counts(plan)["train_generative"] == 4

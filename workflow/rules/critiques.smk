@@ -111,3 +111,36 @@ rule shorten_critiques:
     shell:
         "python -m multirm shorten-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --output {output:q} > {log:q} 2>&1"
+
+
+rule read_critiques:
+    """Read critiques that somebody has published."""
+    input:
+        files=critique_sources,
+        solutions=lambda wildcards: (
+            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
+        ),
+        code=code("multirm.data.critiques"),
+        environment=environment("core"),
+    output:
+        "<results>/critiques/{kind}/shortened/{category}.parquet",
+    log:
+        "<logs>/read_critiques/{kind}/{category}.log",
+    benchmark:
+        "<benchmarks>/read_critiques/{kind}/{category}.tsv"
+    wildcard_constraints:
+        kind=published_kinds(),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
+    params:
+        dataset=critique_setting("dataset"),
+        source=lambda wildcards: [str(place) for place in critique_places(wildcards)],
+    message:
+        "Read {wildcards.kind} critiques, {wildcards.category}"
+    shell:
+        "python -m multirm read-critiques --source {params.source:q} --kind {wildcards.kind}"
+        " --dataset {params.dataset} --category {wildcards.category} --solutions {input.solutions:q} --output {output:q}"
+        " > {log:q} 2>&1"
