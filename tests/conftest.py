@@ -41,6 +41,8 @@ def copy_checkout(folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     shutil.copy(ROOT / "tests" / "workflow" / "micro.yaml", folder / "config")
+    (folder / "slurm").symlink_to("workflow/profiles/slurm")
+    (folder / "profiles").symlink_to("workflow/profiles")
     (folder / ".venv-vllm").symlink_to(ROOT / ".venv-vllm")
 
 

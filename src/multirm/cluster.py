@@ -6,6 +6,7 @@ Run before the first job, because Slurm itself refuses a job only when it is sub
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +50,10 @@ def check_site(file: Path, gpus: int) -> None:
     """
     site = read_site(file)
     check(site, gpus, ask_slurm(), file)
+    account = ["--account", str(site["account"])] if site.get("account") else []
+    for name in site.get("partitions") or [None]:
+        partition = ["--partition", str(name)] if name else []
+        try_submission([*account, *partition], file)
 
 
 def read_site(file: Path) -> dict[str, Any]:
@@ -151,6 +156,24 @@ def ask_slurm() -> Cluster:
     return Cluster(dict(gpus), storage.endswith("slurmdbd"), int(age.group()) if age else 0)
 
 
+def try_submission(options: list[str], file: Path) -> None:
+    """Ask sbatch whether it would take a small job of an hour with these options; none is submitted.
+
+    Snakemake does not repeat what sbatch says of jobs that are submitted together.
+
+    Raises:
+        InputError: it would not.
+    """
+    job = ["--ntasks=1", "--mem=2000", "--time=60", "--wrap=true"]
+    command = ["sbatch", "--test-only", *options, *job]
+    run = _run(command)
+    if run.returncode != 0:
+        options_shown = " ".join(["sbatch", *options])
+        expected, found = "Slurm to take a small job", run.stderr.strip()
+        remedy = f"mend account and partitions in {file}"
+        raise InputError(options_shown, expected=expected, found=found, remedy=remedy)
+
+
 def parse_gpus(resources: str) -> set[Gpu]:
     """The GPUs among a node's generic resources as sinfo writes them: `gpu:a100:4(S:0-1),nvme:1`."""
     # Without what is in brackets, where there may be commas.
@@ -164,8 +187,17 @@ def parse_gpus(resources: str) -> set[Gpu]:
 
 def _answer(*command: str) -> str:
     """What a command of Slurm prints."""
+    run = _run(command)
+    if run.returncode != 0:
+        found = run.stderr.strip() or f"exit code {run.returncode}"
+        raise InputError(" ".join(command), expected="an answer from Slurm", found=found)
+    return run.stdout
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A command of Slurm, run to its end."""
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     except FileNotFoundError:
         remedy = "run this on a login node of the cluster"
         raise InputError(
@@ -174,7 +206,3 @@ def _answer(*command: str) -> str:
     except subprocess.TimeoutExpired:
         expected = "an answer from Slurm within two minutes"
         raise InputError(" ".join(command), expected=expected, found="none") from None
-    if run.returncode != 0:
-        found = run.stderr.strip() or f"exit code {run.returncode}"
-        raise InputError(" ".join(command), expected="an answer from Slurm", found=found)
-    return run.stdout

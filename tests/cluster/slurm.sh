@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A Slurm of three nodes on this machine, for the tests: slurm.sh start|stop
+# A Slurm of three nodes on this machine, for the tests: slurm.sh start|stop|lose NODE
 #
 # Needs root, no systemd, and a machine without a Slurm of its own. Installs Debian's packages where they are
 # absent. Each node claims 8 cores, 16 GB and one GPU of the type `tiny`; none of that is enforced or real, so
-# the one who submits jobs limits how many run at once. No accounting database.
+# the one who submits jobs limits how many run at once. No accounting database. A node that is lost (n1, n2, n3) is
+# back after another start.
 set -euo pipefail
 
 MARK="# Written by multirm's tests/cluster/slurm.sh, which also removes it."
@@ -135,8 +136,29 @@ stop() {
     rm -rf "$RUN" "$ETC/slurm.conf" "$ETC/gres.conf"
 }
 
+# As if a node's power were cut: its daemons first, so that none reports how its jobs ended.
+lose() {
+    local node=$1 job
+    kill -9 "$(cat "$RUN/$node.pid")"
+    rm "$RUN/$node.pid"
+    for job in $(squeue --noheader --nodelist="$node" --states=running --format=%A); do
+        kill_all $(grep -l -s -a "^slurmstepd: \[$job\." /proc/[0-9]*/cmdline)
+    done
+    kill_all $(grep -l -s -z "^SLURMD_NODENAME=$node$" /proc/[0-9]*/environ)
+    scontrol update "nodename=$node" state=down reason="lost for a test"
+}
+
+kill_all() {
+    local file pid
+    for file in "$@"; do
+        pid=${file#/proc/}
+        kill -9 "${pid%%/*}" 2> /dev/null || true
+    done
+}
+
 [[ $(id -u) -eq 0 ]] || fail "expected to be run as root, which Slurm's daemons need"
 case "${1-}" in
     start | stop) "$1" ;;
-    *) fail "expected start or stop, found '${1-}'" ;;
+    lose) lose "${2:?expected a node: n1, n2 or n3}" ;;
+    *) fail "expected start, stop or lose, found '${1-}'" ;;
 esac

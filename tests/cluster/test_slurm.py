@@ -1,0 +1,188 @@
+"""The profile for clusters, on a real Slurm of three nodes that this machine plays for as long as it is tested."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+SLURM = Path(__file__).with_name("slurm.sh")
+CONTROLLER_LOG = Path("/run/multirm-slurm/slurmctld.log")
+LONG_ENOUGH = 1800
+
+# Jobs here take seconds, so they are asked for more often; and the machine has no more than two cores.
+PROFILE = ["--profile", "slurm", "--configfile", "config/micro.yaml", "--jobs", "3"]
+OFTEN = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", *PROFILE, *OFTEN, "--latency-wait", "5"]
+
+
+class Job(NamedTuple):
+    """A job as Slurm lists it; `comment` names its rule and wildcards."""
+
+    id: str
+    state: str
+    node: str
+    comment: str
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[None]:
+    """A running Slurm; tests skip where there can be none, except under CI."""
+    start = subprocess.run([SLURM, "start"], capture_output=True, text=True, check=False)
+    if start.returncode != 0:
+        message = f"needs a Slurm, which could not be started: {start.stderr.strip()}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    yield
+    subprocess.run([SLURM, "stop"], check=True)
+
+
+@pytest.fixture
+def checkout(study_copy: Path) -> Path:
+    """A plain checkout, without results."""
+    shutil.rmtree(study_copy / "results")
+    shutil.rmtree(study_copy / ".snakemake")
+    return study_copy
+
+
+def listed_jobs() -> list[Job]:
+    lines = ask("squeue", "--noheader", "--states=all", "--format=%A|%T|%N|%k").splitlines()
+    return [Job(*line.split("|", 3)) for line in lines]
+
+
+def ask(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def wait_for(run: subprocess.Popen[bytes], wanted: Callable[[Job], bool]) -> Job:
+    """A job that is wanted; waits for it."""
+    ends = time.monotonic() + LONG_ENOUGH
+    while time.monotonic() < ends and run.poll() is None:
+        for job in listed_jobs():
+            if wanted(job):
+                return job
+        time.sleep(0.2)
+    raise AssertionError("no such job")
+
+
+def running(rule: str) -> Callable[[Job], bool]:
+    return lambda job: job.state == "RUNNING" and job.comment.startswith(f"rule_{rule}")
+
+
+def hurry(job: Job) -> None:
+    """Slurm lets a requeued job wait for two minutes; it need not."""
+    ask("scontrol", "update", f"jobid={job.id}", "starttime=now")
+
+
+def submissions() -> list[str]:
+    return re.findall(r"_slurm_rpc_submit_batch_job: JobId=(\d+)", CONTROLLER_LOG.read_text())
+
+
+def assert_same_tables(folder: Path, other: Path) -> None:
+    files = sorted((other / "results").rglob("*.parquet"))
+    assert files
+    for file in files:
+        mine = folder / file.relative_to(other)
+        assert pq.read_table(mine).equals(pq.read_table(file)), mine
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_study_with_accidents_ends_as_on_one_machine(
+    checkout: Path, finished_study: Path
+) -> None:
+    """Every job goes through sbatch; a lost node, a requeued job and a cancelled one change no table."""
+    before = len(submissions())
+    log = checkout / "run.log"
+    with log.open("wb") as output:
+        command = [*SNAKEMAKE, "--slurm-keep-successful-logs", "--", "all"]
+        run = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            lost = wait_for(run, running("pretrain_backbone"))
+            subprocess.run([SLURM, "lose", lost.node], check=True)
+            hurry(lost)
+            elsewhere = wait_for(run, lambda job: job.id == lost.id and job.state == "RUNNING")
+            assert elsewhere.node != lost.node
+            subprocess.run([SLURM, "start"], check=True)
+
+            requeued = wait_for(run, running("train_discriminative"))
+            ask("scontrol", "requeue", requeued.id)
+            hurry(requeued)
+            cancelled = wait_for(run, running("generate_critiques"))
+            ask("scancel", cancelled.id)
+            assert run.wait(LONG_ENOUGH) == 0, log.read_text()
+        finally:
+            run.kill()
+    said = log.read_text()
+    assert f"SLURM-job '{cancelled.id}' failed, SLURM status is: 'CANCELLED'" in said
+    assert f"SLURM-job '{lost.id}' failed" not in said
+    assert f"SLURM-job '{requeued.id}' failed" not in said
+    assert said.count("SLURM-job '") == 1
+    assert_same_tables(checkout, finished_study)
+
+    submitted = re.findall(r"submitted with SLURM jobid (\d+)", said)
+    assert submitted == submissions()[before:]
+    logs = checkout / "results" / "logs" / "slurm"
+    assert {file.stem for file in logs.rglob("*.log")} == set(submitted)
+    stages = {folder.name.removeprefix("rule_") for folder in logs.iterdir()}
+    counts = said.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+    rules = {line.split()[0] for line in counts if line.strip()} - {"all"}
+    grouped = {"generate_miniature", "demonstrate", "filter_critiques", "shorten_critiques"}
+    assert rules - grouped <= stages
+    assert {stage.split("_")[1] for stage in stages if stage.startswith("group_")} == {
+        "data",
+        "critiques",
+    }
+
+
+@pytest.mark.usefixtures("slurm")
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        ({"partitions": {"mian": {}}}, "expected one of the site's partitions, main, found 'mian'"),
+        ({"gpu_type": "h100"}, "expected a type of GPU in the partitions (tiny), found 'h100'"),
+        ({"account": "mine"}, "this site has no accounting database, found account: 'mine'"),
+    ],
+)
+def test_a_site_that_is_another_stops_before_any_job(
+    checkout: Path, site: dict[str, object], message: str
+) -> None:
+    before = submissions()
+    (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
+    run = subprocess.run(
+        [*SNAKEMAKE, "--", "all"], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert submissions() == before
+
+
+@pytest.mark.usefixtures("slurm")
+def test_what_slurm_refuses_is_shown(checkout: Path) -> None:
+    """And the site's GPU type and partition reach Slurm, where jobs without a GPU pay no heed to the type."""
+    site = {"gpu_type": "tiny", "partitions": {"main": {"max_gpu": 1}}}
+    (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
+    run = subprocess.run(
+        [
+            *(*SNAKEMAKE, "--retries", "0"),
+            *("--set-resources", "generate_miniature:mem_mb=99000000", "pretrain_backbone:gpu=1"),
+            *("--", "results/data/Micro/history.parquet"),
+        ],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert "sbatch: error: Memory specification can not be satisfied" in run.stderr
+    assert "--gpus=tiny:0" in run.stderr
+    assert " -p main " in run.stderr
