@@ -1,16 +1,11 @@
 """Labels sit where scoring reads rewards, training learns what can be learned, and bad input is refused."""
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
 from multirm import tables
@@ -169,52 +164,6 @@ def test_the_same_seed_makes_the_same_adapter(run: Callable[..., Path]) -> None:
         assert (first / "adapter" / name).read_bytes() == (again / "adapter" / name).read_bytes()
     name = "adapter_model.safetensors"
     assert (first / "adapter" / name).read_bytes() != (other / "adapter" / name).read_bytes()
-
-
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason="two processes want a GPU each, or none at all"
-)
-def test_two_processes_train_like_one(
-    run: Callable[..., Path], tiny_model: Path, tmp_path: Path
-) -> None:
-    settings = {"batch_size": 8, "dropout": 0.0, "learning_rate": 1e-2}
-    alone = run(Kind.DPRM, toy_solutions(24), folder="alone", **settings)
-    call = f"""
-from pathlib import Path
-from multirm.training.discriminative import train_discriminative
-from multirm.vocabulary import Kind
-train_discriminative(
-    Kind.DPRM, "toy", {str(tiny_model)!r}, [Path("law.parquet")], Path("both/adapter"),
-    Path("both/curve.parquet"), Path("both/examples.parquet"), **{settings!r}
-)"""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", call],
-            cwd=tmp_path,
-            env={**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"},
-        )
-        for rank in "01"
-    ]
-    try:
-        assert [process.wait(timeout=120) for process in both] == [0, 0]
-    finally:
-        for process in both:
-            process.kill()
-    for name in ("curve.parquet", "examples.parquet"):
-        schema = tables.CURVES if name.startswith("curve") else tables.EXAMPLES
-        one, two = (tables.read(made / name, schema) for made in (alone, tmp_path / "both"))
-        for column in set(schema.columns.names) - {"model", "category"}:
-            assert two[column].to_pylist() == pytest.approx(one[column].to_pylist(), abs=1e-4)
-    one, two = (
-        load_file(made / "adapter" / "adapter_model.safetensors")
-        for made in (alone, tmp_path / "both")
-    )
-    for key, weights in one.items():
-        torch.testing.assert_close(two[key], weights, atol=1e-4, rtol=0)
 
 
 def test_nothing_to_train_on(run: Callable[..., Path]) -> None:

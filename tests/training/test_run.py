@@ -15,13 +15,10 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch.utils.data import BatchSampler
 
-from multirm.errors import InputError
 from multirm.models import load_model
 from multirm.training import run
-from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
 from multirm.training.lora import add_adapter
-from multirm.training.processes import share_batch
 from multirm.training.run import LabelledLoss, Recipe, train
 from multirm.vocabulary import Parallelism
 
@@ -161,15 +158,6 @@ def test_the_gradient_does_not_depend_on_how_much_is_read_at_once(
         torch.testing.assert_close(weights[other], weights[0], atol=1e-4, rtol=1e-3)
 
 
-def test_a_batch_that_cannot_be_shared_is_refused() -> None:
-    assert share_batch(16, None) == (16, 1)
-    assert share_batch(16, 4) == (4, 4)
-    with pytest.raises(
-        InputError, match="batch_size: expected a multiple of 1 processes that read 5"
-    ):
-        share_batch(16, 5)
-
-
 @pytest.mark.parametrize("cut_short", [False, True])
 def test_a_run_goes_on_from_its_last_whole_checkpoint(
     tiny_model: Path, tmp_path: Path, cut_short: bool, caplog: pytest.LogCaptureFixture
@@ -190,26 +178,6 @@ def test_a_run_goes_on_from_its_last_whole_checkpoint(
     assert again == curve
     for name, weights in learned.items():
         assert torch.equal(weights, relearned[name])
-
-
-def test_checkpoints_go_when_all_is_made_and_are_of_one_training(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    output, given = tmp_path / "adapter", tmp_path / "solutions"
-    given.write_text("one")
-    with (
-        pytest.raises(RuntimeError),
-        open_checkpoints(output, {"seed": 1}, [given]) as folder,
-    ):
-        (folder / "checkpoint-1").mkdir()
-        raise RuntimeError
-    with pytest.raises(RuntimeError), open_checkpoints(output, {"seed": 1}, [given]) as folder:
-        assert (folder / "checkpoint-1").is_dir()
-        raise RuntimeError
-    with open_checkpoints(output, {"seed": 2}, [given]) as folder:
-        assert not (folder / "checkpoint-1").exists()
-    assert "begun anew" in caplog.text
-    assert list(tmp_path.iterdir()) == [given]
 
 
 def test_batches_are_of_similar_length_and_in_another_order_each_epoch() -> None:

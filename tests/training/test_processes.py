@@ -1,0 +1,228 @@
+"""Several processes, for real, on the CPU: they train what one trains, fail whole, and go on where they were."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from multirm import tables
+from multirm.cli import build_app
+from multirm.errors import InputError
+from multirm.prompts import VERDICT_MARKS
+from multirm.training.processes import share_batch
+from multirm.vocabulary import Kind
+
+SCRIPT = Path(__file__).with_name("train_together.py")
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--multi_gpu"]
+LAUNCH += ["--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
+LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+
+pytestmark = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="two processes want a GPU each, or none at all"
+)
+
+
+def solution(number: int) -> dict[str, Any]:
+    right = number % 3 != 0
+    return {
+        "dataset": "toy",
+        "category": "law",
+        "question_id": "q",
+        "solution_id": number,
+        "question": "Is it lawful?",
+        "answer": "A",
+        "steps": ["It is so."] * (1 + number % 4) + ["So be it." if right else "It was not!"],
+        "parsed_answer": "A",
+        "outcome": int(right),
+        "step_labels": None,
+    }
+
+
+def critique(of: int) -> dict[str, Any]:
+    verdict = int(of % 3 != 0)
+    return {
+        "dataset": "toy",
+        "category": "law",
+        "question_id": "q",
+        "solution_id": of,
+        "critique_id": 0,
+        "critique": f" Hm.\n</think>\n{VERDICT_MARKS[Kind.GORM]} {'Yes' if verdict else 'No'}",
+        "verdict": verdict,
+        "step_verdicts": None,
+        "n_tokens": None,
+        "truncated": False,
+        "kept": True,
+        "reason": None,
+    }
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with solutions and critiques; the last batch of them is not full."""
+    folder = tmp_path_factory.mktemp("given")
+    solutions = [solution(number) for number in range(33)]
+    tables.write(
+        folder / "solutions.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[]
+    )
+    critiques = [critique(number) for number in range(33)]
+    stage = {"kind": "gORM", "stage": "filtered"}
+    tables.write(
+        folder / "critiques.parquet", tables.CRITIQUES, critiques, parameters=stage, inputs=[]
+    )
+    return folder
+
+
+def training(kind: str, backbone: Path, given: Path, made: Path, **settings: object) -> list[str]:
+    """The command line of a training that makes `adapter`, `curve.parquet` and `examples.parquet`."""
+    options: dict[str, object] = {
+        "--kind": kind,
+        "--name": "toy",
+        "--backbone": backbone,
+        "--solutions": given / "solutions.parquet",
+        "--output": made / "adapter",
+        "--curve": made / "curve.parquet",
+        "--examples": made / "examples.parquet",
+        "--batch-size": 6,
+        "--learning-rate": 0.001,
+    }
+    options |= {f"--{name.replace('_', '-')}": value for name, value in settings.items()}
+    command = "train-discriminative"
+    if kind == "gORM":
+        command = "train-generative"
+        options["--critiques"] = given / "critiques.parquet"
+    listed = [str(part) for option in options.items() for part in option]
+    return [command, *listed]
+
+
+def together(
+    trainings: list[list[str]], folder: Path, *dying: str
+) -> subprocess.CompletedProcess[str]:
+    """Run trainings in two processes."""
+    (folder / "trainings.json").write_text(json.dumps(trainings))
+    return subprocess.run(
+        [*LAUNCH, SCRIPT, folder / "trainings.json", *dying],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def assert_alike(one: Path, other: Path) -> None:
+    """The same curve and the same weights, within 1e-5, and the same counts of examples."""
+    expected, found = (tables.read(made / "curve.parquet", tables.CURVES) for made in (one, other))
+    for column in ("step", "epoch", "learning_rate", "loss"):
+        assert found[column].to_pylist() == pytest.approx(expected[column].to_pylist(), abs=1e-5)
+    counts = [tables.read(made / "examples.parquet", tables.EXAMPLES) for made in (one, other)]
+    assert counts[0].to_pylist() == counts[1].to_pylist()
+    weights = [load_file(made / "adapter" / "adapter_model.safetensors") for made in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    for name, values in weights[0].items():
+        torch.testing.assert_close(weights[1][name], values, atol=1e-5, rtol=0)
+    assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
+    names = [{path.name for path in (made / "adapter").iterdir()} for made in (one, other)]
+    assert names[0] == names[1]
+
+
+@pytest.fixture(scope="module")
+def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes have made, a folder for each training: they take long to start."""
+    folder = tmp_path_factory.mktemp("two")
+    trainings = [
+        training(
+            kind,
+            tiny_model,
+            given,
+            folder / f"{kind}-{parallelism}",
+            parallelism=parallelism,
+            # All that is a process's share of a batch, or one by one.
+            device_batch_size=3 if kind == "dORM" else 1,
+            dropout=0,
+        )
+        for kind in ("dORM", "gORM")
+        for parallelism in ("ddp", "fsdp")
+    ]
+    trainings += [
+        training("dORM", tiny_model, given, folder / "dropout", parallelism="fsdp"),
+        training("dORM", tiny_model, given, folder / "uneven", batch_size=7),
+    ]
+    run = together(trainings, folder)
+    assert run.returncode == 0, run.stderr[:4000]
+    (folder / "log").write_text(run.stdout + run.stderr)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process makes of the same."""
+    folder = tmp_path_factory.mktemp("alone")
+    for kind in ("dORM", "gORM"):
+        arguments = training(kind, tiny_model, given, folder / kind, dropout=0)
+        build_app()(arguments, exit_on_error=False, result_action="return_value")
+    return folder
+
+
+@pytest.mark.parametrize("parallelism", ["ddp", "fsdp"])
+@pytest.mark.parametrize("kind", ["dORM", "gORM"])
+def test_two_processes_train_like_one(alone: Path, two: Path, kind: str, parallelism: str) -> None:
+    assert_alike(alone / kind, two / f"{kind}-{parallelism}")
+
+
+def test_what_is_made_is_written_and_told_once(two: Path) -> None:
+    assert {path.name for path in (two / "dORM-fsdp").iterdir()} == {
+        "adapter",
+        "curve.parquet",
+        "examples.parquet",
+    }
+    # Five trainings of six steps, each told of by one process.
+    assert (two / "log").read_text().count("toy: step 6 of 6") == 5
+
+
+def test_a_batch_that_two_processes_cannot_share_is_refused(two: Path) -> None:
+    line = "batch_size: expected a multiple of 2 processes that read 3 at once, found 7"
+    for process in "01":
+        assert f"process {process} refused: {line}" in (two / "log").read_text()
+    assert not (two / "uneven").exists()
+
+
+def test_a_batch_that_one_process_cannot_share_is_refused() -> None:
+    assert share_batch(16, None) == (16, 1)
+    assert share_batch(16, 4) == (4, 4)
+    with pytest.raises(
+        InputError, match="batch_size: expected a multiple of 1 processes that read 5"
+    ):
+        share_batch(16, 5)
+
+
+def test_where_one_process_dies_all_end_and_the_next_run_goes_on(
+    tiny_model: Path, given: Path, two: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    trainings = [training("dORM", tiny_model, given, made, parallelism="fsdp")]
+    died = together(trainings, tmp_path, "4")
+    assert died.returncode != 0
+    left = [process for process in psutil.process_iter(["cmdline"]) if _of(process, tmp_path)]
+    assert not left
+    assert {path.name for path in made.iterdir()} <= {
+        ".adapter.checkpoints",
+        ".adapter.checkpoints.lock",
+    }
+    assert (made / ".adapter.checkpoints" / "checkpoint-3").is_dir()
+
+    again = together(trainings, tmp_path)
+    assert again.returncode == 0, again.stderr[:4000]
+    assert "toy: going on from checkpoint-3" in again.stderr
+    assert_alike(two / "dropout", made)
+
+
+def _of(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process runs the trainings of a folder."""
+    return str(folder / "trainings.json") in (process.info["cmdline"] or [])
