@@ -18,15 +18,6 @@ else:
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
-if workflow.dag_settings:
-    # Up to so many bytes, inputs are compared by what is in them: all tables and small models. A large
-    # model takes long to read, and counts as changed when it is newer.
-    workflow.dag_settings.max_checksum_file_size = max(
-        workflow.dag_settings.max_checksum_file_size, 100_000_000
-    )
-    # What was in the making when Snakemake was killed is made again, without being asked for.
-    workflow.dag_settings.force_incomplete = True
-
 from multirm import jobs
 from multirm.cluster import check_site
 from multirm.config import load_study
@@ -372,6 +363,11 @@ def cores(request):
 def processes(wildcards):
     """How many processes train the wildcard's reward model."""
     return config["models"][wildcards.model]["training"]["processes"]
+
+
+def parallelism(wildcards):
+    """What the processes that train the wildcard's reward model share."""
+    return config["models"][wildcards.model]["training"]["parallelism"]
 
 
 def evaluated_tables(wildcards):

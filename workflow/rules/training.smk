@@ -113,6 +113,7 @@ rule train_discriminative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
+        parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
         backbone=lambda wildcards: backbone_model(
@@ -139,7 +140,7 @@ rule train_discriminative:
         " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
         " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
-        " {params.device_batch_size}"
+        " {params.device_batch_size} --parallelism {resources.parallelism}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
         " > {log:q} 2>&1"
@@ -178,6 +179,7 @@ rule train_generative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
+        parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
         backbone=lambda wildcards: backbone_model(
@@ -206,7 +208,7 @@ rule train_generative:
         " --output {params.folder:q} --curve {output.curve:q}"
         " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
         " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
-        " {params.device_batch_size}"
+        " {params.device_batch_size} --parallelism {resources.parallelism}"
         " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
         " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
         " > {log:q} 2>&1"
