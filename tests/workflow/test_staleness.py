@@ -1,0 +1,325 @@
+"""What makes which jobs run again: edits to a finished study, and what a dry run then plans."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Jobs = Mapping[str, int]
+
+# What the micro study consists of: rules, and how many jobs each has.
+STUDY: Jobs = {
+    "generate_miniature": 6,
+    "demonstrate": 4,
+    "pretrain_backbone": 1,
+    "generate_critiques": 4,
+    "filter_critiques": 4,
+    "shorten_critiques": 4,
+    "train_discriminative": 2,
+    "train_generative": 2,
+    "merge_adapter": 4,
+    "score_discriminative": 2,
+    "score_discriminative_shard": 4,
+    "join_rewards": 2,
+    "score_generative": 2,
+    "score_generative_shard": 4,
+    "join_rewards_and_critiques": 2,
+    "evaluate": 1,
+    "evaluate_as_published": 1,
+    "evaluate_verification": 1,
+    "measure_uncertainty": 1,
+    "draw_accuracy_grid": 2,
+}
+RULES = list(STUDY)
+
+
+def jobs(*rules: str) -> Jobs:
+    """All jobs of some rules."""
+    return {rule: STUDY[rule] for rule in rules}
+
+
+NONE: Jobs = {}
+EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
+LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
+CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
+SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
+ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
+
+
+def planned(folder: Path, *arguments: str, study: str = "config/micro.yaml") -> tuple[Jobs, str]:
+    """The jobs that a dry run in `folder` plans, and all that it says."""
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--configfile", study, "--cores", "2"),
+            *("--dry-run", *(arguments or ("--", "all"))),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = run.stdout + run.stderr
+    assert run.returncode == 0, said
+    if "Nothing to be done" in said:
+        return NONE, said
+    table = said.split("Job stats:")[1].split("total")[0].splitlines()
+    counts = dict(line.split() for line in table[3:] if line.strip())
+    return {rule: int(count) for rule, count in counts.items() if rule != "all"}, said
+
+
+def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
+    """An edit of a study: settings written as `a/b/c=value`, the value in YAML."""
+
+    def edit(study: dict[str, Any]) -> None:
+        for place in places:
+            path, _, value = place.partition("=")
+            *above, last = path.split("/")
+            section = study
+            for key in above:
+                section = section.setdefault(key, {})
+            section[last] = yaml.safe_load(value)
+
+    return edit
+
+
+SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
+    "the study's name": ("study=other", NONE),
+    "a cluster's GPUs": ("gpu_memory=40", NONE),
+    "processes that train": ("models/dORM-micro/training={processes: 2}", NONE),
+    "tokens that are read at once, none given": ("models/dORM-micro/scoring={}", NONE),
+    "ceiling of figures": ("figures/ceiling=false", jobs("draw_accuracy_grid")),
+    "numbers of solutions": (
+        "evaluation/n=[1, 4]",
+        {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
+    ),
+    "an aggregation": ("evaluation/aggregation={dPRM-micro: mean}", EVALUATED),
+    "a learning rate": (
+        "models/dORM-micro/training={learning_rate: 0.001}",
+        {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 2} | EVALUATED,
+    ),
+    "samples of one model": (
+        "models/gORM-micro/scoring/samples=1",
+        jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
+    ),
+    "shards of one model": (
+        "models/dPRM-micro/scoring/shards=1",
+        {"score_discriminative": 2} | EVALUATED,
+    ),
+    "length of critiques": (
+        "critiques/max_tokens=100",
+        CRITICISED
+        | jobs("train_generative")
+        | {"merge_adapter": 2}
+        | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | EVALUATED,
+    ),
+    "the seed": ("seed=7", STUDY),
+    "one more training seed": (
+        "training_seeds=[42, 43]",
+        jobs("train_discriminative", "train_generative", "merge_adapter") | SCORED | EVALUATED,
+    ),
+    "one more model": (
+        "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
+        {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 2} | EVALUATED,
+    ),
+    "one category more to evaluate on": (
+        "datasets/Micro/categories=[chemistry, history, business]",
+        {"generate_miniature": 1} | ONE_CATEGORY | EVALUATED,
+    ),
+    # Backbone and reward models learn from all of the study's categories.
+    "one category more in the study": (
+        "categories=[chemistry, history, business]",
+        {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
+        | {"generate_miniature": 3, "demonstrate": 2, "pretrain_backbone": 1}
+        | jobs("train_discriminative", "train_generative", "merge_adapter")
+        | EVALUATED,
+    ),
+    "one dataset more to evaluate on": (
+        (
+            "datasets/Senior={reader: miniature, policy: senior, split: test, questions: 2, solutions: 4}",
+            "evaluation/datasets=[Micro, Senior]",
+        ),
+        {"generate_miniature": 2} | SCORED | EVALUATED,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting(finished_study: Path, tmp_path: Path, name: str) -> None:
+    places, expected = SETTINGS[name]
+    study = yaml.safe_load((finished_study / "config" / "micro.yaml").read_text())
+    set_in(*([places] if isinstance(places, str) else places))(study)
+    file = tmp_path / "edited.yaml"
+    file.write_text(yaml.safe_dump(study))
+    assert planned(finished_study, study=str(file))[0] == expected
+
+
+def add(text: str, *files: str) -> Callable[[Path], None]:
+    """An edit that puts `text` at the end of some files of a checkout."""
+
+    def edit(checkout: Path) -> None:
+        for file in files:
+            path = checkout / file
+            path.write_bytes(path.read_bytes() + text.encode())
+
+    return edit
+
+
+def touch_everything(checkout: Path) -> None:
+    for path in checkout.rglob("*"):
+        if path.is_file() and ".venv" not in str(path):
+            path.touch()
+
+
+def edit_and_take_back(checkout: Path) -> None:
+    path = checkout / "src/multirm/encoding.py"
+    before = path.read_bytes()
+    path.write_bytes(before + b"# Not for long.\n")
+    path.write_bytes(before)
+
+
+def other_command(checkout: Path) -> None:
+    path = checkout / "workflow/rules/figures.smk"
+    path.write_text(path.read_text().replace("--selection {wild", "  --selection {wild"))
+
+
+def delete_a_table(checkout: Path) -> None:
+    (checkout / "results/rewards/dORM-micro/Micro/history.parquet").unlink()
+
+
+NOTE = "\n# A comment.\n"
+STARTERS = ("cli", "config", "study", "jobs", "query", "sources", "evaluation/summary")
+
+EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
+    "everything touched": (touch_everything, NONE),
+    "an edit taken back": (edit_and_take_back, NONE),
+    "modules that only start stages": (
+        add(NOTE, *[f"src/multirm/{module}.py" for module in STARTERS]),
+        NONE,
+    ),
+    "modules for other data": (
+        add(NOTE, "src/multirm/data/gsm8k.py", "src/multirm/data/read.py"),
+        NONE,
+    ),
+    "another study": (add("seed: 3\n", "config/config.yaml"), NONE),
+    "comments in rules": (
+        add(NOTE, *[f"workflow/rules/{stage}.smk" for stage in ("common", "training", "scoring")]),
+        NONE,
+    ),
+    "a caption": (add("More.\n", "workflow/report/accuracy_grid.rst"), NONE),
+    "a rule's command": (other_command, jobs("draw_accuracy_grid")),
+    "a figure's module": (
+        add(NOTE, "src/multirm/figures/accuracy_grid.py"),
+        jobs("draw_accuracy_grid"),
+    ),
+    "a module of one evaluation": (
+        add(NOTE, "src/multirm/evaluation/step_metrics.py"),
+        jobs("evaluate_verification"),
+    ),
+    "the merging module": (
+        add(NOTE, "src/multirm/training/merge.py"),
+        jobs("merge_adapter") | SCORED | EVALUATED,
+    ),
+    "the encoding": (add(NOTE, "src/multirm/encoding.py"), LEARNED),
+    "facts of the miniature": (
+        add("\n", "src/multirm/data/miniature/facts/elements.csv"),
+        STUDY,
+    ),
+    "a prompt template": (add("\n", "src/multirm/templates/gORM.txt"), LEARNED),
+    "the trainings' environment": (add(NOTE, "envs/train.yaml"), LEARNED),
+    "vLLM's environment": (
+        add(NOTE, "envs/vllm.yaml"),
+        jobs("score_generative") | EVALUATED,
+    ),
+    "a table changed by hand": (
+        add("x", "results/data/Micro/history.parquet"),
+        ONE_CATEGORY | EVALUATED,
+    ),
+    "a table deleted": (delete_a_table, {"score_discriminative": 1} | EVALUATED),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit(study_copy: Path, name: str) -> None:
+    edit, expected = EDITS[name]
+    edit(study_copy)
+    assert planned(study_copy)[0] == expected
+
+
+def test_a_dry_run_names_the_file_or_the_setting(study_copy: Path) -> None:
+    add(NOTE, "src/multirm/evaluation/step_metrics.py")(study_copy)
+    study = study_copy / "config" / "micro.yaml"
+    study.write_text(study.read_text().replace("runs: 5", "runs: 6"))
+    said = planned(study_copy)[1]
+    assert "Updated input files: src/multirm/evaluation/step_metrics.py" in said
+    assert "before: 5" in said
+    assert "now: 6" in said
+
+
+def test_a_move_makes_nothing_stale(study_copy: Path) -> None:
+    moved = study_copy.rename(study_copy.with_name("elsewhere under another name"))
+    assert planned(moved)[0] == NONE
+
+
+def clone_with(study_copy: Path, *kept: str) -> Path:
+    """A new clone, all of whose files are new, that some of the old one's folders were moved to."""
+    clone = study_copy.with_name("clone")
+    shutil.copytree(study_copy, clone, symlinks=True, ignore=shutil.ignore_patterns(*OWN))
+    touch_everything(clone)
+    for folder in kept:
+        (study_copy / folder).rename(clone / folder)
+    return clone
+
+
+OWN = ("results", ".snakemake")
+
+
+def test_a_new_clone_goes_on_with_results_and_what_is_known_of_them(study_copy: Path) -> None:
+    assert planned(clone_with(study_copy, *OWN))[0] == NONE
+
+
+def test_of_results_alone_nothing_is_known(study_copy: Path) -> None:
+    """They are as old as they are, and the clone's files are newer."""
+    assert planned(clone_with(study_copy, "results"))[0] == STUDY
+
+
+def test_somebody_s_data_count_by_what_is_in_them(study_copy: Path) -> None:
+    """Two megabytes: without more ado Snakemake would go by the time."""
+    row = {"q_id": "1", "question": "Which?" + " " * 2_000_000, "cot_id": 0, "answer": "A"}
+    solution = {**row, "cot": ["So it is (A)."], "parsed_answer": "A", "labels": [1]}
+    data = study_copy / "data"
+    data.mkdir()
+    for category in ("law", "physics"):
+        (data / f"{category}.json").write_text(json.dumps([solution]))
+    study = {
+        "study": "read",
+        "data": "data",
+        "categories": ["law", "physics"],
+        "datasets": {"Read": {"reader": "published", "source": ["."]}},
+        "backbones": {},
+        "models": {},
+        "evaluation": {"datasets": ["Read"]},
+    }
+    (study_copy / "config" / "read.yaml").write_text(yaml.safe_dump(study))
+    tables = [f"results/data/Read/{category}.parquet" for category in ("law", "physics")]
+    command = (sys.executable, "-m", "snakemake", "--configfile", "config/read.yaml")
+    subprocess.run([*command, "--cores", "2", "--", *tables], cwd=study_copy, check=True)
+
+    def of_read(*arguments: str) -> Jobs:
+        return planned(study_copy, *arguments, "--", *tables, study="config/read.yaml")[0]
+
+    later = (data / "law.json").stat().st_mtime + 100
+    os.utime(data / "law.json", (later, later))
+    assert of_read() == NONE
+    (data / "law.json").write_text(json.dumps([{**solution, "cot": ["It is (A)."]}]))
+    assert of_read() == {"read_solutions": 1}
+    add(NOTE, "src/multirm/data/gsm8k.py")(study_copy)
+    assert of_read() == {"read_solutions": 2}
+    assert planned(study_copy)[0] == NONE
