@@ -9,6 +9,7 @@ import torch
 from peft import PeftModel
 
 from multirm import tables
+from multirm.critique_rows import with_solutions
 from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
@@ -16,7 +17,6 @@ from multirm.prompts import VERDICT_MARKS, load_template
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import critique_examples, train_generative
 from multirm.training.run import LabelledLoss
-from multirm.verification import with_solutions
 from multirm.vocabulary import Kind
 
 
