@@ -172,12 +172,27 @@ def training_critiques(wildcards):
     ]
 
 
+def setting(place):
+    """A function that gives one leaf setting of the study, such as `datasets/{dataset}/policy`.
+
+    Snakemake's `lookup` would walk through the whole study for each setting of each job.
+    """
+
+    def value(wildcards):
+        found = config
+        for key in place.format_map(dict(wildcards.items())).split("/"):
+            found = found[key]
+        return found
+
+    return value
+
+
 def model_setting(name, section=None):
     """A function that gives one leaf setting of the wildcard's reward model."""
     place = (
         f"models/{{model}}/{section}/{name}" if section else f"models/{{model}}/{name}"
     )
-    return lookup(place, within=config)
+    return setting(place)
 
 
 def scored(kinds, in_shards):
@@ -254,7 +269,7 @@ def scoring_server(wildcards):
 
 def critique_setting(name):
     """A leaf setting of the study's critiques; nothing where the study has none."""
-    return lookup(f"critiques/{name}", within=config) if config["critiques"] else None
+    return config["critiques"][name] if config["critiques"] else None
 
 
 def teacher_writes():
@@ -363,6 +378,16 @@ def cores(request):
 def processes(wildcards):
     """How many processes train the wildcard's reward model."""
     return config["models"][wildcards.model]["training"]["processes"]
+
+
+def threads_each(wildcards, threads):
+    """The cores of each process that trains the wildcard's reward model."""
+    return max(1, threads // processes(wildcards))
+
+
+def launch(wildcards):
+    """How several processes are launched: on a machine without GPUs, too, or there would be one."""
+    return "--multi_gpu" if processes(wildcards) > 1 else ""
 
 
 def parallelism(wildcards):

@@ -41,7 +41,7 @@ rule generate_critiques:
         top_k=critique_setting("top_k"),
         min_p=critique_setting("min_p"),
         template=lambda wildcards: option("--template", *template_files(wildcards.kind)),
-        seed=lookup("seed", within=config),
+        seed=config["seed"],
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"
     shell:
@@ -78,7 +78,7 @@ rule filter_critiques:
         runtime=asked(table_request, "runtime"),
     params:
         max_length=critique_setting("max_length"),
-        seed=lookup("seed", within=config),
+        seed=config["seed"],
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"
     shell:

@@ -21,12 +21,12 @@ rule generate_miniature:
         mem_mb=asked(table_request, "mem_mb"),
         runtime=asked(table_request, "runtime"),
     params:
-        policy=lookup("datasets/{dataset}/policy", within=config),
-        split=lookup("datasets/{dataset}/split", within=config),
-        questions=lookup("datasets/{dataset}/questions", within=config),
-        solutions=lookup("datasets/{dataset}/solutions", within=config),
-        label_noise=lookup("datasets/{dataset}/label_noise", within=config),
-        seed=lookup("seed", within=config),
+        policy=setting("datasets/{dataset}/policy"),
+        split=setting("datasets/{dataset}/split"),
+        questions=setting("datasets/{dataset}/questions"),
+        solutions=setting("datasets/{dataset}/solutions"),
+        label_noise=setting("datasets/{dataset}/label_noise"),
+        seed=config["seed"],
     message:
         "Generate {wildcards.dataset}, {wildcards.category}"
     shell:
@@ -60,12 +60,12 @@ rule read_solutions:
         mem_mb=asked(table_request, "mem_mb"),
         runtime=asked(table_request, "runtime"),
     params:
-        reader=lookup("datasets/{dataset}/reader", within=config),
+        reader=setting("datasets/{dataset}/reader"),
         source=lambda wildcards: [str(place) for place in dataset_places(wildcards)],
         limit=lambda wildcards: option(
             "--limit", config["datasets"][wildcards.dataset]["questions"]
         ),
-        seed=lookup("seed", within=config),
+        seed=config["seed"],
     message:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:

@@ -27,9 +27,9 @@ rule evaluate:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
         aggregation=aggregations,
-        n=lookup("evaluation/n", within=config),
-        runs=lookup("evaluation/runs", within=config),
-        seed=lookup("seed", within=config),
+        n=config["evaluation"]["n"],
+        runs=config["evaluation"]["runs"],
+        seed=config["seed"],
     message:
         "Evaluate on {wildcards.dataset}"
     shell:
@@ -75,9 +75,9 @@ rule evaluate_as_published:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
         aggregation=aggregations,
-        n=lookup("evaluation/n", within=config),
-        runs=lookup("evaluation/runs", within=config),
-        seed=lookup("seed", within=config),
+        n=config["evaluation"]["n"],
+        runs=config["evaluation"]["runs"],
+        seed=config["seed"],
     message:
         "Evaluate on {wildcards.dataset} as published"
     shell:
@@ -111,9 +111,9 @@ rule measure_uncertainty:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,
         aggregation=aggregations,
-        n=lookup("evaluation/n", within=config),
-        runs=lookup("evaluation/runs", within=config),
-        seed=lookup("seed", within=config),
+        n=config["evaluation"]["n"],
+        runs=config["evaluation"]["runs"],
+        seed=config["seed"],
     message:
         "Measure uncertainty on {wildcards.dataset}"
     shell:

@@ -95,7 +95,7 @@ rule score_generative:
             "--adaptive", config["models"][wildcards.model]["scoring"]["adaptive"]
         ),
         template=lambda wildcards: option("--template", *model_template(wildcards)),
-        seed=lookup("seed", within=config),
+        seed=config["seed"],
         shard=shard_of,
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"

@@ -19,7 +19,7 @@ rule demonstrate:
         mem_mb=asked(table_request, "mem_mb"),
         runtime=asked(table_request, "runtime"),
     params:
-        seed=lookup("seed", within=config),
+        seed=config["seed"],
     message:
         "Demonstrate {wildcards.kind} critiques of {wildcards.dataset}, {wildcards.category}"
     shell:
@@ -59,16 +59,14 @@ rule pretrain_backbone:
         folder=subpath(output.weights, parent=True),
         gorm_template=option("--gorm-template", *template_files("gORM")),
         gprm_template=option("--gprm-template", *template_files("gPRM")),
-        layers=lookup("backbones/{backbone}/pretrain/layers", within=config),
-        width=lookup("backbones/{backbone}/pretrain/width", within=config),
-        vocabulary=lookup("backbones/{backbone}/pretrain/vocabulary", within=config),
-        max_length=lookup("backbones/{backbone}/pretrain/max_length", within=config),
-        tokens=lookup("backbones/{backbone}/pretrain/tokens", within=config),
-        batch_tokens=lookup("backbones/{backbone}/pretrain/batch_tokens", within=config),
-        learning_rate=lookup(
-            "backbones/{backbone}/pretrain/learning_rate", within=config
-        ),
-        seed=lookup("seed", within=config),
+        layers=setting("backbones/{backbone}/pretrain/layers"),
+        width=setting("backbones/{backbone}/pretrain/width"),
+        vocabulary=setting("backbones/{backbone}/pretrain/vocabulary"),
+        max_length=setting("backbones/{backbone}/pretrain/max_length"),
+        tokens=setting("backbones/{backbone}/pretrain/tokens"),
+        batch_tokens=setting("backbones/{backbone}/pretrain/batch_tokens"),
+        learning_rate=setting("backbones/{backbone}/pretrain/learning_rate"),
+        seed=config["seed"],
     message:
         "Pretrain {wildcards.backbone}"
     shell:
@@ -113,6 +111,8 @@ rule train_discriminative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
+        threads_each=threads_each,
+        launch=launch,
         parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
@@ -134,7 +134,8 @@ rule train_discriminative:
     message:
         "Train {wildcards.model}"
     shell:
-        "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
+        "OMP_NUM_THREADS={resources.threads_each} accelerate launch --quiet {resources.launch}"
+        " --num_processes {resources.processes} --num_machines 1"
         " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
@@ -179,6 +180,8 @@ rule train_generative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
+        threads_each=threads_each,
+        launch=launch,
         parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
@@ -201,7 +204,8 @@ rule train_generative:
     message:
         "Train {wildcards.model}"
     shell:
-        "accelerate launch --quiet --num_processes {resources.processes} --num_machines 1"
+        "OMP_NUM_THREADS={resources.threads_each} accelerate launch --quiet {resources.launch}"
+        " --num_processes {resources.processes} --num_machines 1"
         " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-generative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --critiques {input.critiques:q} {params.template:q}"
