@@ -48,6 +48,21 @@ def test_without_room_the_old_file_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == ["table"]
 
 
+def test_without_room_for_weights_it_is_said_alike(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with (
+            pytest.raises(InputError, match="model: expected room on the disk, found File too la"),
+            whole(tmp_path / "model") as part,
+        ):
+            part.mkdir()
+            save_file({"x": torch.zeros(1000)}, part / "model.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names(tmp_path) == []
+
+
 def test_a_file_replaces_a_file_in_a_folder_that_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table"
     for text in ("old", "new"):

@@ -40,13 +40,14 @@ def whole(path: Path) -> Iterator[Path]:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except Exception as error:
+        number = _error_number(error)
+        if number not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise InputError(
             path,
             expected="room on the disk",
-            found=os.strerror(error.errno),
+            found=os.strerror(number),
             remedy="make room, and start the job again",
         ) from error
     finally:
@@ -54,6 +55,14 @@ def whole(path: Path) -> Iterator[Path]:
             aside.rename(path)
         for left in (part, aside):
             _remove(left)
+
+
+def _error_number(error: Exception) -> int | None:
+    """What the system says is wrong, also by way of safetensors and tokenizers, whose errors only tell it in words."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error ([0-9]+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def _clear_after_the_killed(path: Path) -> None:

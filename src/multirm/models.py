@@ -146,6 +146,7 @@ def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
     for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (adapter / name).is_file():
             raise InputError(adapter, expected=f"an adapter with {name}", found="none")
+    require_safetensors(adapter)
     try:
         with warnings.catch_warnings():
             # Weights that the adapter lacks would only be warned of; they are refused below.
@@ -213,18 +214,30 @@ def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
 
 
 def require_safetensors(folder: Path) -> None:
-    """Refuse a model folder without weights in safetensors.
+    """Refuse a model folder without weights in safetensors, or with some that are cut short.
 
     Raises:
-        InputError: it has none.
+        InputError: it has none, or one that is no whole file of safetensors.
     """
-    if not any(folder.glob("*.safetensors")):
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
         raise InputError(
             folder,
             expected="weights as *.safetensors",
             found="none",
             remedy="pickled weights are not loaded; save the model with safetensors",
         )
+    for file in files:
+        try:
+            with safe_open(file, "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                file,
+                expected="whole weights",
+                found=_first_line(error),
+                remedy="delete it and make it again, or fetch it again",
+            ) from error
 
 
 def base_of(adapter: Path) -> str:

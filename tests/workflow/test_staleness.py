@@ -92,7 +92,7 @@ def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
 SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "the study's name": ("study=other", NONE),
     "a cluster's GPUs": ("gpu_memory=40", NONE),
-    "processes that train": ("models/dORM-micro/training={processes: 2}", NONE),
+    "processes that train": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens that are read at once, none given": ("models/dORM-micro/scoring={}", NONE),
     "ceiling of figures": ("figures/ceiling=false", jobs("draw_accuracy_grid")),
     "numbers of solutions": (
