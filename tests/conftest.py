@@ -46,6 +46,15 @@ def copy_checkout(folder: Path) -> None:
     (folder / ".venv-vllm").symlink_to(ROOT / ".venv-vllm")
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout in which nothing has been run."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    copy_checkout(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout in which the micro study has been run to its end: to be read, or copied."""

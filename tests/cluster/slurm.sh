@@ -78,7 +78,9 @@ start_munge() {
     touch "$RUN/munged"
 }
 
-alive() { [[ -e $1 ]] && kill -0 "$(cat "$1")" 2> /dev/null; }
+# Whether the process of a pid file is at work; one that has ended may still be listed as defunct.
+alive() { [[ -e $1 ]] && is_process "$(cat "$1")"; }
+is_process() { [[ -e /proc/$1 ]] && ! grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null; }
 
 fail_with_logs() {
     tail -v -n 5 -- "$RUN"/*.log >&2
@@ -113,7 +115,7 @@ end() {
     pid=$(cat "$1")
     kill "$pid"
     for _ in {1..50}; do
-        kill -0 "$pid" 2> /dev/null || return 0
+        is_process "$pid" || return 0
         sleep 0.2
     done
     kill -9 "$pid"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,9 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from multirm.cluster import try_submission
+from multirm.errors import InputError
 
 SLURM = Path(__file__).with_name("slurm.sh")
 CONTROLLER_LOG = Path("/run/multirm-slurm/slurmctld.log")
@@ -46,17 +48,14 @@ def slurm() -> Iterator[None]:
     subprocess.run([SLURM, "stop"], check=True)
 
 
-@pytest.fixture
-def checkout(study_copy: Path) -> Path:
-    """A plain checkout, without results."""
-    shutil.rmtree(study_copy / "results")
-    shutil.rmtree(study_copy / ".snakemake")
-    return study_copy
-
-
 def listed_jobs() -> list[Job]:
     lines = ask("squeue", "--noheader", "--states=all", "--format=%A|%T|%N|%k").splitlines()
     return [Job(*line.split("|", 3)) for line in lines]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*SNAKEMAKE, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def ask(*command: str) -> str:
@@ -129,7 +128,7 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
     assert_same_tables(checkout, finished_study)
 
     submitted = re.findall(r"submitted with SLURM jobid (\d+)", said)
-    assert submitted == submissions()[before:]
+    assert sorted(submitted) == sorted(submissions()[before:])
     logs = checkout / "results" / "logs" / "slurm"
     assert {file.stem for file in logs.rglob("*.log")} == set(submitted)
     stages = {folder.name.removeprefix("rule_") for folder in logs.iterdir()}
@@ -157,9 +156,7 @@ def test_a_site_that_is_another_stops_before_any_job(
 ) -> None:
     before = submissions()
     (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
-    run = subprocess.run(
-        [*SNAKEMAKE, "--", "all"], cwd=checkout, capture_output=True, text=True, check=False
-    )
+    run = snakemake(checkout, "--", "all")
     assert run.returncode != 0
     assert message in run.stderr
     assert "Traceback" not in run.stderr
@@ -167,22 +164,25 @@ def test_a_site_that_is_another_stops_before_any_job(
 
 
 @pytest.mark.usefixtures("slurm")
-def test_what_slurm_refuses_is_shown(checkout: Path) -> None:
-    """And the site's GPU type and partition reach Slurm, where jobs without a GPU pay no heed to the type."""
+def test_what_sbatch_would_refuse_is_known_beforehand() -> None:
+    with pytest.raises(InputError, match=r"sbatch --partition mian: .* invalid partition .*: mian"):
+        try_submission(["--partition", "mian"], Path("site.yaml"))
+
+
+@pytest.mark.usefixtures("slurm")
+def test_the_site_s_settings_reach_slurm_and_its_reasons_the_user(checkout: Path) -> None:
+    """Jobs without a GPU pay no heed to the site's type of it."""
     site = {"gpu_type": "tiny", "partitions": {"main": {"max_gpu": 1}}}
     (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
-    run = subprocess.run(
-        [
-            *(*SNAKEMAKE, "--retries", "0"),
-            *("--set-resources", "generate_miniature:mem_mb=99000000", "pretrain_backbone:gpu=1"),
-            *("--", "results/data/Micro/history.parquet"),
-        ],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode != 0
-    assert "sbatch: error: Memory specification can not be satisfied" in run.stderr
-    assert "--gpus=tiny:0" in run.stderr
-    assert " -p main " in run.stderr
+    target = "results/data/Micro/history.parquet"
+    alone = ["--groups", "filter_critiques=critiques", "--retries", "0"]
+    too_much = ["--set-resources", "generate_miniature:mem_mb=99000000", "generate_miniature:gpu=1"]
+    refused = snakemake(checkout, *alone, *too_much, "--", target)
+    assert refused.returncode != 0
+    assert "sbatch: error: Memory specification can not be satisfied" in refused.stderr
+    assert "--gpus=tiny:1" in refused.stderr
+    assert " -p main " in refused.stderr
+
+    done = snakemake(checkout, "--", target)
+    assert done.returncode == 0, done.stderr
+    assert (checkout / target).exists()
