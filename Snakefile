@@ -62,14 +62,19 @@ rule all:
 
 
 onstart:
-    # Slurm itself would refuse a job that asks for what the site lacks days later, when it is submitted.
-    if workflow.executor_plugin.name == "slurm":
-        site = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
-        gpus = [job.resources.get("gpu", 0) for job in workflow.dag.needrun_jobs()]
-        try:
+    # What would stop a job after days: what the site, the machine or the hub does not have.
+    jobs_to_run = list(workflow.dag.needrun_jobs())
+    try:
+        if workflow.executor_plugin.name == "slurm":
+            site = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
+            gpus = [job.resources.get("gpu", 0) for job in jobs_to_run]
             check_site(site, max(gpus, default=0))
-        except InputError as error:
-            sys.exit(f"multirm: {error}")
+        if not workflow.deployment_settings.deployment_method:
+            engines = [job.params.get("engine") for job in jobs_to_run]
+            check_engines(engines, Path(workflow.basedir))
+        check_access(hub_models(jobs_to_run))
+    except InputError as error:
+        sys.exit(f"multirm: {error}")
 
 
 onsuccess:

@@ -52,3 +52,11 @@ def test_only_one_reader_knows_the_hub(data: Path) -> None:
 def test_a_category_that_a_folder_lacks_is_asked_for(data: Path) -> None:
     places = places_of(Reader.PUBLISHED, ["ours"], data, "history.json")
     assert local_files(places) == [data / "ours" / "history.json"]
+
+
+def test_the_first_file_of_a_category_that_is_there_is_read(data: Path) -> None:
+    files = ("preprocessed_law.json", "law.json")
+    assert places_of(Reader.PUBLISHED, ["ours"], data, *files) == [data / "ours" / "law.json"]
+    (data / "ours" / "preprocessed_law.json").write_text("[]")
+    found = places_of(Reader.PUBLISHED, ["ours"], data, *files)
+    assert found == [data / "ours" / "preprocessed_law.json"]

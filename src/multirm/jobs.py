@@ -20,6 +20,7 @@ _CPU_WRITING, _GPU_WRITING = 1e9, 3.5e13
 _SOLUTION_TOKENS, _CRITIQUE_TOKENS = 400, 2000
 
 _CORES_BESIDE_GPU = 8
+_BYTES_OF_TOKEN = 50
 _MB_OF_PROCESS, _MB_OF_CACHE = 2500, 5000
 _STARTING_MINUTES = 20
 _DAY = 24 * 60
@@ -60,9 +61,14 @@ def training_memory(parameters: float, sharing: int) -> float:
     return 2 * parameters / 1e9 / sharing + 4 + parameters / 1e9
 
 
-def of_table() -> Request:
-    """For a job that reads and writes tables."""
-    return Request(0, 1, 2000, 60)
+def reading_memory(parameters: float) -> float:
+    """GB on a GPU to read rewards off a network in bf16."""
+    return 2 * parameters / 1e9 + 6
+
+
+def of_table(rows: int = 0) -> Request:
+    """For a job that reads and writes tables, so many rows in all."""
+    return Request(0, 1, 2000 + rows // 2000, 60 + rows // 10_000)
 
 
 def of_training(
@@ -76,11 +82,13 @@ def of_training(
     tokens = sequences * (_CRITIQUE_TOKENS if is_generative else _SOLUTION_TOKENS) * epochs
     # Forwards, backwards, and forwards once more where memory is saved.
     work = 8 * parameters * tokens / processes
+    # As lists of numbers, in every process.
+    texts = _BYTES_OF_TOKEN * tokens
     if runs_on_gpu(parameters):
         threads = _CORES_BESIDE_GPU * processes
-        memory = _of_process(2 * parameters) * processes
+        memory = _of_process(2 * parameters + texts) * processes
         return Request(processes, threads, memory, _minutes(work / _GPU_FLOPS))
-    memory = _of_process(8 * parameters) * processes
+    memory = _of_process(8 * parameters + texts) * processes
     return Request(0, processes, memory, _minutes(work / _CPU_FLOPS))
 
 

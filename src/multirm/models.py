@@ -94,6 +94,8 @@ def load_model(
             found=f"none for {min(report['missing_keys'])}",
             remedy="load a whole model, not a part or another kind of it",
         )
+    # Adapters name their base by it: as it was given, not where this machine keeps what it has downloaded.
+    loaded.name_or_path = model
     return loaded.to(device or default_device()).eval()
 
 

@@ -10,7 +10,7 @@ from multirm.vocabulary import Reader
 _LIKE_A_FILE = re.compile(r"[*?]|\.jsonl?$|^[./]")
 
 
-def places_of(reader: Reader, source: Sequence[str], data: Path, file: str) -> list[Path | str]:
+def places_of(reader: Reader, source: Sequence[str], data: Path, *files: str) -> list[Path | str]:
     """The places that a category of a dataset is read from: paths, and hub names, which are text.
 
     What is found nowhere is a hub name to the one reader that knows the hub, unless it looks like a
@@ -20,7 +20,8 @@ def places_of(reader: Reader, source: Sequence[str], data: Path, file: str) -> l
         reader: the format of the source.
         source: files and folders below `data` (wildcards allowed), and hub names.
         data: the study's data folder.
-        file: of the category in a folder of the published format, such as law.json or law_reward.json.
+        files: of the category in a folder of the published format, such as law_reward.json: the first that
+            is there, else the last.
     """
     published = reader == Reader.PUBLISHED
     places: list[Path | str] = []
@@ -32,8 +33,12 @@ def places_of(reader: Reader, source: Sequence[str], data: Path, file: str) -> l
             continue
         for path in [data / each for each in found or [name]]:
             of_categories = published and path.is_dir() and any(path.glob("*.json"))
-            places.append(path / file if of_categories else path)
+            places.append(_first_there(path, files) if of_categories else path)
     return places
+
+
+def _first_there(folder: Path, names: Sequence[str]) -> Path:
+    return next((folder / name for name in names if (folder / name).is_file()), folder / names[-1])
 
 
 def local_files(places: Iterable[Path | str]) -> list[Path]:

@@ -69,6 +69,8 @@ def _sources_of(study: dict[str, Any]) -> Iterator[list[str]]:
     models = study["models"].values()
     datasets = {*study["evaluation"]["datasets"]}
     datasets |= {model["dataset"] for model in models if "dataset" in model}
+    for backbone in study["backbones"].values():
+        datasets.update(backbone["pretrain"]["datasets"] if backbone["pretrain"] else [])
     if study["critiques"]:
         datasets.add(study["critiques"]["dataset"])
         yield from (study["critiques"]["published"] or {}).values()

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from multirm.engines.address import ADDRESS
-from multirm.jobs import runs_on_gpu, training_memory
+from multirm.jobs import reading_memory, runs_on_gpu, training_memory
 from multirm.spelling import did_you_mean
 from multirm.vocabulary import (
     OVERALL,
@@ -406,6 +406,12 @@ class Study(Settings):
                     raise ValueError(
                         f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
                         f"is {self.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`"
+                    )
+                needed = reading_memory(size)
+                if isinstance(model, DiscriminativeModel) and needed > self.gpu_memory:
+                    raise ValueError(
+                        f"models.{name}.backbone: is scored on one GPU, which needs {needed:.0f} GB, "
+                        f"and gpu_memory is {self.gpu_memory:g}"
                     )
         return self
 

@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 
 
 def dry_run(folder: Path, study: str, *arguments: str) -> str:
@@ -86,7 +84,16 @@ def test_published_rewards_need_no_training(tmp_path: Path) -> None:
     assert not [rule for rule in jobs if "train" in rule or "score" in rule or "critiques" in rule]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the real data in ../shared/data")
-def test_the_math_setting_is_planned_over_real_files(tmp_path: Path) -> None:
-    plan = dry_run(tmp_path, "paper-math.yaml", "--quiet", "rules", "--config", f"data={DATA}")
+def test_the_math_setting_is_planned_over_real_files(tmp_path: Path, shared_data: Path) -> None:
+    data = ("--config", f"data={shared_data}")
+    plan = dry_run(tmp_path, "paper-math.yaml", "--quiet", "rules", *data)
     assert counts(plan)["train_generative"] == 4
+
+
+def test_no_two_studies_make_the_same_rewards() -> None:
+    """One in the place of another would take away what may have cost weeks."""
+    made: dict[tuple[str, str], str] = {}
+    for file in sorted((ROOT / "config").glob("*.yaml")):
+        study = yaml.safe_load(file.read_text())
+        for key in ((m, d) for m in study["models"] for d in study["evaluation"]["datasets"]):
+            assert made.setdefault(key, file.name) == file.name, key

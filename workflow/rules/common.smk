@@ -15,6 +15,15 @@ else:
     # Some engines have an environment of their own, beside the one that runs Snakemake.
     PREFIX += f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
     PREFIX += f"in_environment_of() {{ PATH={shlex.quote(workflow.basedir)}/.venv-$1/bin:$PATH; }}; "
+# A training's processes share its cores. Those of a small model stay off a GPU, which they would crowd.
+PREFIX += """python_in_processes() {
+    local processes=$1 gpus=$2
+    shift 2
+    if [ "$processes" -eq 1 ]; then python "$@"; return; fi
+    if [ "$gpus" -eq 0 ]; then export CUDA_VISIBLE_DEVICES=; fi
+    export OMP_NUM_THREADS=$(( (${OMP_NUM_THREADS:-1} + processes - 1) / processes ))
+    python -m torch.distributed.run --standalone --nproc-per-node "$processes" "$@"
+}; """
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
@@ -24,6 +33,7 @@ from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.locks import enter_run
 from multirm.places import local_files, places_of
+from multirm.preflight import check_access, check_engines
 from multirm.sources import module_files
 
 try:
@@ -112,7 +122,8 @@ def critique_places(wildcards):
     """The files, folders and hub names that published critiques of a category are read from."""
     source = config["critiques"]["published"][wildcards.kind]
     file = f"{wildcards.category}.json"
-    return places_of("published", source, Path(config["data"]), file)
+    files = [f"preprocessed_{file}", file]
+    return places_of("published", source, Path(config["data"]), *files)
 
 
 def critique_sources(wildcards):
@@ -125,6 +136,15 @@ def backbone_model(backbone):
     return (
         config["backbones"][backbone]["model"] or f"results/backbones/{backbone}/model"
     )
+
+
+def hub_models(jobs_to_run):
+    """The models that jobs load and that the study has a name for; those that jobs make are not among them."""
+    named = {backbone["model"] for backbone in config["backbones"].values()} - {None}
+    loaded = (
+        job.params.get(name) for job in jobs_to_run for name in ("backbone", "teacher")
+    )
+    return named.intersection(loaded)
 
 
 def backbone_files(backbone):
@@ -352,6 +372,13 @@ def scoring_request(wildcards):
     return jobs.of_reading(size_of(model["backbone"]), solutions)
 
 
+def evaluation_request(wildcards):
+    """What a job needs that evaluates all rewards for the wildcard's dataset."""
+    categories = config["datasets"][wildcards.dataset]["categories"]
+    solutions = solutions_of_category(wildcards.dataset) * len(categories)
+    return jobs.of_table(solutions * (1 + len(config["models"])))
+
+
 def table_request(wildcards):
     """What a job needs that reads and writes tables."""
     return jobs.of_table()
@@ -378,16 +405,6 @@ def cores(request):
 def processes(wildcards):
     """How many processes train the wildcard's reward model."""
     return config["models"][wildcards.model]["training"]["processes"]
-
-
-def threads_each(wildcards, threads):
-    """The cores of each process that trains the wildcard's reward model."""
-    return max(1, threads // processes(wildcards))
-
-
-def launch(wildcards):
-    """How several processes are launched: on a machine without GPUs, too, or there would be one."""
-    return "--multi_gpu" if processes(wildcards) > 1 else ""
 
 
 def parallelism(wildcards):

@@ -21,8 +21,8 @@ rule evaluate:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        mem_mb=asked(evaluation_request, "mem_mb"),
+        runtime=asked(evaluation_request, "runtime"),
     params:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
@@ -69,8 +69,8 @@ rule evaluate_as_published:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        mem_mb=asked(evaluation_request, "mem_mb"),
+        runtime=asked(evaluation_request, "runtime"),
     params:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
@@ -105,8 +105,8 @@ rule measure_uncertainty:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        mem_mb=asked(evaluation_request, "mem_mb"),
+        runtime=asked(evaluation_request, "runtime"),
     params:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,
@@ -141,8 +141,8 @@ rule evaluate_verification:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        mem_mb=asked(evaluation_request, "mem_mb"),
+        runtime=asked(evaluation_request, "runtime"),
     params:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,

@@ -111,8 +111,6 @@ rule train_discriminative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
-        threads_each=threads_each,
-        launch=launch,
         parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
@@ -134,9 +132,7 @@ rule train_discriminative:
     message:
         "Train {wildcards.model}"
     shell:
-        "OMP_NUM_THREADS={resources.threads_each} accelerate launch --quiet {resources.launch}"
-        " --num_processes {resources.processes} --num_machines 1"
-        " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-discriminative"
+        "python_in_processes {resources.processes} {resources.gpu} -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
         " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
@@ -180,8 +176,6 @@ rule train_generative:
         mem_mb=asked(training_request, "mem_mb"),
         runtime=asked(training_request, "runtime"),
         processes=processes,
-        threads_each=threads_each,
-        launch=launch,
         parallelism=parallelism,
     params:
         folder=subpath(output.weights, parent=True),
@@ -204,9 +198,7 @@ rule train_generative:
     message:
         "Train {wildcards.model}"
     shell:
-        "OMP_NUM_THREADS={resources.threads_each} accelerate launch --quiet {resources.launch}"
-        " --num_processes {resources.processes} --num_machines 1"
-        " --main_process_port 0 --mixed_precision no --dynamo_backend no -m multirm train-generative"
+        "python_in_processes {resources.processes} {resources.gpu} -m multirm train-generative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --critiques {input.critiques:q} {params.template:q}"
         " --output {params.folder:q} --curve {output.curve:q}"

@@ -85,6 +85,9 @@ def _locked(path: Path) -> IO[bytes]:
                 found="one that is at work",
                 remedy="wait for it, or stop it",
             ) from error
+        except OSError:
+            logger.warning("%s: a file system without locks; train it once at a time", path)
+            return file
 
 
 def _prepare(folder: Path, origin: str) -> None:
