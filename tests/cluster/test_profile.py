@@ -1,0 +1,66 @@
+"""What the profile for clusters says, where there is no cluster."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yte
+
+SITE = Path("workflow/profiles/slurm/site.yaml")
+FOR_ALL = {"gpu": 0, "nodes": 1, "in_turn": 1}
+
+
+def snakemake(
+    folder: Path, *arguments: str, profile: str = "slurm"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--profile", profile, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "study"),
+    [([], "config/paper.yaml"), (["--configfile", "config/micro.yaml"], "config/micro.yaml")],
+)
+def test_the_paper_is_run_unless_another_study_is_named(
+    checkout: Path, arguments: list[str], study: str
+) -> None:
+    """Told by a mistake, whose message names the study's file."""
+    run = snakemake(checkout, *arguments, "--dry-run", "--config", "sed=1")
+    assert run.returncode != 0
+    assert f"{study}: expected known keys only, found sed" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("site", "settings"),
+    [
+        ("", {"default-resources": FOR_ALL, "slurm-status-command": "squeue"}),
+        (
+            "{account: 123, gpu_type: a100, accounting: true, partitions: {gpu: {max_gpu: 8}}}",
+            {
+                "default-resources": {
+                    **FOR_ALL,
+                    "slurm_account": "'123'",
+                    "gpu_model": "'a100'",
+                },
+                "slurm-status-command": "sacct",
+                "slurm-partition-config": "site.yaml",
+            },
+        ),
+    ],
+)
+def test_what_the_site_says_is_in_the_profile(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, site: str, settings: dict[str, object]
+) -> None:
+    (checkout / SITE).write_text(site)
+    monkeypatch.chdir(checkout)
+    with (checkout / "slurm" / "profile.v9+.yaml").open() as file:
+        profile = yte.process_yaml(file, require_use_yte=True)
+    assert {key: profile[key] for key in settings} == settings
+
+
+def test_from_elsewhere_the_site_is_not_passed_over(checkout: Path, tmp_path: Path) -> None:
+    profile = checkout / "workflow" / "profiles" / "slurm"
+    run = snakemake(tmp_path, "--dry-run", profile=str(profile))
+    assert run.returncode != 0
+    assert "workflow/profiles/slurm/site.yaml" in run.stderr
