@@ -31,17 +31,18 @@ def start(folder: Path, *targets: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-def job_process(run: subprocess.Popen[bytes], command: str) -> int:
-    """The process below a run that has come to work on a command of multirm; waits for it."""
+def job_process(run: subprocess.Popen[bytes], folder: Path, command: str) -> int:
+    """A process in `folder` that works on a command of multirm, as long as the run is not over; waits for it."""
     ends = time.monotonic() + LONG_ENOUGH
     while time.monotonic() < ends and run.poll() is None:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
-                group = os.getpgid(int(process.name))
-            except (OSError, ValueError):
+                here = (process / "cwd").readlink()
+            except OSError:
                 continue
-            if group == run.pid and b"launch" not in words and command.encode() in words[3:5]:
+            # Neither the shell nor what launches several of them, which have it further on or in one word.
+            if here == folder and command.encode() in words[3:5]:
                 return int(process.name)
         time.sleep(0.02)
     raise AssertionError(f"no process of {command}")
@@ -98,7 +99,7 @@ def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> N
     forget(study_copy, f"{ADAPTER}/adapter_model.safetensors")
     target = f"results/{ADAPTER}/adapter_model.safetensors"
     going = start(study_copy, target)
-    process = job_process(going, "train-discriminative")
+    process = job_process(going, study_copy, "train-discriminative")
     checkpoints = study_copy / "results" / ADAPTER / ".." / ".adapter.checkpoints"
     wait_for(lambda: list(checkpoints.glob("*/trainer_state.json")) or is_over(process))
     os.kill(process, signal.SIGKILL)
@@ -113,7 +114,7 @@ def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> N
 def test_snakemake_and_its_jobs_are_killed(study_copy: Path, finished_study: Path) -> None:
     forget(study_copy, REWARDS)
     going = start(study_copy)
-    job_process(going, "score-discriminative")
+    job_process(going, study_copy, "score-discriminative")
     os.killpg(going.pid, signal.SIGKILL)
     going.wait()
     assert list((study_copy / ".snakemake" / "locks").iterdir())
@@ -142,7 +143,7 @@ def test_snakemake_alone_is_killed(
     """A job of its that goes on keeps the next run away from what it makes, until it has ended."""
     forget(study_copy, lost)
     going = start(study_copy, f"results/{lost}")
-    orphan = job_process(going, command)
+    orphan = job_process(going, study_copy, command)
     wait_for(lambda: [*(study_copy / "results").rglob(journal)])
     os.kill(orphan, signal.SIGSTOP)
     going.kill()
@@ -166,7 +167,7 @@ def test_a_second_run_is_refused_and_the_first_unharmed(
 ) -> None:
     forget(study_copy, REWARDS)
     first = start(study_copy)
-    process = job_process(first, "score-discriminative")
+    process = job_process(first, study_copy, "score-discriminative")
     os.kill(process, signal.SIGSTOP)
     code, said = run(study_copy)
     os.kill(process, signal.SIGCONT)
