@@ -82,6 +82,8 @@ def test_a_site_that_does_not_fit(
         ("- mine\n", "expected keys with values"),
         ("partitions: [gpu]\n", "expected partitions with what they allow"),
         ("partitions: {gpu: }\n", "what partition gpu allows, as `gpu: {}`"),
+        ("partitions: {gpu: {max_gpus: 8}}\n", "found 'max_gpus'; did you mean max_gpu?"),
+        ("partitions: {gpu: {max_gpu: some}}\n", "expected a number as max_gpu, found 'some'"),
         ("account: a\naccount: b\n", "account"),
     ],
 )

@@ -75,6 +75,14 @@ def test_a_run_on_another_machine_may_be_alive(state: Path) -> None:
     assert not is_freed(state)
 
 
+def test_runs_on_other_machines_are_over_where_nothing_is_locked(state: Path) -> None:
+    (state / "runs").mkdir()
+    (state / "runs" / "another-machine 1").touch()
+    (state / "locks" / "0.output.lock").unlink()
+    enter_run(state)[0].close()
+    assert not (state / "runs" / "another-machine 1").exists()
+
+
 def test_a_run_that_ended_leaves_nothing(state: Path) -> None:
     process = begin(state)
     assert len(list((state / "runs").iterdir())) == 1

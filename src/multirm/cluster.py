@@ -19,6 +19,10 @@ from multirm.spelling import did_you_mean, one_of
 _LEAST_JOB_AGE = 200
 _KEYS = ("account", "accounting", "gpu_type", "partitions")
 
+# What the executor knows of a partition, as far as jobs here ask for it.
+_LIMITS = ("max_runtime", "max_mem_mb", "max_threads", "max_gpu")
+_COUNTS = _LIMITS[1:]
+
 
 class Gpu(NamedTuple):
     """GPUs of one type on a node; `type` is empty where the site names none."""
@@ -53,7 +57,11 @@ def check_site(file: Path, gpus: int) -> None:
     account = ["--account", str(site["account"])] if site.get("account") else []
     for name in site.get("partitions") or [None]:
         partition = ["--partition", str(name)] if name else []
-        try_submission([*account, *partition], file)
+        # Some sites let nothing into their GPUs' partitions that asks for none.
+        has_gpus = name and site["partitions"][name].get("max_gpu", 0) > 0
+        kind = f"{site['gpu_type']}:" if site.get("gpu_type") else ""
+        gpu = [f"--gpus={kind}1"] if has_gpus else []
+        try_submission([*account, *partition, *gpu], file)
 
 
 def read_site(file: Path) -> dict[str, Any]:
@@ -80,6 +88,14 @@ def read_site(file: Path) -> dict[str, Any]:
                     f"what partition {name} allows, as `{name}: {{}}` or `{name}: {{max_gpu: 8}}`"
                 )
                 raise InputError(file, expected=expected, found=shown(limits))
+            for key, value in limits.items():
+                where = f"{file}, partitions.{name}"
+                if key not in _LIMITS:
+                    hint = did_you_mean(key, _LIMITS)
+                    raise InputError(where, expected=one_of(_LIMITS), found=shown(key), remedy=hint)
+                if key in _COUNTS and type(value) is not int:
+                    expected = f"a number as {key}"
+                    raise InputError(where, expected=expected, found=shown(value))
     return site
 
 
@@ -157,14 +173,14 @@ def ask_slurm() -> Cluster:
 
 
 def try_submission(options: list[str], file: Path) -> None:
-    """Ask sbatch whether it would take a small job of an hour with these options; none is submitted.
+    """Ask sbatch whether it would take a small job of a minute with these options; none is submitted.
 
     Snakemake does not repeat what sbatch says of jobs that are submitted together.
 
     Raises:
         InputError: it would not.
     """
-    job = ["--ntasks=1", "--mem=2000", "--time=60", "--wrap=true"]
+    job = ["--ntasks=1", "--mem=2000", "--time=1", "--wrap=true"]
     command = ["sbatch", "--test-only", *options, *job]
     run = _run(command)
     if run.returncode != 0:

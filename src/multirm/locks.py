@@ -38,6 +38,9 @@ def enter_run(state: Path) -> tuple[IO[str], bool]:
     is_stale = bool(killed) and not others and locks.is_dir() and any(locks.iterdir())
     if is_stale:
         shutil.rmtree(locks)
+    if not (locks.is_dir() and any(locks.iterdir())):
+        # Nobody has begun anything: those on other machines are over, too.
+        killed += [file for file in others if not file.name.startswith(f"{host} ")]
     for file in killed:
         file.unlink(missing_ok=True)
     return _hold(runs / f"{host} {os.getpid()}"), is_stale
