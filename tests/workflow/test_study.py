@@ -215,11 +215,13 @@ def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
     }
 
 
-def test_two_trainings_on_one_machine_find_their_own_ports(tmp_path: Path) -> None:
+def test_trainings_are_launched_in_their_processes(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--configfile", str(MICRO), "--dry-run", "-p", "--", "all")
-    launches = [line for line in run.stdout.splitlines() if "accelerate launch" in line]
-    assert len(launches) == 4
-    assert all("--main_process_port 0 " in line for line in launches)
+    launches = [line.split() for line in run.stdout.splitlines() if " -m multirm train-" in line]
+    assert sorted(words[:3] for words in launches) == [
+        *[["python_in_processes", "1", "0"]] * 3,
+        ["python_in_processes", "2", "0"],
+    ]
 
 
 def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None:
