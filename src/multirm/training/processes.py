@@ -1,4 +1,4 @@
-"""The processes that train together, one per device, started by `accelerate launch`."""
+"""The processes that train together, one per device, one process by itself or several by torch.distributed.run."""
 
 import torch
 from accelerate import PartialState

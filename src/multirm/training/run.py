@@ -1,6 +1,6 @@
 """What discriminative and generative training share: one loss, one Trainer set-up, and the tables a run leaves.
 
-Started by `accelerate launch --num_processes K`, the same code trains on K devices: the batch size is
+Started by `torch.distributed.run --nproc-per-node K`, the same code trains on K devices: the batch size is
 that of all processes together, every batch holds the same examples whatever K is, and only the main
 process writes.
 """
