@@ -20,13 +20,7 @@ from multirm.training.processes import share_batch
 from multirm.vocabulary import Kind
 
 SCRIPT = Path(__file__).with_name("train_together.py")
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--multi_gpu"]
-LAUNCH += ["--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-
-pytestmark = pytest.mark.skipif(
-    torch.cuda.is_available(), reason="two processes want a GPU each, or none at all"
-)
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 def solution(number: int) -> dict[str, Any]:
@@ -108,7 +102,7 @@ def together(
     (folder / "trainings.json").write_text(json.dumps(trainings))
     return subprocess.run(
         [*LAUNCH, SCRIPT, folder / "trainings.json", *dying],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=600,
