@@ -17,8 +17,13 @@ study: .venv/installed
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
+# Whole studies run beside the rest: they wait a lot, and would take as long again.
+WHOLE := tests/cluster tests/faults tests/workflow
 test: .venv/installed .venv-vllm/installed lint
-	$(BIN)/pytest
+	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
+	$(BIN)/pytest $(WHOLE:%=--ignore=%); rest=$$?; \
+	wait $$!; studies=$$?; cat "$$whole"; rm "$$whole"; \
+	exit $$(( rest + studies ))
 
 lint: .venv/installed
 	$(BIN)/ruff check .
