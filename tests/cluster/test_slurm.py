@@ -80,6 +80,12 @@ def running(rule: str) -> Callable[[Job], bool]:
 
 def hurry(job: Job) -> None:
     """Slurm lets a requeued job wait for two minutes; it need not."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        # It may still be ending; said before that, it would not be heard.
+        if any(each.id == job.id and each.state == "PENDING" for each in listed_jobs()):
+            break
+        time.sleep(0.2)
     ask("scontrol", "update", f"jobid={job.id}", "starttime=now")
 
 
