@@ -1,14 +1,13 @@
 # make         build the environment
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
 # make test    the same environment, and every check
-# make faults  kills, full disks and broken files, on purpose
 # make vllm    an environment for studies that say `engine: vllm`, on machines without a GPU
 
 STUDY ?= config
 DATA ?=
 BIN := .venv/bin
 
-.PHONY: install study test faults lint vllm pins clean
+.PHONY: install study test lint vllm pins clean
 
 install: .venv/installed
 
@@ -19,16 +18,12 @@ study: .venv/installed
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
 # Whole studies run beside the rest: they wait a lot, and would take as long again.
-WHOLE := tests/cluster tests/workflow
+WHOLE := tests/cluster tests/faults tests/workflow
 test: .venv/installed .venv-vllm/installed lint
 	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
-	$(BIN)/pytest $(WHOLE:%=--ignore=%) --ignore=tests/faults; rest=$$?; \
+	$(BIN)/pytest $(WHOLE:%=--ignore=%); rest=$$?; \
 	wait $$!; studies=$$?; cat "$$whole"; rm "$$whole"; \
 	exit $$(( rest + studies ))
-
-# Kills, full disks and broken files, on purpose: a quarter of an hour, and so not part of `test`.
-faults: .venv/installed .venv-vllm/installed
-	$(BIN)/pytest tests/faults
 
 lint: .venv/installed
 	$(BIN)/ruff check .

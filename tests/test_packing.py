@@ -93,7 +93,8 @@ def test_hidden_states_are_those_of_each_text_alone(
     model = random_model(family)
     if adapted:
         lora = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
-        model = get_peft_model(model, lora).eval()
+        # Adapters drawn at random magnify rounding, by how much depends on the processor.
+        model = get_peft_model(model, lora).eval().double()
     check_hidden_states(model, random_tree(0, 14), tree)
 
 

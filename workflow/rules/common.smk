@@ -65,14 +65,18 @@ wildcard_constraints:
     kind="gORM|gPRM",
 
 
+def any_of(names):
+    """A pattern for some names, which may be none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 def named(section, **having):
     """A pattern for the names in a section of the study whose settings are among the given ones."""
-    names = [
-        re.escape(name)
+    return any_of(
+        name
         for name, settings in config[section].items()
         if all(settings.get(key) in values for key, values in having.items())
-    ]
-    return "|".join(names) or "(?!)"
+    )
 
 
 def from_here(file):
@@ -217,24 +221,20 @@ def model_setting(name, section=None):
 
 def scored(kinds, in_shards):
     """A pattern for the reward models of some kinds that are scored in shards, or that are not."""
-    names = [
-        re.escape(name)
+    return any_of(
+        name
         for name, model in config["models"].items()
         if model["kind"] in kinds
         and "scoring" in model
         and (model["scoring"]["shards"] > 1) == in_shards
-    ]
-    return "|".join(names) or "(?!)"
+    )
 
 
 def published_models():
     """A pattern for the reward models whose rewards are published."""
-    names = [
-        re.escape(name)
-        for name, model in config["models"].items()
-        if "rewards" in model
-    ]
-    return "|".join(names) or "(?!)"
+    return any_of(
+        name for name, model in config["models"].items() if "rewards" in model
+    )
 
 
 def shard_of(wildcards):
