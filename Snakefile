@@ -67,8 +67,7 @@ onstart:
     try:
         if workflow.executor_plugin.name == "slurm":
             site = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
-            gpus = [job.resources.get("gpu", 0) for job in jobs_to_run]
-            check_site(site, max(gpus, default=0))
+            check_site(site, jobs_to_run)
         if not workflow.deployment_settings.deployment_method:
             engines = [job.params.get("engine") for job in jobs_to_run]
             check_engines(engines, Path(workflow.basedir))

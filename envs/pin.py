@@ -17,6 +17,7 @@ CORE = [
     "cyclopts",
     "datasets",
     "duckdb",
+    "grimp",
     "numpy",
     "pyarrow",
     "pydantic",
@@ -25,7 +26,7 @@ CORE = [
 ]
 MODELS = ["accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"]
 TRAIN = [*CORE, *MODELS, "httpx2", "tenacity"]
-GENERATE = [*MODELS, "cyclopts", "numpy", "pyarrow", "pydantic", "pyyaml"]
+GENERATE = [*MODELS, "cyclopts", "grimp", "numpy", "pyarrow", "pydantic", "pyyaml"]
 ENVIRONMENTS = {
     "core": (CORE, "data, evaluation, figures"),
     "train": (TRAIN, "critiques, training, scoring"),

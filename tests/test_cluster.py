@@ -1,11 +1,12 @@
 """A site's settings against what Slurm says of itself: made up here, asked of a real Slurm in tests/cluster."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from multirm.cluster import Cluster, Gpu, ask_slurm, check, parse_gpus, read_site
+from multirm.cluster import Cluster, Gpu, ask_slurm, check, check_partitions, parse_gpus, read_site
 from multirm.errors import InputError
 
 FILE = Path("site.yaml")
@@ -75,6 +76,42 @@ def test_a_site_that_does_not_fit(
         check(site, gpus, cluster, FILE)
 
 
+@dataclass
+class Asked:
+    """A job as Snakemake knows it."""
+
+    threads: int = 1
+    resources: dict[str, Any] = field(default_factory=dict)
+    name: str = "train"
+
+
+TRAINING = Asked(8, {"gpu": 1, "mem_mb": 30_000, "runtime": 600})
+TABLE = Asked(1, {"gpu": 0, "mem_mb": 2000, "runtime": 60})
+GPUS = {"gpu": {"max_gpu": 1, "max_mem_mb": 30_000, "max_threads": 8, "max_runtime": "10h"}}
+
+
+@pytest.mark.parametrize("partitions", [None, {}, GPUS, {"short": {"max_runtime": 60}, **GPUS}])
+def test_jobs_that_fit_a_partition(partitions: dict[str, Any] | None) -> None:
+    check_partitions({"partitions": partitions}, [TRAINING, TABLE, TRAINING], FILE)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_gpu": 0},
+        {"max_mem_mb": 29_999},
+        {"max_threads": 7},
+        {"max_runtime": "9h"},
+        {"max_runtime": "0-09:59:00"},
+    ],
+)
+def test_jobs_that_fit_no_partition(limits: dict[str, Any]) -> None:
+    site = {"partitions": {"gpu": {**GPUS["gpu"], **limits}, "short": {"max_runtime": "1h"}}}
+    asked = "train: expected a partition that admits it: 1 GPUs, 8 cores, 30000 MB, 600 minutes"
+    with pytest.raises(InputError, match=asked):
+        check_partitions(site, [TABLE, TRAINING], FILE)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -84,6 +121,7 @@ def test_a_site_that_does_not_fit(
         ("partitions: {gpu: }\n", "what partition gpu allows, as `gpu: {}`"),
         ("partitions: {gpu: {max_gpus: 8}}\n", "found 'max_gpus'; did you mean max_gpu?"),
         ("partitions: {gpu: {max_gpu: some}}\n", "expected a number as max_gpu, found 'some'"),
+        ("partitions: {gpu: {max_runtime: often}}\n", "expected a time as max_runtime, such as"),
         ("account: a\naccount: b\n", "account"),
     ],
 )

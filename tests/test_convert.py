@@ -17,6 +17,7 @@ from multirm.errors import InputError
 from multirm.interchange import read_rewards, read_solutions
 from multirm.schemas import REWARDS, SOLUTIONS, Schema
 from multirm.vocabulary import Content, Layout
+from tests.origins import made_of
 
 SOLUTION: dict[str, Any] = {
     "dataset": "d",
@@ -54,7 +55,7 @@ PUBLISHED_REWARD: dict[str, Any] = {"q_id": "7", "cot_ids": [0, 1], "rewards": [
 def write_tables(folder: Path, schema: Schema, rows: list[Any]) -> str:
     for name in sorted({row["category"] for row in rows}):
         own = [row for row in rows if row["category"] == name]
-        tables.write(folder / f"{name}.parquet", schema, own, parameters={}, inputs=[])
+        tables.write(folder / f"{name}.parquet", schema, own, made_of())
     return str(folder)
 
 
@@ -333,7 +334,7 @@ def test_command_lines_that_cannot_be_meant(tmp_path: Path) -> None:
     for category in ("a/b", "law_reward", ".law", "..", ""):
         row = SOLUTION | {"category": category}
         odd = tmp_path / "odd" / "t.parquet"
-        tables.write(odd, SOLUTIONS, [row], parameters={}, inputs=[])
+        tables.write(odd, SOLUTIONS, [row], made_of())
         with pytest.raises(InputError, match="expected a category that a file can be named after"):
             convert(str(odd), output, Layout.PUBLISHED)
     assert not output.exists()
@@ -376,6 +377,6 @@ def test_other_tables_beside_those_meant_are_passed_over(tmp_path: Path) -> None
     write_tables(ours, SOLUTIONS, [SOLUTION])
     pairs = {"dataset": "d", "category": "law", "pair_id": "1", "model": "m"}
     pairs |= {"score_chosen": None, "score_rejected": None}
-    tables.write(ours / "pairs.parquet", tables.PAIRS, [pairs], parameters={}, inputs=[])
+    tables.write(ours / "pairs.parquet", tables.PAIRS, [pairs], made_of())
     convert(str(ours), tmp_path / "theirs", Layout.PUBLISHED)
     assert set(read_json(tmp_path / "theirs")) == {"law"}

@@ -27,6 +27,7 @@ from multirm.interchange import (
 )
 from multirm.json_source import Record
 from multirm.published_columns import as_table, rewards_table, solutions_table
+from tests.origins import made_of
 
 POOL: dict[str, Any] = {
     "q_id": "12",
@@ -93,7 +94,7 @@ def test_rewards_keep_their_digits(tmp_path: Path) -> None:
     rewards = read_rewards(place, "m")
     assert rewards["rewards"].to_pylist()[0] == [0.1]
     output = tmp_path / "law.parquet"
-    tables.write(output, tables.REWARDS, rewards, parameters={}, inputs=[])
+    tables.write(output, tables.REWARDS, rewards, made_of())
     assert tables.read(output, tables.REWARDS)["rewards"].to_pylist()[0] == [0.1]
 
 
@@ -106,7 +107,7 @@ def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> N
     ):
         for name in sorted(set(table["category"].to_pylist())):
             rows = [row for row in table.to_pylist() if row["category"] == name]
-            tables.write(folder / f"{name}.parquet", schema, rows, parameters={}, inputs=[])
+            tables.write(folder / f"{name}.parquet", schema, rows, made_of())
     (tmp_path / "r" / "law.critiques.parquet").write_text("")
     assert read_solutions(str(tmp_path / "s")) == solutions
     assert read_rewards(str(tmp_path / "r")) == rewards

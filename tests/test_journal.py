@@ -5,12 +5,15 @@ import os
 import resource
 import signal
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from multirm.errors import InputError
 from multirm.journal import open_journal
+from multirm.provenance import Origin
+from tests.origins import made_of
 
 
 @pytest.fixture
@@ -19,8 +22,8 @@ def output(tmp_path: Path) -> Path:
     return tmp_path / "made" / "rewards.parquet"
 
 
-def settings(output: Path, **parameters: object) -> tuple[Path, dict[str, object], list[Path]]:
-    return output, {"batch_tokens": 4, **parameters}, [output.parents[1] / "solutions"]
+def settings(output: Path, **parameters: object) -> tuple[Path, Origin]:
+    return output, made_of({"batch_tokens": 4, **parameters}, [output.parents[1] / "solutions"])
 
 
 def files(output: Path) -> list[str]:
@@ -68,18 +71,19 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_its_items(output: P
         assert journal.items == {"1": "kept"}
 
 
-@pytest.mark.parametrize("change", ["settings", "inputs"])
+@pytest.mark.parametrize("change", ["settings", "inputs", "code"])
 def test_a_journal_of_another_job_is_begun_anew(
     output: Path, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     interrupted(output, {"1": 1})
     if change == "inputs":
         (output.parents[1] / "solutions").write_text("two")
-    with open_journal(
-        *settings(output, **({"seed": 1} if change == "settings" else {}))
-    ) as journal:
+    path, origin = settings(output, **({"seed": 1} if change == "settings" else {}))
+    if change == "code":
+        origin = replace(origin, code=dict.fromkeys(origin.code, "0" * 64))
+    with open_journal(path, origin) as journal:
         assert journal.items == {}
-    assert "of other inputs or settings" in caplog.text
+    assert "of other inputs, settings or code" in caplog.text
 
 
 def test_what_is_no_journal_is_refused(output: Path) -> None:

@@ -1,5 +1,6 @@
 """What a model folder says of where it came from."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,38 +9,71 @@ from multirm.errors import InputError
 from multirm.files import digest
 from multirm.provenance import (
     FILE,
+    check_weights,
     from_text,
-    provenance,
+    origin_of,
     read_from_folder,
     to_text,
     write_to_folder,
 )
+from multirm.sources import code_digest
 from multirm.version import VERSION
+from tests.origins import made_of
 
 
-def test_it_names_the_inputs_by_their_digests(
+def test_it_names_code_and_inputs_by_their_digests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.parquet").write_text("a")
-    origin = provenance("adapter", {"rank": 4}, [Path("a.parquet")])
-    assert (origin.made, origin.multirm, origin.parameters) == ("adapter", VERSION, {"rank": 4})
+    module = "multirm.training.merge"
+    origin = origin_of(module, {"rank": 4}, [Path("a.parquet")])
+    assert (origin.multirm, origin.parameters) == (VERSION, {"rank": 4})
+    assert origin.code == {module: code_digest(module)}
     assert origin.inputs == {"a.parquet": digest(tmp_path / "a.parquet")}
 
 
 def test_it_is_the_same_bytes_for_the_same_and_ascii() -> None:
-    one = provenance("adapter", {"a": 1, "name": "é\n\u202e"}, [])
-    other = provenance("adapter", {"name": "é\n\u202e", "a": 1}, [])
-    assert to_text(one) == to_text(other)
-    assert to_text(one).isascii()
-    assert from_text(Path("x"), to_text(one)) == one
+    one = to_text("adapter", made_of({"a": 1, "name": "é\n\u202e"}))
+    assert one == to_text("adapter", made_of({"name": "é\n\u202e", "a": 1}))
+    assert one.isascii()
+    read = from_text(Path("x"), one)
+    assert read.made == "adapter"
+    assert asdict(made_of({"a": 1, "name": "é\n\u202e"})).items() <= asdict(read).items()
 
 
 def test_a_folder_keeps_it_and_one_without_says_nothing(tmp_path: Path) -> None:
     assert read_from_folder(tmp_path) is None
-    origin = provenance("merged model", {"backbone": ["org/name@abc"]}, [])
-    write_to_folder(tmp_path, origin)
-    assert read_from_folder(tmp_path) == origin
+    write_to_folder(tmp_path, "merged model", made_of({"backbone": ["org/name@abc"]}))
+    told = read_from_folder(tmp_path)
+    assert told is not None
+    assert (told.made, told.parameters) == ("merged model", {"backbone": ["org/name@abc"]})
+
+
+def test_weights_are_those_that_were_written(tmp_path: Path) -> None:
+    check_weights(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"weights")
+    write_to_folder(tmp_path, "adapter", made_of())
+    check_weights(tmp_path)
+    weights.write_bytes(b"weighs!")
+    with pytest.raises(
+        InputError, match=r"model\.safetensors: expected the weights .* found other"
+    ):
+        check_weights(tmp_path)
+    weights.unlink()
+    with pytest.raises(InputError, match=r"model\.safetensors: .* found none; delete it"):
+        check_weights(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/../../secret", "/etc/hostname"])
+def test_weights_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("x")
+    (folder / FILE).write_text(to_text("adapter", made_of(), {name: digest(tmp_path / "secret")}))
+    with pytest.raises(InputError):
+        check_weights(folder)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from multirm import tables
 from multirm.errors import InputError
 from multirm.query import find_tables, query
+from tests.origins import made_of
 
 KEY = {"dataset": "d", "category": "law", "question_id": "q", "solution_id": 0}
 
@@ -24,7 +25,7 @@ def results(tmp_path: Path) -> Path:
     for model in ("dORM", "gORM"):
         row = KEY | {"model": model, "rewards": [0.25, None], "n_tokens": 3, "truncated": False}
         path = folder / model / "dataset=x" / "law.parquet"
-        tables.write(path, tables.REWARDS, [row], parameters={}, inputs=[])
+        tables.write(path, tables.REWARDS, [row], made_of())
     pq.write_table(pa.table({"a": [1]}), folder / "other.parquet")
     (folder / "broken.parquet").write_bytes(b"PAR1 cut short")
     (folder / "dORM" / ".law.parquet.17.part").write_bytes(b"unfinished")
@@ -42,7 +43,7 @@ def test_finds_tables_by_their_footers(results: Path, caplog: pytest.LogCaptureF
 def test_rows_of_shards_are_not_seen_twice(results: Path, shard: str, n_found: int) -> None:
     row = KEY | {"model": "dPRM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
     path = results / "shards" / "1-of-2.parquet"
-    tables.write(path, tables.REWARDS, [row], parameters={"shard": shard}, inputs=[])
+    tables.write(path, tables.REWARDS, [row], made_of({"shard": shard}))
     assert len(find_tables(results)["rewards"]) == n_found
 
 
@@ -101,7 +102,7 @@ def test_a_path_is_no_pattern(
     for name, reward in ((folder, 0.25), (sibling, 0.75)):
         row = KEY | {"model": "m", "rewards": [reward], "n_tokens": 3, "truncated": False}
         path = tmp_path / name / "law.parquet"
-        tables.write(path, tables.REWARDS, [row], parameters={}, inputs=[])
+        tables.write(path, tables.REWARDS, [row], made_of())
     query("SELECT rewards[1] AS first, file FROM rewards", tmp_path / folder)
     assert capsys.readouterr().out == f"first,file\n0.25,{tmp_path}/{folder}/law.parquet\n"
 

@@ -1,8 +1,16 @@
 """The files whose change makes a rule's outputs stale."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from multirm.sources import module_files
+from multirm.sources import code_digest, module_files
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def _names(module: str) -> set[str]:
@@ -38,3 +46,27 @@ def test_the_miniature_depends_on_its_facts() -> None:
 def test_an_unknown_module_is_a_bug() -> None:
     with pytest.raises(ValueError, match="no module"):
         module_files("multirm.nonsense")
+
+
+def test_a_digest_is_of_the_files_that_a_module_uses_and_of_no_others(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    package = tmp_path / "src" / "multirm"
+
+    def digest() -> str:
+        script = (
+            "from multirm.sources import code_digest;print(code_digest('multirm.training.merge'))"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    before = digest()
+    assert before.strip() == code_digest("multirm.training.merge")
+    with (package / "jobs.py").open("a") as file:
+        file.write("# Not used.\n")
+    assert digest() == before
+    with (package / "models.py").open("a") as file:
+        file.write("# Used.\n")
+    assert digest() != before

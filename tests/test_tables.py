@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from multirm import tables
 from multirm.errors import InputError
 from multirm.files import digest
+from multirm.sources import code_digest
+from tests.origins import made_of
 
 KEY = {"dataset": "d", "category": "law", "question_id": "7"}
 SOLUTION: dict[str, Any] = {
@@ -63,7 +65,7 @@ ROWS = {
 
 
 def write(path: Path, name: str, *rows: dict[str, Any]) -> None:
-    tables.write(path, tables.SCHEMAS[name], rows, parameters={}, inputs=[])
+    tables.write(path, tables.SCHEMAS[name], rows, made_of())
 
 
 def test_rows_come_back(tmp_path: Path) -> None:
@@ -90,12 +92,11 @@ def test_rows_come_back(tmp_path: Path) -> None:
 def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
     source, path = tmp_path / "source", tmp_path / "t.parquet"
     source.write_text("x")
-    tables.write(
-        path, tables.SOLUTIONS, [SOLUTION], parameters={"seed": 1, "limit": None}, inputs=[source]
-    )
+    tables.write(path, tables.SOLUTIONS, [SOLUTION], made_of({"seed": 1, "limit": None}, [source]))
     footer = tables.read_footer(path)
     assert (footer.schema, footer.parameters) == ("solutions", {"seed": 1, "limit": None})
     assert footer.inputs == {"source": digest(source)}
+    assert footer.code == {"multirm.tables": code_digest("multirm.tables")}
 
 
 def test_a_footer_does_not_say_where_this_machine_keeps_things(
@@ -112,7 +113,7 @@ def test_a_footer_does_not_say_where_this_machine_keeps_things(
         tmp_path / "a" / "law.json",
         Path("../b/law.json"),
     ]
-    tables.write(Path("t"), tables.SOLUTIONS, [SOLUTION], parameters={}, inputs=inputs)
+    tables.write(Path("t"), tables.SOLUTIONS, [SOLUTION], made_of({}, inputs))
     assert tables.read_footer(Path("t")).inputs == {
         "data/law.json": digest(inputs[0]),
         "data": digest(inputs[1]),
@@ -124,7 +125,7 @@ def test_a_footer_does_not_say_where_this_machine_keeps_things(
 
 def test_a_path_is_no_parameter(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
-        tables.write(tmp_path / "t", tables.SOLUTIONS, [], parameters={"p": tmp_path}, inputs=[])
+        tables.write(tmp_path / "t", tables.SOLUTIONS, [], made_of({"p": tmp_path}))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_numbers_from_elsewhere_keep_their_digits(tmp_path: Path) -> None:
             for field in [tables.REWARDS.columns.field(name)]
         }
     )
-    tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
+    tables.write(path, tables.REWARDS, table, made_of())
     assert tables.read(path, tables.REWARDS)["rewards"].to_pylist() == [[0.1, None]]
     ours = tmp_path / "ours.parquet"
     write(ours, "rewards", REWARD | {"category": "math"})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 from multirm import tables
 from multirm.errors import InputError
 from multirm.figures.accuracy_grid import draw_accuracy_grid
-from multirm.files import digest
+from multirm.files import digest, digests
 from multirm.metadata import FORMATS
-from multirm.provenance import FILE, provenance, to_text, write_to_folder
+from multirm.provenance import FILE, to_text, write_to_folder
+from multirm.sources import code_digest
 from multirm.trace import find_input, trace
+from multirm.version import VERSION
 from multirm.vocabulary import Selection
+from tests.origins import made_of
 
 RESULTS = Path("results")
 SOLUTIONS = RESULTS / "data/toy/law.parquet"
@@ -25,17 +29,27 @@ ACCURACY = RESULTS / "evaluation/toy/accuracy.parquet"
 FIGURE = RESULTS / "figures/toy_best_of_n"
 
 
+def by(module: str) -> str:
+    """What is said of the code of a module, as it is now."""
+    return f"by multirm {VERSION}, {module} {code_digest(module)[:8]}"
+
+
+BY, BY_FIGURES = by("multirm.tables"), by("multirm.figures.accuracy_grid")
+
+
 def write_model(folder: Path, made: str, inputs: list[Path], weights: str = "weights") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.safetensors").write_text(weights)
-    write_to_folder(folder, provenance(made, {"seed": 42}, inputs))
+    write_to_folder(folder, made, made_of({"seed": 42}, inputs))
 
 
 def write_rewards(inputs: Iterable[Path] | dict[str, str], path: Path = REWARDS) -> None:
     row = {"dataset": "toy", "category": "law", "question_id": "q", "solution_id": 0}
     row |= {"model": "dORM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
     parameters = {"model": "dORM", "shards": 2}
-    tables.write(path, tables.REWARDS, [row], parameters=parameters, inputs=inputs)
+    recorded = inputs if isinstance(inputs, dict) else digests(inputs)
+    origin = replace(made_of(parameters), inputs=recorded)
+    tables.write(path, tables.REWARDS, [row], origin)
 
 
 def write_solutions(answer: str = "A") -> None:
@@ -43,7 +57,7 @@ def write_solutions(answer: str = "A") -> None:
     row |= {"solution_id": 0, "question": "Which?", "answer": answer, "steps": ["So."]}
     row |= {"parsed_answer": "A", "outcome": 1, "step_labels": None}
     parameters = {"dataset": "toy", "category": "law"}
-    tables.write(SOLUTIONS, tables.SOLUTIONS, [row], parameters=parameters, inputs=[Path("source")])
+    tables.write(SOLUTIONS, tables.SOLUTIONS, [row], made_of(parameters, [Path("source")]))
 
 
 @pytest.fixture
@@ -61,7 +75,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     row |= {"selection": "best_of_n", "model": "dORM"}
     parameters = {"n": [1], "aggregation": ["dORM=last"]}
     inputs = [SOLUTIONS, REWARDS]
-    tables.write(ACCURACY, tables.ACCURACY, [row], parameters=parameters, inputs=inputs)
+    tables.write(ACCURACY, tables.ACCURACY, [row], made_of(parameters, inputs))
     return tmp_path
 
 
@@ -82,22 +96,22 @@ def test_a_figure_leads_back_to_the_source(
     draw_accuracy_grid(ACCURACY, Selection.BEST_OF_N, [figure])
     lines, told = traced(capsys, figure)
     assert lines == [
-        f"results/figures/toy_best_of_n{suffix}: figure accuracy_grid, by multirm 0.1.0",
+        f"results/figures/toy_best_of_n{suffix}: figure accuracy_grid, {BY_FIGURES}",
         '  with ceiling=false, selection="best_of_n"',
         "  from results/evaluation/toy/accuracy.parquet:"
-        f" table accuracy {tables.ACCURACY.version}, by multirm 0.1.0",
+        f" table accuracy {tables.ACCURACY.version}, {BY}",
         '    with aggregation=["dORM=last"], n=[1]',
-        "    from results/data/toy/law.parquet: table solutions 1, by multirm 0.1.0",
+        f"    from results/data/toy/law.parquet: table solutions 1, {BY}",
         '      with category="law", dataset="toy"',
         "      from source",
-        "    from results/rewards/dORM/toy/law.parquet: table rewards 1, by multirm 0.1.0",
+        f"    from results/rewards/dORM/toy/law.parquet: table rewards 1, {BY}",
         '      with model="dORM", shards=2',
-        "      from results/data/toy/law.parquet: table solutions 1, by multirm 0.1.0, as above",
-        "      from results/models/dORM/merged: merged model, by multirm 0.1.0",
+        f"      from results/data/toy/law.parquet: table solutions 1, {BY}, as above",
+        f"      from results/models/dORM/merged: merged model, {BY}",
         "        with seed=42",
-        "        from results/models/dORM/adapter: adapter, by multirm 0.1.0",
+        f"        from results/models/dORM/adapter: adapter, {BY}",
         "          with seed=42",
-        "          from results/data/toy/law.parquet: table solutions 1, by multirm 0.1.0, as above",
+        f"          from results/data/toy/law.parquet: table solutions 1, {BY}, as above",
     ]
     assert told == "6 inputs: 6 as recorded"
 
@@ -108,9 +122,7 @@ def test_weights_are_asked_about_as_their_folder(
     by_file, _ = traced(capsys, MERGED / "model.safetensors")
     by_folder, _ = traced(capsys, MERGED)
     assert by_file[1:] == by_folder[1:]
-    assert (
-        by_file[0] == "results/models/dORM/merged/model.safetensors: merged model, by multirm 0.1.0"
-    )
+    assert by_file[0] == f"results/models/dORM/merged/model.safetensors: merged model, {BY}"
 
 
 def test_what_has_changed_since_and_what_is_gone_is_said(
@@ -122,7 +134,7 @@ def test_what_has_changed_since_and_what_is_gone_is_said(
     marked = [line.strip() for line in lines if line.endswith(("gone]", "since]"))]
     assert marked == [
         "from source [gone]",
-        "from results/models/dORM/adapter: adapter, by multirm 0.1.0 [changed since]",
+        f"from results/models/dORM/adapter: adapter, {BY} [changed since]",
     ]
     assert told == "5 inputs: 3 as recorded, 1 changed since, 1 gone"
 
@@ -137,7 +149,7 @@ def test_what_has_changed_for_some_has_changed(
     marks = [line.endswith("[changed since], as above") for line in lines]
     assert sum(marks) == 1
     assert "[changed since]" in lines[2]
-    assert lines[-1].endswith("by multirm 0.1.0, as above")
+    assert lines[-1].endswith(f"{BY}, as above")
     assert told == "5 inputs: 3 as recorded, 2 changed since"
 
 
@@ -177,10 +189,10 @@ def test_files_that_name_each_other_come_to_an_end(
     write_rewards({str(REWARDS): "0" * 64, str(other): "0" * 64}, other)
     lines, told = traced(capsys, REWARDS)
     assert [line.strip() for line in lines if "from" in line] == [
-        "from results/rewards/dORM/toy/other.parquet: table rewards 1, by multirm 0.1.0 [changed since]",
-        "from results/rewards/dORM/toy/law.parquet: table rewards 1, by multirm 0.1.0 [changed since],"
+        f"from results/rewards/dORM/toy/other.parquet: table rewards 1, {BY} [changed since]",
+        f"from results/rewards/dORM/toy/law.parquet: table rewards 1, {BY} [changed since],"
         " as above",
-        "from results/rewards/dORM/toy/other.parquet: table rewards 1, by multirm 0.1.0"
+        f"from results/rewards/dORM/toy/other.parquet: table rewards 1, {BY}"
         " [changed since], as above",
     ]
     assert told == "2 inputs: 2 changed since"
@@ -192,7 +204,7 @@ def test_a_chain_of_thousands_of_files(study: Path, capsys: pytest.CaptureFixtur
         folder = models / f"{number}"
         folder.mkdir()
         inputs = {f"results/models/{number + 1}": "0" * 64}
-        text = {"made": "adapter", "multirm": "0", "parameters": {}, "inputs": inputs}
+        text = {"made": "adapter", "multirm": "0", "code": {}, "parameters": {}, "inputs": inputs}
         (folder / FILE).write_text(json.dumps(text))
     lines, _ = traced(capsys, models / "0")
     assert lines[-1].strip() == "from results/models/1500 [gone]"
@@ -202,9 +214,9 @@ def test_what_others_wrote_is_shown_and_not_obeyed(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evil = "\x1b[2Jtitle\u202e\n\x9b"
-    origin = provenance(evil, {evil: [evil]}, [])
+    origin = replace(made_of({evil: [evil]}), code={evil: evil})
     figure = Path("evil\n\x1b.svg")
-    figure.write_text(f'<svg><metadata id="multirm">{to_text(origin)}</metadata></svg>')
+    figure.write_text(f'<svg><metadata id="multirm">{to_text(evil, origin)}</metadata></svg>')
     trace(figure)
     printed = capsys.readouterr().out
     assert all(char.isprintable() or char == "\n" for char in printed)
@@ -263,3 +275,19 @@ def test_a_digest_is_of_the_whole_folder(study: Path) -> None:
     before = digest(ADAPTER)
     write_model(ADAPTER, "adapter", [])
     assert digest(ADAPTER) != before
+
+
+def test_code_that_has_changed_since_is_said(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = "multirm.scoring.generative"
+    parameters: dict[str, Any] = {"model": "dORM"}
+    row = {"dataset": "toy", "category": "law", "question_id": "q", "solution_id": 0}
+    row |= {"model": "dORM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
+    as_now = {module: code_digest(module)}
+    for code in (as_now, {module: "0" * 64}, {"multirm.gone": "0" * 64}):
+        tables.write(REWARDS, tables.REWARDS, [row], replace(made_of(parameters), code=code))
+        lines, _ = traced(capsys, REWARDS)
+        (name, recorded) = next(iter(code.items()))
+        mark = "" if code == as_now else " [code changed since]"
+        assert lines[0].endswith(f"by multirm {VERSION}, {name} {recorded[:8]}{mark}")

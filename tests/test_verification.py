@@ -9,6 +9,7 @@ import pytest
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.journal import Journal, open_journal
 from multirm.verification import complete
+from tests.origins import made_of
 
 PROMPTS = [Prompt(key, [1]) for key in [("gORM", "a", 0), ("gORM", "a", 1), ("gORM/a", 1)]]
 
@@ -53,16 +54,16 @@ def texts(engine: Dying, journal: Journal, sampling: Sampling) -> list[list[str]
 
 def test_what_was_done_before_a_failure_is_not_done_again(tmp_path: Path) -> None:
     one, other = Dying(2), Dying(9)
-    with pytest.raises(RuntimeError), open_journal(tmp_path / "t", {}, []) as journal:
+    with pytest.raises(RuntimeError), open_journal(tmp_path / "t", made_of()) as journal:
         texts(one, journal, Sampling(2, 5))
-    with open_journal(tmp_path / "t", {}, []) as journal:
+    with open_journal(tmp_path / "t", made_of()) as journal:
         assert texts(other, journal, Sampling(2, 5)) == [[f"{p.key} 0"] * 2 for p in PROMPTS]
     assert one.completed + other.completed == [prompt.key for prompt in reversed(PROMPTS)]
 
 
 def test_later_samples_are_others(tmp_path: Path) -> None:
     engine = Dying(9)
-    with open_journal(tmp_path / "t", {}, []) as journal:
+    with open_journal(tmp_path / "t", made_of()) as journal:
         texts(engine, journal, Sampling(2, 5))
         assert texts(engine, journal, Sampling(1, 5, first=2)) == [[f"{p.key} 2"] for p in PROMPTS]
     assert len(engine.completed) == 6

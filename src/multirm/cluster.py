@@ -6,10 +6,14 @@ Run before the first job, because Slurm itself refuses a job only when it is sub
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+import snakemake_executor_plugin_slurm as executor
+from snakemake_executor_plugin_slurm.partitions import Partition, PartitionLimits
+from snakemake_interface_common.exceptions import WorkflowError
 
 from multirm.config import read_yaml
 from multirm.errors import InputError, shown
@@ -22,6 +26,14 @@ _KEYS = ("account", "accounting", "gpu_type", "partitions")
 # What the executor knows of a partition, as far as jobs here ask for it.
 _LIMITS = ("max_runtime", "max_mem_mb", "max_threads", "max_gpu")
 _COUNTS = _LIMITS[1:]
+
+
+class Job(Protocol):
+    """What is asked of a job, as Snakemake knows it."""
+
+    name: str
+    threads: int
+    resources: Mapping[str, Any]
 
 
 class Gpu(NamedTuple):
@@ -46,14 +58,20 @@ class Cluster:
     job_age: int
 
 
-def check_site(file: Path, gpus: int) -> None:
-    """Check that the site described in `file` is the one at hand, and has nodes with so many GPUs.
+def check_site(file: Path, jobs: Collection[Job]) -> None:
+    """Check that the site described in `file` is the one at hand, and has room for each of the jobs.
+
+    For the process that runs Snakemake, in which it also sees that breaks of Slurm are outlived.
 
     Raises:
         InputError: the file is not as it must be, Slurm does not answer, or it lacks what is expected.
     """
     site = read_site(file)
-    check(site, gpus, ask_slurm(), file)
+    cluster = ask_slurm()
+    check(site, max((job.resources.get("gpu", 0) for job in jobs), default=0), cluster, file)
+    check_partitions(site, jobs, file)
+    if not cluster.keeps_accounts:
+        keep_asking_squeue(cluster)
     account = ["--account", str(site["account"])] if site.get("account") else []
     for name in site.get("partitions") or [None]:
         partition = ["--partition", str(name)] if name else []
@@ -88,14 +106,21 @@ def read_site(file: Path) -> dict[str, Any]:
                     f"what partition {name} allows, as `{name}: {{}}` or `{name}: {{max_gpu: 8}}`"
                 )
                 raise InputError(file, expected=expected, found=shown(limits))
+            where = f"{file}, partitions.{name}"
             for key, value in limits.items():
-                where = f"{file}, partitions.{name}"
                 if key not in _LIMITS:
                     hint = did_you_mean(key, _LIMITS)
                     raise InputError(where, expected=one_of(_LIMITS), found=shown(key), remedy=hint)
                 if key in _COUNTS and type(value) is not int:
                     expected = f"a number as {key}"
                     raise InputError(where, expected=expected, found=shown(value))
+            try:
+                PartitionLimits(**limits)
+            except WorkflowError as error:
+                expected = "a time as max_runtime, such as 4h or 1d"
+                raise InputError(
+                    where, expected=expected, found=shown(limits["max_runtime"])
+                ) from error
     return site
 
 
@@ -135,6 +160,34 @@ def check(site: dict[str, Any], gpus: int, cluster: Cluster, file: Path) -> None
     _check_accounting(site, cluster, file)
 
 
+def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path) -> None:
+    """Check that each job fits into one of a site's partitions, where any are named.
+
+    The executor would send one that fits nowhere to the default partition, which may keep it for ever.
+
+    Raises:
+        InputError: a job asks for more than every partition admits.
+    """
+    partitions = [
+        Partition(name, PartitionLimits(**limits))
+        for name, limits in (site.get("partitions") or {}).items()
+    ]
+    alike: dict[tuple[int, ...], Job] = {}
+    for job in jobs:
+        asked = (job.resources.get(name, 0) for name in ("gpu", "mem_mb", "runtime"))
+        alike.setdefault((job.threads, *asked), job)
+    for (threads, gpu, mem_mb, runtime), job in alike.items():
+        if partitions and all(place.score_job_fit(job) is None for place in partitions):
+            raise InputError(
+                f"{file}, partitions, job {job.name}",
+                expected="a partition that admits it:"
+                f" {gpu} GPUs, {threads} cores, {mem_mb} MB, {runtime} minutes",
+                found="none",
+                remedy="name one with higher limits, or let the rule ask for less with"
+                f" --set-resources {job.name}:runtime=MINUTES; what is cut off goes on where it was",
+            )
+
+
 def _check_accounting(site: dict[str, Any], cluster: Cluster, file: Path) -> None:
     """Check that the end of a job is noticed, and that an account can be charged."""
     if cluster.keeps_accounts:
@@ -170,6 +223,15 @@ def ask_slurm() -> Cluster:
     age = re.match(r"\d+", settings.get("MinJobAge", ""))
     storage = settings.get("AccountingStorageType", "")
     return Cluster(dict(gpus), storage.endswith("slurmdbd"), int(age.group()) if age else 0)
+
+
+def keep_asking_squeue(cluster: Cluster) -> None:
+    """See that Snakemake outlives a break of Slurm's controller where nothing but squeue knows jobs.
+
+    Its executor asks for MinJobAge whenever it asks for jobs. Without an answer it turns to sacct, which
+    fails here, and forgets the jobs that it asked for: it would wait for them for ever.
+    """
+    executor.get_min_job_age = lambda: cluster.job_age
 
 
 def try_submission(options: list[str], file: Path) -> None:

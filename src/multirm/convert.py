@@ -17,6 +17,7 @@ from multirm import interchange, tables
 from multirm.errors import InputError, shown
 from multirm.files import check_folder, whole_files
 from multirm.interchange import REWARD_SUFFIX, Category
+from multirm.provenance import origin_of
 from multirm.published_columns import rewards_table, solutions_table
 from multirm.published_rows import JSON, Form, form_of, reward_rows, solution_rows
 from multirm.schemas import REWARDS, Schema
@@ -77,17 +78,13 @@ def _to_tables(
             table = rewards_table(*read, model) if schema is REWARDS else solutions_table(*read)
             form = form_of(found.values)
             _refuse_repeats(found.where, schema, table)
-            tables.write(
-                part / f"{found.name}.parquet",
-                schema,
-                table,
-                parameters={
-                    "hub": [] if found.file else [place],
-                    "category": found.name,
-                    "published": asdict(form),
-                },
-                inputs=[found.file] if found.file else [],
-            )
+            parameters = {
+                "hub": [] if found.file else [place],
+                "category": found.name,
+                "published": asdict(form),
+            }
+            origin = origin_of(__name__, parameters, [found.file] if found.file else [])
+            tables.write(part / f"{found.name}.parquet", schema, table, origin)
             rows = table.to_pylist()
             back = reward_rows(rows, form) if schema is REWARDS else solution_rows(rows, form)
             _warn_of_changes(found, list(back))

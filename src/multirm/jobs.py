@@ -20,7 +20,7 @@ _CPU_WRITING, _GPU_WRITING = 1e9, 3.5e13
 _SOLUTION_TOKENS, _CRITIQUE_TOKENS = 400, 2000
 
 _CORES_BESIDE_GPU = 8
-_BYTES_OF_TOKEN = 50
+_BYTES_OF_TOKEN = 20
 _MB_OF_PROCESS, _MB_OF_CACHE = 2500, 5000
 _STARTING_MINUTES = 20
 _DAY = 24 * 60
@@ -82,7 +82,7 @@ def of_training(
     tokens = sequences * (_CRITIQUE_TOKENS if is_generative else _SOLUTION_TOKENS) * epochs
     # Forwards, backwards, and forwards once more where memory is saved.
     work = 8 * parameters * tokens / processes
-    # As lists of numbers, in every process.
+    # As text, as a number and with its label, in every process.
     texts = _BYTES_OF_TOKEN * tokens
     if runs_on_gpu(parameters):
         threads = _CORES_BESIDE_GPU * processes

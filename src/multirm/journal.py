@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.errors import InputError
-from multirm.files import digests
-from multirm.version import VERSION
+from multirm.provenance import Origin, to_text
 
 logger = logging.getLogger(__name__)
 
@@ -49,22 +48,18 @@ class Journal:
 
 
 @contextmanager
-def open_journal(
-    output: Path, parameters: Mapping[str, Any], inputs: list[Path]
-) -> Iterator[Journal]:
+def open_journal(output: Path, origin: Origin) -> Iterator[Journal]:
     """The journal of the job that makes `output`; it goes when the block ends without an error.
 
     Args:
-        parameters: what else the items depend on. A journal made with others, of other inputs or by
-            another version is begun anew.
-        inputs: files and folders that the items are made from.
+        origin: of the items. A journal of another one is begun anew.
 
     Raises:
         InputError: another process has the journal open, or the file is damaged or cannot be written.
     """
     path = output.with_name(f".{output.name}.journal")
     output.parent.mkdir(parents=True, exist_ok=True)
-    journal = _open(path, origin_of(parameters, inputs))
+    journal = _open(path, to_text("journal", origin))
     try:
         if journal.items:
             logger.info("%s: %d finished before, going on", path, len(journal.items))
@@ -74,12 +69,6 @@ def open_journal(
         path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     finally:
         journal.close()
-
-
-def origin_of(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
-    """All that a job's work depends on, as JSON: what was done under another origin is of no use to it."""
-    made_from = {"version": VERSION, "parameters": parameters, "inputs": digests(inputs)}
-    return json.dumps(made_from, sort_keys=True, default=str)
 
 
 def _open(path: Path, origin: str) -> Journal:
@@ -96,7 +85,7 @@ def _open(path: Path, origin: str) -> Journal:
         found = database.execute("SELECT text FROM origin").fetchall()
         if found != [(origin,)]:
             if found:
-                logger.warning("%s: of other inputs or settings, begun anew", path)
+                logger.warning("%s: of other inputs, settings or code, begun anew", path)
             database.execute("DELETE FROM origin")
             database.execute("DELETE FROM items")
             database.execute("INSERT INTO origin VALUES (?)", (origin,))

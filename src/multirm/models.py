@@ -23,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from multirm.errors import InputError
 from multirm.files import portable
+from multirm.provenance import check_weights
 
 # Bars of thousands of updates would fill the logs of jobs.
 disable_progress_bar()
@@ -216,10 +217,10 @@ def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
 
 
 def require_safetensors(folder: Path) -> None:
-    """Refuse a model folder without weights in safetensors, or with some that are cut short.
+    """Refuse a model folder without weights in safetensors, or with some that are cut short or damaged.
 
     Raises:
-        InputError: it has none, or one that is no whole file of safetensors.
+        InputError: it has none, one that is no whole file of safetensors, or others than were written.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -240,6 +241,7 @@ def require_safetensors(folder: Path) -> None:
                 found=_first_line(error),
                 remedy="delete it and make it again, or fetch it again",
             ) from error
+    check_weights(folder)
 
 
 def base_of(adapter: Path) -> str:

@@ -61,7 +61,7 @@ class Pack:
         return self.input_ids, self.positions, self.segments
 
 
-def pack(texts: Sequence[list[int]]) -> Pack:
+def pack(texts: Sequence[Sequence[int]]) -> Pack:
     """Texts after one another, none of them empty, nothing shared."""
     packing = _Packing()
     for number, text in enumerate(texts):
@@ -136,7 +136,7 @@ class _Packing:
         self.segments: list[Segment] = []
         self.places: dict[int, np.ndarray] = {}
 
-    def add(self, text: list[int], start: int, parent: int, ending: Sequence[int]) -> int:
+    def add(self, text: Sequence[int], start: int, parent: int, ending: Sequence[int]) -> int:
         """Append what follows the first `start` tokens of `text`, with which the texts `ending` are over.
 
         Returns:

@@ -1,52 +1,71 @@
-"""Where a file came from: what it is, what made it of which parameters, and the digests of what was read.
+"""Where a file came from: what it was made of, by which code and with which parameters.
 
 Tables have this in their footers (`tables.py`), figures in their metadata (`metadata.py`), model folders
-in a file of their own among the others.
+in a file of their own among the others. Journals and checkpoints are of no use to a job of another origin.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import digests
+from multirm.files import digest, digests
+from multirm.sources import code_digest
 from multirm.version import VERSION
 
 FILE = "provenance.json"
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where a file came from.
+class Origin:
+    """What a file was made of.
 
     Attributes:
-        made: what it is, such as `adapter`.
         multirm: version of this package that made it.
+        code: SHA-256 digest, by the name of the module that made it, of the package's files that it uses.
         parameters: what made it, apart from the inputs; JSON, with no secret and no path in it.
         inputs: SHA-256 digests by names of files and folders, as `files.portable` has them.
     """
 
-    made: str
     multirm: str
+    code: dict[str, str]
     parameters: dict[str, Any]
     inputs: dict[str, str]
+
+    def having(self, **parameters: Any) -> Self:
+        """The same with more parameters."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+
+@dataclass(frozen=True)
+class Provenance(Origin):
+    """Where a figure or model came from.
+
+    Attributes:
+        made: what it is, such as `adapter`.
+        weights: SHA-256 digests of a model's weights by the names of their files.
+    """
+
+    made: str
+    weights: dict[str, str] = field(default_factory=dict)
 
 
 _PROVENANCE = TypeAdapter(Provenance)
 
 
-def provenance(made: str, parameters: Mapping[str, Any], inputs: Iterable[Path]) -> Provenance:
-    """The provenance of what this process makes; reads the inputs for their digests."""
-    return Provenance(made, VERSION, dict(parameters), digests(inputs))
+def origin_of(module: str, parameters: Mapping[str, Any], inputs: Iterable[Path]) -> Origin:
+    """The origin of what a module of this package makes here; reads the inputs for their digests."""
+    return Origin(VERSION, {module: code_digest(module)}, dict(parameters), digests(inputs))
 
 
-def to_text(origin: Provenance) -> str:
+def to_text(made: str, origin: Origin, weights: Mapping[str, str] | None = None) -> str:
     """As JSON, in ASCII, the same for the same."""
-    return json.dumps(asdict(origin), sort_keys=True)
+    words = {"made": made, **asdict(origin), **({"weights": weights} if weights else {})}
+    return json.dumps(words, sort_keys=True)
 
 
 def from_text(path: Path, text: str | bytes) -> Provenance:
@@ -63,9 +82,10 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
         ) from error
 
 
-def write_to_folder(folder: Path, origin: Provenance) -> None:
-    """Put the provenance of a model among its files."""
-    (folder / FILE).write_text(to_text(origin) + "\n", encoding="ascii")
+def write_to_folder(folder: Path, made: str, origin: Origin) -> None:
+    """Put the provenance of a model among its files, when all of them are there."""
+    weights = {file.name: digest(file) for file in sorted(folder.glob("*.safetensors"))}
+    (folder / FILE).write_text(to_text(made, origin, weights) + "\n", encoding="ascii")
 
 
 def read_from_folder(folder: Path) -> Provenance | None:
@@ -77,3 +97,22 @@ def read_from_folder(folder: Path) -> Provenance | None:
     """
     path = folder / FILE
     return from_text(path, path.read_bytes()) if path.is_file() else None
+
+
+def check_weights(folder: Path) -> None:
+    """Refuse a model folder whose weights are not those that its provenance tells of.
+
+    Raises:
+        InputError: a bit of them is another, or a file is missing.
+    """
+    found = read_from_folder(folder)
+    for name, recorded in found.weights.items() if found else ():
+        file = folder / name
+        # Names in it may be anybody's: none of them leads out of the folder.
+        if file.parent != folder or not file.is_file() or digest(file) != recorded:
+            raise InputError(
+                file,
+                expected=f"the weights that were written, of which {FILE} has a digest",
+                found="others" if file.is_file() else "none",
+                remedy="delete it and make it again",
+            )

@@ -4,11 +4,14 @@ What only starts a stage is not among them. `cli.py` hands a command's words to 
 and `config.py`, `study.py` and `jobs.py` work out which words those are: Snakemake compares the words.
 """
 
+import hashlib
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 import grimp
+
+from multirm.files import digest
 
 _PACKAGE = "multirm"
 
@@ -30,7 +33,7 @@ def module_files(module: str) -> list[Path]:
     graph = _import_graph()
     if module not in graph.modules:
         raise ValueError(f"{module} is no module of {_PACKAGE}")
-    root = Path(str(resources.files(_PACKAGE)))
+    root = _root()
     files: set[Path] = set()
     for name in {module, *graph.find_upstream_modules(module)}:
         path = root.joinpath(*name.split(".")[1:])
@@ -39,6 +42,20 @@ def module_files(module: str) -> list[Path]:
         if name in _DATA_FOLDERS:
             files.update(file for file in (root / _DATA_FOLDERS[name]).iterdir() if file.is_file())
     return sorted(files)
+
+
+@cache
+def code_digest(module: str) -> str:
+    """SHA-256 of the names and bytes of a module's files, those of `module_files`, as 64 hex digits."""
+    root = _root()
+    listing = [
+        f"{file.relative_to(root).as_posix()} {digest(file)}" for file in module_files(module)
+    ]
+    return hashlib.sha256("\n".join(listing).encode()).hexdigest()
+
+
+def _root() -> Path:
+    return Path(str(resources.files(_PACKAGE)))
 
 
 @cache

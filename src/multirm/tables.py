@@ -2,12 +2,12 @@
 
 A table is checked when it is written and when it is read: columns and types, nulls and NaN, one row
 per key, and what its schema says of a row. Its footer (metadata key `multirm`) records the schema,
-the package's version, the parameters that made it and the digests of its inputs.
+and what the table was made of: the code, the parameters and the digests of its inputs.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import digests, whole
+from multirm.files import whole
+from multirm.provenance import Origin
 from multirm.schemas import (
     ACCURACY,
     COMPARISONS,
@@ -40,7 +41,6 @@ from multirm.schemas import (
     Row,
     Schema,
 )
-from multirm.version import VERSION
 
 __all__ = [
     "ACCURACY",
@@ -74,14 +74,11 @@ FOOTER_KEY = b"multirm"
 
 
 @dataclass(frozen=True)
-class Footer:
-    """Where a table came from. Inputs map names of files, as `files.portable` has them, to SHA-256 digests."""
+class Footer(Origin):
+    """What a table is, and what it was made of."""
 
     schema: str
     schema_version: int
-    multirm: str
-    parameters: dict[str, Any]
-    inputs: dict[str, str]
 
 
 _FOOTER = TypeAdapter(Footer)
@@ -91,28 +88,20 @@ def write(
     path: Path,
     schema: Schema,
     rows: Sequence[Row] | pa.Table,
-    *,
-    parameters: Mapping[str, Any],
-    inputs: Iterable[Path] | Mapping[str, str],
+    origin: Origin,
 ) -> None:
     """Check `rows` and write them to `path`, whole or not at all.
 
     Args:
-        parameters: what made the rows, apart from the inputs; must be JSON, and hold no secret and no path.
-        inputs: the files and folders that were read, or their digests by their portable names.
+        origin: of the rows, for the footer.
 
     Raises:
         InputError: a row does not fit the schema; nothing is written.
     """
     table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
     table = _checked(path, schema, table)
-    footer = {
-        "schema": schema.name,
-        "schema_version": schema.version,
-        "multirm": VERSION,
-        "parameters": dict(parameters),
-        "inputs": dict(inputs) if isinstance(inputs, Mapping) else digests(inputs),
-    }
+    made_of = {name: asdict(origin)[name] for name in Origin.__dataclass_fields__}
+    footer = {"schema": schema.name, "schema_version": schema.version, **made_of}
     metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     with whole(path) as part:
         pq.write_table(

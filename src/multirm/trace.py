@@ -15,6 +15,7 @@ from multirm.errors import InputError, escaped, shown
 from multirm.files import digest
 from multirm.metadata import FORMATS, text_in
 from multirm.provenance import Provenance
+from multirm.sources import code_digest
 
 WEIGHTS = ".safetensors"
 
@@ -52,7 +53,7 @@ def trace(file: Path, results: Path = Path("results")) -> None:
     """Print what a table, figure or model was made of, and what that was made of, back to the beginning.
 
     Each file stands once with its parameters; every file is read for its digest, and said to be "changed
-    since" where it is not what was read then, or "gone".
+    since" where it is not what was read then, or "gone"; likewise the code that made it.
 
     Args:
         file: A table, a figure (svg, pdf, png or html), or the folder of a model.
@@ -128,7 +129,7 @@ def read_origin(path: Path) -> Provenance | None:
         if footer is None:
             return None
         made = f"table {footer.schema} {footer.schema_version}"
-        return Provenance(made, footer.multirm, footer.parameters, footer.inputs)
+        return Provenance(footer.multirm, footer.code, footer.parameters, footer.inputs, made)
     if path.suffix in FORMATS:
         try:
             text = text_in(path.read_bytes(), path.suffix)
@@ -164,6 +165,7 @@ def lines(step: Step) -> list[str]:
     words = f"{margin}{'from ' if step.depth else ''}{escaped(step.name)}"
     if step.origin is not None:
         words += f": {escaped(step.origin.made)}, by multirm {escaped(step.origin.multirm)}"
+        words += "".join(f", {mark}" for mark in code_marks(step.origin))
     if step.state not in ("", AS_RECORDED):
         words += f" [{step.state}]"
     if step.problem:
@@ -175,6 +177,22 @@ def lines(step: Step) -> list[str]:
         for name, value in sorted(step.origin.parameters.items())
     )
     return [words, f"{margin}  with {parameters}"] if parameters else [words]
+
+
+def code_marks(origin: Provenance) -> list[str]:
+    """The modules that made a file, each with the beginning of its code's digest, and whether that has changed."""
+    return [
+        f"{escaped(module)} {escaped(recorded[:8])}"
+        + ("" if recorded == _code_now(module) else f" [code {CHANGED}]")
+        for module, recorded in sorted(origin.code.items())
+    ]
+
+
+def _code_now(module: str) -> str:
+    try:
+        return code_digest(module)
+    except ValueError:
+        return GONE
 
 
 def summary(steps: list[Step]) -> str:

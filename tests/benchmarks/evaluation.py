@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from multirm import tables
+from multirm.provenance import origin_of
 
 MODELS = ("dORM", "dPRM", "gORM", "gPRM")
 AGGREGATIONS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "mean"}
@@ -69,7 +70,7 @@ def write_study(
 def write(path: Path, schema: tables.Schema, columns: dict[str, pa.Array]) -> None:
     names = schema.columns.names
     table = pa.table([columns[name] for name in names], names=names)
-    tables.write(path, schema, table, parameters={}, inputs=[])
+    tables.write(path, schema, table, origin_of("multirm.tables", {}, []))
 
 
 def evaluate(folder: Path, models: tuple[str, ...], *options: str) -> float:

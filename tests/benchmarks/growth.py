@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from multirm import tables
+from multirm.provenance import origin_of
 from multirm.vocabulary import Kind
 
 POOLS = 25
@@ -34,7 +35,7 @@ def copies(solutions: Path, times: int, output: Path) -> int:
         for copy in range(times)
         for row in pools
     ]
-    tables.write(output, tables.SOLUTIONS, copied, parameters={}, inputs=[solutions])
+    tables.write(output, tables.SOLUTIONS, copied, origin_of("multirm.tables", {}, [solutions]))
     return len(copied)
 
 

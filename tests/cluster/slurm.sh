@@ -3,8 +3,8 @@
 #
 # Needs root, no systemd, and a machine without a Slurm of its own. Installs Debian's packages where they are
 # absent. Each node claims 8 cores, 16 GB and one GPU of the type `tiny`; none of that is enforced or real, so
-# the one who submits jobs limits how many run at once. No accounting database. A node that is lost (n1, n2, n3) is
-# back after another start.
+# the one who submits jobs limits how many run at once. No accounting database. What is lost (n1, n2, n3 or the
+# controller, slurmctld) is back after another start.
 set -euo pipefail
 
 MARK="# Written by multirm's tests/cluster/slurm.sh, which also removes it."
@@ -24,8 +24,12 @@ refuse_other_slurm() {
 }
 
 install_packages() {
-    if ! command -v slurmctld slurmd sbatch srun munged > /dev/null; then
-        command -v apt-get > /dev/null || fail "expected slurmctld, slurmd and munged, or apt-get to install them"
+    local program missing=
+    for program in slurmctld slurmd sbatch srun munged; do
+        command -v "$program" > /dev/null || missing=$program
+    done
+    if [[ -n $missing ]]; then
+        command -v apt-get > /dev/null || fail "expected $missing, or apt-get to install it"
         export DEBIAN_FRONTEND=noninteractive
         apt-get update -qq || true
         apt-get install -qq -y --no-install-recommends slurm-wlm munge > /dev/null
@@ -143,6 +147,7 @@ lose() {
     local node=$1 job
     kill -9 "$(cat "$RUN/$node.pid")"
     rm "$RUN/$node.pid"
+    [[ $node != slurmctld ]] || return 0
     for job in $(squeue --noheader --nodelist="$node" --states=running --format=%A); do
         kill_all $(grep -l -s -a "^slurmstepd: \[$job\." /proc/[0-9]*/cmdline)
     done
@@ -161,6 +166,6 @@ kill_all() {
 [[ $(id -u) -eq 0 ]] || fail "expected to be run as root, which Slurm's daemons need"
 case "${1-}" in
     start | stop) "$1" ;;
-    lose) lose "${2:?expected a node: n1, n2 or n3}" ;;
+    lose) lose "${2:?expected n1, n2, n3 or slurmctld}" ;;
     *) fail "expected start, stop or lose, found '${1-}'" ;;
 esac

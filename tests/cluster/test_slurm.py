@@ -1,9 +1,11 @@
 """The profile for clusters, on a real Slurm of three nodes that this machine plays for as long as it is tested."""
 
+import fcntl
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from multirm.cluster import try_submission
 from multirm.errors import InputError
 
 SLURM = Path(__file__).with_name("slurm.sh")
+LOCK = Path(tempfile.gettempdir(), "multirm-slurm.lock")
 CONTROLLER_LOG = Path("/run/multirm-slurm/slurmctld.log")
 LONG_ENOUGH = 1800
 MODELS = ("dORM-micro",)
@@ -39,14 +42,17 @@ class Job(NamedTuple):
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[None]:
     """A running Slurm; tests skip where there can be none, except under CI."""
-    start = subprocess.run([SLURM, "start"], capture_output=True, text=True, check=False)
-    if start.returncode != 0:
-        message = f"needs a Slurm, which could not be started: {start.stderr.strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    yield
-    subprocess.run([SLURM, "stop"], check=True)
+    with LOCK.open("w") as lock:
+        # One machine can be one cluster at a time: whoever else tests on it is waited for.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        start = subprocess.run([SLURM, "start"], capture_output=True, text=True, check=False)
+        if start.returncode != 0:
+            message = f"needs a Slurm, which could not be started: {start.stderr.strip()}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message)
+            pytest.skip(message)
+        yield
+        subprocess.run([SLURM, "stop"], check=True)
 
 
 def listed_jobs() -> list[Job]:
@@ -125,6 +131,10 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
         try:
             lost = wait_for(run, running("pretrain_backbone"))
             subprocess.run([SLURM, "lose", lost.node], check=True)
+            # Meanwhile the job waits to be requeued, and Slurm's controller goes for a while.
+            subprocess.run([SLURM, "lose", "slurmctld"], check=True)
+            time.sleep(15)
+            subprocess.run(["slurmctld"], check=True)
             hurry(lost)
             elsewhere = wait_for(run, lambda job: job.id == lost.id and job.state == "RUNNING")
             assert elsewhere.node != lost.node
@@ -164,6 +174,10 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
         ({"partitions": {"mian": {}}}, "expected one of the site's partitions, main, found 'mian'"),
         ({"gpu_type": "h100"}, "expected a type of GPU in the partitions (tiny), found 'h100'"),
         ({"account": "mine"}, "this site has no accounting database, found account: 'mine'"),
+        (
+            {"partitions": {"main": {"max_runtime": "10m"}}},
+            "expected a partition that admits it: 0 GPUs, 1 cores, ",
+        ),
     ],
 )
 def test_a_site_that_is_another_stops_before_any_job(

@@ -20,6 +20,7 @@ from multirm.critiques.filter import (
 from multirm.errors import InputError
 from multirm.prompts import parse_step_verdicts, parse_verdict
 from multirm.vocabulary import DropReason, Kind
+from tests.origins import made_of
 
 YES = " Fine.\n</think>\nVerification: Is the answer correct (Yes/No)? Yes"
 NO = " Wrong.\n</think>\nVerification: Is the answer correct (Yes/No)? No"
@@ -174,9 +175,9 @@ def filtered(
     made_by: dict[str, Any] = GENERATED,
 ) -> list[dict[str, Any]]:
     solutions = [solution(0, 1), solution(1, 0), solution(2, 1, category="math")]
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[])
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, made_of())
     path = tmp_path / "c.parquet"
-    tables.write(path, tables.CRITIQUES, critiques, parameters=made_by, inputs=[])
+    tables.write(path, tables.CRITIQUES, critiques, made_of(made_by))
     filter_critiques(
         Kind.GORM,
         path,

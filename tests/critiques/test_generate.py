@@ -11,6 +11,7 @@ from multirm.engines.base import Completion, Prompt
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
 from multirm.vocabulary import EngineName, Kind
+from tests.origins import made_of
 
 
 def solutions(n: int) -> list[dict[str, Any]]:
@@ -34,7 +35,7 @@ def solutions(n: int) -> list[dict[str, Any]]:
 def generated(
     tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **settings: Any
 ) -> list[dict[str, Any]]:
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
     generate_critiques(
         Kind.GPRM,
         str(teacher),

@@ -9,6 +9,7 @@ from multirm.critiques.shorten import shorten, shorten_critiques
 from multirm.errors import InputError
 from multirm.prompts import VERDICT_MARKS, parse_verdict
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 
 
 @pytest.mark.parametrize("kind", [Kind.GORM, Kind.GPRM])
@@ -46,7 +47,7 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
     ]
     before, after = tmp_path / "filtered.parquet", tmp_path / "shortened.parquet"
     made_by = {"kind": "gORM", "stage": "filtered"}
-    tables.write(before, tables.CRITIQUES, rows, parameters=made_by, inputs=[])
+    tables.write(before, tables.CRITIQUES, rows, made_of(made_by))
     shorten_critiques(Kind.GORM, before, after)
     parameters = tables.read_footer(after).parameters
     assert parameters == {"kind": "gORM", "stage": "shortened"}
@@ -58,7 +59,7 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
 @pytest.mark.parametrize(("kind", "stage"), [("gPRM", "filtered"), ("gORM", "generated")])
 def test_other_critiques_are_refused(tmp_path: Path, kind: str, stage: str) -> None:
     before, made_by = tmp_path / "filtered.parquet", {"kind": kind, "stage": stage}
-    tables.write(before, tables.CRITIQUES, [], parameters=made_by, inputs=[])
+    tables.write(before, tables.CRITIQUES, [], made_of(made_by))
     with pytest.raises(
         InputError, match=rf"expected gORM critiques, filtered, found {kind}, {stage}"
     ):

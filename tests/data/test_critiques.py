@@ -118,8 +118,9 @@ def test_they_train_a_model(read: Read, tmp_path: Path, tiny_model: Path) -> Non
     for row, example in zip(OF_STEPS, examples, strict=True):
         steps = "\n\n".join(f"Step {k}: {step}" for k, step in enumerate(row["cot"], start=1))
         prompt = encode_prompt(tokenizer, f"{row['question']}|{steps}")
-        assert example.ids[: len(prompt)] == prompt
-        reply = REPLY_START + tokenizer.decode(example.ids[len(prompt) : -1])
+        ids = list(example.ids)
+        assert ids[: len(prompt)] == prompt
+        reply = REPLY_START + tokenizer.decode(ids[len(prompt) : -1])
         assert reply == row["critique"]
     train_generative(
         Kind.GPRM,

@@ -11,6 +11,7 @@ from multirm.data.miniature.generate import generate_miniature
 from multirm.errors import InputError
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, parse_step_verdicts, parse_verdict
 from multirm.vocabulary import Kind, Policy, Split
+from tests.origins import made_of
 
 KEY = tables.SOLUTIONS.key
 
@@ -59,7 +60,7 @@ def write(folder: Path, **columns: Any) -> Path:
         "step_labels": [1, 0],
     }
     path = folder / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, [row | columns], parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, [row | columns], made_of())
     return path
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from multirm import tables
+from tests.origins import made_of
 
 Solution = tuple[str | None, dict[str, list[float | None]]]
 Pool = tuple[str, list[Solution]]
@@ -56,11 +57,11 @@ def write_tables(tmp_path: Path) -> WriteTables:
                         row = {"model": model, "rewards": lists[model], "n_tokens": 9}
                         rewards[model].append({**key, **row, "truncated": False})
             path = tmp_path / "data" / f"{category}.parquet"
-            tables.write(path, tables.SOLUTIONS, solutions, parameters={}, inputs=[])
+            tables.write(path, tables.SOLUTIONS, solutions, made_of())
             written.solutions.append(path)
             for model in models:
                 path = tmp_path / "rewards" / model / f"{category}.parquet"
-                tables.write(path, tables.REWARDS, rewards[model], parameters={}, inputs=[])
+                tables.write(path, tables.REWARDS, rewards[model], made_of())
                 written.rewards.append(path)
         return written
 

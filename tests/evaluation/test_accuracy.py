@@ -19,6 +19,7 @@ from multirm.evaluation.opening import parse_aggregations
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verify import evaluate_verification
 from multirm.vocabulary import Estimator, Reader
+from tests.origins import made_of
 
 MODELS = {"dPRM": "min", "gORM": "mean"}
 
@@ -153,7 +154,7 @@ def test_truncations_that_nobody_counted_are_unknown(tmp_path: Path, write_table
     (rewards,) = [path for path in inputs.rewards if "gORM" in str(path)]
     rows = tables.read(rewards, tables.REWARDS).to_pylist()
     unknown = [{**row, "truncated": None} for row in rows]
-    tables.write(rewards, tables.REWARDS, unknown, parameters={}, inputs=[])
+    tables.write(rewards, tables.REWARDS, unknown, made_of())
     run(tmp_path, inputs, [1])
     ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
     assert {row["model"]: row["n_truncated"] for row in ledger} == {"dPRM": 0, "gORM": None}
@@ -236,7 +237,7 @@ def wide(path: Path) -> None:
     column = pa.array(decimals, pa.list_(pa.float64()))
     place = table.column_names.index("rewards")
     table = table.set_column(place, "rewards", column)
-    tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
+    tables.write(path, tables.REWARDS, table, made_of())
 
 
 def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
@@ -275,7 +276,7 @@ def test_outcome_labels_that_disagree_are_said_and_the_answers_count(
     (path,) = written.solutions
     rows = tables.read(path, tables.SOLUTIONS).to_pylist()
     flipped = [row | {"outcome": outcome} for row, outcome in zip(rows, [0, None, 1], strict=True)]
-    tables.write(path, tables.SOLUTIONS, flipped, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, flipped, made_of())
     found = by_key(run(tmp_path, written, [3], estimator=estimator))
     assert found["law", "pass", None, 3]["accuracy"] == 100
     assert "2 solutions have an outcome label that their answers disagree with (" in caplog.text
@@ -357,7 +358,7 @@ class TestBadTables:
 
     def rewrite(self, path: Path, schema: tables.Schema, keep: Any) -> None:
         rows = [row for row in tables.read(path, schema).to_pylist() if keep(row)]
-        tables.write(path, schema, rows, parameters={}, inputs=[])
+        tables.write(path, schema, rows, made_of())
 
     def test_solution_without_rewards(self, tmp_path: Path, written: Any) -> None:
         path = tmp_path / "rewards/gORM/law.parquet"
@@ -420,7 +421,7 @@ class TestBadTables:
         assert "a reference answer" in self.refused(tmp_path, written)
         rows = tables.read(written.solutions[0], tables.SOLUTIONS).to_pylist()
         rows = [row | {"answer": answer} for row, answer in zip(rows, "AB", strict=True)]
-        tables.write(written.solutions[0], tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        tables.write(written.solutions[0], tables.SOLUTIONS, rows, made_of())
         message = self.refused(tmp_path, written)
         assert "one reference answer for each question" in message
         assert "small/law/q/1" in message

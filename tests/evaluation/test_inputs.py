@@ -14,6 +14,7 @@ from multirm import tables
 from multirm.errors import InputError
 from multirm.evaluation.inputs import open_inputs
 from multirm.evaluation.matching import check_rewards, check_solutions
+from tests.origins import made_of
 
 POOL = [("A", {"dORM": [0.5]}), ("B", {"dORM": [0.25]})]
 
@@ -49,7 +50,7 @@ def test_digits_are_kept_whatever_table_comes_first(tmp_path: Path, write_tables
     precise = tables.read(path, tables.REWARDS).drop(["rewards"])
     column = pa.array([row["rewards"] for row in rows], pa.list_(pa.float64()))
     table = precise.append_column("rewards", column).select(tables.REWARDS.columns.names)
-    tables.write(path, tables.REWARDS, table, parameters={}, inputs=[])
+    tables.write(path, tables.REWARDS, table, made_of())
     database, _ = open_inputs(
         [str(path) for path in written.solutions],
         {"dORM": [str(path) for path in written.rewards]},

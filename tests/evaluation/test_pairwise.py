@@ -12,6 +12,7 @@ from multirm.data.judgebench import read_pairs
 from multirm.errors import InputError
 from multirm.evaluation.pairwise import evaluate_pairs, pairwise
 from multirm.vocabulary import OVERALL
+from tests.origins import made_of
 
 
 def pair(category: str, pair_id: str, chosen: float | None, rejected: float | None) -> Any:
@@ -52,7 +53,7 @@ def test_a_row_for_each_category_and_one_for_all_pairs(tmp_path: Path) -> None:
         pair("none", "1", None, 1),
     ]
     given, output = tmp_path / "pairs.parquet", tmp_path / "pairwise.parquet"
-    tables.write(given, tables.PAIRS, rows, parameters={}, inputs=[])
+    tables.write(given, tables.PAIRS, rows, made_of())
     evaluate_pairs([given], output)
     found = {row["category"]: row for row in tables.read(output, tables.PAIRWISE).to_pylist()}
     assert list(found) == [OVERALL, "law", "math", "none"]
@@ -66,7 +67,7 @@ def test_a_row_for_each_category_and_one_for_all_pairs(tmp_path: Path) -> None:
 def test_a_pair_twice_is_refused(tmp_path: Path) -> None:
     given = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for path in given:
-        tables.write(path, tables.PAIRS, [pair("law", "1", 1, 0)], parameters={}, inputs=[])
+        tables.write(path, tables.PAIRS, [pair("law", "1", 1, 0)], made_of())
     with pytest.raises(InputError, match="expected each key once"):
         evaluate_pairs(given, tmp_path / "out.parquet")
 

@@ -18,6 +18,7 @@ from multirm import tables
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.paper import orders
 from multirm.vocabulary import Estimator, Selection
+from tests.origins import made_of
 
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
 
@@ -276,7 +277,7 @@ def test_pools_are_in_the_order_of_the_file(tmp_path: Path, write_tables: Any) -
     for path in written.solutions:
         rows = tables.read(path, tables.SOLUTIONS).to_pylist()
         random.Random(3).shuffle(rows)
-        tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        tables.write(path, tables.SOLUTIONS, rows, made_of())
         shuffled = {
             question_id: (
                 answer,

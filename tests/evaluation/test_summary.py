@@ -7,6 +7,7 @@ import pytest
 
 from multirm import tables
 from multirm.evaluation.summary import summarise, summarise_study
+from tests.origins import made_of
 
 ROW = {
     "dataset": "small",
@@ -65,7 +66,7 @@ def test_no_rows() -> None:
 
 def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "accuracy.parquet"
-    tables.write(path, tables.ACCURACY, accuracy_rows(), parameters={}, inputs=[])
+    tables.write(path, tables.ACCURACY, accuracy_rows(), made_of())
     summarise_study([path, path])
     assert capsys.readouterr().out.count("small: accuracy") == 2
 

@@ -14,6 +14,7 @@ from multirm.data.read import read_solutions
 from multirm.errors import InputError
 from multirm.evaluation.verify import evaluate_verification
 from multirm.vocabulary import Reader
+from tests.origins import made_of
 
 
 def evaluated(folder: Path, written: Any, aggregation: list[str]) -> None:
@@ -49,7 +50,7 @@ def test_steps_are_judged_where_they_are_labelled(tmp_path: Path, write_tables: 
     labels = [[1], [0], None]
     rows = tables.read(path, tables.SOLUTIONS).to_pylist()
     rows = [row | {"step_labels": label} for row, label in zip(rows, labels, strict=True)]
-    tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, rows, made_of())
     evaluated(tmp_path, written, ["dPRM=min"])
     (row,) = tables.read(
         tmp_path / "step_verification.parquet", tables.STEP_VERIFICATION
@@ -84,7 +85,7 @@ def test_data_without_reference_answers(
         for row, values in zip(solutions, rewards, strict=True)
     ]
     table = tmp_path / "rewards" / "math.parquet"
-    tables.write(table, tables.REWARDS, rows, parameters={}, inputs=[])
+    tables.write(table, tables.REWARDS, rows, made_of())
     evaluate_verification([str(path)], tmp_path, [f"dPRM={table}"], ["dPRM=min"])
 
     (found,) = tables.read(tmp_path / "verification.parquet", tables.VERIFICATION).to_pylist()
@@ -124,7 +125,7 @@ def test_neither_answer_nor_outcome_is_not_judged(
         row | {"answer": None, "outcome": outcome}
         for row, outcome in zip(rows, [1, None, 0], strict=True)
     ]
-    tables.write(path, tables.SOLUTIONS, changed, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, changed, made_of())
     evaluated(tmp_path, written, ["dPRM=min"])
     (row,) = tables.read(tmp_path / "verification.parquet", tables.VERIFICATION).to_pylist()
     assert (row["n_scored"], row["n_correct"], row["f1"]) == (2, 1, 1.0)
@@ -144,7 +145,7 @@ def test_odd_lists_leave_the_measures_of_steps_to_the_others(
         row | {"steps": ["One.", "Two."], "step_labels": [1, int(row["parsed_answer"] == "A")]}
         for row in rows
     ]
-    tables.write(path, tables.SOLUTIONS, labelled, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, labelled, made_of())
     evaluated(tmp_path, written, ["dPRM=min"])
     (row,) = tables.read(
         tmp_path / "step_verification.parquet", tables.STEP_VERIFICATION

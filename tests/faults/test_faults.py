@@ -243,9 +243,10 @@ def flip(path: Path) -> None:
         (cut, "data/Micro/chemistry.parquet", "rewards/dORM-micro/Micro/chemistry.parquet"),
         (flip, "data/Micro/chemistry.parquet", "rewards/dORM-micro/Micro/chemistry.parquet"),
         (cut, "models/dORM-micro/merged/model.safetensors", REWARDS),
+        (flip, "models/dORM-micro/merged/model.safetensors", REWARDS),
         (cut, f"{ADAPTER}/adapter_model.safetensors", "models/dORM-micro/merged/config.json"),
     ],
-    ids=["cut table", "flipped table", "cut model", "cut adapter"],
+    ids=["cut table", "flipped table", "cut model", "flipped model", "cut adapter"],
 )
 def test_damage_is_named_and_mended_by_deletion(
     study_copy: Path,

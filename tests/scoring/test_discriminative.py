@@ -19,6 +19,7 @@ from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.scoring import discriminative
 from multirm.scoring.discriminative import score_discriminative
+from tests.origins import made_of
 
 WORDS = [
     "the",
@@ -64,7 +65,7 @@ def random_solutions(n: int) -> list[dict[str, Any]]:
 def score(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     def run(model: Path, rows: Sequence[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
         solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
-        tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        tables.write(solutions, tables.SOLUTIONS, rows, made_of())
         score_discriminative([f"toy={model}"], solutions, [output], **settings)
         return tables.read(output, tables.REWARDS).to_pylist()
 
@@ -132,7 +133,7 @@ def test_shards_together_give_the_same_rewards(
 def test_a_shard_without_pools_is_an_empty_table(tiny_model: Path, tmp_path: Path) -> None:
     solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
     rows = random_solutions(4)
-    tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(solutions, tables.SOLUTIONS, rows, made_of())
     score_discriminative([f"toy={tiny_model}"], solutions, [output], shard="2/3")
     assert pq.read_table(output).num_rows == 0
 

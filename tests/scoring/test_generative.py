@@ -25,6 +25,7 @@ from multirm.scoring.generative import score, score_generative, verdict_place, y
 from multirm.scoring.shards import join_shards
 from multirm.verification import verification_prompts
 from multirm.vocabulary import EngineName, Kind
+from tests.origins import made_of
 
 GORM, GPRM = VERDICT_MARKS[Kind.GORM], VERDICT_MARKS[Kind.GPRM]
 
@@ -158,7 +159,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     engine.script = [*before, yes, *tokenizer.encode(" Done.", add_special_tokens=False)]
     monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
     rows = solution_rows(3)
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
     score_generative(
         Kind.GORM,
         str(tiny_model),
@@ -189,7 +190,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
 def score_tiny(
     tmp_path: Path, model: Path, rows: list[dict[str, Any]], **settings: Any
 ) -> list[dict[str, Any]]:
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
     score_generative(
         Kind.GPRM,
         str(model),
@@ -281,9 +282,7 @@ def test_adaptive_sampling_stops_once_the_best_is_sure(
     monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
     pool = [{**row, "question_id": "q", "solution_id": k} for k, row in enumerate(solution_rows(4))]
     other = [{**row, "question_id": "other", "solution_id": k} for k, row in enumerate(pool[:2])]
-    tables.write(
-        tmp_path / "s.parquet", tables.SOLUTIONS, [*pool, *other], parameters={}, inputs=[]
-    )
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, [*pool, *other], made_of())
     score_generative(
         Kind.GORM,
         str(tiny_model),
@@ -321,7 +320,7 @@ def test_an_error_that_is_no_probability_is_refused(
 
 def test_a_second_job_on_the_same_table_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     with (
-        open_journal(tmp_path / "r.parquet", {}, []),
+        open_journal(tmp_path / "r.parquet", made_of()),
         pytest.raises(InputError, match="no other process at work on the same table"),
     ):
         score_tiny(tmp_path, tiny_model, solution_rows(1))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from multirm import tables
+from tests.origins import made_of
 from tests.scoring.conftest import Run, journals_in, n_kept, tables_in
 
 WORDS = ["the", "treaty", "of", "was", "signed", "in", "1648", "because", "12", "+", "30", "42"]
@@ -35,7 +36,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k in range(480)
     ]
     path = tmp_path_factory.mktemp("data") / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, rows, made_of())
     return path
 
 

@@ -15,6 +15,7 @@ from multirm.encoding import encode_prompt
 from multirm.models import load_tokenizer
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 from tests.scoring.conftest import ENVIRONMENT, Run, journals_in, n_kept, tables_in
 
 VERDICT = f"\n{END_OF_THINKING}\n{VERDICT_MARKS[Kind.GORM]}"
@@ -46,7 +47,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for k in range(48)
     ]
-    tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, rows, made_of())
     return path
 
 
@@ -219,7 +220,7 @@ def test_what_another_seed_has_finished_is_not_taken_over(
         seconds += 0.1
     other = [*MANY, "--seed", "7"]
     assert run(None, log, scoring(begun, *other))[0] == 0
-    assert "of other inputs or settings, begun anew" in log.read_text()
+    assert "of other inputs, settings or code, begun anew" in log.read_text()
     assert run(None, log, scoring(whole, *other))[0] == 0
     assert tables_in(begun) == tables_in(whole)
 

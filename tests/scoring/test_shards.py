@@ -11,6 +11,7 @@ from multirm import tables
 from multirm.errors import InputError
 from multirm.files import digests
 from multirm.scoring.shards import Shard, join_shards, pool_of
+from tests.origins import made_of
 
 
 def solution(question: int, number: int) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def solutions(tmp_path: Path) -> Path:
     # The solutions of a pool need not be neighbours.
     rows = [solution(question, number) for number in range(3) for question in (2, 0, 1)]
     path = tmp_path / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(path, tables.SOLUTIONS, rows, made_of())
     return path
 
 
@@ -71,7 +72,7 @@ def write_shards(solutions: Path, count: int) -> list[Path]:
         path = solutions.with_name(f"{number}-of-{count}.parquet")
         parameters = {"model": "dORM", "shard": f"{number}/{count}"}
         part = [reward(row) for row in Shard(number, count).of(rows)]
-        tables.write(path, tables.REWARDS, part, parameters=parameters, inputs=[solutions])
+        tables.write(path, tables.REWARDS, part, made_of(parameters, [solutions]))
         paths.append(path)
     return paths
 
@@ -104,7 +105,7 @@ def test_a_missing_shard_is_missed(solutions: Path) -> None:
 def test_the_shards_of_other_solutions_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    tables.write(solutions, tables.SOLUTIONS, rows[:-1], parameters={}, inputs=[])
+    tables.write(solutions, tables.SOLUTIONS, rows[:-1], made_of())
     with pytest.raises(InputError, match=r"1-of-2\.parquet: expected a shard of .*solutions"):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
 
@@ -113,7 +114,7 @@ def test_shards_that_were_made_otherwise_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
     rows = tables.read(shards[1], tables.REWARDS)
     parameters = {"model": "dORM", "shard": "2/2", "seed": 7}
-    tables.write(shards[1], tables.REWARDS, rows, parameters=parameters, inputs=[solutions])
+    tables.write(shards[1], tables.REWARDS, rows, made_of(parameters, [solutions]))
     with pytest.raises(InputError, match=r"2-of-2\.parquet: .* made as .*1-of-2\.parquet was"):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
 
@@ -122,7 +123,7 @@ def test_rows_that_a_shard_lacks_are_missed(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
     rows = tables.read(shards[1], tables.REWARDS).to_pylist()
     parameters = {"model": "dORM", "shard": "2/2"}
-    tables.write(shards[1], tables.REWARDS, rows[1:], parameters=parameters, inputs=[solutions])
+    tables.write(shards[1], tables.REWARDS, rows[1:], made_of(parameters, [solutions]))
     with pytest.raises(
         InputError, match=r"rewards of every solution .* found none of 'toy/law/q1/0'"
     ):

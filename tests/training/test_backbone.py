@@ -16,6 +16,7 @@ from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_te
 from multirm.training.backbone import pretrain_backbone
 from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 
 TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 29 - 3 = 26."]
 
@@ -80,7 +81,7 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
                 "step_labels": [right, right],
             }
         )
-    tables.write(solutions, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+    tables.write(solutions, tables.SOLUTIONS, rows, made_of())
     for path, kind in ((gorm, Kind.GORM), (gprm, Kind.GPRM)):
         critiques = [
             {
@@ -97,7 +98,7 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
             }
             for row in rows
         ]
-        tables.write(path, tables.CRITIQUES, critiques, parameters={}, inputs=[])
+        tables.write(path, tables.CRITIQUES, critiques, made_of())
     return solutions, gorm, gprm
 
 
@@ -162,13 +163,13 @@ def test_demonstrations_of_other_solutions_are_refused(tmp_path: Path) -> None:
     made, _, _ = tables_of(tmp_path)
     rows = tables.read(made, tables.SOLUTIONS)
     other = tmp_path / "other.parquet"
-    tables.write(other, tables.SOLUTIONS, rows.slice(0, 3), parameters={}, inputs=[])
+    tables.write(other, tables.SOLUTIONS, rows.slice(0, 3), made_of())
     with pytest.raises(InputError, match=r"critique of one of the given solutions, found .*'q3'"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=other)
 
 
 def test_no_solutions_are_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.parquet"
-    tables.write(empty, tables.SOLUTIONS, [], parameters={}, inputs=[])
+    tables.write(empty, tables.SOLUTIONS, [], made_of())
     with pytest.raises(InputError, match="at least one solution"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=empty)

@@ -15,6 +15,7 @@ from multirm.models import load_model, load_tokenizer
 from multirm.training.discriminative import label_solutions, step_targets, train_discriminative
 from multirm.training.examples import UNLABELLED
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 
 LEARNABLE = {"epochs": 8.0, "learning_rate": 1e-2, "batch_size": 8, "dropout": 0.0}
 
@@ -59,7 +60,7 @@ def run(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
         kind: Kind, rows: Sequence[dict[str, Any]], folder: str = "made", **settings: Any
     ) -> Path:
         table = tmp_path / "law.parquet"
-        tables.write(table, tables.SOLUTIONS, rows, parameters={}, inputs=[])
+        tables.write(table, tables.SOLUTIONS, rows, made_of())
         made = tmp_path / folder
         train_discriminative(
             kind=kind,
@@ -99,7 +100,7 @@ def test_a_label_sits_on_the_last_token_of_its_step(tokenizer: PreTrainedTokeniz
     (example,), _ = label_solutions(Kind.DPRM, tokenizer, rows, 650)
     labelled = [t for t, label in enumerate(example.labels) if label != UNLABELLED]
     assert [example.labels[t] for t in labelled] == [1, 0]
-    read = [tokenizer.decode(example.ids[: t + 1]) for t in labelled]
+    read = [tokenizer.decode(list(example.ids[: t + 1])) for t in labelled]
     assert read[0].endswith("Is it lawful? \n\nOne. \n\n\n\n")
     assert read[1].endswith("One. \n\n\n\nTwo. \n\n\n\n")
 
@@ -134,7 +135,7 @@ def test_training_learns_what_can_be_learned(
         kind, tokenizer, [solution(0, ["It is so.", "It was not!"], [1, 0])], 650
     )
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([example.ids], device=model.device)).logits[0]
+        logits = model(input_ids=torch.tensor([list(example.ids)], device=model.device)).logits[0]
     for t, label in enumerate(example.labels):
         if label != UNLABELLED:
             assert logits[t, list(candidates)].softmax(0)[label] > 0.6

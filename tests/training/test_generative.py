@@ -18,6 +18,7 @@ from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import critique_examples, train_generative
 from multirm.training.run import LabelledLoss
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 
 
 def solution(number: int, labels: list[int]) -> dict[str, Any]:
@@ -66,8 +67,8 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path)
     for (row, _), example in zip(PAIRS, examples, strict=True):
         completion = tokenizer.encode(row["critique"], add_special_tokens=False)
         completion.append(tokenizer.eos_token_id)
-        prompt = example.ids[: -len(completion)]
-        assert example.ids == prompt + completion
+        prompt = list(example.ids[: -len(completion)])
+        assert list(example.ids) == prompt + completion
         for k, token in enumerate(completion):
             with torch.no_grad():
                 logits = model(torch.tensor([prompt + completion[:k]])).logits[0, -1]
@@ -87,8 +88,8 @@ def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
     ]
     for text, example in zip(shown, examples, strict=True):
         prompt = encode_prompt(tokenizer, text)
-        assert example.ids[: len(prompt)] == prompt
-        assert example.labels[: len(prompt) - 1] == [UNLABELLED] * (len(prompt) - 1)
+        assert list(example.ids[: len(prompt)]) == prompt
+        assert list(example.labels[: len(prompt) - 1]) == [UNLABELLED] * (len(prompt) - 1)
         assert example.labels[len(prompt) - 1 : -1] == example.ids[len(prompt) :]
     assert (tally.used["law"], tally.positive["law"]) == (2, 1)
 
@@ -114,8 +115,8 @@ def trained(
     **settings: Any,
 ) -> Path:
     path = tmp_path / "c.parquet"
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[])
-    tables.write(path, tables.CRITIQUES, critiques, parameters=made_by, inputs=[])
+    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, made_of())
+    tables.write(path, tables.CRITIQUES, critiques, made_of(made_by))
     train_generative(
         Kind.GPRM,
         "gPRM-tiny",

@@ -7,11 +7,12 @@ import torch
 from peft import PeftModel
 
 from multirm.models import load_model, load_tokenizer
-from multirm.provenance import provenance, read_from_folder
+from multirm.provenance import read_from_folder
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.sharding import trained_weights
+from tests.origins import made_of
 
-ORIGIN = provenance("adapter", {"rank": 4}, [])
+ORIGIN = made_of({"rank": 4})
 LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
 
 
@@ -58,7 +59,9 @@ def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> No
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["target_modules"] == LINEAR
     assert config["base_model_name_or_path"] == str(tiny_model)
-    assert read_from_folder(tmp_path / "adapter") == ORIGIN
+    told = read_from_folder(tmp_path / "adapter")
+    assert told is not None
+    assert (told.made, told.parameters) == ("adapter", ORIGIN.parameters)
     loaded = PeftModel.from_pretrained(load_model(str(tiny_model)), tmp_path / "adapter")
     for a, b in zip(first_weights(model), first_weights(loaded), strict=True):
         assert torch.equal(a, b)

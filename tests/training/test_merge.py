@@ -8,11 +8,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from multirm.errors import InputError
+from multirm.files import digest, digests
 from multirm.models import load_adapter, load_model, load_tokenizer
-from multirm.provenance import provenance, read_from_folder
+from multirm.provenance import read_from_folder
 from multirm.training.lora import save_adapter
 from multirm.training.merge import merge_adapter
 from multirm.training.sharding import trained_weights
+from tests.origins import made_of
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def adapter(tiny_model: Path, tmp_path: Path) -> Path:
         init_lora_weights=False,
     )
     model = get_peft_model(load_model(str(tiny_model)), config)
-    origin = provenance("adapter", {"rank": 4}, [])
+    origin = made_of({"rank": 4})
     tokenizer = load_tokenizer(str(tiny_model))
     save_adapter(model, trained_weights(model), tokenizer, tmp_path / "adapter", origin)
     return tmp_path / "adapter"
@@ -55,9 +57,11 @@ def test_it_says_of_what_adapter_and_backbone_it_is(
 ) -> None:
     merged = tmp_path / "merged"
     merge_adapter(str(tiny_model), adapter, merged)
-    assert read_from_folder(merged) == provenance(
-        "merged model", {"backbone": [tiny_model.name]}, [adapter, tiny_model]
-    )
+    told = read_from_folder(merged)
+    assert told is not None
+    assert (told.made, told.parameters) == ("merged model", {"backbone": [tiny_model.name]})
+    assert told.inputs == digests([adapter, tiny_model])
+    assert told.weights == {"model.safetensors": digest(merged / "model.safetensors")}
 
 
 def test_the_base_keeps_its_precision(tiny_model: Path, adapter: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from multirm.errors import InputError
 from multirm.prompts import VERDICT_MARKS
 from multirm.training.processes import share_batch
 from multirm.vocabulary import Kind
+from tests.origins import made_of
 
 SCRIPT = Path(__file__).with_name("train_together.py")
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -62,14 +63,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with solutions and critiques; the last batch of them is not full."""
     folder = tmp_path_factory.mktemp("given")
     solutions = [solution(number) for number in range(33)]
-    tables.write(
-        folder / "solutions.parquet", tables.SOLUTIONS, solutions, parameters={}, inputs=[]
-    )
+    tables.write(folder / "solutions.parquet", tables.SOLUTIONS, solutions, made_of())
     critiques = [critique(number) for number in range(33)]
     stage = {"kind": "gORM", "stage": "filtered"}
-    tables.write(
-        folder / "critiques.parquet", tables.CRITIQUES, critiques, parameters=stage, inputs=[]
-    )
+    tables.write(folder / "critiques.parquet", tables.CRITIQUES, critiques, made_of(stage))
     return folder
 
 

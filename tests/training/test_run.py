@@ -23,9 +23,9 @@ from multirm.training.run import LabelledLoss, Recipe, train
 from multirm.vocabulary import Parallelism
 
 EXAMPLES = [
-    Example([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
-    Example([11, 12], [UNLABELLED, 1]),
-    Example([21, 22, 23], [UNLABELLED, 0, 1]),
+    Example.of([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
+    Example.of([11, 12], [UNLABELLED, 1]),
+    Example.of([21, 22, 23], [UNLABELLED, 0, 1]),
 ]
 
 
@@ -37,7 +37,7 @@ def test_the_loss_is_the_mean_over_labelled_positions(
     plain = load_model(str(tiny_model), torch.float32)
     losses = []
     for example in EXAMPLES:
-        logits = plain(torch.tensor([example.ids], device=model.device)).logits[0]
+        logits = plain(torch.tensor([list(example.ids)], device=model.device)).logits[0]
         for position, label in enumerate(example.labels):
             if label != UNLABELLED:
                 scores = logits[position] if columns is None else logits[position, list(columns)]

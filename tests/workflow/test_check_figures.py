@@ -8,6 +8,7 @@ from multirm import tables
 from multirm.data.read import read_solutions
 from multirm.evaluation.accuracy import evaluate
 from multirm.vocabulary import Reader, Selection
+from tests.origins import made_of
 
 
 def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
         for row in rows
     ]
     given = tmp_path / "rewards.parquet"
-    tables.write(given, tables.REWARDS, rewards, parameters={}, inputs=[])
+    tables.write(given, tables.REWARDS, rewards, made_of())
     evaluate(
         solutions=[str(solutions)],
         rewards=[f"constant={given}"],

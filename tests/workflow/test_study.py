@@ -13,6 +13,8 @@ from peft import PeftModel
 from multirm import tables
 from multirm.config import load_study, read_yaml
 from multirm.models import load_model
+from multirm.sources import code_digest
+from multirm.trace import read_origin
 
 ROOT = Path(__file__).resolve().parents[2]
 MICRO = Path(__file__).with_name("micro.yaml")
@@ -125,6 +127,24 @@ def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> N
     assert footer.schema == "rewards"
     assert any(name.endswith("Micro/history.parquet") for name in footer.inputs)
     assert not any(Path(name).is_absolute() for name in footer.inputs)
+
+
+def test_the_code_that_tables_and_models_name_is_that_of_their_rules(finished_study: Path) -> None:
+    """What a footer holds of the code is what Snakemake compares to know that it is stale."""
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    compared = set(re.findall(r'code\("([\w.]+)"\)', rules))
+    results = finished_study / "results"
+    made = [*results.rglob("*.parquet"), *results.rglob("adapter"), *results.rglob("merged")]
+    made += results.rglob("*.svg")
+    named: dict[str, str] = {}
+    for path in made:
+        origin = read_origin(path)
+        assert origin is not None, path
+        assert origin.code, path
+        named |= origin.code
+    assert named == {module: code_digest(module) for module in named}
+    assert compared - set(named) == {"multirm.data.critiques", "multirm.data.read"}
+    assert set(named) <= compared
 
 
 def test_a_finished_study_has_nothing_to_do(finished_study: Path) -> None:

@@ -19,6 +19,7 @@ from multirm.critique_rows import (
 )
 from multirm.labels import first_incorrect
 from multirm.prompts import END_OF_THINKING, has_step_verdicts
+from multirm.provenance import origin_of
 from multirm.randomness import item_seed
 from multirm.vocabulary import CritiqueStage, DropReason, Kind
 
@@ -60,18 +61,14 @@ def filter_critiques(
         {**row, "kept": reason is None, "reason": reason}
         for row, reason in zip(rows, reasons, strict=True)
     ]
-    tables.write(
-        output,
-        tables.CRITIQUES,
-        marked,
-        parameters={
-            "kind": kind,
-            "stage": CritiqueStage.FILTERED,
-            "max_length": max_length,
-            "seed": seed,
-        },
-        inputs=[critiques, solutions],
-    )
+    parameters = {
+        "kind": kind,
+        "stage": CritiqueStage.FILTERED,
+        "max_length": max_length,
+        "seed": seed,
+    }
+    origin = origin_of(__name__, parameters, [critiques, solutions])
+    tables.write(output, tables.CRITIQUES, marked, origin)
 
 
 def drop_reasons(

@@ -13,6 +13,7 @@ from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
+from multirm.provenance import origin_of
 from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
 
@@ -75,7 +76,8 @@ def generate_critiques(
         "seed": seed,
     }
     inputs = [solutions, *folders, *([template] if template else [])]
-    with open_journal(output, parameters, inputs) as journal:
+    origin = origin_of(__name__, parameters, inputs)
+    with open_journal(output, origin) as journal:
         writer = load_engine(engine, teacher, server)
         parsed = complete(writer, prompts, sampling, (), seed, journal, partial(parse, kind))
         critiques = [
@@ -83,8 +85,8 @@ def generate_critiques(
             for row, samples in zip(rows, parsed, strict=True)
             for critique in samples
         ]
-        footer = {**parameters, "reproducible": writer.reproducible}
-        tables.write(output, tables.CRITIQUES, critiques, parameters=footer, inputs=inputs)
+        made_so = origin.having(reproducible=writer.reproducible)
+        tables.write(output, tables.CRITIQUES, critiques, made_so)
     logger.info(
         "%d critiques, %d of them without a verdict, %d cut off",
         len(critiques),

@@ -6,6 +6,7 @@ from pathlib import Path
 from multirm import tables
 from multirm.critique_rows import require_critiques, require_generative
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, find_verdict
+from multirm.provenance import origin_of
 from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
     )
     logger.info("%d characters of kept critiques, %d before", after, before)
     parameters = {"kind": kind, "stage": CritiqueStage.SHORTENED}
-    tables.write(output, tables.CRITIQUES, shortened, parameters=parameters, inputs=[critiques])
+    origin = origin_of(__name__, parameters, [critiques])
+    tables.write(output, tables.CRITIQUES, shortened, origin)
 
 
 def shorten(kind: Kind, critique: str) -> str:

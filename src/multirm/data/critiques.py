@@ -19,6 +19,7 @@ from multirm.files import local
 from multirm.json_source import Record
 from multirm.labels import first_incorrect
 from multirm.prompts import REPLY_START, parse_verdict
+from multirm.provenance import origin_of
 from multirm.vocabulary import CritiqueStage, DropReason, Kind
 
 logger = logging.getLogger(__name__)
@@ -62,19 +63,15 @@ def read_critiques(
         rows.append({**names, "category": category, "critique_id": n_critiques[key], **row})
         n_critiques[key] += 1
     _report(kind, rows, ", ".join(source), category)
-    tables.write(
-        output,
-        tables.CRITIQUES,
-        rows,
-        parameters={
-            "kind": kind,
-            "stage": CritiqueStage.SHORTENED,
-            "hub": published.hub_names(source),
-            "dataset": dataset,
-            "category": category,
-        },
-        inputs=[*local(source), solutions],
-    )
+    parameters = {
+        "kind": kind,
+        "stage": CritiqueStage.SHORTENED,
+        "hub": published.hub_names(source),
+        "dataset": dataset,
+        "category": category,
+    }
+    origin = origin_of(__name__, parameters, [*local(source), solutions])
+    tables.write(output, tables.CRITIQUES, rows, origin)
 
 
 def critique_row(

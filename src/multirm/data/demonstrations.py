@@ -9,6 +9,7 @@ from multirm import tables
 from multirm.critique_rows import require_generative
 from multirm.labels import first_incorrect
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
+from multirm.provenance import origin_of
 from multirm.randomness import item_generator
 from multirm.vocabulary import Kind
 
@@ -46,8 +47,8 @@ def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
             text, verdicts = _check_steps(row)
             critique = _critique(text, int(all(verdicts)), kind, surplus)
             critiques.append({**key, **critique, "step_verdicts": verdicts})
-    parameters = {"kind": kind, "seed": seed}
-    tables.write(output, tables.CRITIQUES, critiques, parameters=parameters, inputs=[solutions])
+    origin = origin_of(__name__, {"kind": kind, "seed": seed}, [solutions])
+    tables.write(output, tables.CRITIQUES, critiques, origin)
     logger.info("%d demonstrations for %d solutions", len(critiques), len(rows))
 
 

@@ -14,6 +14,7 @@ from multirm import tables
 from multirm.errors import InputError, shown
 from multirm.files import local
 from multirm.json_source import Placed, Record, as_record, files_of, read_json_lines
+from multirm.provenance import origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +44,8 @@ def read_pairs(source: list[str], dataset: str, output: Path, model: str | None 
         seen[key] = where
         rows.append(named)
     logger.info("%d pairs of %s", len(rows), dataset)
-    tables.write(
-        output,
-        tables.PAIRS,
-        rows,
-        parameters={"dataset": dataset, "model": model},
-        inputs=local(source),
-    )
+    origin = origin_of(__name__, {"dataset": dataset, "model": model}, local(source))
+    tables.write(output, tables.PAIRS, rows, origin)
 
 
 def pairs(records: Iterable[Record]) -> Iterator[Placed]:

@@ -14,6 +14,7 @@ from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.json_source import Placed, files_of, read_json, read_json_lines
+from multirm.provenance import origin_of
 from multirm.published_columns import as_table
 from multirm.randomness import item_seed
 from multirm.tables import Row, Schema
@@ -52,20 +53,16 @@ def read_solutions(
     rows = _checked(placed, tables.SOLUTIONS, dataset)
     rows = keep_questions(rows, limit, seed)
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
-    tables.write(
-        output,
-        tables.SOLUTIONS,
-        rows,
-        parameters={
-            "reader": reader,
-            "hub": published.hub_names(source),
-            "dataset": dataset,
-            "category": category,
-            "limit": limit,
-            "seed": seed,
-        },
-        inputs=local(source),
-    )
+    parameters = {
+        "reader": reader,
+        "hub": published.hub_names(source),
+        "dataset": dataset,
+        "category": category,
+        "limit": limit,
+        "seed": seed,
+    }
+    origin = origin_of(__name__, parameters, local(source))
+    tables.write(output, tables.SOLUTIONS, rows, origin)
 
 
 def read_questions(
@@ -86,18 +83,14 @@ def read_questions(
     placed = _of_category(_questions(reader, source, category), category, source)
     rows = _checked(placed, tables.QUESTIONS, dataset)
     logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
-    tables.write(
-        output,
-        tables.QUESTIONS,
-        rows,
-        parameters={
-            "reader": reader,
-            "hub": published.hub_names(source),
-            "dataset": dataset,
-            "category": category,
-        },
-        inputs=local(source),
-    )
+    parameters = {
+        "reader": reader,
+        "hub": published.hub_names(source),
+        "dataset": dataset,
+        "category": category,
+    }
+    origin = origin_of(__name__, parameters, local(source))
+    tables.write(output, tables.QUESTIONS, rows, origin)
 
 
 def read_rewards(
@@ -124,18 +117,14 @@ def read_rewards(
     scored = tables.read(solutions, tables.SOLUTIONS).select(tables.SOLUTIONS.key).to_pylist()
     _match(source, rows, solutions, scored)
     logger.info("rewards of %d solutions of %s/%s by %s", len(rows), dataset, category, model)
-    tables.write(
-        output,
-        tables.REWARDS,
-        as_table(rows, tables.REWARDS),
-        parameters={
-            "hub": published.hub_names(source),
-            "dataset": dataset,
-            "category": category,
-            "model": model,
-        },
-        inputs=[*local(source), solutions],
-    )
+    parameters = {
+        "hub": published.hub_names(source),
+        "dataset": dataset,
+        "category": category,
+        "model": model,
+    }
+    origin = origin_of(__name__, parameters, [*local(source), solutions])
+    tables.write(output, tables.REWARDS, as_table(rows, tables.REWARDS), origin)
 
 
 def keep_questions(rows: list[Row], limit: int | None, seed: int) -> list[Row]:

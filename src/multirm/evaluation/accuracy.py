@@ -62,7 +62,7 @@ def evaluate(
         seed: Seed of the subpools, and of the bootstrap.
     """
     check_folder(output)
-    opened = open_evaluation(solutions, rewards, aggregation, estimator)
+    opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator)
     subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
     for name, rows in evaluated.rows.items():

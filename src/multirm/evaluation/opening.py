@@ -19,6 +19,7 @@ from multirm.evaluation.matching import (
 )
 from multirm.evaluation.methods import RESERVED_NAMES, Scorer, scorers
 from multirm.evaluation.pools import OURS, published_answers
+from multirm.provenance import Origin, origin_of
 from multirm.spelling import did_you_mean, one_of
 from multirm.vocabulary import Aggregation, Estimator, mean_name, model_of
 
@@ -57,17 +58,15 @@ class Opened:
     Attributes:
         database: with the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
-        aggregation: as it was given, for the footers.
         answers: how answers are compared, `OURS` or as published.
-        inputs: the files that were read.
+        origin: of all that is made of them; its inputs are the files that were read.
     """
 
     database: duckdb.DuckDBPyConnection
     dataset: str
     scorers: list[Scorer]
-    aggregation: list[str]
     answers: Mapping[str, str]
-    inputs: list[Path]
+    origin: Origin
 
     @property
     def models(self) -> list[str]:
@@ -82,17 +81,14 @@ class Opened:
         **parameters: Any,
     ) -> None:
         """Write rows of this dataset as the table `name`."""
+        named = [{"dataset": self.dataset, **row} for row in rows]
         drawn = asdict(subpools) if subpools else {}
-        tables.write(
-            folder / f"{name}.parquet",
-            tables.SCHEMAS[name],
-            [{"dataset": self.dataset, **row} for row in rows],
-            parameters={"aggregation": self.aggregation, **drawn, **parameters},
-            inputs=self.inputs,
-        )
+        origin = self.origin.having(**drawn, **parameters)
+        tables.write(folder / f"{name}.parquet", tables.SCHEMAS[name], named, origin)
 
 
 def open_evaluation(
+    module: str,
     solutions: Sequence[str],
     rewards: Sequence[str] | None,
     aggregation: Sequence[str] | None,
@@ -102,6 +98,7 @@ def open_evaluation(
     """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
 
     Args:
+        module: the one that evaluates, for the footers.
         estimator: `paper` compares answers as published.
         selects: whether answers are to be selected, so that there must be reference answers.
 
@@ -119,7 +116,8 @@ def open_evaluation(
     answers = published_answers(database) if published else OURS
     warn_of_outcomes(database, answers["correct"])
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    return Opened(database, dataset, scorers(aggregations), list(aggregation or []), answers, files)
+    origin = origin_of(module, {"aggregation": list(aggregation or [])}, files)
+    return Opened(database, dataset, scorers(aggregations), answers, origin)
 
 
 def choose_subpools(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from multirm import tables
+from multirm.provenance import origin_of
 from multirm.vocabulary import OVERALL
 
 # Of the normal distribution, for an interval that covers 95 %.
@@ -54,7 +55,7 @@ def evaluate_pairs(pairs: list[Path], output: Path) -> None:
         for name in [OVERALL, *sorted({row["category"] for row in found})]:
             own = [row for row in found if name in (OVERALL, row["category"])]
             rows.append({"dataset": dataset, "model": model, "category": name, **_columns(own)})
-    tables.write(output, tables.PAIRWISE, rows, parameters={}, inputs=pairs)
+    tables.write(output, tables.PAIRWISE, rows, origin_of(__name__, {}, pairs))
 
 
 def pairwise(chosen: np.ndarray, rejected: np.ndarray) -> Pairwise:

@@ -59,7 +59,7 @@ def measure_uncertainty(
         seed: Seed of everything drawn.
     """
     check_folder(output)
-    opened = open_evaluation(solutions, rewards, aggregation)
+    opened = open_evaluation(__name__, solutions, rewards, aggregation)
     check_steps(opened.database)
     subpools = choose_subpools(opened, n, runs, seed)
     categories = {}

@@ -42,7 +42,7 @@ def evaluate_verification(
         aggregation: MODEL=AGGREGATION.
     """
     check_folder(output)
-    opened = open_evaluation(solutions, rewards, aggregation, selects=False)
+    opened = open_evaluation(__name__, solutions, rewards, aggregation, selects=False)
     check_labels(opened.database)
     rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
     for category in read_categories(opened.database, opened.models):

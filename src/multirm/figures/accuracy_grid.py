@@ -20,7 +20,7 @@ from multirm.figures.accuracies import (
 from multirm.figures.pdf import in_order
 from multirm.files import whole
 from multirm.metadata import FORMATS, with_text
-from multirm.provenance import provenance, to_text
+from multirm.provenance import origin_of, to_text
 from multirm.vocabulary import OVERALL, Kind, Selection
 
 COLUMNS = 5
@@ -60,10 +60,11 @@ def draw_accuracy_grid(
             )
     figure = chart(read_accuracies(accuracy, selection), selection, ceiling)
     parameters = {"selection": str(selection), "ceiling": ceiling}
-    origin = to_text(provenance("figure accuracy_grid", parameters, [accuracy]))
+    origin = origin_of(__name__, parameters, [accuracy])
+    text = to_text("figure accuracy_grid", origin)
     for path in output:
         with whole(path) as part:
-            part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, origin))
+            part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, text))
 
 
 def chart(points: Sequence[Point], selection: Selection, ceiling: bool) -> alt.ConcatChart:

@@ -24,6 +24,7 @@ from multirm.models import (
 )
 from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
 from multirm.progress import Progress
+from multirm.provenance import origin_of
 from multirm.scoring.shards import Shard, pool_of
 from multirm.tables import Row
 
@@ -67,16 +68,16 @@ def score_discriminative(
                 "shard": shard,
                 "dtype": str(default_dtype(default_device())).removeprefix("torch."),
             }
-            inputs = [solutions, *folders]
-            journal = stack.enter_context(open_journal(table, parameters, inputs))
-            jobs.append((name, place, table, parameters, inputs, journal))
+            origin = origin_of(__name__, parameters, [solutions, *folders])
+            journal = stack.enter_context(open_journal(table, origin))
+            jobs.append((name, place, table, origin, journal))
         networks = load_in_turn(places)
-        for name, place, table, parameters, inputs, journal in jobs:
+        for name, place, table, origin, journal in jobs:
             network = next(networks)
             scored = _score(name, network, load_tokenizer(place), rows, at_once, journal)
             # Gone before the next one comes.
             del network
-            tables.write(table, tables.REWARDS, scored, parameters=parameters, inputs=inputs)
+            tables.write(table, tables.REWARDS, scored, origin)
 
 
 def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:

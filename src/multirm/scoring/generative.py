@@ -18,6 +18,7 @@ from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import find_verdict, load_template
+from multirm.provenance import origin_of
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
 from multirm.verification import complete, verification_prompts
@@ -89,7 +90,8 @@ def score_generative(
         "shard": shard,
     }
     inputs = [solutions, *folders, *([template] if template else [])]
-    with open_journal(output, parameters, inputs) as journal:
+    origin = origin_of(__name__, parameters, inputs)
+    with open_journal(output, origin) as journal:
         writer = load_engine(engine, model, server)
 
         def verify(chosen: Sequence[int], first: int, n: int) -> list[list[dict[str, Any]]]:
@@ -119,8 +121,7 @@ def score_generative(
             (output_critiques, tables.SCORED_CRITIQUES, critiques),
             (output, tables.REWARDS, rewards),
         ):
-            footer = {**parameters, "reproducible": writer.reproducible}
-            tables.write(path, schema, table, parameters=footer, inputs=inputs)
+            tables.write(path, schema, table, origin.having(reproducible=writer.reproducible))
     reasons = Counter(critique["reason"] for critique in critiques)
     logger.info(
         "%d critiques of %d, %s",

@@ -10,6 +10,7 @@ import pyarrow as pa
 from multirm import tables
 from multirm.errors import InputError, shown
 from multirm.files import digest
+from multirm.sources import code_digest
 
 Row = Mapping[str, Any]
 
@@ -91,13 +92,12 @@ def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
         )
     parameters = {name: value for name, value in footer.parameters.items() if name != "shard"}
     # Shards go once they are joined; what they were made from stays, and is the same for each.
-    tables.write(
-        output,
-        schema,
-        rows,
+    origin = replace(
+        footer,
         parameters={**parameters, "shards": len(shards)},
-        inputs=footer.inputs,
+        code={**footer.code, __name__: code_digest(__name__)},
     )
+    tables.write(output, schema, rows, origin)
 
 
 def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> tables.Footer:

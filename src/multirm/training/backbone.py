@@ -16,7 +16,7 @@ from multirm.errors import InputError
 from multirm.files import whole
 from multirm.progress import Progress
 from multirm.prompts import load_template
-from multirm.provenance import provenance, write_to_folder
+from multirm.provenance import origin_of, write_to_folder
 from multirm.randomness import item_seed
 from multirm.training.lessons import (
     NO_LOSS,
@@ -107,13 +107,13 @@ def pretrain_backbone(
     }
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations]
     inputs += [template for template in (gorm_template, gprm_template) if template]
-    origin = provenance("backbone", parameters, inputs)
+    origin = origin_of(__name__, parameters, inputs)
     with whole(output) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        write_to_folder(part, origin)
+        write_to_folder(part, "backbone", origin)
     curve_rows = [{"model": name, **point} for point in points]
-    tables.write(curve, tables.CURVES, curve_rows, parameters=parameters, inputs=origin.inputs)
+    tables.write(curve, tables.CURVES, curve_rows, origin)
 
 
 def build_decoder(

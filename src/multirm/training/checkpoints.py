@@ -4,10 +4,10 @@ import fcntl
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,7 +23,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from multirm.errors import InputError
 from multirm.files import whole
-from multirm.journal import origin_of
+from multirm.provenance import Origin, to_text
 from multirm.training.processes import is_main_process, processes
 from multirm.training.sharding import set_trained_weights, trained_weights
 
@@ -34,13 +34,11 @@ WEIGHTS = "trained.safetensors"
 
 
 @contextmanager
-def open_checkpoints(
-    output: Path, parameters: Mapping[str, Any], inputs: list[Path]
-) -> Iterator[Path]:
+def open_checkpoints(output: Path, origin: Origin) -> Iterator[Path]:
     """The folder for the checkpoints of a training that makes the folder `output`.
 
     It is `.NAME.checkpoints` beside the output, and goes when the block ends without an error. What it
-    holds of a training with other parameters or inputs, or by another version, goes before.
+    holds of a training of another origin goes before.
 
     Raises:
         InputError: another training makes the same.
@@ -48,7 +46,7 @@ def open_checkpoints(
     folder = output.with_name(f".{output.name}.checkpoints")
     with _alone(folder) if is_main_process() else nullcontext():
         if is_main_process():
-            _prepare(folder, origin_of(parameters, inputs))
+            _prepare(folder, to_text("checkpoints", origin))
         processes().wait_for_everyone()
         yield folder
         processes().wait_for_everyone()
@@ -93,7 +91,7 @@ def _locked(path: Path) -> IO[bytes]:
 def _prepare(folder: Path, origin: str) -> None:
     path = folder / ORIGIN
     if folder.exists() and (not path.is_file() or path.read_text("utf-8") != origin):
-        logger.warning("%s: of other inputs or settings, begun anew", folder)
+        logger.warning("%s: of other inputs, settings or code, begun anew", folder)
         shutil.rmtree(folder)
     if not path.exists():
         with whole(path) as part:

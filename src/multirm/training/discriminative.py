@@ -13,7 +13,7 @@ from multirm.errors import InputError
 from multirm.files import local
 from multirm.labels import first_incorrect
 from multirm.models import load_tokenizer, sources_of
-from multirm.provenance import provenance
+from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
@@ -110,16 +110,14 @@ def train_discriminative(
         seed,
     )
     inputs = [*solutions, *local([backbone])]
-    with open_checkpoints(output, parameters, inputs) as checkpoints:
+    origin = origin_of(__name__, parameters, inputs)
+    with open_checkpoints(output, origin) as checkpoints:
         points = train(name, model, candidates, labelled, recipe, checkpoints)
         weights = trained_weights(model)
         if is_main_process():
-            origin = provenance("adapter", parameters, inputs)
             save_adapter(model, weights, tokenizer, output, origin)
-            digests = origin.inputs
-            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=digests)
-            counts = tally.rows(name)
-            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=digests)
+            tables.write(curve, tables.CURVES, points, origin)
+            tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)
 
 
 def label_solutions(
@@ -170,4 +168,4 @@ def _place_labels(encoded: EncodedSolution, labels: Mapping[int, int]) -> Exampl
     placed = [UNLABELLED] * len(encoded.ids)
     for step, label in labels.items():
         placed[encoded.step_ends[step]] = label
-    return Example(encoded.ids, placed)
+    return Example.of(encoded.ids, placed)

@@ -1,10 +1,11 @@
 """Examples to train on: what they hold, how they are batched, and what became of the rows they come from."""
 
 import logging
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -26,11 +27,17 @@ class Example:
     """Token ids, and for each what the network should predict there, or `UNLABELLED`.
 
     `labels[t]` belongs to the output at position t: for a discriminative model the index of the right
-    candidate, for a generative one the token `ids[t + 1]`.
+    candidate, for a generative one the token `ids[t + 1]`. Arrays of C ints: lists of millions of examples
+    would take five times the memory.
     """
 
-    ids: list[int]
-    labels: list[int]
+    ids: "array[int]"
+    labels: "array[int]"
+
+    @classmethod
+    def of(cls, ids: Sequence[int], labels: Sequence[int]) -> Self:
+        """From as many ids as labels."""
+        return cls(array("i", ids), array("i", labels))
 
 
 @dataclass
@@ -104,7 +111,7 @@ def filled_up(examples: Sequence[Example], batch_size: int) -> list[Example]:
     They weigh nothing. Without them, devices that get nothing of the last batch would be given the first
     examples once more.
     """
-    return [*examples, *[Example([0], [UNLABELLED])] * (-len(examples) % batch_size)]
+    return [*examples, *[Example.of([0], [UNLABELLED])] * (-len(examples) % batch_size)]
 
 
 class LengthGrouped(Sampler[int]):

@@ -14,7 +14,7 @@ from multirm.errors import InputError
 from multirm.files import local
 from multirm.models import load_tokenizer, sources_of
 from multirm.prompts import load_template
-from multirm.provenance import provenance
+from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
@@ -134,16 +134,14 @@ def train_generative(
         seed,
     )
     inputs = [*solutions, *critiques, *([template] if template else []), *local([backbone])]
-    with open_checkpoints(output, parameters, inputs) as checkpoints:
+    origin = origin_of(__name__, parameters, inputs)
+    with open_checkpoints(output, origin) as checkpoints:
         points = train(name, model, None, learned, recipe, checkpoints)
         weights = trained_weights(model)
         if is_main_process():
-            origin = provenance("adapter", parameters, inputs)
             save_adapter(model, weights, tokenizer, output, origin)
-            digests = origin.inputs
-            tables.write(curve, tables.CURVES, points, parameters=parameters, inputs=digests)
-            counts = tally.rows(name)
-            tables.write(examples, tables.EXAMPLES, counts, parameters=parameters, inputs=digests)
+            tables.write(curve, tables.CURVES, points, origin)
+            tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)
 
 
 def critique_examples(
@@ -171,5 +169,5 @@ def critique_examples(
         # The output at a position predicts the token after it, so labels stand one place to the left.
         unlearned = [UNLABELLED] * (encoded.n_prompt - 1)
         completion = encoded.ids[encoded.n_prompt :]
-        examples.append(Example(encoded.ids, [*unlearned, *completion, UNLABELLED]))
+        examples.append(Example.of(encoded.ids, [*unlearned, *completion, UNLABELLED]))
     return examples, tally

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.files import whole
-from multirm.provenance import Provenance, write_to_folder
+from multirm.provenance import Origin, write_to_folder
 from multirm.randomness import item_seed
 
 
@@ -48,7 +48,7 @@ def save_adapter(
     weights: Mapping[str, Tensor],
     tokenizer: PreTrainedTokenizerBase,
     output: Path,
-    origin: Provenance,
+    origin: Origin,
 ) -> None:
     """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all.
 
@@ -60,4 +60,4 @@ def save_adapter(
         # A model card in which nothing is filled in.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
-        write_to_folder(part, origin)
+        write_to_folder(part, "adapter", origin)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from multirm.files import whole
 from multirm.models import load_adapter, load_model, load_tokenizer, sources_of
-from multirm.provenance import provenance, write_to_folder
+from multirm.provenance import origin_of, write_to_folder
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ def merge_adapter(backbone: str, adapter: Path, output: Path) -> None:
     tokenizer = load_tokenizer(str(adapter))
     model = load_adapter(load_model(backbone, dtype="auto"), adapter).merge_and_unload()
     names, folders = sources_of(backbone)
-    origin = provenance("merged model", {"backbone": names}, [adapter, *folders])
+    origin = origin_of(__name__, {"backbone": names}, [adapter, *folders])
     with whole(output) as part:
         # One file of known name, so that workflows can declare it.
         model.save_pretrained(part, max_shard_size="1TB")
         tokenizer.save_pretrained(part)
-        write_to_folder(part, origin)
+        write_to_folder(part, "merged model", origin)
     logger.info("merged %s into %s", adapter, backbone)

@@ -12,6 +12,7 @@ from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, draw_questions
 from multirm.labels import format_question, outcome_label
+from multirm.provenance import origin_of
 from multirm.randomness import item_generator
 from multirm.vocabulary import AnswerFormat, Policy, Split
 
@@ -47,13 +48,9 @@ def generate_miniature(
     wanted = _Wanted(category, dataset, policy, split, questions, solutions, label_noise, seed)
     write_rows = _drills if policy is Policy.TUTOR else _pools
     question_rows, solution_rows = write_rows(wanted)
-    parameters = asdict(wanted)
-    tables.write(
-        output_questions, tables.QUESTIONS, question_rows, parameters=parameters, inputs=[]
-    )
-    tables.write(
-        output_solutions, tables.SOLUTIONS, solution_rows, parameters=parameters, inputs=[]
-    )
+    origin = origin_of(__name__, asdict(wanted), [])
+    tables.write(output_questions, tables.QUESTIONS, question_rows, origin)
+    tables.write(output_solutions, tables.SOLUTIONS, solution_rows, origin)
     right = sum(row["outcome"] == 1 for row in solution_rows)
     logger.info(
         "%s, %s: %d solutions to %d questions, %d labelled right",
