@@ -66,6 +66,11 @@ def test_weights_are_those_that_were_written(tmp_path: Path) -> None:
         check_weights(tmp_path)
 
 
+def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"sources": []}')
+    check_weights(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../secret", "a/../../secret", "/etc/hostname"])
 def test_weights_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"

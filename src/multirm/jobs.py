@@ -68,7 +68,7 @@ def reading_memory(parameters: float) -> float:
 
 def of_table(rows: int = 0) -> Request:
     """For a job that reads and writes tables, so many rows in all."""
-    return Request(0, 1, 2000 + rows // 2000, 60 + rows // 10_000)
+    return Request(0, 1, 2000 + rows // 2000, 15 + rows // 10_000)
 
 
 def of_training(

@@ -100,13 +100,17 @@ def read_from_folder(folder: Path) -> Provenance | None:
 
 
 def check_weights(folder: Path) -> None:
-    """Refuse a model folder whose weights are not those that its provenance tells of.
+    """Refuse a model folder whose weights are not those that its provenance tells of, if it has one of ours.
 
     Raises:
         InputError: a bit of them is another, or a file is missing.
     """
-    found = read_from_folder(folder)
-    for name, recorded in found.weights.items() if found else ():
+    try:
+        told = read_from_folder(folder)
+    except InputError:
+        # Others publish models too, and may have a file of that name.
+        return
+    for name, recorded in told.weights.items() if told else ():
         file = folder / name
         # Names in it may be anybody's: none of them leads out of the folder.
         if file.parent != folder or not file.is_file() or digest(file) != recorded:

@@ -100,9 +100,9 @@ def write(
     """
     table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
     table = _checked(path, schema, table)
-    made_of = {name: asdict(origin)[name] for name in Origin.__dataclass_fields__}
-    footer = {"schema": schema.name, "schema_version": schema.version, **made_of}
-    metadata = {FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
+    made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
+    footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
+    metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
     with whole(path) as part:
         pq.write_table(
             table.replace_schema_metadata(metadata),

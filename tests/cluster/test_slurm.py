@@ -31,11 +31,13 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake", *PROFILE, *OFTEN, "--latency-wai
 
 
 class Job(NamedTuple):
-    """A job as Slurm lists it; `comment` names its rule and wildcards."""
+    """A job as Slurm lists it: `memory` and `time` are what it may use, `comment` names its rule and wildcards."""
 
     id: str
     state: str
     node: str
+    memory: str
+    time: str
     comment: str
 
 
@@ -56,8 +58,8 @@ def slurm() -> Iterator[None]:
 
 
 def listed_jobs() -> list[Job]:
-    lines = ask("squeue", "--noheader", "--states=all", "--format=%A|%T|%N|%k").splitlines()
-    return [Job(*line.split("|", 3)) for line in lines]
+    lines = ask("squeue", "--noheader", "--states=all", "--format=%A|%T|%N|%m|%l|%k").splitlines()
+    return [Job(*line.split("|", 5)) for line in lines]
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,6 +95,12 @@ def hurry(job: Job) -> None:
             break
         time.sleep(0.2)
     ask("scontrol", "update", f"jobid={job.id}", "starttime=now")
+
+
+def megabytes(memory: str) -> int:
+    """As squeue writes it: `2507M`, or `5014M` as `4.9G` where that is shorter and exact."""
+    number, unit = float(memory[:-1]), memory[-1]
+    return round(number * {"M": 1, "G": 1024}[unit])
 
 
 def submissions() -> list[str]:
@@ -145,6 +153,11 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
             hurry(requeued)
             cancelled = wait_for(run, running("score_discriminative"))
             ask("scancel", cancelled.id)
+            again = wait_for(
+                run, lambda job: job.comment == cancelled.comment and job.id != cancelled.id
+            )
+            assert megabytes(again.memory) == 2 * megabytes(cancelled.memory)
+            assert again.time != cancelled.time
             assert run.wait(LONG_ENOUGH) == 0, log.read_text()
         finally:
             run.kill()

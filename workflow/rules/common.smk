@@ -261,10 +261,13 @@ def batch_tokens(wildcards):
     return option("--batch-tokens", scoring["batch_tokens"])
 
 
-def device_batch_size(wildcards):
-    """The option for how much a device reads at once, where the reward model's training says it."""
+def recipe(wildcards):
+    """The options that say how the wildcard's reward model is trained."""
     training = config["models"][wildcards.model]["training"]
-    return option("--device-batch-size", training["device_batch_size"])
+    names = ["max_length", "epochs", "learning_rate", "batch_size", "device_batch_size"]
+    names += ["rank", "alpha", "dropout", "weight_decay", "warmup", "seed"]
+    options = [option(f"--{name.replace('_', '-')}", training[name]) for name in names]
+    return [word for words in options for word in words]
 
 
 def environment(stage):

@@ -118,28 +118,14 @@ rule train_discriminative:
             config["models"][wildcards.model]["backbone"]
         ),
         kind=model_setting("kind"),
-        max_length=model_setting("max_length", "training"),
-        epochs=model_setting("epochs", "training"),
-        learning_rate=model_setting("learning_rate", "training"),
-        batch_size=model_setting("batch_size", "training"),
-        device_batch_size=device_batch_size,
-        rank=model_setting("rank", "training"),
-        alpha=model_setting("alpha", "training"),
-        dropout=model_setting("dropout", "training"),
-        weight_decay=model_setting("weight_decay", "training"),
-        warmup=model_setting("warmup", "training"),
-        seed=model_setting("seed", "training"),
+        recipe=recipe,
     message:
         "Train {wildcards.model}"
     shell:
         "python_in_processes {resources.processes} {resources.gpu} -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
-        " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
-        " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
-        " {params.device_batch_size} --parallelism {resources.parallelism}"
-        " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
-        " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
+        " --examples {output.examples:q} --parallelism {resources.parallelism} {params.recipe}"
         " > {log:q} 2>&1"
 
 
@@ -183,18 +169,8 @@ rule train_generative:
             config["models"][wildcards.model]["backbone"]
         ),
         kind=model_setting("kind"),
-        max_length=model_setting("max_length", "training"),
-        epochs=model_setting("epochs", "training"),
-        learning_rate=model_setting("learning_rate", "training"),
-        batch_size=model_setting("batch_size", "training"),
-        device_batch_size=device_batch_size,
-        rank=model_setting("rank", "training"),
-        alpha=model_setting("alpha", "training"),
-        dropout=model_setting("dropout", "training"),
-        weight_decay=model_setting("weight_decay", "training"),
-        warmup=model_setting("warmup", "training"),
+        recipe=recipe,
         template=lambda wildcards: option("--template", *model_template(wildcards)),
-        seed=model_setting("seed", "training"),
     message:
         "Train {wildcards.model}"
     shell:
@@ -202,11 +178,7 @@ rule train_generative:
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
         " --solutions {input.solutions:q} --critiques {input.critiques:q} {params.template:q}"
         " --output {params.folder:q} --curve {output.curve:q}"
-        " --examples {output.examples:q} --max-length {params.max_length} --epochs {params.epochs}"
-        " --learning-rate {params.learning_rate} --batch-size {params.batch_size}"
-        " {params.device_batch_size} --parallelism {resources.parallelism}"
-        " --rank {params.rank} --alpha {params.alpha} --dropout {params.dropout}"
-        " --weight-decay {params.weight_decay} --warmup {params.warmup} --seed {params.seed}"
+        " --examples {output.examples:q} --parallelism {resources.parallelism} {params.recipe}"
         " > {log:q} 2>&1"
 
 
