@@ -19,7 +19,7 @@ from multirm.errors import InputError
 from multirm.files import digest
 from multirm.models import load_tokenizer
 from multirm.prompts import REPLY_START
-from multirm.training.generative import critique_examples, train_generative
+from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.vocabulary import CritiqueStage, Kind, Reader
 
 STEPS = ["One.", "Two.", "The answer is (B)."]
@@ -131,7 +131,7 @@ def test_they_train_a_model(read: Read, tmp_path: Path, tiny_model: Path) -> Non
         tmp_path / "adapter",
         tmp_path / "curve.parquet",
         tmp_path / "examples.parquet",
-        batch_size=2,
+        recipe=GenerativeRecipe(batch_size=2),
     )
     (counts,) = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
     assert (counts["n_used"], counts["n_positive"]) == (2, 1)

@@ -12,7 +12,12 @@ from multirm import tables
 from multirm.encoding import step_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.training.discriminative import label_solutions, step_targets, train_discriminative
+from multirm.training.discriminative import (
+    DiscriminativeRecipe,
+    label_solutions,
+    step_targets,
+    train_discriminative,
+)
 from multirm.training.examples import UNLABELLED
 from multirm.vocabulary import Kind
 from tests.origins import made_of
@@ -70,7 +75,7 @@ def run(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
             output=made / "adapter",
             curve=made / "curve.parquet",
             examples=made / "examples.parquet",
-            **settings,
+            recipe=DiscriminativeRecipe(**settings),
         )
         return made
 

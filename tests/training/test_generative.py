@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, load_template
 from multirm.training.examples import UNLABELLED, collate
-from multirm.training.generative import critique_examples, train_generative
+from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.training.run import LabelledLoss
 from multirm.vocabulary import Kind
 from tests.origins import made_of
@@ -126,14 +126,16 @@ def trained(
         tmp_path / "adapter",
         tmp_path / "curve.parquet",
         tmp_path / "examples.parquet",
-        **{
-            "epochs": 30,
-            "learning_rate": 3e-2,
-            "batch_size": 2,
-            "rank": 4,
-            "dropout": 0,
-            **settings,
-        },
+        recipe=GenerativeRecipe(
+            **{
+                "epochs": 30,
+                "learning_rate": 3e-2,
+                "batch_size": 2,
+                "rank": 4,
+                "dropout": 0,
+                **settings,
+            },
+        ),
     )
     return tmp_path / "adapter"
 

@@ -18,8 +18,9 @@ from torch.utils.data import BatchSampler
 from multirm.models import load_model
 from multirm.training import run
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
+from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
-from multirm.training.run import LabelledLoss, Recipe, train
+from multirm.training.run import LabelledLoss, train
 from multirm.vocabulary import Parallelism
 
 EXAMPLES = [
@@ -112,7 +113,7 @@ def trained(
 ) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
     """The curve and the trained weights of a run that drops out."""
     model = add_adapter(load_model(str(model_folder), torch.float32), 4, 8, 0.2, seed=42)
-    recipe = Recipe(**{**RECIPE, **settings})
+    recipe = GenerativeRecipe(**{**RECIPE, **settings})
     curve = train("tiny", model, (30, 40), examples, recipe, checkpoints)
     learned = {n: w.detach() for n, w in model.named_parameters() if w.requires_grad}
     return curve, learned
@@ -121,7 +122,6 @@ def trained(
 RECIPE = {
     "epochs": 1,
     "learning_rate": 1e-3,
-    "schedule": "linear",
     "batch_size": len(EXAMPLES),
     "device_batch_size": None,
     "parallelism": Parallelism.DDP,
@@ -149,7 +149,7 @@ def test_the_gradient_does_not_depend_on_how_much_is_read_at_once(
     losses, weights = [], []
     for at_once in (None, 2, 1):
         model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
-        recipe = Recipe(**{**RECIPE, **settings, "device_batch_size": at_once})
+        recipe = GenerativeRecipe(**{**RECIPE, **settings, "device_batch_size": at_once})
         curve = train("tiny", model, (30, 40), examples, recipe, tmp_path / str(at_once))
         losses.append([point["loss"] for point in curve])
         weights.append(torch.cat([w.ravel() for w in model.parameters() if w.requires_grad]))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,25 @@ from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.processes import is_main_process, share_batch
-from multirm.training.run import Recipe, train
+from multirm.training.recipe import Recipe
+from multirm.training.run import train
 from multirm.training.sharding import load_backbone, trained_weights
-from multirm.vocabulary import Kind, Parallelism
+from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminativeRecipe(Recipe):
+    """How dORM and dPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
+
+    schedule = "cosine"
+    max_length: int = 650
+    rank: int = 16
+    alpha: int = 32
+
+
+RECIPE = DiscriminativeRecipe()
 
 
 def train_discriminative(
@@ -33,18 +48,7 @@ def train_discriminative(
     output: Path,
     curve: Path,
     examples: Path,
-    max_length: int = 650,
-    epochs: float = 1,
-    learning_rate: float = 1e-4,
-    batch_size: int = 16,
-    device_batch_size: int | None = None,
-    parallelism: Parallelism = Parallelism.DDP,
-    rank: int = 16,
-    alpha: int = 32,
-    dropout: float = 0.1,
-    weight_decay: float = 0.01,
-    warmup: float = 0.1,
-    seed: int = 42,
+    recipe: DiscriminativeRecipe = RECIPE,
 ) -> None:
     """Train a discriminative reward model: a LoRA adapter on a backbone.
 
@@ -56,59 +60,25 @@ def train_discriminative(
         output: folder for the adapter and its tokenizer.
         curve: table of loss and learning rate.
         examples: table of how many solutions of each category were used or left out.
-        max_length: solutions of more tokens are left out and counted.
-        epochs: passes over the examples.
-        learning_rate: at its peak; the schedule is a cosine.
-        batch_size: solutions per step, over all processes together.
-        device_batch_size: solutions that a process reads at once, where its share of a batch is too much for
-            its memory.
-        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
-            every layer, for backbones that are too much for a device's memory.
-        rank: of the adapter.
-        alpha: the adapter counts alpha / rank times.
-        dropout: on the adapter's inputs.
-        weight_decay: of AdamW.
-        warmup: share of the steps before the peak.
-        seed: of the first weights, dropout and order.
+        recipe: how it is optimised, and what is left out.
     """
     parameters = {
         "kind": str(kind),
         "name": name,
         "backbone": sources_of(backbone)[0],
-        "max_length": max_length,
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "device_batch_size": device_batch_size,
-        "parallelism": str(parallelism),
-        "rank": rank,
-        "alpha": alpha,
-        "dropout": dropout,
-        "weight_decay": weight_decay,
-        "warmup": warmup,
-        "seed": seed,
+        **asdict(recipe),
     }
     if kind.is_generative:
         raise InputError("kind", expected="dORM or dPRM", found=kind)
-    share_batch(batch_size, device_batch_size)
+    share_batch(recipe.batch_size, recipe.device_batch_size)
     rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
-    labelled, tally = label_solutions(kind, tokenizer, rows, max_length)
-    tally.require_examples(name, max_length)
+    labelled, tally = label_solutions(kind, tokenizer, rows, recipe.max_length)
+    tally.require_examples(name, recipe.max_length)
 
-    model = add_adapter(load_backbone(backbone, parallelism), rank, alpha, dropout, seed)
-    recipe = Recipe(
-        epochs,
-        learning_rate,
-        "cosine",
-        batch_size,
-        device_batch_size,
-        parallelism,
-        weight_decay,
-        warmup,
-        seed,
-    )
+    network = load_backbone(backbone, recipe.parallelism)
+    model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *local([backbone])]
     origin = origin_of(__name__, parameters, inputs)
     with open_checkpoints(output, origin) as checkpoints:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,26 @@ from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.processes import is_main_process, share_batch
-from multirm.training.run import Recipe, train
+from multirm.training.recipe import Recipe
+from multirm.training.run import train
 from multirm.training.sharding import load_backbone, trained_weights
 from multirm.verification import learned_prompt
-from multirm.vocabulary import CritiqueStage, Kind, Parallelism
+from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerativeRecipe(Recipe):
+    """How gORM and gPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
+
+    schedule = "linear"
+    max_length: int = 8192
+    rank: int = 32
+    alpha: int = 16
+
+
+RECIPE = GenerativeRecipe()
 
 
 def train_generative(
@@ -37,18 +52,7 @@ def train_generative(
     curve: Path,
     examples: Path,
     template: Path | None = None,
-    max_length: int = 8192,
-    epochs: float = 1,
-    learning_rate: float = 1e-4,
-    batch_size: int = 16,
-    device_batch_size: int | None = None,
-    parallelism: Parallelism = Parallelism.DDP,
-    rank: int = 32,
-    alpha: int = 16,
-    dropout: float = 0.1,
-    weight_decay: float = 0.01,
-    warmup: float = 0.1,
-    seed: int = 42,
+    recipe: GenerativeRecipe = RECIPE,
 ) -> None:
     """Train a generative reward model on the critiques that are kept: a LoRA adapter on a backbone.
 
@@ -64,42 +68,18 @@ def train_generative(
         curve: table of loss and learning rate.
         examples: table of how many critiques of each category were used or left out.
         template: prompt template; the package's own where none is given.
-        max_length: critiques of more tokens with their prompt are left out whole, and counted.
-        epochs: passes over the examples.
-        learning_rate: at its peak; the schedule is linear.
-        batch_size: critiques per step, over all processes together.
-        device_batch_size: critiques that a process reads at once, where its share of a batch is too much for
-            its memory.
-        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
-            every layer, for backbones that are too much for a device's memory.
-        rank: of the adapter.
-        alpha: the adapter counts alpha / rank times.
-        dropout: on the adapter's inputs.
-        weight_decay: of AdamW.
-        warmup: share of the steps before the peak.
-        seed: of the first weights, dropout and order.
+        recipe: how it is optimised, and what is left out.
     """
     parameters = {
         "kind": str(kind),
         "name": name,
         "backbone": sources_of(backbone)[0],
-        "max_length": max_length,
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "device_batch_size": device_batch_size,
-        "parallelism": str(parallelism),
-        "rank": rank,
-        "alpha": alpha,
-        "dropout": dropout,
-        "weight_decay": weight_decay,
-        "warmup": warmup,
-        "seed": seed,
+        **asdict(recipe),
     }
     require_generative(kind)
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
-    share_batch(batch_size, device_batch_size)
+    share_batch(recipe.batch_size, recipe.device_batch_size)
     source = ", ".join(map(str, critiques))
     rows = [row for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist() if row["kept"]]
     if not rows:
@@ -117,22 +97,12 @@ def train_generative(
         tokenizer,
         load_template(kind, template),
         with_solutions(rows, verified, source),
-        max_length,
+        recipe.max_length,
     )
-    tally.require_examples(name, max_length)
+    tally.require_examples(name, recipe.max_length)
 
-    model = add_adapter(load_backbone(backbone, parallelism), rank, alpha, dropout, seed)
-    recipe = Recipe(
-        epochs,
-        learning_rate,
-        "linear",
-        batch_size,
-        device_batch_size,
-        parallelism,
-        weight_decay,
-        warmup,
-        seed,
-    )
+    network = load_backbone(backbone, recipe.parallelism)
+    model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *critiques, *([template] if template else []), *local([backbone])]
     origin = origin_of(__name__, parameters, inputs)
     with open_checkpoints(output, origin) as checkpoints:

@@ -8,9 +8,8 @@ process writes.
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +41,7 @@ from multirm.training.checkpoints import (
 )
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collate, filled_up
 from multirm.training.processes import is_main_process, processes, share_batch
+from multirm.training.recipe import Recipe
 from multirm.training.sharding import Sharded, shard
 from multirm.vocabulary import Parallelism
 
@@ -54,29 +54,6 @@ CURVE = ("step", "epoch", "loss", "learning_rate")
 
 # Only the layers': of the output layer no more is computed than the loss needs (`LabelledLoss`).
 LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is optimised.
-
-    Attributes:
-        batch_size: examples of a step, over all processes.
-        device_batch_size: examples that a process reads at once; the gradient does not depend on it. All
-            that are its share of a batch where None.
-        parallelism: of several processes.
-        warmup: share of the steps.
-    """
-
-    epochs: float
-    learning_rate: float
-    schedule: Literal["cosine", "linear"]
-    batch_size: int
-    device_batch_size: int | None
-    parallelism: Parallelism
-    weight_decay: float
-    warmup: float
-    seed: int
 
 
 class LabelledLoss(nn.Module):

@@ -1,0 +1,46 @@
+"""How a reward model is trained: what its adapter is like, and how that is optimised."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from cyclopts import Parameter
+
+from multirm.vocabulary import Parallelism
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What discriminative and generative training are both told; each has a recipe of its own kind.
+
+    Attributes:
+        schedule: of the learning rate after its peak.
+        max_length: examples of more tokens are left out whole, and counted.
+        rank: of the adapter.
+        alpha: the adapter counts alpha / rank times.
+        epochs: passes over the examples.
+        learning_rate: at its peak.
+        batch_size: examples per step, over all processes together.
+        device_batch_size: examples that a process reads at once, where its share of a batch is too much for
+            its memory; the gradient does not depend on it.
+        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
+            every layer, for backbones that are too much for a device's memory.
+        dropout: on the adapter's inputs.
+        weight_decay: of AdamW.
+        warmup: share of the steps before the peak.
+        seed: of the first weights, dropout and order.
+    """
+
+    schedule: ClassVar[Literal["cosine", "linear"]]
+    max_length: int
+    rank: int
+    alpha: int
+    epochs: float = 1
+    learning_rate: float = 1e-4
+    batch_size: int = 16
+    device_batch_size: int | None = None
+    parallelism: Parallelism = Parallelism.DDP
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    seed: int = 42
