@@ -66,8 +66,9 @@ onstart:
     jobs_to_run = list(workflow.dag.needrun_jobs())
     try:
         if workflow.executor_plugin.name == "slurm":
-            site = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
-            check_site(site, jobs_to_run)
+            from multirm.cluster import check_site
+
+            check_site(SITE, submissions(jobs_to_run))
         if not workflow.deployment_settings.deployment_method:
             engines = [job.params.get("engine") for job in jobs_to_run]
             check_engines(engines, Path(workflow.basedir))

@@ -39,7 +39,8 @@ def copy_checkout(folder: Path) -> None:
     """Put into `folder` what Snakemake runs by, as a clone of this checkout would have it, and the micro study."""
     for name in ("src", "workflow", "envs", "config"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("Snakefile", "all"):
+        shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / "tests" / "workflow" / "micro.yaml", folder / "config")
     (folder / "slurm").symlink_to("workflow/profiles/slurm")
     (folder / "profiles").symlink_to("workflow/profiles")

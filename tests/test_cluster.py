@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snakemake_executor_plugin_slurm import Executor
 
 from multirm.cluster import Cluster, Gpu, ask_slurm, check, check_partitions, parse_gpus, read_site
 from multirm.errors import InputError
@@ -122,6 +123,7 @@ def test_jobs_that_fit_no_partition(limits: dict[str, Any]) -> None:
         ("partitions: {gpu: {max_gpus: 8}}\n", "found 'max_gpus'; did you mean max_gpu?"),
         ("partitions: {gpu: {max_gpu: some}}\n", "expected a number as max_gpu, found 'some'"),
         ("partitions: {gpu: {max_runtime: often}}\n", "expected a time as max_runtime, such as"),
+        ("partitions: {gpu: {max_runtime: }}\n", "expected a time as max_runtime, such as"),
         ("account: a\naccount: b\n", "account"),
     ],
 )
@@ -136,6 +138,11 @@ def test_a_site_file_is_read_strictly(tmp_path: Path, text: str, message: str) -
 def test_the_site_file_as_it_comes_says_nothing() -> None:
     root = Path(__file__).resolve().parents[1]
     assert read_site(root / "workflow" / "profiles" / "slurm" / "site.yaml") == {}
+
+
+def test_the_executor_asks_for_the_age_of_jobs_by_the_name_that_is_replaced() -> None:
+    """`keep_asking_squeue` would change nothing otherwise, and nobody notice."""
+    assert "get_min_job_age" in Executor.check_active_jobs.__code__.co_names
 
 
 def test_where_there_is_no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:

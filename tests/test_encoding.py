@@ -20,7 +20,7 @@ from multirm.encoding import (
 )
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
-from multirm.prompts import REPLY_START, load_template
+from multirm.prompts import REPLY_START, load_template, own_template
 from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
 
@@ -84,7 +84,7 @@ TEXTS = ["The treaty of 1648 was signed in Münster.", "Step 1: 12 + 30 = 42.", 
 
 
 def of_the_miniature() -> PreTrainedTokenizerFast:
-    return train_tokenizer(TEXTS, [load_template(Kind.GORM)], 400, 1000)
+    return train_tokenizer(TEXTS, [load_template(own_template(Kind.GORM))], 400, 1000)
 
 
 def of_a_chat_family() -> PreTrainedTokenizerFast:

@@ -1,6 +1,7 @@
 """What jobs ask for grows with what they do, and nothing is asked for that is not needed."""
 
 import pytest
+from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 
 from multirm import jobs
 from multirm.jobs import Request
@@ -49,6 +50,18 @@ def test_another_attempt_gets_more_but_a_day_at_most() -> None:
     assert first.again(1) == first
     assert first.again(2) == Request(gpu=1, threads=8, mem_mb=20_000, runtime=1200)
     assert first.again(3).runtime == 24 * 60
+
+
+def test_another_attempt_gets_no_more_than_a_partition_admits() -> None:
+    first = Request(gpu=1, threads=8, mem_mb=40_000, runtime=300)
+    gpus = PartitionLimits(max_gpu=4, max_mem_mb=64_000, max_runtime="10h")
+    more_gpus = PartitionLimits(max_gpu=8, max_mem_mb=96_000)
+    others = [PartitionLimits(max_mem_mb=1_000_000), PartitionLimits(max_gpu=8, max_threads=4)]
+    assert first.again(1, [gpus]) == first
+    assert first.again(2, [gpus, *others]) == Request(1, 8, 64_000, 600)
+    assert first.again(3, [*others, gpus]) == Request(1, 8, 64_000, 600)
+    assert first.again(3, [gpus, more_gpus]) == Request(1, 8, 96_000, 900)
+    assert first.again(3, others) == first.again(3)
 
 
 def test_a_model_shared_by_processes_needs_less_of_each_gpu() -> None:

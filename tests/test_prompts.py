@@ -11,6 +11,7 @@ from multirm.prompts import (
     END_OF_THINKING,
     VERDICT_MARKS,
     load_template,
+    own_template,
     parse_step_verdicts,
     parse_verdict,
     render_prompt,
@@ -22,7 +23,7 @@ GENERATIVE = [Kind.GORM, Kind.GPRM]
 
 @pytest.mark.parametrize("kind", GENERATIVE)
 def test_templates_say_the_verdict_they_want(kind: Kind) -> None:
-    assert VERDICT_MARKS[kind] in load_template(kind)
+    assert VERDICT_MARKS[kind] in load_template(own_template(kind))
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)
@@ -39,15 +40,15 @@ def test_texts_with_places_of_their_own_are_left_alone(kind: Kind) -> None:
 def test_a_template_without_its_places_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     with pytest.raises(InputError, match="no such file"):
-        load_template(Kind.GORM, path)
+        load_template(path)
     path.write_text("Is {solution} right?")
     with pytest.raises(InputError, match="none for question"):
-        load_template(Kind.GORM, path)
+        load_template(path)
     path.write_bytes(b"{question} {solution} \xe9")
     with pytest.raises(InputError, match="template in UTF-8, found the byte 0xe9"):
-        load_template(Kind.GORM, path)
+        load_template(path)
     path.write_text("{question} {solution}")
-    assert load_template(Kind.GORM, path) == "{question} {solution}"
+    assert load_template(path) == "{question} {solution}"
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)

@@ -9,7 +9,7 @@ from multirm.errors import InputError
 from multirm.files import digest
 from multirm.provenance import (
     FILE,
-    check_weights,
+    check_files,
     from_text,
     origin_of,
     read_from_folder,
@@ -50,35 +50,40 @@ def test_a_folder_keeps_it_and_one_without_says_nothing(tmp_path: Path) -> None:
     assert (told.made, told.parameters) == ("merged model", {"backbone": ["org/name@abc"]})
 
 
-def test_weights_are_those_that_were_written(tmp_path: Path) -> None:
-    check_weights(tmp_path)
+def test_a_model_s_files_are_those_that_were_written(tmp_path: Path) -> None:
+    check_files(tmp_path)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"weights")
     write_to_folder(tmp_path, "adapter", made_of())
-    check_weights(tmp_path)
+    check_files(tmp_path)
     weights.write_bytes(b"weighs!")
     with pytest.raises(
-        InputError, match=r"model\.safetensors: expected the weights .* found other"
+        InputError, match=r"model\.safetensors: expected the file that was .* found another"
     ):
-        check_weights(tmp_path)
+        check_files(tmp_path)
     weights.unlink()
     with pytest.raises(InputError, match=r"model\.safetensors: .* found none; delete it"):
-        check_weights(tmp_path)
+        check_files(tmp_path)
 
 
 def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"sources": []}')
-    check_weights(tmp_path)
+    check_files(tmp_path)
+    (tmp_path / FILE).write_text('{"multirm": "0.1.0", "made": "adaqter"')
+    with pytest.raises(InputError, match="expected a provenance as multirm writes it"):
+        check_files(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../secret", "a/../../secret", "/etc/hostname"])
-def test_weights_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["../secret", "a/../../secret", "{}/secret"])
+def test_files_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
-    folder.mkdir()
+    (folder / "a").mkdir(parents=True)
+    name = name.format(tmp_path)
     (tmp_path / "secret").write_text("x")
     (folder / FILE).write_text(to_text("adapter", made_of(), {name: digest(tmp_path / "secret")}))
-    with pytest.raises(InputError):
-        check_weights(folder)
+    assert (folder / name).is_file()
+    with pytest.raises(InputError, match="found another"):
+        check_files(folder)
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,8 @@ def test_code_that_has_changed_since_is_said(
     as_now = {module: code_digest(module)}
     for code in (as_now, {module: "0" * 64}, {"multirm.gone": "0" * 64}):
         tables.write(REWARDS, tables.REWARDS, [row], replace(made_of(parameters), code=code))
-        lines, _ = traced(capsys, REWARDS)
+        lines, told = traced(capsys, REWARDS)
         (name, recorded) = next(iter(code.items()))
-        mark = "" if code == as_now else " [code changed since]"
+        mark = "" if code == as_now else f" [code {'gone' if 'gone' in name else 'changed since'}]"
+        assert told.endswith("1 files by code that is another now") == (code != as_now)
         assert lines[0].endswith(f"by multirm {VERSION}, {name} {recorded[:8]}{mark}")

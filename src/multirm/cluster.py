@@ -114,13 +114,14 @@ def read_site(file: Path) -> dict[str, Any]:
                 if key in _COUNTS and type(value) is not int:
                     expected = f"a number as {key}"
                     raise InputError(where, expected=expected, found=shown(value))
+            runtime = limits.get("max_runtime", 0)
             try:
-                PartitionLimits(**limits)
-            except WorkflowError as error:
+                is_time = isinstance(runtime, int | str) and PartitionLimits(max_runtime=runtime)
+            except WorkflowError:
+                is_time = False
+            if not is_time:
                 expected = "a time as max_runtime, such as 4h or 1d"
-                raise InputError(
-                    where, expected=expected, found=shown(limits["max_runtime"])
-                ) from error
+                raise InputError(where, expected=expected, found=shown(runtime))
     return site
 
 
@@ -160,6 +161,13 @@ def check(site: dict[str, Any], gpus: int, cluster: Cluster, file: Path) -> None
     _check_accounting(site, cluster, file)
 
 
+def limits_of(site: Mapping[str, Any]) -> dict[str, PartitionLimits]:
+    """What each partition named by a site admits."""
+    return {
+        name: PartitionLimits(**limits) for name, limits in (site.get("partitions") or {}).items()
+    }
+
+
 def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path) -> None:
     """Check that each job fits into one of a site's partitions, where any are named.
 
@@ -168,10 +176,7 @@ def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path)
     Raises:
         InputError: a job asks for more than every partition admits.
     """
-    partitions = [
-        Partition(name, PartitionLimits(**limits))
-        for name, limits in (site.get("partitions") or {}).items()
-    ]
+    partitions = [Partition(name, limits) for name, limits in limits_of(site).items()]
     alike: dict[tuple[int, ...], Job] = {}
     for job in jobs:
         asked = (job.resources.get(name, 0) for name in ("gpu", "mem_mb", "runtime"))
@@ -183,8 +188,8 @@ def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path)
                 expected="a partition that admits it:"
                 f" {gpu} GPUs, {threads} cores, {mem_mb} MB, {runtime} minutes",
                 found="none",
-                remedy="name one with higher limits, or let the rule ask for less with"
-                f" --set-resources {job.name}:runtime=MINUTES; what is cut off goes on where it was",
+                remedy="name one with higher limits, or let rules ask for less with --set-resources"
+                " RULE:runtime=MINUTES; what is cut off goes on where it was",
             )
 
 

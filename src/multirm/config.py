@@ -34,16 +34,16 @@ def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         InputError: a key is unknown, written twice, of the wrong type or out of range, a name is used
             that the study does not define, or a prompt template cannot be used.
     """
-    where = ", ".join(map(str, files)) or "config"
-    for file in files:
-        read_yaml(file)
+    # An empty one, which there is for the sake of Snakemake's command line, has nothing wrong in it.
+    filled = [file for file in files if read_yaml(file)]
+    where = ", ".join(map(str, filled or files)) or "config"
     try:
         study = Study.model_validate(config)
     except ValidationError as error:
         raise _as_input_error(where, error) from None
-    for kind, template in study.templates:
+    for _, template in study.templates:
         if template:
-            load_template(Kind(kind), Path(template))
+            load_template(Path(template))
     values = study.model_dump(mode="json")
     for dataset in values["datasets"].values():
         dataset["categories"] = dataset["categories"] or values["categories"]

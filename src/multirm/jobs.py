@@ -4,8 +4,10 @@ Rough and rather too much: a job that is given too little time or memory is star
 goes on where it was. Nothing here changes what a job computes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Protocol
 
 # Models up to this size are read fast enough by one core, and the smallest jobs ask for no more.
 _SMALL = 2e8
@@ -26,6 +28,15 @@ _STARTING_MINUTES = 20
 _DAY = 24 * 60
 
 
+class Limits(Protocol):
+    """What a partition of a cluster admits: as `Request`, infinite where it says nothing."""
+
+    max_gpu: float
+    max_threads: float
+    max_mem_mb: float
+    max_runtime: float
+
+
 @dataclass(frozen=True)
 class Request:
     """What a job is given.
@@ -42,13 +53,25 @@ class Request:
     mem_mb: int
     runtime: int
 
-    def again(self, attempt: int) -> "Request":
+    def again(self, attempt: int, partitions: Sequence["Limits"] = ()) -> "Request":
         """What the job is given when it is started for the `attempt`th time, from 1 on.
 
-        A day at most: clusters grant that, and after it the next attempt goes on.
+        A day at most: clusters grant that, and after it the next attempt goes on. And no more than the
+        roomiest of the partitions admits that admit the first attempt, if any are named.
         """
         runtime = min(_DAY, self.runtime * attempt)
-        return replace(self, mem_mb=self.mem_mb * attempt, runtime=runtime)
+        more = replace(self, mem_mb=self.mem_mb * attempt, runtime=runtime)
+        cut = [more.cut_to(limits) for limits in partitions if self.cut_to(limits) == self]
+        return max(cut, key=lambda request: (request.mem_mb, request.runtime), default=more)
+
+    def cut_to(self, limits: "Limits") -> "Request":
+        """As much of it as a partition admits."""
+        return Request(
+            int(min(self.gpu, limits.max_gpu)),
+            int(min(self.threads, limits.max_threads)),
+            int(min(self.mem_mb, limits.max_mem_mb)),
+            int(min(self.runtime, limits.max_runtime)),
+        )
 
 
 def runs_on_gpu(parameters: float) -> bool:

@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from multirm.errors import InputError
 from multirm.files import portable
-from multirm.provenance import check_weights
+from multirm.provenance import check_files
 
 # Bars of thousands of updates would fill the logs of jobs.
 disable_progress_bar()
@@ -241,7 +241,7 @@ def require_safetensors(folder: Path) -> None:
                 found=_first_line(error),
                 remedy="delete it and make it again, or fetch it again",
             ) from error
-    check_weights(folder)
+    check_files(folder)
 
 
 def base_of(adapter: Path) -> str:

@@ -26,14 +26,17 @@ _STEP_VERDICT = re.compile(r"^\s*Step (\d+):.*\\boxed\{(correct|incorrect)\}", r
 _PLACEHOLDER = re.compile(r"\{(question|solution)\}")
 
 
-def load_template(kind: Kind, path: Path | None = None) -> str:
-    """The prompt template of a generative kind: the package's own, or the file at `path`.
+def own_template(kind: Kind) -> Path:
+    """The package's own prompt template of a generative kind."""
+    return Path(str(resources.files("multirm"))) / "templates" / f"{kind}.txt"
+
+
+def load_template(path: Path) -> str:
+    """The prompt template in a file.
 
     Raises:
         InputError: `path` is missing, not UTF-8, or lacks one of the places `{question}` and `{solution}`.
     """
-    if path is None:
-        return resources.files("multirm").joinpath("templates", f"{kind}.txt").read_text("utf-8")
     if not path.is_file():
         raise InputError(path, expected="a prompt template", found="no such file")
     try:

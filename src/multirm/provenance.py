@@ -47,11 +47,11 @@ class Provenance(Origin):
 
     Attributes:
         made: what it is, such as `adapter`.
-        weights: SHA-256 digests of a model's weights by the names of their files.
+        files: SHA-256 digests of a model's files, by their names.
     """
 
     made: str
-    weights: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 _PROVENANCE = TypeAdapter(Provenance)
@@ -62,9 +62,9 @@ def origin_of(module: str, parameters: Mapping[str, Any], inputs: Iterable[Path]
     return Origin(VERSION, {module: code_digest(module)}, dict(parameters), digests(inputs))
 
 
-def to_text(made: str, origin: Origin, weights: Mapping[str, str] | None = None) -> str:
+def to_text(made: str, origin: Origin, files: Mapping[str, str] | None = None) -> str:
     """As JSON, in ASCII, the same for the same."""
-    words = {"made": made, **asdict(origin), **({"weights": weights} if weights else {})}
+    words = {"made": made, **asdict(origin), **({"files": files} if files else {})}
     return json.dumps(words, sort_keys=True)
 
 
@@ -84,8 +84,8 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
 
 def write_to_folder(folder: Path, made: str, origin: Origin) -> None:
     """Put the provenance of a model among its files, when all of them are there."""
-    weights = {file.name: digest(file) for file in sorted(folder.glob("*.safetensors"))}
-    (folder / FILE).write_text(to_text(made, origin, weights) + "\n", encoding="ascii")
+    files = {file.name: digest(file) for file in sorted(folder.iterdir()) if file.name != FILE}
+    (folder / FILE).write_text(to_text(made, origin, files) + "\n", encoding="ascii")
 
 
 def read_from_folder(folder: Path) -> Provenance | None:
@@ -99,24 +99,26 @@ def read_from_folder(folder: Path) -> Provenance | None:
     return from_text(path, path.read_bytes()) if path.is_file() else None
 
 
-def check_weights(folder: Path) -> None:
-    """Refuse a model folder whose weights are not those that its provenance tells of, if it has one of ours.
+def check_files(folder: Path) -> None:
+    """Refuse a model folder whose files are not those that its provenance tells of, if it has one of ours.
 
     Raises:
-        InputError: a bit of them is another, or a file is missing.
+        InputError: a bit of one is another, or a file is missing.
     """
     try:
         told = read_from_folder(folder)
     except InputError:
         # Others publish models too, and may have a file of that name.
+        if b'"multirm"' in (folder / FILE).read_bytes():
+            raise
         return
-    for name, recorded in told.weights.items() if told else ():
+    for name, recorded in told.files.items() if told else ():
         file = folder / name
         # Names in it may be anybody's: none of them leads out of the folder.
         if file.parent != folder or not file.is_file() or digest(file) != recorded:
             raise InputError(
                 file,
-                expected=f"the weights that were written, of which {FILE} has a digest",
-                found="others" if file.is_file() else "none",
+                expected=f"the file that was written, of which {FILE} has a digest",
+                found="another" if file.is_file() else "none",
                 remedy="delete it and make it again",
             )

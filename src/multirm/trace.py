@@ -181,16 +181,17 @@ def lines(step: Step) -> list[str]:
 
 def code_marks(origin: Provenance) -> list[str]:
     """The modules that made a file, each with the beginning of its code's digest, and whether that has changed."""
-    return [
-        f"{escaped(module)} {escaped(recorded[:8])}"
-        + ("" if recorded == _code_now(module) else f" [code {CHANGED}]")
-        for module, recorded in sorted(origin.code.items())
-    ]
+    marks = []
+    for module, recorded in sorted(origin.code.items()):
+        state = _state_of_code(module, recorded)
+        mark = "" if state == AS_RECORDED else f" [code {state}]"
+        marks.append(f"{escaped(module)} {escaped(recorded[:8])}{mark}")
+    return marks
 
 
-def _code_now(module: str) -> str:
+def _state_of_code(module: str, recorded: str) -> str:
     try:
-        return code_digest(module)
+        return AS_RECORDED if code_digest(module) == recorded else CHANGED
     except ValueError:
         return GONE
 
@@ -204,7 +205,14 @@ def summary(steps: list[Step]) -> str:
     states = Counter({step.name: step.state for step in inputs}.values())
     n_files = sum(states.values())
     told = [f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNREADABLE)]
-    return f"{n_files} inputs: {', '.join(one for one in told if not one.startswith('0 '))}"
+    made_otherwise = {
+        step.name
+        for step in steps
+        if step.origin
+        and any(_state_of_code(*each) != AS_RECORDED for each in step.origin.code.items())
+    }
+    code = f"; {len(made_otherwise)} files by code that is another now" if made_otherwise else ""
+    return f"{n_files} inputs: {', '.join(one for one in told if not one.startswith('0 '))}{code}"
 
 
 def _inputs(origin: Provenance, depth: int) -> list[tuple[str, int, str]]:

@@ -20,7 +20,7 @@ from multirm import tables
 from multirm.encoding import verdict_candidates
 from multirm.engines.base import Prompt, Sampling
 from multirm.models import load_tokenizer
-from multirm.prompts import load_template
+from multirm.prompts import load_template, own_template
 from multirm.verification import verification_prompts
 from multirm.vocabulary import Kind
 
@@ -34,7 +34,9 @@ Generate = Callable[[list[Prompt], int], tuple[int, int]]
 def pools(kind: Kind, model: str, solutions: Path, count: int) -> list[list[Prompt]]:
     """The prompts of the first questions, in lists of a question each."""
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    prompts = verification_prompts(kind, load_tokenizer(model), load_template(kind), rows)
+    prompts = verification_prompts(
+        kind, load_tokenizer(model), load_template(own_template(kind)), rows
+    )
     by_question = groupby(zip(rows, prompts, strict=True), lambda pair: pair[0]["question_id"])
     return [[prompt for _, prompt in pool] for _, pool in by_question][:count]
 

@@ -20,7 +20,11 @@ def snakemake(
 
 @pytest.mark.parametrize(
     ("arguments", "study"),
-    [([], "config/paper.yaml"), (["--configfile", "config/micro.yaml"], "config/micro.yaml")],
+    [
+        ([], "config/paper.yaml"),
+        (["--configfile", "config/micro.yaml"], "config/micro.yaml"),
+        (["--configfile", "config/micro.yaml", "all"], "config/micro.yaml"),
+    ],
 )
 def test_the_paper_is_run_unless_another_study_is_named(
     checkout: Path, arguments: list[str], study: str
@@ -29,6 +33,12 @@ def test_the_paper_is_run_unless_another_study_is_named(
     run = snakemake(checkout, *arguments, "--dry-run", "--config", "sed=1")
     assert run.returncode != 0
     assert f"{study}: expected known keys only, found sed" in run.stderr
+
+
+def test_all_may_follow_the_study(checkout: Path) -> None:
+    run = snakemake(checkout, "--dry-run", "--configfile", "config/micro.yaml", "all")
+    assert run.returncode == 0, run.stderr
+    assert "draw_accuracy_grid" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,11 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
     assert footer.parameters["engine"] == "transformers"
     assert footer.parameters["reproducible"]
-    assert {*footer.inputs} == {"s.parquet", tiny_model.name}
+    assert {*footer.inputs} == {
+        "s.parquet",
+        "src/multirm/templates/gPRM.txt",
+        tiny_model.name,
+    }
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
 
 

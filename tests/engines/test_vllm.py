@@ -163,6 +163,9 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
     unknown = shutil.copytree(sure_model, tmp_path / "unknown")
     settings = json.loads((unknown / "config.json").read_text())
     (unknown / "config.json").write_text(json.dumps({**settings, "architectures": ["NoSuchModel"]}))
+    cut = shutil.copytree(sure_adapter, tmp_path / "cut")
+    weights = cut / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
     script = (
         "import sys\n"
         "from multirm.engines.load import load_engine\n"
@@ -175,16 +178,17 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
         "        sys.stdout.write(f'refused {error}\\n')\n"
     )
     run = subprocess.run(
-        [vllm_python, "-c", script, weightless, wide, unknown],
+        [vllm_python, "-c", script, weightless, wide, unknown, cut],
         capture_output=True,
         text=True,
         check=True,
     )
     refused = [line for line in run.stdout.splitlines() if line.startswith("refused ")]
-    assert len(refused) == 3
+    assert len(refused) == 4
     assert "expected weights as *.safetensors, found none" in refused[0]
     assert "expected a rank r of at most 512, found 1000; merge" in refused[1]
     assert "expected a model that vLLM can run here, found" in refused[2]
+    assert "cut/adapter_model.safetensors: expected whole weights" in refused[3]
 
 
 def test_a_job_takes_no_cores_from_others_and_nothing_of_it_outlives_it_if_it_is_killed(

@@ -19,7 +19,7 @@ from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_model, load_tokenizer
-from multirm.prompts import VERDICT_MARKS, load_template
+from multirm.prompts import VERDICT_MARKS, load_template, own_template
 from multirm.scoring import generative
 from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
 from multirm.scoring.shards import join_shards
@@ -173,7 +173,9 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
     critiques = tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
     assert [row["question_id"] for row in rewards] == ["q0", "q1", "q2"]
-    prompts = verification_prompts(Kind.GORM, tokenizer, load_template(Kind.GORM), rows)
+    prompts = verification_prompts(
+        Kind.GORM, tokenizer, load_template(own_template(Kind.GORM)), rows
+    )
     for prompt, reward in zip(prompts, rewards, strict=True):
         with torch.no_grad():
             logits = network(torch.tensor([[*prompt.ids, *before]])).logits[0, -1]

@@ -12,7 +12,7 @@ from multirm import tables
 from multirm.encoding import encode_critique, encode_solution, step_candidates, verdict_candidates
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template
+from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template, own_template
 from multirm.training.backbone import pretrain_backbone
 from multirm.training.tokenizer import train_tokenizer
 from multirm.vocabulary import Kind
@@ -24,7 +24,10 @@ TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
     return train_tokenizer(
-        TEXTS * 20, [load_template(Kind.GORM), load_template(Kind.GPRM)], 500, 512
+        TEXTS * 20,
+        [load_template(own_template(Kind.GORM)), load_template(own_template(Kind.GPRM))],
+        500,
+        512,
     )
 
 

@@ -13,7 +13,7 @@ from multirm.critique_rows import with_solutions
 from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.prompts import VERDICT_MARKS, load_template
+from multirm.prompts import VERDICT_MARKS, load_template, own_template
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.training.run import LabelledLoss
@@ -61,7 +61,7 @@ PAIRS = with_solutions(CRITIQUES, SOLUTIONS, "critiques")
 
 def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
     tokenizer, model = load_tokenizer(str(tiny_model)), load_model(str(tiny_model))
-    template = load_template(Kind.GORM)
+    template = load_template(own_template(Kind.GORM))
     examples, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
     losses = []
     for (row, _), example in zip(PAIRS, examples, strict=True):
@@ -95,7 +95,7 @@ def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
 
 
 def test_what_is_too_long_is_left_out_whole_and_counted(tiny_model: Path) -> None:
-    tokenizer, template = load_tokenizer(str(tiny_model)), load_template(Kind.GORM)
+    tokenizer, template = load_tokenizer(str(tiny_model)), load_template(own_template(Kind.GORM))
     everything, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
     longest = max(len(example.ids) for example in everything)
     left, tally = critique_examples(Kind.GORM, tokenizer, template, PAIRS, longest - 1)

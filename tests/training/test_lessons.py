@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from multirm.encoding import encode_prompt, encode_solution, step_candidates
-from multirm.prompts import load_template, render_prompt
+from multirm.prompts import load_template, own_template, render_prompt
 from multirm.training.lessons import (
     CURRICULUM,
     NO_LOSS,
@@ -25,7 +25,7 @@ STEPS = ["The number of iron is 26.", "Then 26 + 3 = 28.", "The answer is 28."]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(STEPS * 20, [load_template(Kind.GORM)], 400, 512)
+    return train_tokenizer(STEPS * 20, [load_template(own_template(Kind.GORM))], 400, 512)
 
 
 def row(labels: list[int] | None, category: str = "chemistry") -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_where_no_label_is_known_steps_are_said_and_not_marked(
 def test_a_critique_is_said_and_the_step_ends_before_it_are_marked(
     tokenizer: PreTrainedTokenizerFast, kind: Kind
 ) -> None:
-    template = load_template(kind)
+    template = load_template(own_template(kind))
     critique = {"critique": " It is so.\n</think>\nYes"}
     (lesson,) = critique_lessons(tokenizer, kind, template, [(critique, row([1, 1, 0]))])
     prompt = encode_prompt(tokenizer, render_prompt(template, kind, row(None)["question"], STEPS))
@@ -93,7 +93,7 @@ def test_groups_join_one_by_one_and_critiques_when_all_are_there(
     assert joins[0] == joins[2] == 0 < joins[1] < joins[3] < CURRICULUM
     critique = {"critique": " So.\n</think>\nYes"}
     (lesson,) = critique_lessons(
-        tokenizer, Kind.GORM, load_template(Kind.GORM), [(critique, rows[0])]
+        tokenizer, Kind.GORM, load_template(own_template(Kind.GORM)), [(critique, rows[0])]
     )
     assert lesson.joins == CURRICULUM
 

@@ -61,7 +61,8 @@ def test_it_says_of_what_adapter_and_backbone_it_is(
     assert told is not None
     assert (told.made, told.parameters) == ("merged model", {"backbone": [tiny_model.name]})
     assert told.inputs == digests([adapter, tiny_model])
-    assert told.weights == {"model.safetensors": digest(merged / "model.safetensors")}
+    assert told.files["model.safetensors"] == digest(merged / "model.safetensors")
+    assert {"config.json", "tokenizer.json"} <= set(told.files)
 
 
 def test_the_base_keeps_its_precision(tiny_model: Path, adapter: Path, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def delete_a_table(checkout: Path) -> None:
 
 
 NOTE = "\n# A comment.\n"
-STARTERS = ("cli", "config", "study", "jobs", "query", "sources", "evaluation/summary")
+STARTERS = ("cli", "config", "study", "jobs", "query", "evaluation/summary")
 
 EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "everything touched": (touch_everything, NONE),

@@ -127,6 +127,8 @@ def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> N
     assert footer.schema == "rewards"
     assert any(name.endswith("Micro/history.parquet") for name in footer.inputs)
     assert not any(Path(name).is_absolute() for name in footer.inputs)
+    written = finished_study / "results/rewards/gORM-micro/Micro/history.parquet"
+    assert "src/multirm/templates/gORM.txt" in tables.read_footer(written).inputs
 
 
 def test_the_code_that_tables_and_models_name_is_that_of_their_rules(finished_study: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 # Jobs run the package of this checkout: in their own environment where a deployment method is set,
@@ -28,13 +29,14 @@ PREFIX += """python_in_processes() {
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 from multirm import jobs
-from multirm.cluster import check_site
 from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.locks import enter_run
 from multirm.places import local_files, places_of
 from multirm.preflight import check_access, check_engines
 from multirm.sources import module_files
+
+SITE = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
 
 try:
     config.update(load_study(config, [Path(file) for file in workflow.configfiles]))
@@ -139,6 +141,13 @@ def backbone_model(backbone):
     """The folder or hub name that a backbone is loaded from."""
     return (
         config["backbones"][backbone]["model"] or f"results/backbones/{backbone}/model"
+    )
+
+
+def submissions(jobs_to_run):
+    """What is submitted of some jobs: groups of them, and those that are in none."""
+    return list(
+        dict.fromkeys(workflow.dag.get_job_group(job) or job for job in jobs_to_run)
     )
 
 
@@ -387,11 +396,25 @@ def table_request(wildcards):
     return jobs.of_table()
 
 
+@cache
+def partitions():
+    """What the partitions that a Slurm site names admit."""
+    if workflow.executor_plugin is None or workflow.executor_plugin.name != "slurm":
+        return []
+    from multirm.cluster import limits_of, read_site
+
+    try:
+        return list(limits_of(read_site(SITE)).values())
+    except InputError:
+        # Said before the first job, in one line (`onstart`).
+        return []
+
+
 def asked(request, name):
     """A function that gives one resource of a request, more of it with each attempt."""
 
     def amount(wildcards, attempt):
-        return getattr(request(wildcards).again(attempt), name)
+        return getattr(request(wildcards).again(attempt, partitions()), name)
 
     return amount
 

@@ -12,7 +12,7 @@ from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
-from multirm.prompts import load_template, parse_step_verdicts, parse_verdict
+from multirm.prompts import load_template, own_template, parse_step_verdicts, parse_verdict
 from multirm.provenance import origin_of
 from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
@@ -58,7 +58,8 @@ def generate_critiques(
     """
     require_generative(kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    text = load_template(kind, template)
+    template = template or own_template(kind)
+    text = load_template(template)
     prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
     made_of, folders = sources_of(teacher)
@@ -75,7 +76,7 @@ def generate_critiques(
         "min_p": min_p,
         "seed": seed,
     }
-    inputs = [solutions, *folders, *([template] if template else [])]
+    inputs = [solutions, template, *folders]
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
         writer = load_engine(engine, teacher, server)

@@ -78,6 +78,7 @@ class VllmEngine:
             self._adapter = LoRARequest("adapter", 1, str(folder))
             adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(folder)}
             adapter, folder = folder, fetch_model(base_of(folder))
+            require_safetensors(adapter)
             require_fit(adapter, folder)
         require_safetensors(folder)
         self._tokenizer = load_tokenizer(model)

@@ -17,7 +17,7 @@ from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
-from multirm.prompts import find_verdict, load_template
+from multirm.prompts import find_verdict, load_template, own_template
 from multirm.provenance import origin_of
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
@@ -74,7 +74,8 @@ def score_generative(
     rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
-    prompts = verification_prompts(kind, tokenizer, load_template(kind, template), rows)
+    template = template or own_template(kind)
+    prompts = verification_prompts(kind, tokenizer, load_template(template), rows)
     made_of, folders = sources_of(model)
     parameters = {
         "kind": kind,
@@ -89,7 +90,7 @@ def score_generative(
         "seed": seed,
         "shard": shard,
     }
-    inputs = [solutions, *folders, *([template] if template else [])]
+    inputs = [solutions, template, *folders]
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
         writer = load_engine(engine, model, server)

@@ -15,7 +15,7 @@ from multirm.encoding import STEP_END
 from multirm.errors import InputError
 from multirm.files import whole
 from multirm.progress import Progress
-from multirm.prompts import load_template
+from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of, write_to_folder
 from multirm.randomness import item_seed
 from multirm.training.lessons import (
@@ -75,10 +75,11 @@ def pretrain_backbone(
     for kind, paths in ((Kind.GORM, gorm_demonstrations), (Kind.GPRM, gprm_demonstrations)):
         critiques = tables.read_all(paths, tables.CRITIQUES).to_pylist()
         demonstrations[kind] = with_solutions(critiques, rows, f"{kind} demonstrations")
-    templates = {
-        Kind.GORM: load_template(Kind.GORM, gorm_template),
-        Kind.GPRM: load_template(Kind.GPRM, gprm_template),
+    files = {
+        Kind.GORM: gorm_template or own_template(Kind.GORM),
+        Kind.GPRM: gprm_template or own_template(Kind.GPRM),
     }
+    templates = {kind: load_template(file) for kind, file in files.items()}
     texts = [row["question"] for row in rows]
     texts += [step + STEP_END for row in rows for step in row["steps"]]
     texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
@@ -93,7 +94,6 @@ def pretrain_backbone(
             "max_length", expected="a text of at most so many tokens", found=str(max_length)
         )
     model = build_decoder(tokenizer, layers, width, max_length, seed)
-    points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
     parameters = {
         "layers": layers,
         "width": width,
@@ -105,9 +105,10 @@ def pretrain_backbone(
         "seed": seed,
         "name": name,
     }
-    inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations]
-    inputs += [template for template in (gorm_template, gprm_template) if template]
+    inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations, *files.values()]
+    # Beforehand: meanwhile somebody may edit the code.
     origin = origin_of(__name__, parameters, inputs)
+    points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
     with whole(output) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)

@@ -34,23 +34,27 @@ WEIGHTS = "trained.safetensors"
 
 
 @contextmanager
-def open_checkpoints(output: Path, origin: Origin) -> Iterator[Path]:
+def open_checkpoints(output: Path, origin: Origin | None) -> Iterator[Path]:
     """The folder for the checkpoints of a training that makes the folder `output`.
 
     It is `.NAME.checkpoints` beside the output, and goes when the block ends without an error. What it
-    holds of a training of another origin goes before.
+    holds of a training of another origin goes before. All processes of a training must call it together.
+
+    Args:
+        output: what is trained.
+        origin: of the training; None in all processes but the main one, which does the writing.
 
     Raises:
         InputError: another training makes the same.
     """
     folder = output.with_name(f".{output.name}.checkpoints")
-    with _alone(folder) if is_main_process() else nullcontext():
-        if is_main_process():
+    with _alone(folder) if origin else nullcontext():
+        if origin:
             _prepare(folder, to_text("checkpoints", origin))
         processes().wait_for_everyone()
         yield folder
         processes().wait_for_everyone()
-        if is_main_process():
+        if origin:
             shutil.rmtree(folder)
 
 

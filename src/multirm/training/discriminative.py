@@ -80,11 +80,12 @@ def train_discriminative(
     network = load_backbone(backbone, recipe.parallelism)
     model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *local([backbone])]
-    origin = origin_of(__name__, parameters, inputs)
+    # The digests, and all writing, are left to one process.
+    origin = origin_of(__name__, parameters, inputs) if is_main_process() else None
     with open_checkpoints(output, origin) as checkpoints:
         points = train(name, model, candidates, labelled, recipe, checkpoints)
         weights = trained_weights(model)
-        if is_main_process():
+        if origin:
             save_adapter(model, weights, tokenizer, output, origin)
             tables.write(curve, tables.CURVES, points, origin)
             tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)

@@ -14,7 +14,7 @@ from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.models import load_tokenizer, sources_of
-from multirm.prompts import load_template
+from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
@@ -90,12 +90,13 @@ def train_generative(
             remedy="the reasons stand in column `reason`; a better teacher or more solutions may help",
         )
     verified = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    template = template or own_template(kind)
     tokenizer = load_tokenizer(backbone)
     verdict_candidates(tokenizer)
     learned, tally = critique_examples(
         kind,
         tokenizer,
-        load_template(kind, template),
+        load_template(template),
         with_solutions(rows, verified, source),
         recipe.max_length,
     )
@@ -103,12 +104,13 @@ def train_generative(
 
     network = load_backbone(backbone, recipe.parallelism)
     model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
-    inputs = [*solutions, *critiques, *([template] if template else []), *local([backbone])]
-    origin = origin_of(__name__, parameters, inputs)
+    inputs = [*solutions, *critiques, template, *local([backbone])]
+    # The digests, and all writing, are left to one process.
+    origin = origin_of(__name__, parameters, inputs) if is_main_process() else None
     with open_checkpoints(output, origin) as checkpoints:
         points = train(name, model, None, learned, recipe, checkpoints)
         weights = trained_weights(model)
-        if is_main_process():
+        if origin:
             save_adapter(model, weights, tokenizer, output, origin)
             tables.write(curve, tables.CURVES, points, origin)
             tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)

@@ -18,10 +18,10 @@ def merge_adapter(backbone: str, adapter: Path, output: Path) -> None:
         adapter: folder of the adapter and its tokenizer.
         output: folder for the merged model: config, tokenizer and one file of weights.
     """
-    tokenizer = load_tokenizer(str(adapter))
-    model = load_adapter(load_model(backbone, dtype="auto"), adapter).merge_and_unload()
     names, folders = sources_of(backbone)
     origin = origin_of(__name__, {"backbone": names}, [adapter, *folders])
+    tokenizer = load_tokenizer(str(adapter))
+    model = load_adapter(load_model(backbone, dtype="auto"), adapter).merge_and_unload()
     with whole(output) as part:
         # One file of known name, so that workflows can declare it.
         model.save_pretrained(part, max_shard_size="1TB")
