@@ -66,6 +66,13 @@ def test_a_model_s_files_are_those_that_were_written(tmp_path: Path) -> None:
         check_files(tmp_path)
 
 
+def test_a_tokenizer_s_folder_of_further_chat_templates_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "additional_chat_templates").mkdir()
+    (tmp_path / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages }}")
+    write_to_folder(tmp_path, "adapter", made_of())
+    check_files(tmp_path)
+
+
 def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"sources": []}')
     check_files(tmp_path)

@@ -29,7 +29,7 @@ _DAY = 24 * 60
 
 
 class Limits(Protocol):
-    """What a partition of a cluster admits: as `Request`, infinite where it says nothing."""
+    """What a partition of a cluster admits, in the units of `Request`: where it says nothing, no GPU and all else."""
 
     max_gpu: float
     max_threads: float

@@ -84,7 +84,8 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
 
 def write_to_folder(folder: Path, made: str, origin: Origin) -> None:
     """Put the provenance of a model among its files, when all of them are there."""
-    files = {file.name: digest(file) for file in sorted(folder.iterdir()) if file.name != FILE}
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != FILE]
+    files = {file.name: digest(file) for file in found}
     (folder / FILE).write_text(to_text(made, origin, files) + "\n", encoding="ascii")
 
 
