@@ -82,8 +82,19 @@ def wait_for(run: subprocess.Popen[bytes], wanted: Callable[[Job], bool]) -> Job
     raise AssertionError("no such job")
 
 
-def running(rule: str) -> Callable[[Job], bool]:
-    return lambda job: job.state == "RUNNING" and job.comment.startswith(f"rule_{rule}")
+def at_work(rule: str) -> Callable[[Job], bool]:
+    """Whether a job of the rule has come to its first step.
+
+    Slurm calls it running before that; requeued then, it may fail instead.
+    """
+
+    def wanted(job: Job) -> bool:
+        if job.state != "RUNNING" or not job.comment.startswith(f"rule_{rule}"):
+            return False
+        steps = ask("squeue", "--noheader", "--steps", "--format=%i").split()
+        return f"{job.id}.0" in steps
+
+    return wanted
 
 
 def hurry(job: Job) -> None:
@@ -133,11 +144,13 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
     keep_only(MODELS, checkout / "config" / "micro.yaml")
     before = len(submissions())
     log = checkout / "run.log"
-    with log.open("wb") as output:
-        command = [*SNAKEMAKE, "--slurm-keep-successful-logs", "--", "all"]
-        run = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=subprocess.STDOUT)
+    command = [*SNAKEMAKE, "--slurm-keep-successful-logs", "--", "all"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=checkout, stdout=output, stderr=subprocess.STDOUT) as run,
+    ):
         try:
-            lost = wait_for(run, running("pretrain_backbone"))
+            lost = wait_for(run, at_work("pretrain_backbone"))
             subprocess.run([SLURM, "lose", lost.node], check=True)
             hurry(lost)
             elsewhere = wait_for(run, lambda job: job.id == lost.id and job.state == "RUNNING")
@@ -149,10 +162,10 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
             time.sleep(15)
             subprocess.run([SLURM, "start"], check=True)
 
-            requeued = wait_for(run, running("train_discriminative"))
+            requeued = wait_for(run, at_work("train_discriminative"))
             ask("scontrol", "requeue", requeued.id)
             hurry(requeued)
-            cancelled = wait_for(run, running("score_discriminative"))
+            cancelled = wait_for(run, at_work("score_discriminative"))
             ask("scancel", cancelled.id)
             again = wait_for(
                 run, lambda job: job.comment == cancelled.comment and job.id != cancelled.id
