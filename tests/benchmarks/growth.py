@@ -42,7 +42,8 @@ def copies(solutions: Path, times: int, output: Path) -> int:
 def measure(command: list[str]) -> tuple[float, float]:
     """Seconds, and the resident memory of the largest process at its largest, in GiB."""
     started = time.perf_counter()
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
