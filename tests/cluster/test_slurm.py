@@ -82,30 +82,22 @@ def wait_for(run: subprocess.Popen[bytes], wanted: Callable[[Job], bool]) -> Job
     raise AssertionError("no such job")
 
 
-def at_work(rule: str) -> Callable[[Job], bool]:
-    """Whether a job of the rule has come to its first step.
-
-    Slurm calls it running before that; requeued then, it may fail instead.
-    """
-
-    def wanted(job: Job) -> bool:
-        if job.state != "RUNNING" or not job.comment.startswith(f"rule_{rule}"):
-            return False
-        steps = ask("squeue", "--noheader", "--steps", "--format=%i").split()
-        return f"{job.id}.0" in steps
-
-    return wanted
+def running(rule: str) -> Callable[[Job], bool]:
+    return lambda job: job.state == "RUNNING" and job.comment.startswith(f"rule_{rule}")
 
 
 def hurry(job: Job) -> None:
-    """Slurm lets a requeued job wait for two minutes; it need not."""
+    """Slurm lets a requeued job wait for two minutes; some seconds are enough.
+
+    In the very second in which it was killed its node would refuse it, and Slurm call it failed.
+    """
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         # It may still be ending; said before that, it would not be heard.
         if any(each.id == job.id and each.state == "PENDING" for each in listed_jobs()):
             break
         time.sleep(0.2)
-    ask("scontrol", "update", f"jobid={job.id}", "starttime=now")
+    ask("scontrol", "update", f"jobid={job.id}", "starttime=now+3")
 
 
 def megabytes(memory: str) -> int:
@@ -150,7 +142,7 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
         subprocess.Popen(command, cwd=checkout, stdout=output, stderr=subprocess.STDOUT) as run,
     ):
         try:
-            lost = wait_for(run, at_work("pretrain_backbone"))
+            lost = wait_for(run, running("pretrain_backbone"))
             subprocess.run([SLURM, "lose", lost.node], check=True)
             hurry(lost)
             elsewhere = wait_for(run, lambda job: job.id == lost.id and job.state == "RUNNING")
@@ -162,10 +154,10 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
             time.sleep(15)
             subprocess.run([SLURM, "start"], check=True)
 
-            requeued = wait_for(run, at_work("train_discriminative"))
+            requeued = wait_for(run, running("train_discriminative"))
             ask("scontrol", "requeue", requeued.id)
             hurry(requeued)
-            cancelled = wait_for(run, at_work("score_discriminative"))
+            cancelled = wait_for(run, running("score_discriminative"))
             ask("scancel", cancelled.id)
             again = wait_for(
                 run, lambda job: job.comment == cancelled.comment and job.id != cancelled.id
