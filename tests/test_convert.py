@@ -131,7 +131,7 @@ def reward_tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-def there_and_back(schema: Schema, rows: list[Any]) -> None:
+def assert_same_there_and_back(schema: Schema, rows: list[Any]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         place = write_tables(folder / "ours", schema, rows)
@@ -147,12 +147,12 @@ def there_and_back(schema: Schema, rows: list[Any]) -> None:
 
 @given(solution_tables())
 def test_solutions_come_back_row_for_row(rows: list[Any]) -> None:
-    there_and_back(SOLUTIONS, rows)
+    assert_same_there_and_back(SOLUTIONS, rows)
 
 
 @given(reward_tables())
 def test_rewards_come_back_row_for_row(rows: list[Any]) -> None:
-    there_and_back(REWARDS, rows)
+    assert_same_there_and_back(REWARDS, rows)
 
 
 SAID = st.sampled_from(["Which?", "two\nlines", "ä", "12"])

@@ -29,7 +29,7 @@ _DAY = 24 * 60
 
 
 class Limits(Protocol):
-    """What a partition of a cluster admits, in the units of `Request`: where it says nothing, no GPU and all else."""
+    """What a partition admits, in the units of `Request`: where unsaid, no GPU, and all of the rest."""
 
     max_gpu: float
     max_threads: float

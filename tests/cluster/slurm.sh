@@ -90,7 +90,7 @@ fail_with_logs() {
     scontrol --oneliner show nodes >&2 || true
     scontrol --oneliner show jobs >&2 || true
     tail -v -n 5 -- "$RUN"/*.log >&2
-    fail "$1; its nodes, jobs and last lines of logs are above"
+    fail "$1; nodes, jobs and the last lines of the logs are above"
 }
 
 # A node that still ends a job (comp), or that the scheduler keeps for one (plnd, or a dash), answers as well.
