@@ -1,5 +1,6 @@
 """Labels sit where scoring reads rewards, training learns what can be learned, and bad input is refused."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,54 @@ def test_a_label_sits_on_the_last_token_of_its_step(tokenizer: PreTrainedTokeniz
     read = [tokenizer.decode(list(example.ids[: t + 1])) for t in labelled]
     assert read[0].endswith("Is it lawful? \n\nOne. \n\n\n\n")
     assert read[1].endswith("One. \n\n\n\nTwo. \n\n\n\n")
+
+
+def test_an_example_ends_with_its_last_label(tokenizer: PreTrainedTokenizerFast) -> None:
+    rows = [solution(0, ["One.", "Two.", "Long. " * 100], [1, 0, 1])]
+    (example,), tally = label_solutions(Kind.DPRM, tokenizer, rows, 100)
+    assert tokenizer.decode(list(example.ids)).endswith("Two. \n\n\n\n")
+    assert example.labels[-1] == 0
+    assert tally.too_long.total() == 0
+    # dORM's only label is at the end.
+    assert label_solutions(Kind.DORM, tokenizer, rows, 100)[1].too_long.total() == 1
+    (example,), _ = label_solutions(Kind.DORM, tokenizer, rows, 1000)
+    assert tokenizer.decode(list(example.ids)).endswith("Long.  \n\n\n\n")
+
+
+@pytest.mark.parametrize("max_length", [650, 1100])
+def test_prmbench_is_cut_before_it_is_measured(
+    shared_data: Path, tokenizer: PreTrainedTokenizerFast, max_length: int
+) -> None:
+    rows = []
+    for path in sorted((shared_data / "prmbench").glob("test_*.jsonl")):
+        for line in path.read_text("utf-8").splitlines()[:40]:
+            found = json.loads(line)
+            steps = found["modified_process"]
+            labels = [int(k not in found["error_steps"]) for k in range(1, len(steps) + 1)]
+            rows.append(solution(len(rows), steps, labels, question=found["question"]))
+
+    def n_tokens(text: str, special: bool = False) -> int:
+        return len(tokenizer.encode(text, add_special_tokens=special))
+
+    expected, whole = [], 0
+    for row in rows:
+        length = n_tokens(row["question"] + " \n\n", special=True)
+        labels = []
+        for step, label in zip(row["steps"], row["step_labels"], strict=True):
+            length += n_tokens(step + " \n\n\n\n")
+            labels.append(label)
+            if label == 0:
+                break
+        if length <= max_length:
+            expected.append((length, labels))
+        rest = row["steps"][len(labels) :]
+        whole += length + sum(n_tokens(step + " \n\n\n\n") for step in rest) <= max_length
+
+    examples, tally = label_solutions(Kind.DPRM, tokenizer, rows, max_length)
+    found = [(len(e.ids), [label for label in e.labels if label != UNLABELLED]) for e in examples]
+    assert found == expected
+    assert tally.used.total() + tally.too_long.total() == len(rows)
+    assert len(expected) > whole
 
 
 def test_every_solution_is_used_or_counted(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -99,7 +99,9 @@ def label_solutions(
 ) -> tuple[list[Example], Tally]:
     """The training examples that rows of a solutions table make, and what became of each row.
 
-    A positive example is one without an incorrect label.
+    An example ends with its last label, as in VersaPRM (arXiv 2502.06737): for dPRM at the first incorrect
+    step, which nothing after it could change. What is over `max_length` tokens even so is left out whole. A
+    positive example is one without an incorrect label.
     """
     examples, tally = [], Tally()
     for row in rows:
@@ -108,7 +110,7 @@ def label_solutions(
         if labels is None:
             tally.unlabelled[category] += 1
             continue
-        encoded = encode_solution(tokenizer, row["question"], row["steps"])
+        encoded = encode_solution(tokenizer, row["question"], row["steps"][: max(labels) + 1])
         if len(encoded.ids) > max_length:
             tally.too_long[category] += 1
             continue
