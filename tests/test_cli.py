@@ -4,13 +4,16 @@ import importlib
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import pytest
 
-from multirm import vocabulary
-from multirm.cli import COMMANDS
+from multirm import numbers, vocabulary
+from multirm.cli import COMMANDS, main
 
 
 def multirm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +40,96 @@ def test_entry_functions_are_documented_parameter_by_parameter(target: str) -> N
     for parameter in inspect.signature(function).parameters.values():
         assert parameter.annotation is not inspect.Parameter.empty
         assert f"        {parameter.name}" in (function.__doc__ or "").replace("    ", "        ")
+
+
+def parameters_of(entry: Any) -> Iterator[tuple[str, Any]]:
+    """Every parameter of an entry function by its name, those of its recipe among them."""
+    hints = get_type_hints(entry, include_extras=True)
+    names = [field.name for field in fields(entry)] if is_dataclass(entry) else hints
+    for name in names:
+        hint = hints[name]
+        if is_dataclass(hint):
+            yield from parameters_of(hint)
+        elif name != "return" and get_origin(hint) is not ClassVar:
+            yield name, hint
+
+
+def kinds_of_number(hint: Any) -> Iterator[Any]:
+    """What a type says of numbers, wherever in it."""
+    if hint in (int, float) or get_args(hint)[:1] in ((int,), (float,)):
+        yield hint
+    else:
+        for part in get_args(hint):
+            yield from kinds_of_number(part)
+
+
+@pytest.mark.parametrize(
+    ("command", "target"),
+    [(name, target) for commands in COMMANDS.values() for name, (target, _) in commands.items()],
+)
+def test_every_number_of_every_command_has_bounds(command: str, target: str) -> None:
+    module, name = target.split(":")
+    kinds = [value for key, value in vars(numbers).items() if key[0].isupper()]
+    entry = getattr(importlib.import_module(module), name)
+    found = {
+        parameter: kind
+        for parameter, hint in parameters_of(entry)
+        for kind in kinds_of_number(hint)
+        if kind not in kinds
+    }
+    assert found == {}, f"types of multirm.numbers say what {command} takes"
+
+
+def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
+    from multirm.evaluation.accuracy import evaluate
+    from multirm.training.discriminative import train_discriminative
+
+    found = {
+        name: list(kinds_of_number(hint))
+        for entry in (evaluate, train_discriminative)
+        for name, hint in parameters_of(entry)
+    }
+    assert found["n"] == [numbers.Count]
+    assert found["device_batch_size"] == [numbers.Count]
+    assert found["dropout"] == [numbers.FractionBelowOne]
+    assert found["kind"] == found["solutions"] == found["parallelism"] == []
+
+
+SCORE = (
+    "score-generative --kind gORM --model m --name n --engine transformers --solutions a".split()
+)
+SCORE += ["--output", "b", "--output-critiques", "c"]
+TRAIN = "train-discriminative --kind dORM --name n --backbone b --solutions a --output b".split()
+TRAIN += ["--curve", "c", "--examples", "d"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([*SCORE, "--top-p", "0"], "--top-p: expected greater than 0, found 0.0"),
+        ([*SCORE, "--temperature", "nan"], "--temperature: expected a finite number, found nan"),
+        ([*SCORE, "--temperature", "inf"], "--temperature: expected a finite number, found inf"),
+        ([*SCORE, "--temperature", "hot"], "--temperature: expected a number, found 'hot'"),
+        ([*SCORE, "--samples", "-3"], "--samples: expected greater than or equal to 1, found -3"),
+        ([*SCORE, "--samples", "2.5"], "--samples: expected a whole number, found '2.5'"),
+        ([*SCORE, "--adaptive", "1"], "--adaptive: expected less than 1, found 1.0"),
+        ([*SCORE, "--seed", "1" * 30], "--seed: expected less than or equal to 4294967295, found"),
+        ([*TRAIN, "--epochs", "inf"], "--epochs: expected a finite number, found inf"),
+        ([*TRAIN, "--rank", "0"], "--rank: expected greater than or equal to 1, found 0"),
+        (["evaluate", "--solutions", "a", "--output", "b", "--n", "1", "0"], "--n: expected great"),
+        (["evaluate", "--solutions", "a", "--output", "b", "--n", "1", ".5"], "found '.5'"),
+    ],
+)
+def test_a_number_that_no_study_may_have_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    line = capsys.readouterr().err
+    assert line.startswith("multirm: ")
+    assert message in line
+    assert line.count("\n") == 1
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

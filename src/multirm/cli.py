@@ -4,12 +4,15 @@ import atexit
 import gc
 import logging
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 
 from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
+from cyclopts import ValidationError as BadValue
+from pydantic import ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.spelling import did_you_mean, one_of
+from multirm.spelling import did_you_mean, one_of, permitted
 from multirm.version import VERSION
 
 # Import path and description: `multirm evaluate` does not wait for torch.
@@ -134,6 +137,8 @@ COMMANDS = {
     },
 }
 
+NUMBERS = {int: "a whole number", float: "a number"}
+
 
 def build_app() -> App:
     """The command line, with the stages' modules left unimported until they are asked for."""
@@ -163,23 +168,29 @@ def _as_typed(name: str) -> str:
 
 def _mistyped(error: CycloptsError) -> str:
     """What is wrong with a command line, in one line, members of closed sets spelled as they are written."""
+    reason = error.__cause__
+    if isinstance(reason, ValidationError) and isinstance(error, BadValue) and error.argument:
+        details = reason.errors(include_url=False)[0]
+        expected, found = permitted(details["msg"]), shown(details["input"])
+        return str(InputError(error.argument.name, expected=expected, found=found))
     if isinstance(error, CoercionError) and error.token and error.argument:
-        closed_set = error.target_type
-        if isinstance(closed_set, type) and issubclass(closed_set, StrEnum):
-            word, members = error.token.value, list(closed_set)
-            return str(
-                InputError(
-                    error.argument.name,
-                    expected=one_of(members),
-                    found=shown(word),
-                    remedy=did_you_mean(word, members),
-                )
-            )
+        kind, word = error.target_type, error.token.value
+        where, found = error.argument.name, shown(word)
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            members = list(kind)
+            expected, remedy = one_of(members), did_you_mean(word, members)
+            return str(InputError(where, expected=expected, found=found, remedy=remedy))
+        if kind in NUMBERS:
+            return str(InputError(where, expected=NUMBERS[kind], found=found))
     return " ".join(str(error).split())
 
 
-def main() -> None:
-    """Run a command; what a person can mend is one line on stderr and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what a person can mend is one line on stderr and exit code 2.
+
+    Args:
+        arguments: the command and its options; those of this process where null.
+    """
     # torch and transformers are a million objects that live as long as the process: looking for
     # garbage among them, while they are imported and once more at the end, costs each job over a second.
     gc.set_threshold(50_000)
@@ -191,7 +202,7 @@ def main() -> None:
         datefmt="%H:%M:%S",
     )
     try:
-        build_app()(print_error=False, exit_on_error=False)
+        build_app()(arguments, print_error=False, exit_on_error=False)
     except (InputError, CycloptsError) as error:
         line = _mistyped(error) if isinstance(error, CycloptsError) else error
         sys.stderr.write(f"multirm: {line}\n")

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from multirm.errors import InputError, shown
 from multirm.files import whole
 from multirm.prompts import load_template
-from multirm.spelling import did_you_mean, one_of
+from multirm.spelling import did_you_mean, one_of, permitted
 from multirm.study import VARIANTS, Study
 from multirm.vocabulary import Kind, model_of, trained_name
 
@@ -164,5 +164,4 @@ def _as_input_error(where: str, error: ValidationError) -> InputError:
         return InputError(where, expected="a consistent study", found=found, remedy=remedy)
     if kind in ("dict_type", "model_type", "model_attributes_type") or kind.startswith("union_tag"):
         return InputError(where, expected="keys with values", found=found, remedy=remedy)
-    expected = re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", details["msg"])
-    return InputError(where, expected=expected, found=found, remedy=remedy)
+    return InputError(where, expected=permitted(details["msg"]), found=found, remedy=remedy)

@@ -18,6 +18,18 @@ from pydantic_core import PydanticCustomError
 
 from multirm.engines.address import ADDRESS
 from multirm.jobs import reading_memory, runs_on_gpu, training_memory
+from multirm.numbers import (
+    Count,
+    CountOrZero,
+    Fraction,
+    FractionAboveZero,
+    FractionBelowOne,
+    Positive,
+    PositiveOrZero,
+    Runs,
+    Seed,
+    Width,
+)
 from multirm.spelling import did_you_mean
 from multirm.vocabulary import (
     OVERALL,
@@ -57,9 +69,6 @@ EachOnce = AfterValidator(_each_once)
 Address = Annotated[str, AfterValidator(_an_address)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Categories = Annotated[list[Category], Field(min_length=1), EachOnce]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
 
 
 class Settings(BaseModel):
@@ -129,12 +138,12 @@ class Pretraining(Settings):
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
     layers: Count = 4
-    width: Count = 128
+    width: Width = 128
     vocabulary: Count = 2048
     max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
     tokens: Count = Field(4_000_000, description="tokens to learn from, over all passes")
     batch_tokens: Count = 8192
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    learning_rate: Positive = 3e-3
 
     @property
     def parameters(self) -> float:
@@ -146,7 +155,7 @@ class Backbone(Settings):
     """The language model that reward models start from: exactly one of `model` and `pretrain`."""
 
     model: Text | None = Field(None, description="a hub name or a local folder")
-    parameters: Annotated[float, Field(gt=0)] | None = Field(
+    parameters: Positive | None = Field(
         None, description="of `model`, by which jobs are given GPUs, memory and time: 8.0e+9, say"
     )
     pretrain: Pretraining | None = None
@@ -173,8 +182,8 @@ class Sampling(Settings):
         None, description="with the engine openai: an address such as http://127.0.0.1:8000/v1"
     )
     max_tokens: Count = 8192
-    temperature: Annotated[float, Field(ge=0)] = 0.6
-    top_p: Fraction = 1.0
+    temperature: PositiveOrZero = 0.6
+    top_p: FractionAboveZero = 1.0
 
     @model_validator(mode="after")
     def _server_where_one_is_asked(self) -> Self:
@@ -202,8 +211,8 @@ class Critiques(Sampling):
         None, description="somebody's, taken as they are; nothing below but `dataset` concerns them"
     )
     per_solution: Count = 4
-    top_p: Fraction = 0.95
-    top_k: Annotated[int, Field(ge=0)] = 20
+    top_p: FractionAboveZero = 0.95
+    top_k: CountOrZero = 20
     min_p: Fraction = 0.0
     max_length: Count = Field(8192, description="tokens of prompt and critique that are kept")
 
@@ -217,15 +226,15 @@ class Critiques(Sampling):
 class Training(Settings):
     """LoRA training; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
-    epochs: Annotated[float, Field(gt=0)] = 1
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    epochs: Positive = 1
+    learning_rate: Positive = 1e-4
+    weight_decay: PositiveOrZero = 0.01
     warmup: Fraction = 0.1
     batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
     device_batch_size: Count | None = Field(
         None, description="sequences that a device reads at once, where not its share of a batch"
     )
-    dropout: Fraction = 0.1
+    dropout: FractionBelowOne = 0.1
     processes: Count = Field(1, description="of one training, on a GPU each where there are GPUs")
     parallelism: Parallelism = Field(
         Parallelism.DDP, description="what several processes share: batches, or the model as well"
@@ -259,7 +268,7 @@ class DiscriminativeScoring(Scoring):
 
 class GenerativeScoring(Sampling, Scoring):
     samples: Count = Field(10, description="critiques per solution (M)")
-    adaptive: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+    adaptive: FractionBelowOne | None = Field(
         None,
         description="fewer critiques of solutions that can no longer be the best of their pool, with the "
         "probability to be wrong about the best (0 for never); all M where null",
@@ -327,8 +336,8 @@ class Evaluation(Settings):
     n: Annotated[list[Count], EachOnce] = Field(
         [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
     )
-    runs: int = Field(
-        100, ge=2, description="seeded random subsets per question and size, where any are drawn"
+    runs: Runs = Field(
+        100, description="seeded random subsets per question and size, where any are drawn"
     )
     aggregation: dict[Name, Aggregation] = Field(
         {}, description="per reward model, where not its kind's default"
@@ -349,7 +358,7 @@ class Study(Settings):
         min_length=1,
         description="every reward model is trained once with each; with the study's where null",
     )
-    gpu_memory: Annotated[float, Field(gt=0)] = Field(
+    gpu_memory: Positive = Field(
         80, description="GB on each GPU of the site, by which jobs are given GPUs"
     )
     data: Text = Field(".", description="the folder that dataset sources are relative to")

@@ -18,6 +18,7 @@ from multirm.critique_rows import (
     with_solutions,
 )
 from multirm.labels import first_incorrect
+from multirm.numbers import Count, Seed
 from multirm.prompts import END_OF_THINKING, has_step_verdicts
 from multirm.provenance import origin_of
 from multirm.randomness import item_seed
@@ -37,8 +38,8 @@ def filter_critiques(
     critiques: Path,
     solutions: Path,
     output: Path,
-    max_length: int,
-    seed: int,
+    max_length: Count,
+    seed: Seed,
 ) -> None:
     """Mark critiques that are badly formed, disagree with the labels, are too long, repeated, or too many.
 

@@ -12,6 +12,7 @@ from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
+from multirm.numbers import Count, CountOrZero, Fraction, FractionAboveZero, PositiveOrZero, Seed
 from multirm.prompts import load_template, own_template, parse_step_verdicts, parse_verdict
 from multirm.provenance import origin_of
 from multirm.verification import complete, verification_prompts
@@ -27,14 +28,14 @@ def generate_critiques(
     solutions: Path,
     output: Path,
     server: str | None = None,
-    per_solution: int = 4,
-    max_tokens: int = 8192,
-    temperature: float = 0.6,
-    top_p: float = 0.95,
-    top_k: int = 20,
-    min_p: float = 0.0,
+    per_solution: Count = 4,
+    max_tokens: Count = 8192,
+    temperature: PositiveOrZero = 0.6,
+    top_p: FractionAboveZero = 0.95,
+    top_k: CountOrZero = 20,
+    min_p: Fraction = 0.0,
     template: Path | None = None,
-    seed: int = 42,
+    seed: Seed = 42,
 ) -> None:
     """Sample critiques of each solution from a teacher. All are written; none is judged here.
 

@@ -8,6 +8,7 @@ from typing import Any
 from multirm import tables
 from multirm.critique_rows import require_generative
 from multirm.labels import first_incorrect
+from multirm.numbers import Seed
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
 from multirm.provenance import origin_of
 from multirm.randomness import item_generator
@@ -24,7 +25,7 @@ _SURPLUS = (
 )
 
 
-def demonstrate(solutions: Path, kind: Kind, output: Path, seed: int) -> None:
+def demonstrate(solutions: Path, kind: Kind, output: Path, seed: Seed) -> None:
     """Write a critique of every labelled solution, in the format of a generative reward model.
 
     Args:

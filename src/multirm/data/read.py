@@ -14,6 +14,7 @@ from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.json_source import Placed, files_of, read_json, read_json_lines
+from multirm.numbers import Count, Seed
 from multirm.provenance import origin_of
 from multirm.published_columns import as_table
 from multirm.randomness import item_seed
@@ -29,8 +30,8 @@ def read_solutions(
     dataset: str,
     category: str,
     output: Path,
-    limit: int | None = None,
-    seed: int = 42,
+    limit: Count | None = None,
+    seed: Seed = 42,
 ) -> None:
     """Read the solutions of one category into a solutions table.
 

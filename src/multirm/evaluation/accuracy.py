@@ -26,6 +26,7 @@ from multirm.evaluation.trainings import (
     with_means,
 )
 from multirm.files import check_folder, whole
+from multirm.numbers import Count, Runs, Seed
 from multirm.vocabulary import OVERALL, Estimator, Selection
 
 
@@ -35,9 +36,9 @@ def evaluate(
     rewards: list[str] | None = None,
     aggregation: list[str] | None = None,
     estimator: Estimator = Estimator.EXACT,
-    n: list[int] | None = None,
-    runs: int = 100,
-    seed: int = 42,
+    n: list[Count] | None = None,
+    runs: Runs = 100,
+    seed: Seed = 42,
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 

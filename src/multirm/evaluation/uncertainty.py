@@ -29,6 +29,7 @@ from multirm.evaluation.trainings import (
 from multirm.evaluation.variance import Budget, budget, halved_variance, halves
 from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
+from multirm.numbers import Count, Runs, Seed
 from multirm.vocabulary import OVERALL, Selection
 
 # Random choices of m critiques that an accuracy at m is averaged over.
@@ -40,9 +41,9 @@ def measure_uncertainty(
     output: Path,
     rewards: list[str] | None = None,
     aggregation: list[str] | None = None,
-    n: list[int] | None = None,
-    runs: int = 100,
-    seed: int = 42,
+    n: list[Count] | None = None,
+    runs: Runs = 100,
+    seed: Seed = 42,
 ) -> None:
     """Say where an accuracy's uncertainty comes from, and how it depends on the number of critiques.
 

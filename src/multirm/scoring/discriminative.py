@@ -22,6 +22,7 @@ from multirm.models import (
     output_logits,
     sources_of,
 )
+from multirm.numbers import Count
 from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
 from multirm.progress import Progress
 from multirm.provenance import origin_of
@@ -37,7 +38,7 @@ def score_discriminative(
     model: list[str],
     solutions: Path,
     output: list[Path],
-    batch_tokens: int | None = None,
+    batch_tokens: Count | None = None,
     shard: str = "1/1",
 ) -> None:
     """Give every step of every solution a reward. Solutions over the model's length get none and are marked.

@@ -17,6 +17,7 @@ from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
+from multirm.numbers import Count, FractionAboveZero, FractionBelowOne, PositiveOrZero, Seed
 from multirm.prompts import find_verdict, load_template, own_template
 from multirm.provenance import origin_of
 from multirm.scoring.adaptive import sample_in_rounds
@@ -36,13 +37,13 @@ def score_generative(
     output: Path,
     output_critiques: Path,
     server: str | None = None,
-    samples: int = 10,
-    max_tokens: int = 8192,
-    temperature: float = 0.6,
-    top_p: float = 1.0,
-    adaptive: float | None = None,
+    samples: Count = 10,
+    max_tokens: Count = 8192,
+    temperature: PositiveOrZero = 0.6,
+    top_p: FractionAboveZero = 1.0,
+    adaptive: FractionBelowOne | None = None,
     template: Path | None = None,
-    seed: int = 42,
+    seed: Seed = 42,
     shard: str = "1/1",
 ) -> None:
     """Give every solution one reward per sampled critique, null where a critique reached no verdict.

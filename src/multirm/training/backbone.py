@@ -14,6 +14,7 @@ from multirm.critique_rows import with_solutions
 from multirm.encoding import STEP_END
 from multirm.errors import InputError
 from multirm.files import whole
+from multirm.numbers import Count, Positive, Seed, Width
 from multirm.progress import Progress
 from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of, write_to_folder
@@ -37,14 +38,14 @@ def pretrain_backbone(
     gprm_demonstrations: list[Path],
     output: Path,
     curve: Path,
-    layers: int,
-    width: int,
-    vocabulary: int,
-    tokens: int,
-    batch_tokens: int,
-    learning_rate: float,
-    max_length: int,
-    seed: int,
+    layers: Count,
+    width: Width,
+    vocabulary: Count,
+    tokens: Count,
+    batch_tokens: Count,
+    learning_rate: Positive,
+    max_length: Count,
+    seed: Seed,
     name: str,
     gorm_template: Path | None = None,
     gprm_template: Path | None = None,

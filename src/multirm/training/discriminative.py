@@ -14,6 +14,7 @@ from multirm.errors import InputError
 from multirm.files import local
 from multirm.labels import first_incorrect
 from multirm.models import load_tokenizer, sources_of
+from multirm.numbers import Count
 from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
@@ -32,9 +33,9 @@ class DiscriminativeRecipe(Recipe):
     """How dORM and dPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
     schedule = "cosine"
-    max_length: int = 650
-    rank: int = 16
-    alpha: int = 32
+    max_length: Count = 650
+    rank: Count = 16
+    alpha: Count = 32
 
 
 RECIPE = DiscriminativeRecipe()

@@ -14,6 +14,7 @@ from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
 from multirm.files import local
 from multirm.models import load_tokenizer, sources_of
+from multirm.numbers import Count
 from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
@@ -34,9 +35,9 @@ class GenerativeRecipe(Recipe):
     """How gORM and gPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
     schedule = "linear"
-    max_length: int = 8192
-    rank: int = 32
-    alpha: int = 16
+    max_length: Count = 8192
+    rank: Count = 32
+    alpha: Count = 16
 
 
 RECIPE = GenerativeRecipe()

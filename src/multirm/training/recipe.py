@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from cyclopts import Parameter
 
+from multirm.numbers import Count, Fraction, FractionBelowOne, Positive, PositiveOrZero, Seed
 from multirm.vocabulary import Parallelism
 
 
@@ -32,15 +33,15 @@ class Recipe:
     """
 
     schedule: ClassVar[Literal["cosine", "linear"]]
-    max_length: int
-    rank: int
-    alpha: int
-    epochs: float = 1
-    learning_rate: float = 1e-4
-    batch_size: int = 16
-    device_batch_size: int | None = None
+    max_length: Count
+    rank: Count
+    alpha: Count
+    epochs: Positive = 1
+    learning_rate: Positive = 1e-4
+    batch_size: Count = 16
+    device_batch_size: Count | None = None
     parallelism: Parallelism = Parallelism.DDP
-    dropout: float = 0.1
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    seed: int = 42
+    dropout: FractionBelowOne = 0.1
+    weight_decay: PositiveOrZero = 0.01
+    warmup: Fraction = 0.1
+    seed: Seed = 42

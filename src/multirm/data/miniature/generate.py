@@ -12,6 +12,7 @@ from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, draw_questions
 from multirm.labels import format_question, outcome_label
+from multirm.numbers import Count, Fraction, Seed
 from multirm.provenance import origin_of
 from multirm.randomness import item_generator
 from multirm.vocabulary import AnswerFormat, Policy, Split
@@ -24,10 +25,10 @@ def generate_miniature(
     dataset: str,
     policy: Policy,
     split: Split,
-    questions: int,
-    solutions: int,
-    label_noise: float,
-    seed: int,
+    questions: Count,
+    solutions: Count,
+    label_noise: Fraction,
+    seed: Seed,
     output_questions: Path,
     output_solutions: Path,
 ) -> None:
