@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -24,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from multirm.errors import InputError
 from multirm.files import portable
 from multirm.provenance import check_files
+from multirm.tokenizer import CONFIG, read_tokenizer
 
 # Bars of thousands of updates would fill the logs of jobs.
 disable_progress_bar()
@@ -39,20 +39,12 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a local model folder or a hub name; the base's, for an adapter without one.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what `tokenizer.read_tokenizer` refuses.
     """
     folder = fetch_model(model, weights=False)
-    if (folder / ADAPTER_CONFIG).is_file() and not (folder / "tokenizer_config.json").is_file():
+    if (folder / ADAPTER_CONFIG).is_file() and not (folder / CONFIG).is_file():
         return load_tokenizer(base_of(folder))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            model, expected="a model folder or hub name with a tokenizer", found=_first_line(error)
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    return read_tokenizer(folder, model)
 
 
 def load_model(
