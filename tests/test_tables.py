@@ -1,9 +1,13 @@
 """Tables: what is written is read back, and what does not fit is refused with its place."""
 
 import math
+import random
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -238,17 +242,36 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     assert tables.read(path, tables.SOLUTIONS).to_pylist() == [SOLUTION]
     with pytest.raises(InputError, match="without its footer"):
         tables.read_footer(path)
+    moody = theirs.append_column("mood", pa.array(["good"]))
+    pq.write_table(moody, path)
+    assert tables.read(path, tables.SOLUTIONS).to_pylist() == [SOLUTION]
+    with pytest.raises(InputError, match="also mood"):
+        tables.write(path, tables.SOLUTIONS, moody, made_of())
     for table, complaint in [
-        (theirs.drop_columns(["steps"]), "column steps"),
-        (theirs.append_column("mood", pa.array(["good"])), "also mood"),
+        (theirs.drop_columns(["steps"]), "column steps of a solutions table"),
+        (theirs.drop_columns(["steps", "answer"]), "columns answer, steps of a solutions table"),
         (
             theirs.set_column(3, "solution_id", pa.array(["0"])),
             "solution_id of type int32, found string",
         ),
+        (
+            theirs.set_column(3, "solution_id", pa.array([0.5])).drop_columns(["question"]),
+            "solution_id of type int32 and column question of a .*found double and columns dataset",
+        ),
+        (theirs.append_column("Answer", pa.array(["B"])), "one column answer, found 2"),
+        (theirs.append_column("answer", pa.array(["B"])), "one column answer, found 2"),
+        (
+            theirs.set_column(3, "solution_id", pa.array([2**40])),
+            f"row 1 .*solution_id of type int32, found {2**40}",
+        ),
+        (theirs.set_column(8, "outcome", pa.array([0.5])), "outcome of type int8 .*found 0.5"),
     ]:
         pq.write_table(table, path)
-        with pytest.raises(InputError, match=complaint):
-            tables.read(path, tables.SOLUTIONS)
+        for read in (tables.read, tables.check_readable):
+            # Only `read` looks at values.
+            if read is tables.read or not complaint.startswith(("row 1", "outcome")):
+                with pytest.raises(InputError, match=complaint):
+                    read(path, tables.SOLUTIONS)
 
 
 @pytest.mark.parametrize(
@@ -295,6 +318,102 @@ def test_texts_in_files_of_others_are_utf8(tmp_path: Path) -> None:
     pq.write_table(theirs.set_column(4, "question", broken), path)
     with pytest.raises(InputError, match=r"whole Parquet table, found .*UTF8"):
         tables.read(path, tables.SOLUTIONS)
+
+
+_TEXT = [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.large_string())]
+_LIST = [pa.large_list, lambda inner: pa.list_(inner, 2)]
+
+
+@pytest.mark.parametrize("text", _TEXT, ids=str)
+@pytest.mark.parametrize("list_of", _LIST, ids=["large_list", "fixed_size_list"])
+@pytest.mark.parametrize("whole_number", [pa.int64(), pa.uint8(), pa.float64()], ids=str)
+def test_the_types_of_pandas_and_polars_are_read(
+    tmp_path: Path,
+    text: pa.DataType,
+    list_of: Callable[[pa.DataType], pa.DataType],
+    whole_number: pa.DataType,
+) -> None:
+    path = tmp_path / "theirs.parquet"
+    integer = pa.int64() if pa.types.is_floating(whole_number) else whole_number
+    types = {
+        **dict.fromkeys(("dataset", "category", "question_id", "question", "answer"), text),
+        "solution_id": integer,
+        "steps": list_of(pa.large_string()),
+        "parsed_answer": pa.null(),
+        "outcome": whole_number,
+        "step_labels": list_of(integer),
+    }
+    row = SOLUTION | {"parsed_answer": None}
+    theirs = pa.table({name: pa.array([row[name]], type_) for name, type_ in types.items()})
+    pq.write_table(theirs, path)
+    tables.check_readable(path, tables.SOLUTIONS)
+    found = tables.read(path, tables.SOLUTIONS)
+    assert found.schema.equals(tables.SOLUTIONS.columns)
+    assert found.to_pylist() == [row]
+
+
+def test_ids_may_be_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    columns = {name: [value] for name, value in (SOLUTION | {"question_id": 7}).items()}
+    pq.write_table(pa.table(columns), path)
+    assert tables.read(path, tables.SOLUTIONS)["question_id"].to_pylist() == ["7"]
+
+
+def test_tables_of_pandas_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.parquet"
+    rows = [SOLUTION, SOLUTION | {"solution_id": 1, "outcome": None, "step_labels": None}]
+    frame = pd.DataFrame(rows, index=pd.Index([7, 9], name="place"))
+    frame.to_parquet(path)
+    assert pq.read_schema(path).field("question").type == pa.large_string()
+    assert tables.read(path, tables.SOLUTIONS).to_pylist() == rows
+
+
+def test_a_table_that_outgrows_the_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "theirs.parquet"
+    n = 100_000
+    columns = {name: [value] for name, value in (SOLUTION | {"question": "x" * 1000}).items()}
+    rows = pa.table(columns).take(pa.array([0] * n)).drop_columns(["solution_id"])
+    pq.write_table(rows.append_column("solution_id", pa.array(range(n))), path)
+    assert path.stat().st_size < 10**6
+    monkeypatch.setattr("multirm.tables._half_the_memory", lambda: 5 * 10**7)
+    with pytest.raises(
+        InputError, match=r"at most 0\.1 GB .*half the memory, found more, in a file"
+    ):
+        tables.read(path, tables.SOLUTIONS)
+
+
+def test_the_memory_is_what_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (2 * 10**9, -1))
+    assert tables._half_the_memory() == 10**9
+    monkeypatch.setattr("resource.getrlimit", lambda _: (resource.RLIM_INFINITY, -1))
+    assert tables._half_the_memory() > 10**9
+
+
+def damaged(path: Path, n: int, seed: int) -> Iterator[bytes]:
+    """The bytes of a file with one bit flipped, anywhere in it."""
+    rng, content = random.Random(seed), path.read_bytes()
+    for _ in range(n):
+        place = rng.randrange(len(content))
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << rng.randrange(8)
+        yield bytes(flipped)
+
+
+@pytest.mark.parametrize("name", ["solutions", "rewards"])
+def test_a_flipped_bit_gives_no_other_values_and_no_traceback(tmp_path: Path, name: str) -> None:
+    path, schema = tmp_path / "t.parquet", tables.SCHEMAS[name]
+    write(path, name, *({**ROWS[name], "solution_id": number} for number in range(50)))
+    intact, n_refused = tables.read(path, schema), 0
+    for content in damaged(path, 300, seed=1):
+        path.write_bytes(content)
+        try:
+            assert tables.read(path, schema).equals(intact)
+        except InputError as error:
+            assert "\n" not in str(error)
+            n_refused += 1
+    assert n_refused > 150
 
 
 def test_an_empty_list_of_rewards_stays_one(tmp_path: Path) -> None:

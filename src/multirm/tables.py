@@ -1,12 +1,17 @@
 """The only reader and writer of tables, whose schemas (`schemas.py`) are to be had from here too.
 
-A table is checked when it is written and when it is read: columns and types, nulls and NaN, one row
-per key, and what its schema says of a row. Its footer (metadata key `multirm`) records the schema,
-and what the table was made of: the code, the parameters and the digests of its inputs.
+A table is checked when it is written and when it is read: the checksums of its pages, columns and types,
+nulls and NaN, one row per key, and what its schema says of a row. Its footer (metadata key `multirm`)
+records the schema, and what the table was made of: the code, the parameters and the digests of its inputs.
+
+Tables that others wrote, such as pandas and polars, may spell the same values in wider types and have
+columns of their own beside ours.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+import os
+import resource
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +69,9 @@ __all__ = [
     "Footer",
     "Row",
     "Schema",
+    "check_readable",
+    "check_undamaged",
+    "find_footer",
     "read",
     "read_all",
     "read_footer",
@@ -71,6 +79,22 @@ __all__ = [
 ]
 
 FOOTER_KEY = b"multirm"
+
+ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 2**20
+COLUMNS_SHOWN = 20
+
+# The memory that a container or a job of Slurm may have.
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+    pa.types.is_fixed_size_list,
+)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 @dataclass(frozen=True)
@@ -99,7 +123,7 @@ def write(
         InputError: a row does not fit the schema; nothing is written.
     """
     table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
-    table = _checked(path, schema, table)
+    table = _checked(path, schema, table, ours=True)
     made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
     footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
     metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
@@ -113,38 +137,56 @@ def write(
 
 
 def read(path: Path, schema: Schema) -> pa.Table:
-    """The table at `path`, checked against `schema`.
+    """The table at `path`, checked against `schema`, with its columns in the schema's types.
+
+    Of what others wrote, the types may be others that hold the same values, such as wider integers, and
+    columns that are not in the schema are left out.
 
     Raises:
-        InputError: no such file, not Parquet, cut short, other columns, a row that does not fit, or none
-            where the schema needs some.
+        InputError: no such file, not Parquet, damaged, cut short, too large for the memory, columns that
+            are missing, a row that does not fit, or none where the schema needs some.
     """
     table = _open(path, _read_whole)
-    _check_kind(path, schema, table.schema)
-    table = _checked(path, schema, table.replace_schema_metadata(None))
+    ours = _check_kind(path, schema, table.schema)
+    table = _checked(path, schema, table, ours)
     _check_some(path, schema, table.num_rows)
     return table
 
 
 def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> None:
-    """Refuse a file whose rows could not be read as those of `schema`, whoever wrote it; values are not looked at.
+    """Refuse a file that others than this module could not read as a table of `schema`, whoever wrote it.
 
-    Its columns may have other types that hold no more than ours, such as wider integers, and there may
-    be others beside them.
+    Its columns may be as in `read`. Pages are held against their checksums; what their values mean is not
+    looked at.
 
     Args:
-        unread: columns that may be missing.
+        unread: columns that may be missing, and are not looked at.
 
     Raises:
-        InputError: no such file, not Parquet, cut short, another table, other columns, or no rows.
+        InputError: no such file, not Parquet, damaged, cut short, another table, other columns, or no rows.
     """
     metadata = _open(path, lambda file: pq.read_metadata(file))
-    found = metadata.schema.to_arrow_schema()
+    found = _open(path, lambda file: pq.read_schema(file))
     _check_kind(path, schema, found)
-    for field in schema.columns:
-        if field.name not in unread:
-            _check_column(path, schema, found, field, _fits)
+    wanted = [field for field in schema.columns if field.name not in unread]
+    _check_columns(path, schema, found, wanted)
     _check_some(path, schema, metadata.num_rows)
+    check_undamaged(path, [field.name for field in wanted])
+
+
+def check_undamaged(path: Path, columns: Sequence[str] | None = None) -> None:
+    """Refuse a Parquet file whose pages are not those that were written, or whose texts are not UTF-8.
+
+    Pages without a checksum, as others write them, need only be readable. Takes little memory, however
+    large the table.
+
+    Args:
+        columns: the ones to look at; all where None.
+
+    Raises:
+        InputError: no such file, or damaged.
+    """
+    _open(path, lambda file: sum(batch.num_rows for batch in _batches(file, columns)))
 
 
 def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
@@ -198,13 +240,15 @@ def _footer(path: Path, schema: pa.Schema) -> Footer | None:
         ) from error
 
 
-def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> None:
+def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> bool:
+    """Refuse a table of ours that is another; whether it is of ours at all."""
     footer = _footer(path, found_schema)
     if footer is not None:
         found = f"{footer.schema} version {footer.schema_version}"
         expected = f"{schema.name} version {schema.version}"
         if found != expected:
             raise InputError(path, expected=f"a table of {expected}", found=found)
+    return footer is not None
 
 
 def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
@@ -213,10 +257,42 @@ def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
 
 
 def _read_whole(path: Path) -> pa.Table:
-    table = pq.read_table(path, page_checksum_verification=True)
-    # Texts that are not UTF-8 would only show once somebody looks at them.
-    table.validate(full=True)
-    return table
+    schema = pq.read_schema(path)
+    batches, size, most = [], 0, _half_the_memory()
+    for batch in _batches(path):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > most:
+            # A few bytes can stand for a text that is repeated millions of times.
+            raise InputError(
+                path,
+                expected=f"a table of at most {most / 1e9:.1f} GB once it is read, half the memory",
+                found=f"more, in a file of {path.stat().st_size / 1e6:.1f} MB",
+                remedy="read it in parts",
+            )
+    return pa.Table.from_batches(batches, schema)
+
+
+def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, some at a time, held against the checksums of the pages that they are in."""
+    file = pq.ParquetFile(
+        path, page_checksum_verification=True, pre_buffer=False, buffer_size=BYTES_AT_ONCE
+    )
+    with file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
+            # Texts that are not UTF-8 would only show once somebody looks at them.
+            batch.validate(full=True)
+            yield batch
+
+
+def _half_the_memory() -> int:
+    """Half of what this process may use, in bytes."""
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:
+        most = min(most, allowed)
+    group = _GROUP_LIMIT.read_text("ascii").strip() if _GROUP_LIMIT.is_file() else ""
+    return (min(most, int(group)) if group.isdecimal() else most) // 2
 
 
 def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
@@ -224,7 +300,12 @@ def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
         raise InputError(path, expected="a Parquet table", found="no such file")
     try:
         return reader(path)
-    except (pa.ArrowException, OSError) as error:
+    except MemoryError as error:
+        raise InputError(
+            path, expected="a table that fits into memory", found="one that does not"
+        ) from error
+    # A damaged file may be anything to what reads it: its footer need not even be text.
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError) as error:
         raise InputError(
             path,
             expected="a whole Parquet table",
@@ -251,10 +332,16 @@ def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
         raise
 
 
-def _checked(path: Path, schema: Schema, table: pa.Table) -> pa.Table:
-    _check_columns(path, schema, table.schema)
+def _checked(path: Path, schema: Schema, table: pa.Table, ours: bool) -> pa.Table:
+    """The table in the types of the schema, without what others have beside its columns."""
+    _check_columns(path, schema, table.schema, schema.columns)
+    extra = sorted(set(table.schema.names) - set(schema.columns.names))
+    if extra and ours:
+        raise InputError(
+            path, expected=f"the columns of a {schema.name} table", found=f"also {', '.join(extra)}"
+        )
     columns = _as_wide(schema.columns, table.schema)
-    table = table.select(columns.names).cast(_nullable(columns))
+    table = _in_our_types(path, schema, table, _nullable(columns))
     for field in schema.columns:
         _check_values(path, schema, table, field)
     _check_keys(path, schema, table)
@@ -269,14 +356,43 @@ def _checked(path: Path, schema: Schema, table: pa.Table) -> pa.Table:
 
 def _as_wide(columns: pa.Schema, found: pa.Schema) -> pa.Schema:
     """The columns with float64 for float32 where that is found: numbers from elsewhere keep their digits."""
-    wide = []
+    return pa.schema(
+        field.with_type(_wide(field.type, found.field(field.name).type)) for field in columns
+    )
+
+
+def _wide(ours: pa.DataType, found: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(ours):
+        element = ours.value_field
+        inner = _wide(element.type, getattr(found, "value_type", element.type))
+        return pa.list_(element.with_type(inner))
+    return found if ours == pa.float32() and found == pa.float64() else ours
+
+
+def _in_our_types(path: Path, schema: Schema, table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """The columns of the table that `columns` names, in its types."""
+    cast = []
     for field in columns:
-        type_ = found.field(field.name).type
-        if pa.types.is_list(field.type):
-            element = field.type.value_field
-            type_ = pa.list_(element.with_type(type_.value_type))
-        wide.append(field.with_type(type_))
-    return pa.schema(wide)
+        column = table[field.name]
+        try:
+            cast.append(column.cast(field.type))
+        except pa.ArrowException as error:
+            index = next(index for index in range(len(column)) if not _casts(column, index, field))
+            row = table.slice(index, 1).to_pylist()[0]
+            raise InputError(
+                _place(path, schema, index, row),
+                expected=f"{field.name} of type {_type_name(schema.columns.field(field.name))}",
+                found=shown(row[field.name]),
+            ) from error
+    return pa.table(cast, columns)
+
+
+def _casts(column: pa.ChunkedArray, index: int, field: pa.Field) -> bool:
+    try:
+        column.slice(index, 1).cast(field.type)
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _nullable(columns: pa.Schema) -> pa.Schema:
@@ -292,65 +408,53 @@ def _nullable(columns: pa.Schema) -> pa.Schema:
     )
 
 
-def _check_columns(path: Path, schema: Schema, found: pa.Schema) -> None:
-    for field in schema.columns:
-        _check_column(path, schema, found, field, _same_type)
-    extra = sorted(set(found.names) - set(schema.columns.names))
-    if extra:
-        raise InputError(
-            path, expected=f"the columns of a {schema.name} table", found=f"also {', '.join(extra)}"
-        )
-
-
-def _check_column(
-    path: Path,
-    schema: Schema,
-    found: pa.Schema,
-    field: pa.Field,
-    admitted: Callable[[pa.DataType, pa.DataType], bool],
+def _check_columns(
+    path: Path, schema: Schema, found: pa.Schema, wanted: Iterable[pa.Field]
 ) -> None:
-    if field.name not in found.names:
-        raise InputError(
-            path,
-            expected=f"column {field.name} of a {schema.name} table",
-            found=f"columns {', '.join(found.names)}",
+    """Refuse columns that are missing, are there twice or cannot be read in our types, all of them at once."""
+    # To DuckDB, `Answer` and `answer` are one column.
+    names = [name.casefold() for name in found.names]
+    missing, wrong = [], []
+    for field in wanted:
+        n_found = names.count(field.name)
+        if field.name not in found.names:
+            missing.append(field.name)
+        elif n_found > 1:
+            wrong.append((f"one column {field.name}", f"{n_found}"))
+        elif not _fits(found.field(field.name).type, field.type):
+            type_found = str(found.field(field.name).type)
+            wrong.append((f"{field.name} of type {_type_name(field)}", type_found))
+    expected = [words for words, _ in wrong]
+    told = [words for _, words in wrong]
+    if missing:
+        expected.append(
+            f"column{'s' * (len(missing) > 1)} {', '.join(missing)} of a {schema.name} table"
         )
-    type_found = found.field(field.name).type
-    if not admitted(type_found, field.type):
-        raise InputError(
-            path, expected=f"{field.name} of type {_type_name(field)}", found=str(type_found)
-        )
+        others = ", ".join(found.names[:COLUMNS_SHOWN])
+        told.append(f"columns {others}{', …' * (len(found.names) > COLUMNS_SHOWN)}")
+    if expected:
+        raise InputError(path, expected=" and ".join(expected), found=" and ".join(told))
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
     """Whether values of the one type can be read as the other; numbers may be ids, which are texts here."""
+    if pa.types.is_dictionary(found):
+        found = found.value_type
     if pa.types.is_null(found):
         return True
     if pa.types.is_list(expected):
-        if not (pa.types.is_list(found) or pa.types.is_large_list(found)):
+        if not any(is_list(found) for is_list in _LISTS):
             return False
         inner, ours = found.value_type, expected.value_type
         return _fits(inner, ours) and pa.types.is_floating(inner) <= pa.types.is_floating(ours)
-    if pa.types.is_dictionary(found):
-        found = found.value_type
     integer = pa.types.is_integer(found) and found != pa.uint64()
     if pa.types.is_string(expected):
-        return integer or pa.types.is_string(found) or pa.types.is_large_string(found)
+        return integer or any(is_text(found) for is_text in _TEXTS)
     if pa.types.is_boolean(expected):
         return bool(pa.types.is_boolean(found))
     # Labels with some missing are floating-point numbers to pandas.
     floating = pa.types.is_floating(expected) or expected == pa.int8()
     return integer or (floating and pa.types.is_floating(found))
-
-
-def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Equal types, whatever a list calls its elements and whether they may be null (values are checked).
-
-    What is float32 here may be float64.
-    """
-    if pa.types.is_list(expected):
-        return pa.types.is_list(found) and _same_type(found.value_type, expected.value_type)
-    return bool(found == expected or (found == pa.float64() and expected == pa.float32()))
 
 
 def _check_values(path: Path, schema: Schema, table: pa.Table, field: pa.Field) -> None:
