@@ -45,9 +45,17 @@ class Record:
         return None if value is None else self._text(key, value, "a text or null").strip() or None
 
     def identifier(self, key: str) -> str:
-        """A text, or a whole number as text."""
+        """A text as it is written, blanks around it included, or a whole number as text.
+
+        Published subpools are drawn by the id: `7` and ` 7 ` draw others.
+        """
         value = self.get(key)
-        return str(value) if type(value) is int else self.text(key)
+        if type(value) is int:
+            return str(value)
+        text = self._text(key, value, "a text")
+        # Verbatim records admit texts that say nothing.
+        self.text(key)
+        return text
 
     def name(self, key: str) -> str:
         """A text spelled as this project spells names: `computer science` is `computer_science`."""

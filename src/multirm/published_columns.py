@@ -251,7 +251,10 @@ def _refuse_other_types(types: tuple[type, ...], values: Iterable[object]) -> No
 
 
 def _identifier(value: Any) -> str:
-    return str(value) if type(value) is int else _said(value)
+    """As it is written: published subpools are drawn by it."""
+    if type(value) is not int:
+        _said(value)
+    return str(value)
 
 
 def _said(text: str) -> str:

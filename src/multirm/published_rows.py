@@ -73,7 +73,7 @@ def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
                 value[name] = [row[name] for row in pool]
         names = {"dataset": dataset, "model": model}
         value |= {name: names[name] for name in form.named}
-        if question_id != question_id.strip() or not question_id:
+        if not question_id.strip():
             value["verbatim"] = True
         yield value
 

@@ -20,6 +20,9 @@ from multirm.evaluation.paper import orders
 from multirm.vocabulary import Estimator, Selection
 from tests.origins import made_of
 
+# Behind a question's id, by which subpools are drawn.
+BLANKS = ["", "", " ", "\t"]
+
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
 
 
@@ -128,7 +131,7 @@ def study(seed: int, answers: list[str | None], json: bool = False) -> dict[str,
         return generator.choice("ABJ"), [solution() for _ in range(generator.randint(1, 20))]
 
     return {
-        category: {f"{category}-{i}": pool() for i in range(questions)}
+        category: {f"{category}-{i}{generator.choice(BLANKS)}": pool() for i in range(questions)}
         for category, questions in (("law", 7), ("biology", 3), ("computer_science", 1))
     }
 
@@ -258,6 +261,40 @@ def test_the_table_says_what_the_csv_says(tmp_path: Path, write_tables: Any) -> 
             assert row["accuracy"] == float(lines[row["model"]][f"{row['category']}_mean"])
             assert row["std"] == float(lines[row["model"]][f"{row['category']}_std"])
             assert (row["estimator"], row["runs"], row["low"]) == ("paper", 6, None)
+
+
+def check(folder: Path, drawn: Mapping[str, Any], n: list[int], runs: int, seed: int) -> None:
+    """Both CSVs in a folder are what the plain implementation gives."""
+    for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+        with (folder / f"{selection}.csv").open(newline="") as file:
+            _, *lines = csv.reader(file)
+        expected = accuracies(drawn, MODELS, selection, n, runs, seed)
+        found = [[float(cell) for cell in line[2:]] for line in lines]
+        assert found == [[float(cell) for cell in row[2:]] for row in expected]
+
+
+@pytest.mark.parametrize("odd", ["K", "12", "(A)", "True"])
+def test_one_reference_that_is_no_letter_leaves_the_others_as_they_are(
+    tmp_path: Path, odd: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn: dict[str, Any] = dict(sorted(study(5, ["A", "B", "(B)", odd, None], json=True).items()))
+    question = next(iter(drawn["law"]))
+    drawn["law"][question] = (odd, drawn["law"][question][1])
+    options = write_published(tmp_path, drawn)
+    evaluate(**options, estimator=Estimator.PAPER, n=[1, 4], runs=3, seed=1, output=tmp_path)
+    check(tmp_path, drawn, [1, 4], 3, 1)
+    assert "1 of 11 reference answers are no letters from A to J" in caplog.text
+
+
+def test_one_letter_among_other_references_leaves_them_texts(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
+    pools = {f"q{k}": (answer, [(answer, lists)]) for k, answer in enumerate(["12", "x y", "a"])}
+    run(tmp_path, write_tables({"math": pools}, list(MODELS)), [1])
+    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    assert {row["accuracy"] for row in rows} == {100.0}
+    assert "1 of 3 reference answers are letters from A to J" in caplog.text
 
 
 def test_answers_are_left_as_they_are_where_references_are_no_letters(

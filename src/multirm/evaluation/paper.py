@@ -2,7 +2,8 @@
 
 Accuracies over `runs` random subpools for each question, as others have published them. This is the one
 place where a missing reward counts as 0.5 and a missing answer can win a vote, because the published
-numbers came about so. Answers outside A-J, where the reference answers are letters, are missing ones.
+numbers came about so. Answers outside A-J, where the reference answers are letters, are missing ones
+(`pools.published_answers`).
 """
 
 import csv
@@ -30,8 +31,8 @@ from multirm.vocabulary import OVERALL, Selection
 # Of a solution without a reward.
 MISSING_REWARD = 0.5
 
-# Bounds the memory of one block of subpools; smaller blocks are slower, larger ones are not faster.
-SOLUTIONS_AT_ONCE = 2_000_000
+# Bounds the memory of one block of subpools, some 8 bytes times a dozen for each; larger ones are not faster.
+SOLUTIONS_AT_ONCE = 100_000
 
 PerRun = Mapping[tuple[int, Method], np.ndarray]
 
@@ -127,19 +128,19 @@ def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarra
         only = taken(pools.correct)[..., 0]
         return dict.fromkeys(methods(list(pools.rewards)), only)
     answers, correct = taken(pools.answers), taken(pools.correct)
-    rewards = {scorer: taken(values) for scorer, values in pools.rewards.items()}
-    return {
+    outcomes = {
         Method(Selection.MAJORITY_VOTE): select.majority_vote(answers, correct),
-        **{
-            Method(Selection.BEST_OF_N, scorer): select.best_of_n(correct, values)
-            for scorer, values in rewards.items()
-        },
-        **{
-            Method(Selection.WEIGHTED_VOTE, scorer): select.weighted_vote(answers, correct, values)
-            for scorer, values in rewards.items()
-        },
         Method(Selection.PASS): select.pass_at_n(correct),
     }
+    for scorer, values in pools.rewards.items():
+        rewards = taken(values)
+        best, vote = (
+            Method(Selection.BEST_OF_N, scorer),
+            Method(Selection.WEIGHTED_VOTE, scorer),
+        )
+        outcomes[best] = select.best_of_n(correct, rewards)
+        outcomes[vote] = select.weighted_vote(answers, correct, rewards)
+    return outcomes
 
 
 def wide_csv(per_run: Mapping[str, PerRun], scorers: Sequence[Scorer], selection: Selection) -> str:

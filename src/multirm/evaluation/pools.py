@@ -1,5 +1,6 @@
 """Solutions and rewards of one category → pools: joined by DuckDB, laid out as arrays."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ import pyarrow.compute as pc
 from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.matching import KEY
 from multirm.evaluation.methods import Scorer
+from multirm.sql import literal
+
+logger = logging.getLogger(__name__)
 
 DIGITS = 40
 
@@ -43,17 +47,23 @@ OURS = {
     "order": "solution_id",
 }
 
+# What Python's strip takes off; SQL's trim alone takes off spaces.
+BLANKS = literal("".join(filter(str.isspace, map(chr, range(0x3001)))))
+
 # As published: in the order of the file, letters in either case, and what is no letter from A to J is
 # an answer like any other.
 LETTER = "'[A-Ja-j]'"
-LETTERS_ONLY = f"SELECT bool_and(regexp_full_match(answer, {LETTER})) FROM solutions"
-TEXT_SAID = "coalesce(lower(trim(parsed_answer)), 'n/a')"
+REFERENCES = f"""
+    SELECT count(*), count(*) FILTER (regexp_full_match(trim(answer, {BLANKS}), {LETTER}))
+    FROM (SELECT any_value(answer) AS answer FROM solutions GROUP BY category, question_id)
+"""
+TEXT_SAID = f"coalesce(lower(trim(parsed_answer, {BLANKS})), 'n/a')"
 LETTER_SAID = (
-    f"CASE WHEN regexp_full_match(trim(parsed_answer), {LETTER})"
-    " THEN lower(trim(parsed_answer)) ELSE 'n/a' END"
+    f"CASE WHEN regexp_full_match(trim(parsed_answer, {BLANKS}), {LETTER})"
+    f" THEN lower(trim(parsed_answer, {BLANKS})) ELSE 'n/a' END"
 )
 PUBLISHED, PUBLISHED_LETTERS = (
-    {"said": said, "correct": f"({said}) = lower(trim(answer))", "order": "place, row"}
+    {"said": said, "correct": f"({said}) = lower(trim(answer, {BLANKS}))", "order": "place, row"}
     for said in (TEXT_SAID, LETTER_SAID)
 )
 
@@ -198,9 +208,30 @@ def read_categories(
 
 
 def published_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
-    """How the published evaluation compares answers: where references are letters, all else is `N/A`."""
-    letters_only = database.execute(LETTERS_ONLY).fetchall() == [(True,)]
-    return PUBLISHED_LETTERS if letters_only else PUBLISHED
+    """How the published evaluation compares answers, which knows the letters A to J and nothing else.
+
+    Where at least half of the reference answers are letters it is followed to the bit: every other
+    parsed answer is `N/A`, and a question whose reference is no letter cannot be answered correctly;
+    how many there are is logged. Where most are no letters it has nothing to say, and texts are
+    compared as they are written, in either case.
+    """
+    ((n_questions, n_letters),) = database.execute(REFERENCES).fetchall()
+    if 2 * n_letters < n_questions:
+        if n_letters:
+            logger.warning(
+                "%d of %d reference answers are letters from A to J: all are compared as texts",
+                n_letters,
+                n_questions,
+            )
+        return PUBLISHED
+    if n_letters < n_questions:
+        logger.warning(
+            "%d of %d reference answers are no letters from A to J: in the published protocol "
+            "no solution to these questions is correct",
+            n_questions - n_letters,
+            n_questions,
+        )
+    return PUBLISHED_LETTERS
 
 
 def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = False) -> list[Pools]:
