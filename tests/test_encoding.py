@@ -84,7 +84,9 @@ TEXTS = ["The treaty of 1648 was signed in Münster.", "Step 1: 12 + 30 = 42.", 
 
 
 def of_the_miniature() -> PreTrainedTokenizerFast:
-    return train_tokenizer(TEXTS, [load_template(own_template(Kind.GORM))], 400, 1000)
+    return train_tokenizer(
+        TEXTS, [load_template(own_template(Kind.GORM), Kind.GORM).text], 400, 1000
+    )
 
 
 def of_a_chat_family() -> PreTrainedTokenizerFast:

@@ -41,9 +41,9 @@ def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         study = Study.model_validate(config)
     except ValidationError as error:
         raise _as_input_error(where, error) from None
-    for _, template in study.templates:
+    for kind, template in study.templates:
         if template:
-            load_template(Path(template))
+            load_template(Path(template), Kind(kind))
     values = study.model_dump(mode="json")
     for dataset in values["datasets"].values():
         dataset["categories"] = dataset["categories"] or values["categories"]

@@ -142,7 +142,7 @@ SOLUTIONS = Schema(
 
 CRITIQUES = Schema(
     "critiques",
-    1,
+    2,
     pa.schema(
         [
             *_SOLUTION_KEY,
@@ -150,11 +150,15 @@ CRITIQUES = Schema(
             _column("critique", pa.string()),
             _column("verdict", pa.int8(), nullable=True),
             _column("step_verdicts", _list(pa.int8()), nullable=True),
-            # Of prompt and critique, by the tokenizer that wrote it; null where none did.
+            # Of the prompt and of prompt and critique, as it was generated, by the tokenizer that wrote it;
+            # null where none did.
+            _column("n_prompt_tokens", pa.int32(), nullable=True),
             _column("n_tokens", pa.int32(), nullable=True),
             _column("truncated", pa.bool_()),
             _column("kept", pa.bool_()),
             _column("reason", pa.string(), nullable=True),
+            # Where it is not as the prompt asks; null where it was not looked at.
+            _column("deviations", _list(pa.string()), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "critique_id"),

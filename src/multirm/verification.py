@@ -16,7 +16,7 @@ from multirm.engines.base import Completion, Engine, Prompt, Sampling
 from multirm.journal import Journal
 from multirm.labels import first_incorrect
 from multirm.progress import Progress
-from multirm.prompts import render_prompt
+from multirm.prompts import Template, render_prompt
 from multirm.vocabulary import Kind
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Columns = Callable[[Prompt, Sequence[Completion]], list[dict[str, Any]]]
 def verification_prompts(
     kind: Kind,
     tokenizer: PreTrainedTokenizerBase,
-    template: str,
+    template: Template,
     solutions: Iterable[Mapping[str, Any]],
 ) -> list[Prompt]:
     """One prompt per row of a solutions table, each showing the whole solution.
@@ -40,22 +40,31 @@ def verification_prompts(
     return [
         Prompt(
             (str(kind), *solution_key(row).values()),
-            encode_prompt(tokenizer, render_prompt(template, kind, row["question"], row["steps"])),
+            encode_prompt(tokenizer, solution_prompt(template, row, row["steps"])),
         )
         for row in solutions
     ]
 
 
-def learned_prompt(kind: Kind, template: str, solution: Mapping[str, Any]) -> str:
+def learned_prompt(
+    kind: Kind, template: Template, solution: Mapping[str, Any], critique: Mapping[str, Any]
+) -> str:
     """The user turn before a critique that is learned from.
 
-    gPRM sees the solution only up to its first incorrect step: the critique ends there too.
+    gPRM sees the solution only up to the step that its critique finds incorrect: the critique ends there
+    too. One without step verdicts is taken to be as labelled.
     """
     steps = solution["steps"]
-    if kind is Kind.GPRM and solution["step_labels"] is not None:
-        first = first_incorrect(solution["step_labels"])
+    judged = critique["step_verdicts"] or solution["step_labels"]
+    if kind is Kind.GPRM and judged is not None:
+        first = first_incorrect(judged)
         steps = steps if first is None else steps[: first + 1]
-    return render_prompt(template, kind, solution["question"], steps)
+    return solution_prompt(template, solution, steps)
+
+
+def solution_prompt(template: Template, solution: Mapping[str, Any], steps: Sequence[str]) -> str:
+    """The user turn that shows some steps of a row of a solutions table."""
+    return render_prompt(template, solution["category"], solution["question"], steps)
 
 
 def complete(

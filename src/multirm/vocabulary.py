@@ -159,6 +159,36 @@ class DropReason(StrEnum):
     UNBALANCED = "unbalanced"
 
 
+class Agreement(StrEnum):
+    """What of a gPRM critique must be as labelled for it to be learned from; gORM has but a verdict."""
+
+    STRICT = "strict"
+    """Its verdict on each step up to the first incorrect one."""
+    RELAXED = "relaxed"
+    """Only whether it finds an incorrect step: it must where the solution's answer is wrong, and else not."""
+
+
+class Deviation(StrEnum):
+    """What of a critique that can be read is not as the prompt asks for it."""
+
+    VERDICT_SPELLING = "verdict_spelling"
+    """Bold type, other capitals, a box, or a line end in the verdict line."""
+    VERDICT_TWICE = "verdict_twice"
+    """Another verdict before the one that counts, perhaps while thinking."""
+    TEXT_AFTER = "text_after"
+    """Something follows the verdict."""
+    NO_QUESTION = "no_question"
+    """The steps are judged, the question whether the solution is correct does not come."""
+    STEP_SPELLING = "step_spelling"
+    """Bold type, other capitals, other words, or a line of its own for a step's verdict."""
+    UNNUMBERED = "unnumbered"
+    """Steps are judged in order, but not all by number."""
+    FROM_ZERO = "from_zero"
+    """Steps are numbered from 0."""
+    STEPS_TWICE = "steps_twice"
+    """A step is judged more than once, perhaps once while thinking."""
+
+
 class NoReward(StrEnum):
     """Why a sampled critique has no reward."""
 

@@ -35,7 +35,7 @@ def pools(kind: Kind, model: str, solutions: Path, count: int) -> list[list[Prom
     """The prompts of the first questions, in lists of a question each."""
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     prompts = verification_prompts(
-        kind, load_tokenizer(model), load_template(own_template(kind)), rows
+        kind, load_tokenizer(model), load_template(own_template(kind), kind), rows
     )
     by_question = groupby(zip(rows, prompts, strict=True), lambda pair: pair[0]["question_id"])
     return [[prompt for _, prompt in pool] for _, pool in by_question][:count]

@@ -9,17 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm import tables
-from multirm.critiques.filter import (
-    disagreeing,
-    drop_reasons,
-    filter_critiques,
-    malformed,
-    repeated,
-    surplus,
-)
+from multirm.critiques.filter import filter_critiques, filtered, repeated, surplus
 from multirm.errors import InputError
-from multirm.prompts import parse_step_verdicts, parse_verdict
-from multirm.vocabulary import DropReason, Kind
+from multirm.verdicts import read_critique
+from multirm.vocabulary import Agreement, DropReason, Kind
 from tests.origins import made_of
 
 YES = " Fine.\n</think>\nVerification: Is the answer correct (Yes/No)? Yes"
@@ -49,9 +42,7 @@ def solution(
     }
 
 
-def critique(
-    text: str, kind: Kind = Kind.GORM, number: int = 0, of: int = 0, category: str = "law"
-) -> dict[str, Any]:
+def critique(text: str, number: int = 0, of: int = 0, category: str = "law") -> dict[str, Any]:
     return {
         "dataset": "data",
         "category": category,
@@ -59,13 +50,32 @@ def critique(
         "solution_id": of,
         "critique_id": number,
         "critique": text,
-        "verdict": parse_verdict(kind, text),
-        "step_verdicts": parse_step_verdicts(text) if kind is Kind.GPRM else None,
+        "verdict": None,
+        "step_verdicts": None,
+        "n_prompt_tokens": None,
         "n_tokens": None,
         "truncated": False,
         "kept": True,
         "reason": None,
+        "deviations": None,
     }
+
+
+def reason_for(
+    kind: Kind,
+    text: str,
+    outcome: int | None = 1,
+    labels: list[int] | None = None,
+    agreement: Agreement = Agreement.STRICT,
+    **columns: Any,
+) -> DropReason | None:
+    """Why a critique is left out for what it is itself, or None."""
+    row = critique(text) | columns
+    (marked,) = filtered(kind, [(row, solution(outcome=outcome, labels=labels))], 99, 0, agreement)
+    assert marked["kept"] == (marked["reason"] is None)
+    if not marked["kept"]:
+        assert marked["critique"] == text
+    return None if marked["reason"] is DropReason.UNBALANCED else marked["reason"]
 
 
 @pytest.mark.parametrize(
@@ -74,20 +84,25 @@ def critique(
         (Kind.GORM, YES, None),
         (Kind.GORM, " Fine, fine, fine", DropReason.NO_END_OF_THINKING),
         (Kind.GORM, YES.replace("Fine", "正确"), DropReason.CHINESE_CHARACTERS),
+        (Kind.GORM, YES + "\n正确", None),
         (Kind.GORM, YES.replace(" Fine.", ""), DropReason.NO_STEPS),
         (Kind.GORM, YES.replace("Yes", "Maybe"), DropReason.UNPARSABLE),
+        (Kind.GORM, YES.replace("Yes", "Yesterday"), DropReason.UNPARSABLE),
+        (Kind.GORM, YES.replace("? Yes", "? **yes**"), None),
+        (Kind.GORM, YES.replace("Fine", YES.split("\n")[-1]), None),
         (Kind.GPRM, steps_text(1, 1, 1, verdict="Yes"), None),
+        (Kind.GPRM, steps_text(1, 1, 1, verdict="Yes") + " 正确", None),
         (Kind.GPRM, " Fine.\n</think>\nIs the solution correct? Yes", DropReason.NO_STEPS),
-        (Kind.GPRM, steps_text(1, 0, verdict="Perhaps"), DropReason.UNPARSABLE),
+        (Kind.GPRM, steps_text(1, 1, 1, verdict="Perhaps"), DropReason.UNPARSABLE),
         (
             Kind.GPRM,
-            steps_text(1, 0, verdict="No").replace("Step 2", "Step 3"),
+            steps_text(1, 1, 1, verdict="Yes").replace("Step 2", "Step 4"),
             DropReason.UNPARSABLE,
         ),
     ],
 )
 def test_form(kind: Kind, text: str, reason: DropReason | None) -> None:
-    assert malformed(kind, critique(text, kind)) is reason
+    assert reason_for(kind, text, labels=[1, 1, 1]) is reason
 
 
 @pytest.mark.parametrize(
@@ -108,8 +123,64 @@ def test_form(kind: Kind, text: str, reason: DropReason | None) -> None:
 def test_agreement(
     kind: Kind, text: str, outcome: int | None, labels: list[int] | None, reason: DropReason | None
 ) -> None:
-    found = disagreeing(kind, critique(text, kind), solution(outcome=outcome, labels=labels))
-    assert found is reason
+    assert reason_for(kind, text, outcome, labels) is reason
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word", "outcome", "reason"),
+    [
+        ([0], "No", 0, None),
+        ([1, 0], "No", 0, None),
+        ([1, 1, 0], "No", 0, None),
+        ([1, 1, 1], "Yes", 1, None),
+        ([1, 0], "No", 1, DropReason.LABEL_DISAGREES),
+        ([1, 1, 1], "Yes", 0, DropReason.LABEL_DISAGREES),
+        ([1, 1, 1], "Yes", None, DropReason.UNLABELLED),
+        # As little as before: not all steps, none beyond the first error, no steps that are not there.
+        ([1, 1], "Yes", 1, DropReason.LABEL_DISAGREES),
+        ([1, 0, 0], "No", 0, DropReason.LABEL_DISAGREES),
+        ([1, 1, 1, 0], "No", 0, DropReason.LABEL_DISAGREES),
+        ([1, 0], "Yes", 0, DropReason.LABEL_DISAGREES),
+    ],
+)
+def test_relaxed_agreement_is_with_the_outcome(
+    verdicts: list[int], word: str, outcome: int | None, reason: DropReason | None
+) -> None:
+    text = steps_text(*verdicts, verdict=word)
+    assert reason_for(Kind.GPRM, text, outcome, [1, 0, 1], Agreement.RELAXED) is reason
+    assert reason_for(Kind.GPRM, text, outcome, None, Agreement.RELAXED) is reason
+
+
+def test_relaxed_agreement_is_nothing_else_for_gorm() -> None:
+    assert reason_for(Kind.GORM, YES, 1, None, Agreement.RELAXED) is None
+    assert reason_for(Kind.GORM, NO, 1, None, Agreement.RELAXED) is DropReason.LABEL_DISAGREES
+
+
+@pytest.mark.parametrize("kept", [YES, steps_text(1, 1, 1, verdict="Yes")])
+def test_what_is_kept_ends_with_its_verdict(kept: str) -> None:
+    kind = Kind.GORM if kept is YES else Kind.GPRM
+    no, wrong = (
+        (NO, solution(1, 0)) if kept is YES else (steps_text(0, verdict="No"), solution(1, 0, [0]))
+    )
+    pairs = [
+        (critique(f"{kept}\n正确 and so on."), solution(0, 1, [1, 1, 1])),
+        (critique(no, of=1), wrong),
+    ]
+    first, second = filtered(kind, pairs, 99, 0, Agreement.STRICT)
+    assert (first["critique"], first["kept"]) == (kept, True)
+    assert first["deviations"] == ["text_after"]
+    assert (second["critique"], second["kept"], second["deviations"]) == (no, True, [])
+
+
+def test_what_is_not_learned_makes_no_critique_too_long() -> None:
+    long = YES + "." * len(YES)
+    counted = {"n_prompt_tokens": 9, "n_tokens": 9 + 180}
+    assert reason_for(Kind.GORM, long, **counted) is None
+    assert reason_for(Kind.GORM, long, n_prompt_tokens=9, n_tokens=9 + 181) is DropReason.TOO_LONG
+    # Where the prompt is not counted apart, all of it counts.
+    assert reason_for(Kind.GORM, long, n_tokens=100) is DropReason.TOO_LONG
+    assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=99) is None
+    assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=100) is DropReason.TOO_LONG
 
 
 def test_repeated_are_all_but_the_first_of_a_solution() -> None:
@@ -129,6 +200,7 @@ CRITIQUES = st.lists(
 
 @given(CRITIQUES, st.randoms())
 def test_balance(rows: list[dict[str, Any]], random: Any) -> None:
+    rows = [row | {"verdict": read_critique(Kind.GORM, row["critique"]).verdict} for row in rows]
     dropped = set(surplus(rows, seed=1))
     before = Counter((row["category"], row["verdict"]) for row in rows)
     after = Counter(
@@ -147,14 +219,15 @@ def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
     pairs = [
         (critique(YES, number=0), right),
         (critique(YES, number=1), right),
-        (critique(YES + " indeed", number=2), right),
-        (critique(YES + " and so on", number=3), right),
+        (critique(f" Indeed.{YES}", number=2), right),
+        (critique(f" And so on.{YES}", number=3), right),
         (critique(NO, of=1, number=0), wrong),
         (critique(YES, of=1, number=1), wrong),
         (critique("...", of=1, number=2), wrong),
     ]
     pairs[3][0]["n_tokens"] = 100
-    reasons = drop_reasons(Kind.GORM, pairs, max_length=99, seed=0)
+    marked = filtered(Kind.GORM, pairs, 99, 0, Agreement.STRICT)
+    reasons = [row["reason"] for row in marked]
     assert reasons[1] is DropReason.DUPLICATE
     assert reasons[3:] == [
         DropReason.TOO_LONG,
@@ -168,7 +241,7 @@ def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
 GENERATED = {"kind": "gORM", "stage": "generated"}
 
 
-def filtered(
+def written(
     tmp_path: Path,
     critiques: list[dict[str, Any]],
     max_length: int = 400,
@@ -198,23 +271,26 @@ def test_no_row_is_lost_and_a_one_sided_category_says_so(
         critique("?", of=1, number=1),
         critique(YES, of=2, category="math"),
     ]
-    rows = filtered(tmp_path, critiques, max_length=1000)
+    rows = written(tmp_path, critiques, max_length=1000)
     assert [row["reason"] for row in rows] == [None, None, "no_end_of_thinking", "unbalanced"]
     assert [row["kept"] for row in rows] == [True, True, False, False]
-    assert [{**row, "kept": True, "reason": None} for row in rows] == critiques
+    assert [row["verdict"] for row in rows] == [1, 0, None, 1]
+    assert [row["deviations"] for row in rows] == [[]] * 4
+    unread = {name: critiques[0][name] for name in ("verdict", "kept", "reason", "deviations")}
+    assert [row | unread for row in rows] == critiques
     assert "math: no critique is kept; 1 Yes and 0 No were left" in caplog.text
 
 
 def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
     long, short = critique(YES), critique(NO, of=1)
     long["n_tokens"], short["n_tokens"] = 21, 20
-    rows = filtered(tmp_path, [long, short], max_length=20)
+    rows = written(tmp_path, [long, short], max_length=20)
     assert [row["reason"] for row in rows] == ["too_long", "unbalanced"]
 
 
 def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.parquet, row 2: .*solution_id 77"):
-        filtered(tmp_path, [critique(YES), critique(YES, of=77)])
+        written(tmp_path, [critique(YES), critique(YES, of=77)])
 
 
 @pytest.mark.parametrize(
@@ -227,12 +303,12 @@ def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
 )
 def test_other_critiques_are_refused(tmp_path: Path, made_by: dict[str, Any], found: str) -> None:
     with pytest.raises(InputError, match=rf"c\.parquet: expected gORM critiques, gen.*{found}"):
-        filtered(tmp_path, [critique(YES)], made_by=made_by)
+        written(tmp_path, [critique(YES)], made_by=made_by)
     assert not (tmp_path / "f.parquet").exists()
 
 
 def test_the_table_says_that_it_is_filtered(tmp_path: Path) -> None:
-    filtered(tmp_path, [critique(YES)])
+    written(tmp_path, [critique(YES)])
     parameters = tables.read_footer(tmp_path / "f.parquet").parameters
     assert (parameters["kind"], parameters["stage"]) == ("gORM", "filtered")
 

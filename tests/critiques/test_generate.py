@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multirm import tables
-from multirm.critiques.generate import generate_critiques, parse
+from multirm.critiques.generate import columns, generate_critiques
 from multirm.engines.base import Completion, Prompt
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
@@ -74,14 +74,12 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
 
 
-def test_verdicts_are_parsed_by_kind() -> None:
+def test_verdicts_are_not_read_yet() -> None:
     text = "\nStep 1: The step is \\boxed{incorrect}\n</think>\nIs the solution correct? No"
     prompt, sample = Prompt((), [1, 2]), Completion([3], text, {}, truncated=False)
-    (row,) = parse(Kind.GPRM, prompt, [sample])
-    assert row["n_tokens"] == 3
-    assert (row["verdict"], row["step_verdicts"]) == (0, [0])
-    (row,) = parse(Kind.GORM, prompt, [sample])
-    assert (row["verdict"], row["step_verdicts"]) == (None, None)
+    (row,) = columns(prompt, [sample])
+    assert (row["n_prompt_tokens"], row["n_tokens"]) == (2, 3)
+    assert row["verdict"] is row["step_verdicts"] is row["deviations"] is None
 
 
 def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from multirm import tables
 from multirm.critiques.shorten import shorten, shorten_critiques
 from multirm.errors import InputError
-from multirm.prompts import VERDICT_MARKS, parse_verdict
+from multirm.prompts import VERDICT_MARKS
+from multirm.verdicts import read_critique
 from multirm.vocabulary import Kind
 from tests.origins import made_of
 
@@ -19,7 +20,34 @@ def test_only_the_verdict_follows_the_thought(kind: Kind) -> None:
     short = f" Hm.\n{mark} Yes\n</think>\n{mark} No"
     assert shorten(kind, text) == short
     assert shorten(kind, short) == short
-    assert parse_verdict(kind, short) == parse_verdict(kind, text) == 0
+    assert read_critique(kind, short).verdict == read_critique(kind, text).verdict == 0
+
+
+STEPS = "Step 1: The step is \\boxed{correct}\n\nStep 2: Wrong.\nThe step is \\boxed{incorrect}"
+ASKED = "Is the solution correct? No"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        # Judged while thinking: only the verdict follows, as for gORM.
+        (f" Hm.\n{STEPS}\n</think>\nLong talk.\n{ASKED}", f" Hm.\n{STEPS}\n</think>\n{ASKED}"),
+        # Judged after thinking: that is what is learned, and stays.
+        (f" Hm.\n</think>\n{STEPS}\n{ASKED}", f" Hm.\n</think>\n{STEPS}\n{ASKED}"),
+        (
+            f" Hm.\n</think>\nI think:\n{STEPS}.\n\nTalk.\n{ASKED}.\nBye.",
+            f" Hm.\n</think>\nI think:\n{STEPS}.\n{ASKED}",
+        ),
+        # Judged in both places.
+        (f"{STEPS}\n</think>\n{STEPS}\nSo.\n{ASKED}", f"{STEPS}\n</think>\n{STEPS}\n{ASKED}"),
+        # A teacher that was not asked the question.
+        (f" Hm.\n</think>\n{STEPS}\nTalk.", f" Hm.\n</think>\n{STEPS}\n{ASKED}"),
+    ],
+)
+def test_step_verdicts_are_never_cut(text: str, short: str) -> None:
+    assert shorten(Kind.GPRM, text) == short
+    assert shorten(Kind.GPRM, short) == short
+    assert read_critique(Kind.GPRM, short).step_verdicts == [1, 0]
 
 
 def test_without_a_verdict_nothing_is_cut() -> None:
@@ -38,10 +66,12 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
             "critique": text,
             "verdict": 0,
             "step_verdicts": None,
+            "n_prompt_tokens": None,
             "n_tokens": None,
             "truncated": False,
             "kept": reason is None,
             "reason": reason,
+            "deviations": [],
         }
         for number, reason in enumerate([None, "unbalanced"])
     ]

@@ -18,7 +18,7 @@ from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.files import digest
 from multirm.models import load_tokenizer
-from multirm.prompts import REPLY_START
+from multirm.prompts import REPLY_START, Template
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.vocabulary import CritiqueStage, Kind, Reader
 
@@ -56,9 +56,16 @@ def critique(cot_id: int, label: int | list[int], word: str, **changes: Any) -> 
         "cot_id": cot_id,
         "cot": STEPS[: len(label)] if isinstance(label, list) else STEPS,
         "critique": f"<think>\nLet's verify step by step:{text}",
-        "label": label,
+        "labels": label,
     }
     return row | changes
+
+
+def renamed(row: dict[str, Any], label: Any = None) -> dict[str, Any]:
+    """As in earlier files: `label` in the place of `labels`, or beside it."""
+    if label is not None:
+        return {**row, "label": label}
+    return {"label" if key == "labels" else key: value for key, value in row.items()}
 
 
 OF_OUTCOMES = [critique(3, -1, "No"), critique(0, 1, "Yes"), critique(3, -1, "No")]
@@ -107,10 +114,27 @@ def test_critiques_of_steps(read: Read) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows"), [(Kind.GORM, OF_OUTCOMES), (Kind.GPRM, OF_STEPS)], ids=["gORM", "gPRM"]
+)
+def test_labels_have_had_two_names(read: Read, kind: Kind, rows: list[dict[str, Any]]) -> None:
+    expected = read(kind, *rows)
+    assert read(kind, *map(renamed, rows)) == expected
+    assert read(kind, *(renamed(row, row["labels"]) for row in rows)) == expected
+    # Of a table with both columns, rows may have one of them.
+    assert read(kind, *({**renamed(row), "labels": None} for row in rows)) == expected
+
+
+def test_critiques_are_read_in_whatever_form(read: Read) -> None:
+    (row,) = read(Kind.GORM, critique(0, 1, "**yes**"))
+    assert (row["verdict"], row["kept"], row["deviations"]) == (1, True, ["verdict_spelling"])
+
+
 def test_they_train_a_model(read: Read, tmp_path: Path, tiny_model: Path) -> None:
     rows = read(Kind.GPRM, *OF_STEPS)
     solutions = tables.read(tmp_path / "solutions.parquet", tables.SOLUTIONS).to_pylist()
-    tokenizer, template = load_tokenizer(str(tiny_model)), "{question}|{solution}"
+    tokenizer = load_tokenizer(str(tiny_model))
+    template = Template("{question}|{solution}", "Step {number}: {step}")
     examples, tally = critique_examples(
         Kind.GPRM, tokenizer, template, with_solutions(rows, solutions, "t"), 4000
     )
@@ -169,13 +193,24 @@ def test_what_is_not_as_its_label_says_is_marked(
         (Kind.GPRM, critique(0, [1, -1], "No", cot=["One.", "2."]), "row 2: .*found other steps"),
         (Kind.GORM, critique(0, 1, "Yes", critique="Fine."), "row 2, key critique: .*begins"),
         (Kind.GORM, critique(0, 1, "Yes", critique=None), "row 2, key critique: expected a text"),
-        (Kind.GORM, critique(0, 0, "Yes"), "row 2, key label: expected 1 .* or -1, found 0"),
-        (Kind.GORM, critique(0, [1, 1, 1], "Yes"), "row 2, key label: expected a whole number"),
-        (Kind.GPRM, critique(0, 1, "Yes"), "row 2, key label: expected a list, found 1"),
-        (Kind.GPRM, critique(0, [1, 0], "No"), "row 2, key label: expected 1 .* or -1, found 0"),
-        (Kind.GPRM, critique(0, [-1, 1], "No"), "row 2, key label: .*or -1 for the last, found"),
-        (Kind.GPRM, critique(0, [1], "Yes", cot=STEPS), "row 2, key label: .*of the 3 steps"),
+        (Kind.GORM, critique(0, 0, "Yes"), "row 2, key labels: expected 1 .* or -1, found 0"),
+        (Kind.GORM, critique(0, [1, 1, 1], "Yes"), "row 2, key labels: expected a whole number"),
+        (Kind.GPRM, critique(0, 1, "Yes"), "row 2, key labels: expected a list, found 1"),
+        (Kind.GPRM, critique(0, [1, 0], "No"), "row 2, key labels: expected 1 .* or -1, found 0"),
+        (Kind.GPRM, critique(0, [-1, 1], "No"), "row 2, key labels: .*or -1 for the last, found"),
+        (Kind.GPRM, critique(0, [1], "Yes", cot=STEPS), "row 2, key labels: .*of the 3 steps"),
         (Kind.GORM, {"q_id": 12, "cot_id": 0}, "row 2: expected the key critique"),
+        (Kind.GORM, renamed(critique(0, 0, "Yes")), "row 2, key label: .*or -1, found 0"),
+        (
+            Kind.GORM,
+            renamed(critique(0, 1, "Yes"), -1),
+            "row 2, key labels: expected what the key label says, -1, found 1; .* two names",
+        ),
+        (
+            Kind.GPRM,
+            renamed(critique(0, [1, 1, 1], "Yes"), [1, 1, -1]),
+            r"row 2, key labels: .*label says, \[1, 1, -1\], found \[1, 1, 1\]",
+        ),
     ],
 )
 def test_bad_rows_are_named_and_nothing_is_lost(

@@ -9,7 +9,8 @@ from multirm import tables
 from multirm.data.demonstrations import demonstrate
 from multirm.data.miniature.generate import generate_miniature
 from multirm.errors import InputError
-from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, parse_step_verdicts, parse_verdict
+from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
+from multirm.verdicts import read_critique
 from multirm.vocabulary import Kind, Policy, Split
 from tests.origins import made_of
 
@@ -68,7 +69,7 @@ def test_gorm_verdicts_are_the_outcomes(solutions: Path, tmp_path: Path) -> None
     made = pairs(solutions, Kind.GORM, tmp_path)
     assert len(made) == 120
     for row, critique in made:
-        assert parse_verdict(Kind.GORM, critique["critique"]) == critique["verdict"]
+        assert read_critique(Kind.GORM, critique["critique"]).verdict == critique["verdict"]
         assert critique["verdict"] == row["outcome"]
 
 
@@ -78,8 +79,9 @@ def test_gprm_verdicts_are_the_labels_up_to_the_first_incorrect_step(
     for row, critique in pairs(solutions, Kind.GPRM, tmp_path):
         labels = row["step_labels"]
         expected = labels[: labels.index(0) + 1] if 0 in labels else labels
-        assert parse_step_verdicts(critique["critique"]) == critique["step_verdicts"] == expected
-        assert parse_verdict(Kind.GPRM, critique["critique"]) == int(0 not in labels)
+        reading = read_critique(Kind.GPRM, critique["critique"])
+        assert reading.step_verdicts == critique["step_verdicts"] == expected
+        assert reading.verdict == int(0 not in labels)
 
 
 def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> None:

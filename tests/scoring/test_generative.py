@@ -51,6 +51,11 @@ def completion(tokenizer: PreTrainedTokenizerBase, *pieces: str) -> Completion:
         (Kind.GORM, [f" {GORM} Yes\n</think>\n{GORM} No or\n{GORM}", " Yes", " No"], 1),
         (Kind.GORM, [f" Hm.\n</think>\n{GORM}\n", " Yes", "."], 1),
         (Kind.GPRM, [f"\nStep 1: …\n</think>\n{GPRM}", " No"], 1),
+        (Kind.GORM, [f" Hm.\n</think>\n**{GORM.upper()}**", " Yes", "**"], 1),
+        # Other tokens than ` Yes` and ` No` say which verdict counts, and have no probability of these.
+        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes", f"\n{GORM} yes"], None),
+        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes", f"\n{GORM} **No**"], None),
+        (Kind.GPRM, ["\n</think>\nStep 1: The step is \\boxed{correct}"], None),
         (Kind.GORM, [f" Hm.\n{GORM} Yes"], None),
         (Kind.GORM, [f" {GORM} Yes\n</think>\nNo idea. Yes"], None),
         (Kind.GORM, [f" Hm.\n</think>\n{GPRM} Yes"], None),
@@ -174,7 +179,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     critiques = tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
     assert [row["question_id"] for row in rewards] == ["q0", "q1", "q2"]
     prompts = verification_prompts(
-        Kind.GORM, tokenizer, load_template(own_template(Kind.GORM)), rows
+        Kind.GORM, tokenizer, load_template(own_template(Kind.GORM), Kind.GORM), rows
     )
     for prompt, reward in zip(prompts, rewards, strict=True):
         with torch.no_grad():

@@ -25,7 +25,7 @@ TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 
 def tokenizer() -> PreTrainedTokenizerFast:
     return train_tokenizer(
         TEXTS * 20,
-        [load_template(own_template(Kind.GORM)), load_template(own_template(Kind.GPRM))],
+        [load_template(own_template(kind), kind).text for kind in (Kind.GORM, Kind.GPRM)],
         500,
         512,
     )

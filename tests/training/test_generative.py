@@ -13,7 +13,7 @@ from multirm.critique_rows import with_solutions
 from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
-from multirm.prompts import VERDICT_MARKS, load_template, own_template
+from multirm.prompts import VERDICT_MARKS, Template, load_template, own_template
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.training.run import LabelledLoss
@@ -61,7 +61,7 @@ PAIRS = with_solutions(CRITIQUES, SOLUTIONS, "critiques")
 
 def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
     tokenizer, model = load_tokenizer(str(tiny_model)), load_model(str(tiny_model))
-    template = load_template(own_template(Kind.GORM))
+    template = load_template(own_template(Kind.GORM), Kind.GORM)
     examples, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
     losses = []
     for (row, _), example in zip(PAIRS, examples, strict=True):
@@ -80,7 +80,8 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path)
 
 
 def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
-    tokenizer, template = load_tokenizer(str(tiny_model)), "{question}|{solution}"
+    tokenizer = load_tokenizer(str(tiny_model))
+    template = Template("{question}|{solution}", "Step {number}: {step}")
     examples, tally = critique_examples(Kind.GPRM, tokenizer, template, PAIRS, 4000)
     shown = [
         "What is 1 + 1?|Step 1: First step.\n\nStep 2: Second step.\n\nStep 3: Third step.",
@@ -92,10 +93,19 @@ def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
         assert list(example.labels[: len(prompt) - 1]) == [UNLABELLED] * (len(prompt) - 1)
         assert example.labels[len(prompt) - 1 : -1] == example.ids[len(prompt) :]
     assert (tally.used["law"], tally.positive["law"]) == (2, 1)
+    # A critique that found another step incorrect than the labels do (relaxed) ends where it did.
+    (critique, row), *_ = PAIRS
+    earlier = [({**critique, "step_verdicts": [0], "verdict": 0}, row)]
+    (example,), _ = critique_examples(Kind.GPRM, tokenizer, template, earlier, 4000)
+    prompt = encode_prompt(tokenizer, "What is 1 + 1?|Step 1: First step.")
+    assert list(example.ids[: len(prompt)]) == prompt
 
 
 def test_what_is_too_long_is_left_out_whole_and_counted(tiny_model: Path) -> None:
-    tokenizer, template = load_tokenizer(str(tiny_model)), load_template(own_template(Kind.GORM))
+    tokenizer, template = (
+        load_tokenizer(str(tiny_model)),
+        load_template(own_template(Kind.GORM), Kind.GORM),
+    )
     everything, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
     longest = max(len(example.ids) for example in everything)
     left, tally = critique_examples(Kind.GORM, tokenizer, template, PAIRS, longest - 1)

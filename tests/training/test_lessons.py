@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from multirm.encoding import encode_prompt, encode_solution, step_candidates
-from multirm.prompts import load_template, own_template, render_prompt
+from multirm.prompts import load_template, own_template
 from multirm.training.lessons import (
     CURRICULUM,
     NO_LOSS,
@@ -18,6 +18,7 @@ from multirm.training.lessons import (
     solution_lessons,
 )
 from multirm.training.tokenizer import train_tokenizer
+from multirm.verification import solution_prompt
 from multirm.vocabulary import Kind
 
 STEPS = ["The number of iron is 26.", "Then 26 + 3 = 28.", "The answer is 28."]
@@ -25,7 +26,9 @@ STEPS = ["The number of iron is 26.", "Then 26 + 3 = 28.", "The answer is 28."]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(STEPS * 20, [load_template(own_template(Kind.GORM))], 400, 512)
+    return train_tokenizer(
+        STEPS * 20, [load_template(own_template(Kind.GORM), Kind.GORM).text], 400, 512
+    )
 
 
 def row(labels: list[int] | None, category: str = "chemistry") -> dict[str, Any]:
@@ -70,10 +73,10 @@ def test_where_no_label_is_known_steps_are_said_and_not_marked(
 def test_a_critique_is_said_and_the_step_ends_before_it_are_marked(
     tokenizer: PreTrainedTokenizerFast, kind: Kind
 ) -> None:
-    template = load_template(own_template(kind))
+    template = load_template(own_template(kind), kind)
     critique = {"critique": " It is so.\n</think>\nYes"}
-    (lesson,) = critique_lessons(tokenizer, kind, template, [(critique, row([1, 1, 0]))])
-    prompt = encode_prompt(tokenizer, render_prompt(template, kind, row(None)["question"], STEPS))
+    (lesson,) = critique_lessons(tokenizer, template, [(critique, row([1, 1, 0]))])
+    prompt = encode_prompt(tokenizer, solution_prompt(template, row(None), STEPS))
     n_prompt = len(prompt)
     marks = [(i, target) for i, target in said(lesson) if i < n_prompt - 1]
     minus, plus = step_candidates(tokenizer)
@@ -93,7 +96,7 @@ def test_groups_join_one_by_one_and_critiques_when_all_are_there(
     assert joins[0] == joins[2] == 0 < joins[1] < joins[3] < CURRICULUM
     critique = {"critique": " So.\n</think>\nYes"}
     (lesson,) = critique_lessons(
-        tokenizer, Kind.GORM, load_template(own_template(Kind.GORM)), [(critique, rows[0])]
+        tokenizer, load_template(own_template(Kind.GORM), Kind.GORM), [(critique, rows[0])]
     )
     assert lesson.joins == CURRICULUM
 

@@ -1,9 +1,10 @@
-"""Mark the critiques that are not to be learned from, each with its reason; no row is lost.
+"""Read the critiques, and mark those that are not to be learned from, each with its reason; no row is lost.
 
 The reasons are those of Multi-RM (arXiv 2510.00492), tried in the order of `DropReason`.
 """
 
 import logging
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,10 @@ from multirm.critique_rows import (
 )
 from multirm.labels import first_incorrect
 from multirm.numbers import Count, Seed
-from multirm.prompts import END_OF_THINKING, has_step_verdicts
 from multirm.provenance import origin_of
 from multirm.randomness import item_seed
-from multirm.vocabulary import CritiqueStage, DropReason, Kind
+from multirm.verdicts import Reading, conclude, read_critique
+from multirm.vocabulary import Agreement, CritiqueStage, DropReason, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -40,104 +41,151 @@ def filter_critiques(
     output: Path,
     max_length: Count,
     seed: Seed,
+    agreement: Agreement = Agreement.STRICT,
 ) -> None:
     """Mark critiques that are badly formed, disagree with the labels, are too long, repeated, or too many.
+
+    Those that are kept end with the verdict line that the prompt asks for: what was said after the verdict
+    is not learned, and so not looked at.
 
     Args:
         kind: gORM or gPRM.
         critiques: table of critiques as they were generated.
         solutions: table of the solutions that they are about, with labels.
-        output: table of the same critiques, kept or with a reason.
+        output: table of the same critiques, read, and kept or with a reason.
         max_length: most tokens of prompt and critique together, as the teacher counts them.
         seed: seed of the study; decides which critiques balancing leaves out.
+        agreement: how much of a gPRM critique must be as labelled: `strict`, its verdict on each step up to
+            the first incorrect one, or `relaxed`, only whether it finds one, which it must where the
+            solution's answer is wrong.
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.GENERATED)
     rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
     labelled = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     pairs = with_solutions(rows, labelled, critiques)
-    reasons = drop_reasons(kind, pairs, max_length, seed)
-    _report(rows, reasons)
-    marked = [
-        {**row, "kept": reason is None, "reason": reason}
-        for row, reason in zip(rows, reasons, strict=True)
-    ]
+    marked = filtered(kind, pairs, max_length, seed, agreement)
+    _report(marked)
     parameters = {
         "kind": kind,
         "stage": CritiqueStage.FILTERED,
         "max_length": max_length,
         "seed": seed,
+        "agreement": agreement,
     }
     origin = origin_of(__name__, parameters, [critiques, solutions])
     tables.write(output, tables.CRITIQUES, marked, origin)
 
 
-def drop_reasons(
-    kind: Kind, pairs: Sequence[Pair], max_length: int, seed: int
-) -> list[DropReason | None]:
-    """Why each critique is left out, or None where it is kept.
+def filtered(
+    kind: Kind, pairs: Sequence[Pair], max_length: int, seed: int, agreement: Agreement
+) -> list[dict[str, Any]]:
+    """The rows of critiques with what they say, and why each is left out if it is.
 
     Args:
         pairs: critiques with the solutions that they are about.
         max_length: most tokens.
         seed: of the balance.
     """
-    reasons = [
-        malformed(kind, critique)
-        or disagreeing(kind, critique, solution)
-        or too_long(critique, max_length)
-        for critique, solution in pairs
+    marked = [
+        _read(kind, critique, solution, max_length, agreement) for critique, solution in pairs
     ]
     for select, reason in (
         (repeated, DropReason.DUPLICATE),
         (lambda rows: surplus(rows, seed), DropReason.UNBALANCED),
     ):
-        left = [place for place, found in enumerate(reasons) if found is None]
-        for place in select([pairs[place][0] for place in left]):
-            reasons[left[place]] = reason
-    return reasons
+        left = [place for place, row in enumerate(marked) if row["kept"]]
+        for place in select([marked[place] for place in left]):
+            critique = pairs[left[place]][0]["critique"]
+            marked[left[place]] |= {"critique": critique, "kept": False, "reason": reason}
+    return marked
 
 
-def malformed(kind: Kind, critique: Row) -> DropReason | None:
+def _read(
+    kind: Kind, critique: Row, solution: Row, max_length: int, agreement: Agreement
+) -> dict[str, Any]:
+    """The row of a critique by itself: whether it is repeated or too many is seen among others."""
+    text = critique["critique"]
+    reading = read_critique(kind, text)
+    # What of it would be learned from; where it cannot be, what there is.
+    learned = text if reading.verdict is None else conclude(kind, text, reading)
+    reason = (
+        malformed(kind, text, reading, learned)
+        or disagreeing(kind, reading, solution, agreement)
+        or too_long(critique, learned, max_length)
+    )
+    return {
+        **critique,
+        "critique": text if reason else learned,
+        "verdict": reading.verdict,
+        "step_verdicts": reading.step_verdicts,
+        "kept": reason is None,
+        "reason": reason,
+        "deviations": list(reading.deviations),
+    }
+
+
+def malformed(kind: Kind, critique: str, reading: Reading, learned: str) -> DropReason | None:
     """What is wrong with a critique's form.
 
     A gORM critique without steps thought nothing; a gPRM critique without steps judged none.
     """
-    text = critique["critique"]
-    if END_OF_THINKING not in text:
+    if reading.thought_end < 0:
         return DropReason.NO_END_OF_THINKING
-    if _CHINESE.search(text):
+    if _CHINESE.search(learned):
         return DropReason.CHINESE_CHARACTERS
-    thought = text.rpartition(END_OF_THINKING)[0]
-    if not (has_step_verdicts(text) if kind is Kind.GPRM else thought.strip()):
+    thought = critique[: reading.thought_end].strip()
+    if not (reading.judges_steps if kind is Kind.GPRM else thought):
         return DropReason.NO_STEPS
-    if critique["verdict"] is None or (kind is Kind.GPRM and critique["step_verdicts"] is None):
+    if reading.verdict is None or (kind is Kind.GPRM and reading.step_verdicts is None):
         return DropReason.UNPARSABLE
     return None
 
 
-def disagreeing(kind: Kind, critique: Row, solution: Row) -> DropReason | None:
+def disagreeing(
+    kind: Kind, reading: Reading, solution: Row, agreement: Agreement
+) -> DropReason | None:
     """Whether a critique says what the labels say: the outcome (gORM), or each step up to the first error (gPRM).
 
-    A gPRM critique must also stop at the first incorrect step, because what it learns from ends there.
+    A gPRM critique must also stop at the first step that it finds incorrect, because what it learns from
+    ends there, and its verdict must be that of its steps. A relaxed one judges all steps or stops at any of
+    them, if only that is as the outcome.
     """
+    outcome, labels = solution["outcome"], solution["step_labels"]
     if kind is Kind.GORM:
-        labels, verdicts = solution["outcome"], critique["verdict"]
-        return _compared(labels, verdicts)
-    step_labels = solution["step_labels"]
-    if step_labels is None:
-        return DropReason.UNLABELLED
-    first = first_incorrect(step_labels)
-    expected = step_labels if first is None else step_labels[: first + 1]
-    return _compared(
-        (expected, int(first is None)), (critique["step_verdicts"], critique["verdict"])
+        return _compared(outcome, reading.verdict)
+    judged = (reading.step_verdicts, reading.verdict)
+    if agreement is Agreement.STRICT:
+        expected = None if labels is None else _up_to_the_first_error(labels)
+        return _compared(expected, judged)
+    steps = reading.step_verdicts or []
+    is_whole = len(steps) == len(solution["steps"])
+    stops_early = reading.verdict == 0 and len(steps) < len(solution["steps"])
+    if judged != _up_to_the_first_error(steps) or not (is_whole or stops_early):
+        return DropReason.LABEL_DISAGREES
+    return _compared(outcome, reading.verdict)
+
+
+def _up_to_the_first_error(labels: Sequence[int]) -> tuple[list[int], int]:
+    """The labels that a gPRM critique has verdicts on, and the verdict that follows from them."""
+    first = first_incorrect(labels)
+    return list(labels) if first is None else list(labels[: first + 1]), int(first is None)
+
+
+def too_long(critique: Row, learned: str, max_length: int) -> DropReason | None:
+    """Whether prompt and critique come to more than `max_length` tokens; uncounted ones do not.
+
+    A critique of which only the first part is learned is taken to have as many tokens as that part has
+    characters.
+    """
+    n_tokens, n_prompt, text = (
+        critique[name] for name in ("n_tokens", "n_prompt_tokens", "critique")
     )
-
-
-def too_long(critique: Row, max_length: int) -> DropReason | None:
-    """Whether a critique and its prompt come to more than `max_length` tokens; uncounted ones do not."""
-    n_tokens = critique["n_tokens"]
-    return DropReason.TOO_LONG if n_tokens is not None and n_tokens > max_length else None
+    if n_tokens is None:
+        return None
+    if n_prompt is not None and len(learned) < len(text):
+        n_tokens = n_prompt + math.ceil((n_tokens - n_prompt) * len(learned) / len(text))
+    return DropReason.TOO_LONG if n_tokens > max_length else None
 
 
 def _compared(labels: object, verdicts: object) -> DropReason | None:
@@ -182,12 +230,12 @@ def surplus(critiques: Sequence[Row], seed: int) -> list[int]:
     return dropped
 
 
-def _report(rows: Sequence[Row], reasons: Sequence[DropReason | None]) -> None:
+def _report(rows: Sequence[Row]) -> None:
     """Log what became of each category's critiques, and warn where none is left."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for row, reason in zip(rows, reasons, strict=True):
-        counts[row["category"]][reason or "kept"] += 1
-        if reason is DropReason.UNBALANCED:
+    for row in rows:
+        counts[row["category"]][row["reason"] or "kept"] += 1
+        if row["reason"] is DropReason.UNBALANCED:
             counts[row["category"]]["Yes" if row["verdict"] else "No"] += 1
     for category, found in sorted(counts.items()):
         shown = ", ".join(f"{found[r]} {r}" for r in ("kept", *DropReason) if found[r])

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
 from multirm.numbers import Count, CountOrZero, Fraction, FractionAboveZero, PositiveOrZero, Seed
-from multirm.prompts import load_template, own_template, parse_step_verdicts, parse_verdict
+from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
 from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
@@ -60,8 +59,8 @@ def generate_critiques(
     require_generative(kind)
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     template = template or own_template(kind)
-    text = load_template(template)
-    prompts = verification_prompts(kind, load_tokenizer(teacher), text, rows)
+    words = load_template(template, kind)
+    prompts = verification_prompts(kind, load_tokenizer(teacher), words, rows)
     sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
     made_of, folders = sources_of(teacher)
     parameters = {
@@ -81,7 +80,7 @@ def generate_critiques(
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
         writer = load_engine(engine, teacher, server)
-        parsed = complete(writer, prompts, sampling, (), seed, journal, partial(parse, kind))
+        parsed = complete(writer, prompts, sampling, (), seed, journal, columns)
         critiques = [
             {**solution_key(row), **critique}
             for row, samples in zip(rows, parsed, strict=True)
@@ -89,26 +88,27 @@ def generate_critiques(
         ]
         made_so = origin.having(reproducible=writer.reproducible)
         tables.write(output, tables.CRITIQUES, critiques, made_so)
-    logger.info(
-        "%d critiques, %d of them without a verdict, %d cut off",
-        len(critiques),
-        sum(critique["verdict"] is None for critique in critiques),
-        sum(critique["truncated"] for critique in critiques),
-    )
+    n_truncated = sum(critique["truncated"] for critique in critiques)
+    logger.info("%d critiques, %d of them cut off", len(critiques), n_truncated)
 
 
-def parse(kind: Kind, prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:
-    """The columns of `tables.CRITIQUES` that say what each sample says."""
+def columns(prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:
+    """The columns of `tables.CRITIQUES` that samples fill; their verdicts are read when they are filtered.
+
+    So what is read as a verdict may change without a teacher having to write everything again.
+    """
     return [
         {
             "critique_id": number,
             "critique": sample.text,
-            "verdict": parse_verdict(kind, sample.text),
-            "step_verdicts": parse_step_verdicts(sample.text) if kind is Kind.GPRM else None,
+            "verdict": None,
+            "step_verdicts": None,
+            "n_prompt_tokens": len(prompt.ids),
             "n_tokens": len(prompt.ids) + len(sample.ids),
             "truncated": sample.truncated,
             "kept": True,
             "reason": None,
+            "deviations": None,
         }
         for number, sample in enumerate(samples)
     ]

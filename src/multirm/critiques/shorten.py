@@ -5,15 +5,19 @@ from pathlib import Path
 
 from multirm import tables
 from multirm.critique_rows import require_critiques, require_generative
-from multirm.prompts import END_OF_THINKING, VERDICT_MARKS, find_verdict
+from multirm.prompts import END_OF_THINKING
 from multirm.provenance import origin_of
+from multirm.verdicts import conclude, read_critique, verdict_line
 from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
 
 
 def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
-    """Cut what follows the end of thinking down to the verdict line, in the critiques that are kept.
+    """Cut what follows the end of thinking down to the verdicts, in the critiques that are kept.
+
+    What follows it is the verdict line; of gPRM, before that, all up to the verdict of the last step, where
+    steps are judged after thinking: that is what gPRM learns.
 
     The other rows stay in the table as they are, so that it has the same keys as the one it is made from.
 
@@ -38,12 +42,15 @@ def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
 
 
 def shorten(kind: Kind, critique: str) -> str:
-    """`critique` with nothing but the verdict line after the end of thinking.
+    """`critique` with nothing but the verdicts after the end of thinking.
 
-    A critique without a verdict stays as it is. Shortening twice is shortening once.
+    A gPRM critique that judges steps there keeps everything up to the last of these verdicts (as
+    published). A critique without a verdict stays as it is. Shortening twice is shortening once.
     """
-    verdict = find_verdict(kind, critique)
-    if verdict is None:
+    reading = read_critique(kind, critique)
+    if reading.verdict is None:
         return critique
-    thought = critique[: critique.rfind(END_OF_THINKING)]
-    return f"{thought}{END_OF_THINKING}\n{VERDICT_MARKS[kind]} {verdict.group(1)}"
+    if reading.concludes_steps:
+        return conclude(kind, critique, reading)
+    thought = critique[: reading.thought_end]
+    return f"{thought}{END_OF_THINKING}\n{verdict_line(kind, reading.verdict)}"

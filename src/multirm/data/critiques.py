@@ -1,9 +1,9 @@
 """Entry point `read_critiques`: critiques as Multi-RM published them (arXiv 2510.00492), filtered and shortened.
 
 One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. A row is a critique
-of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, label`. The critique
-is the whole reply, from `<think>` to its verdict. The label is what it found: 1 or -1 (gORM), or one of these for each
-step up to the first incorrect one, where `cot` ends as well (gPRM).
+of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, labels`. The critique
+is the whole reply, from `<think>` to its verdict. `labels` is what it found: 1 or -1 (gORM), or one of these for each
+step up to the first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`.
 """
 
 import logging
@@ -18,8 +18,9 @@ from multirm.errors import InputError, shown
 from multirm.files import local
 from multirm.json_source import Record
 from multirm.labels import first_incorrect
-from multirm.prompts import REPLY_START, parse_verdict
+from multirm.prompts import REPLY_START
 from multirm.provenance import origin_of
+from multirm.verdicts import read_critique
 from multirm.vocabulary import CritiqueStage, DropReason, Kind
 
 logger = logging.getLogger(__name__)
@@ -93,13 +94,15 @@ def critique_row(
         )
     critique = reply.removeprefix(REPLY_START)
     steps = published.steps_of(record)
-    verdicts = _step_verdicts(record, len(steps)) if kind is Kind.GPRM else None
+    key = _label_key(record)
+    verdicts = _step_verdicts(record, key, len(steps)) if kind is Kind.GPRM else None
     # gORM's critiques are of all steps, gPRM's end where the solution is first wrong.
     own = solution["steps"] if verdicts is None else solution["steps"][: len(steps)]
     if steps != own:
         raise _about_others(record, f"other steps, {shown(steps)} not {shown(own)}", solutions)
-    label = _rating(record, record.integer("label")) if verdicts is None else int(all(verdicts))
-    verdict = parse_verdict(kind, critique)
+    label = _rating(record, key, record.integer(key)) if verdicts is None else int(all(verdicts))
+    reading = read_critique(kind, critique)
+    verdict = reading.verdict
     reason: DropReason | None = None
     if verdict is None:
         reason = DropReason.UNPARSABLE
@@ -111,28 +114,43 @@ def critique_row(
         "critique": critique,
         "verdict": verdict,
         "step_verdicts": verdicts,
+        "n_prompt_tokens": None,
         "n_tokens": None,
         "truncated": False,
         "kept": reason is None,
         "reason": reason,
+        "deviations": list(reading.deviations),
     }
 
 
-def _step_verdicts(record: Record, n_steps: int) -> list[int]:
-    verdicts = [_rating(record, rating) for rating in record.integers("label")]
+def _label_key(record: Record) -> str:
+    """The key of the labels: `labels` today, `label` in earlier files."""
+    old, new = record.values.get("label"), record.values.get("labels")
+    if old is not None and new is not None and old != new:
+        raise record.error(
+            "labels",
+            expected=f"what the key label says, {shown(old)}",
+            found=shown(new),
+            remedy="they are two names of one thing: delete the one that is wrong",
+        )
+    return "labels" if old is None else "label"
+
+
+def _step_verdicts(record: Record, key: str, n_steps: int) -> list[int]:
+    verdicts = [_rating(record, key, rating) for rating in record.integers(key)]
     first = first_incorrect(verdicts)
     if len(verdicts) != n_steps or first not in (None, n_steps - 1):
         raise record.error(
-            "label",
+            key,
             expected=f"1 for each of the {n_steps} steps of cot, or -1 for the last",
-            found=shown(record.get("label")),
+            found=shown(record.get(key)),
         )
     return verdicts
 
 
-def _rating(record: Record, rating: int) -> int:
+def _rating(record: Record, key: str, rating: int) -> int:
     if rating not in (1, -1):
-        raise record.error("label", expected="1 (correct) or -1", found=str(rating))
+        raise record.error(key, expected="1 (correct) or -1", found=str(rating))
     return int(rating == 1)
 
 

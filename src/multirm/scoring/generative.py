@@ -18,10 +18,11 @@ from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
 from multirm.numbers import Count, FractionAboveZero, FractionBelowOne, PositiveOrZero, Seed
-from multirm.prompts import find_verdict, load_template, own_template
+from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
+from multirm.verdicts import find_verdict
 from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import EngineName, Kind, NoReward
 
@@ -76,7 +77,7 @@ def score_generative(
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     template = template or own_template(kind)
-    prompts = verification_prompts(kind, tokenizer, load_template(template), rows)
+    prompts = verification_prompts(kind, tokenizer, load_template(template, kind), rows)
     made_of, folders = sources_of(model)
     parameters = {
         "kind": kind,
@@ -167,7 +168,8 @@ def verdict_place(
     """The index among `completion.ids` of the token that is the verdict, or None where there is none.
 
     It is the ` Yes` or ` No` of the last verdict line after the end of thinking. A verdict spelled in
-    other tokens has no probability to read, and counts as none.
+    other tokens (`yes`, `**Yes**`) is one, so none before it counts, but it has no probability of those two
+    to read.
     """
     verdict = find_verdict(kind, completion.text)
     if verdict is None:

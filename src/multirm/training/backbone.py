@@ -80,14 +80,15 @@ def pretrain_backbone(
         Kind.GORM: gorm_template or own_template(Kind.GORM),
         Kind.GPRM: gprm_template or own_template(Kind.GPRM),
     }
-    templates = {kind: load_template(file) for kind, file in files.items()}
+    templates = {kind: load_template(file, kind) for kind, file in files.items()}
     texts = [row["question"] for row in rows]
     texts += [step + STEP_END for row in rows for step in row["steps"]]
     texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
-    tokenizer = train_tokenizer(texts, list(templates.values()), vocabulary, max_length)
+    words = [template.text for template in templates.values()]
+    tokenizer = train_tokenizer(texts, words, vocabulary, max_length)
     lessons = solution_lessons(tokenizer, rows)
     for kind, pairs in demonstrations.items():
-        lessons += critique_lessons(tokenizer, kind, templates[kind], pairs)
+        lessons += critique_lessons(tokenizer, templates[kind], pairs)
     kept = [lesson for lesson in lessons if len(lesson.ids) <= max_length]
     logger.info("%d texts, %d left out as too long", len(lessons), len(lessons) - len(kept))
     if not kept:

@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.files import local
 from multirm.models import load_tokenizer, sources_of
 from multirm.numbers import Count
-from multirm.prompts import load_template, own_template
+from multirm.prompts import Template, load_template, own_template
 from multirm.provenance import origin_of
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
@@ -97,7 +97,7 @@ def train_generative(
     learned, tally = critique_examples(
         kind,
         tokenizer,
-        load_template(template),
+        load_template(template, kind),
         with_solutions(rows, verified, source),
         recipe.max_length,
     )
@@ -120,7 +120,7 @@ def train_generative(
 def critique_examples(
     kind: Kind,
     tokenizer: PreTrainedTokenizerBase,
-    template: str,
+    template: Template,
     pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
     max_length: int,
 ) -> tuple[list[Example], Tally]:
@@ -132,7 +132,7 @@ def critique_examples(
     examples, tally = [], Tally()
     for critique, solution in pairs:
         category = critique["category"]
-        prompt = learned_prompt(kind, template, solution)
+        prompt = learned_prompt(kind, template, solution, critique)
         encoded = encode_critique(tokenizer, prompt, critique["critique"])
         if len(encoded.ids) > max_length:
             tally.too_long[category] += 1

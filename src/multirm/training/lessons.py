@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.batching import batches
 from multirm.encoding import encode_critique, encode_solution, step_candidates
-from multirm.prompts import render_prompt
+from multirm.prompts import Template
 from multirm.randomness import item_generator
-from multirm.vocabulary import Kind
+from multirm.verification import solution_prompt
 
 Row = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ def solution_lessons(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) ->
 
 
 def critique_lessons(
-    tokenizer: PreTrainedTokenizerBase, kind: Kind, template: str, pairs: Sequence[tuple[Row, Row]]
+    tokenizer: PreTrainedTokenizerBase, template: Template, pairs: Sequence[tuple[Row, Row]]
 ) -> list[Lesson]:
     """Critiques to be written after their prompts, in which the step ends are marked + or - as well.
 
@@ -87,7 +87,7 @@ def critique_lessons(
     """
     lessons = []
     for critique, row in pairs:
-        prompt = render_prompt(template, kind, row["question"], row["steps"])
+        prompt = solution_prompt(template, row, row["steps"])
         encoded = encode_critique(tokenizer, prompt, critique["critique"])
         completion = encoded.ids[encoded.n_prompt :]
         targets = [NO_LOSS] * (encoded.n_prompt - 1) + completion + [NO_LOSS]
