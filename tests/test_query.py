@@ -1,7 +1,10 @@
 """SQL over tables found by their footers."""
 
+import contextlib
 import csv
 import io
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +144,20 @@ def test_bad_sql_is_one_line(results: Path, sql: str, message: str) -> None:
         "INSTALL httpfs",
         "FROM read_text('/etc/hostname')",
         "FROM '{folder}/other.parquet'",
+        "EXPLAIN ANALYZE COPY (SELECT 1 AS gone) TO '{table}' (FORMAT parquet, USE_TMP_FILE false)",
+        "explain /* only */ (ANALYZE, FORMAT json) COPY rewards TO '{table}'",
+        "EXPLAIN COPY rewards TO '{table}'",
+        "-- nothing\nEXPLAIN ANALYSE CREATE TABLE new AS FROM rewards",
+        "EXPLAIN ANALYZE EXPLAIN ANALYZE COPY rewards TO '{table}'",
+        "EXPLAIN ANALYZE PRAGMA database_list",
+        "EXPORT DATABASE '{folder}/new'",
+        "CALL enable_logging(storage = 'file', storage_path = '{folder}/new')",
+        "FROM enable_logging('QueryLog', storage = 'file', storage_path = '{folder}/new')",
+        'FROM query($$COPY rewards TO "x"$$)',
+        "WITH new AS (COPY rewards TO '{folder}/new.csv') FROM new",
+        "LOAD '{folder}/new.so'",
+        "USE memory",
+        "SELECT 1; COPY rewards TO '{folder}/new.csv'",
     ],
 )
 def test_nothing_is_written_and_nothing_else_is_read(results: Path, sql: str) -> None:
@@ -152,6 +169,72 @@ def test_nothing_is_written_and_nothing_else_is_read(results: Path, sql: str) ->
     with pytest.raises(InputError):
         query(sql.format(folder=quoted, table=f"{quoted}/dORM/dataset=x/law.parquet"), results)
     assert contents() == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT max(list_max(rewards)) FROM rewards",
+        "WITH r AS (FROM rewards) SELECT count(*) FROM r AS a, (FROM r) AS b",
+        "SUMMARIZE rewards",
+        "EXPLAIN ANALYZE FROM rewards",
+        "FROM query_table('rewards')",
+        "FROM query('FROM rewards')",
+        "FROM '{table}'",
+        "FROM read_parquet('{table}')",
+    ],
+)
+def test_damaged_tables_are_not_read(
+    results: Path, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
+    path = results / "dORM" / "dataset=x" / "law.parquet"
+    statement = sql.format(table=str(path).replace("'", "''").replace("[", "[[]"))
+    query(statement, results)
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(5)
+    content[column.data_page_offset + column.total_compressed_size - 1] ^= 16
+    path.write_bytes(content)
+    capsys.readouterr()
+    with pytest.raises(InputError, match=r"law\.parquet: expected a whole Parquet table"):
+        query(statement, results)
+    assert not capsys.readouterr().out
+    # Others are none of its business.
+    query("SELECT 1", results)
+
+
+def test_a_footer_that_says_another_table_is_one_line(results: Path) -> None:
+    row = {"dataset": "d", "category": "law", "question_id": "q", "question": "?"}
+    path = results / "theirs.parquet"
+    tables.write(path, tables.QUESTIONS, [row | {"options": None, "answer": None}], made_of())
+    footer = pq.read_metadata(path).metadata[b"multirm"].replace(b'"questions"', b'"rewards"')
+    table = pq.read_table(path).replace_schema_metadata({b"multirm": footer})
+    pq.write_table(table, path)
+    with pytest.raises(InputError) as caught:
+        query("SELECT n_tokens.x FROM rewards", results)
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_stops_duckdb(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endless = "SELECT count(*) FROM range(1000000000000) AS r(i) WHERE i % 7 = 1"
+    script = (
+        f"from multirm.query import query; from pathlib import Path; query({endless!r}, Path())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"print('ready', flush=True); {script}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=results,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while process.poll() is None:
+            # Early ones find it importing: any of them ends it.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout=1)
+        assert process.stderr is not None
+        assert b"KeyboardInterrupt" in process.stderr.read()
 
 
 def test_no_tables_or_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,13 @@
 import csv
 import logging
 import os
+import re
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -23,7 +27,13 @@ ROWS_AT_ONCE = 1000
 # The shard of a table that was made in one.
 WHOLE = "1/1"
 
-READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+SECONDS_TO_STOP = 0.1
+
+SHUT_IN = {"enable_external_access": "false"}
+
+_EXPLAIN = re.compile(
+    r"^\s*explain\b\s*(analy[sz]e\b)?\s*(\(\s*(format|analy[sz]e)\b[^()]*\))?", re.IGNORECASE
+)
 
 
 def query(sql: str, results: Path = Path("results")) -> None:
@@ -40,14 +50,12 @@ def query(sql: str, results: Path = Path("results")) -> None:
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
     views = find_tables(results)
-    database = open_views(views)
     try:
-        statements = database.extract_statements(sql)
-        kinds = [statement.type for statement in statements]
-        if len(kinds) != 1 or kinds[0] not in READING:
-            found = ", ".join(kind.name for kind in kinds) or "no statement"
-            raise InputError("query", expected="one SELECT statement", found=found)
-        _print_all(database, statements[0])
+        database = open_views(views)
+        statement, reading = _parse(database, sql)
+        for path in _read_by(reading, views):
+            tables.check_undamaged(path)
+        _print_all_or_stop(database, statement)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads, such as `head`, has enough; Python would still try to write the rest at its end.
@@ -67,9 +75,7 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
     So are shards, whose rows stand in the table that they are put together to.
     """
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*.parquet")):
-        if path.name.startswith("."):
-            continue
+    for path in sorted(_parquet_files(folder)):
         try:
             footer = tables.read_footer(path)
         except InputError as error:
@@ -84,6 +90,14 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
             continue
         found[schema.name].append(path)
     return {name: found[name] for name in tables.SCHEMAS if name in found}
+
+
+def _parquet_files(folder: Path) -> Iterator[Path]:
+    """Files named so; jobs at work may make and remove folders meanwhile, which `Path.rglob` falls over."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".parquet") and not name.startswith("."):
+                yield Path(place, name)
 
 
 def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
@@ -102,6 +116,61 @@ def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
     return database
+
+
+def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statement, str]:
+    """The one statement, and what it reads with: itself, or what it explains.
+
+    `EXPLAIN ANALYZE` runs what it explains, and that may be any statement.
+
+    Raises:
+        InputError: none, several, or one that does more than read.
+    """
+    statements = database.extract_statements(sql)
+    reading = sql
+    if [statement.type for statement in statements] == [duckdb.StatementType.EXPLAIN]:
+        reading = _explained(sql)
+    read = database.extract_statements(reading)
+    if len(statements) != 1 or [each.type for each in read] != [duckdb.StatementType.SELECT]:
+        found = ", ".join(statement.type.name for statement in statements) or "no statement"
+        if reading is not sql:
+            found += f" of {', '.join(each.type.name for each in read) or 'nothing'}"
+        raise InputError("query", expected="one SELECT statement", found=found)
+    return statements[0], reading
+
+
+def _explained(sql: str) -> str:
+    """What stands after `EXPLAIN`, `ANALYZE` and options in brackets, without comments."""
+    text = sql.encode()
+    tokens = [*duckdb.tokenize(sql), (len(text), None)]
+    plain = b" ".join(
+        text[start:end]
+        for (start, kind), (end, _) in pairwise(tokens)
+        if kind != duckdb.token_type.comment
+    )
+    return _EXPLAIN.sub("", plain.decode())
+
+
+def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """The tables that a statement reads, or more than those where that is hard to tell."""
+    named = set(views)
+    # Files can be named, too, and functions run other statements.
+    if not any(word in reading.lower() for word in ("parquet", "query")):
+        with suppress(duckdb.Error), duckdb.connect(config=SHUT_IN) as empty:
+            named = empty.get_table_names(reading)
+    return [path for name, paths in views.items() if name in named for path in paths]
+
+
+def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    """Print what a statement gives, in a thread: DuckDB hears nothing of Ctrl-C, which comes to the main one."""
+    with ThreadPoolExecutor(1) as worker:
+        printing = worker.submit(_print_all, database, statement)
+        try:
+            printing.result()
+        except KeyboardInterrupt:
+            while printing in wait([printing], SECONDS_TO_STOP).not_done:
+                database.interrupt()
+            raise
 
 
 def _print_all(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:

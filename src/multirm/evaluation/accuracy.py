@@ -27,9 +27,11 @@ from multirm.evaluation.trainings import (
 )
 from multirm.files import check_folder, whole
 from multirm.numbers import Count, Runs, Seed
+from multirm.sql import reading
 from multirm.vocabulary import OVERALL, Estimator, Selection
 
 
+@reading("--solutions, --rewards")
 def evaluate(
     solutions: list[str],
     output: Path,

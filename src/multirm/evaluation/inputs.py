@@ -14,7 +14,7 @@ import pyarrow as pa
 from multirm import interchange, tables
 from multirm.errors import InputError, shown
 from multirm.schemas import Schema
-from multirm.sql import literal, literals, without_wildcards
+from multirm.sql import literal, literals, reading, without_wildcards
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +100,9 @@ def _find(places: Sequence[str], schema: Schema) -> _Found:
         found.files.extend(files or interchange.files_read(place, schema))
     for file in found.tables:
         tables.check_readable(file, schema, UNREAD)
+        # DuckDB may refuse a footer that others read.
+        with reading(file):
+            duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
     return found
 
 

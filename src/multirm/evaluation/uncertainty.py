@@ -30,12 +30,14 @@ from multirm.evaluation.variance import Budget, budget, halved_variance, halves
 from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
 from multirm.numbers import Count, Runs, Seed
+from multirm.sql import reading
 from multirm.vocabulary import OVERALL, Selection
 
 # Random choices of m critiques that an accuracy at m is averaged over.
 CHOICES = 4
 
 
+@reading("--solutions, --rewards")
 def measure_uncertainty(
     solutions: list[str],
     output: Path,

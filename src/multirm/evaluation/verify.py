@@ -19,10 +19,12 @@ from multirm.evaluation.reward_lists import are_of_steps, of_lengths
 from multirm.evaluation.step_metrics import step_metrics
 from multirm.evaluation.verification_metrics import outcome_metrics
 from multirm.files import check_folder
+from multirm.sql import reading
 
 logger = logging.getLogger(__name__)
 
 
+@reading("--solutions, --rewards")
 def evaluate_verification(
     solutions: list[str],
     output: Path,
