@@ -176,3 +176,22 @@ def test_a_mistyped_command_is_one_line(arguments: list[str], message: str) -> N
     assert message in run.stderr
     assert run.stderr.startswith("multirm: ")
     assert run.stderr.count("\n") == 1
+
+
+def test_a_log_line_shows_control_characters_and_does_not_send_them() -> None:
+    script = (
+        "import sys; sys.argv = ['multirm', '--version']; from multirm.cli import main; main();"
+    )
+    script += "import logging; logging.getLogger('a').warning('%s', '\\x1b]0;me\\x07\\nB\\u202e')"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stderr.count("\n") == 1
+    assert run.stderr.strip().endswith(r"\x1b]0;me\x07\nB\u202e")
+
+
+def test_a_traceback_in_a_log_keeps_its_lines() -> None:
+    script = (
+        "import sys; sys.argv = ['multirm', '--version']; from multirm.cli import main; main();"
+    )
+    script += "import logging\ntry: 1 / 0\nexcept Exception: logging.exception('x')"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"

@@ -39,6 +39,19 @@ def test_tokens_that_are_not_counted_are_not_told_of(
     assert caplog.messages == ["trained on 5,000 of 5,000 tokens, 2,500.0/s"]
 
 
+def test_slow_items_have_a_time_instead_of_a_rate(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), Progress("did", "steps", 2) as progress:
+        for _ in range(2):
+            clock[0] += 75
+            progress.add(1, 30)
+    assert caplog.messages == [
+        "did 1 of 2 steps, 75.0 s each, 0.4 tokens/s, 01:15 left",
+        "did 2 of 2 steps, 75.0 s each, 0.4 tokens/s",
+    ]
+
+
 def test_a_terminal_has_a_bar_instead(
     clock: list[float],
     caplog: pytest.LogCaptureFixture,

@@ -6,12 +6,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NoReturn
 
 from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 from cyclopts import ValidationError as BadValue
 from pydantic import ValidationError
 
-from multirm.errors import InputError, shown
+from multirm import interrupts
+from multirm.errors import InputError, escaped, shown
 from multirm.spelling import did_you_mean, one_of, permitted
 from multirm.version import VERSION
 
@@ -182,7 +184,7 @@ def _mistyped(error: CycloptsError) -> str:
             return str(InputError(where, expected=expected, found=found, remedy=remedy))
         if kind in NUMBERS:
             return str(InputError(where, expected=NUMBERS[kind], found=found))
-    return " ".join(str(error).split())
+    return escaped(" ".join(str(error).split()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -195,19 +197,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # garbage among them, while they are imported and once more at the end, costs each job over a second.
     gc.set_threshold(50_000)
     atexit.register(_spare_the_last_collection)
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_EscapingFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        build_app()(arguments, print_error=False, exit_on_error=False)
-    except (InputError, CycloptsError) as error:
-        line = _mistyped(error) if isinstance(error, CycloptsError) else error
-        sys.stderr.write(f"multirm: {line}\n")
-        sys.exit(2)
+        command, given, _ = build_app().parse_args(
+            arguments, print_error=False, exit_on_error=False
+        )
+        with interrupts.ended_in_order():
+            command(*given.args, **given.kwargs)
+    except BaseException as error:
+        if interrupts.is_interrupt(error):
+            _leave("interrupted", interrupts.STATUS)
+        if isinstance(error, CycloptsError):
+            _leave(_mistyped(error), 2)
+        if isinstance(error, InputError):
+            _leave(str(error), 2)
+        raise
 
 
-if __name__ == "__main__":
-    main()
+def _leave(line: str, status: int) -> NoReturn:
+    sys.stderr.write(f"multirm: {line}\n")
+    sys.exit(status)
+
+
+class _EscapingFormatter(logging.Formatter):
+    """Names and ids in log lines come from data: a terminal shows their control characters, and does not obey them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return escaped(super().formatMessage(record))

@@ -50,7 +50,7 @@ class Progress:
         now = time.monotonic()
         seconds = max(now - self._started, 1e-9)
         if self._tokens:
-            self._bar.set_postfix_str(f"{self._tokens / seconds:,.0f} tokens/s", refresh=False)
+            self._bar.set_postfix_str(_tokens_per_second(self._tokens / seconds), refresh=False)
         self._bar.update(items)
         ended = self._n >= self._total
         if ended or (self._bar.disable and now - self._reported >= SECONDS_BETWEEN_LINES):
@@ -59,10 +59,15 @@ class Progress:
 
     def _line(self, seconds: float) -> str:
         parts = [f"{self._done} {self._n:,} of {self._total:,} {self._items}"]
-        parts.append(f"{self._n / seconds:,.1f}/s")
+        rate = self._n / seconds
+        parts.append(f"{rate:,.1f}/s" if rate >= 1 else f"{1 / rate:,.1f} s each")
         if self._tokens:
-            parts.append(f"{self._tokens / seconds:,.0f} tokens/s")
+            parts.append(_tokens_per_second(self._tokens / seconds))
         if 0 < self._n < self._total:
             left = (self._total - self._n) * seconds / self._n
             parts.append(f"{tqdm.format_interval(left)} left")
         return ", ".join(parts)
+
+
+def _tokens_per_second(rate: float) -> str:
+    return f"{rate:,.0f} tokens/s" if rate >= 10 else f"{rate:.2g} tokens/s"
