@@ -1,12 +1,15 @@
 """`multirm COMMAND`: every stage's entry function, its signature being the command line."""
 
 import atexit
+import functools
 import gc
+import importlib
+import inspect
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 from cyclopts import ValidationError as BadValue
@@ -142,8 +145,12 @@ COMMANDS = {
 NUMBERS = {int: "a whole number", float: "a number"}
 
 
-def build_app() -> App:
-    """The command line, with the stages' modules left unimported until they are asked for."""
+def build_app(asked: str = "") -> App:
+    """The command line, with the stages' modules left unimported until they are asked for.
+
+    Args:
+        asked: the command that will be run, if that is known: its usage shows what may be left unnamed.
+    """
     app = App(
         name="multirm",
         help="Train the four kinds of LLM reward model, score pools, and compare them honestly.",
@@ -153,8 +160,35 @@ def build_app() -> App:
     for order, (stage, commands) in enumerate(COMMANDS.items()):
         group = Group(stage, sort_key=order)
         for name, (target, description) in commands.items():
-            app.command(target, name=name, group=group, help=description)
+            entry = _unambiguous(target) if name == asked else target
+            app.command(entry, name=name, group=group, help=description)
     return app
+
+
+def _unambiguous(target: str) -> Callable[..., None]:
+    """An entry function, all of whose parameters are named if a list among them would take in those after it."""
+    module, name = target.split(":")
+    entry: Callable[..., None] = getattr(importlib.import_module(module), name)
+    signature = inspect.signature(entry)
+    hints = get_type_hints(entry)
+    *followed, _ = (hints[name] for name in signature.parameters)
+    if not any(map(_holds_a_list, followed)):
+        return entry
+    named = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in signature.parameters.values()
+    ]
+
+    @functools.wraps(entry)
+    def run(**given: Any) -> None:
+        entry(**given)
+
+    run.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return run
+
+
+def _holds_a_list(hint: Any) -> bool:
+    return get_origin(hint) is list or any(map(_holds_a_list, get_args(hint)))
 
 
 def _spare_the_last_collection() -> None:
@@ -201,8 +235,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     handler.setFormatter(_EscapingFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        command, given, _ = build_app().parse_args(
-            arguments, print_error=False, exit_on_error=False
+        words = sys.argv[1:] if arguments is None else arguments
+        command, given, _ = build_app(next(iter(words), "")).parse_args(
+            words, print_error=False, exit_on_error=False
         )
         with interrupts.ended_in_order():
             command(*given.args, **given.kwargs)
