@@ -21,6 +21,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from multirm.chat import chat_frame
 from multirm.errors import InputError, shown
 from multirm.prompts import END_OF_THINKING, REPLY_START
 
@@ -94,26 +95,14 @@ def encode_solution(
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     """The ids that a critique continues: the prompt as user turn and the start of the reply.
 
-    Chat templates that open the thinking themselves are not made to open it twice.
-
     Raises:
-        InputError: the tokenizer has no chat template, or one that does not show the prompt as it is.
+        InputError: what `chat.chat_frame` refuses.
     """
-    if not tokenizer.chat_template:
-        raise InputError(
-            tokenizer.name_or_path or "tokenizer",
-            expected="a chat template",
-            found="none",
-            remedy="generative reward models need a backbone that was trained to chat",
-        )
-    before, shown_prompt, after = _chat(tokenizer, prompt)
-    opening = REPLY_START.split("\n")[0]
-    if after.rstrip().endswith(opening):
-        after = after.rstrip().removesuffix(opening)
+    frame = chat_frame(tokenizer)
     # One text where nothing is to be taken apart: a token may span what the template says and the prompt.
-    first, *rest = _apart(_controls(tokenizer), shown_prompt)
-    pieces = [before + first, *rest]
-    pieces[-1] += after + REPLY_START
+    first, *rest = _apart(_controls(tokenizer), frame.trim(prompt))
+    pieces = [frame.before + first, *rest]
+    pieces[-1] += frame.after + REPLY_START
     return _ids(tokenizer, pieces)
 
 
@@ -135,27 +124,6 @@ def encode_critique(
         )
     completion = _ids(tokenizer, _apart(_controls(tokenizer), critique))
     return EncodedCritique([*prefix, *completion, int(tokenizer.eos_token_id)], len(prefix))
-
-
-def _chat(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[str, str, str]:
-    """What the chat template makes of a user turn: what it says before, the prompt, what it says after."""
-
-    def rendered(content: str) -> str:
-        turns = [{"role": "user", "content": content}]
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-    # A letter that no template trims or looks for.
-    before, mark, after = rendered("\uffff").partition("\uffff")
-    text = rendered(prompt)
-    middle = text[len(before) : len(text) - len(after)]
-    if not mark or middle not in prompt or text != before + middle + after:
-        raise InputError(
-            tokenizer.name_or_path or "tokenizer",
-            expected="a chat template that shows a user's words as they are",
-            found="one that changes them",
-            remedy="choose another backbone, or mend its chat template",
-        )
-    return before, middle, after
 
 
 def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
