@@ -107,6 +107,9 @@ TRAIN += ["--curve", "c", "--examples", "d"]
     ("arguments", "message"),
     [
         ([*SCORE, "--top-p", "0"], "--top-p: expected greater than 0, found 0.0"),
+        ([*SCORE, "--top-k", "-1"], "--top-k: expected greater than or equal to 0, found -1"),
+        ([*SCORE, "--min-p", "1.5"], "--min-p: expected less than or equal to 1, found 1.5"),
+        ([*SCORE, "--max-tokens", "0"], "--max-tokens: expected greater than or equal to 1"),
         ([*SCORE, "--temperature", "nan"], "--temperature: expected a finite number, found nan"),
         ([*SCORE, "--temperature", "inf"], "--temperature: expected a finite number, found inf"),
         ([*SCORE, "--temperature", "hot"], "--temperature: expected a number, found 'hot'"),

@@ -183,7 +183,11 @@ class Sampling(Settings):
     )
     max_tokens: Count = 8192
     temperature: PositiveOrZero = 0.6
-    top_p: FractionAboveZero = 1.0
+    top_p: FractionAboveZero = Field(1.0, description="the likeliest that come to it are left in")
+    top_k: CountOrZero = Field(0, description="so many likeliest tokens are left in; 0 for all")
+    min_p: Fraction = Field(
+        0.0, description="tokens below this share of the likeliest one's probability are left out"
+    )
 
     @model_validator(mode="after")
     def _server_where_one_is_asked(self) -> Self:
@@ -213,7 +217,6 @@ class Critiques(Sampling):
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95
     top_k: CountOrZero = 20
-    min_p: Fraction = 0.0
     max_length: Count = Field(8192, description="tokens of prompt and critique that are kept")
 
     @model_validator(mode="after")

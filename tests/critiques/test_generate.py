@@ -1,16 +1,20 @@
 """Generation on the tiny model: whole tables, keyed by solution, the same whatever is generated beside."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from multirm import tables
-from multirm.critiques.generate import columns, generate_critiques
+from multirm.critiques.generate import TeacherSampling, columns, generate_critiques
 from multirm.engines.base import Completion, Prompt
 from multirm.errors import InputError
 from multirm.models import load_tokenizer
+from multirm.study import Critiques
 from multirm.vocabulary import EngineName, Kind
+from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
 
 
@@ -33,7 +37,7 @@ def solutions(n: int) -> list[dict[str, Any]]:
 
 
 def generated(
-    tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **settings: Any
+    tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **sampling: Any
 ) -> list[dict[str, Any]]:
     tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
     generate_critiques(
@@ -42,7 +46,8 @@ def generated(
         EngineName.TRANSFORMERS,
         tmp_path / "s.parquet",
         tmp_path / "c.parquet",
-        **{"per_solution": 2, "max_tokens": 12, "temperature": 1.0, **settings},
+        per_solution=2,
+        sampling=TeacherSampling(**{"max_tokens": 12, "temperature": 1.0, **sampling}),
     )
     return tables.read(tmp_path / "c.parquet", tables.CRITIQUES).to_pylist()
 
@@ -66,12 +71,36 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
     assert footer.parameters["engine"] == "transformers"
     assert footer.parameters["reproducible"]
+    sampled = {"max_tokens": 12, "temperature": 1.0, "top_p": 0.95, "top_k": 20, "min_p": 0.0}
+    assert sampled.items() <= footer.parameters.items()
+    assert "date" not in footer.parameters
     assert {*footer.inputs} == {
         "s.parquet",
         "src/multirm/templates/gPRM.txt",
         tiny_model.name,
     }
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
+
+
+def test_a_date_that_the_teacher_was_told_is_in_the_footer(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    dated = shutil.copytree(tiny_model, tmp_path / "dated")
+    template = "{{ strftime_now('%d %b %Y') }}" + CHAT_TEMPLATE
+    (dated / "chat_template.jinja").write_text(template)
+    generated(tmp_path, dated, solutions(1))
+    assert tables.read_footer(tmp_path / "c.parquet").parameters["date"] == "2024-07-26"
+
+
+def test_what_is_left_out_is_never_drawn(tmp_path: Path, tiny_model: Path) -> None:
+    for narrow in ({"top_k": 1}, {"top_k": 0, "min_p": 1.0}):
+        first, second = generated(tmp_path, tiny_model, solutions(1), **narrow)
+        assert first["critique"] == second["critique"]
+
+
+def test_the_published_teacher_is_the_studys_default() -> None:
+    for field in dataclasses.fields(TeacherSampling):
+        assert Critiques.model_fields[field.name].default == field.default
 
 
 def test_verdicts_are_not_read_yet() -> None:

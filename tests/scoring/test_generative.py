@@ -1,9 +1,9 @@
 """Rewards are the model's own probabilities of the verdict, read at the right token, and null without one."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, load_template, own_template
+from multirm.sampling_options import SamplingOptions
 from multirm.scoring import generative
 from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
 from multirm.scoring.shards import join_shards
+from multirm.study import GenerativeScoring
 from multirm.verification import verification_prompts
 from multirm.vocabulary import EngineName, Kind
 from tests.origins import made_of
@@ -96,7 +98,7 @@ def test_yes_probability() -> None:
 def test_a_critique_without_a_verdict_has_a_reason_in_place_of_a_reward(
     tokenizer: PreTrainedTokenizerBase, pieces: list[str], truncated: bool, reason: str | None
 ) -> None:
-    written = replace(completion(tokenizer, *pieces), truncated=truncated)
+    written = dataclasses.replace(completion(tokenizer, *pieces), truncated=truncated)
     scored = score(Kind.GORM, tokenizer, written)
     assert scored["reason"] == reason
     assert (scored["reward"] is None) == (reason is not None)
@@ -194,6 +196,9 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     assert [row["reason"] for row in critiques] == [None, "context"] * 3
 
 
+SAMPLING = SamplingOptions(max_tokens=10, temperature=1.0)
+
+
 def score_tiny(
     tmp_path: Path, model: Path, rows: list[dict[str, Any]], **settings: Any
 ) -> list[dict[str, Any]]:
@@ -206,7 +211,7 @@ def score_tiny(
         tmp_path / "s.parquet",
         tmp_path / "r.parquet",
         tmp_path / "c.parquet",
-        **{"samples": 2, "max_tokens": 10, "temperature": 1.0, **settings},
+        **{"samples": 2, "sampling": SAMPLING, **settings},
     )
     return tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
 
@@ -247,6 +252,21 @@ def test_the_footer_says_how_critiques_were_sampled(tmp_path: Path, tiny_model: 
         assert parameters["engine"] == "transformers"
         assert parameters["reproducible"] is True
         assert parameters["adaptive"] is None
+        assert dataclasses.asdict(SAMPLING).items() <= parameters.items()
+
+
+def test_what_is_left_out_is_never_drawn(tmp_path: Path, tiny_model: Path) -> None:
+    for narrow in ({"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-9}):
+        sampling = dataclasses.replace(SAMPLING, **narrow)
+        first, second = score_tiny(tmp_path, tiny_model, solution_rows(1), sampling=sampling)
+        assert first["critique"] == second["critique"]
+    first, second = score_tiny(tmp_path, tiny_model, solution_rows(1))
+    assert first["critique"] != second["critique"]
+
+
+def test_the_defaults_are_the_studys() -> None:
+    for field in dataclasses.fields(SamplingOptions):
+        assert GenerativeScoring.model_fields[field.name].default == field.default
 
 
 class Verifier(TransformersEngine):

@@ -91,6 +91,8 @@ rule score_generative:
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
         top_p=model_setting("top_p", "scoring"),
+        top_k=model_setting("top_k", "scoring"),
+        min_p=model_setting("min_p", "scoring"),
         adaptive=lambda wildcards: option(
             "--adaptive", config["models"][wildcards.model]["scoring"]["adaptive"]
         ),
@@ -106,7 +108,8 @@ rule score_generative:
         " --solutions {input.solutions:q}"
         " --output {output.rewards:q} --output-critiques {output.critiques:q}"
         " --samples {params.samples} --max-tokens {params.max_tokens}"
-        " --temperature {params.temperature} --top-p {params.top_p} {params.adaptive:q} {params.template:q}"
+        " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
+        " --min-p {params.min_p} {params.adaptive:q} {params.template:q}"
         " --seed {params.seed} --shard {params.shard} > {log:q} 2>&1"
 
 

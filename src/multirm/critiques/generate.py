@@ -2,22 +2,36 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.chat import date_told
 from multirm.critique_rows import require_generative, solution_key
-from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.base import Completion, Prompt
 from multirm.engines.load import load_engine
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
-from multirm.numbers import Count, CountOrZero, Fraction, FractionAboveZero, PositiveOrZero, Seed
+from multirm.numbers import Count, CountOrZero, FractionAboveZero, Seed
 from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
+from multirm.sampling_options import SamplingOptions
 from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import CritiqueStage, EngineName, Kind
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherSampling(SamplingOptions):
+    """As Multi-RM's teacher, QwQ-32B, was asked (arXiv 2510.00492)."""
+
+    top_p: FractionAboveZero = 0.95
+    top_k: CountOrZero = 20
+
+
+SAMPLING = TeacherSampling()
 
 
 def generate_critiques(
@@ -28,11 +42,7 @@ def generate_critiques(
     output: Path,
     server: str | None = None,
     per_solution: Count = 4,
-    max_tokens: Count = 8192,
-    temperature: PositiveOrZero = 0.6,
-    top_p: FractionAboveZero = 0.95,
-    top_k: CountOrZero = 20,
-    min_p: Fraction = 0.0,
+    sampling: TeacherSampling = SAMPLING,
     template: Path | None = None,
     seed: Seed = 42,
 ) -> None:
@@ -48,11 +58,7 @@ def generate_critiques(
         output: table of critiques.
         server: address of the server that the engine openai asks.
         per_solution: critiques per solution.
-        max_tokens: a critique is cut off after so many tokens, and marked.
-        temperature: of the sampling; 0 takes the likeliest token.
-        top_p: the likeliest tokens that come to this probability are left in.
-        top_k: so many likeliest tokens are left in; 0 leaves all.
-        min_p: tokens with less than this share of the likeliest token's probability are left out.
+        sampling: how they are drawn.
         template: prompt template; the package's own where none is given.
         seed: seed of the study.
     """
@@ -60,8 +66,8 @@ def generate_critiques(
     rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
     template = template or own_template(kind)
     words = load_template(template, kind)
-    prompts = verification_prompts(kind, load_tokenizer(teacher), words, rows)
-    sampling = Sampling(per_solution, max_tokens, temperature, top_p, top_k, min_p)
+    tokenizer = load_tokenizer(teacher)
+    prompts = verification_prompts(kind, tokenizer, words, rows)
     made_of, folders = sources_of(teacher)
     parameters = {
         "kind": kind,
@@ -69,22 +75,20 @@ def generate_critiques(
         "teacher": made_of,
         "engine": engine,
         "per_solution": per_solution,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "top_p": top_p,
-        "top_k": top_k,
-        "min_p": min_p,
+        **asdict(sampling),
+        **date_told(tokenizer),
         "seed": seed,
     }
     inputs = [solutions, template, *folders]
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
         writer = load_engine(engine, teacher, server)
-        parsed = complete(writer, prompts, sampling, (), seed, journal, columns)
+        samples = sampling.sampling(per_solution)
+        parsed = complete(writer, prompts, samples, (), seed, journal, columns)
         critiques = [
             {**solution_key(row), **critique}
-            for row, samples in zip(rows, parsed, strict=True)
-            for critique in samples
+            for row, written in zip(rows, parsed, strict=True)
+            for critique in written
         ]
         made_so = origin.having(reproducible=writer.reproducible)
         tables.write(output, tables.CRITIQUES, critiques, made_so)

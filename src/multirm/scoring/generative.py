@@ -4,22 +4,25 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.chat import date_told
 from multirm.critique_rows import require_generative, solution_key
 from multirm.encoding import verdict_candidates
-from multirm.engines.base import Completion, Sampling
+from multirm.engines.base import Completion
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.journal import open_journal
 from multirm.models import load_tokenizer, sources_of
-from multirm.numbers import Count, FractionAboveZero, FractionBelowOne, PositiveOrZero, Seed
+from multirm.numbers import Count, FractionBelowOne, Seed
 from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
+from multirm.sampling_options import SamplingOptions
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
 from multirm.verdicts import find_verdict
@@ -27,6 +30,8 @@ from multirm.verification import complete, verification_prompts
 from multirm.vocabulary import EngineName, Kind, NoReward
 
 logger = logging.getLogger(__name__)
+
+SAMPLING = SamplingOptions()
 
 
 def score_generative(
@@ -39,9 +44,7 @@ def score_generative(
     output_critiques: Path,
     server: str | None = None,
     samples: Count = 10,
-    max_tokens: Count = 8192,
-    temperature: PositiveOrZero = 0.6,
-    top_p: FractionAboveZero = 1.0,
+    sampling: SamplingOptions = SAMPLING,
     adaptive: FractionBelowOne | None = None,
     template: Path | None = None,
     seed: Seed = 42,
@@ -61,9 +64,7 @@ def score_generative(
         output_critiques: table of the critiques behind the rewards.
         server: address of the server that the engine openai asks.
         samples: critiques per solution (M).
-        max_tokens: a critique is cut off after so many tokens, and marked.
-        temperature: of the sampling; rewards are always read at temperature 1.
-        top_p: the likeliest tokens that come to this probability are left in.
+        sampling: how they are drawn; rewards are always read at temperature 1, with all tokens left in.
         adaptive: sample fewer critiques of solutions that can no longer be the best of their pool, being
             wrong about the best with this probability at most: 0 for never. All of them where not given.
         template: prompt template; the package's own where none is given.
@@ -85,9 +86,8 @@ def score_generative(
         "weights": made_of,
         "engine": engine,
         "samples": samples,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "top_p": top_p,
+        **asdict(sampling),
+        **date_told(tokenizer),
         "adaptive": adaptive,
         "seed": seed,
         "shard": shard,
@@ -102,7 +102,7 @@ def score_generative(
             return complete(
                 writer,
                 [prompts[index] for index in chosen],
-                Sampling(n, max_tokens, temperature, top_p, first=first),
+                sampling.sampling(n, first),
                 candidates,
                 seed,
                 journal,

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.chat import date_told
 from multirm.critique_rows import require_critiques, require_generative, with_solutions
 from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
@@ -107,6 +108,7 @@ def train_generative(
     model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *critiques, template, *local([backbone])]
     # The digests, and all writing, are left to one process.
+    parameters |= date_told(tokenizer)
     origin = origin_of(__name__, parameters, inputs) if is_main_process() else None
     with open_checkpoints(output, origin) as checkpoints:
         points = train(name, model, None, learned, recipe, checkpoints)
