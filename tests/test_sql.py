@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from multirm.sql import literal, literals, without_wildcards
+from multirm.errors import InputError
+from multirm.sql import literal, literals, reading, without_wildcards
 
 ODD = ["it's", "''", 'a "b"', "new\nline", "back\\slash", "$1 {x} %s ?", ""]
 
@@ -26,3 +27,18 @@ def test_a_path_is_no_pattern(tmp_path: Path, name: str) -> None:
         (tmp_path / folder / "t.txt").write_text(folder)
     path = literal(without_wildcards(tmp_path / name / "t.txt"))
     assert duckdb.sql(f"SELECT content FROM read_text({path})").fetchall() == [(name,)]
+
+
+def test_what_cannot_be_read_is_one_line_and_a_bug_is_not() -> None:
+    database = duckdb.connect(config={"memory_limit": "1MB", "temp_directory": ""})
+    with pytest.raises(InputError, match="here: expected tables that fit into memory") as caught:
+        with reading("here"):
+            database.execute("SELECT list(i) FROM range(10000000) AS r(i)").fetchall()
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="tables that DuckDB can read, found Conversion Error"):
+        with reading("here"):
+            database.execute("SELECT 'a'::INT").fetchall()
+    with pytest.raises(duckdb.BinderException), reading("here"):
+        database.execute("SELECT nothing")
+    with pytest.raises(InputError), reading("here", duckdb.BinderException):
+        database.execute("SELECT nothing")

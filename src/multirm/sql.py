@@ -36,11 +36,12 @@ def without_wildcards(path: Path) -> str:
 
 
 @contextmanager
-def reading(where: object) -> Iterator[None]:
+def reading(where: object, *also: type[duckdb.Error]) -> Iterator[None]:
     """Tell of tables that DuckDB cannot read, or not in the memory there is, in one line.
 
     Args:
         where: the tables.
+        also: errors that are the tables' fault as well here.
 
     Raises:
         InputError: in place of DuckDB's own.
@@ -49,7 +50,7 @@ def reading(where: object) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         # Of a footer that makes no sense it knows no better than `Error`.
-        if not isinstance(error, _OF_DATA) and type(error) is not duckdb.Error:
+        if not isinstance(error, (*_OF_DATA, *also)) and type(error) is not duckdb.Error:
             raise
         short = isinstance(error, duckdb.OutOfMemoryException)
         raise InputError(

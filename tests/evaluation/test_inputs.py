@@ -12,7 +12,7 @@ import pytest
 
 from multirm import tables
 from multirm.errors import InputError
-from multirm.evaluation.inputs import open_inputs
+from multirm.evaluation.inputs import UNREAD, open_inputs
 from multirm.evaluation.matching import check_rewards, check_solutions
 from tests.origins import made_of
 
@@ -260,3 +260,33 @@ def test_a_folder_of_tables_of_another_kind(tmp_path: Path, write_tables: Any) -
     folder = str(written.rewards[0].parent)
     with pytest.raises(InputError, match=r"expected solutions, .*, found only tables of rewards"):
         open_inputs([folder], {})
+
+
+@pytest.mark.parametrize("name", ["filename", "FILE_ROW_NUMBER"])
+def test_columns_that_duckdb_adds_itself_are_one_line(write_tables: Any, name: str) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    path = written.solutions[0]
+    table = pq.read_table(path).replace_schema_metadata(None)
+    pq.write_table(table.append_column(name, pa.array(["x"] * len(table))), path)
+    with pytest.raises(InputError, match=rf"{path.name}: .*DuckDB") as caught:
+        open_inputs([str(path)], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_is_noticed_in_every_column_that_is_read(write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    solutions, rewards = written.solutions[0], written.rewards[0]
+    for path, schema in ((solutions, tables.SOLUTIONS), (rewards, tables.REWARDS)):
+        intact = path.read_bytes()
+        row_group = pq.read_metadata(path).row_group(0)
+        for number, name in enumerate(schema.columns.names):
+            column = row_group.column(number)
+            content = bytearray(intact)
+            start = column.dictionary_page_offset or column.data_page_offset
+            content[start + column.total_compressed_size - 1] ^= 1
+            path.write_bytes(content)
+            if name in UNREAD:
+                continue
+            with pytest.raises(InputError, match=rf"{path.name}: expected a whole Parquet table"):
+                open_inputs([str(solutions)], {"dORM": [str(rewards)]})
+        path.write_bytes(intact)

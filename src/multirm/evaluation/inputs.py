@@ -100,8 +100,8 @@ def _find(places: Sequence[str], schema: Schema) -> _Found:
         found.files.extend(files or interchange.files_read(place, schema))
     for file in found.tables:
         tables.check_readable(file, schema, UNREAD)
-        # DuckDB may refuse a footer that others read.
-        with reading(file):
+        # DuckDB may refuse a footer that others read, and columns named as those that it adds.
+        with reading(file, duckdb.BinderException):
             duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
     return found
 
