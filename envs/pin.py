@@ -22,6 +22,7 @@ CORE = [
     "pyarrow",
     "pydantic",
     "pyyaml",
+    "scipy",
     "vl-convert-python",
 ]
 MODELS = ["accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"]

@@ -234,7 +234,7 @@ EXAMPLES = Schema(
 
 ACCURACY = Schema(
     "accuracy",
-    3,
+    4,
     pa.schema(
         [
             _column("dataset", pa.string()),
@@ -254,6 +254,8 @@ ACCURACY = Schema(
             _column("runs", pa.int32(), nullable=True),
             _column("n_questions", pa.int32()),
             _column("n_short", pa.int32()),
+            # An IntervalNote: why there is no interval, or what it rests on besides the spread over questions.
+            _column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
@@ -261,7 +263,7 @@ ACCURACY = Schema(
 
 COMPARISONS = Schema(
     "comparisons",
-    1,
+    2,
     pa.schema(
         [
             _column("dataset", pa.string()),
@@ -274,10 +276,15 @@ COMPARISONS = Schema(
             _column("other_model", pa.string(), nullable=True),
             _column("other_aggregation", pa.string(), nullable=True),
             _column("difference", pa.float64()),
-            _column("low", pa.float64()),
-            _column("high", pa.float64()),
+            _column("low", pa.float64(), nullable=True),
+            _column("high", pa.float64(), nullable=True),
             _column("p", pa.float64(), nullable=True),
+            # Corrected within the family, of which the table has so many: the primary one (Overall, the
+            # largest N), and one for each other category, selection and N. Null at N = 1, which is no test.
             _column("p_holm", pa.float64(), nullable=True),
+            _column("family", pa.string(), nullable=True),
+            _column("n_families", pa.int32()),
+            _column("note", pa.string(), nullable=True),
         ]
     ),
     (
@@ -315,7 +322,7 @@ VARIANCE = Schema(
 
 CRITIQUE_COUNTS = Schema(
     "critique_counts",
-    2,
+    3,
     pa.schema(
         [
             *_ACCURACY_OF,
@@ -324,6 +331,7 @@ CRITIQUE_COUNTS = Schema(
             _column("accuracy", pa.float64()),
             _column("low", pa.float64()),
             _column("high", pa.float64()),
+            _column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "selection", "model", "aggregation", "n", "n_critiques"),
@@ -447,7 +455,7 @@ PAIRS = Schema(
 
 PAIRWISE = Schema(
     "pairwise",
-    1,
+    2,
     pa.schema(
         [
             _column("dataset", pa.string()),
@@ -461,6 +469,7 @@ PAIRWISE = Schema(
             _column("accuracy", pa.float64(), nullable=True),
             _column("low", pa.float64(), nullable=True),
             _column("high", pa.float64(), nullable=True),
+            _column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "model"),

@@ -129,6 +129,38 @@ class Selection(StrEnum):
         return self in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
 
 
+class IntervalNote(StrEnum):
+    """Why an interval is missing, or rests on something else than the spread over its questions."""
+
+    ONE_QUESTION = "one_question"
+    SINGLE_QUESTIONS = "single_questions"
+    NO_SPREAD = "no_spread"
+    NOTHING_TO_SELECT = "nothing_to_select"
+    PUBLISHED = "published"
+
+    @property
+    def meaning(self) -> str:
+        """The note as a clause, for people."""
+        return {
+            IntervalNote.ONE_QUESTION: "one question shows no spread: the interval allows for the largest possible",
+            IntervalNote.SINGLE_QUESTIONS: "some categories have one question each, which shows no spread:"
+            " the interval allows for the largest possible there",
+            IntervalNote.NO_SPREAD: "all questions came out alike: the interval allows for"
+            " one that would not have",
+            IntervalNote.NOTHING_TO_SELECT: "N = 1 leaves nothing to select, so all methods are the same",
+            IntervalNote.PUBLISHED: "the published estimator has a deviation over runs, and no interval",
+        }[self]
+
+
+class Family(StrEnum):
+    """Which tests a comparison's p-value is corrected together with."""
+
+    PRIMARY = "primary"
+    """Overall at the largest N: the one family that a study is judged by."""
+    EXPLORATORY = "exploratory"
+    """Any other category, N and selection, one of many families: a p-value there is a hint, not a finding."""
+
+
 class AnswerFormat(StrEnum):
     """How a reference answer is written, and so how a parsed answer is compared with it."""
 

@@ -10,17 +10,18 @@ import pytest
 
 from multirm import tables
 from multirm.errors import InputError
-from multirm.evaluation import bootstrap
+from multirm.evaluation import intervals
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.trainings import (
-    averaged_resamples,
+    averaged,
     one_per_model,
     parts_of,
-    seed_draws,
+    seed_degrees,
     spread_over_seeds,
     variance_from_seeds,
+    variance_of_means,
     with_means,
 )
 from multirm.evaluation.uncertainty import measure_uncertainty
@@ -104,41 +105,65 @@ def test_means_stand_before_their_trainings_and_for_them() -> None:
     ]
 
 
-@pytest.mark.parametrize("n_seeds", [2, 3, 5])
-def test_draws_are_students(n_seeds: int) -> None:
-    values = np.random.default_rng(0).normal(size=n_seeds)
-    draws = seed_draws("dORM@mean", n_seeds, 200_000, 42) @ (values - values.mean())
-    t = np.random.default_rng(1).standard_t(n_seeds - 1, size=200_000)
-    expected = values.std(ddof=1) / np.sqrt(n_seeds) * t
-    at = [0.025, 0.25, 0.5, 0.75, 0.975]
-    scale = np.quantile(expected, 0.75)
-    np.testing.assert_allclose(
-        np.quantile(draws, at) / scale, np.quantile(expected, at) / scale, rtol=0.05, atol=0.02
-    )
+def test_the_variance_from_training_is_that_of_all_models() -> None:
+    """Two seeds of one model and three of another, which has two aggregations and counts once."""
+    last, mean = Aggregation.LAST, Aggregation.MEAN
+    scorers = [Scorer(name, last) for name in ("a", "a@1", "b", "b@1", "b@2", "c")]
+    scorers += [Scorer(name, mean) for name in ("b", "b@1", "b@2")]
+    parts = parts_of([4], scorers)
+    accuracies = np.random.default_rng(0).random(len(columns([4], scorers)))
+    found = dict(zip(parts, variance_of_means(accuracies, parts), strict=True))
+    assert seed_degrees(parts) == 1 + 2
+    for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+        of_a, of_b, of_b_mean = (
+            Method(selection, Scorer(name, how))
+            for name, how in (("a@mean", last), ("b@mean", last), ("b@mean", mean))
+        )
+        own = [accuracies[parts[4, method]].var(ddof=1) for method in (of_a, of_b, of_b_mean)]
+        pooled = (1 * own[0] + 2 * (own[1] + own[2]) / 2) / 3
+        assert found.pop((4, of_a)) == pytest.approx(pooled / 2)
+        assert found.pop((4, of_b)) == pytest.approx(pooled / 3)
+        assert found.pop((4, of_b_mean)) == pytest.approx(pooled / 3)
+    assert set(found.values()) == {0}
 
 
-def test_an_interval_holds_what_other_seeds_and_questions_bring() -> None:
+def test_one_seed_each_has_no_variance_from_training() -> None:
+    parts = parts_of([2, 4], [Scorer("a", Aggregation.LAST), Scorer("b", Aggregation.LAST)])
+    assert seed_degrees(parts) == 0
+    assert not variance_of_means(np.random.default_rng(0).random(len(parts)), parts).any()
+
+
+@pytest.mark.parametrize(("n_models", "n_seeds"), [(1, 3), (4, 2)])
+def test_an_interval_holds_what_other_seeds_and_questions_bring(
+    n_models: int, n_seeds: int
+) -> None:
     """Trainings simulated with effects of question, seed and both: the recipe's own accuracy is covered."""
     generator = np.random.default_rng(0)
-    scorers = [Scorer(name, Aggregation.LAST) for name in TRAININGS]
+    names = [f"m{k}" + f"@{seed}" * (seed > 0) for k in range(n_models) for seed in range(n_seeds)]
+    scorers = [Scorer(name, Aggregation.LAST) for name in names]
     parts = parts_of([4], scorers)
-    mean = list(parts).index((4, Method(Selection.BEST_OF_N, Scorer("dORM@mean", scorers[0][1]))))
-    place = parts[4, Method(Selection.BEST_OF_N, Scorer("dORM@mean", scorers[0][1]))]
-    covered, without = 0, 0
-    for _ in range(300):
-        questions, seeds = generator.normal(0, 0.2, (60, 1)), generator.normal(0, 0.05, 3)
-        values = np.zeros((60, len(columns([4], scorers))))
-        values[:, place] = 0.5 + questions + seeds + generator.normal(0, 0.1, (60, 3))
-        values = values - 0.5  # The truth is 0.
-        means = bootstrap.resampled_means({"law": values}, 1000, int(generator.integers(2**31)))
-        accuracies = {"law": values.mean(axis=0), OVERALL: values.mean(axis=0)}
-        full = averaged_resamples(means, accuracies, parts, int(generator.integers(2**31)))
-        low, high = (bound[mean] for bound in bootstrap.interval(full["law"]))
-        covered += low <= 0 <= high
-        low, high = np.quantile(means["law"][:, place].mean(axis=1), [0.025, 0.975])
-        without += low <= 0 <= high
-    assert covered / 300 > 0.93
-    assert without / 300 < 0.87
+    keys = list(parts)
+    mean = keys.index((4, Method(Selection.BEST_OF_N, Scorer("m0@mean", Aggregation.LAST))))
+    places = [
+        k for k, (_, m) in enumerate(columns([4], scorers)) if m.selection is Selection.BEST_OF_N
+    ]
+    covered, without, widths = 0, 0, []
+    for _ in range(400):
+        questions, seeds = generator.normal(0, 0.2, (60, 1)), generator.normal(0, 0.03, len(names))
+        values = np.full((60, len(columns([4], scorers))), 0.5)
+        values[:, places] += questions + seeds + generator.normal(0, 0.1, (60, len(names)))
+        own = intervals.mean_of({"law": averaged(values, parts)})
+        alone = intervals.of_shares(own)
+        error = np.sqrt(variance_of_means(values.mean(axis=0), parts))
+        low, high = intervals.widened(own.value, alone, error, seed_degrees(parts), (0, 1))
+        covered += low[mean] <= 0.5 <= high[mean]
+        widths.append(high[mean] - low[mean])
+        without += alone[0][mean] <= 0.5 <= alone[1][mean]
+    assert covered / 400 > 0.93
+    assert without / 400 < 0.93
+    if n_seeds == 2:
+        # By one model's two seeds alone it would be ±12.7 standard errors, which are 0.03 / √2 each.
+        assert np.mean(widths) < 0.25
 
 
 def test_accuracies_of_means(tmp_path: Path, write_tables: Any) -> None:

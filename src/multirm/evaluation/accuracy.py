@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from multirm.evaluation import bootstrap, paper
+from multirm.evaluation import intervals, paper
+from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
-from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.methods import Scorer
 from multirm.evaluation.opening import Opened, Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import (
     Pools,
@@ -19,16 +20,17 @@ from multirm.evaluation.pools import (
 from multirm.evaluation.trainings import (
     Parts,
     averaged_expected,
-    averaged_resamples,
     one_per_model,
     parts_of,
+    seed_degrees,
     spread_over_seeds,
+    variance_of_means,
     with_means,
 )
 from multirm.files import check_folder, whole
 from multirm.numbers import Count, Runs, Seed
 from multirm.sql import reading
-from multirm.vocabulary import OVERALL, Estimator, Selection
+from multirm.vocabulary import OVERALL, Estimator, IntervalNote, Selection
 
 
 @reading("--solutions, --rewards")
@@ -62,7 +64,7 @@ def evaluate(
             questions, or `paper`, the published mean over random subpools.
         n: Sizes of the subpools to select from; 1, 2, 4, 8 and 16 unless given.
         runs: Number of random subpools for each question and size, where any are drawn.
-        seed: Seed of the subpools, and of the bootstrap.
+        seed: Seed of the subpools, and of the tests' random signs.
     """
     check_folder(output)
     opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator)
@@ -93,22 +95,23 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
             pools, subpools.n, opened.scorers, subpools.seed, subpools.runs
         )
         ledger += ledger_rows(pools, opened.scorers, Estimator.EXACT, counts)
-    means = bootstrap.resampled_means(
-        {name: category.values for name, category in values.items()},
-        bootstrap.RESAMPLES,
-        subpools.seed,
-    )
     accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
     parts = parts_of(subpools.n, opened.scorers)
-    means = averaged_resamples(means, accuracies, parts, subpools.seed)
+    variances = {name: variance_of_means(own, parts) for name, own in accuracies.items()}
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
-    compared = one_per_model(opened.scorers)
     return _Evaluated(
         {
-            "accuracy": accuracy_rows(values, means, spreads, parts, subpools.runs),
-            "comparisons": comparison_rows(values, means, list(parts), compared),
+            "accuracy": accuracy_rows(values, variances, spreads, parts, subpools.runs),
+            "comparisons": comparison_rows(
+                {name: category.values for name, category in values.items()},
+                variances,
+                seed_degrees(parts),
+                list(parts),
+                one_per_model(opened.scorers),
+                subpools.seed,
+            ),
             "ledger": ledger,
         },
         {},
@@ -146,7 +149,7 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
 
 def accuracy_rows(
     values: Mapping[str, Expected],
-    means: Mapping[str, np.ndarray],
+    variances: Mapping[str, np.ndarray],
     spreads: Mapping[str, np.ndarray],
     parts: Parts,
     draws: int,
@@ -154,32 +157,33 @@ def accuracy_rows(
     """The accuracy table, Overall first: the macro-average, in which each category counts the same.
 
     Args:
-        values, means: with the columns of means over trainings, as `trainings` gives them.
+        values: with the columns of means over trainings, as `trainings` gives them.
+        variances: of each column from training, for each category and Overall; 0 where it is no mean.
         spreads: the standard deviation over trainings of each column that is such a mean, else NaN.
     """
     summaries = {name: _summary(category) for name, category in values.items()}
-    accuracies = np.mean([summary[0] for summary in summaries.values()], axis=0)
-    errors = np.sqrt(np.sum([summary[1] ** 2 for summary in summaries.values()], axis=0))
+    errors = np.sqrt(np.sum([summary[0] ** 2 for summary in summaries.values()], axis=0))
     overall = (
-        accuracies,
         errors / len(summaries),
         sum(len(category.values) for category in values.values()),
         np.sum([category.n_short for category in values.values()], axis=0),
     )
+    seed_df = seed_degrees(parts)
     rows = []
-    for name, (accuracy, error, n_questions, n_short) in {OVERALL: overall, **summaries}.items():
-        low, high = bootstrap.interval(means[name])
-        for k, ((size, method), part) in enumerate(parts.items()):
-            if len(part) > 1:
-                # What two seeds let other seeds be has no bounds, an accuracy has.
-                low[k], high[k] = np.clip((low[k], high[k]), 0, 1)
+    for name, (error, n_questions, n_short) in {OVERALL: overall, **summaries}.items():
+        within = values if name == OVERALL else {name: values[name]}
+        mean = intervals.mean_of({part: category.values for part, category in within.items()})
+        low, high = intervals.widened(
+            mean.value, intervals.of_shares(mean), np.sqrt(variances[name]), seed_df, (0, 1)
+        )
+        for k, ((size, method), note) in enumerate(zip(parts, mean.notes, strict=True)):
             rows.append(
                 {
                     "category": name,
                     "estimator": str(Estimator.EXACT),
                     **method.columns,
                     "n": size,
-                    "accuracy": 100 * accuracy[k],
+                    "accuracy": 100 * mean.value[k],
                     "low": 100 * low[k],
                     "high": 100 * high[k],
                     "standard_error": 100 * error[k],
@@ -187,15 +191,17 @@ def accuracy_rows(
                     "runs": draws if error[k] else None,
                     "n_questions": n_questions,
                     "n_short": int(n_short[k]),
+                    "note": note,
                 }
             )
     return rows
 
 
-def _summary(category: Expected) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
+def _summary(category: Expected) -> tuple[np.ndarray, int, np.ndarray]:
+    """The standard errors of simulation, the number of questions, and how many have small pools."""
     n_questions = len(category.values)
     errors = np.sqrt((category.standard_errors**2).sum(axis=0)) / n_questions
-    return category.values.mean(axis=0), errors, n_questions, category.n_short
+    return errors, n_questions, category.n_short
 
 
 def paper_rows(
@@ -229,59 +235,9 @@ def paper_rows(
                     "runs": runs,
                     "n_questions": len(pools),
                     "n_short": int((pools < size).sum()),
+                    "note": IntervalNote.PUBLISHED,
                 }
             )
-    return rows
-
-
-def comparison_rows(
-    values: Mapping[str, Expected],
-    means: Mapping[str, np.ndarray],
-    keys: Sequence[tuple[int, Method]],
-    chosen: Sequence[Scorer],
-) -> list[Row]:
-    """Paired differences: each scorer against the majority vote and against each later scorer.
-
-    The comparisons of one category, selection and N are one family of Holm's correction. Trainings
-    of one model are not compared, neither with each other nor with other models: their mean is.
-
-    Args:
-        keys: what the columns of values and means are.
-        chosen: the scorers to compare.
-    """
-    place = {key: k for k, key in enumerate(keys)}
-    estimates = {name: category.values.mean(axis=0) for name, category in values.items()}
-    estimates = {OVERALL: np.mean(list(estimates.values()), axis=0), **estimates}
-    rows = []
-    for name, estimate in estimates.items():
-        for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
-            compared = [Method(selection, scorer) for scorer in chosen]
-            others = [Method(Selection.MAJORITY_VOTE), *compared]
-            pairs = [
-                (method, other)
-                for i, method in enumerate(compared)
-                for other in [others[0], *others[i + 2 :]]
-            ]
-            for size in dict.fromkeys(size for size, _ in keys) if pairs else ():
-                indices = [(place[size, a], place[size, b]) for a, b in pairs]
-                found = bootstrap.compare(means[name], estimate, indices)
-                adjusted = bootstrap.holm(found.p)
-                for k, (method, other) in enumerate(pairs):
-                    rows.append(
-                        {
-                            "category": name,
-                            **method.columns,
-                            "n": size,
-                            "other_selection": str(other.selection),
-                            "other_model": other.columns["model"],
-                            "other_aggregation": other.columns["aggregation"],
-                            "difference": 100 * found.difference[k],
-                            "low": 100 * found.low[k],
-                            "high": 100 * found.high[k],
-                            "p": _known(found.p[k]),
-                            "p_holm": _known(adjusted[k]),
-                        }
-                    )
     return rows
 
 

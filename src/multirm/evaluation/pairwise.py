@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from multirm import tables
+from multirm.evaluation import intervals
 from multirm.provenance import origin_of
-from multirm.vocabulary import OVERALL
-
-# Of the normal distribution, for an interval that covers 95 %.
-_Z = 1.959963984540054
+from multirm.vocabulary import OVERALL, IntervalNote
 
 
 class Pairwise(NamedTuple):
@@ -25,6 +23,7 @@ class Pairwise(NamedTuple):
         accuracy: the part of the scored pairs that are right, in [0, 1], ties counted as a half; NaN
             where no pair is scored.
         low, high: its 95 % interval over pairs.
+        note: what the interval rests on besides the spread over pairs, if anything.
     """
 
     n_pairs: int
@@ -34,6 +33,7 @@ class Pairwise(NamedTuple):
     accuracy: float
     low: float
     high: float
+    note: IntervalNote | None
 
 
 def evaluate_pairs(pairs: list[Path], output: Path) -> None:
@@ -61,8 +61,7 @@ def evaluate_pairs(pairs: list[Path], output: Path) -> None:
 def pairwise(chosen: np.ndarray, rejected: np.ndarray) -> Pairwise:
     """How often the better answer of a pair has the higher score.
 
-    The interval is Wilson's (1927), which keeps within [0, 1] and has a width even where all pairs
-    are right; with ties, whose half points vary less than right and wrong do, it is a little too wide.
+    The interval is `intervals.of_shares`, over pairs.
 
     Args:
         chosen: the scores of the better answers, float64 [pairs]; NaN where missing.
@@ -74,12 +73,11 @@ def pairwise(chosen: np.ndarray, rejected: np.ndarray) -> Pairwise:
     tied = int((chosen == rejected)[scored].sum())
     counts = (len(chosen), right, tied, len(chosen) - n)
     if not n:
-        return Pairwise(*counts, math.nan, math.nan, math.nan)
-    accuracy = (right + tied / 2) / n
-    scale = 1 + _Z**2 / n
-    middle = (accuracy + _Z**2 / (2 * n)) / scale
-    half = _Z / scale * math.sqrt(accuracy * (1 - accuracy) / n + _Z**2 / (4 * n**2))
-    return Pairwise(*counts, accuracy, max(middle - half, 0.0), min(middle + half, 1.0))
+        return Pairwise(*counts, math.nan, math.nan, math.nan, None)
+    points = ((chosen > rejected) + (chosen == rejected) / 2)[scored]
+    mean = intervals.mean_of({"": points[:, None]})
+    low, high = intervals.of_shares(mean)
+    return Pairwise(*counts, float(mean.value[0]), float(low[0]), float(high[0]), mean.notes[0])
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Several trainings of one reward model, which differ in their seed: the mean over them, and how sure it is.
 
 The mean estimates what a model so trained comes to on the average, whatever its seed. Seeds are what
-trainings sample, as questions are what a benchmark samples, so the mean's interval is over both: to
-each resample of the questions comes a draw of what other seeds would make of the mean. With an
-accuracy v for each of S seeds, whose sample variance is s², that is s/√S times a draw from Student's
-t with S - 1 degrees of freedom, because s² is itself known from S accuracies only. So two seeds say
-little, and their interval says that.
+trainings sample, as questions are what a benchmark samples, so the mean's interval is over both: the
+interval over questions is widened by what other seeds would make of the mean.
 
-A model's draws are the same for all of its columns and in all categories: one training gives them
-all. Those of two models are independent of each other, and a difference of two such means has the
-distribution of Behrens and Fisher.
+How much accuracies vary from seed to seed is estimated from all models of a study together, for each
+category, selection and N. This assumes that they all vary as much. Two seeds of one model would tell
+next to nothing (Student's t with 1 degree of freedom, ±12.7 standard errors); two seeds of each of
+four models tell enough (4 degrees, ±2.8). Where models differ in it, the intervals of those that vary
+more are too narrow, and the others' too wide; the column `std` shows each model's own deviation.
 
-What differs between trainings from question to question is in s², and is resampled with the questions
-too. It counts twice, so that intervals are rather too wide than too narrow.
+What differs between trainings from question to question is in the spread over questions, too. It
+counts twice, so that intervals are rather too wide than too narrow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,6 @@ import numpy as np
 from multirm.evaluation.expected import Expected, columns
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.variance import seed_variance
-from multirm.randomness import item_generator
 from multirm.vocabulary import Selection, mean_name, model_of
 
 Parts = Mapping[tuple[int, Method], list[int]]
@@ -86,46 +84,51 @@ def averaged_expected(found: Expected, parts: Parts) -> Expected:
     )
 
 
-def averaged_resamples(
-    means: Mapping[str, np.ndarray], accuracies: Mapping[str, np.ndarray], parts: Parts, seed: int
-) -> dict[str, np.ndarray]:
-    """Resampled means of the trainings' columns → those of all columns, in which seeds are drawn as well.
+def variance_of_means(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
+    """The variance from training of each mean over trainings, from all models together; 0 of other columns.
 
     Args:
-        means: for each category and for Overall, as `bootstrap.resampled_means` gives them.
-        accuracies: for each of them float64 [trainings' columns], on the questions themselves.
-        seed: the study's. A model's draws depend on it, the model's name, its number of seeds and
-            that of resamples only.
+        accuracies: float64 [trainings' columns].
 
     Returns:
-        float64 [resamples, columns] for each. Those of a mean may leave the unit's range.
+        float64 [columns], in the squared unit of `accuracies`.
     """
-    result = {name: averaged(resampled, parts) for name, resampled in means.items()}
-    draws: dict[str, np.ndarray] = {}
-    for k, ((_, method), part) in enumerate(parts.items()):
-        if method.scorer is None or len(part) < 2:
-            continue
-        model = method.scorer.model
-        for name, resampled in result.items():
-            if model not in draws:
-                draws[model] = seed_draws(model, len(part), len(resampled), seed)
-            own = accuracies[name][part]
-            resampled[:, k] += draws[model] @ (own - own.mean())
-    return result
-
-
-def seed_draws(model: str, n_seeds: int, resamples: int, seed: int) -> np.ndarray:
-    """Weights of the seeds' deviations from their mean, whose sum is s/√S times a draw from Student's t.
-
-    Returns:
-        float64 [resamples, n_seeds].
-    """
-    generator = item_generator(seed, "trainings", model)
-    normal = generator.standard_normal((resamples, n_seeds))
-    # The deviations' squares come to (S - 1) s², so the weighted sum of them by `normal` has that variance.
-    return np.asarray(
-        normal / np.sqrt(n_seeds * generator.chisquare(n_seeds - 1, resamples))[:, None]
+    weights: dict[tuple[int, Selection], float] = {}
+    sums: dict[tuple[int, Selection], float] = {}
+    n_scorers = _n_scorers(parts)
+    for (size, method), part in parts.items():
+        if len(part) > 1 and method.scorer:
+            where = size, method.selection
+            # A model counts once, with however many aggregations.
+            weight = (len(part) - 1) / n_scorers[method.scorer.model]
+            weights[where] = weights.get(where, 0.0) + weight
+            own = float(accuracies[part].var(ddof=1))
+            sums[where] = sums.get(where, 0.0) + weight * own
+    return np.array(
+        [
+            sums[size, method.selection] / weights[size, method.selection] / len(part)
+            if len(part) > 1
+            else 0.0
+            for (size, method), part in parts.items()
+        ]
     )
+
+
+def seed_degrees(parts: Parts) -> int:
+    """The degrees of freedom of `variance_of_means`; 0 where every model was trained once."""
+    models = {
+        method.scorer.model: len(part) - 1
+        for (_, method), part in parts.items()
+        if method.scorer and len(part) > 1
+    }
+    return sum(models.values())
+
+
+def _n_scorers(parts: Parts) -> dict[str, int]:
+    """How many aggregations each model has."""
+    scorers = {method.scorer for _, method in parts if method.scorer}
+    models = [scorer.model for scorer in scorers]
+    return {model: models.count(model) for model in models}
 
 
 def spread_over_seeds(accuracies: np.ndarray, parts: Parts) -> np.ndarray:

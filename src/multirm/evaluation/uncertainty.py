@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multirm.evaluation import bootstrap
+from multirm.evaluation import intervals
 from multirm.evaluation.critiques import (
     counts_up_to,
     critique_count,
@@ -214,15 +214,13 @@ def _budget_rows(
 def _count_rows(
     found: dict[str, Expected], m: int, scorers: Sequence[Scorer], subpools: Subpools
 ) -> list[Row]:
-    values = {name: part.values for name, part in found.items()}
     n_short = {name: part.n_short for name, part in found.items()}
     n_short[OVERALL] = np.sum(list(n_short.values()), axis=0)
-    means = bootstrap.resampled_means(values, bootstrap.RESAMPLES, subpools.seed)
-    accuracies = {name: part.mean(axis=0) for name, part in values.items()}
-    accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
     rows = []
-    for name, accuracy in accuracies.items():
-        low, high = bootstrap.interval(means[name])
+    for name in (OVERALL, *found):
+        within = found if name == OVERALL else {name: found[name]}
+        mean = intervals.mean_of({part: own.values for part, own in within.items()})
+        low, high = intervals.of_shares(mean)
         for k, (size, method) in enumerate(columns(subpools.n, scorers)):
             if method.selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
                 rows.append(
@@ -232,9 +230,10 @@ def _count_rows(
                         "n": size,
                         "n_short": int(n_short[name][k]),
                         "n_critiques": m,
-                        "accuracy": 100 * accuracy[k],
+                        "accuracy": 100 * mean.value[k],
                         "low": 100 * low[k],
                         "high": 100 * high[k],
+                        "note": mean.notes[k],
                     }
                 )
     return rows

@@ -1,0 +1,157 @@
+"""Paired differences between methods: which are there, how sure they are, and which of them are tested together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from multirm.evaluation import intervals
+from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.opening import Row
+from multirm.evaluation.significance import holm, p_values
+from multirm.vocabulary import OVERALL, Family, IntervalNote, Selection
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One method against another at one N."""
+
+    n: int
+    method: Method
+    other: Method
+
+
+def comparison_rows(
+    values: Mapping[str, np.ndarray],
+    seed_variances: Mapping[str, np.ndarray],
+    seed_df: int,
+    keys: Sequence[tuple[int, Method]],
+    scorers: Sequence[Scorer],
+    seed: int,
+) -> list[Row]:
+    """The comparisons table, Overall first: each scorer against the majority vote and each later scorer.
+
+    All comparisons of Overall at the largest N, under both selections, are the primary family, which
+    Holm's correction holds. Those of each other category, selection and N are a family of their own,
+    and exploratory: with so many families, some of them will hold something by chance.
+
+    Trainings of one model are not compared, neither with each other nor with other models: their mean is.
+
+    Args:
+        values: for each category float64 [questions, columns], in [0, 1].
+        seed_variances: of each column from training, float64 [columns], for each category and
+            Overall; 0 where the column is no mean over trainings.
+        seed_df: the degrees of freedom that these are known with.
+        keys: what the columns are.
+        scorers: the ones to compare.
+        seed: the study's, of the tests' random signs.
+    """
+    sizes = list(dict.fromkeys(size for size, _ in keys))
+    pairs = comparisons_of(sizes, scorers)
+    if not pairs:
+        return []
+    place = {key: k for k, key in enumerate(keys)}
+    first = [place[pair.n, pair.method] for pair in pairs]
+    second = [place[pair.n, pair.other] for pair in pairs]
+    differences = {name: part[:, first] - part[:, second] for name, part in values.items()}
+    # To the bit: at N = 1 every method takes the only solution that there is.
+    tested = np.array([pair.n > 1 for pair in pairs])
+    errors = {name: np.sqrt(own[first] + own[second]) for name, own in seed_variances.items()}
+    p = _p_values(differences, tested, seed, errors if seed_df else {}, seed_df)
+    families = {
+        name: [family_of(name, pair, max(sizes)) for pair in pairs] for name in (OVERALL, *values)
+    }
+    n_families = len({key for keys_ in families.values() for key in keys_ if key})
+    rows = []
+    for name in (OVERALL, *values):
+        within = differences if name == OVERALL else {name: differences[name]}
+        mean = intervals.mean_of(within)
+        low, high = intervals.widened(
+            mean.value,
+            intervals.of_differences(mean, intervals.typical_size(within)),
+            errors[name],
+            seed_df,
+            (-1, 1),
+        )
+        adjusted = _adjusted(p[name], families[name])
+        for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True)):
+            family = families[name][k]
+            if family is None:
+                low[k] = high[k] = 0
+                note = IntervalNote.NOTHING_TO_SELECT
+            rows.append(
+                {
+                    "category": name,
+                    **pair.method.columns,
+                    "n": pair.n,
+                    **{f"other_{key}": value for key, value in pair.other.columns.items()},
+                    "difference": 100 * mean.value[k],
+                    "low": _known(100 * low[k]),
+                    "high": _known(100 * high[k]),
+                    "p": _known(p[name][k]),
+                    "p_holm": _known(adjusted[k]),
+                    "family": family and family[0],
+                    "n_families": n_families,
+                    "note": note,
+                }
+            )
+    return rows
+
+
+def comparisons_of(sizes: Sequence[int], scorers: Sequence[Scorer]) -> list[Comparison]:
+    """Under each selection, at each N: each scorer with the majority vote and with each later scorer."""
+    found = []
+    for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
+        methods = [Method(selection, scorer) for scorer in scorers]
+        for size in sizes:
+            for k, method in enumerate(methods):
+                others = [Method(Selection.MAJORITY_VOTE), *methods[k + 1 :]]
+                found += [Comparison(size, method, other) for other in others]
+    return found
+
+
+def family_of(
+    category: str, comparison: Comparison, largest: int
+) -> tuple[Family, str, Selection | None, int] | None:
+    """What a comparison is corrected together with; None at N = 1, where there is nothing to test."""
+    if comparison.n == 1:
+        return None
+    if category == OVERALL and comparison.n == largest:
+        return Family.PRIMARY, category, None, largest
+    return Family.EXPLORATORY, category, comparison.method.selection, comparison.n
+
+
+def _p_values(
+    differences: Mapping[str, np.ndarray],
+    tested: np.ndarray,
+    seed: int,
+    errors: Mapping[str, np.ndarray],
+    seed_df: int,
+) -> dict[str, np.ndarray]:
+    """p-values of all comparisons; NaN where they are not tested, or where there is one question only."""
+    found = p_values(
+        {name: part[:, tested] for name, part in differences.items()},
+        seed,
+        {name: own[tested] for name, own in errors.items()},
+        seed_df,
+    )
+    result = {}
+    for name, p in found.items():
+        result[name] = np.full(len(tested), np.nan)
+        parts = differences.values() if name == OVERALL else [differences[name]]
+        if any(len(part) > 1 for part in parts):
+            result[name][tested] = p
+    return result
+
+
+def _adjusted(p: np.ndarray, families: Sequence[object]) -> np.ndarray:
+    """Holm's correction within each family."""
+    adjusted = np.full(len(p), np.nan)
+    for family in dict.fromkeys(families):
+        own = [k for k, other in enumerate(families) if other == family]
+        adjusted[own] = holm(p[own])
+    return adjusted
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
