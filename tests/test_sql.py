@@ -31,13 +31,17 @@ def test_a_path_is_no_pattern(tmp_path: Path, name: str) -> None:
 
 def test_what_cannot_be_read_is_one_line_and_a_bug_is_not() -> None:
     database = duckdb.connect(config={"memory_limit": "1MB", "temp_directory": ""})
-    with pytest.raises(InputError, match="here: expected tables that fit into memory") as caught:
-        with reading("here"):
-            database.execute("SELECT list(i) FROM range(10000000) AS r(i)").fetchall()
+    with (
+        pytest.raises(InputError, match="here: expected tables that fit into memory") as caught,
+        reading("here"),
+    ):
+        database.execute("SELECT list(i) FROM range(10000000) AS r(i)").fetchall()
     assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="tables that DuckDB can read, found Conversion Error"):
-        with reading("here"):
-            database.execute("SELECT 'a'::INT").fetchall()
+    with (
+        pytest.raises(InputError, match="tables that DuckDB can read, found Conversion Error"),
+        reading("here"),
+    ):
+        database.execute("SELECT 'a'::INT").fetchall()
     with pytest.raises(duckdb.BinderException), reading("here"):
         database.execute("SELECT nothing")
     with pytest.raises(InputError), reading("here", duckdb.BinderException):
