@@ -4,18 +4,18 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 from huggingface_hub import constants
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    LlamaForTokenClassification,
+    LlamaModel,
     PretrainedConfig,
     PreTrainedModel,
     Qwen2Config,
@@ -25,9 +25,19 @@ from transformers import (
     set_seed,
 )
 
-from multirm import models
 from multirm.errors import InputError
-from multirm.models import load_adapter, load_in_turn, load_model, load_tokenizer, output_logits
+from multirm.models import (
+    dtype_name,
+    dtype_of,
+    load_adapter,
+    load_in_turn,
+    load_model,
+    load_tokenizer,
+    output_logits,
+)
+from multirm.provenance import MERGED, write_to_folder
+from multirm.vocabulary import Dtype
+from tests.origins import made_of
 
 SHAPE = {
     "vocab_size": 50,
@@ -167,17 +177,18 @@ def test_adapters_in_turn_share_their_base(tiny_model: Path, tmp_path: Path) -> 
     for k, target in enumerate(["q_proj", "up_proj", "v_proj"]):
         torch.manual_seed(k)
         adapted(load_model(str(tiny_model)), [target]).save_pretrained(tmp_path / str(k))
-    merged = load_model(str(tmp_path / "1")).merge_and_unload()
-    merged.save_pretrained(tmp_path / "merged")
+    # In fp32 an adapter by itself is merged when it is loaded.
+    load_model(str(tmp_path / "1")).save_pretrained(tmp_path / "merged")
     places = [str(tmp_path / name) for name in ("0", "1", "merged", "2")]
     ids = torch.tensor([[1, 2, 3]])
     bases = []
     with torch.no_grad():
         for place, model in zip(places, load_in_turn(places), strict=True):
             torch.testing.assert_close(model(ids).logits, load_model(place)(ids).logits)
-            bases.append(model.get_base_model() if place != places[2] else model)
-    assert bases[0] is bases[1]
-    assert bases[3] is not bases[0]
+            plain = model.get_base_model() if isinstance(model, PeftModel) else model
+            bases.append(plain.get_parameter("model.layers.0.mlp.gate_proj.weight").data_ptr())
+    assert bases[0] == bases[1]
+    assert bases[2] != bases[0]
 
 
 @pytest.fixture
@@ -218,38 +229,15 @@ def test_a_hub_name_that_was_not_fetched_says_how_to(hub: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_gated_model_asks_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        response = SimpleNamespace(status_code=401, headers={}, request=None)
-        raise GatedRepoError("401 Client Error.\n\nNo access.", response=response)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(models, "snapshot_download", refuse)
-    with pytest.raises(
-        InputError, match=r"^owner/gated: .*gated; .* set HF_TOKEN to a token"
-    ) as caught:
-        load_model("owner/gated")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_model_that_the_hub_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        response = SimpleNamespace(status_code=401, headers={}, request=None)
-        raise RepositoryNotFoundError("401 Client Error.\n\nNone such.", response=response)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(models, "snapshot_download", refuse)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with pytest.raises(InputError, match="spelling and the connection, and HF_TOKEN"):
-        load_model("owner/hidden")
-
-
 @pytest.mark.parametrize(
     "other", [{"hidden_size": 24}, {"num_hidden_layers": 1}, {"num_hidden_layers": 3}]
 )
-def test_an_adapter_for_another_base(adapter: Path, other: dict[str, int]) -> None:
+def test_an_adapter_for_another_base(adapter: Path, other: dict[str, int], tmp_path: Path) -> None:
     tiny = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "head_dim": 8}
     base = LlamaForCausalLM(LlamaConfig(**{**SHAPE, "num_key_value_heads": 2, **tiny, **other}))
-    with pytest.raises(InputError, match="expected an adapter for"):
-        load_adapter(base, adapter)
+    base.save_pretrained(tmp_path / "other")
+    with pytest.raises(InputError, match=r"adapter: expected an adapter for .*/other, found"):
+        load_adapter(load_model(str(tmp_path / "other")), adapter)
 
 
 def test_an_adapter_without_weights_or_base(adapter: Path) -> None:
@@ -259,3 +247,86 @@ def test_an_adapter_without_weights_or_base(adapter: Path) -> None:
     (adapter / "adapter_config.json").write_text("{}")
     with pytest.raises(InputError, match="base_model_name_or_path"):
         load_model(str(adapter))
+
+
+HEADS = {
+    "tokens": LlamaForTokenClassification,
+    "sequences": LlamaForSequenceClassification,
+    "bare": LlamaModel,
+}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_model_with_another_head_is_refused(head: str, tied: bool, tmp_path: Path) -> None:
+    config = LlamaConfig(**SHAPE, tie_word_embeddings=tied, num_labels=2)
+    model = HEADS[head](config)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(
+        InputError,
+        match=rf"config\.json: expected the architecture LlamaForCausalLM, found '{type(model).__name__}';"
+        " reward models with heads of their own are not read yet",
+    ):
+        load_model(str(tmp_path))
+
+
+def test_a_trained_head_under_a_false_name_is_refused(tiny_model: Path, folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    for name in ("score.weight", "v_head.summary.weight", "model.layers.0.mlp.gate_proj.bias"):
+        more = {**weights, name: torch.zeros(2, 32)}
+        save_file(more, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(
+            InputError, match=rf"the weights of LlamaForCausalLM and no others, found {name};"
+        ):
+            load_model(str(folder))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_tied_output_layer_may_be_absent_or_there(family: str, tmp_path: Path) -> None:
+    model = random_model(family, tie_word_embeddings=True)
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    assert "lm_head.weight" not in weights
+    ids = torch.tensor([[1, 2, 3]])
+    expected = model(ids).logits
+    torch.testing.assert_close(load_model(str(tmp_path)).cpu()(ids).logits, expected)
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"].clone()
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    torch.testing.assert_close(load_model(str(tmp_path)).cpu()(ids).logits, expected)
+
+
+def test_in_bf16_an_adapter_stays_beside_the_weights(tiny_model: Path, adapter: Path) -> None:
+    ids = torch.tensor([[1, 2, 3]])
+    model = load_model(str(adapter), torch.bfloat16)
+    assert isinstance(model, PeftModel)
+    assert model.get_base_model().dtype == torch.bfloat16
+    assert all(w.dtype == torch.float32 for name, w in model.named_parameters() if "lora" in name)
+    with torch.no_grad():
+        exact = load_model(str(adapter), torch.float32)(ids).logits
+        torch.testing.assert_close(model(ids).logits.float(), exact, atol=0.05, rtol=0.05)
+
+
+def test_a_merged_model_in_bf16_is_warned_of(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_to_folder(folder, MERGED, made_of())
+    load_model(str(folder), torch.float32)
+    assert not caplog.records
+    load_model(str(folder), torch.bfloat16)
+    assert "loses most of what its adapter had learned" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (Dtype.AUTO, {"cpu": torch.float32, "cuda": torch.bfloat16}),
+        (Dtype.FLOAT32, {"cpu": torch.float32, "cuda": torch.float32}),
+        (Dtype.BFLOAT16, {"cpu": torch.bfloat16, "cuda": torch.bfloat16}),
+    ],
+)
+def test_the_precision_is_the_devices_where_none_is_asked_for(
+    dtype: Dtype, expected: dict[str, torch.dtype]
+) -> None:
+    for device, found in expected.items():
+        assert dtype_of(dtype, torch.device(device)) is found
+    assert dtype_name(expected["cpu"]) in ("float32", "bfloat16")

@@ -1,16 +1,13 @@
 """Backbones, adapters and tokenizers: safetensors only, no code from model repositories."""
 
-import json
-import warnings
+import logging
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
-from peft import PeftModel, get_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
+from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -20,19 +17,35 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from multirm.adapters import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    beyond_lora,
+    is_adapter,
+    merged,
+    named_base,
+    read_settings,
+    require_own_base,
+    require_whole_model,
+    with_adapter,
+)
 from multirm.errors import InputError
 from multirm.files import portable
-from multirm.provenance import check_files
+from multirm.model_folders import (
+    HEADS_LATER,
+    fetch_model,
+    first_line,
+    read_config,
+    require_safetensors,
+)
+from multirm.provenance import MERGED, made_as
 from multirm.tokenizer import CONFIG, read_tokenizer
+from multirm.vocabulary import Dtype
+
+logger = logging.getLogger(__name__)
 
 # Bars of thousands of updates would fill the logs of jobs.
 disable_progress_bar()
-
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
-HUB_WEIGHTS = ["*.safetensors"]
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -42,7 +55,7 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
         InputError: there is none, or what `tokenizer.read_tokenizer` refuses.
     """
     folder = fetch_model(model, weights=False)
-    if (folder / ADAPTER_CONFIG).is_file() and not (folder / CONFIG).is_file():
+    if is_adapter(folder) and not (folder / CONFIG).is_file():
         return load_tokenizer(base_of(folder))
     return read_tokenizer(folder, model)
 
@@ -54,6 +67,9 @@ def load_model(
 ) -> PreTrainedModel:
     """A causal language model from a local folder or hub name, in evaluation mode, on a device.
 
+    In fp32 an adapter is added to the weights of its base, which is faster. In bf16 the sums would be
+    rounded, most of them to what they were: it is computed beside them.
+
     Args:
         model: folder with config.json and model.safetensors, or with a peft adapter, which comes with
             the base that it names; or a hub name.
@@ -61,58 +77,110 @@ def load_model(
         device: the first GPU where there is one, else the CPU, where None.
 
     Raises:
-        InputError: no or not all weights there, an architecture that transformers does not know, or an
-            adapter for another base.
+        InputError: no or not all weights there, or more of them, as of a trained head; an architecture
+            that is not known, or an adapter for another base.
     """
     folder = fetch_model(model)
-    if (folder / ADAPTER_CONFIG).is_file():
-        return load_adapter(load_model(base_of(folder), dtype, device), folder)
+    if is_adapter(folder):
+        base = base_of(folder)
+        adapted = load_adapter(load_model(base, dtype, device), folder, base)
+        is_sum = not beyond_lora(read_settings(folder))
+        return merged(adapted) if is_sum and adapted.dtype == torch.float32 else adapted
     require_safetensors(folder)
+    wanted = dtype or default_dtype(default_device())
+    loaded = read_weights(folder, wanted, device or default_device())
+    if wanted is torch.bfloat16:
+        _warn_of_rounding(folder)
+    # Adapters name their base by it: as it was given, not where this machine keeps what it has downloaded.
+    loaded.name_or_path = model if Path(model).is_dir() else _pinned(model, folder)
+    return loaded.eval()
+
+
+def read_weights(
+    folder: Path, dtype: torch.dtype | Literal["auto"], device: torch.device
+) -> PreTrainedModel:
+    """The causal language model of a folder; on the device `meta` what can be told without its weights.
+
+    Raises:
+        InputError: no causal language model, or other weights than it has.
+    """
+    config = read_config(folder)
     try:
         loaded, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=dtype or default_dtype(default_device()),
+            config=config,
+            dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # Weights that are read on no device are not read at all.
+            **({"device_map": "meta"} if device.type == "meta" else {}),
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    # Whatever comes of settings and weights that are somebody else's.
+    except Exception as error:
         raise InputError(
-            model, expected="a causal language model", found=_first_line(error)
+            folder, expected="a causal language model", found=first_line(error)
         ) from error
     if report["missing_keys"]:
         raise InputError(
-            model,
+            folder,
             expected="all weights of the model",
             found=f"none for {min(report['missing_keys'])}",
             remedy="load a whole model, not a part or another kind of it",
         )
-    # Adapters name their base by it: as it was given, not where this machine keeps what it has downloaded.
-    loaded.name_or_path = model
-    return loaded.to(device or default_device()).eval()
+    if report["unexpected_keys"]:
+        raise InputError(
+            folder,
+            expected=f"the weights of {type(loaded).__name__} and no others",
+            found=min(report["unexpected_keys"]),
+            remedy=HEADS_LATER,
+        )
+    return loaded if device.type == "meta" else loaded.to(device)
 
 
-def load_in_turn(models: Sequence[str]) -> Iterator[PreTrainedModel]:
+def _warn_of_rounding(folder: Path) -> None:
+    if made_as(folder) == MERGED:
+        logger.warning(
+            "%s: in bf16 a merged model loses most of what its adapter had learned;"
+            " score the adapter itself, or use float32",
+            folder,
+        )
+
+
+def load_in_turn(
+    models: Sequence[str], dtype: torch.dtype | None = None
+) -> Iterator[PreTrainedModel]:
     """Load models one after the other, as `load_model` does, the base that neighbours share once.
 
-    A model is good until the next one is asked for.
+    A model is good until the next one is asked for. None leaves a trace in those after it.
     """
-    base, base_name = None, None
-    for model in models:
-        adapter = fetch_model(model)
-        if not (adapter / ADAPTER_CONFIG).is_file():
-            base, base_name = None, None
-            yield load_model(model)
+    for base_name, neighbours in groupby(models, key=_base_named_by):
+        names = list(neighbours)
+        if base_name is None or len(names) == 1:
+            for name in names:
+                yield load_model(name, dtype)
             continue
-        if base is None or base_name != base_of(adapter):
-            base_name = base_of(adapter)
-            # Gone before the next one comes: two may be more than there is memory for.
-            base = None
-            base = load_model(base_name)
-        adapted = load_adapter(base, adapter)
-        yield adapted
-        base = adapted.unload()
-        del adapted
+        base = load_model(base_name, dtype)
+        for name in names:
+            yield load_adapter(base, fetch_model(name), base_name)
+        # Gone before the next one comes: two may be more than there is memory for.
+        del base
+
+
+def _base_named_by(model: str) -> str | None:
+    folder = fetch_model(model)
+    return base_of(folder) if is_adapter(folder) else None
+
+
+def base_of(adapter: Path) -> str:
+    """The folder or hub name of the base that the adapter in a folder is for; a whole model.
+
+    Raises:
+        InputError: it names none that is there, or another adapter.
+    """
+    base = named_base(adapter)
+    require_whole_model(adapter, base, fetch_model(base, weights=False))
+    return base
 
 
 def sources_of(model: str) -> tuple[list[str], list[Path]]:
@@ -124,131 +192,35 @@ def sources_of(model: str) -> tuple[list[str], list[Path]]:
     """
     folder = fetch_model(model, weights=False)
     is_local = Path(model).is_dir()
-    names = [portable(model) if is_local else f"{model}@{folder.name}"]
+    names = [portable(model) if is_local else _pinned(model, folder)]
     folders = [Path(model)] if is_local else []
-    if (folder / ADAPTER_CONFIG).is_file():
+    if is_adapter(folder):
         base_names, base_folders = sources_of(base_of(folder))
         return names + base_names, folders + base_folders
     return names, folders
 
 
-def load_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
-    """`base` with the peft adapter of the folder `adapter` on it, in evaluation mode.
+def _pinned(model: str, folder: Path) -> str:
+    """A hub name with the commit that was fetched, after which its folder is called."""
+    return f"{model.partition('@')[0]}@{folder.name}"
+
+
+def load_adapter(base: PreTrainedModel, adapter: Path, name: str | None = None) -> PeftModel:
+    """`base` with the peft adapter of the folder `adapter` on it, in evaluation mode; see `with_adapter`.
+
+    Args:
+        name: the base's folder or hub name; what it was loaded by where None.
 
     Raises:
         InputError: no adapter there, or one that was trained on another base.
     """
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
-        if not (adapter / name).is_file():
-            raise InputError(adapter, expected=f"an adapter with {name}", found="none")
+    for file in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
+        if not (adapter / file).is_file():
+            raise InputError(adapter, expected=f"an adapter with {file}", found="none")
     require_safetensors(adapter)
-    try:
-        with warnings.catch_warnings():
-            # Weights that the adapter lacks would only be warned of; they are refused below.
-            warnings.simplefilter("ignore", UserWarning)
-            adapted = PeftModel.from_pretrained(base, str(adapter))
-        with safe_open(adapter / ADAPTER_WEIGHTS, "pt") as weights:
-            found = set(weights.keys())
-    except (ValueError, RuntimeError, SafetensorError) as error:
-        raise _other_base(base, adapter, _last_line(error)) from error
-    differing = found ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    if differing:
-        raise _other_base(base, adapter, f"{min(differing)} in only one of them")
-    return adapted.eval()
-
-
-def fetch_model(model: str, weights: bool = True) -> Path:
-    """The folder of a model: the one named, or one into which the hub's model of that name is downloaded.
-
-    Of a model on the hub only what is needed and safe is fetched: no code, no pickled weights.
-
-    Args:
-        weights: whether they are needed, or only what belongs to a tokenizer.
-
-    Raises:
-        InputError: no such folder, and no model of that name that can be had.
-    """
-    path = Path(model)
-    if path.is_dir():
-        return path
-    # A hub name has one slash at most.
-    if path.is_absolute() or len(path.parts) > 2 or model.startswith("."):
-        raise InputError(model, expected="a model folder or hub name", found="no such folder")
-    files = HUB_FILES + HUB_WEIGHTS if weights else HUB_FILES
-    try:
-        return Path(snapshot_download(model, allow_patterns=files))
-    except GatedRepoError as error:
-        raise InputError(
-            model,
-            expected="a model that may be downloaded",
-            found="one that is gated",
-            remedy="accept its terms on the hub, and set HF_TOKEN to a token of the same account",
-        ) from error
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        offline = constants.HF_HUB_OFFLINE
-        raise InputError(
-            model,
-            expected="a model folder or hub name",
-            found="no such folder, and nothing downloaded before"
-            if offline
-            else _first_line(error),
-            remedy="fetch it where there is a network, `multirm prefetch STUDY` or `hf download`,"
-            " or unset HF_HUB_OFFLINE"
-            if offline
-            else "check the spelling and the connection, and HF_TOKEN where it is not public",
-        ) from error
-
-
-def _other_base(base: PreTrainedModel, adapter: Path, found: str) -> InputError:
-    return InputError(
-        adapter,
-        expected=f"an adapter for {base.name_or_path}",
-        found=found,
-        remedy="give the base that it was trained on",
-    )
-
-
-def require_safetensors(folder: Path) -> None:
-    """Refuse a model folder without weights in safetensors, or with some that are cut short or damaged.
-
-    Raises:
-        InputError: it has none, one that is no whole file of safetensors, or others than were written.
-    """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise InputError(
-            folder,
-            expected="weights as *.safetensors",
-            found="none",
-            remedy="pickled weights are not loaded; save the model with safetensors",
-        )
-    for file in files:
-        try:
-            with safe_open(file, "pt"):
-                pass
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                file,
-                expected="whole weights",
-                found=_first_line(error),
-                remedy="delete it and make it again, or fetch it again",
-            ) from error
-    check_files(folder)
-
-
-def base_of(adapter: Path) -> str:
-    """The folder or hub name of the base that the adapter in a folder names.
-
-    Raises:
-        InputError: it names none.
-    """
-    path = adapter / ADAPTER_CONFIG
-    try:
-        return str(json.loads(path.read_text("utf-8"))["base_model_name_or_path"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            path, expected="JSON with base_model_name_or_path", found=_first_line(error)
-        ) from error
+    name = name or base.name_or_path
+    require_own_base(adapter, name, fetch_model(name))
+    return with_adapter(base, adapter)
 
 
 def output_logits(
@@ -308,9 +280,11 @@ def default_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def dtype_of(dtype: Dtype, device: torch.device) -> torch.dtype:
+    """The precision that a model is computed in on a device."""
+    return default_dtype(device) if dtype is Dtype.AUTO else getattr(torch, dtype)
 
 
-def _last_line(error: Exception) -> str:
-    return next(reversed(str(error).strip().splitlines()), type(error).__name__)
+def dtype_name(dtype: torch.dtype) -> str:
+    """As footers have it: `float32`."""
+    return str(dtype).removeprefix("torch.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from multirm.config import load_study, read_yaml
 from multirm.errors import InputError
-from multirm.models import fetch_model
+from multirm.model_folders import fetch_model
 from multirm.places import places_of
 from multirm.published import fetch_dataset
 from multirm.vocabulary import Reader

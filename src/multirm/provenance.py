@@ -18,6 +18,7 @@ from multirm.sources import code_digest
 from multirm.version import VERSION
 
 FILE = "provenance.json"
+MERGED = "merged model"
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class Provenance(Origin):
     Attributes:
         made: what it is, such as `adapter`.
         files: SHA-256 digests of a model's files, by their names.
+        base: of an adapter, likewise those of the base that it belongs to; empty for a base on the hub.
     """
 
     made: str
     files: dict[str, str] = field(default_factory=dict)
+    base: dict[str, str] = field(default_factory=dict)
 
 
 _PROVENANCE = TypeAdapter(Provenance)
@@ -62,9 +65,15 @@ def origin_of(module: str, parameters: Mapping[str, Any], inputs: Iterable[Path]
     return Origin(VERSION, {module: code_digest(module)}, dict(parameters), digests(inputs))
 
 
-def to_text(made: str, origin: Origin, files: Mapping[str, str] | None = None) -> str:
+def to_text(
+    made: str,
+    origin: Origin,
+    files: Mapping[str, str] | None = None,
+    base: Mapping[str, str] | None = None,
+) -> str:
     """As JSON, in ASCII, the same for the same."""
-    words = {"made": made, **asdict(origin), **({"files": files} if files else {})}
+    words = {"made": made, **asdict(origin)}
+    words |= {name: of for name, of in (("files", files), ("base", base)) if of}
     return json.dumps(words, sort_keys=True)
 
 
@@ -82,11 +91,18 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
         ) from error
 
 
-def write_to_folder(folder: Path, made: str, origin: Origin) -> None:
-    """Put the provenance of a model among its files, when all of them are there."""
+def write_to_folder(
+    folder: Path, made: str, origin: Origin, base: Mapping[str, str] | None = None
+) -> None:
+    """Put the provenance of a model among its files, when all of them are there.
+
+    Args:
+        base: digests of the files of an adapter's base.
+    """
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != FILE]
     files = {file.name: digest(file) for file in found}
-    (folder / FILE).write_text(to_text(made, origin, files) + "\n", encoding="ascii")
+    text = to_text(made, origin, files, base)
+    (folder / FILE).write_text(text + "\n", encoding="ascii")
 
 
 def read_from_folder(folder: Path) -> Provenance | None:
@@ -98,6 +114,15 @@ def read_from_folder(folder: Path) -> Provenance | None:
     """
     path = folder / FILE
     return from_text(path, path.read_bytes()) if path.is_file() else None
+
+
+def made_as(folder: Path) -> str | None:
+    """What kind of model of ours a folder holds; None where it has no provenance, or somebody else's."""
+    try:
+        told = read_from_folder(folder)
+    except InputError:
+        return None
+    return None if told is None else told.made
 
 
 def check_files(folder: Path) -> None:

@@ -258,6 +258,14 @@ class Reader(StrEnum):
     PUBLISHED = "published"
 
 
+class Dtype(StrEnum):
+    """The precision in which a model is computed: `auto` is bf16 on a GPU and fp32 on a CPU."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class EngineName(StrEnum):
     """What turns prompts into completions."""
 

@@ -4,16 +4,20 @@ from importlib.util import find_spec
 
 from multirm.engines.base import Engine
 from multirm.errors import InputError
-from multirm.vocabulary import EngineName
+from multirm.vocabulary import Dtype, EngineName
 
 
-def load_engine(name: EngineName, model: str, server: str | None = None) -> Engine:
+def load_engine(
+    name: EngineName, model: str, server: str | None = None, dtype: Dtype = Dtype.AUTO
+) -> Engine:
     """An engine over a local model folder or hub name.
 
     What an engine needs is imported only once it is asked for.
 
     Args:
+        model: whole or an adapter, which is computed with its base.
         server: the address of the server that the engine `openai` asks; the others need none.
+        dtype: the precision of the model; a server has its own.
 
     Raises:
         InputError: no model or tokenizer there, or not in safetensors; no server, or one too many; an
@@ -25,12 +29,19 @@ def load_engine(name: EngineName, model: str, server: str | None = None) -> Engi
             expected=f"a server with {EngineName.OPENAI}, and with no other",
             found=f"{name} {'with one' if server else 'without one'}",
         )
+    if name is EngineName.OPENAI and dtype is not Dtype.AUTO:
+        raise InputError(
+            "dtype",
+            expected=f"{Dtype.AUTO} with {EngineName.OPENAI}, whose server has its own",
+            found=dtype,
+        )
     match name:
         case EngineName.TRANSFORMERS:
             from multirm.engines.transformers import TransformersEngine
-            from multirm.models import load_model, load_tokenizer
+            from multirm.models import default_device, dtype_of, load_model, load_tokenizer
 
-            return TransformersEngine(load_model(model), load_tokenizer(model))
+            loaded = load_model(model, dtype_of(dtype, default_device()))
+            return TransformersEngine(loaded, load_tokenizer(model))
         case EngineName.VLLM:
             if find_spec("vllm") is None:
                 raise InputError(
@@ -41,7 +52,7 @@ def load_engine(name: EngineName, model: str, server: str | None = None) -> Engi
                 )
             from multirm.engines.vllm import VllmEngine
 
-            return VllmEngine(model)
+            return VllmEngine(model, dtype)
         case EngineName.OPENAI:
             from multirm.engines.openai import OpenaiEngine
 

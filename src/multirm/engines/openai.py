@@ -13,12 +13,14 @@ from typing import Any
 
 from transformers import AutoConfig
 
+from multirm.adapters import is_adapter
 from multirm.engines.answers import Answer, Choice, Models, read
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
 from multirm.engines.server import RefusedError, Server
 from multirm.errors import InputError, shown
-from multirm.models import ADAPTER_CONFIG, base_of, fetch_model, load_tokenizer
+from multirm.model_folders import fetch_model
+from multirm.models import base_of, load_tokenizer
 from multirm.randomness import item_seed
 
 SECONDS_BETWEEN_YIELDS = 1
@@ -69,7 +71,7 @@ class OpenaiEngine:
         self._concurrency = concurrency
         self._tokenizer = load_tokenizer(model)
         folder = fetch_model(model, weights=False)
-        if (folder / ADAPTER_CONFIG).is_file():
+        if is_adapter(folder):
             folder = fetch_model(base_of(folder), weights=False)
         self._ends = end_tokens(generation_settings(folder), self._tokenizer)
         self._context = context_length(AutoConfig.from_pretrained(folder))

@@ -4,17 +4,16 @@ Nothing of it runs in a server. Prompts are handed over as earlier ones get done
 run at the same time, so that the memory of a job does not grow with its prompts.
 """
 
-import json
 import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import torch
-from transformers import AutoConfig
 from vllm import EngineArgs, RequestOutput, SamplingParams
 from vllm.config.lora import MaxLoRARanks
 from vllm.inputs.engine import tokens_input
@@ -24,22 +23,17 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.executor import Executor
 
-from multirm.engines.adapters import require_fit
+from multirm.adapters import is_adapter, require_own_base
+from multirm.engines.adapters import require_fit, write_uniform
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.devices import split_over, threads_of_model
 from multirm.engines.draws import ItemDraws, drawn_from
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
 from multirm.errors import InputError
-from multirm.models import (
-    ADAPTER_CONFIG,
-    base_of,
-    default_device,
-    default_dtype,
-    fetch_model,
-    load_tokenizer,
-    require_safetensors,
-)
+from multirm.model_folders import fetch_model, require_safetensors
+from multirm.models import base_of, default_device, dtype_of, load_tokenizer, read_weights
 from multirm.randomness import item_seed
+from multirm.vocabulary import Dtype
 
 SECONDS_BETWEEN_YIELDS = 1
 
@@ -66,28 +60,36 @@ class VllmEngine:
     text and is large enough to change it: samples have seeds of their own, but are not promised.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, dtype: Dtype = Dtype.AUTO) -> None:
         """
+        Args:
+            dtype: the precision of the model.
+
         Raises:
             InputError: no model or tokenizer there, or not in safetensors, or one that vLLM cannot run.
         """
         folder = fetch_model(model)
         self._adapter: LoRARequest | None = None
         adapted: dict[str, Any] = {}
-        if (folder / ADAPTER_CONFIG).is_file():
-            self._adapter = LoRARequest("adapter", 1, str(folder))
-            adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(folder)}
-            adapter, folder = folder, fetch_model(base_of(folder))
+        if is_adapter(folder):
+            adapter, base = folder, base_of(folder)
+            folder = fetch_model(base)
             require_safetensors(adapter)
+            require_own_base(adapter, base, folder)
             require_fit(adapter, folder)
+            # As long as the engine is there: vLLM reads it when it likes.
+            self._served = TemporaryDirectory()
+            rank = write_uniform(adapter, Path(self._served.name))
+            self._adapter = LoRARequest("adapter", 1, self._served.name)
+            adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(adapter, rank)}
         require_safetensors(folder)
+        model_config = read_weights(folder, "auto", torch.device("meta")).config
         self._tokenizer = load_tokenizer(model)
         self._ends = end_tokens(generation_settings(folder), self._tokenizer)
-        model_config = AutoConfig.from_pretrained(folder)
         self._context = context_length(model_config)
         device = default_device()
         self._on_cpu = device.type == "cpu"
-        self.reproducible = self._on_cpu
+        self.reproducible = self._on_cpu and dtype_of(dtype, device) is torch.float32
         if self._on_cpu:
             _stay_on_own_cores()
             here = _ON_CPU
@@ -96,7 +98,7 @@ class VllmEngine:
                 "tensor_parallel_size": split_over(torch.cuda.device_count(), model, model_config)
             }
         try:
-            self._engine = _start(folder, default_dtype(device), self._on_cpu, adapted | here)
+            self._engine = _start(folder, dtype_of(dtype, device), self._on_cpu, adapted | here)
             if self._adapter:
                 self._engine.add_lora(self._adapter)
         # What a process of the model fails of comes as a RuntimeError.
@@ -262,20 +264,18 @@ def _start(folder: Path, dtype: torch.dtype, on_cpu: bool, settings: dict[str, A
     )
 
 
-def _room_for_rank(adapter: Path) -> int:
+def _room_for_rank(adapter: Path, rank: int) -> int:
     """The least of the ranks that vLLM can make room for which has room for the adapter's.
 
     Raises:
         InputError: there is none.
     """
-    path = adapter / ADAPTER_CONFIG
-    rank = json.loads(path.read_text("utf-8")).get("r")
     ranks = sorted(get_args(MaxLoRARanks))
-    room = next((room for room in ranks if isinstance(rank, int) and room >= rank), None)
+    room = next((room for room in ranks if room >= rank), None)
     if room is None:
         raise InputError(
-            path,
-            expected=f"a rank r of at most {ranks[-1]}",
+            adapter,
+            expected=f"a rank of at most {ranks[-1]}",
             found=f"{rank}",
             remedy="merge the adapter, and give the merged model",
         )

@@ -16,7 +16,8 @@ from multirm.errors import InputError, shown
 from multirm.journal import Journal, open_journal
 from multirm.models import (
     default_device,
-    default_dtype,
+    dtype_name,
+    dtype_of,
     load_in_turn,
     load_tokenizer,
     output_logits,
@@ -28,6 +29,7 @@ from multirm.progress import Progress
 from multirm.provenance import origin_of
 from multirm.scoring.shards import Shard, pool_of
 from multirm.tables import Row
+from multirm.vocabulary import Dtype
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def score_discriminative(
     solutions: Path,
     output: list[Path],
     batch_tokens: Count | None = None,
+    dtype: Dtype = Dtype.AUTO,
     shard: str = "1/1",
 ) -> None:
     """Give every step of every solution a reward. Solutions over the model's length get none and are marked.
@@ -46,16 +49,19 @@ def score_discriminative(
     A job that was killed goes on where it was.
 
     Args:
-        model: NAME=PATH, PATH being the folder of a merged model or of an adapter, or a hub name. Several
-            adapters share one loading of their base.
+        model: NAME=PATH, PATH being the folder of an adapter or of a whole model, or a hub name. Several
+            adapters of one base after another share its loading.
         solutions: table of solutions.
         output: table of rewards for each model, in the order of the solutions.
         batch_tokens: about how many tokens are read at once; it changes speed and memory, not rewards.
             16,384 on a GPU; 2,048 on a CPU, in whose caches more do not stay.
+        dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU. Published rewards are
+            of float32, which costs several times as much on a GPU.
         shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
     names, places = _names_and_places(model, output)
     rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
+    precision = dtype_of(dtype, default_device())
     at_once = batch_tokens or BATCH_TOKENS[default_device().type]
     jobs = []
     with ExitStack() as stack:
@@ -67,12 +73,12 @@ def score_discriminative(
                 "weights": made_of,
                 "batch_tokens": at_once,
                 "shard": shard,
-                "dtype": str(default_dtype(default_device())).removeprefix("torch."),
+                "dtype": dtype_name(precision),
             }
             origin = origin_of(__name__, parameters, [solutions, *folders])
             journal = stack.enter_context(open_journal(table, origin))
             jobs.append((name, place, table, origin, journal))
-        networks = load_in_turn(places)
+        networks = load_in_turn(places, precision)
         for name, place, table, origin, journal in jobs:
             network = next(networks)
             scored = _score(name, network, load_tokenizer(place), rows, at_once, journal)

@@ -18,7 +18,13 @@ from multirm.engines.base import Completion
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.journal import open_journal
-from multirm.models import load_tokenizer, sources_of
+from multirm.models import (
+    default_device,
+    dtype_name,
+    dtype_of,
+    load_tokenizer,
+    sources_of,
+)
 from multirm.numbers import Count, FractionBelowOne, Seed
 from multirm.prompts import load_template, own_template
 from multirm.provenance import origin_of
@@ -27,7 +33,7 @@ from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
 from multirm.verdicts import find_verdict
 from multirm.verification import complete, verification_prompts
-from multirm.vocabulary import EngineName, Kind, NoReward
+from multirm.vocabulary import Dtype, EngineName, Kind, NoReward
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +51,7 @@ def score_generative(
     server: str | None = None,
     samples: Count = 10,
     sampling: SamplingOptions = SAMPLING,
+    dtype: Dtype = Dtype.AUTO,
     adaptive: FractionBelowOne | None = None,
     template: Path | None = None,
     seed: Seed = 42,
@@ -56,7 +63,7 @@ def score_generative(
 
     Args:
         kind: gORM or gPRM.
-        model: folder of a merged model, or a hub name.
+        model: folder of an adapter or of a whole model, or a hub name.
         name: the reward model's, for the tables.
         engine: what runs the model.
         solutions: table of solutions.
@@ -65,6 +72,7 @@ def score_generative(
         server: address of the server that the engine openai asks.
         samples: critiques per solution (M).
         sampling: how they are drawn; rewards are always read at temperature 1, with all tokens left in.
+        dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
         adaptive: sample fewer critiques of solutions that can no longer be the best of their pool, being
             wrong about the best with this probability at most: 0 for never. All of them where not given.
         template: prompt template; the package's own where none is given.
@@ -85,6 +93,9 @@ def score_generative(
         "model": name,
         "weights": made_of,
         "engine": engine,
+        "dtype": None
+        if engine is EngineName.OPENAI
+        else dtype_name(dtype_of(dtype, default_device())),
         "samples": samples,
         **asdict(sampling),
         **date_told(tokenizer),
@@ -95,7 +106,7 @@ def score_generative(
     inputs = [solutions, template, *folders]
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
-        writer = load_engine(engine, model, server)
+        writer = load_engine(engine, model, server, dtype)
 
         def verify(chosen: Sequence[int], first: int, n: int) -> list[list[dict[str, Any]]]:
             """Critiques `first` to `first + n - 1` of some solutions."""

@@ -63,14 +63,14 @@ def train_discriminative(
         examples: table of how many solutions of each category were used or left out.
         recipe: how it is optimised, and what is left out.
     """
+    if kind.is_generative:
+        raise InputError("kind", expected="dORM or dPRM", found=kind)
     parameters = {
         "kind": str(kind),
         "name": name,
         "backbone": sources_of(backbone)[0],
         **asdict(recipe),
     }
-    if kind.is_generative:
-        raise InputError("kind", expected="dORM or dPRM", found=kind)
     share_batch(recipe.batch_size, recipe.device_batch_size)
     rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
     tokenizer = load_tokenizer(backbone)

@@ -72,13 +72,13 @@ def train_generative(
         template: prompt template; the package's own where none is given.
         recipe: how it is optimised, and what is left out.
     """
+    require_generative(kind)
     parameters = {
         "kind": str(kind),
         "name": name,
         "backbone": sources_of(backbone)[0],
         **asdict(recipe),
     }
-    require_generative(kind)
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     share_batch(recipe.batch_size, recipe.device_batch_size)

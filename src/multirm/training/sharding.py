@@ -13,12 +13,19 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
+from multirm.adapters import require_whole_model
+from multirm.model_folders import fetch_model
 from multirm.models import load_model
 from multirm.vocabulary import Parallelism
 
 
 def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """What is to be trained: on the device, or in main memory where devices are to have only parts of it."""
+    """What is to be trained: on the device, or in main memory where devices are to have only parts of it.
+
+    Raises:
+        InputError: what `load_model` refuses, and an adapter.
+    """
+    require_whole_model(backbone, backbone, fetch_model(backbone))
     share = parallelism is Parallelism.FSDP
     return load_model(backbone, device=torch.device("cpu") if share else None)
 
