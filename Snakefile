@@ -37,9 +37,9 @@ rule all:
     input:
         study_files(),
         expand(
-            "<results>/figures/{dataset}_{selection}.{format}",
+            "<results>/figures/{dataset}_{figure}.{format}",
             dataset=config["evaluation"]["datasets"],
-            selection=["best_of_n", "weighted_vote"],
+            figure=["best_of_n", "weighted_vote", "legend"],
             format=["svg", "pdf", "png", "html"],
         ),
         expand(

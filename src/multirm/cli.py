@@ -63,6 +63,10 @@ COMMANDS = {
             "multirm.critiques.shorten:shorten_critiques",
             "Cut critiques down to thought and verdict.",
         ),
+        "check-critiques": (
+            "multirm.critiques.check:check_critiques",
+            "Count critiques by what became of them, what they say and what they look like.",
+        ),
     },
     "Training": {
         "pretrain-backbone": (
@@ -127,7 +131,11 @@ COMMANDS = {
         "draw-accuracy-grid": (
             "multirm.figures.accuracy_grid:draw_accuracy_grid",
             "Draw accuracy against N per category.",
-        )
+        ),
+        "draw-legend": (
+            "multirm.figures.legend:draw_legend",
+            "Draw the legend of that figure by itself.",
+        ),
     },
     "Project": {
         "check-study": (

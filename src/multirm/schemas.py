@@ -9,7 +9,7 @@ import pyarrow as pa
 from multirm.errors import shown
 from multirm.labels import option_letters
 from multirm.spelling import one_of
-from multirm.vocabulary import NoReward
+from multirm.vocabulary import Deviation, DropReason, NoReward
 
 Row = Mapping[str, Any]
 RowCheck = Callable[[Row], tuple[str, str] | None]
@@ -163,6 +163,35 @@ CRITIQUES = Schema(
     ),
     ("dataset", "category", "question_id", "solution_id", "critique_id"),
     _check_critique,
+)
+
+CRITIQUE_CHECKS = Schema(
+    "critique_checks",
+    1,
+    pa.schema(
+        [
+            *(_column(name, pa.string()) for name in ("dataset", "category", "kind")),
+            *(_column(f"n_{name}", pa.int32()) for name in ("solutions", "critiques", "truncated")),
+            *(
+                _column(f"n_kept{name}", pa.int32())
+                for name in ("", "_solutions", "_yes", "_no")
+            ),
+            *(_column(f"n_{reason}", pa.int32()) for reason in DropReason),
+            # Of those that disagree with the labels, by their own verdict.
+            *(_column(f"n_disagreeing_{verdict}", pa.int32()) for verdict in ("yes", "no")),
+            # The share, of critiques that were compared with labels, that say the same; null where none was.
+            _column("agreement", pa.float64(), nullable=True),
+            # Of all critiques that can be read, kept or not.
+            *(_column(f"n_{deviation}", pa.int32()) for deviation in Deviation),
+            # Of those that are kept: prompt and critique as it was generated, where tokens were counted.
+            _column("median_tokens", pa.float64(), nullable=True),
+            _column("max_tokens", pa.int32(), nullable=True),
+            # Of those that are kept, as they stand in the table.
+            _column("median_characters", pa.float64(), nullable=True),
+            _column("max_characters", pa.int32(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "kind"),
 )
 
 REWARDS = Schema(
@@ -481,6 +510,7 @@ SCHEMAS = {
         QUESTIONS,
         SOLUTIONS,
         CRITIQUES,
+        CRITIQUE_CHECKS,
         REWARDS,
         SCORED_CRITIQUES,
         CURVES,

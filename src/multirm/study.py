@@ -34,6 +34,7 @@ from multirm.spelling import did_you_mean
 from multirm.vocabulary import (
     OVERALL,
     Aggregation,
+    Agreement,
     EngineName,
     Kind,
     Parallelism,
@@ -218,6 +219,11 @@ class Critiques(Sampling):
     top_p: FractionAboveZero = 0.95
     top_k: CountOrZero = 20
     max_length: Count = Field(8192, description="tokens of prompt and critique that are kept")
+    agreement: Agreement = Field(
+        Agreement.STRICT,
+        description="of gPRM's critiques with labels: on every step up to the first incorrect one, or "
+        "(relaxed) only on whether there is one, which there must be where the answer is wrong",
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -197,8 +197,12 @@ def training_solutions(wildcards):
 
 def training_critiques(wildcards):
     """The critique tables that a generative reward model learns from."""
+    return critiques_of(config["models"][wildcards.model]["kind"])
+
+
+def critiques_of(kind):
+    """The tables of critiques of a kind that models learn from, a category each."""
     dataset = config["datasets"][config["critiques"]["dataset"]]
-    kind = config["models"][wildcards.model]["kind"]
     return [
         f"<results>/critiques/{kind}/shortened/{category}.parquet"
         for category in dataset["categories"]
@@ -499,6 +503,7 @@ def study_files():
         for stage in stages:
             for category in config["datasets"][critiques["dataset"]]["categories"]:
                 files.append(f"<results>/critiques/{kind}/{stage}/{category}.parquet")
+        files.append(f"<results>/critiques/{kind}/checks.parquet")
     for model in trained:
         files.append(f"<results>/models/{model}/adapter/adapter_model.safetensors")
         files.append(f"<results>/models/{model}/merged/model.safetensors")

@@ -1,4 +1,4 @@
-"""Needs solutions and a teacher; makes results/critiques/{kind}/{stage}/{category}.parquet."""
+"""Needs solutions and a teacher; makes results/critiques/{kind}/: {stage}/{category}.parquet, checks.parquet."""
 
 
 rule generate_critiques:
@@ -79,12 +79,14 @@ rule filter_critiques:
     params:
         max_length=critique_setting("max_length"),
         seed=config["seed"],
+        agreement=critique_setting("agreement"),
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"
     shell:
         "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --solutions {input.solutions:q} --output {output:q}"
-        " --max-length {params.max_length} --seed {params.seed} > {log:q} 2>&1"
+        " --max-length {params.max_length} --seed {params.seed} --agreement {params.agreement}"
+        " > {log:q} 2>&1"
 
 
 rule shorten_critiques:
@@ -144,3 +146,27 @@ rule read_critiques:
         "python -m multirm read-critiques --source {params.source:q} --kind {wildcards.kind}"
         " --dataset {params.dataset} --category {wildcards.category} --solutions {input.solutions:q} --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule check_critiques:
+    """Count what became of the critiques of a kind."""
+    input:
+        critiques=lambda wildcards: critiques_of(wildcards.kind),
+        code=code("multirm.critiques.check"),
+        environment=environment("core"),
+    output:
+        "<results>/critiques/{kind}/checks.parquet",
+    log:
+        "<logs>/check_critiques/{kind}.log",
+    benchmark:
+        "<benchmarks>/check_critiques/{kind}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
+    message:
+        "Check {wildcards.kind} critiques"
+    shell:
+        "python -m multirm check-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Needs accuracy tables; makes results/figures/{dataset}_{selection}.{svg,pdf,png,html}."""
+"""Needs accuracy tables; makes results/figures/{dataset}_{selection,legend}.{svg,pdf,png,html}."""
 
 
 rule draw_accuracy_grid:
@@ -44,3 +44,35 @@ rule draw_accuracy_grid:
     shell:
         "python -m multirm draw-accuracy-grid --accuracy {input.accuracy:q}"
         " --selection {wildcards.selection} --output {output:q} {params.ceiling} > {log:q} 2>&1"
+
+
+rule draw_legend:
+    """Draw the legend of the figures of a dataset by itself."""
+    input:
+        accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
+        code=code("multirm.figures.legend"),
+        environment=environment("core"),
+    output:
+        multiext(
+            "<results>/figures/{dataset}_legend",
+            svg=".svg",
+            pdf=".pdf",
+            png=".png",
+            html=".html",
+        ),
+    log:
+        "<logs>/draw_legend/{dataset}.log",
+    benchmark:
+        "<benchmarks>/draw_legend/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        mem_mb=asked(table_request, "mem_mb"),
+        runtime=asked(table_request, "runtime"),
+    params:
+        ceiling="--ceiling" if config["figures"]["ceiling"] else "",
+    message:
+        "Draw the legend of {wildcards.dataset}"
+    shell:
+        "python -m multirm draw-legend --accuracy {input.accuracy:q} --output {output:q}"
+        " {params.ceiling} > {log:q} 2>&1"
