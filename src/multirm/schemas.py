@@ -172,10 +172,7 @@ CRITIQUE_CHECKS = Schema(
         [
             *(_column(name, pa.string()) for name in ("dataset", "category", "kind")),
             *(_column(f"n_{name}", pa.int32()) for name in ("solutions", "critiques", "truncated")),
-            *(
-                _column(f"n_kept{name}", pa.int32())
-                for name in ("", "_solutions", "_yes", "_no")
-            ),
+            *(_column(f"n_kept{name}", pa.int32()) for name in ("", "_solutions", "_yes", "_no")),
             *(_column(f"n_{reason}", pa.int32()) for reason in DropReason),
             # Of those that disagree with the labels, by their own verdict.
             *(_column(f"n_disagreeing_{verdict}", pa.int32()) for verdict in ("yes", "no")),

@@ -27,6 +27,7 @@ from multirm.provenance import Origin
 from multirm.schemas import (
     ACCURACY,
     COMPARISONS,
+    CRITIQUE_CHECKS,
     CRITIQUE_COUNTS,
     CRITIQUES,
     CURVES,
@@ -51,6 +52,7 @@ __all__ = [
     "ACCURACY",
     "COMPARISONS",
     "CRITIQUES",
+    "CRITIQUE_CHECKS",
     "CRITIQUE_COUNTS",
     "CURVES",
     "EXAMPLES",

@@ -22,6 +22,7 @@ STUDY: Jobs = {
     "generate_critiques": 4,
     "filter_critiques": 4,
     "shorten_critiques": 4,
+    "check_critiques": 2,
     "train_discriminative": 2,
     "train_generative": 2,
     "merge_adapter": 4,
@@ -36,6 +37,7 @@ STUDY: Jobs = {
     "evaluate_verification": 1,
     "measure_uncertainty": 1,
     "draw_accuracy_grid": 2,
+    "draw_legend": 1,
 }
 RULES = list(STUDY)
 
@@ -94,7 +96,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "a cluster's GPUs": ("gpu_memory=40", NONE),
     "processes that train": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens that are read at once, none given": ("models/dORM-micro/scoring={}", NONE),
-    "ceiling of figures": ("figures/ceiling=false", jobs("draw_accuracy_grid")),
+    "ceiling of figures": ("figures/ceiling=false", jobs("draw_accuracy_grid", "draw_legend")),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
         {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
@@ -120,6 +122,14 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
+    "what of critiques must be as labelled": (
+        "critiques/agreement=relaxed",
+        {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
+        | jobs("train_generative")
+        | {"merge_adapter": 2}
+        | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | EVALUATED,
+    ),
     "the seed": ("seed=7", STUDY),
     "one more training seed": (
         "training_seeds=[42, 43]",
@@ -137,6 +147,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "one category more in the study": (
         "categories=[chemistry, history, business]",
         {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
+        | jobs("check_critiques")
         | {"generate_miniature": 3, "demonstrate": 2, "pretrain_backbone": 1}
         | jobs("train_discriminative", "train_generative", "merge_adapter")
         | EVALUATED,
@@ -217,7 +228,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a rule's command": (other_command, jobs("draw_accuracy_grid")),
     "a figure's module": (
         add(NOTE, "src/multirm/figures/accuracy_grid.py"),
-        jobs("draw_accuracy_grid"),
+        jobs("draw_accuracy_grid", "draw_legend"),
     ),
     "a module of one evaluation": (
         add(NOTE, "src/multirm/evaluation/step_metrics.py"),
@@ -231,6 +242,14 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "facts of the miniature": (
         add("\n", "src/multirm/data/miniature/facts/elements.csv"),
         STUDY,
+    ),
+    "what is read as a verdict": (
+        add(NOTE, "src/multirm/verdicts.py"),
+        {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
+        | jobs("train_generative")
+        | {"merge_adapter": 2}
+        | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | EVALUATED,
     ),
     "a prompt template": (add("\n", "src/multirm/templates/gORM.txt"), LEARNED),
     "the trainings' environment": (add(NOTE, "envs/train.yaml"), LEARNED),

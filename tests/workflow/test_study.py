@@ -234,6 +234,7 @@ def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
         "evaluate_verification",
         "measure_uncertainty",
         "draw_accuracy_grid",
+        "draw_legend",
         "all",
     }
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import altair as alt
 import vl_convert
@@ -22,6 +22,9 @@ from multirm.files import whole
 from multirm.metadata import FORMATS, with_text
 from multirm.provenance import origin_of, to_text
 from multirm.vocabulary import OVERALL, Kind, Selection
+
+Figure = alt.Chart | alt.ConcatChart
+_Figure = TypeVar("_Figure", alt.Chart, alt.ConcatChart)
 
 COLUMNS = 5
 PANEL_WIDTH, PANEL_HEIGHT = 150, 115
@@ -53,23 +56,41 @@ def draw_accuracy_grid(
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
         ceiling: Also draw pass@N, the share of questions with any correct solution.
     """
+    check_formats(output)
+    figure = chart(read_accuracies(accuracy, selection), selection, ceiling)
+    parameters = {"selection": str(selection), "ceiling": ceiling}
+    origin = origin_of(__name__, parameters, [accuracy])
+    write_figure(figure, output, to_text("figure accuracy_grid", origin))
+
+
+def check_formats(output: Sequence[Path]) -> None:
+    """Refuse files whose suffix is not that of a figure, before anything is drawn.
+
+    Raises:
+        InputError: another suffix than those of `FORMATS`.
+    """
     for path in output:
         if path.suffix not in FORMATS:
             raise InputError(
                 path, expected=f"one of {', '.join(FORMATS)}", found=shown(path.suffix)
             )
-    figure = chart(read_accuracies(accuracy, selection), selection, ceiling)
-    parameters = {"selection": str(selection), "ceiling": ceiling}
-    origin = origin_of(__name__, parameters, [accuracy])
-    text = to_text("figure accuracy_grid", origin)
+
+
+def write_figure(figure: Figure, output: Sequence[Path], origin: str) -> None:
+    """Write a figure to files of several formats, each with the text that says what it is made of."""
     for path in output:
         with whole(path) as part:
-            part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, text))
+            part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, origin))
+
+
+def drawn_methods(points: Sequence[Point], ceiling: bool) -> list[str]:
+    """The methods that have a line, in the order of the legend."""
+    return [name for name in method_names(points) if ceiling or name != CEILING]
 
 
 def chart(points: Sequence[Point], selection: Selection, ceiling: bool) -> alt.ConcatChart:
     """The figure, with the categories and methods in the order of `points`."""
-    methods = [name for name in method_names(points) if ceiling or name != CEILING]
+    methods = drawn_methods(points, ceiling)
     categories = category_names(points)
     panels = [
         _panel(
@@ -85,11 +106,17 @@ def chart(points: Sequence[Point], selection: Selection, ceiling: bool) -> alt.C
         Selection.BEST_OF_N: "Best-of-N",
         Selection.WEIGHTED_VOTE: "Weighted vote",
     }[selection]
-    return (
+    return in_our_style(
         alt.concat(*panels, columns=COLUMNS, spacing=SPACING, bounds="flush")
         .resolve_scale(y="independent")
         .properties(title=alt.Title(title, anchor="start", offset=10))
-        .configure(font="Helvetica, Arial, sans-serif", background="white")
+    )
+
+
+def in_our_style(figure: _Figure) -> _Figure:
+    """A figure with the fonts, colours and sizes that all have."""
+    return (
+        figure.configure(font="Helvetica, Arial, sans-serif", background="white")
         .configure_view(stroke=None)
         .configure_title(fontSize=15, fontWeight="bold")
         .configure_axis(
@@ -113,14 +140,7 @@ def _panel(
     y_title: str | None,
 ) -> alt.LayerChart:
     sizes = sorted({point.n for point in points})
-    legend = alt.Legend(
-        title=None,
-        orient="bottom",
-        direction="horizontal",
-        columns=0,
-        symbolDash=[1, 0],
-        symbolOpacity=1,
-    )
+    colour, shape = method_marks(methods)
     values = [
         {
             "method": point.method,
@@ -144,11 +164,7 @@ def _panel(
             scale=alt.Scale(zero=False, nice=4),
             axis=alt.Axis(tickCount=4, format="~f", domain=False, ticks=False),
         ),
-        color=alt.Color(
-            "method:N",
-            scale=alt.Scale(domain=methods, range=_colours(methods)),
-            legend=legend,
-        ),
+        color=colour,
         tooltip=[
             alt.Tooltip("method:N", title="Method"),
             alt.Tooltip("n:Q", title="N"),
@@ -161,10 +177,7 @@ def _panel(
             "method:N", scale=alt.Scale(domain=methods, range=dashes), legend=None
         )
     )
-    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(methods))]
-    mark = base.mark_point(filled=True, size=32, opacity=1).encode(
-        shape=alt.Shape("method:N", scale=alt.Scale(domain=methods, range=shapes), legend=legend)
-    )
+    mark = base.mark_point(filled=True, size=32, opacity=1).encode(shape=shape)
     # Of the accuracy itself; methods share their questions, so overlap does not say that they are equal.
     bar = (
         base.transform_filter("isValid(datum.low)")
@@ -176,7 +189,25 @@ def _panel(
     return (bar + line + mark).properties(width=PANEL_WIDTH, height=PANEL_HEIGHT, title=title)
 
 
-def rendered(figure: alt.ConcatChart, suffix: str) -> bytes:
+def method_marks(methods: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
+    """The colour and shape of each method, with the legend that says so."""
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        direction="horizontal",
+        columns=0,
+        symbolDash=[1, 0],
+        symbolOpacity=1,
+    )
+    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(methods))]
+    colours = alt.Scale(domain=methods, range=_colours(methods))
+    return (
+        alt.Color("method:N", scale=colours, legend=legend),
+        alt.Shape("method:N", scale=alt.Scale(domain=methods, range=shapes), legend=legend),
+    )
+
+
+def rendered(figure: Figure, suffix: str) -> bytes:
     """The figure as the bytes of a file with that suffix; the HTML needs no network to be viewed."""
     specification = figure.to_dict()
     match suffix:

@@ -1,17 +1,17 @@
-"""PDFs whose bytes are those of their content alone: what draws them numbers fonts as a hash table has them."""
+"""PDFs whose bytes are those of their content alone: what draws them numbers fonts and more as a hash table has them."""
 
 import re
 
 _REFERENCE = re.compile(rb"(?<![\d.])(\d+) 0 R\b")
-_FONTS = re.compile(rb"(/Font\s*<<\s*)(.*?)(\s*>>)", re.DOTALL)
-_FONT = re.compile(rb"/\S+\s+\d+ 0 R")
+_RESOURCES = re.compile(rb"(/(?:Font|XObject|ExtGState)\s*<<\s*)(.*?)(\s*>>)", re.DOTALL)
+_RESOURCE = re.compile(rb"/\S+\s+\d+ 0 R")
 _TRAILER = re.compile(rb"trailer\s*<<(.*?)>>\s*startxref\s+(\d+)\s+%%EOF\s*\Z", re.DOTALL)
 _TABLE = re.compile(rb"xref\s+0 (\d+)\s+((?:\d{10} \d{5} [fn]..)+)", re.DOTALL)
 _ENTRY_BYTES = 20
 
 
 def in_order(pdf: bytes) -> bytes:
-    """The same document with its fonts by name and its objects numbered as they are come upon from the trailer.
+    """The same document with its resources by name and its objects numbered as they are come upon from the trailer.
 
     Raises:
         ValueError: a PDF that is made in another way than with one cross-reference table.
@@ -58,7 +58,7 @@ def _offsets(table: re.Match[bytes]) -> list[int]:
 
 
 def _objects(pdf: bytes, table: re.Match[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-    """Each object's dictionary, fonts by name, and what follows it to the object's end; by number."""
+    """Each object's dictionary, resources by name, and what follows it to the object's end; by number."""
     offsets = _offsets(table)
     ends = dict(zip(sorted(offsets), [*sorted(offsets)[1:], table.start()], strict=True))
     objects = {}
@@ -70,10 +70,10 @@ def _objects(pdf: bytes, table: re.Match[bytes]) -> dict[bytes, tuple[bytes, byt
         place = re.search(rb"\bstream\r?\n|\bendobj\Z", body)
         if place is None:
             raise ValueError(f"a PDF whose object {number} has no end")
-        dictionary = _FONTS.sub(_by_name, body[: place.start()])
+        dictionary = _RESOURCES.sub(_by_name, body[: place.start()])
         objects[b"%d" % number] = (dictionary, body[place.start() :])
     return objects
 
 
-def _by_name(fonts: re.Match[bytes]) -> bytes:
-    return fonts[1] + b"\n".join(sorted(_FONT.findall(fonts[2]))) + fonts[3]
+def _by_name(resources: re.Match[bytes]) -> bytes:
+    return resources[1] + b"\n".join(sorted(_RESOURCE.findall(resources[2]))) + resources[3]

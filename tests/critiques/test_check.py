@@ -1,0 +1,126 @@
+"""The counts of critiques, against plain loops over random tables."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multirm import tables
+from multirm.critiques.check import check_critiques, counts
+from multirm.errors import InputError
+from multirm.vocabulary import Deviation, DropReason, Kind
+from tests.origins import made_of
+
+REASONS = [None, *map(str, DropReason)]
+
+
+def row(number: int, reason: str | None, **columns: Any) -> dict[str, Any]:
+    return {
+        "dataset": "data",
+        "category": "law",
+        "question_id": "q",
+        "solution_id": 0,
+        "critique_id": number,
+        "critique": "Fine.",
+        "verdict": 1,
+        "step_verdicts": None,
+        "n_prompt_tokens": None,
+        "n_tokens": None,
+        "truncated": False,
+        "kept": reason is None,
+        "reason": reason,
+        "deviations": [],
+    } | columns
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(REASONS),
+        st.fixed_dictionaries(
+            {
+                "solution_id": st.integers(0, 3),
+                "verdict": st.sampled_from([0, 1, None]),
+                "n_tokens": st.none() | st.integers(1, 99),
+                "critique": st.text(max_size=9),
+                "truncated": st.booleans(),
+                "deviations": st.none() | st.lists(st.sampled_from(list(map(str, Deviation)))),
+            }
+        ),
+    ),
+    max_size=12,
+).map(lambda drawn: [row(k, reason, **columns) for k, (reason, columns) in enumerate(drawn)])
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_counts(rows: list[dict[str, Any]]) -> None:
+    found = counts(rows)
+    kept = [r for r in rows if r["reason"] is None]
+    assert (
+        found["n_critiques"]
+        == len(rows)
+        == found["n_kept"] + sum(found[f"n_{reason}"] for reason in REASONS[1:])
+    )
+    assert found["n_kept"] == len(kept)
+    for n, verdict in (("yes", 1), ("no", 0)):
+        assert found[f"n_kept_{n}"] == len([r for r in kept if r["verdict"] == verdict])
+        assert found[f"n_disagreeing_{n}"] == len(
+            [r for r in rows if (r["reason"], r["verdict"]) == ("label_disagrees", verdict)]
+        )
+    assert found["n_truncated"] == len([r for r in rows if r["truncated"]])
+    assert found["n_solutions"] == len({r["solution_id"] for r in rows})
+    assert found["n_kept_solutions"] == len({r["solution_id"] for r in kept})
+    for deviation in Deviation:
+        times = [(r["deviations"] or []).count(deviation) for r in rows]
+        assert found[f"n_{deviation}"] == sum(times)
+    lengths = [len(r["critique"]) for r in kept]
+    assert found["median_characters"] == (median(lengths) if lengths else None)
+    assert found["max_characters"] == (max(lengths) if lengths else None)
+    counted = [r["n_tokens"] for r in kept if r["n_tokens"]]
+    assert found["median_tokens"] == (median(counted) if counted else None)
+    assert found["max_tokens"] == (max(counted) if counted else None)
+
+
+def test_agreement_is_of_those_that_were_compared_with_labels() -> None:
+    reasons = [None, "unbalanced", "duplicate", "label_disagrees", "unparsable", "unlabelled"]
+    found = counts([row(k, reason) for k, reason in enumerate(reasons)])
+    assert found["agreement"] == 3 / 4
+    assert counts([row(0, "unparsable")])["agreement"] is None
+
+
+def test_a_row_for_each_category(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paths = [tmp_path / "law.parquet", tmp_path / "math.parquet"]
+    made_by = {"kind": "gORM", "stage": "shortened"}
+    for path, reason in zip(paths, (None, "too_long"), strict=True):
+        tables.write(
+            path,
+            tables.CRITIQUES,
+            [row(0, reason, category=path.stem), row(1, "label_disagrees", category=path.stem)],
+            made_of(made_by),
+        )
+    with caplog.at_level("INFO"):
+        check_critiques(Kind.GORM, paths, tmp_path / "checks.parquet")
+    rows = tables.read(tmp_path / "checks.parquet", tables.CRITIQUE_CHECKS).to_pylist()
+    assert [(r["category"], r["kind"], r["n_kept"], r["n_too_long"]) for r in rows] == [
+        ("law", "gORM", 1, 0),
+        ("math", "gORM", 0, 1),
+    ]
+    assert [r["agreement"] for r in rows] == [0.5, 0.5]
+    assert (
+        "math: 0 of 2 critiques kept, 0 Yes and 0 No, of 0 solutions of 1; "
+        "50.0 % of verdicts as labelled; not kept: 1 label_disagrees, 1 too_long"
+    ) in caplog.text
+
+
+def test_critiques_that_nobody_has_judged_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    tables.write(
+        path, tables.CRITIQUES, [row(0, None)], made_of({"kind": "gORM", "stage": "generated"})
+    )
+    with pytest.raises(InputError, match="gORM critiques, filtered or shortened, found gORM, gen"):
+        check_critiques(Kind.GORM, [path], tmp_path / "checks.parquet")
+    with pytest.raises(InputError, match="expected gORM or gPRM"):
+        check_critiques(Kind.DPRM, [path], tmp_path / "checks.parquet")
