@@ -156,13 +156,14 @@ def test_a_teacher_need_not_come_to_the_question() -> None:
         text = f" Hm.\n</think>\n{steps}"
         reading = read_critique(Kind.GPRM, f"{text}\n\nThat is all.")
         assert reading.verdict == int(all(verdicts))
-        assert reading.deviations == (Deviation.NO_QUESTION,)
+        assert reading.deviations == (Deviation.VERDICT_IMPLIED,)
         asked = f"{text}\n{final(verdicts)}"
         assert conclude(Kind.GPRM, f"{text}\n\nThat is all.", reading) == asked
         assert read_critique(Kind.GPRM, asked).deviations == ()
-    # Not where it came to the question and gave no answer, and not from what it only thought.
-    for text in (f"</think>\n{steps}\n{QUESTION} Perhaps", f"{steps}\n</think>\nSo it is."):
-        assert read_critique(Kind.GPRM, text).verdict is None
+        evasive = read_critique(Kind.GPRM, f"{text}\n{QUESTION} Perhaps")
+        assert (evasive.verdict, evasive.deviations) == (reading.verdict, reading.deviations)
+    # Not from what it only thought.
+    assert read_critique(Kind.GPRM, f"{steps}\n</think>\nSo it is.").verdict is None
 
 
 def test_what_stands_after_the_verdict_goes_and_what_stands_before_stays() -> None:
@@ -201,7 +202,7 @@ def test_laws(kind: Kind, text: str) -> None:
         again = read_critique(kind, learned)
         assert (again.verdict, again.step_verdicts) == (reading.verdict, reading.step_verdicts)
         assert conclude(kind, learned, again) == learned
-        assert not {Deviation.NO_QUESTION, Deviation.TEXT_AFTER} & set(again.deviations)
+        assert not {Deviation.VERDICT_IMPLIED, Deviation.TEXT_AFTER} & set(again.deviations)
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)

@@ -3,7 +3,7 @@ r"""What a critique says: its verdict, its step verdicts, and how far its words 
 The asked-for form ends `Verification: Is the answer correct (Yes/No)? Yes` (gORM), or has lines
 `Step k: The step is \boxed{correct}` and ends `Is the solution correct? Yes` (gPRM). Language models vary it:
 bold type, other capitals, steps that are numbered from 0 or not at all, the verdict of a step on a line of
-its own. All of that is read, and `Deviation` says which. Nothing is read out of a verdict that is not there.
+its own. All of that is read, and `Deviation` says which.
 
 Filtering, shortening and scoring read critiques by this module and so agree. Text from models is hostile:
 every search here takes time linear in the text.
@@ -93,8 +93,8 @@ def read_critique(kind: Kind, critique: str) -> Reading:
     """What a critique says.
 
     The verdict is the last one after an end of thinking. A gPRM critique that has judged its steps after
-    thinking and does not come to the question, as the published teacher is asked to write it, has the
-    verdict that its steps have: No where one is incorrect.
+    thinking and gives none, as the published teacher is asked to write it, has the verdict that follows
+    from its steps: No where one is incorrect.
 
     Step verdicts are those after thinking; where these are no sequence from the first step on, all of
     them, a later one in the place of an earlier one of the same step.
@@ -120,10 +120,9 @@ def read_critique(kind: Kind, critique: str) -> Reading:
             found.add(Deviation.STEPS_TWICE)
         if not all(step.is_as_asked for step in used):
             found.add(Deviation.STEP_SPELLING)
-    asked = VERDICT_MARKS[kind].casefold() in critique[thought_end:].casefold()
-    if concluded and line is None and not asked and steps is not None:
+    if concluded and line is None and steps is not None:
         verdict = int(all(steps))
-        found.add(Deviation.NO_QUESTION)
+        found.add(Deviation.VERDICT_IMPLIED)
     if concluded and verdict is not None:
         cut = concluded[-1].end
     judges, concludes = bool(thought or concluded), bool(concluded)

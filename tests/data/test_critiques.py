@@ -20,7 +20,7 @@ from multirm.files import digest
 from multirm.models import load_tokenizer
 from multirm.prompts import REPLY_START, Template
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
-from multirm.vocabulary import CritiqueStage, Kind, Reader
+from multirm.vocabulary import Agreement, CritiqueStage, Kind, Reader
 
 STEPS = ["One.", "Two.", "The answer is (B)."]
 
@@ -80,10 +80,10 @@ def read(tmp_path: Path) -> Read:
     source, solutions = [str(tmp_path / "theirs.json")], tmp_path / "solutions.parquet"
     read_solutions(Reader.PUBLISHED, source, "d", "law", solutions)
 
-    def _read(kind: Kind, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+    def _read(kind: Kind, *rows: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
         source, output = tmp_path / "law.json", tmp_path / "critiques.parquet"
         source.write_text(json.dumps(rows))
-        read_critiques(kind, [str(source)], "d", "law", solutions, output)
+        read_critiques(kind, [str(source)], "d", "law", solutions, output, **options)
         return tables.read(output, tables.CRITIQUES).to_pylist()
 
     return _read
@@ -125,9 +125,36 @@ def test_labels_have_had_two_names(read: Read, kind: Kind, rows: list[dict[str, 
     assert read(kind, *({**renamed(row), "labels": None} for row in rows)) == expected
 
 
+def test_relaxed_critiques_may_find_another_step_incorrect(read: Read, tmp_path: Path) -> None:
+    # Solution 3 is wrong from its second step on, and `cot` ends there; solution 0 is right.
+    rows = [
+        critique(3, [-1], "No", cot=STEPS[:2]),
+        critique(3, [1, 1, -1], "No", cot=STEPS[:2]),
+        critique(3, [1, 1, 1], "Yes", cot=STEPS[:2]),
+        critique(0, [1, 1, 1], "Yes"),
+        critique(0, [1, -1], "No", cot=STEPS),
+    ]
+    found = read(Kind.GPRM, *rows, agreement=Agreement.RELAXED)
+    assert [row["step_verdicts"] for row in found[:2]] == [[0], [1, 1, 0]]
+    wrong = "label_disagrees"
+    assert [row["reason"] for row in found] == [None, None, wrong, None, wrong]
+    with pytest.raises(
+        InputError, match=r"row 1, key labels: .* 2 steps of cot, or -1 for the last"
+    ):
+        read(Kind.GPRM, *rows)
+    for labels in ([1, 1], [1, -1, 1], [1, 1, 1, -1]):
+        with pytest.raises(InputError, match=r"row 1, key labels: .* 3 steps of the solution, or"):
+            read(Kind.GPRM, critique(3, labels, "No", cot=STEPS[:2]), agreement=Agreement.RELAXED)
+
+
 def test_critiques_are_read_in_whatever_form(read: Read) -> None:
     (row,) = read(Kind.GORM, critique(0, 1, "**yes**"))
     assert (row["verdict"], row["kept"], row["deviations"]) == (1, True, ["verdict_spelling"])
+    # What is learned can be scored.
+    assert row["critique"].endswith("</think>\nVerification: Is the answer correct (Yes/No)? Yes")
+    (row,) = read(Kind.GPRM, critique(3, [1, -1], "perhaps"))
+    assert (row["verdict"], row["kept"], row["deviations"]) == (0, True, ["verdict_implied"])
+    assert row["critique"].endswith("\nIs the solution correct? No")
 
 
 def test_they_train_a_model(read: Read, tmp_path: Path, tiny_model: Path) -> None:
@@ -170,7 +197,7 @@ def test_what_is_not_as_its_label_says_is_marked(
         critique(0, [1, -1], "No"),
         critique(4, [1, 1, 1], "Yes"),
         critique(0, [1, 1, 1], "No"),
-        critique(0, [1, 1, 1], "perhaps"),
+        critique(0, [1, 1, 1], "", critique=f"{REPLY_START} Hm.\n</think>\nI cannot say."),
     )
     assert [row["reason"] for row in rows] == [
         None,

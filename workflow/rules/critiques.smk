@@ -139,13 +139,14 @@ rule read_critiques:
         runtime=asked(table_request, "runtime"),
     params:
         dataset=critique_setting("dataset"),
+        agreement=critique_setting("agreement"),
         source=lambda wildcards: [str(place) for place in critique_places(wildcards)],
     message:
         "Read {wildcards.kind} critiques, {wildcards.category}"
     shell:
         "python -m multirm read-critiques --source {params.source:q} --kind {wildcards.kind}"
         " --dataset {params.dataset} --category {wildcards.category} --solutions {input.solutions:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        " --agreement {params.agreement} > {log:q} 2>&1"
 
 
 rule check_critiques:

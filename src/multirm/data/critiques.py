@@ -3,7 +3,8 @@
 One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. A row is a critique
 of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, labels`. The critique
 is the whole reply, from `<think>` to its verdict. `labels` is what it found: 1 or -1 (gORM), or one of these for each
-step up to the first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`.
+step up to the first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`. In critiques of
+relaxed agreement, `cot` ends where the solution is incorrect, wherever the critique says so.
 """
 
 import logging
@@ -20,17 +21,29 @@ from multirm.json_source import Record
 from multirm.labels import first_incorrect
 from multirm.prompts import REPLY_START
 from multirm.provenance import origin_of
-from multirm.verdicts import read_critique
-from multirm.vocabulary import CritiqueStage, DropReason, Kind
+from multirm.verdicts import conclude, read_critique
+from multirm.vocabulary import Agreement, CritiqueStage, Deviation, DropReason, Kind
 
 logger = logging.getLogger(__name__)
 
 # What preprocessing wrote often lies beside what it read, under the category's own name.
 _PREFIXES = ("preprocessed_", "")
+# Critiques are taken as they are, but for verdict lines that could not be scored.
+_NOT_TO_BE_LEARNED = {
+    Deviation.VERDICT_SPELLING,
+    Deviation.VERDICT_IMPLIED,
+    Deviation.TEXT_AFTER,
+}
 
 
 def read_critiques(
-    kind: Kind, source: list[str], dataset: str, category: str, solutions: Path, output: Path
+    kind: Kind,
+    source: list[str],
+    dataset: str,
+    category: str,
+    solutions: Path,
+    output: Path,
+    agreement: Agreement = Agreement.STRICT,
 ) -> None:
     """Read published critiques of one category into a table of critiques that a model can learn from.
 
@@ -43,6 +56,7 @@ def read_critiques(
         category: the category to read.
         solutions: the table of the solutions that the critiques are about; it may have others, too.
         output: the table to write, of the stage `shortened`.
+        agreement: how much of a gPRM critique must be as labelled, as `filter-critiques` says.
 
     Raises:
         InputError: the source is missing or broken, is about other solutions, or has no critique to keep.
@@ -59,7 +73,7 @@ def read_critiques(
         key = (dataset, record.identifier("q_id"), record.integer("cot_id"))
         if key not in verified:
             raise _about_others(record, f"q_id {key[1]}, cot_id {key[2]} of {dataset}", solutions)
-        row = critique_row(kind, record, verified[key], solutions)
+        row = critique_row(kind, record, verified[key], solutions, agreement)
         names = dict(zip(("dataset", "question_id", "solution_id"), key, strict=True))
         rows.append({**names, "category": category, "critique_id": n_critiques[key], **row})
         n_critiques[key] += 1
@@ -70,13 +84,18 @@ def read_critiques(
         "hub": published.hub_names(source),
         "dataset": dataset,
         "category": category,
+        "agreement": agreement,
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
     tables.write(output, tables.CRITIQUES, rows, origin)
 
 
 def critique_row(
-    kind: Kind, record: Record, solution: Mapping[str, Any], solutions: Path
+    kind: Kind,
+    record: Record,
+    solution: Mapping[str, Any],
+    solutions: Path,
+    agreement: Agreement = Agreement.STRICT,
 ) -> dict[str, Any]:
     """The columns of a published critique that are not its key.
 
@@ -95,7 +114,10 @@ def critique_row(
     critique = reply.removeprefix(REPLY_START)
     steps = published.steps_of(record)
     key = _label_key(record)
-    verdicts = _step_verdicts(record, key, len(steps)) if kind is Kind.GPRM else None
+    shown_steps = steps if agreement is Agreement.STRICT else solution["steps"]
+    verdicts = (
+        _step_verdicts(record, key, len(shown_steps), agreement) if kind is Kind.GPRM else None
+    )
     # gORM's critiques are of all steps, gPRM's end where the solution is first wrong.
     own = solution["steps"] if verdicts is None else solution["steps"][: len(steps)]
     if steps != own:
@@ -109,7 +131,9 @@ def critique_row(
     elif verdict != label:
         reason = DropReason.LABEL_DISAGREES
     elif verdicts is not None:
-        reason = _disagreeing(verdicts, solution["step_labels"])
+        reason = _disagreeing(verdicts, solution, agreement)
+    if reason is None and _NOT_TO_BE_LEARNED & set(reading.deviations):
+        critique = conclude(kind, critique, reading)
     return {
         "critique": critique,
         "verdict": verdict,
@@ -136,13 +160,19 @@ def _label_key(record: Record) -> str:
     return "labels" if old is None else "label"
 
 
-def _step_verdicts(record: Record, key: str, n_steps: int) -> list[int]:
+def _step_verdicts(record: Record, key: str, n_steps: int, agreement: Agreement) -> list[int]:
     verdicts = [_rating(record, key, rating) for rating in record.integers(key)]
     first = first_incorrect(verdicts)
-    if len(verdicts) != n_steps or first not in (None, n_steps - 1):
+    stops_early = agreement is Agreement.RELAXED and first is not None and len(verdicts) <= n_steps
+    if first not in (None, len(verdicts) - 1) or not (len(verdicts) == n_steps or stops_early):
+        of, last = (
+            ("cot", "the last")
+            if agreement is Agreement.STRICT
+            else ("the solution", "one, and none after it")
+        )
         raise record.error(
             key,
-            expected=f"1 for each of the {n_steps} steps of cot, or -1 for the last",
+            expected=f"1 for each of the {n_steps} steps of {of}, or -1 for {last}",
             found=shown(record.get(key)),
         )
     return verdicts
@@ -154,10 +184,16 @@ def _rating(record: Record, key: str, rating: int) -> int:
     return int(rating == 1)
 
 
-def _disagreeing(verdicts: list[int], labels: list[int] | None) -> DropReason | None:
-    """What is wrong with a gPRM critique beside labels, by which the solution is cut when it is learned from."""
+def _disagreeing(
+    verdicts: list[int], solution: Mapping[str, Any], agreement: Agreement
+) -> DropReason | None:
+    """What is wrong with a gPRM critique beside the solution's labels."""
+    relaxed = agreement is Agreement.RELAXED
+    labels = solution["outcome"] if relaxed else solution["step_labels"]
     if labels is None:
         return DropReason.UNLABELLED
+    if relaxed:
+        return None if int(all(verdicts)) == labels else DropReason.LABEL_DISAGREES
     first = first_incorrect(labels)
     expected = labels if first is None else labels[: first + 1]
     return None if verdicts == expected else DropReason.LABEL_DISAGREES

@@ -1,4 +1,4 @@
-"""PDFs whose bytes are those of their content alone: what draws them numbers fonts and more as a hash table has them."""
+"""PDFs whose bytes are those of their content alone: what draws them numbers resources as a hash table has them."""
 
 import re
 
