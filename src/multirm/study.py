@@ -1,6 +1,5 @@
 """The study as frozen typed objects: datasets, backbones, reward models and evaluations that make up `all`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from multirm.engines.address import ADDRESS
+from multirm.engines.address import is_address
 from multirm.jobs import reading_memory, runs_on_gpu, training_memory
 from multirm.numbers import (
     Count,
@@ -51,7 +50,7 @@ def _not_reserved(category: str) -> str:
 
 
 def _an_address(server: str) -> str:
-    if not re.fullmatch(ADDRESS, server):
+    if not is_address(server):
         # It is not shown: what is wrong with it may be that there is a password in it.
         raise ValueError("not an address such as http://127.0.0.1:8000/v1, without a password")
     return server

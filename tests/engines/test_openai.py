@@ -203,12 +203,14 @@ def choices(*choices: dict[str, Any]) -> tuple[int, bytes]:
     return 200, json.dumps({"choices": list(choices)}).encode()
 
 
+SAID = {"text": "R", "finish_reason": "length"}
+
+
 def sane(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
     """Draws the token that is allowed, or else 50, with a probability of a third."""
     token = body.get("allowed_token_ids", [50])[0]
     choice = {
-        "text": "R",
-        "finish_reason": "length",
+        **SAID,
         "token_ids": [token],
         "logprobs": {"top_logprobs": [{f"token_id:{token}": -1.1}]},
     }
@@ -225,6 +227,9 @@ def sane(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
         (choices({"text": 5, "finish_reason": "stop"}), "found choices.0.text: Input should be a"),
         (choices(*[{"text": "", "finish_reason": "stop"}] * 3), "found 3 choices where 2 were"),
         (choices(*[{"text": "", "finish_reason": "stop"}] * 2), "found a choice without token_ids"),
+        (choices(*[{**SAID, "token_ids": [10**30]}] * 2), "token_ids.0: Input should be less"),
+        (choices(*[{**SAID, "token_ids": [-1]}] * 2), "token_ids.0: Input should be greater"),
+        (choices(*[{**SAID, "token_ids": [1.5]}] * 2), "token_ids.0: Input should be a valid int"),
         ((400, b"too long"), "found status 400 to completions: 'too long'"),
     ],
 )
@@ -242,7 +247,7 @@ def test_nonsense_is_refused_in_one_line(
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "null"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "null", "5", "1e308"])
 def test_a_probability_that_is_none_is_nonsense(
     answering: Serve, sure_model: Path, value: str
 ) -> None:
@@ -257,6 +262,34 @@ def test_a_probability_that_is_none_is_nonsense(
         InputError, match=r"found choices\.0\.logprobs\.top_logprobs\.0\.token_id:50"
     ):
         by_key(engine, [Prompt(("a",), [50])], Sampling(1, 7), watch=(50,))
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [("\\ud83d\\ude42", "🙂"), ("a\\ud83d", "a\ufffd"), ("\\udc00b", "\ufffdb")],
+)
+def test_halves_of_letters_are_put_together_or_unknown(
+    answering: Serve, sure_model: Path, sent: str, expected: str
+) -> None:
+    """Of a server that speaks no ids, whose texts are tokenized here."""
+
+    def server(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        status, content = choices({"text": "TEXT", "finish_reason": "stop"})
+        return status, content.replace(b"TEXT", sent.encode())
+
+    engine = OpenaiEngine(str(sure_model), answering(model_server(server)))
+    ((one,),) = by_key(engine, [Prompt(("a",), [50])], Sampling(1, 7)).values()
+    assert one.text == expected
+    assert load_tokenizer(str(sure_model)).decode(one.ids) == expected
+
+
+@pytest.mark.parametrize("length", [0, -5, 10**30])
+def test_a_context_that_is_none_is_nonsense(
+    answering: Serve, sure_model: Path, length: int
+) -> None:
+    models = json.dumps({"data": [{"id": "m", "max_model_len": length}]}).encode()
+    with pytest.raises(InputError, match=r"found data\.0\.max_model_len: Input should be"):
+        OpenaiEngine(str(sure_model), answering(lambda path, body: (200, models)))
 
 
 def test_probabilities_of_what_sampling_left_over_are_refused(

@@ -1,6 +1,7 @@
 """Requests to servers that are well, busy, away, silent or out of their minds."""
 
 import asyncio
+import gzip
 import json
 import logging
 import os
@@ -48,6 +49,20 @@ def test_an_answer(answering: Serve) -> None:
         "me:secret@host/v1",
         "http://host/v1\n",
         "",
+        "http:///v1",
+        "http://:80/v1",
+        "http://host:0/v1",
+        "http://host:-1/v1",
+        "http://host:port/v1",
+        "http://host:99999/v1",
+        "http://host:80:80/v1",
+        "http://[::1/v1",
+        "http://[v1.x]/v1",
+        "http://999.0.0.1/v1",
+        "http://höst/v1",
+        "http://host\x00/v1",
+        "http://\ud800/v1",
+        "http://host/" + "v" * 70_000,
     ],
 )
 def test_an_address_is_one_without_a_password(address: str) -> None:
@@ -273,9 +288,63 @@ def test_a_server_that_dies_while_it_answers_is_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"<html>Hello</html>", b"[1, 2]", b"", b'{"choices": ', b"\xff"]
+    "answer",
+    [
+        *(b"<html>Hello</html>", b"[1, 2]", b"", b'{"choices": ', b"\xff", b"null", b"\x00"),
+        # Python stops at neither, but for an error of its own.
+        *(b"[" * 200_000, b'{"a":' * 200_000, b'{"a": ' + b"1" * 5000 + b"}"),
+    ],
 )
 def test_what_is_no_object_is_nonsense(answering: Serve, answer: bytes) -> None:
     address = answering(lambda path, body: (200, answer))
     with pytest.raises(InputError, match=f"^{address}: expected an answer of an OpenAI-compatible"):
         ask(address, patience=60)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("path", ["models", "completions"])
+def test_an_answer_without_end_is_given_up(status: int, path: str) -> None:
+    """It is read as far as an answer to such a request can go."""
+    sent = []
+
+    def flood(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(ConnectionError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 %d OK\r\n\r\n{" % status)
+            while len(sent) < 1000:
+                connection.sendall(b" " * 2**20)
+                sent.append(1)
+
+    async def once(address: str) -> None:
+        async with aclosing(Server(address, 60, 0, connections=1)) as server:
+            body = {"n": 2, "max_tokens": 5, "prompt": [1]} if path == "completions" else None
+            await server.ask(path, body)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
+        thread = threading.Thread(target=flood, args=(listening,))
+        thread.start()
+        with pytest.raises(
+            InputError, match=r"found one of more than [\d,]+ bytes: '\{ +"
+        ) as caught:
+            asyncio.run(once(f"http://127.0.0.1:{listening.getsockname()[1]}/v1"))
+        thread.join()
+    assert len(sent) < 50
+    assert len(str(caught.value)) < 600
+
+
+def test_an_answer_counts_as_what_it_is_unpacked() -> None:
+    bomb = gzip.compress(b" " * 2**26)
+    assert len(bomb) < 2**17
+
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, content=bomb)
+
+    async def once() -> None:
+        async with aclosing(Server("http://host/v1", 60, 0, connections=1)) as server:
+            server._client = httpx2.AsyncClient(transport=httpx2.MockTransport(respond))
+            await server.ask("models")
+
+    with pytest.raises(InputError, match="found one of more than"):
+        asyncio.run(once())

@@ -1,18 +1,38 @@
 """What a server with OpenAI's interface answers, as far as it is needed; anything else is nonsense."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, FiniteFloat, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from multirm.engines.server import Server
+
+# Beyond it no model's tokens are, nor what counts them.
+_MOST = 2**31 - 1
+
+# Of a natural logarithm; servers that round may say a little more than 0.
+_LARGEST = 0.01
+
+
+def _whole(text: object) -> object:
+    """`text` with the halves of letters put together, or each taken for an unknown letter where it is alone.
+
+    JSON can hold them, and servers that cut a text between two leave them.
+    """
+    if not isinstance(text, str):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+LogProbability = Annotated[float, Field(le=_LARGEST, allow_inf_nan=False)]
 
 
 class Model(BaseModel):
     """A model that is served. Only vLLM says how many tokens it reads and writes at most."""
 
-    id: str
-    max_model_len: int | None = None
+    id: Text
+    max_model_len: Annotated[int, Field(ge=1, le=_MOST)] | None = None
 
 
 class Models(BaseModel):
@@ -24,15 +44,15 @@ class Models(BaseModel):
 class LogProbabilities(BaseModel):
     """For each token of a choice the log-probabilities of some tokens in its place, by their names."""
 
-    top_logprobs: list[dict[str, FiniteFloat] | None] | None = None
+    top_logprobs: list[dict[Text, LogProbability] | None] | None = None
 
 
 class Choice(BaseModel):
     """One completion. Only servers that were asked for them, and know of them, give `token_ids`."""
 
-    text: str
+    text: Text
     finish_reason: Literal["stop", "length"]
-    token_ids: list[int] | None = None
+    token_ids: list[Annotated[int, Field(ge=0, le=_MOST)]] | None = None
     logprobs: LogProbabilities | None = None
 
     def likeliest(self, place: int) -> Mapping[str, float]:

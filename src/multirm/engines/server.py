@@ -17,7 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from multirm.engines.address import ADDRESS
+from multirm.engines.address import is_address
 from multirm.errors import InputError, shown
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 
 # Of the server's words, in messages.
 _LENGTH = 200
+
+# Of a list of models; of completions apart from their tokens; of a token with what is said of it, and of
+# one of a prompt that is said again. An answer that is longer than that has no end.
+_LIST_BYTES, _COMPLETIONS_BYTES = 2**24, 2**20
+_TOKEN_BYTES, _PROMPT_TOKEN_BYTES = 2**9, 2**4
 
 _BUSY = (408, 409, 425, 429)
 _KEPT = "what is finished is kept: once the server is well, run the job again"
@@ -56,7 +61,7 @@ class Server:
     """
 
     def __init__(self, address: str, timeout: float, patience: float, connections: int) -> None:
-        if not re.fullmatch(ADDRESS, address):
+        if not is_address(address):
             # What is wrong with it may be that there is a key or a password in it.
             found = "one with a user or a query" if set("@?#") & set(address) else shown(address)
             raise InputError(
@@ -85,7 +90,7 @@ class Server:
 
         Raises:
             RefusedError: it refuses the request.
-            InputError: it is away or busy for too long, answers nothing, or nonsense.
+            InputError: it is away or busy for too long, answers nothing, nonsense, or without end.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_passing),
@@ -99,14 +104,16 @@ class Server:
         except TimeoutError as error:
             found = f"no answer within {self._timeout:g} seconds"
             raise self._failure(found, _KEPT) from error
-        except (httpx2.HTTPError, _BusyError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, _BusyError) as error:
             found = self.said(str(error) or type(error).__name__)
             raise self._failure(found, _KEPT) from error
 
     async def _ask(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         method = "GET" if body is None else "POST"
         async with asyncio.timeout(self._timeout):
-            response = await self._client.request(method, f"{self.address}/{path}", json=body)
+            request = self._client.stream(method, f"{self.address}/{path}", json=body)
+            async with request as response:
+                content = await self._read(response, _longest(body))
         status = response.status_code
         if status in _BUSY or status >= 500:
             raise _BusyError(f"status {status}")
@@ -115,16 +122,27 @@ class Server:
             raise RefusedError(
                 self.address, expected="to be let in", found=f"status {status}", remedy=remedy
             )
+        said = content.decode(errors="replace")
         if not response.is_success:
-            found = f"status {status} to {path}: {self.said(response.text)}"
+            found = f"status {status} to {path}: {self.said(said)}"
             raise RefusedError(self.address, expected="an answer", found=found)
         try:
-            answer = json.loads(response.text)
-        except ValueError as error:
-            raise self.nonsense(self.said(response.text)) from error
+            answer = json.loads(content)
+        # The latter of lists in lists without end.
+        except (ValueError, RecursionError) as error:
+            raise self.nonsense(self.said(said)) from error
         if not isinstance(answer, dict):
-            raise self.nonsense(self.said(response.text))
+            raise self.nonsense(self.said(said))
         return answer
+
+    async def _read(self, response: httpx2.Response, longest: int) -> bytes:
+        content = bytearray()
+        async for part in response.aiter_bytes():
+            content += part
+            if len(content) > longest:
+                said = self.said(content[:_LENGTH].decode(errors="replace"))
+                raise self.nonsense(f"one of more than {longest:,} bytes: {said}")
+        return bytes(content)
 
     def nonsense(self, found: str) -> InputError:
         """The error that an answer is none of those which this kind of server gives."""
@@ -158,6 +176,15 @@ class Server:
             self.said(str(error)),
             state.upcoming_sleep,
         )
+
+
+def _longest(body: dict[str, Any] | None) -> int:
+    """How many bytes the answer to a request may have at most."""
+    if body is None:
+        return _LIST_BYTES
+    of_choice = _TOKEN_BYTES * body.get("max_tokens", 0)
+    of_choice += _PROMPT_TOKEN_BYTES * len(body.get("prompt", ""))
+    return int(_COMPLETIONS_BYTES + body.get("n", 1) * of_choice)
 
 
 def _key() -> str:
