@@ -114,7 +114,7 @@ def _difference(tokenizer: PreTrainedTokenizerBase, file: Tokenizer) -> str:
     for probe in _PROBES:
         expected = file.encode(probe, add_special_tokens=False).ids
         try:
-            found = tokenizer.encode(probe, add_special_tokens=False)
+            found = tokenizer.encode(probe, add_special_tokens=False, verbose=False)
         # Another class may ask for tokens that the file does not have.
         except Exception as error:
             return f"{shown(probe, 30)} becomes an error, {_first_line(error)}"

@@ -3,24 +3,57 @@
 from pathlib import Path
 
 from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from multirm.engines.base import Prompt, Sampling
+from multirm.errors import InputError, shown
 
 
 def end_tokens(settings: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens that end a text: the tokenizer's, and those which the model's own settings add."""
+    """The tokens that end a text: the tokenizer's, and those which the model's own settings add.
+
+    Raises:
+        InputError: there is none, or what is said to be one is no token.
+    """
     configured = settings.eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
-    ends = [tokenizer.eos_token_id, *listed]
-    return list(dict.fromkeys(int(end) for end in ends if end is not None))
+    ends = [end for end in (tokenizer.eos_token_id, *listed) if end is not None]
+    for end in ends:
+        if not isinstance(end, int) or end < 0:
+            raise _no_end(tokenizer, f"{shown(end)} as eos_token_id")
+    if not ends:
+        raise _no_end(tokenizer, "none")
+    return list(dict.fromkeys(ends))
+
+
+def _no_end(tokenizer: PreTrainedTokenizerBase, found: str) -> InputError:
+    return InputError(
+        tokenizer.name_or_path or "tokenizer",
+        expected=f"a token that ends a text, in its tokenizer or in {GENERATION_CONFIG_NAME}",
+        found=found,
+        remedy=f"name its eos_token in tokenizer_config.json, or its eos_token_id in {GENERATION_CONFIG_NAME}",
+    )
 
 
 def generation_settings(folder: Path) -> GenerationConfig:
-    """A model folder's own settings of generation, as `from_pretrained` finds them."""
+    """A model folder's own settings of generation, or those that its configuration implies.
+
+    Raises:
+        InputError: they are damaged. transformers would do without them, and so without the ends of texts.
+    """
+    path = folder / GENERATION_CONFIG_NAME
+    if not path.is_file():
+        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
     try:
         return GenerationConfig.from_pretrained(folder)
-    except OSError:
-        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
+    # Whatever comes of a file that is somebody else's.
+    except Exception as error:
+        raise InputError(
+            path,
+            expected="settings of generation as transformers writes them",
+            found=next(iter(str(error).strip().splitlines()), type(error).__name__),
+            remedy="fetch it again, or save it again with transformers",
+        ) from error
 
 
 def context_length(config: PreTrainedConfig) -> int | None:

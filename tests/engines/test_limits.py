@@ -1,0 +1,56 @@
+"""Where texts end, by tokenizers and settings that say so, contradict, or say nothing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import GenerationConfig
+
+from multirm.engines.limits import end_tokens, generation_settings
+from multirm.engines.transformers import TransformersEngine
+from multirm.errors import InputError
+from multirm.models import load_model, load_tokenizer
+
+
+@pytest.fixture
+def folder(tiny_model: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_model, tmp_path / "model")
+
+
+def ends(folder: Path) -> list[int]:
+    return end_tokens(generation_settings(folder), load_tokenizer(str(folder)))
+
+
+def test_both_have_a_say(folder: Path) -> None:
+    assert ends(folder) == [1]
+    GenerationConfig(eos_token_id=[9, 1, 7]).save_pretrained(folder)
+    assert ends(folder) == [1, 9, 7]
+    (folder / "generation_config.json").unlink()
+    assert ends(folder) == [1]
+
+
+def test_a_text_that_nothing_ends_is_refused(folder: Path) -> None:
+    """By the engine, too: it would go on to the last token of each."""
+    tokenizer, model = load_tokenizer(str(folder)), load_model(str(folder))
+    tokenizer.eos_token = None
+    assert end_tokens(model.generation_config, tokenizer) == [1]
+    model.generation_config.eos_token_id = None
+    with pytest.raises(InputError, match=r"model: expected a token that ends a text.*found none;"):
+        TransformersEngine(model, tokenizer)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"eos_token_id": ', "[" * 100_000, "\ud800"])
+def test_damaged_settings_are_refused(folder: Path, content: str) -> None:
+    path = folder / "generation_config.json"
+    path.write_text(content, "utf-8", "surrogatepass")
+    with pytest.raises(InputError, match=r"generation_config\.json: expected settings") as caught:
+        ends(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ['"<|end|>"', "[1, null, -1]", "1.5", "[[1]]", "{}"])
+def test_an_end_that_is_no_token_is_refused(folder: Path, end: str) -> None:
+    (folder / "generation_config.json").write_text(f'{{"eos_token_id": {end}}}')
+    with pytest.raises(InputError, match=r"eos_token_id|settings of generation") as caught:
+        ends(folder)
+    assert "\n" not in str(caught.value)
