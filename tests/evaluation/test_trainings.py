@@ -217,11 +217,13 @@ def test_models_are_compared_and_not_their_trainings(tmp_path: Path, write_table
 
 
 def test_trainings_that_agree_are_as_sure_as_one(tmp_path: Path, write_tables: Any) -> None:
+    """Rewards on scales of their own choose the same."""
     drawn = study()
     for questions in drawn.values():
         for _, pool in questions.values():
             for _, lists in pool:
-                lists["dORM@43"] = lists["dORM@7"] = lists["dORM"]
+                for seed, scale in ((43, 0.5), (7, 0.25)):
+                    lists[f"dORM@{seed}"] = [scale * reward for reward in lists["dORM"]]
     run(evaluate, tmp_path, write_tables(drawn, MODELS), MODELS)
     found = keyed(rows_of(tmp_path, "accuracy"))
     for (category, selection, model, aggregation, n), row in found.items():
@@ -289,12 +291,12 @@ def test_what_training_adds_to_the_variance(tmp_path: Path, write_tables: Any) -
 
 
 def test_critiques_of_several_trainings(tmp_path: Path, write_tables: Any) -> None:
-    """The mean over two trainings that wrote the same critiques has what one of them has."""
+    """The mean over two trainings whose critiques choose the same has what one of them has."""
     drawn = study(4)
     for questions in drawn.values():
         for _, pool in questions.values():
             for _, lists in pool:
-                lists["gORM@1"] = lists["gORM"]
+                lists["gORM@1"] = [0.5 * reward for reward in lists["gORM"]]
     written = write_tables(drawn, ["gORM", "gORM@1"])
     run(measure_uncertainty, tmp_path, written, ["gORM", "gORM@1"])
     found = keyed(rows_of(tmp_path, "variance"))

@@ -5,12 +5,13 @@ Both views have the columns of their tables and `file`, the file a row came from
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 
 from multirm.errors import InputError, shown
-from multirm.vocabulary import OVERALL
+from multirm.vocabulary import OVERALL, model_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,17 @@ UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({
 WITHOUT_REWARDS = f"""
     SELECT file, {KEY} FROM solutions
     ANTI JOIN (FROM rewards WHERE model = $model) USING ({KEY})
+"""
+
+# A digest of all of a model's rewards, whatever the order of its rows. Where one value is all that there
+# is, the same rewards are no sign of the same table.
+SAME_REWARDS = f"""
+    SELECT list(model ORDER BY model) FROM (
+        SELECT model, bit_xor(hash({KEY}, rewards)) AS digest FROM rewards
+        GROUP BY model
+        HAVING min(list_min(rewards)) < max(list_max(rewards))
+    )
+    GROUP BY digest HAVING count(*) > 1 ORDER BY 1
 """
 
 
@@ -195,6 +207,28 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
             "solutions without one",
             {"model": model},
         )
+
+
+def check_apart(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse one table as the rewards of several trainings, whose deviation would be 0; say it of other models.
+
+    Raises:
+        InputError: names the two trainings.
+    """
+    for (models,) in database.execute(SAME_REWARDS).fetchall():
+        for first, second in pairwise(sorted(models, key=model_of)):
+            if model_of(first) == model_of(second):
+                raise InputError(
+                    "--rewards",
+                    expected=f"rewards of its own for each training of {model_of(first)}",
+                    found=f"the same rewards for every solution by {first} and {second}",
+                    remedy="give each training what it gave itself, or leave one of them out",
+                )
+            logger.warning(
+                "%s and %s have the same rewards for every solution: they are compared all the same",
+                first,
+                second,
+            )
 
 
 def _refuse(

@@ -13,6 +13,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.inputs import open_inputs
 from multirm.evaluation.matching import (
     check_answers,
+    check_apart,
     check_rewards,
     check_solutions,
     warn_of_outcomes,
@@ -113,6 +114,7 @@ def open_evaluation(
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
+    check_apart(database)
     answers = published_answers(database) if published else OURS
     warn_of_outcomes(database, answers["correct"])
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
