@@ -239,6 +239,28 @@ def test_ties_that_rounding_breaks_are_ties(tmp_path: Path, write_tables: Any) -
         assert {row["n_tied_pools"] for row in ledger} == {n_tied}
 
 
+@pytest.mark.parametrize("steps", [3, 400])
+def test_products_over_many_steps_choose_as_those_over_few(
+    tmp_path: Path, write_tables: Any, steps: int
+) -> None:
+    """Of 400 steps with a reward near 0.1 the products are below what float64 can hold."""
+    pool = [
+        (parsed, dict.fromkeys(MODELS, [0.1] * steps + [last]))
+        for parsed, last in (("B", 0.25), ("A", 0.75), ("B", 0.375), ("B", 0.0))
+    ]
+    written = write_tables({"law": {"q": ("A", pool)}}, list(MODELS))
+    rows = by_key(
+        run(tmp_path, written, [1, 2, 4], aggregation=[f"{model}=prod" for model in MODELS])
+    )
+    for model in MODELS:
+        assert rows["law", "best_of_n", model, 4]["accuracy"] == 100
+        assert rows["law", "best_of_n", model, 2]["accuracy"] == pytest.approx(50)
+        # A has more than the three others have together.
+        assert rows["law", "weighted_vote", model, 4]["accuracy"] == 100
+    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    assert {row["n_tied_pools"] for row in ledger} == {0}
+
+
 def wide(path: Path) -> None:
     """Rewards to the digits that they have in decimals, in place of the nearest float32."""
     table = tables.read(path, tables.REWARDS)

@@ -1,7 +1,8 @@
 """Aggregation against plain Python over each list."""
 
 import math
-from itertools import pairwise
+from fractions import Fraction
+from itertools import combinations, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.evaluation.aggregate import aggregate_lists
+from multirm.evaluation.aggregate import aggregate_lists, ranking, weights_in_pools
 from multirm.vocabulary import Aggregation
 
 REWARDS = st.none() | st.floats(0, 1, width=32)
@@ -106,3 +107,65 @@ def test_to_the_last_bit_what_numpy_makes_of_each_list_alone(length: int) -> Non
     ):
         found = aggregate_lists(array, aggregation)
         assert found[:-2].tolist() == [float(plain_one(np.array(row))) for row in matrix.tolist()]
+
+
+def lists_of(rewards: list[list[float | None]]) -> pa.ListArray:
+    return pa.array(rewards, pa.list_(pa.float64()))
+
+
+MANY = st.lists(st.sampled_from([0.0, 1e-40, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1), max_size=6)
+
+
+@given(rewards=st.lists(MANY, min_size=2, max_size=6), times=st.sampled_from([1, 40, 400]))
+def test_products_are_ranked_as_fractions_are(rewards: list[list[float]], times: int) -> None:
+    """Exact arithmetic, which does not underflow, says which of any two is greater."""
+    repeated = lists_of([own * times for own in rewards])
+    exact = [math.prod(map(Fraction, own), start=Fraction(1)) for own in rewards]
+    weights = weights_in_pools(repeated, Aggregation.PROD, np.array([0]))
+    for found in (ranking(repeated, Aggregation.PROD), weights):
+        for i, j in combinations(range(len(rewards)), 2):
+            if not rewards[i] or not rewards[j]:
+                assert math.isnan(found[i] if not rewards[i] else found[j])
+            elif exact[i] * 10**9 > exact[j] * (10**9 + 1):
+                assert found[i] > found[j]
+            elif sorted(rewards[i]) == sorted(rewards[j]):
+                assert found[i] == found[j]
+
+
+def test_weights_are_products_but_for_a_factor_of_their_pool() -> None:
+    generator = np.random.default_rng(0)
+    values = [generator.random(generator.integers(1, 9)).tolist() for _ in range(7)]
+    starts = np.array([0, 3, 4])
+    weights = weights_in_pools(lists_of(values), Aggregation.PROD, starts)
+    for pool in (slice(0, 3), slice(3, 4), slice(4, 7)):
+        products = np.array([math.prod(own) for own in values[pool]])
+        np.testing.assert_allclose(weights[pool], products / products.max(), rtol=1e-12)
+
+
+def test_pools_without_any_reward_or_with_zeros_alone() -> None:
+    values: list[list[float | None]] = [[None], [], [0.0, 0.5], [0.0], [0.1] * 999, [None], [0.0]]
+    found = weights_in_pools(lists_of(values), Aggregation.PROD, np.array([0, 2, 4]))
+    np.testing.assert_array_equal(found, [math.nan, math.nan, 0, 0, 1, math.nan, 0])
+
+
+def test_products_that_float64_cannot_hold_keep_their_order_and_do_not_tie() -> None:
+    falling = lists_of([[0.05] * n for n in (1, 300, 301, 2000, 2001, 50_000)])
+    assert aggregate_lists(falling, Aggregation.PROD)[3:].tolist() == [0, 0, 0]
+    weights = weights_in_pools(falling, Aggregation.PROD, np.array([0]))
+    assert (np.diff(weights) < 0).all()
+    assert weights[0] == 1
+    assert weights[-1] > 0
+
+
+@pytest.mark.parametrize("aggregation", set(Aggregation) - {Aggregation.PROD})
+def test_other_aggregations_are_what_they_are(aggregation: Aggregation) -> None:
+    lists = pa.array([[0.1, 0.4], [], [0.5, None], [0.25]], pa.list_(pa.float32()))
+    expected = aggregate_lists(lists, aggregation)
+    np.testing.assert_array_equal(ranking(lists, aggregation), expected)
+    np.testing.assert_array_equal(weights_in_pools(lists, aggregation, np.array([0, 2])), expected)
+
+
+def test_a_slice_of_lists_is_ranked_alone() -> None:
+    array = lists_of([[0.1, 0.2], [], [0.5, None], [0.25, 0.75], [None]])
+    whole = ranking(array, Aggregation.PROD)
+    np.testing.assert_array_equal(ranking(array.slice(1, 3), Aggregation.PROD), whole[1:4])

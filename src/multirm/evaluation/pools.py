@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation.aggregate import aggregate_lists
+from multirm.evaluation.aggregate import aggregate_lists, weights_in_pools
 from multirm.evaluation.matching import KEY
 from multirm.evaluation.methods import Scorer
 from multirm.sql import literal
@@ -239,16 +239,18 @@ def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = Fa
 
     Args:
         to_the_bit: leave rewards as they come out. Otherwise those are equal that differ only by the
-            order in which the same numbers were added.
+            order in which the same numbers were added, and products do not underflow.
     """
-    rewards = {
-        scorer: aggregate_lists(category.lists[scorer.model], scorer.aggregation)
-        for scorer in scorers
-    }
-    if not to_the_bit:
-        rewards = {scorer: without_rounding_errors(values) for scorer, values in rewards.items()}
     ids = category.question_ids
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
+    rewards = {}
+    for scorer in scorers:
+        lists = category.lists[scorer.model]
+        if to_the_bit:
+            rewards[scorer] = aggregate_lists(lists, scorer.aggregation)
+        else:
+            weights = weights_in_pools(lists, scorer.aggregation, starts)
+            rewards[scorer] = without_rounding_errors(weights)
     sizes = np.diff(np.r_[starts, len(ids)])
     result = []
     for size in np.unique(sizes):
