@@ -370,20 +370,35 @@ _OF_SCORER = [
     _column("aggregation", pa.string()),
 ]
 
+
+def _measures(*names: str) -> list[pa.Field]:
+    """Measures from 0 to 1 with their 95 % intervals over questions; null where one is not defined."""
+    return [
+        _column(column, pa.float64(), nullable=True)
+        for name in names
+        for column in (name, f"{name}_low", f"{name}_high")
+    ]
+
+
 VERIFICATION = Schema(
     "verification",
-    1,
+    2,
     pa.schema(
         [
             *_OF_SCORER,
-            *(_column(name, pa.int32()) for name in ("n_scored", "n_missing", "n_correct")),
             *(
-                _column(name, pa.float64(), nullable=True)
-                for name in (
-                    *("precision", "recall", "specificity", "f1"),
-                    *("roc_auc", "pr_auc", "brier", "ece"),
-                )
+                _column(name, pa.int32())
+                for name in ("n_questions", "n_scored", "n_missing", "n_correct")
             ),
+            *_measures(
+                *("precision", "recall", "specificity", "f1"),
+                *("roc_auc", "pr_auc", "brier", "ece"),
+            ),
+            # What the calibration error would be by chance alone, and about what it is without chance.
+            _column("ece_null", pa.float64(), nullable=True),
+            _column("ece_debiased", pa.float64(), nullable=True),
+            # Which measures have an interval that rests on one question.
+            _column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "model", "aggregation"),
@@ -391,15 +406,18 @@ VERIFICATION = Schema(
 
 RELIABILITY = Schema(
     "reliability",
-    1,
+    2,
     pa.schema(
         [
             *_OF_SCORER,
             _column("low", pa.float64()),
             _column("high", pa.float64()),
             _column("count", pa.int32()),
+            # Null where the bin is empty, as is the share's 95 % interval over questions.
             _column("mean_reward", pa.float64(), nullable=True),
             _column("share_correct", pa.float64(), nullable=True),
+            _column("share_low", pa.float64(), nullable=True),
+            _column("share_high", pa.float64(), nullable=True),
         ]
     ),
     ("dataset", "category", "model", "aggregation", "low"),
@@ -407,32 +425,35 @@ RELIABILITY = Schema(
 
 STEP_VERIFICATION = Schema(
     "step_verification",
-    1,
+    2,
     pa.schema(
         [
             _column("dataset", pa.string()),
             _column("category", pa.string()),
             _column("model", pa.string()),
             *(
-                _column(f"{part}_{name}", type_, nullable=type_ == pa.float64())
+                column
                 for part in ("first_error", "all")
-                for name, type_ in (
-                    ("n_scored", pa.int32()),
-                    ("n_missing", pa.int32()),
-                    ("n_correct", pa.int32()),
-                    ("roc_auc", pa.float64()),
-                    ("pr_auc", pa.float64()),
-                    ("brier", pa.float64()),
+                for column in (
+                    *(
+                        _column(f"{part}_{name}", pa.int32())
+                        for name in ("n_scored", "n_missing", "n_correct")
+                    ),
+                    *_measures(*(f"{part}_{name}" for name in ("roc_auc", "pr_auc", "brier"))),
+                    _column(f"{part}_note", pa.string(), nullable=True),
                 )
             ),
             *(
                 _column(f"process_bench_{name}", pa.int32())
                 for name in ("n_erroneous", "n_correct", "n_missing")
             ),
-            *(
-                _column(f"process_bench_{name}", pa.float64(), nullable=True)
-                for name in ("accuracy_erroneous", "accuracy_correct", "f1")
+            *_measures(
+                *(
+                    f"process_bench_{name}"
+                    for name in ("accuracy_erroneous", "accuracy_correct", "f1")
+                )
             ),
+            _column("process_bench_note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "model"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.evaluation.step_metrics import StepMetrics, step_metrics
+from multirm.evaluation.step_metrics import ProcessBench, StepMetrics, StepScores, step_metrics
 from multirm.evaluation.verification_metrics import outcome_metrics
 from multirm.labels import after_first_error, first_incorrect
 
@@ -27,7 +27,14 @@ def measure(solutions: list[Steps], before: int = 0, after: int = 0) -> StepMetr
         np.array([reward for reward, _ in steps], dtype=np.float64),
         np.array([label for _, label in steps], dtype=np.int8),
         offsets[before : len(offsets) - after],
+        np.arange(len(solutions))[before : len(solutions) - after],
     )
+
+
+def without_intervals(found: StepScores | ProcessBench) -> dict[str, Any]:
+    named = asdict(found)
+    del named["intervals"], named["on_one_question"]
+    return named
 
 
 def plain_scores(steps: Steps) -> dict[str, Any]:
@@ -35,6 +42,7 @@ def plain_scores(steps: Steps) -> dict[str, Any]:
     of = outcome_metrics(
         np.array([reward for reward, _ in steps], dtype=np.float64),
         np.array([label for _, label in steps], dtype=bool),
+        np.arange(len(steps)),
     )
     names = ("n_scored", "n_missing", "n_correct", "roc_auc", "pr_auc", "brier")
     return {name: getattr(of, name) for name in names}
@@ -82,9 +90,9 @@ def test_agrees_with_plain_loops(solutions: list[Steps]) -> None:
         first = first_incorrect(labels)
         everything += steps
         reached += steps if first is None else steps[: first + 1]
-    assert asdict(found.all_steps) == pytest.approx(plain_scores(everything))
-    assert asdict(found.to_first_error) == pytest.approx(plain_scores(reached))
-    assert asdict(found.process_bench) == pytest.approx(plain_process_bench(solutions))
+    assert without_intervals(found.all_steps) == pytest.approx(plain_scores(everything))
+    assert without_intervals(found.to_first_error) == pytest.approx(plain_scores(reached))
+    assert without_intervals(found.process_bench) == pytest.approx(plain_process_bench(solutions))
 
 
 @given(solutions=SOLUTIONS, before=st.integers(0, 3), after=st.integers(0, 3))
@@ -161,3 +169,43 @@ def test_without_any_reward_nothing_is_defined(solutions: list[Steps]) -> None:
     assert found.all_steps.n_scored == 0
     assert (found.all_steps.roc_auc, found.all_steps.pr_auc, found.all_steps.brier) == (None,) * 3
     assert (found.process_bench.n_missing, found.process_bench.f1) == (len(solutions), None)
+
+
+def test_intervals_hold_what_they_are_of_and_are_over_questions() -> None:
+    generator = np.random.default_rng(0)
+    solutions = []
+    for _ in range(60):
+        labels = generator.random(4) < 0.8
+        rewards = np.clip(0.2 + 0.6 * labels + 0.3 * generator.normal(size=4), 0, 1)
+        solutions.append(list(zip(rewards.tolist(), labels.astype(int).tolist(), strict=True)))
+    steps = [step for solution in solutions for step in solution]
+    rewards, labels = (np.array(part) for part in zip(*steps, strict=True))
+    apart, together = (
+        step_metrics(rewards, labels, 4 * np.arange(61), questions)
+        for questions in (np.arange(60), np.arange(60) // 6)
+    )
+    for part in ("to_first_error", "all_steps", "process_bench"):
+        for found in (getattr(apart, part), getattr(together, part)):
+            named = without_intervals(found)
+            measured = {name for name in named if not name.startswith("n_")}
+            assert set(found.intervals) == measured
+            for name, (low, high) in found.intervals.items():
+                assert 0 <= low < named[name] < high <= 1
+            assert found.on_one_question == []
+        # Six solutions to each question, however independent, are known to be ten questions only.
+        wider = [
+            np.diff(getattr(together, part).intervals[name])
+            > 0.9 * np.diff(getattr(apart, part).intervals[name])
+            for name in measured
+        ]
+        assert np.mean(wider) > 0.6
+
+
+def test_finding_every_error_of_few_solutions_has_a_width() -> None:
+    found = measure([[(0.9, 1), (0.1, 0)], [(0.9, 1)], [(0.2, 0)], [(0.8, 1), (0.9, 1)]])
+    bench = found.process_bench
+    assert (bench.accuracy_erroneous, bench.accuracy_correct, bench.f1) == (1, 1, 1)
+    for low, high in bench.intervals.values():
+        assert (low, high) == (pytest.approx(2 / (2 + 1.96**2), abs=1e-3), 1)
+    one = measure([[(0.9, 1), (0.1, 0)], [(0.9, 1)]]).process_bench
+    assert one.on_one_question == ["accuracy_erroneous", "accuracy_correct", "f1"]

@@ -18,7 +18,7 @@ SCORED = st.lists(st.tuples(REWARDS, st.booleans()), max_size=12)
 def measure(pairs: list[tuple[float, bool]], probabilities: bool = True) -> OutcomeMetrics:
     rewards = np.array([reward for reward, _ in pairs], dtype=np.float64)
     outcomes = np.array([correct for _, correct in pairs], dtype=np.int8)
-    return outcome_metrics(rewards, outcomes, probabilities)
+    return outcome_metrics(rewards, outcomes, np.arange(len(pairs)), probabilities)
 
 
 def ratio(part: float, whole: float) -> float | None:
@@ -160,8 +160,9 @@ def test_one_solution() -> None:
 @pytest.mark.parametrize("pairs", [[], [(math.nan, True), (math.nan, False)]])
 def test_without_any_reward_nothing_is_defined(pairs: list[tuple[float, bool]]) -> None:
     found = asdict(measure(pairs))
-    counts = {"n_scored": 0, "n_missing": len(pairs), "n_correct": 0}
+    counts = {"n_questions": 0, "n_scored": 0, "n_missing": len(pairs), "n_correct": 0}
     assert [row["count"] for row in found.pop("reliability")] == [0] * 10
+    assert (found.pop("intervals"), found.pop("on_one_question")) == ({}, [])
     assert found == {**dict.fromkeys(found, None), **counts}
 
 
@@ -173,5 +174,140 @@ def test_what_is_no_probability_is_only_ranked(rewards: list[float], probabiliti
         measure(list(zip(rewards, [True, False, True], strict=True)), probabilities=probabilities)
     )
     assert found.pop("reliability") == []
-    ranked = {"n_scored": 3, "n_missing": 0, "n_correct": 2, "roc_auc": 1, "pr_auc": 1}
+    assert list(found.pop("intervals")) == ["roc_auc", "pr_auc"]
+    assert found.pop("on_one_question") == ["roc_auc"]
+    ranked = {
+        "n_questions": 3,
+        "n_scored": 3,
+        "n_missing": 0,
+        "n_correct": 2,
+        "roc_auc": 1,
+        "pr_auc": 1,
+    }
     assert found == {**dict.fromkeys(found, None), **ranked}
+
+
+# Measures with an interval, and what their truth is taken from.
+INTERVALS = ("precision", "recall", "specificity", "f1", "roc_auc", "pr_auc", "brier")
+
+
+def drawn(
+    generator: np.random.Generator, questions: int, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rewards, outcomes and questions: solutions to a question are about as hard, and as easy to misjudge."""
+    easy = generator.normal(0, 1.2, (questions, 1))
+    correct = easy + generator.normal(0, 1, (questions, size)) > 0
+    misled = generator.normal(0, 1.2, (questions, 1))
+    logit = 1.2 * (2 * correct - 1) + misled + generator.normal(0, 1, (questions, size))
+    rewards = 1 / (1 + np.exp(-logit))
+    ids = np.repeat(np.arange(questions), size)
+    return rewards.ravel(), correct.ravel(), ids
+
+
+def test_intervals_are_over_questions_and_hold_the_truth() -> None:
+    """As if solutions were independent, they would hold it less often."""
+    generator = np.random.default_rng(0)
+    rewards, correct, _ = drawn(generator, 40_000, 8)
+    truth = outcome_metrics(rewards, correct, np.arange(len(rewards)) // 2000)
+    covered, without = dict.fromkeys(INTERVALS, 0), dict.fromkeys(INTERVALS, 0)
+    for _ in range(100):
+        rewards, correct, ids = drawn(generator, 30, 8)
+        for held, questions in ((covered, ids), (without, np.arange(len(ids)))):
+            found = outcome_metrics(rewards, correct, questions).intervals
+            for name in INTERVALS:
+                low, high = found[name]
+                held[name] += low <= getattr(truth, name) <= high
+    assert min(covered.values()) / 100 >= 0.88
+    assert np.mean(list(covered.values())) / 100 > 0.92
+    assert np.mean(list(without.values())) / 100 < 0.88
+
+
+def test_solutions_that_are_there_twice_make_nothing_surer() -> None:
+    rewards, correct, ids = drawn(np.random.default_rng(1), 12, 5)
+    once = outcome_metrics(rewards, correct, ids)
+    twice = outcome_metrics(np.tile(rewards, 2), np.tile(correct, 2), np.tile(ids, 2))
+    for name, bounds in once.intervals.items():
+        assert twice.intervals[name] == pytest.approx(bounds)
+    for name in ("ece", "ece_null", "ece_debiased"):
+        assert getattr(twice, name) == pytest.approx(getattr(once, name))
+
+
+def test_the_order_of_solutions_and_the_names_of_questions_do_not_matter() -> None:
+    rewards, correct, ids = drawn(np.random.default_rng(2), 15, 4)
+    order = np.random.default_rng(3).permutation(len(ids))
+    names = np.array([f"q{k}" for k in range(15)])[::-1][ids]
+    found = outcome_metrics(rewards[order], correct[order], names[order])
+    for name, bounds in outcome_metrics(rewards, correct, ids).intervals.items():
+        assert found.intervals[name] == pytest.approx(bounds)
+
+
+def test_a_perfect_model_has_a_width() -> None:
+    """Wilson's interval for as many right questions as there are."""
+    rewards, correct = np.tile([0.9, 0.1], 20), np.tile([True, False], 20)
+    found = outcome_metrics(rewards, correct, np.arange(40) // 2)
+    for name in ("precision", "recall", "specificity", "f1", "roc_auc", "pr_auc"):
+        assert getattr(found, name) == 1
+        assert found.intervals[name] == pytest.approx((0.8389, 1), abs=1e-4)
+    assert found.on_one_question == []
+
+
+def test_a_measure_that_rests_on_one_question_says_so() -> None:
+    rewards = np.array([0.9, 0.8, 0.7, 0.2])
+    correct = np.array([True, True, True, False])
+    found = outcome_metrics(rewards, correct, np.array(["a", "b", "c", "c"]))
+    assert found.on_one_question == ["specificity", "roc_auc"]
+    low, high = found.intervals["roc_auc"]
+    assert (low, high) == (pytest.approx(0.2065, abs=1e-4), 1)
+    alone = outcome_metrics(rewards, correct, np.zeros(4))
+    assert set(alone.on_one_question) == set(INTERVALS)
+    assert alone.intervals["ece"] == (0, 1)
+    assert all(low < high for low, high in alone.intervals.values())
+
+
+def test_a_calibration_error_stands_beside_what_chance_makes_of_it() -> None:
+    """Rewards that are the very probabilities: the error is as large as by chance, and most of it is taken off."""
+    generator = np.random.default_rng(4)
+    found = []
+    for _ in range(60):
+        rewards = generator.random((20, 16))
+        correct = generator.random((20, 16)) < rewards
+        metrics = outcome_metrics(rewards.ravel(), correct.ravel(), np.arange(320) // 16)
+        low, high = metrics.intervals["ece"]
+        assert low <= 0.01
+        assert metrics.ece is not None and high >= metrics.ece
+        found.append([metrics.ece, metrics.ece_null, metrics.ece_debiased])
+    ece, null, debiased = np.mean(found, axis=0)
+    assert ece > 0.05
+    assert null == pytest.approx(ece, rel=0.1)
+    assert debiased < 0.55 * ece
+
+
+def test_a_calibration_error_that_is_there_stays() -> None:
+    generator = np.random.default_rng(5)
+    correct = generator.random((300, 4)) < 0.5
+    metrics = outcome_metrics(np.full(1200, 0.75), correct.ravel(), np.arange(1200) // 4)
+    low, high = metrics.intervals["ece"]
+    assert 0.15 < low < 0.25 < high < 0.31
+    assert metrics.ece_debiased == pytest.approx(0.25, abs=0.05)
+
+
+def test_bins_have_intervals_over_questions() -> None:
+    rewards, correct, ids = drawn(np.random.default_rng(6), 30, 8)
+    curve = outcome_metrics(rewards, correct, ids).reliability
+    apart = outcome_metrics(rewards, correct, np.arange(240)).reliability
+    widths = []
+    for row, independent in zip(curve, apart, strict=True):
+        if row.count:
+            assert row.share_low <= row.share_correct <= row.share_high
+            widths.append([part.share_high - part.share_low for part in (row, independent)])
+        else:
+            assert (row.share_low, row.share_high) == (None, None)
+    assert np.mean(widths, axis=0)[0] > 1.05 * np.mean(widths, axis=0)[1]
+
+
+def test_products_that_underflow_are_ranked_by_what_they_are_given() -> None:
+    """All rewards are 0, and their logarithms are not the same."""
+    correct, logs = np.array([True, False, True]), np.array([-900.0, -950.0, -920.0])
+    found = outcome_metrics(np.zeros(3), correct, np.arange(3), ranks=logs)
+    assert (found.roc_auc, found.pr_auc, found.brier) == (1, 1, pytest.approx(2 / 3))
+    assert outcome_metrics(np.zeros(3), correct, np.arange(3)).roc_auc == 0.5

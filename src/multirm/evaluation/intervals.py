@@ -127,14 +127,14 @@ def of_share(
     variance: np.ndarray,
     df: np.ndarray,
     size: float | np.ndarray,
-    least: float | np.ndarray | None = None,
+    least: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's interval for as many right-or-wrong questions as vary like those observed.
 
     Args:
         value: float64 [columns], in [0, 1].
-        variance, df: float64 [columns], of `value`, as in `Mean`.
-        size, least: as in `Mean`; without `least` no limit is set to the width.
+        variance, df: float64 [columns], of `value`, as in `Mean`; a variance of NaN is not known.
+        size, least: as in `Mean`.
 
     Returns:
         low and high, float64 [columns], in [0, 1]; NaN where `value` is.
@@ -145,9 +145,8 @@ def of_share(
     squares = (size - 1) * size * variance + size * (value - shrunk) ** 2
     squares += (shrunk**2 + (1 - shrunk) ** 2) / 2
     share = squares / (size + 1) / (shrunk * (1 - shrunk))
-    scale = student(df) ** 2 * share / size
-    if least is not None:
-        scale = np.minimum(scale, student(np.inf) ** 2 / least)
+    # The smaller of the two, or the second where the first is not known.
+    scale = np.fmin(student(df) ** 2 * share / size, student(np.inf) ** 2 / least)
     middle = (value + scale / 2) / (1 + scale)
     half = np.sqrt(scale * value * (1 - value) + scale**2 / 4) / (1 + scale)
     # Of itself it holds the value, but for rounding at 0 and 1.

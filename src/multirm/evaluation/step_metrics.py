@@ -3,11 +3,18 @@
 The lists of one solution's steps lie one after the other, as in `aggregate`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from multirm.evaluation.verification_metrics import THRESHOLD, brier, ranking_areas
+from multirm.evaluation import jackknife
+from multirm.evaluation.verification_metrics import (
+    THRESHOLD,
+    Bounds,
+    share_interval,
+    with_intervals,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class StepScores:
         roc_auc: 0 to 1; None where all or none are correct.
         pr_auc: average precision, 0 to 1; None where none is correct.
         brier: mean of (reward - label)², 0 to 1; None where no step has a reward.
+        intervals, on_one_question: as in `OutcomeMetrics`.
     """
 
     n_scored: int
@@ -29,6 +37,8 @@ class StepScores:
     roc_auc: float | None
     pr_auc: float | None
     brier: float | None
+    intervals: Bounds
+    on_one_question: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class ProcessBench:
         accuracy_correct: share of the correct ones for which no error is predicted; None where
             there are none.
         f1: harmonic mean of the two, 0 where either is 0; None where either is None.
+        intervals, on_one_question: as in `OutcomeMetrics`.
     """
 
     n_erroneous: int
@@ -57,6 +68,8 @@ class ProcessBench:
     accuracy_erroneous: float | None
     accuracy_correct: float | None
     f1: float | None
+    intervals: Bounds
+    on_one_question: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,9 @@ class StepMetrics:
     process_bench: ProcessBench
 
 
-def step_metrics(rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray) -> StepMetrics:
+def step_metrics(
+    rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray, questions: np.ndarray
+) -> StepMetrics:
     """Measure one model's step rewards against the labels of the same steps.
 
     Args:
@@ -83,7 +98,9 @@ def step_metrics(rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray) -
         labels: bool or 0 and 1 [total]. What follows a solution's first 0 counts as 0, whatever
             it is (`labels.after_first_error`).
         offsets: where each solution's steps start, and the last one's end, int [solutions + 1].
+        questions: which question each is a solution to: anything that can be sorted [solutions].
     """
+    _, questions = np.unique(questions, return_inverse=True)
     rewards, labels = rewards[offsets[0] : offsets[-1]], labels[offsets[0] : offsets[-1]]
     offsets = offsets - offsets[0]
     lengths = np.diff(offsets)
@@ -93,9 +110,9 @@ def step_metrics(rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray) -
     correct = places < first_error[owners]
     reached = places <= first_error[owners]
     return StepMetrics(
-        to_first_error=_scores(rewards[reached], correct[reached]),
-        all_steps=_scores(rewards, correct),
-        process_bench=_process_bench(rewards, offsets, first_error),
+        to_first_error=_scores(rewards[reached], correct[reached], questions[owners[reached]]),
+        all_steps=_scores(rewards, correct, questions[owners]),
+        process_bench=_process_bench(rewards, offsets, first_error, questions),
     )
 
 
@@ -106,41 +123,79 @@ def _first(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(following, offsets[1:]) - offsets[:-1])
 
 
-def _scores(rewards: np.ndarray, correct: np.ndarray) -> StepScores:
+def _scores(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) -> StepScores:
     scored = ~np.isnan(rewards)
     n_missing = len(scored) - int(scored.sum())
     rewards, correct = rewards[scored], correct[scored]
-    roc_auc, pr_auc = ranking_areas(rewards, correct)
+    _, questions = np.unique(questions[scored], return_inverse=True)
+    names = ("roc_auc", "pr_auc", "brier")
+    found, bounds, alone = with_intervals(rewards, rewards, correct, questions, names)
     return StepScores(
         n_scored=len(rewards),
         n_missing=n_missing,
         n_correct=int(correct.sum()),
-        roc_auc=roc_auc,
-        pr_auc=pr_auc,
-        brier=brier(rewards, correct),
+        **{name: found.get(name) for name in names},
+        intervals=bounds,
+        on_one_question=alone,
     )
 
 
 def _process_bench(
-    rewards: np.ndarray, offsets: np.ndarray, first_error: np.ndarray
+    rewards: np.ndarray, offsets: np.ndarray, first_error: np.ndarray, questions: np.ndarray
 ) -> ProcessBench:
     lengths = np.diff(offsets)
     predicted = _first(rewards < THRESHOLD, offsets)
     missing = _first(np.isnan(rewards), offsets)
     judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)
     # Where there is no error, both are the length: found is found, either way.
-    found = predicted == first_error
-    erroneous = judged & (first_error < lengths)
-    correct = judged & (first_error == lengths)
-    accuracies = [_share(found, among) for among in (erroneous, correct)]
+    found = (predicted == first_error)[judged]
+    erroneous = (first_error < lengths)[judged]
+    _, questions = np.unique(questions[judged], return_inverse=True)
+    accuracies = [_share(found, among) for among in (erroneous, ~erroneous)]
+    f1 = _harmonic_mean(*accuracies)
+    bounds: dict[str, tuple[float, float]] = {}
+    alone = []
+    for name, among in (("accuracy_erroneous", erroneous), ("accuracy_correct", ~erroneous)):
+        low, high = share_interval(found[among], questions[among])
+        if low is not None and high is not None:
+            bounds[name] = low, high
+            if len(np.unique(questions[among])) == 1:
+                alone.append(name)
+    if f1 is not None:
+        low, high, known = _interval_of_f1(f1, found, erroneous, questions)
+        bounds["f1"] = low, high
+        if not known:
+            alone.append("f1")
     return ProcessBench(
         n_erroneous=int(erroneous.sum()),
-        n_correct=int(correct.sum()),
+        n_correct=int((~erroneous).sum()),
         n_missing=len(judged) - int(judged.sum()),
         accuracy_erroneous=accuracies[0],
         accuracy_correct=accuracies[1],
-        f1=_harmonic_mean(*accuracies),
+        f1=f1,
+        intervals=bounds,
+        on_one_question=alone,
     )
+
+
+def _interval_of_f1(
+    f1: float, found: np.ndarray, erroneous: np.ndarray, questions: np.ndarray
+) -> tuple[float, float, bool]:
+    """As `jackknife.interval` gives it."""
+
+    def measure(counts: np.ndarray) -> dict[str, np.ndarray]:
+        lost, kept, missed, hit = np.moveaxis(counts, -1, 0)
+        with np.errstate(invalid="ignore"):
+            shares = kept / (kept + lost), hit / (hit + missed)
+            mean = 2 * shares[0] * shares[1] / (shares[0] + shares[1])
+        return {"f1": np.where(shares[0] + shares[1] == 0, 0.0, mean)}
+
+    items = 2 * erroneous + found
+    without = jackknife.without_each(measure, items, jackknife.grouped(questions), 4)
+    size = min(
+        jackknife.effective_size(np.bincount(questions, among)) for among in (erroneous, ~erroneous)
+    )
+    return jackknife.interval(f1, without["f1"], size)
 
 
 def _share(flags: np.ndarray, among: np.ndarray) -> float | None:

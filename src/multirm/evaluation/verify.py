@@ -1,7 +1,6 @@
 """Rewards as verdicts: how well they tell right solutions, and right steps, from wrong ones."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation.aggregate import aggregate_lists
+from multirm.evaluation.aggregate import aggregate_lists, ranking
 from multirm.evaluation.matching import check_labels
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.opening import Row, open_evaluation
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import are_of_steps, of_lengths
-from multirm.evaluation.step_metrics import step_metrics
-from multirm.evaluation.verification_metrics import outcome_metrics
+from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metrics
+from multirm.evaluation.verification_metrics import Bounds, OutcomeMetrics, outcome_metrics
 from multirm.files import check_folder
 from multirm.sql import reading
+from multirm.vocabulary import IntervalNote
 
 logger = logging.getLogger(__name__)
 
@@ -67,16 +67,21 @@ def evaluate_verification(
 
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
     """A row of the verification table, and those of the reliability table, for one scorer."""
-    rewards = aggregate_lists(category.lists[scorer.model], scorer.aggregation)[category.judged]
-    correct = category.correct[category.judged]
-    metrics = asdict(outcome_metrics(rewards, correct, scorer.aggregation.is_probability))
+    lists = category.lists[scorer.model]
+    found = outcome_metrics(
+        aggregate_lists(lists, scorer.aggregation)[category.judged],
+        category.correct[category.judged],
+        category.question_ids.astype(str)[category.judged],
+        scorer.aggregation.is_probability,
+        ranking(lists, scorer.aggregation)[category.judged],
+    )
     key = {
         "category": category.name,
         "model": scorer.model,
         "aggregation": str(scorer.aggregation),
     }
-    bins = metrics.pop("reliability")
-    return {**key, **metrics}, [{**key, **part} for part in bins]
+    bins = [{**key, **asdict(part)} for part in found.reliability]
+    return {**key, **_columns(found)}, bins
 
 
 def step_rows(category: Category, model: str) -> list[Row]:
@@ -97,12 +102,29 @@ def step_rows(category: Category, model: str) -> list[Row]:
     lists, labels = lists.filter(pa.array(fitting)), labels.filter(pa.array(fitting))
     rewards = lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
     offsets = np.r_[0, np.cumsum(n_steps[fitting])]
-    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets)
+    questions = category.question_ids.astype(str)[labelled.to_numpy(zero_copy_only=False)][fitting]
+    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets, questions)
     row: dict[str, Any] = {"category": category.name, "model": model}
-    for part, scores in (("first_error", found.to_first_error), ("all", found.all_steps)):
-        row |= _prefixed(part, asdict(scores))
-    return [row | _prefixed("process_bench", asdict(found.process_bench))]
+    parts = (
+        ("first_error", found.to_first_error),
+        ("all", found.all_steps),
+        ("process_bench", found.process_bench),
+    )
+    for part, scores in parts:
+        row |= {f"{part}_{name}": value for name, value in _columns(scores).items()}
+    return [row]
 
 
-def _prefixed(part: str, values: Mapping[str, Any]) -> Row:
-    return {f"{part}_{name}": value for name, value in values.items()}
+def _columns(found: OutcomeMetrics | StepScores | ProcessBench) -> Row:
+    """Measures as columns, with `_low` and `_high` of each, null where it is not defined.
+
+    The column `note` says of which measures the interval rests on one question.
+    """
+    columns = asdict(found)
+    columns.pop("reliability", None)
+    bounds: Bounds = columns.pop("intervals")
+    for name, (low, high) in bounds.items():
+        columns |= {f"{name}_low": low, f"{name}_high": high}
+    alone = columns.pop("on_one_question")
+    columns["note"] = f"{IntervalNote.ONE_QUESTION}: {', '.join(alone)}" if alone else None
+    return columns
