@@ -65,6 +65,7 @@ onstart:
     # What would stop a job after days: what the site, the machine or the hub does not have.
     jobs_to_run = list(workflow.dag.needrun_jobs())
     try:
+        check_owners(config["study"], RESULTS, replaced_files(jobs_to_run))
         if workflow.executor_plugin.name == "slurm":
             from multirm.cluster import check_site
 
@@ -73,6 +74,8 @@ onstart:
             engines = [job.params.get("engine") for job in jobs_to_run]
             check_engines(engines, Path(workflow.basedir))
         check_access(hub_models(jobs_to_run))
+        made = [str(file) for job in jobs_to_run for file in job.output]
+        note_owner(config["study"], RESULTS, made)
     except InputError as error:
         sys.exit(f"multirm: {error}")
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import pytest
+from cyclopts.annotations import resolve_annotated, resolve_optional
 
 from multirm import numbers, vocabulary
-from multirm.cli import COMMANDS, main
+from multirm.cli import COMMANDS, build_app, main
 
 
 def multirm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,6 +94,40 @@ def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
     assert found["device_batch_size"] == [numbers.Count]
     assert found["dropout"] == [numbers.FractionBelowOne]
     assert found["kind"] == found["solutions"] == found["parallelism"] == []
+
+
+def words_for(hint: Any) -> list[str]:
+    """What may be written for a parameter of a type; two words where it takes several."""
+    if get_origin(hint) is list:
+        return words_for(get_args(hint)[0]) * 2
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return [next(iter(hint))]
+    if get_origin(hint) is Literal:
+        return [get_args(hint)[0]]
+    return {int: ["32"], float: ["0.5"], bool: ["true"]}.get(hint) or ["word"]
+
+
+@pytest.mark.parametrize("command", [name for commands in COMMANDS.values() for name in commands])
+def test_what_a_command_shows_without_a_name_may_be_given_without_one(command: str) -> None:
+    app = build_app(command)
+    arguments = app[command].assemble_argument_collection()
+    words = {
+        argument.names[0]: words_for(resolve_annotated(resolve_optional(argument.hint)))
+        for argument in arguments
+        if argument.required or argument.field_info.is_positional
+    }
+    named = [word for name, values in words.items() for word in (name, *values)]
+    of_position = [argument for argument in arguments if argument.field_info.is_positional]
+    unnamed = [word for argument in of_position for word in words[argument.names[0]]]
+    for argument in arguments:
+        if argument.required and argument not in of_position:
+            unnamed += [argument.names[0], *words[argument.names[0]]]
+    by_name, by_position = (
+        app.parse_args([command, *given], print_error=False, exit_on_error=False)[1].arguments
+        for given in (named, unnamed)
+    )
+    assert by_name == by_position
+    assert len(by_name) >= len(words)
 
 
 SCORE = (

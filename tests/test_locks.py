@@ -47,7 +47,7 @@ def is_freed(state: Path) -> bool:
     handle.close()
     for file in (state / "runs").iterdir():
         file.unlink()
-    assert is_stale == (not (state / "locks").exists())
+    assert is_stale == (not any((state / "locks").iterdir()))
     return is_stale
 
 

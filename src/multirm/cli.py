@@ -8,6 +8,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
@@ -174,13 +175,13 @@ def build_app(asked: str = "") -> App:
 
 
 def _unambiguous(target: str) -> Callable[..., None]:
-    """An entry function, all of whose parameters are named if a list among them would take in those after it."""
+    """An entry function, all of whose parameters are named if one of several words would take in those after it."""
     module, name = target.split(":")
     entry: Callable[..., None] = getattr(importlib.import_module(module), name)
     signature = inspect.signature(entry)
     hints = get_type_hints(entry)
     *followed, _ = (hints[name] for name in signature.parameters)
-    if not any(map(_holds_a_list, followed)):
+    if not any(map(_is_several_words, followed)):
         return entry
     named = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -195,8 +196,12 @@ def _unambiguous(target: str) -> Callable[..., None]:
     return run
 
 
-def _holds_a_list(hint: Any) -> bool:
-    return get_origin(hint) is list or any(map(_holds_a_list, get_args(hint)))
+def _is_several_words(hint: Any) -> bool:
+    return (
+        get_origin(hint) is list
+        or is_dataclass(hint)
+        or any(map(_is_several_words, get_args(hint)))
+    )
 
 
 def _spare_the_last_collection() -> None:

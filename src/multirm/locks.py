@@ -8,7 +8,6 @@ Here each run also holds a file of its own, which the system unlocks when the pr
 import atexit
 import fcntl
 import os
-import shutil
 import socket
 from pathlib import Path
 from typing import IO
@@ -37,7 +36,9 @@ def enter_run(state: Path) -> tuple[IO[str], bool]:
     locks = state / "locks"
     is_stale = bool(killed) and not others and locks.is_dir() and any(locks.iterdir())
     if is_stale:
-        shutil.rmtree(locks)
+        # Not the folder: Snakemake may have seen to it already that there is one.
+        for lock in locks.iterdir():
+            lock.unlink(missing_ok=True)
     if not (locks.is_dir() and any(locks.iterdir())):
         # Nobody has begun anything: those on other machines are over, too.
         killed += [file for file in others if not file.name.startswith(f"{host} ")]

@@ -32,25 +32,18 @@ from multirm import jobs
 from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.locks import enter_run
+from multirm.owners import check_owners, note_owner
 from multirm.places import local_files, places_of
 from multirm.preflight import check_access, check_engines
 from multirm.sources import module_files
 
+RESULTS = Path("results")
 SITE = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
 
 try:
     config.update(load_study(config, [Path(file) for file in workflow.configfiles]))
 except InputError as error:
     sys.exit(f"multirm: {error}")
-
-if workflow.is_main_process and not workflow.dryrun:
-    THIS_RUN, is_freed = enter_run(Path(".snakemake"))
-    if is_freed:
-        print(
-            "multirm: Snakemake was killed here before; its lock is taken away. Jobs that it may have left"
-            " at work keep what they make to themselves.",
-            file=sys.stderr,
-        )
 
 
 wildcard_constraints:
@@ -87,9 +80,38 @@ def from_here(file):
     return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
+@cache
+def begin():
+    """Take away the lock of a run that was killed, if this is a run.
+
+    While the Snakefile is read, nothing says whether it is one, a plan, or but a question. Once jobs are
+    planned it is known, and the lock is not asked for yet.
+    """
+    if (
+        workflow.executor_plugin is None
+        or workflow.dryrun
+        or not workflow.is_main_process
+    ):
+        return None
+    this_run, is_freed = enter_run(Path(".snakemake"))
+    if is_freed:
+        print(
+            "multirm: Snakemake was killed here before; its lock is taken away. Jobs that it may have left"
+            " at work keep what they make to themselves.",
+            file=sys.stderr,
+        )
+    return this_run
+
+
 def code(module):
-    """The package's files that `module` uses: an edit to one of them makes the rule's outputs stale."""
-    return [from_here(file) for file in module_files(module)]
+    """A function that gives the package's files that `module` uses: an edit to one makes outputs stale."""
+    files = [from_here(file) for file in module_files(module)]
+
+    def planned(wildcards):
+        begin()
+        return files
+
+    return planned
 
 
 def solution_tables(dataset):
@@ -142,6 +164,14 @@ def backbone_model(backbone):
     return (
         config["backbones"][backbone]["model"] or f"results/backbones/{backbone}/model"
     )
+
+
+def replaced_files(jobs_to_run):
+    """The files that jobs make anew because their settings or their inputs are others than they were."""
+    for job in jobs_to_run:
+        reason = workflow.dag.reason(job)
+        if reason.params_changed or reason.input_changed:
+            yield from (str(file) for file in job.output if Path(file).exists())
 
 
 def submissions(jobs_to_run):

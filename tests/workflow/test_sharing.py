@@ -1,0 +1,92 @@
+"""Several runs and studies in one folder: what is another's stays."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+LAW = "results/data/T/law.parquet"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two pools of published solutions below `data` and below `other`."""
+    pool = {"q_id": "q", "question": "What?", "answer": "A", "cot_ids": [0, 1]}
+    pool |= {"cots": [["So A."], ["So B."]], "parsed_answers": ["A", "B"]}
+    for data in ("data", "other"):
+        (tmp_path / data / "solutions").mkdir(parents=True)
+        (tmp_path / data / "solutions" / "law.json").write_text(json.dumps([pool]))
+    return tmp_path
+
+
+def run(folder: Path, study: str, *arguments: str, **changes: object) -> tuple[int, str]:
+    """A run of a study that makes one table: its exit code, and all that it said."""
+    content = {
+        "study": study,
+        "data": "data",
+        "categories": ["law"],
+        "datasets": {"T": {"reader": "published", "source": ["solutions"]}},
+        "backbones": {},
+        "models": {"R": {"kind": "dPRM", "rewards": {"T": ["rewards"]}}},
+        "evaluation": {"datasets": ["T"], "n": [1, 2]},
+    }
+    file = folder / f"{study}.yaml"
+    file.write_text(yaml.safe_dump(content | changes))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--configfile", str(file), "--cores", "1", *arguments, "--", LAW),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_study_does_not_replace_what_another_made_with_other_settings(folder: Path) -> None:
+    code, said = run(folder, "first")
+    assert code == 0, said
+    made = (folder / LAW).read_bytes()
+
+    code, said = run(folder, "second")
+    assert code == 0, said
+    assert "Nothing to be done" in said
+
+    code, said = run(folder, "second", data="other")
+    assert code != 0
+    assert (
+        f"multirm: {LAW}: expected what the study second made, found what the study first" in said
+    )
+    assert (folder / LAW).read_bytes() == made
+
+    code, said = run(folder, "first", data="other")
+    assert code == 0, said
+    assert (folder / LAW).read_bytes() != made
+
+
+@pytest.mark.parametrize("question", ["--dry-run", "--summary", "--list-rules", "--dag"])
+def test_a_plan_leaves_the_lock_of_a_killed_run(folder: Path, question: str) -> None:
+    state = folder / ".snakemake"
+    killed, lock = (
+        state / "runs" / f"{socket.gethostname()} 4194303",
+        state / "locks" / "0.output.lock",
+    )
+    for file in (killed, lock):
+        file.parent.mkdir(parents=True)
+        file.write_text(LAW)
+
+    _, said = run(folder, "first", question)
+    assert "taken away" not in said
+    assert killed.exists() and lock.exists()
+
+    code, said = run(folder, "first")
+    assert code == 0, said
+    assert said.count("its lock is taken away") == 1
+    assert not killed.exists() and not lock.exists()
