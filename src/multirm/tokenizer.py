@@ -136,7 +136,7 @@ def _difference(tokenizer: PreTrainedTokenizerBase, file: Tokenizer) -> str:
 def _loss(tokenizer: PreTrainedTokenizerBase) -> str:
     """What a tokenizer does not give back of plain text with spaces and line ends; nothing if all."""
     text = _PROBES[0]
-    ids = tokenizer.encode(text, add_special_tokens=False)
+    ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
     back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     return "" if back.strip() == text else f"{shown(text, 30)} is read back as {shown(back, 40)}"
 
