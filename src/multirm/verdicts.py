@@ -18,8 +18,8 @@ from multirm.vocabulary import Deviation, Kind
 
 # `Yes or No` and `Yes/No` repeat the question.
 _VERDICT = (
-    r"[\s*_$`\"']*(?:\\(?:boxed|text|textbf)\{[\s*]*)*(Yes|No)\b"
-    r"(?!\s*(?:/|or\b)\s*(?:Yes|No)\b)[*_$`\"'}.]*"
+    r"[\s*_$`\"':(\[]*(?:\\(?:boxed|text|textbf)\{[\s*]*)*(Yes|No)\b"
+    r"(?!\s*(?:/|or\b)\s*(?:Yes|No)\b)[*_$`\"'})\].]*"
 )
 _VERDICT_LINES = {
     Kind.GORM: re.compile(
@@ -31,7 +31,9 @@ _BOX = re.compile(
     r"\\boxed\{\s*(?:\\text(?:bf|it|rm)?\{\s*)?(correct|incorrect)[\s.]*\}{1,2}(?:\\[)\]])?[$*_.]*",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"^[ \t#>*_-]*Step[ \t]+(\d{1,4})\b", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(
+    r"^[ \t#>*_`-]*(?:\d{1,3}[.)][ \t*_`]*)?Step[ \t]+#?(\d{1,4})\b", re.IGNORECASE | re.MULTILINE
+)
 _SENTENCE = re.compile(r"\b(?:the|this) step (?:\d{1,4} )?is[\s:*_$\\(\[]*\Z", re.IGNORECASE)
 _SENTENCE_LENGTH = 60
 _ASKED_STEP = re.compile(r"(?:\A|\n)Step \d{1,4}: The step is \Z")
