@@ -150,6 +150,9 @@ def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
     study["templates"] = {"gPRM": str(template)}
     with pytest.raises(InputError, match=r"template\.txt: .* none for solution"):
         load_study(study, [MINIATURE])
+    template.write_text('+++\nstep = "{number}."\n+++\n{question} {solution}')
+    with pytest.raises(InputError, match=r"template\.txt, key step: expected the place {step}"):
+        load_study(study, [MINIATURE])
 
 
 def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
