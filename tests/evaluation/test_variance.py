@@ -1,13 +1,23 @@
 """The variance budget against models whose components are known."""
 
-from itertools import permutations
+from collections.abc import Sequence
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.evaluation.variance import Budget, budget, halved_variance, halves, seed_variance
+from multirm.evaluation.exact import best_of_n
+from multirm.evaluation.variance import (
+    Budget,
+    CritiqueVariance,
+    budget,
+    extrapolated,
+    halves,
+    seed_variance,
+    variance_from_halves,
+)
 
 COMPONENTS = ("total", "questions", "solutions", "critiques", "seeds")
 
@@ -16,42 +26,63 @@ def halved_means(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     """The variance of each question's mean of `values` [questions, size], over the halves in `order`.
 
     Args:
-        order: int [questions, splits, size].
+        order: int [splits, questions, size].
     """
-    size = values.shape[1]
-    shuffled = np.take_along_axis(values[:, None, :], order, axis=-1)
-    half = size // 2
+    half = values.shape[1] // 2
+    shuffled = np.take_along_axis(values[None], order, axis=-1)
     a, b = shuffled[..., :half].mean(-1), shuffled[..., half : 2 * half].mean(-1)
-    return halved_variance(a, b, size).mean(axis=1)
+    return variance_from_halves(values.mean(axis=1), a, b)
 
 
 def many_halves(questions: int, size: int, seed: int = 0) -> np.ndarray:
-    """int [questions, 20, size]."""
-    ids = [str(question) for question in range(questions)]
-    return np.stack([halves(ids, size, 100 * seed + k) for k in range(20)], axis=1)
+    """int [20, questions, size]."""
+    return halves([str(question) for question in range(questions)], size, seed, 20)
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 6])
 def test_over_all_halves_a_mean_has_the_variance_of_a_mean(size: int) -> None:
     values = np.random.default_rng(size).random((4, size))
-    order = np.array(list(permutations(range(size))))[None].repeat(4, axis=0)
+    order = np.array(list(permutations(range(size))))[:, None].repeat(4, axis=1)
     expected = values.var(axis=1, ddof=1) / size
     np.testing.assert_allclose(halved_means(values, order), expected)
 
 
+@pytest.mark.parametrize(("size", "n"), [(4, 1), (4, 2), (5, 2), (6, 2), (6, 3), (7, 3)])
+def test_of_best_of_n_it_is_unbiased_for_every_n_up_to_half(size: int, n: int) -> None:
+    """Over all pools of solutions of which three in five are right, weighed by how likely each is."""
+    pools = np.array(list(product([False, True], repeat=size)))
+    weights = 0.6 ** pools.sum(axis=1) * 0.4 ** (~pools).sum(axis=1)
+    firsts = list(combinations(range(size), size // 2))
+    splits = [
+        (first, second) for first in firsts for second in firsts if not set(first) & set(second)
+    ]
+
+    def right(places: Sequence[int]) -> np.ndarray:
+        """Later solutions have the greater rewards."""
+        rewards = np.tile(np.array(places, dtype=float), (len(pools), 1))
+        return best_of_n(pools[:, places], rewards, [n])[0]
+
+    whole = right(range(size))
+    a, b = (np.stack([right(split[k]) for split in splits]) for k in (0, 1))
+    estimates = variance_from_halves(whole, a, b)
+    variance = weights @ whole**2 - (weights @ whole) ** 2
+    assert weights @ estimates == pytest.approx(variance, abs=1e-12)
+
+
 @given(size=st.integers(1, 20), seed=st.integers(0, 1000))
 def test_halves_are_orders_of_the_pool(size: int, seed: int) -> None:
-    found = halves(["q1", "ü/2"], size, seed)
-    assert found.shape == (2, size)
+    found = halves(["q1", "ü/2"], size, seed, 3)
+    assert found.shape == (3, 2, size)
     assert (np.sort(found, axis=-1) == np.arange(size)).all()
 
 
 def test_a_question_is_halved_the_same_whatever_stands_beside_it() -> None:
-    together = halves(["a", "b", "c"], 8, 42)
-    np.testing.assert_array_equal(halves(["b"], 8, 42)[0], together[1])
-    np.testing.assert_array_equal(halves(["c", "a"], 8, 42), together[[2, 0]])
+    together = halves(["a", "b", "c"], 8, 42, 2)
+    np.testing.assert_array_equal(halves(["b"], 8, 42, 2)[:, 0], together[:, 1])
+    np.testing.assert_array_equal(halves(["c", "a"], 8, 42, 2), together[:, [2, 0]])
+    assert not np.array_equal(together[:, 0], together[:, 1])
     assert not np.array_equal(together[0], together[1])
-    assert not np.array_equal(halves(["a"], 8, 43)[0], together[0])
+    assert not np.array_equal(halves(["a"], 8, 43, 2)[:, 0], together[:, 0])
 
 
 def test_components_of_questions_and_solutions() -> None:
@@ -81,10 +112,16 @@ def test_components_with_critiques() -> None:
         + generator.normal(0, 2**0.5, (n, size, 1))
         + generator.normal(0, 2, (n, size, critiques))
     )
+    of_critiques = effects.mean(axis=1)
+    pairs = of_critiques.reshape(n, 2, 2).mean(axis=2)
+    fewer = CritiqueVariance(
+        pairs.var(axis=1, ddof=1)[:, None], of_critiques.var(axis=1, ddof=1)[:, None]
+    )
     found = budget(
         {"law": effects.mean(axis=(1, 2))[:, None]},
         {"law": halved_means(effects.mean(axis=2), many_halves(n, size))[:, None]},
-        {"law": halved_means(effects.mean(axis=1), many_halves(n, critiques, 1))[:, None]},
+        {"law": fewer},
+        np.array([critiques]),
     )
     np.testing.assert_allclose(found.questions * n, 1, rtol=0.06)
     np.testing.assert_allclose(found.solutions * n, 2 / size, rtol=0.06)
@@ -92,29 +129,55 @@ def test_components_with_critiques() -> None:
     np.testing.assert_allclose(found.total, found.questions + found.solutions + found.critiques)
 
 
-def test_what_simulation_adds_is_subtracted() -> None:
+def test_what_simulation_adds_is_taken_off() -> None:
     """A statistic that is known only up to noise, of one tenth of its own deviation to three times it."""
     generator = np.random.default_rng(1)
     n, size = 20_000, 8
     p = generator.beta(2, 2, n)
     correct = (generator.random((n, size)) < p[:, None]).astype(float)
-    a, b = correct[:, :4].mean(axis=1), correct[:, 4:].mean(axis=1)
-    true = halved_variance(a, b, size).mean()
+    values = [correct.mean(axis=1), correct[:, :4].mean(axis=1), correct[:, 4:].mean(axis=1)]
+    true = variance_from_halves(values[0], values[1][None], values[2][None]).mean()
     for deviation in (0.02, 0.2, 0.6):
-        noisy = [half + generator.normal(0, deviation, n) for half in (a, b)]
-        found = halved_variance(noisy[0], noisy[1], size, np.full(n, 2 * deviation**2)).mean()
-        assert found == pytest.approx(true, abs=4 * deviation**2 / n**0.5 + 2e-4)
-        assert found < halved_variance(noisy[0], noisy[1], size).mean() - deviation**2 / 3
+        whole, a, b = (value + generator.normal(0, deviation, n) for value in values)
+        noise = np.full(n, deviation**2)
+        found = variance_from_halves(whole, a[None], b[None], noise).mean()
+        assert found == pytest.approx(true, abs=8 * deviation**2 / n**0.5 + 2e-4)
+        assert found > variance_from_halves(whole, a[None], b[None]).mean() + deviation**2 / 3
 
 
-def test_halving_errs_upwards_for_larger_n() -> None:
-    """pass@2 of 4 solutions, right with p = 1/2: the variance of halves of two, halved, is over the true."""
-    correct = np.random.default_rng(0).random((20_000, 4)) < 0.5
-    pairs = [(i, j) for i in range(4) for j in range(i)]
-    whole = np.mean([correct[:, i] | correct[:, j] for i, j in pairs], axis=0)
-    a, b = correct[:, :2].any(axis=1), correct[:, 2:].any(axis=1)
-    found = halved_variance(a[:, None].astype(float), b[:, None].astype(float), 4).mean()
-    assert whole.var() < found < 1.5 * whole.var()
+def test_the_variance_with_all_critiques_is_on_a_line() -> None:
+    counts = np.array([4, 8, 10, 16, 3, 2, 1])
+    for offset in (0.0, 3.0):
+        half, quarter = (1 / (np.maximum(counts // part, 1) + offset) for part in (2, 4))
+        found = extrapolated(half, quarter, counts)
+        np.testing.assert_allclose(found[:4], 1 / (counts[:4] + offset))
+        assert np.isnan(found[4:]).all()
+
+
+def test_what_falls_faster_than_the_number_of_critiques_or_rises_is_bounded() -> None:
+    m = np.array([8, 8, 8, 8])
+    found = extrapolated(np.array([1.0, 1, 0, 1]), np.array([9.0, 0.5, 0, 0]), m)
+    np.testing.assert_allclose(found, [0.5, 1, 0, 0.5])
+
+
+def test_the_critiques_of_a_choice_vary_as_much_as_the_line_says() -> None:
+    """Best-of-8 by means of 8 critiques, against other critiques of the same solutions: halving is too low."""
+    generator = np.random.default_rng(2)
+    questions, size = 3000, 16
+    easy = generator.beta(1.5, 2, (questions, 1))
+    correct = generator.random((questions, size)) < easy
+    quality = 0.2 * correct + 0.1 * generator.normal(size=(questions, size))
+
+    def choices(m: int, times: int) -> np.ndarray:
+        noise = 0.4 * generator.normal(size=(times, questions, size)) / m**0.5
+        return np.stack([best_of_n(correct, quality + own, [8])[0] for own in noise])
+
+    variances = {
+        m: choices(m, times).var(axis=0, ddof=1).mean() for m, times in ((8, 6), (4, 2), (2, 4))
+    }
+    found = extrapolated(np.array([variances[4]]), np.array([variances[2]]), np.array([8]))
+    assert found[0] == pytest.approx(variances[8], rel=0.12)
+    assert variances[4] / 2 < 0.8 * variances[8]
 
 
 def test_the_macro_average_weighs_categories_the_same() -> None:
@@ -135,12 +198,16 @@ def missing(found: Budget) -> list[str]:
 
 def test_what_cannot_be_told_is_missing_and_the_rest_is_not() -> None:
     values, known, unknown = np.array([[0.0], [1.0]]), np.full((2, 1), 0.1), np.full((2, 1), np.nan)
-    seeds = np.array([0.01])
-    assert missing(budget({"a": values}, {"a": known}, {"a": known}, seeds)) == []
+    seeds, four = np.array([0.01]), np.array([4])
+    fewer = CritiqueVariance(known, known)
+    assert missing(budget({"a": values}, {"a": known}, {"a": fewer}, four, seeds)) == []
     assert missing(budget({"a": values}, {"a": known})) == ["critiques", "seeds"]
-    beyond_half = budget({"a": values}, {"a": unknown}, {"a": known}, seeds)
+    few = budget({"a": values}, {"a": known}, {"a": fewer}, np.array([3]), seeds)
+    assert missing(few) == ["critiques"]
+    beyond_half = budget({"a": values}, {"a": unknown}, {"a": fewer}, four, seeds)
     assert missing(beyond_half) == ["questions", "solutions"]
-    one_question = budget({"a": values[:1]}, {"a": known[:1]}, {"a": known[:1]}, seeds)
+    one = CritiqueVariance(known[:1], known[:1])
+    one_question = budget({"a": values[:1]}, {"a": known[:1]}, {"a": one}, four, seeds)
     assert missing(one_question) == ["total", "questions"]
     beside_another = {"a": values[:1], "b": values}
     assert missing(budget(beside_another, beside_another)) == [
@@ -152,8 +219,12 @@ def test_what_cannot_be_told_is_missing_and_the_rest_is_not() -> None:
 
 def test_one_critique_leaves_its_share_with_the_solutions() -> None:
     values, pools = np.array([[0.0], [1.0]]), np.full((2, 1), 0.2)
-    one = budget({"a": values}, {"a": pools}, {"a": np.full((2, 1), np.nan)})
-    several = budget({"a": values}, {"a": pools}, {"a": np.full((2, 1), 0.05)})
+    four = np.array([4])
+    unknown, known = (
+        CritiqueVariance(np.full((2, 1), half), np.full((2, 1), 2 * half)) for half in (np.nan, 0.1)
+    )
+    one = budget({"a": values}, {"a": pools}, {"a": unknown}, four)
+    several = budget({"a": values}, {"a": pools}, {"a": known}, four)
     np.testing.assert_allclose([one.solutions, several.solutions], [[0.1], [0.075]])
     np.testing.assert_allclose(one.questions, several.questions)
 

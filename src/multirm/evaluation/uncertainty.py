@@ -1,7 +1,8 @@
 """What an accuracy's uncertainty is made of, and what more critiques of a solution bring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,13 @@ from multirm.evaluation.trainings import (
     parts_of,
     variance_from_seeds,
 )
-from multirm.evaluation.variance import Budget, budget, halved_variance, halves
+from multirm.evaluation.variance import (
+    Budget,
+    CritiqueVariance,
+    budget,
+    halves,
+    variance_from_halves,
+)
 from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
 from multirm.numbers import Count, Runs, Seed
@@ -35,6 +42,10 @@ from multirm.vocabulary import OVERALL, Selection
 
 # Random choices of m critiques that an accuracy at m is averaged over.
 CHOICES = 4
+
+# Random halves of each pool, and random orders of each solution's critiques.
+SPLITS = 4
+ORDERS = 2
 
 
 @reading("--solutions, --rewards")
@@ -86,12 +97,18 @@ def variance_rows(
     of the mean over S of them 1/S of that.
     """
     parts = parts_of(subpools.n, scorers)
+    counts = {
+        model: min(critique_count(category, model) for category in categories.values())
+        for model in dict.fromkeys(scorer.model for scorer in scorers)
+    }
+    own = [counts[m.scorer.model] if m.scorer else 1 for _, m in columns(subpools.n, scorers)]
+    n_critiques = np.array([min(own[place] for place in part) for part in parts.values()])
     found, pools, critiques = {}, {}, {}
     for name, category in categories.items():
         batches = lay_out(category, scorers)
         found[name] = _expected(batches, scorers, subpools)
         pools[name] = np.concatenate([pool_variance(batch, scorers, subpools) for batch in batches])
-        critiques[name] = _critique_variance(category, scorers, subpools, parts)
+        critiques[name] = _critique_variance(category, scorers, subpools, parts, counts)
     rows = []
     for name in [OVERALL, *categories]:
         within = list(categories) if name == OVERALL else [name]
@@ -100,6 +117,7 @@ def variance_rows(
             {part: averaged(found[part].values, parts) for part in within},
             {part: pools[part] for part in within},
             {part: critiques[part] for part in within},
+            n_critiques,
             variance_from_seeds(accuracies, parts),
         )
         n_short = averaged(np.sum([found[part].n_short for part in within], axis=0), parts)
@@ -129,7 +147,7 @@ def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Sub
 
 
 def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
-    """Each question's variance from its pool; NaN where N is over half of it.
+    """Each question's variance from its pool, by halves of it; NaN where N is over half of it.
 
     Returns:
         float64 [questions, columns], those of means over trainings among them.
@@ -140,43 +158,56 @@ def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -
     sizes = [size for size in subpools.n if size <= half]
     if not sizes:
         return result
-    order = halves(pools.keys, pools.size, subpools.seed)
+    orders = halves(pools.keys, pools.size, subpools.seed, SPLITS)
+
+    def found(part: Pools) -> Expected:
+        own = expected([part], sizes, scorers, subpools.seed, subpools.runs)
+        return averaged_expected(own, parts_of(sizes, scorers))
+
+    whole = found(pools)
     a, b = (
-        averaged_expected(
-            expected([pools.taken(part)], sizes, scorers, subpools.seed, subpools.runs),
-            parts_of(sizes, scorers),
-        )
-        for part in (order[:, :half], order[:, half : 2 * half])
+        np.stack([found(pools.taken(order[:, places])).values for order in orders])
+        for places in (slice(0, half), slice(half, 2 * half))
     )
     known = [size <= half for size, _ in every]
-    noise = sum(simulation_variance(part.standard_errors, subpools.runs) for part in (a, b))
-    result[:, known] = halved_variance(a.values, b.values, pools.size, noise)
+    noise = simulation_variance(whole.standard_errors, subpools.runs)
+    result[:, known] = variance_from_halves(whole.values, a, b, noise)
     return result
 
 
 def _critique_variance(
-    category: Category, scorers: Sequence[Scorer], subpools: Subpools, parts: Parts
-) -> np.ndarray:
-    """float64 [questions, columns], as `parts` has them; NaN for models without several critiques."""
+    category: Category,
+    scorers: Sequence[Scorer],
+    subpools: Subpools,
+    parts: Parts,
+    counts: Mapping[str, int],
+) -> CritiqueVariance:
+    """float64 [questions, columns], as `parts` has them; NaN for models without several critiques.
+
+    Args:
+        counts: how many critiques of each solution to take, for each model.
+    """
     place = {key: k for k, key in enumerate(columns(subpools.n, scorers))}
     n_questions = len(np.unique(category.question_ids.astype(str)))
-    a, b = (np.full((n_questions, len(place)), np.nan) for _ in range(2))
-    sizes = np.full(len(place), 2)
-    for model in dict.fromkeys(scorer.model for scorer in scorers):
-        n_critiques = critique_count(category, model)
-        if n_critiques < 2:
+    shape = ORDERS, n_questions, len(place)
+    half, quarter = (np.full((n, *shape), np.nan) for n in (2, 4))
+    for model, count in counts.items():
+        if count < 4:
             continue
-        half = n_critiques // 2
-        (order,) = critique_orders(category, n_critiques, 1, subpools.seed)
         own = [scorer for scorer in scorers if scorer.model == model]
-        for values, part in ((a, order[:, :half]), (b, order[:, half : 2 * half])):
-            found = _expected(lay_out(with_critiques(category, model, part), own), own, subpools)
-            for k, key in enumerate(columns(subpools.n, own)):
-                if key[1].scorer:
-                    values[:, place[key]] = found.values[:, k]
-                    sizes[place[key]] = n_critiques
-    # Trainings have as many critiques each, of their own: what comes from them is halved in the mean, too.
-    return halved_variance(averaged(a, parts), averaged(b, parts), averaged(sizes, parts))
+        orders = critique_orders(category, critique_count(category, model), ORDERS, subpools.seed)
+        for values, m in ((half, count // 2), (quarter, count // 4)):
+            for subset, k in product(range(len(values)), range(ORDERS)):
+                chosen = orders[k][:, subset * m : (subset + 1) * m]
+                pools = lay_out(with_critiques(category, model, chosen), own)
+                found = _expected(pools, own, subpools)
+                for column, key in enumerate(columns(subpools.n, own)):
+                    if key[1].scorer:
+                        values[subset, k, :, place[key]] = found.values[:, column]
+    # Trainings have critiques of their own: what comes from these is less in their mean, too.
+    return CritiqueVariance(
+        *(averaged(values, parts).var(axis=0, ddof=1).mean(axis=0) for values in (half, quarter))
+    )
 
 
 def _with_fewer(
