@@ -1,5 +1,6 @@
 """Tables: what is written is read back, and what does not fit is refused with its place."""
 
+import json
 import math
 import random
 import resource
@@ -420,6 +421,46 @@ def test_an_empty_list_of_rewards_stays_one(tmp_path: Path) -> None:
     write(tmp_path / "t.parquet", "rewards", REWARD | {"rewards": []})
     (row,) = tables.read(tmp_path / "t.parquet", tables.REWARDS).to_pylist()
     assert row["rewards"] == []
+
+
+CRITIQUE: dict[str, Any] = {
+    **KEY,
+    "solution_id": 0,
+    "critique_id": 0,
+    "critique": "Hm.",
+    "verdict": 1,
+    "step_verdicts": None,
+    "n_prompt_tokens": 3,
+    "n_tokens": 12,
+    "truncated": False,
+    "kept": True,
+    "reason": None,
+    "deviations": [],
+}
+
+
+def rewritten(path: Path, version: int, *without: str) -> None:
+    """A table as another version of its schema has it: with another number and without some columns."""
+    table = pq.read_table(path).drop_columns(list(without))
+    footer = json.loads(table.schema.metadata[tables.FOOTER_KEY]) | {"schema_version": version}
+    pq.write_table(
+        table.replace_schema_metadata({tables.FOOTER_KEY: json.dumps(footer).encode()}), path
+    )
+
+
+def test_earlier_critiques_are_read(tmp_path: Path) -> None:
+    path, new = tmp_path / "c.parquet", ("n_prompt_tokens", "deviations")
+    tables.write(path, tables.CRITIQUES, [CRITIQUE], made_of())
+    rewritten(path, 1, *new)
+    table = tables.read(path, tables.CRITIQUES)
+    assert table.schema.equals(tables.CRITIQUES.columns)
+    assert table.to_pylist() == [CRITIQUE | dict.fromkeys(new)]
+    # Not those of a version that is not known, nor what this version lacks.
+    for version, lacking in ((0, ()), (3, ()), (2, new)):
+        tables.write(path, tables.CRITIQUES, [CRITIQUE], made_of())
+        rewritten(path, version, *lacking)
+        with pytest.raises(InputError, match=r"c\.parquet: expected"):
+            tables.read(path, tables.CRITIQUES)
 
 
 def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
         if footer.parameters.get("shard", WHOLE) != WHOLE:
             continue
         schema = tables.SCHEMAS.get(footer.schema)
-        if schema is None or schema.version != footer.schema_version:
+        if schema is None or not schema.reads(footer.schema_version):
             name = f"{footer.schema} version {footer.schema_version}"
             logger.warning("Left out: %s holds %s, which this version does not know", path, name)
             continue

@@ -1,7 +1,7 @@
 """What every Parquet table holds: its columns, their types, its key, and what must be true of a row."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ class Schema:
         key: the columns whose values no two rows share.
         check_row: says of one row what was expected and what was found where it is wrong.
         at_least_one: what a table without rows lacks, where reading one is refused.
+        older: the earlier versions that are read as well, each with the columns that it lacks: they are null.
     """
 
     name: str
@@ -34,6 +35,11 @@ class Schema:
     key: tuple[str, ...]
     check_row: RowCheck = lambda row: None
     at_least_one: str = ""
+    older: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def reads(self, version: int) -> bool:
+        """Whether tables of a version are read."""
+        return version == self.version or version in self.older
 
 
 def _column(name: str, type_: pa.DataType, nullable: bool = False) -> pa.Field:
@@ -163,6 +169,8 @@ CRITIQUES = Schema(
     ),
     ("dataset", "category", "question_id", "solution_id", "critique_id"),
     _check_critique,
+    # What a teacher wrote is worth GPU-months.
+    older={1: ("n_prompt_tokens", "deviations")},
 )
 
 CRITIQUE_CHECKS = Schema(

@@ -149,8 +149,10 @@ def read(path: Path, schema: Schema) -> pa.Table:
             are missing, a row that does not fit, or none where the schema needs some.
     """
     table = _open(path, _read_whole)
-    ours = _check_kind(path, schema, table.schema)
-    table = _checked(path, schema, table, ours)
+    footer = _check_kind(path, schema, table.schema)
+    if footer is not None:
+        table = _up_to_date(schema, table, footer.schema_version)
+    table = _checked(path, schema, table, ours=footer is not None)
     _check_some(path, schema, table.num_rows)
     return table
 
@@ -242,15 +244,23 @@ def _footer(path: Path, schema: pa.Schema) -> Footer | None:
         ) from error
 
 
-def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> bool:
-    """Refuse a table of ours that is another; whether it is of ours at all."""
+def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer | None:
+    """Refuse a table of ours that is another; its footer, or None where it is not of ours."""
     footer = _footer(path, found_schema)
     if footer is not None:
         found = f"{footer.schema} version {footer.schema_version}"
         expected = f"{schema.name} version {schema.version}"
-        if found != expected:
+        if footer.schema != schema.name or not schema.reads(footer.schema_version):
             raise InputError(path, expected=f"a table of {expected}", found=found)
-    return footer is not None
+    return footer
+
+
+def _up_to_date(schema: Schema, table: pa.Table, version: int) -> pa.Table:
+    """A table of ours with nulls in the columns that its version does not have."""
+    for name in schema.older.get(version, ()):
+        nulls = pa.nulls(table.num_rows, schema.columns.field(name).type)
+        table = table.append_column(schema.columns.field(name), nulls)
+    return table
 
 
 def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
