@@ -18,6 +18,8 @@ CORE = [
     "datasets",
     "duckdb",
     "grimp",
+    "latex2sympy2-extended",
+    "mpmath",
     "numpy",
     "pyarrow",
     "pydantic",

@@ -289,7 +289,7 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
     [
         ({"source": "x"}, "source"),
         ({"question": " Which?"}, "question"),
-        ({"parsed_answers": ["(b)", None]}, "parsed_answers"),
+        ({"parsed_answers": ["(b) ", None]}, "parsed_answers"),
     ],
 )
 def test_what_tables_do_not_keep_is_said(

@@ -63,7 +63,7 @@ def test_a_published_folder(tmp_path: Path) -> None:
         ("d", "math", "12", 5),
     ]
     assert solutions["steps"].to_pylist()[:2] == [["One.", "Two."], ["Three.", "Four."]]
-    assert solutions["parsed_answer"].to_pylist()[:2] == ["B", None]
+    assert solutions["parsed_answer"].to_pylist()[:2] == ["(b)", None]
     assert solutions["outcome"].to_pylist()[:2] == [1, 0]
     rewards = read_rewards(place, "dPRM", "other")
     assert rewards.schema == tables.REWARDS.columns
@@ -275,24 +275,22 @@ def carefully(
 
 
 @given(st.lists(SOUND_POOLS | ROUGH_POOLS, min_size=1, max_size=3), st.booleans())
-def test_both_readers_agree_on_solutions(rows: list[Any], as_written: bool) -> None:
-    expected = carefully(rows, tables.SOLUTIONS, {"dataset": "d"}, as_written=as_written)
+def test_both_readers_agree_on_solutions(rows: list[Any], judged: bool) -> None:
+    expected = carefully(rows, tables.SOLUTIONS, {"dataset": "d"}, judged=judged)
     if expected is None:
         with pytest.raises(InputError):
-            solutions_table(rows, "f", "law", "d", as_written)
+            solutions_table(rows, "f", "law", "d", judged)
     else:
-        found = solutions_table(rows, "f", "law", "d", as_written)
+        found = solutions_table(rows, "f", "law", "d", judged)
         assert found.to_pylist() == expected.to_pylist()
 
 
-def test_answers_as_they_are_written(tmp_path: Path) -> None:
-    """Where they are, nobody says what is correct."""
-    ((_, found),) = solution_parts(write(tmp_path, law=[POOL]), as_written=True)
+def test_who_compares_answers_says_what_is_correct(tmp_path: Path) -> None:
+    """The reader does not, unless the rows say it or there is no answer to compare with."""
+    ((_, found),) = solution_parts(write(tmp_path, law=[POOL]), judged=False)
     assert found["parsed_answer"].to_pylist() == ["(b)", None]
     assert found["outcome"].to_pylist() == [None, None]
-    ((_, found),) = solution_parts(
-        write(tmp_path, law=[POOL | {"outcomes": [0, 1]}]), as_written=True
-    )
+    ((_, found),) = solution_parts(write(tmp_path, law=[POOL | {"outcomes": [0, 1]}]), judged=False)
     assert found["parsed_answer"].to_pylist() == ["(b)", None]
     assert found["outcome"].to_pylist() == [0, 1]
 

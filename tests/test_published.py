@@ -69,17 +69,17 @@ def test_a_test_row_is_a_pool() -> None:
         (0, ["One.", "Two."]),
         (5, ["Three."]),
     ]
-    assert [(row["parsed_answer"], row["outcome"]) for row in rows] == [("B", 1), (None, 0)]
+    assert [(row["parsed_answer"], row["outcome"]) for row in rows] == [("b", 1), (None, 0)]
     assert {row["step_labels"] for row in rows} == {None}
 
 
 @pytest.mark.parametrize(
     ("parsed", "answer"), [("1,000", "1000"), ("(c)", "C"), ("c", "C"), ("7.0", "7"), ("No", "no")]
 )
-def test_equal_answers_become_equal_strings(parsed: str, answer: str) -> None:
+def test_answers_stay_as_they_are_written_and_mean_the_same(parsed: str, answer: str) -> None:
     (row,) = solve(TRAIN, parsed_answer=parsed, answer=answer)
     assert row["outcome"] == 1
-    assert row["parsed_answer"] == row["answer"]
+    assert (row["parsed_answer"], row["answer"]) == (parsed, answer)
 
 
 def test_texts_are_split_at_blank_lines() -> None:
@@ -106,7 +106,12 @@ def test_outcomes(changes: dict[str, Any], outcome: int | None, labels: list[int
     ("values", "changes", "complaint"),
     [
         (TRAIN, {"labels": [1]}, "key labels: expected a label for each of 2 steps"),
-        (TRAIN, {"labels": [1, 2]}, r"key labels: expected 1 \(correct\) or -1, found 2"),
+        (
+            TRAIN,
+            {"labels": [1, 2]},
+            r"key labels: expected 1 \(correct\) or -1 \(incorrect\), found 2",
+        ),
+        (TRAIN, {"labels": [1, 0]}, "key labels: .* found 0; write -1 for each step that 0 calls"),
         (TRAIN, {"cot": 7}, "key cot: expected a list"),
         (TRAIN, {"cot": " "}, "key cot: expected a text"),
         (TRAIN, {"cot_id": None}, "key cot_id: expected a whole number"),

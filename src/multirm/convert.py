@@ -143,8 +143,8 @@ def _warn_of_changes(category: Category, back: Sequence[JSON]) -> None:
     if places:
         number, key = places[0]
         logger.warning(
-            "%s: %d of %d rows are not kept as they stand: tables have texts stripped, answers spelled"
-            " alike, null for NaN, and no other keys; the first is row %d, key %s",
+            "%s: %d of %d rows are not kept as they stand: tables have texts stripped, null for NaN,"
+            " and no other keys; the first is row %d, key %s",
             category.where,
             len({number for number, _ in places}),
             len(category.values),

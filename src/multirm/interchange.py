@@ -86,18 +86,18 @@ def read_rewards(place: str, model: str | None = None, dataset: str | None = Non
 
 
 def solution_parts(
-    place: str, dataset: str | None = None, as_written: bool = False
+    place: str, dataset: str | None = None, judged: bool = True
 ) -> Iterator[tuple[str, pa.Table]]:
     """The categories of `read_solutions` where there are no tables, each with the file or split it is in.
 
     Args:
-        as_written: leave answers as they are written, and outcomes null where rows do not say them.
+        judged: as in `published.solutions`.
     """
     for found in categories(place, SOLUTIONS):
         name = dataset or dataset_name(place)
         yield (
             found.where,
-            solutions_table(found.values, found.where, found.name, name, as_written),
+            solutions_table(found.values, found.where, found.name, name, judged),
         )
 
 

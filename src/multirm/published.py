@@ -8,9 +8,10 @@ missing one. Null or empty `labels` are no labels.
 A table can hold what this layout has no place for. Such rows have keys of our own, each only where it is needed:
 `dataset` and `model`, of the row; in a pool `labels`, a list or null for each solution; `outcomes` (`outcome` in a
 training row) where they are not what follows from the answers; `n_tokens` and `truncated` of each solution
-with rewards; `verbatim: true` where texts would come out different if they were stripped and answers respelled.
+with rewards; `verbatim: true` where texts would come out different if they were stripped.
 
-The outcome label says whether the parsed answer equals the reference answer; where there is no reference answer,
+Answers stay as they are written: whoever compares them says how. The outcome label says whether the parsed answer
+means the reference answer (`answers`); where there is no reference answer,
 whether all labelled steps are correct; where there are no labels either, it is null.
 """
 
@@ -20,16 +21,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from multirm.answers import spelled_alike
 from multirm.errors import InputError
 from multirm.json_source import Placed, Record, VerbatimRecord, as_record, read_json
 from multirm.labels import (
-    RATINGS,
-    answer_format,
-    canonical_answer,
     outcome_from_steps,
-    outcome_label,
     split_steps,
-    step_labels_from_ratings,
 )
 
 OUR_KEYS = frozenset(
@@ -99,14 +96,11 @@ def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
             )
 
 
-def solutions(
-    records: Iterable[Record], category: str, as_written: bool = False
-) -> Iterator[Placed]:
+def solutions(records: Iterable[Record], category: str, judged: bool = True) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`, from training or test rows.
 
     Args:
-        as_written: leave answers as they are written but for blanks around them, and outcomes null
-            where rows do not say them.
+        judged: give outcomes that rows do not say where they follow from the answers; else they are null.
     """
     for record in map(_as_it_stands, records):
         pool = _pool(record) if "cots" in record.values else [record]
@@ -118,7 +112,7 @@ def solutions(
                     expected=f"a label for each of {len(steps)} steps",
                     found=f"{len(labels)} labels",
                 )
-            parsed, answer = _answers(attempt, as_written)
+            parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
             yield (
                 attempt.where,
                 {
@@ -129,25 +123,10 @@ def solutions(
                     "answer": answer,
                     "steps": steps,
                     "parsed_answer": parsed,
-                    "outcome": _outcome(attempt, parsed, answer, labels, as_written),
+                    "outcome": _outcome(attempt, parsed, answer, labels, judged),
                     "step_labels": labels,
                 },
             )
-
-
-def _answers(attempt: Record, as_written: bool) -> tuple[str | None, str | None]:
-    """The parsed and the reference answer, in the one spelling unless they are to be taken as they stand."""
-    parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
-    if answer is None or as_written or isinstance(attempt, VerbatimRecord):
-        return parsed, answer
-    return spelled_alike(parsed, answer)
-
-
-def spelled_alike(parsed: str | None, answer: str) -> tuple[str | None, str]:
-    """A parsed and its reference answer in the one spelling under which equal answers are equal strings."""
-    format = answer_format(answer)
-    spelled = None if parsed is None else canonical_answer(parsed, format)
-    return spelled, canonical_answer(answer, format)
 
 
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
@@ -216,11 +195,19 @@ def steps_of(record: Record) -> list[str]:
 
 
 def _step_labels(record: Record) -> list[int] | None:
-    ratings = record.integers("labels") if record.get("labels") is not None else []
-    for rating in ratings:
-        if rating not in RATINGS:
-            raise record.error("labels", expected="1 (correct) or -1", found=str(rating))
-    return step_labels_from_ratings(ratings) if ratings else None
+    labels = record.integers("labels") if record.get("labels") is not None else []
+    for label in labels:
+        if label not in (1, -1):
+            raise record.error(
+                "labels",
+                expected="1 (correct) or -1 (incorrect)",
+                found=str(label),
+                # Elsewhere a 0 is an incorrect step, or one that is neither good nor bad.
+                remedy="write -1 for each step that 0 calls incorrect, 1 for one that it calls neutral"
+                if label == 0
+                else "",
+            )
+    return [int(label == 1) for label in labels] or None
 
 
 def _outcome(
@@ -228,17 +215,18 @@ def _outcome(
     parsed: str | None,
     answer: str | None,
     labels: list[int] | None,
-    as_written: bool,
+    judged: bool,
 ) -> int | None:
     if "outcome" in attempt.values:
         return None if attempt.get("outcome") is None else attempt.integer("outcome")
-    return None if as_written else outcome_of(parsed, answer, labels)
+    return outcome_of(parsed, answer, labels) if judged or answer is None else None
 
 
 def outcome_of(parsed: str | None, answer: str | None, labels: Sequence[int] | None) -> int | None:
     """The outcome label that follows from the answers or, where there is no reference, from the step labels."""
     if answer is not None:
-        return outcome_label(parsed, answer, answer_format(answer))
+        parsed, reference = spelled_alike(parsed, answer)
+        return int(parsed == reference)
     return None if labels is None else outcome_from_steps(labels)
 
 

@@ -35,7 +35,7 @@ class _OutOfOrderError(ValueError):
 
 
 def solutions_table(
-    values: Values, where: str, category: str, dataset: str, as_written: bool = False
+    values: Values, where: str, category: str, dataset: str, judged: bool = True
 ) -> pa.Table:
     """The solutions of one category, in the order of the rows.
 
@@ -43,7 +43,7 @@ def solutions_table(
         values: test or training rows.
         where: what they stand in, for errors: a file, or a split.
         dataset: of the rows that do not name theirs.
-        as_written: as in `published.solutions`.
+        judged: as in `published.solutions`.
 
     Returns:
         the columns of `SOLUTIONS`.
@@ -57,8 +57,8 @@ def solutions_table(
         category,
         dataset,
         SOLUTIONS,
-        partial(_solution_columns, as_written=as_written),
-        partial(published.solutions, as_written=as_written),
+        partial(_solution_columns, judged=judged),
+        partial(published.solutions, judged=judged),
     )
 
 
@@ -159,7 +159,7 @@ def _refuse_unfit(place: str, row: Row, schema: Schema) -> None:
         raise InputError(place, expected=problem[0], found=problem[1])
 
 
-def _solution_columns(values: Values, as_written: bool) -> _Columns:
+def _solution_columns(values: Values, judged: bool) -> _Columns:
     """All columns but the names', of test rows."""
     ids, asked, answers, sizes = [], [], [], []
     solution_ids: list[int] = []
@@ -175,10 +175,9 @@ def _solution_columns(values: Values, as_written: bool) -> _Columns:
         _refuse_other_types((list,), (cot_ids, cots, parsed))
         answer = row["answer"]
         answer = None if answer is None else answer.strip() or None
-        reference = None if as_written else answer
-        spelled = [None if text is None else _spelled(text.strip(), reference) for text in parsed]
-        parsed_answers += spelled
-        outcomes += [None if as_written else _outcome(text, answer) for text in spelled]
+        said = [None if text is None else text.strip() or None for text in parsed]
+        parsed_answers += said
+        outcomes += [_outcome(text, answer) if judged else None for text in said]
         solution_ids += cot_ids
         sizes.append(len(cot_ids))
         _refuse_other_types((str, list), cots)
@@ -188,7 +187,7 @@ def _solution_columns(values: Values, as_written: bool) -> _Columns:
             steps += pieces
         ids.append(_identifier(row["q_id"]))
         asked.append(_said(row["question"]))
-        answers.append(answer if answer is None or as_written else _reference(answer))
+        answers.append(answer)
     if not all(lengths) or not all(steps):
         raise _OutOfOrderError
     _refuse_other_types((int,), solution_ids)
@@ -265,20 +264,8 @@ def _said(text: str) -> str:
 
 
 @cache
-def _spelled(parsed: str, answer: str | None) -> str | None:
-    if not parsed or answer is None:
-        return parsed or None
-    return published.spelled_alike(parsed, answer)[0]
-
-
-@cache
-def _reference(answer: str) -> str:
-    return published.spelled_alike(None, answer)[1]
-
-
-@cache
 def _outcome(parsed: str | None, answer: str | None) -> int | None:
-    return published.outcome_of(parsed, None if answer is None else _reference(answer), None)
+    return published.outcome_of(parsed, answer, None)
 
 
 def _owners(sizes: Sequence[int]) -> np.ndarray:

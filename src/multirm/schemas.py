@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from multirm.errors import shown
-from multirm.labels import option_letters
+from multirm.labels import MOST_OPTIONS, option_letters
 from multirm.spelling import one_of
 from multirm.vocabulary import Deviation, DropReason, NoReward
 
@@ -77,8 +77,8 @@ def _check_question(row: Row) -> tuple[str, str] | None:
         return "a question with text", "an empty one"
     if row["options"] is not None:
         letters = option_letters(len(row["options"]))
-        if not letters:
-            return "at least one option, or null", "none"
+        if not 1 <= len(letters) <= MOST_OPTIONS:
+            return f"1 to {MOST_OPTIONS} options, or null", str(len(letters) or "none")
         if row["answer"] not in letters:
             return f"an answer among the options {letters[0]}-{letters[-1]}", shown(row["answer"])
     return None
@@ -469,7 +469,7 @@ STEP_VERIFICATION = Schema(
 
 LEDGER = Schema(
     "ledger",
-    3,
+    4,
     pa.schema(
         [
             _column("dataset", pa.string()),
@@ -480,6 +480,8 @@ LEDGER = Schema(
             _column("n_questions", pa.int32()),
             _column("n_solutions", pa.int32()),
             _column("n_unanswered", pa.int32()),
+            # Answers that are no letter, number or formula where the reference is one; null where not looked at.
+            _column("n_other_form", pa.int32(), nullable=True),
             _column("n_unscored", pa.int32()),
             _column("n_unscored_pools", pa.int32()),
             _column("n_tied_pools", pa.int32()),

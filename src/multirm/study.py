@@ -34,6 +34,7 @@ from multirm.vocabulary import (
     OVERALL,
     Aggregation,
     Agreement,
+    AnswerRule,
     EngineName,
     Kind,
     Parallelism,
@@ -349,6 +350,10 @@ class Evaluation(Settings):
     )
     aggregation: dict[Name, Aggregation] = Field(
         {}, description="per reward model, where not its kind's default"
+    )
+    answers: AnswerRule = Field(
+        AnswerRule.MEANING,
+        description="when two are the same: if they mean the same, or if they are the same text",
     )
 
 

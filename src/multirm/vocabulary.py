@@ -166,7 +166,17 @@ class AnswerFormat(StrEnum):
 
     CHOICE = "choice"
     NUMBER = "number"
+    EXPRESSION = "expression"
     TEXT = "text"
+
+
+class AnswerRule(StrEnum):
+    """When two answers are the same."""
+
+    MEANING = "meaning"
+    """If they mean the same: `(c)` and `C`, `1/2` and `0.5`."""
+    STRICT = "strict"
+    """If they are the same text, but for blanks around it."""
 
 
 class CritiqueStage(StrEnum):

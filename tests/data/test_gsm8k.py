@@ -71,7 +71,8 @@ def record(**changes: Any) -> Record:
 @pytest.mark.parametrize(
     ("solution", "parsed", "outcome"),
     [
-        ("A: 2.0", "2", 1),
+        ("A: 2.0", "2.0", 1),
+        ("A: $2", "$2", 1),
         ("so\nA: 2 ", "2", 1),
         ("A: two", "two", 0),
         ("A:", None, 0),

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from multirm import tables
+from multirm.answers import outcome_label
 from multirm.data.miniature.chains import walk
 from multirm.data.miniature.facts import load_facts
 from multirm.data.miniature.generate import generate_miniature
 from multirm.data.miniature.questions import CATEGORIES, LETTERS, draw_questions
 from multirm.errors import InputError
-from multirm.labels import outcome_label, parse_choice
-from multirm.vocabulary import AnswerFormat, Policy, Split
+from multirm.labels import parse_choice
+from multirm.vocabulary import Policy, Split
 
 Rows = list[dict[str, Any]]
 
@@ -57,9 +58,7 @@ def test_questions_have_ten_distinct_options_and_a_right_answer(made: tuple[Rows
 def test_outcomes_are_what_the_text_says(made: tuple[Rows, Rows]) -> None:
     for row in made[1]:
         assert parse_choice("\n\n".join(row["steps"])) == row["parsed_answer"]
-        assert row["outcome"] == outcome_label(
-            row["parsed_answer"], row["answer"], AnswerFormat.CHOICE
-        )
+        assert row["outcome"] == outcome_label(row["parsed_answer"], row["answer"])
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

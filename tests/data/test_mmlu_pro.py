@@ -70,7 +70,7 @@ def test_a_solution_reads_its_options() -> None:
     ("changes", "complaint"),
     [
         ({"answer": "C"}, "row 4, key answer: expected one of the options A-B, found 'C'"),
-        ({"options": []}, "row 4, key options: expected at least one"),
+        ({"options": []}, "row 4, key options: expected 1 to 26 options, found none"),
         ({"options": ["x", 2]}, r"row 4, key options\[1\]: expected a text"),
         ({"category": None}, "row 4, key category: expected a text"),
     ],

@@ -17,17 +17,20 @@ def test_the_real_file(shared_data: Path) -> None:
     expected = []
     for question in json.loads(path.read_text()):
         for chain in question["chain_of_thoughts"]:
-            expected.append((chain["steps"], chain["labels"]))
+            labels = [label == 1 for label in chain["labels"]]
+            expected.append((chain["steps"], labels))
             for aug in chain["augs"]:
                 at = aug["aug_idx"]
                 expected.append(
-                    ([*chain["steps"][:at], aug["aug_step"]], [*chain["labels"][:at], aug["aug_type"]])
+                    ([*chain["steps"][:at], aug["aug_step"]], [*labels[:at], aug["aug_type"] in (0, 1)])
                 )  # fmt: skip
     assert len(rows) == len(expected) == 44
-    for row, (steps, ratings) in zip(rows, expected, strict=True):
+    # One chain of one step, which the worked answer contradicts, has the label 0.
+    assert sum(not all(labels) for _, labels in expected) == 23
+    for row, (steps, labels) in zip(rows, expected, strict=True):
         assert row["steps"] == [step.strip() for step in steps]
-        assert row["step_labels"] == [0 if rating == -1 else 1 for rating in ratings]
-        assert row["outcome"] == int(-1 not in ratings)
+        assert row["step_labels"] == list(map(int, labels))
+        assert row["outcome"] == int(all(labels))
         assert row["category"] == "math"
         assert row["answer"] is row["parsed_answer"] is None
 
@@ -42,10 +45,31 @@ def test_an_alternative_in_the_middle_ends_there() -> None:
     augs = [{"aug_step": "other", "aug_idx": 0, "aug_type": -1}]
     rows = [row for _, row in prm800k.solutions([record(augs=augs)])]
     assert [(row["solution_id"], row["steps"], row["step_labels"]) for row in rows] == [
-        (0, ["one", "two"], [1, 1]),
+        (0, ["one", "two"], [1, 0]),
         (1, ["other"], [0]),
     ]
-    assert [row["outcome"] for row in rows] == [1, 0]
+    assert [row["outcome"] for row in rows] == [0, 0]
+
+
+@pytest.mark.parametrize(("kind", "label"), [(1, 1), (0, 1), (-1, 0), ("non-sequitur", 0), ("", 0)])
+def test_an_alternative_is_correct_if_it_is_rated_good_or_neutral(
+    kind: int | str, label: int
+) -> None:
+    augs = [{"aug_step": "other", "aug_idx": 1, "aug_type": kind}]
+    _, (_, row) = prm800k.solutions([record(labels=[1, 1], augs=augs)])
+    assert (row["step_labels"], row["outcome"]) == ([1, label], label)
+
+
+@pytest.mark.parametrize("label", [-1, 0])
+def test_a_step_of_a_chain_is_correct_only_if_it_is_rated_good(label: int) -> None:
+    ((_, row),) = prm800k.solutions([record(labels=[1, label])])
+    assert (row["step_labels"], row["outcome"]) == ([1, 0], 0)
+
+
+def test_the_files_of_prm800k_itself_are_told_apart(tmp_path: Path) -> None:
+    row = {"question": {"problem": "2 + 3?"}, "label": {"steps": []}}
+    with pytest.raises(InputError, match="expected a question in VersaPRM's training format"):
+        list(prm800k.solutions([Record("f.jsonl, line 1", row)]))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +85,7 @@ def test_an_alternative_in_the_middle_ends_there() -> None:
         ),
         (
             {"augs": [{"aug_step": "x", "aug_idx": 1, "aug_type": "1"}]},
-            r"augs\[0\], key aug_type: expected a whole number",
+            r"augs\[0\], key aug_type: expected -1, 0, 1 or an error's name",
         ),
     ],
 )

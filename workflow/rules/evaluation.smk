@@ -27,6 +27,7 @@ rule evaluate:
         folder=subpath(output.accuracy, parent=True),
         rewards=reward_options,
         aggregation=aggregations,
+        answers=config["evaluation"]["answers"],
         n=config["evaluation"]["n"],
         runs=config["evaluation"]["runs"],
         seed=config["seed"],
@@ -34,7 +35,7 @@ rule evaluate:
         "Evaluate on {wildcards.dataset}"
     shell:
         "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q}"
-        " --aggregation {params.aggregation} --estimator exact --n {params.n} --runs {params.runs}"
+        " --aggregation {params.aggregation} --estimator exact --answers {params.answers} --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -111,6 +112,7 @@ rule measure_uncertainty:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,
         aggregation=aggregations,
+        answers=config["evaluation"]["answers"],
         n=config["evaluation"]["n"],
         runs=config["evaluation"]["runs"],
         seed=config["seed"],
@@ -118,7 +120,7 @@ rule measure_uncertainty:
         "Measure uncertainty on {wildcards.dataset}"
     shell:
         "python -m multirm measure-uncertainty --solutions {input.solutions:q} --rewards {params.rewards:q}"
-        " --aggregation {params.aggregation} --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+        " --aggregation {params.aggregation} --answers {params.answers} --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule evaluate_verification:
@@ -147,8 +149,9 @@ rule evaluate_verification:
         folder=subpath(output[0], parent=True),
         rewards=reward_options,
         aggregation=aggregations,
+        answers=config["evaluation"]["answers"],
     message:
         "Evaluate verification on {wildcards.dataset}"
     shell:
         "python -m multirm evaluate-verification --solutions {input.solutions:q} --rewards {params.rewards:q}"
-        " --aggregation {params.aggregation} --output {params.folder:q} > {log:q} 2>&1"
+        " --aggregation {params.aggregation} --answers {params.answers} --output {params.folder:q} > {log:q} 2>&1"

@@ -9,10 +9,9 @@ solution that does not end so has none.
 import re
 from collections.abc import Iterable, Iterator
 
+from multirm.answers import outcome_label
 from multirm.errors import InputError
 from multirm.json_source import Placed, Record, as_record
-from multirm.labels import canonical_answer, outcome_label
-from multirm.vocabulary import AnswerFormat
 
 CATEGORY = "math"
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
@@ -47,7 +46,7 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
                     "solution_id": solution_id,
                     "steps": steps,
                     "parsed_answer": parsed,
-                    "outcome": outcome_label(parsed, question["answer"], AnswerFormat.NUMBER),
+                    "outcome": outcome_label(parsed, question["answer"]),
                     "step_labels": None,
                 },
             )
@@ -71,6 +70,4 @@ def _lines(text: str) -> list[str]:
 
 def _answer(lines: list[str]) -> str | None:
     mark, found, answer = lines[-1].partition("A:") if lines else ("", "", "")
-    if mark or not found or not answer.strip():
-        return None
-    return canonical_answer(answer, AnswerFormat.NUMBER)
+    return None if mark or not found else answer.strip() or None

@@ -8,9 +8,15 @@ the published evaluations compare with, and a warning names the row.
 import logging
 from collections.abc import Iterable, Iterator
 
+from multirm.answers import outcome_label
 from multirm.json_source import Placed, Record
-from multirm.labels import format_question, option_letters, outcome_label, parse_choice, split_steps
-from multirm.vocabulary import AnswerFormat
+from multirm.labels import (
+    MOST_OPTIONS,
+    format_question,
+    option_letters,
+    parse_choice,
+    split_steps,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +44,7 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
         options, answer = _options(record), record.text("answer")
         _refuse_other_answer(record, answer, options)
         chain = record.text("cot_content")
-        parsed = parse_choice(chain)
+        parsed = parse_choice(chain, len(options))
         yield (
             record.where,
             {
@@ -49,7 +55,7 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
                 "answer": answer,
                 "steps": split_steps(chain),
                 "parsed_answer": parsed,
-                "outcome": outcome_label(parsed, answer, AnswerFormat.CHOICE),
+                "outcome": outcome_label(parsed, answer),
                 "step_labels": None,
             },
         )
@@ -61,8 +67,9 @@ def _question_id(record: Record) -> str:
 
 def _options(record: Record) -> list[str]:
     options = record.texts("options")
-    if not options:
-        raise record.error("options", expected="at least one option", found="none")
+    if not 1 <= len(options) <= MOST_OPTIONS:
+        found = str(len(options) or "none")
+        raise record.error("options", expected=f"1 to {MOST_OPTIONS} options", found=found)
     return options
 
 

@@ -4,17 +4,31 @@ An alternative (an entry of `augs`) replaces the step at its place and ends ther
 own, made of the steps before it and itself. A question's id is its 0-based place, in six digits. There are no
 parsed answers and the reference is a worked solution, so `answer` and `parsed_answer` are null, and the outcome
 label is whether all steps are correct.
+
+As VersaPRM reads this format, a step of a chain is correct if its label is 1, and incorrect if it is -1 or 0. An
+alternative is correct if its type is PRM800K's rating 1 (good) or 0 (neutral); -1 and the names of error types,
+which counterfactual alternatives have, are incorrect. PRM800K's own files are of another format.
 """
 
 from collections.abc import Iterable, Iterator
 
+from multirm.errors import InputError, shown
 from multirm.json_source import Placed, Record
-from multirm.labels import RATINGS, outcome_from_steps, step_labels_from_ratings
+from multirm.labels import outcome_from_steps
+
+_RATINGS = (-1, 0, 1)
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`; `prm_math` is the category `math`."""
     for index, record in enumerate(records):
+        if "label" in record.values and "chain_of_thoughts" not in record.values:
+            raise InputError(
+                record.where,
+                expected="a question in VersaPRM's training format, with chain_of_thoughts",
+                found="a row of PRM800K's own files",
+                remedy="convert it first",
+            )
         question = {
             "category": record.name("domain").removeprefix("prm_"),
             "question_id": f"{index:06d}",
@@ -25,8 +39,7 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
         rated = [each for chain in record.records("chain_of_thoughts") for each in _rated(chain)]
         if not rated:
             raise record.error("chain_of_thoughts", expected="at least one", found="none")
-        for solution_id, (where, steps, ratings) in enumerate(rated):
-            labels = step_labels_from_ratings(ratings)
+        for solution_id, (where, steps, labels) in enumerate(rated):
             yield (
                 where,
                 {
@@ -40,7 +53,7 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
 
 
 def _rated(chain: Record) -> Iterator[tuple[str, list[str], list[int]]]:
-    """The chain itself, then each of its alternatives: where it stands, its steps, their ratings."""
+    """The chain itself, then each of its alternatives: where it stands, its steps, their labels."""
     steps, ratings = chain.texts("steps"), chain.integers("labels")
     if len(steps) != len(ratings):
         raise chain.error(
@@ -48,20 +61,26 @@ def _rated(chain: Record) -> Iterator[tuple[str, list[str], list[int]]]:
             expected=f"a label for each of {len(steps)} steps",
             found=f"{len(ratings)} labels",
         )
-    _refuse_other_ratings(chain, "labels", ratings)
-    yield chain.where, steps, ratings
+    for rating in ratings:
+        if rating not in _RATINGS:
+            raise chain.error("labels", expected="-1, 0 or 1", found=str(rating))
+    labels = [int(rating == 1) for rating in ratings]
+    yield chain.where, steps, labels
     for alternative in chain.records("augs"):
-        place, rating = alternative.integer("aug_idx"), alternative.integer("aug_type")
+        place = alternative.integer("aug_idx")
         if not 0 <= place <= len(steps):
             raise alternative.error(
                 "aug_idx", expected=f"a place from 0 to {len(steps)}", found=str(place)
             )
-        _refuse_other_ratings(alternative, "aug_type", [rating])
         step = alternative.text("aug_step")
-        yield alternative.where, [*steps[:place], step], [*ratings[:place], rating]
+        yield alternative.where, [*steps[:place], step], [*labels[:place], _label(alternative)]
 
 
-def _refuse_other_ratings(record: Record, key: str, ratings: list[int]) -> None:
-    for rating in ratings:
-        if rating not in RATINGS:
-            raise record.error(key, expected="-1, 0 or 1", found=str(rating))
+def _label(alternative: Record) -> int:
+    kind = alternative.get("aug_type")
+    is_rating = type(kind) is int and kind in _RATINGS
+    if not is_rating and (not isinstance(kind, str) or kind.strip("+- ").isdigit()):
+        raise alternative.error(
+            "aug_type", expected="-1, 0, 1 or an error's name", found=shown(kind)
+        )
+    return int(kind in (0, 1))

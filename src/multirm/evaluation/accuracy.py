@@ -30,7 +30,7 @@ from multirm.evaluation.trainings import (
 from multirm.files import check_folder, whole
 from multirm.numbers import Count, Runs, Seed
 from multirm.sql import reading
-from multirm.vocabulary import OVERALL, Estimator, IntervalNote, Selection
+from multirm.vocabulary import OVERALL, AnswerRule, Estimator, IntervalNote, Selection
 
 
 @reading("--solutions, --rewards")
@@ -40,6 +40,7 @@ def evaluate(
     rewards: list[str] | None = None,
     aggregation: list[str] | None = None,
     estimator: Estimator = Estimator.EXACT,
+    answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
     runs: Runs = 100,
     seed: Seed = 42,
@@ -62,12 +63,15 @@ def evaluate(
             `dPRM=min,mean`. Models are reported in the order of these.
         estimator: `exact`, the expectation over all subpools of N with 95 % intervals over
             questions, or `paper`, the published mean over random subpools.
+        answers: When two answers are the same: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and
+            `0.5`), or only if they are the same text (`strict`). The
+            estimator `paper` compares as published.
         n: Sizes of the subpools to select from; 1, 2, 4, 8 and 16 unless given.
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the tests' random signs.
     """
     check_folder(output)
-    opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator)
+    opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator, answers=answers)
     subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
     for name, rows in evaluated.rows.items():

@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from multirm import interchange, tables
 from multirm.errors import InputError, shown
+from multirm.evaluation.spellings import spell_answers
 from multirm.schemas import Schema
 from multirm.sql import literal, literals, reading, without_wildcards
+from multirm.vocabulary import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +54,17 @@ UNREAD = frozenset({"question", "n_tokens"})
 
 
 def open_inputs(
-    solutions: Sequence[str], rewards: Mapping[str, Sequence[str]], as_written: bool = False
+    solutions: Sequence[str],
+    rewards: Mapping[str, Sequence[str]],
+    rule: AnswerRule | None = AnswerRule.MEANING,
 ) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
     """A database with the views `solutions` and `rewards`, and the files here that it reads.
 
     Args:
         solutions: where solutions are: tables, folders of tables, folders in the published layout, hub names.
         rewards: where each model's rewards are; in the view they carry the model's name as given here.
-        as_written: leave answers in the published layout as they are written there.
+        rule: when answers are the same: then they are equal strings in the view. None leaves them as they
+            are written.
 
     Raises:
         InputError: nothing there, or not what it should be.
@@ -70,8 +75,8 @@ def open_inputs(
     found = _find(solutions, tables.SOLUTIONS)
     of_models = {model: _find(places, tables.REWARDS) for model, places in rewards.items()}
     name = _dataset_of(of_models.values())
-    queries = _solution_queries(database, found, name, as_written)
-    _view(database, "solutions", queries)
+    _view(database, "written", _solution_queries(database, found, name))
+    spell_answers(database, "written", "solutions", rule)
     (name,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
     queries = [
         query
@@ -117,7 +122,7 @@ def _dataset_of(found: Iterable[_Found]) -> str | None:
 
 
 def _solution_queries(
-    database: duckdb.DuckDBPyConnection, found: _Found, dataset: str | None, as_written: bool
+    database: duckdb.DuckDBPyConnection, found: _Found, dataset: str | None
 ) -> list[str]:
     queries = []
     if found.tables:
@@ -125,7 +130,8 @@ def _solution_queries(
         at = {"file": "filename", "place": place, "row": "file_row_number"}
         queries.append(SOLUTIONS.format(source=_source(found.tables), **at))
     for number, other in enumerate(found.others, start=len(found.tables) + 1):
-        parts = interchange.solution_parts(other, dataset, as_written)
+        # What answers say is compared here: an outcome is only asked for where there is no reference.
+        parts = interchange.solution_parts(other, dataset, judged=False)
         source = _register(database, f"solutions {number}", parts)
         at = {"file": "file", "place": str(number), "row": "row"}
         queries.append(SOLUTIONS.format(source=source, **at))

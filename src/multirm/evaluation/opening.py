@@ -22,7 +22,7 @@ from multirm.evaluation.methods import RESERVED_NAMES, Scorer, scorers
 from multirm.evaluation.pools import OURS, published_answers
 from multirm.provenance import Origin, origin_of
 from multirm.spelling import did_you_mean, one_of
-from multirm.vocabulary import Aggregation, Estimator, mean_name, model_of
+from multirm.vocabulary import Aggregation, AnswerRule, Estimator, mean_name, model_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ def open_evaluation(
     aggregation: Sequence[str] | None,
     estimator: Estimator = Estimator.EXACT,
     selects: bool = True,
+    answers: AnswerRule = AnswerRule.MEANING,
 ) -> Opened:
     """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
 
@@ -102,6 +103,7 @@ def open_evaluation(
         module: the one that evaluates, for the footers.
         estimator: `paper` compares answers as published.
         selects: whether answers are to be selected, so that there must be reference answers.
+        answers: when two are the same; with the estimator `paper`, as published whatever is said here.
 
     Raises:
         InputError: an option that makes no sense, or solutions and rewards that do not match.
@@ -109,17 +111,24 @@ def open_evaluation(
     aggregations = parse_aggregations(aggregation or [])
     places = parse_rewards(rewards or [], aggregations)
     published = estimator is Estimator.PAPER
-    database, files = open_inputs(solutions, places, as_written=published)
+    database, files = open_inputs(solutions, places, None if published else answers)
     check_solutions(database)
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
     check_apart(database)
-    answers = published_answers(database) if published else OURS
-    warn_of_outcomes(database, answers["correct"])
+    compared = published_answers(database) if published else OURS
+    warn_of_outcomes(database, compared["correct"])
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    origin = origin_of(module, {"aggregation": list(aggregation or [])}, files)
-    return Opened(database, dataset, scorers(aggregations), answers, origin)
+    origin = origin_of(
+        module,
+        {
+            "aggregation": list(aggregation or []),
+            "answers": "as published" if published else str(answers),
+        },
+        files,
+    )
+    return Opened(database, dataset, scorers(aggregations), compared, origin)
 
 
 def choose_subpools(

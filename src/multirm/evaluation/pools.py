@@ -38,7 +38,7 @@ SOLUTIONS = """
     ORDER BY list_position($categories, category), question_id, {order}
 """
 
-# Ours are strings in one spelling: equal answers are equal strings, whatever the format. Solutions are
+# Ours are strings in one spelling (`spellings`): answers that are the same are equal strings. Solutions are
 # in the order of their ids, so that nothing depends on that of the rows in a file. Where there is no
 # reference answer, the outcome label tells what is correct.
 OURS = {
@@ -81,6 +81,7 @@ LEDGER = f"""
         count(DISTINCT question_id) AS n_questions,
         count(*) AS n_solutions,
         count(*) FILTER (parsed_answer IS NULL) AS n_unanswered,
+        CASE WHEN count(other_form) = count(*) THEN count(*) FILTER (other_form) END AS n_other_form,
         sum(len(rewards) - list_count(rewards)) AS n_null_rewards,
         CASE WHEN count(truncated) = count(*) THEN count(*) FILTER (truncated) END AS n_truncated
     FROM solutions JOIN rewards USING ({KEY})

@@ -38,7 +38,7 @@ from multirm.evaluation.weighted_vote import simulation_variance
 from multirm.files import check_folder
 from multirm.numbers import Count, Runs, Seed
 from multirm.sql import reading
-from multirm.vocabulary import OVERALL, Selection
+from multirm.vocabulary import OVERALL, AnswerRule, Selection
 
 # Random choices of m critiques that an accuracy at m is averaged over.
 CHOICES = 4
@@ -54,6 +54,7 @@ def measure_uncertainty(
     output: Path,
     rewards: list[str] | None = None,
     aggregation: list[str] | None = None,
+    answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
     runs: Runs = 100,
     seed: Seed = 42,
@@ -68,12 +69,13 @@ def measure_uncertainty(
             solution, of the models that have several.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
+        answers: When two answers are the same, `meaning` or `strict`.
         n: Sizes of the subpools to select from.
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
     """
     check_folder(output)
-    opened = open_evaluation(__name__, solutions, rewards, aggregation)
+    opened = open_evaluation(__name__, solutions, rewards, aggregation, answers=answers)
     check_steps(opened.database)
     subpools = choose_subpools(opened, n, runs, seed)
     categories = {}

@@ -19,7 +19,7 @@ from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metri
 from multirm.evaluation.verification_metrics import Bounds, OutcomeMetrics, outcome_metrics
 from multirm.files import check_folder
 from multirm.sql import reading
-from multirm.vocabulary import IntervalNote
+from multirm.vocabulary import AnswerRule, IntervalNote
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def evaluate_verification(
     output: Path,
     rewards: list[str] | None = None,
     aggregation: list[str] | None = None,
+    answers: AnswerRule = AnswerRule.MEANING,
 ) -> None:
     """Say how well rewards tell right from wrong, per category: F1, areas under curves, calibration.
 
@@ -42,9 +43,12 @@ def evaluate_verification(
             models with a reward for every step where steps are labelled, step_verification.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
+        answers: When two answers are the same, `meaning` or `strict`.
     """
     check_folder(output)
-    opened = open_evaluation(__name__, solutions, rewards, aggregation, selects=False)
+    opened = open_evaluation(
+        __name__, solutions, rewards, aggregation, selects=False, answers=answers
+    )
     check_labels(opened.database)
     rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
     for category in read_categories(opened.database, opened.models):

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from multirm import tables
+from multirm.answers import outcome_label
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, draw_questions
-from multirm.labels import format_question, outcome_label
+from multirm.labels import format_question
 from multirm.numbers import Count, Fraction, Seed
 from multirm.provenance import origin_of
 from multirm.randomness import item_generator
-from multirm.vocabulary import AnswerFormat, Policy, Split
+from multirm.vocabulary import Policy, Split
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _pools(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 def _solution_row(
     question: Question, solution: Solution, label_noise: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    outcome = outcome_label(solution.parsed_answer, question.answer, AnswerFormat.CHOICE)
+    outcome = outcome_label(solution.parsed_answer, question.answer)
     noisy = _flipped([*solution.step_labels, outcome], label_noise, rng)
     return {
         "steps": solution.steps,
