@@ -12,7 +12,16 @@ import torch
 from safetensors.torch import save_file
 
 from multirm.errors import InputError
-from multirm.files import check_folder, digest, local, portable, whole, whole_files
+from multirm.files import (
+    check_folder,
+    digest,
+    local,
+    portable,
+    room_for,
+    whole,
+    whole_files,
+    whole_together,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -84,6 +93,92 @@ def test_files_appear_together_and_leave_others_alone(tmp_path: Path) -> None:
             (part / "a").write_text(text)
     assert names(tmp_path) == ["a", "other"]
     assert (tmp_path / "a").read_text() == "new"
+
+
+def test_of_several_files_all_are_replaced_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / name for name in ("a", "b", "new")]
+    order = [paths[2], *paths[:2]]
+    for path in paths[:2]:
+        path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InputError, match="room on the disk"), whole_together(paths) as parts:
+            parts[0].write_text("new")
+            parts[1].write_text("new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.read_text() for path in paths[:2]] == ["old", "old"]
+    assert names(tmp_path) == ["a", "b"]
+
+    replace = Path.replace
+
+    def fails_for_b(self: Path, target: Path) -> Path:
+        if target.name == "b":
+            raise PermissionError
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails_for_b)
+    with pytest.raises(PermissionError), whole_together(order) as parts:
+        for part in parts:
+            part.write_text("new")
+    assert [path.read_text() for path in paths[:2]] == ["old", "old"]
+    assert names(tmp_path) == ["a", "b"]
+    monkeypatch.undo()
+    with whole_together(paths) as parts:
+        for part in parts:
+            part.write_text("new")
+    assert [path.read_text() for path in paths] == ["new"] * 3
+    assert names(tmp_path) == ["a", "b", "new"]
+
+
+def test_a_file_does_not_replace_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match="file: expected a folder to replace, or none, found a f"),
+        whole(tmp_path / "file") as part,
+    ):
+        part.mkdir()
+    with (
+        pytest.raises(InputError, match="folder: expected a file to replace, or none, found a fo"),
+        whole(tmp_path / "folder") as part,
+    ):
+        part.touch()
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_without_room_for_a_checkpoint_it_is_said_alike(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InputError, match="room on the disk"), room_for(tmp_path):
+            torch.save(torch.zeros(10**5), tmp_path / "checkpoint")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(RuntimeError, match="a bug"), room_for(tmp_path):
+        raise RuntimeError("a bug")
+
+
+def test_what_a_killed_process_left_of_files_goes(tmp_path: Path) -> None:
+    (tmp_path / ".files.4194305.part").mkdir()
+    with whole_files(tmp_path) as part:
+        (part / "a").touch()
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_link_to_a_folder_is_replaced_and_the_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "old").touch()
+    (tmp_path / "link").symlink_to("real")
+    with whole(tmp_path / "link") as part:
+        part.mkdir()
+        (part / "new").touch()
+    assert names(tmp_path / "link") == ["new"]
+    assert names(tmp_path / "real") == ["old"]
+    assert names(tmp_path) == ["link", "real"]
 
 
 def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:

@@ -249,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         words = sys.argv[1:] if arguments is None else arguments
+        _refuse_nothing(words)
         command, given, _ = build_app(next(iter(words), "")).parse_args(
             words, print_error=False, exit_on_error=False
         )
@@ -262,6 +263,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(error, InputError):
             _leave(str(error), 2)
         raise
+
+
+def _refuse_nothing(words: Sequence[str]) -> None:
+    """Refuse an empty argument: as a path it would be the working directory, and as a name nothing."""
+    for number, word in enumerate(words):
+        if not word:
+            option = next((each for each in reversed(words[:number]) if each.startswith("--")), "")
+            raise InputError(option or f"argument {number}", expected="a value", found="''")
 
 
 def _leave(line: str, status: int) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from multirm.arguments import OutputFile, entry
 from multirm.errors import InputError, shown
 from multirm.files import whole
 from multirm.prompts import load_template
@@ -91,6 +92,7 @@ def read_yaml(path: Path) -> Any:
         ) from error
 
 
+@entry
 def check_study(study: Path) -> None:
     """Check a study before anything is made from it.
 
@@ -104,7 +106,8 @@ def check_study(study: Path) -> None:
     logger.info("%s is a valid study", study)
 
 
-def write_schema(output: Path = Path("workflow/schemas/study.schema.json")) -> None:
+@entry
+def write_schema(output: OutputFile = Path("workflow/schemas/study.schema.json")) -> None:
     """Write the JSON schema of a study, which editors check config files against.
 
     Args:

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm import interchange, tables
+from multirm.arguments import OutputFolder, Place, entry
 from multirm.errors import InputError, shown
-from multirm.files import check_folder, whole_files
+from multirm.files import LONGEST_NAME, whole_files
 from multirm.interchange import REWARD_SUFFIX, Category
 from multirm.provenance import origin_of
 from multirm.published_columns import rewards_table, solutions_table
@@ -26,9 +27,10 @@ from multirm.vocabulary import Content, Layout
 logger = logging.getLogger(__name__)
 
 
+@entry
 def convert(
-    input: str,
-    output: Path,
+    input: Place,
+    output: OutputFolder,
     to: Layout,
     table: Content | None = None,
     dataset: str | None = None,
@@ -47,7 +49,6 @@ def convert(
     Raises:
         InputError: the input is missing, broken or inconsistent, or already as asked for; nothing is written.
     """
-    check_folder(output)
     wanted = [tables.SCHEMAS[name] for name in ([table] if table else Content)]
     files = interchange.table_files(input, *wanted)
     if bool(files) is (to is Layout.TABLES):
@@ -188,6 +189,9 @@ def _refuse_repeats(where: str, schema: Schema, table: pa.Table) -> None:
 
 def _refuse_as_file_name(where: object, category: str) -> None:
     plain = Path(category).name == category != "" and "\0" not in category
+    plain = (
+        plain and len(f"{category}{REWARD_SUFFIX}.json".encode(errors="replace")) <= LONGEST_NAME
+    )
     if not plain or category.startswith(".") or category.endswith((REWARD_SUFFIX, ".critiques")):
         raise InputError(
             where,

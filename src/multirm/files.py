@@ -5,13 +5,16 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from multirm.errors import InputError
+
+# Of bytes in a name; what is written beside a file until it is whole has a longer one.
+LONGEST_NAME = 255 - len("..4194304.part.mode")
 
 
 @contextmanager
@@ -19,27 +22,71 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; rename it to `path` once the block ends without an error.
 
     The block may make a file or a folder there, whose files get the permissions of any new file. An
-    existing folder at `path` is replaced; until the rename, and whenever the block fails, what stood at
-    `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
+    existing folder at `path` is replaced by a folder; until the rename, and whenever the block fails, what
+    stood at `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
     `.NAME.PID.old` beside `path`, and whoever is killed there has both. What processes that were killed
     had written goes when the same output is written next.
 
     Raises:
-        InputError: no room on the disk.
+        InputError: no room on the disk, or a folder where a file must be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _clear_after_the_killed(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
-    try:
+    with whole_together([path]) as (part,):
         yield part
-        _open_to_others(part)
-        if part.is_dir() and path.is_dir():
-            path.rename(aside)
-        elif part.is_file():
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-        part.replace(path)
+
+
+@contextmanager
+def whole_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `whole`, for several paths: all of them are replaced, or none of them if anything fails before.
+
+    Raises:
+        InputError: as `whole`.
+    """
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_after_the_killed(path)
+    parts = [_beside(path, "part") for path in paths]
+    try:
+        with room_for(paths[0]):
+            yield parts
+            for part in parts:
+                _open_to_others(part)
+            _put_in_place(list(zip(parts, paths, strict=True)))
+    finally:
+        for part in parts:
+            _remove(part)
+
+
+@contextmanager
+def whole_files(folder: Path) -> Iterator[Path]:
+    """Give a folder inside `folder` to write to; move its files into `folder` once the block ends without an error.
+
+    Files of the same name are replaced, others stay.
+
+    Raises:
+        InputError: as `whole`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    inner = folder / "files"
+    _clear_after_the_killed(inner)
+    part = _beside(inner, "part")
+    part.mkdir()
+    try:
+        with room_for(folder):
+            yield part
+            _put_in_place([(file, folder / file.name) for file in sorted(part.iterdir())])
+    finally:
+        _remove(part)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Tell of a full disk in one line, whichever library found it so.
+
+    Raises:
+        InputError: no room on the disk that `path` is on.
+    """
+    try:
+        yield
     except Exception as error:
         number = _error_number(error)
         if number not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -50,17 +97,54 @@ def whole(path: Path) -> Iterator[Path]:
             found=os.strerror(number),
             remedy="make room, and start the job again",
         ) from error
+
+
+def _put_in_place(made: Sequence[tuple[Path, Path]]) -> None:
+    """Rename what was made; should one of the renames fail, what stood there before stands there again."""
+    for part, path in made:
+        if path.is_dir() is not part.is_dir() and path.exists():
+            expected, found = ("file", "folder") if path.is_dir() else ("folder", "file")
+            raise InputError(path, expected=f"a {expected} to replace, or none", found=f"a {found}")
+        if part.is_file():
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+    new = {path for _, path in made if not path.exists()}
+    begun: list[Path] = []
+    try:
+        for part, path in made:
+            begun.append(path)
+            if path.is_dir():
+                path.rename(_beside(path, "old"))
+            elif len(made) > 1 and path.is_file():
+                with suppress(OSError):
+                    os.link(path, _beside(path, "old"))
+            part.replace(path)
+    except BaseException:
+        for path in begun:
+            old = _beside(path, "old")
+            # A new folder in the place of an old one would be in the way.
+            if path in new or (old.exists() and path.is_dir()):
+                _remove(path)
+            if old.exists():
+                old.rename(path)
+        raise
     finally:
-        if aside.is_dir() and not path.exists():
-            aside.rename(path)
-        for left in (part, aside):
-            _remove(left)
+        for path in begun:
+            if path.exists():
+                _remove(_beside(path, "old"))
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{what}")
 
 
 def _error_number(error: Exception) -> int | None:
     """What the system says is wrong, also by way of safetensors and tokenizers, whose errors only tell it in words."""
     if isinstance(error, OSError):
         return error.errno
+    # PyTorch only says that it could not write all of a checkpoint.
+    if isinstance(error, RuntimeError) and "inline_container" in str(error):
+        return errno.ENOSPC
     found = re.search(r"\(os error ([0-9]+)\)", str(error))
     return int(found[1]) if found else None
 
@@ -85,10 +169,23 @@ def _is_running(process: int) -> bool:
 
 
 def _remove(left: Path) -> None:
-    if left.is_dir():
+    if left.is_dir() and not left.is_symlink():
         shutil.rmtree(left)
     else:
         left.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path at which no file can be written, before anybody computes what is to be in it.
+
+    Raises:
+        InputError: says what is in the way.
+    """
+    with _told_of(path, "a file to write"):
+        if path.exists() and not path.is_file():
+            found = "a folder" if path.is_dir() else "something else than a file"
+            raise InputError(path, expected="a file to write", found=found)
+        _try_out(path.parent.resolve(), _beside(path, "part.mode").name)
 
 
 def check_folder(folder: Path) -> None:
@@ -97,31 +194,35 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: says what is in the way.
     """
-    try:
-        above = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-        if not above.is_dir():
-            raise InputError(folder, expected="a folder to write to", found=f"the file {above}")
-        with TemporaryDirectory(prefix=".", suffix=".part", dir=above) as trial:
-            (Path(trial) / folder.absolute().relative_to(above.absolute())).mkdir(
-                parents=True, exist_ok=True
-            )
-    except OSError as error:
-        raise InputError(
-            folder, expected="a folder to write to", found=error.strerror or str(error)
-        ) from error
+    with _told_of(folder, "a folder to write to"):
+        place = folder.resolve()
+        if not place.exists():
+            _try_out(place.parent, _beside(place, "part.mode").name)
+        _try_out(place, _beside(place / "files", "part").name)
 
 
 @contextmanager
-def whole_files(folder: Path) -> Iterator[Path]:
-    """Give a folder inside `folder` to write to; move its files into `folder` once the block ends without an error.
+def _told_of(path: Path, expected: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        found = getattr(error, "strerror", None) or str(error)
+        raise InputError(path, expected=expected, found=found) from error
 
-    Files of the same name are replaced, others stay.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as part:
-        yield Path(part)
-        for file in sorted(Path(part).iterdir()):
-            file.replace(folder / file.name)
+
+def _try_out(folder: Path, name: str) -> None:
+    """Write a file of a name, and take it away; folders that are not there are made beside where they would be."""
+    above = next(path for path in [folder, *folder.parents] if path.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"the file {above}")
+    if above == folder:
+        (folder / name).touch()
+        (folder / name).unlink(missing_ok=True)
+        return
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=above) as trial:
+        inner = Path(trial) / folder.relative_to(above)
+        inner.mkdir(parents=True)
+        (inner / name).touch()
 
 
 def _open_to_others(part: Path) -> None:

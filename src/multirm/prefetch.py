@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from multirm.arguments import entry
 from multirm.config import load_study, read_yaml
 from multirm.errors import InputError
 from multirm.model_folders import fetch_model
@@ -15,6 +16,7 @@ from multirm.vocabulary import Reader
 logger = logging.getLogger(__name__)
 
 
+@entry
 def prefetch(study: Path) -> None:
     """Download every model and data set of a study that is on the hub, into the cache that jobs look in.
 

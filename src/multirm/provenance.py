@@ -5,7 +5,8 @@ in a file of their own among the others. Journals and checkpoints are of no use 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,11 +14,14 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import digest, digests
+from multirm.files import digest, digests, whole
 from multirm.sources import code_digest
 from multirm.version import VERSION
 
 FILE = "provenance.json"
+# What folders of models are.
+ADAPTER = "adapter"
+BACKBONE = "backbone"
 MERGED = "merged model"
 
 
@@ -91,6 +95,65 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
         ) from error
 
 
+@contextmanager
+def whole_model(
+    folder: Path, made: str, origin: Origin, base: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """Give a folder to write a model's files to; it becomes `folder`, with its provenance, as `whole` does.
+
+    Args:
+        made: what it is; a folder at its place is replaced if that is one of ours, too.
+        base: digests of the files of an adapter's base.
+
+    Raises:
+        InputError: another folder is there, or no room on the disk.
+    """
+    check_replaceable(folder, made)
+    with whole(folder) as part:
+        part.mkdir()
+        yield part
+        write_to_folder(part, made, origin, base)
+
+
+def check_replaceable(folder: Path, made: str) -> None:
+    """Refuse to replace a folder, unless it is empty or one of ours of the same kind with nothing else in it.
+
+    Raises:
+        InputError: says what it is.
+    """
+    if not folder.is_dir():
+        return
+    found = _in_the_way(folder, made)
+    if found:
+        raise InputError(
+            folder,
+            expected=f"a folder of ours to replace ({made}), an empty one or none",
+            found=found,
+            remedy="move it away, or write to another",
+        )
+
+
+def _in_the_way(folder: Path, made: str) -> str:
+    here, place = Path.cwd().resolve(), folder.resolve()
+    if here.is_relative_to(place):
+        return "the working directory, or one that it is in"
+    files = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    if not files:
+        return ""
+    try:
+        told = read_from_folder(folder)
+    except InputError:
+        told = None
+    if told is None:
+        return f"{len(files)} files of others, such as {files[0].relative_to(folder)}"
+    if told.made != made:
+        return f"one of ours of another kind ({told.made})"
+    # Models of earlier versions do not say which files are theirs.
+    known = {*(told.files or [file.name for file in files]), FILE}
+    strange = [name for file in files if (name := file.relative_to(folder).as_posix()) not in known]
+    return f"files of others in it, such as {strange[0]}" if strange else ""
+
+
 def write_to_folder(
     folder: Path, made: str, origin: Origin, base: Mapping[str, str] | None = None
 ) -> None:
@@ -99,8 +162,8 @@ def write_to_folder(
     Args:
         base: digests of the files of an adapter's base.
     """
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != FILE]
-    files = {file.name: digest(file) for file in found}
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != FILE]
+    files = {file.relative_to(folder).as_posix(): digest(file) for file in found}
     text = to_text(made, origin, files, base)
     (folder / FILE).write_text(text + "\n", encoding="ascii")
 
@@ -141,7 +204,8 @@ def check_files(folder: Path) -> None:
     for name, recorded in told.files.items() if told else ():
         file = folder / name
         # Names in it may be anybody's: none of them leads out of the folder.
-        if file.parent != folder or not file.is_file() or digest(file) != recorded:
+        leads_out = ".." in Path(name).parts or Path(name).is_absolute()
+        if leads_out or not file.is_file() or digest(file) != recorded:
             raise InputError(
                 file,
                 expected=f"the file that was written, of which {FILE} has a digest",

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from multirm import tables
+from multirm.arguments import entry
 from multirm.errors import InputError
 from multirm.sql import literals, without_wildcards
 
@@ -36,6 +37,7 @@ _EXPLAIN = re.compile(
 )
 
 
+@entry
 def query(sql: str, results: Path = Path("results")) -> None:
     """Run one SELECT over the tables and print all that it gives: for a terminal as a table, else as CSV.
 

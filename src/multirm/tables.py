@@ -11,7 +11,7 @@ columns of their own beside ours.
 import json
 import os
 import resource
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.files import whole
+from multirm.files import whole_together
 from multirm.provenance import Origin
 from multirm.schemas import (
     ACCURACY,
@@ -78,6 +78,7 @@ __all__ = [
     "read_all",
     "read_footer",
     "write",
+    "write_together",
 ]
 
 FOOTER_KEY = b"multirm"
@@ -124,18 +125,30 @@ def write(
     Raises:
         InputError: a row does not fit the schema; nothing is written.
     """
-    table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
-    table = _checked(path, schema, table, ours=True)
-    made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
-    footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
-    metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
-    with whole(path) as part:
-        pq.write_table(
-            table.replace_schema_metadata(metadata),
-            part,
-            compression="zstd",
-            write_page_checksum=True,
-        )
+    write_together([(path, schema, rows)], origin)
+
+
+def write_together(
+    made: Iterable[tuple[Path, Schema, Sequence[Row] | pa.Table]],
+    origin: Origin,
+    texts: Mapping[Path, str] | None = None,
+) -> None:
+    """As `write`, for several tables: all of them appear, or none where anything fails.
+
+    Args:
+        made: where each goes, and what it is.
+        texts: what goes into files that are no tables, and belong to them.
+
+    Raises:
+        InputError: as `write`.
+    """
+    checked = [(path, _to_write(path, schema, rows, origin)) for path, schema, rows in made]
+    texts = texts or {}
+    with whole_together([*(path for path, _ in checked), *texts]) as parts:
+        for part, (_, table) in zip(parts, checked, strict=False):
+            pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+        for part, text in zip(parts[len(checked) :], texts.values(), strict=True):
+            part.write_text(text, encoding="utf-8")
 
 
 def read(path: Path, schema: Schema) -> pa.Table:
@@ -229,6 +242,17 @@ def find_footer(path: Path) -> Footer | None:
         InputError: no such file, or not Parquet.
     """
     return _footer(path, _open(path, lambda file: pq.read_schema(file)))
+
+
+def _to_write(
+    path: Path, schema: Schema, rows: Sequence[Row] | pa.Table, origin: Origin
+) -> pa.Table:
+    table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
+    table = _checked(path, schema, table, ours=True)
+    made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
+    footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
+    metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
+    return table.replace_schema_metadata(metadata)
 
 
 def _footer(path: Path, schema: pa.Schema) -> Footer | None:

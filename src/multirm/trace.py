@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from multirm import provenance, tables
+from multirm.arguments import entry
 from multirm.errors import InputError, escaped, shown
 from multirm.files import digest
 from multirm.metadata import FORMATS, text_in
@@ -49,6 +50,7 @@ class Step:
     problem: str = ""
 
 
+@entry
 def trace(file: Path, results: Path = Path("results")) -> None:
     """Print what a table, figure or model was made of, and what that was made of, back to the beginning.
 

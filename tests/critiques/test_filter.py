@@ -315,4 +315,4 @@ def test_the_table_says_that_it_is_filtered(tmp_path: Path) -> None:
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
-        filter_critiques(Kind.DPRM, tmp_path, tmp_path, tmp_path, 1, 1)
+        filter_critiques(Kind.DPRM, tmp_path, tmp_path, tmp_path.with_name("f"), 1, 1)

@@ -127,4 +127,6 @@ def test_a_teacher_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path)
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
-        generate_critiques(Kind.DPRM, "", EngineName.TRANSFORMERS, tmp_path, tmp_path)
+        generate_critiques(
+            Kind.DPRM, "", EngineName.TRANSFORMERS, tmp_path, tmp_path.with_name("c")
+        )

@@ -63,7 +63,7 @@ def test_real_questions(
 @pytest.mark.parametrize("reader", [Reader.PRM800K, Reader.PRMBENCH])
 def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(InputError, match="reader: expected one whose questions have answers"):
-        read_questions(reader, [str(tmp_path)], "d", "math", tmp_path / "t.parquet")
+        read_questions(reader, [str(tmp_path / "s")], "d", "math", tmp_path / "t.parquet")
 
 
 def test_the_questions_kept_do_not_depend_on_order() -> None:

@@ -1,5 +1,6 @@
 """What every command of the evaluation is given, and what it refuses before it computes anything."""
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,49 @@ def test_results_among_the_inputs_do_not_become_inputs(
             output=folder,
         )
     assert len(list(folder.glob("*.parquet"))) > 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_after_a_full_disk_no_table_is_new(
+    tmp_path: Path, write_tables: Any, command: Callable[..., None]
+) -> None:
+    pool = [("A", {"m": [0.5, 0.25]}), ("B", {"m": [0.75, 0.5]})] * 2
+    written = write_tables({"law": {f"q{n}": ("A", pool) for n in range(3)}}, ["m"])
+    output = tmp_path / "output"
+
+    def run(aggregation: str) -> None:
+        command(
+            solutions=[str(written.solutions[0])],
+            rewards=[f"m={written.rewards[0]}"],
+            aggregation=[f"m={aggregation}"],
+            output=output,
+        )
+
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in output.iterdir()}
+
+    run("min")
+    before = contents()
+    sizes = sorted(len(content) for content in before.values())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((sizes[0] + sizes[-1]) // 2, hard))
+    try:
+        with pytest.raises(InputError, match="room on the disk"):
+            run("min,max,mean")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents() == before
+    run("max")
+    assert contents().keys() == before.keys()
+    assert contents() != before
+
+
+def test_what_was_read_is_not_replaced(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
+    solutions = written.solutions[0].rename(tmp_path / "accuracy.parquet")
+    before = solutions.read_bytes()
+    with pytest.raises(
+        InputError, match=r"accuracy\.parquet: expected a file to replace that is no"
+    ):
+        evaluate([str(solutions)], tmp_path, n=[1])
+    assert solutions.read_bytes() == before

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.critique_rows import require_critiques, require_generative, solution_key
 from multirm.provenance import origin_of
 from multirm.vocabulary import CritiqueStage, Deviation, DropReason, Kind
@@ -20,7 +21,8 @@ Row = Mapping[str, Any]
 _AGREEING = (None, DropReason.TOO_LONG, DropReason.DUPLICATE, DropReason.UNBALANCED)
 
 
-def check_critiques(kind: Kind, critiques: list[Path], output: Path) -> None:
+@entry
+def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> None:
     """Count critiques that are kept, by verdict, and that are not, by reason; their forms and lengths.
 
     Args:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.critique_rows import (
     require_critiques,
     require_generative,
@@ -34,11 +35,12 @@ Pair = tuple[Row, Row]
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
+@entry
 def filter_critiques(
     kind: Kind,
     critiques: Path,
     solutions: Path,
-    output: Path,
+    output: OutputFile,
     max_length: Count,
     seed: Seed,
     agreement: Agreement = Agreement.STRICT,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.chat import date_told
 from multirm.critique_rows import require_generative, solution_key
 from multirm.engines.base import Completion, Prompt
@@ -34,12 +35,13 @@ class TeacherSampling(SamplingOptions):
 SAMPLING = TeacherSampling()
 
 
+@entry
 def generate_critiques(
     kind: Kind,
-    teacher: str,
+    teacher: Place,
     engine: EngineName,
     solutions: Path,
-    output: Path,
+    output: OutputFile,
     server: str | None = None,
     per_solution: Count = 4,
     sampling: TeacherSampling = SAMPLING,

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.critique_rows import require_critiques, require_generative
 from multirm.prompts import END_OF_THINKING
 from multirm.provenance import origin_of
@@ -13,7 +14,8 @@ from multirm.vocabulary import CritiqueStage, Kind
 logger = logging.getLogger(__name__)
 
 
-def shorten_critiques(kind: Kind, critiques: Path, output: Path) -> None:
+@entry
+def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
     """Cut what follows the end of thinking down to the verdicts, in the critiques that are kept.
 
     What follows it is the verdict line; of gPRM, before that, all up to the verdict of the last step, where

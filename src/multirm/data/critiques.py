@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import published, tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.critique_rows import require_generative
 from multirm.errors import InputError, shown
 from multirm.files import local
@@ -36,13 +37,14 @@ _NOT_TO_BE_LEARNED = {
 }
 
 
+@entry
 def read_critiques(
     kind: Kind,
-    source: list[str],
+    source: list[Place],
     dataset: str,
     category: str,
     solutions: Path,
-    output: Path,
+    output: OutputFile,
     agreement: Agreement = Agreement.STRICT,
 ) -> None:
     """Read published critiques of one category into a table of critiques that a model can learn from.

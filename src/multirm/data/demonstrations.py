@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.critique_rows import require_generative
 from multirm.labels import first_incorrect
 from multirm.numbers import Seed
@@ -25,7 +26,8 @@ _SURPLUS = (
 )
 
 
-def demonstrate(solutions: Path, kind: Kind, output: Path, seed: Seed) -> None:
+@entry
+def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> None:
     """Write a critique of every labelled solution, in the format of a generative reward model.
 
     Args:

@@ -8,9 +8,9 @@ model is `judge_model`.
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from multirm import tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.errors import InputError, shown
 from multirm.files import local
 from multirm.json_source import Placed, Record, as_record, files_of, read_json_lines
@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 LABELS = ("A>B", "B>A")
 
 
-def read_pairs(source: list[str], dataset: str, output: Path, model: str | None = None) -> None:
+@entry
+def read_pairs(
+    source: list[Place], dataset: str, output: OutputFile, model: str | None = None
+) -> None:
     """Read scored pairs of answers into a table of pairs.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm import published, tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
@@ -24,12 +25,13 @@ from multirm.vocabulary import Reader
 logger = logging.getLogger(__name__)
 
 
+@entry
 def read_solutions(
     reader: Reader,
-    source: list[str],
+    source: list[Place],
     dataset: str,
     category: str,
-    output: Path,
+    output: OutputFile,
     limit: Count | None = None,
     seed: Seed = 42,
 ) -> None:
@@ -66,8 +68,9 @@ def read_solutions(
     tables.write(output, tables.SOLUTIONS, rows, origin)
 
 
+@entry
 def read_questions(
-    reader: Reader, source: list[str], dataset: str, category: str, output: Path
+    reader: Reader, source: list[Place], dataset: str, category: str, output: OutputFile
 ) -> None:
     """Read the questions of one category, with their answers, into a questions table.
 
@@ -94,8 +97,14 @@ def read_questions(
     tables.write(output, tables.QUESTIONS, rows, origin)
 
 
+@entry
 def read_rewards(
-    source: list[str], dataset: str, category: str, model: str, solutions: Path, output: Path
+    source: list[Place],
+    dataset: str,
+    category: str,
+    model: str,
+    solutions: Path,
+    output: OutputFile,
 ) -> None:
     """Read published rewards of one category into a rewards table.
 

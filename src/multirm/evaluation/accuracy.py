@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from multirm.arguments import EvaluationFolder, Place, entry
 from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
@@ -27,17 +27,17 @@ from multirm.evaluation.trainings import (
     variance_of_means,
     with_means,
 )
-from multirm.files import check_folder, whole
 from multirm.numbers import Count, Runs, Seed
 from multirm.sql import reading
 from multirm.vocabulary import OVERALL, AnswerRule, Estimator, IntervalNote, Selection
 
 
+@entry
 @reading("--solutions, --rewards")
 def evaluate(
-    solutions: list[str],
-    output: Path,
-    rewards: list[str] | None = None,
+    solutions: list[Place],
+    output: EvaluationFolder,
+    rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
     estimator: Estimator = Estimator.EXACT,
     answers: AnswerRule = AnswerRule.MEANING,
@@ -70,15 +70,10 @@ def evaluate(
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the tests' random signs.
     """
-    check_folder(output)
     opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator, answers=answers)
     subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
-    for name, rows in evaluated.rows.items():
-        opened.write(output, name, rows, subpools, estimator=estimator)
-    for name, text in evaluated.texts.items():
-        with whole(output / name) as part:
-            part.write_text(text, encoding="utf-8")
+    opened.write(output, evaluated.rows, subpools, evaluated.texts, estimator=estimator)
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,15 @@ class Opened:
         database: with the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
         answers: how answers are compared, `OURS` or as published.
-        origin: of all that is made of them; its inputs are the files that were read.
+        files: what was read.
+        origin: of all that is made of them.
     """
 
     database: duckdb.DuckDBPyConnection
     dataset: str
     scorers: list[Scorer]
     answers: Mapping[str, str]
+    files: list[Path]
     origin: Origin
 
     @property
@@ -76,16 +78,33 @@ class Opened:
     def write(
         self,
         folder: Path,
-        name: str,
-        rows: Sequence[Row],
+        rows: Mapping[str, Sequence[Row]],
         subpools: Subpools | None = None,
+        texts: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> None:
-        """Write rows of this dataset as the table `name`."""
-        named = [{"dataset": self.dataset, **row} for row in rows]
+        """Write rows of this dataset as tables, by their names, and texts beside them: all at once, or nothing.
+
+        Raises:
+            InputError: one of them would replace what was read.
+        """
+        for name in [*(f"{name}.parquet" for name in rows), *(texts or {})]:
+            path = folder / name
+            if path.exists() and any(path.samefile(file) for file in self.files if file.exists()):
+                raise InputError(path, expected="a file to replace that is no input", found="one")
         drawn = asdict(subpools) if subpools else {}
-        origin = self.origin.having(**drawn, **parameters)
-        tables.write(folder / f"{name}.parquet", tables.SCHEMAS[name], named, origin)
+        tables.write_together(
+            [
+                (
+                    folder / f"{name}.parquet",
+                    tables.SCHEMAS[name],
+                    [{"dataset": self.dataset, **row} for row in of_table],
+                )
+                for name, of_table in rows.items()
+            ],
+            self.origin.having(**drawn, **parameters),
+            {folder / name: text for name, text in (texts or {}).items()},
+        )
 
 
 def open_evaluation(
@@ -128,7 +147,7 @@ def open_evaluation(
         },
         files,
     )
-    return Opened(database, dataset, scorers(aggregations), compared, origin)
+    return Opened(database, dataset, scorers(aggregations), compared, files, origin)
 
 
 def choose_subpools(

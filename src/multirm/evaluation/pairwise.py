@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.evaluation import intervals
 from multirm.provenance import origin_of
 from multirm.vocabulary import OVERALL, IntervalNote
@@ -36,7 +37,8 @@ class Pairwise(NamedTuple):
     note: IntervalNote | None
 
 
-def evaluate_pairs(pairs: list[Path], output: Path) -> None:
+@entry
+def evaluate_pairs(pairs: list[Path], output: OutputFile) -> None:
     """Evaluate reward models on pairs of answers: pairwise accuracy per category and over all pairs.
 
     The row Overall counts every pair the same, whatever its category.

@@ -8,12 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from multirm import tables
+from multirm.arguments import entry
 from multirm.vocabulary import OVERALL, Selection, shown_models
 
 # A model and its aggregation.
 Scorer = tuple[str | None, str | None]
 
 
+@entry
 def summarise_study(accuracy: list[Path]) -> None:
     """Print each dataset's overall accuracies at the largest N, a line per reward model.
 

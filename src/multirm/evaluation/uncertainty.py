@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
+from multirm.arguments import EvaluationFolder, Place, entry
 from multirm.evaluation import intervals
 from multirm.evaluation.critiques import (
     counts_up_to,
@@ -35,7 +35,6 @@ from multirm.evaluation.variance import (
     variance_from_halves,
 )
 from multirm.evaluation.weighted_vote import simulation_variance
-from multirm.files import check_folder
 from multirm.numbers import Count, Runs, Seed
 from multirm.sql import reading
 from multirm.vocabulary import OVERALL, AnswerRule, Selection
@@ -48,11 +47,12 @@ SPLITS = 4
 ORDERS = 2
 
 
+@entry
 @reading("--solutions, --rewards")
 def measure_uncertainty(
-    solutions: list[str],
-    output: Path,
-    rewards: list[str] | None = None,
+    solutions: list[Place],
+    output: EvaluationFolder,
+    rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
@@ -74,7 +74,6 @@ def measure_uncertainty(
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
     """
-    check_folder(output)
     opened = open_evaluation(__name__, solutions, rewards, aggregation, answers=answers)
     check_steps(opened.database)
     subpools = choose_subpools(opened, n, runs, seed)
@@ -83,10 +82,11 @@ def measure_uncertainty(
         for model in opened.models:
             category = evened(category, model)
         categories[category.name] = category
-    rows = variance_rows(categories, opened.scorers, subpools)
-    opened.write(output, "variance", rows, subpools)
-    rows = critique_count_rows(categories, opened.scorers, subpools)
-    opened.write(output, "critique_counts", rows, subpools)
+    rows = {
+        "variance": variance_rows(categories, opened.scorers, subpools),
+        "critique_counts": critique_count_rows(categories, opened.scorers, subpools),
+    }
+    opened.write(output, rows, subpools)
 
 
 def variance_rows(

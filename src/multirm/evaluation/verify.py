@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from multirm.arguments import EvaluationFolder, Place, entry
 from multirm.evaluation.aggregate import aggregate_lists, ranking
 from multirm.evaluation.matching import check_labels
 from multirm.evaluation.methods import Scorer
@@ -17,18 +17,18 @@ from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import are_of_steps, of_lengths
 from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metrics
 from multirm.evaluation.verification_metrics import Bounds, OutcomeMetrics, outcome_metrics
-from multirm.files import check_folder
 from multirm.sql import reading
 from multirm.vocabulary import AnswerRule, IntervalNote
 
 logger = logging.getLogger(__name__)
 
 
+@entry
 @reading("--solutions, --rewards")
 def evaluate_verification(
-    solutions: list[str],
-    output: Path,
-    rewards: list[str] | None = None,
+    solutions: list[Place],
+    output: EvaluationFolder,
+    rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
 ) -> None:
@@ -45,7 +45,6 @@ def evaluate_verification(
         aggregation: MODEL=AGGREGATION.
         answers: When two answers are the same, `meaning` or `strict`.
     """
-    check_folder(output)
     opened = open_evaluation(
         __name__, solutions, rewards, aggregation, selects=False, answers=answers
     )
@@ -65,8 +64,7 @@ def evaluate_verification(
             rows["reliability"] += bins
         for model in opened.models:
             rows["step_verification"] += step_rows(category, model)
-    for table, found_rows in rows.items():
-        opened.write(output, table, found_rows)
+    opened.write(output, rows)
 
 
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:

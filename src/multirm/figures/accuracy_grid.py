@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import altair as alt
 import vl_convert
 
+from multirm.arguments import OutputFile, entry
 from multirm.errors import InputError, shown
 from multirm.figures.accuracies import (
     CEILING,
@@ -18,7 +19,7 @@ from multirm.figures.accuracies import (
     read_accuracies,
 )
 from multirm.figures.pdf import in_order
-from multirm.files import whole
+from multirm.files import whole_together
 from multirm.metadata import FORMATS, with_text
 from multirm.provenance import origin_of, to_text
 from multirm.vocabulary import OVERALL, Kind, Selection
@@ -45,8 +46,9 @@ DASHES = {MAJORITY_VOTE: [4, 3], CEILING: [1, 2]}
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
+@entry
 def draw_accuracy_grid(
-    accuracy: Path, selection: Selection, output: list[Path], ceiling: bool = False
+    accuracy: Path, selection: Selection, output: list[OutputFile], ceiling: bool = False
 ) -> None:
     """Draw accuracy against N for each category, with one line per reward model.
 
@@ -78,8 +80,8 @@ def check_formats(output: Sequence[Path]) -> None:
 
 def write_figure(figure: Figure, output: Sequence[Path], origin: str) -> None:
     """Write a figure to files of several formats, each with the text that says what it is made of."""
-    for path in output:
-        with whole(path) as part:
+    with whole_together(output) as parts:
+        for path, part in zip(output, parts, strict=True):
             part.write_bytes(with_text(rendered(figure, path.suffix), path.suffix, origin))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import altair as alt
 
+from multirm.arguments import OutputFile, entry
 from multirm.figures.accuracies import read_accuracies
 from multirm.figures.accuracy_grid import (
     check_formats,
@@ -16,7 +17,8 @@ from multirm.provenance import origin_of, to_text
 from multirm.vocabulary import Selection
 
 
-def draw_legend(accuracy: Path, output: list[Path], ceiling: bool = False) -> None:
+@entry
+def draw_legend(accuracy: Path, output: list[OutputFile], ceiling: bool = False) -> None:
     """Draw the methods' colours and shapes, as they are in the figures of the same accuracies.
 
     Args:

@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.engines.limits import context_length
 from multirm.errors import InputError, shown
@@ -36,10 +37,11 @@ logger = logging.getLogger(__name__)
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 
+@entry
 def score_discriminative(
-    model: list[str],
+    model: list[Place],
     solutions: Path,
-    output: list[Path],
+    output: list[OutputFile],
     batch_tokens: Count | None = None,
     dtype: Dtype = Dtype.AUTO,
     shard: str = "1/1",

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.chat import date_told
 from multirm.critique_rows import require_generative, solution_key
 from multirm.encoding import verdict_candidates
@@ -40,14 +41,15 @@ logger = logging.getLogger(__name__)
 SAMPLING = SamplingOptions()
 
 
+@entry
 def score_generative(
     kind: Kind,
-    model: str,
+    model: Place,
     name: str,
     engine: EngineName,
     solutions: Path,
-    output: Path,
-    output_critiques: Path,
+    output: OutputFile,
+    output_critiques: OutputFile,
     server: str | None = None,
     samples: Count = 10,
     sampling: SamplingOptions = SAMPLING,
@@ -131,11 +133,13 @@ def score_generative(
             for number, columns in enumerate(written)
         ]
         rewards = [{**key, **summed(written)} for key, written in zip(keys, scored, strict=True)]
-        for path, schema, table in (
-            (output_critiques, tables.SCORED_CRITIQUES, critiques),
-            (output, tables.REWARDS, rewards),
-        ):
-            tables.write(path, schema, table, origin.having(reproducible=writer.reproducible))
+        tables.write_together(
+            [
+                (output_critiques, tables.SCORED_CRITIQUES, critiques),
+                (output, tables.REWARDS, rewards),
+            ],
+            origin.having(reproducible=writer.reproducible),
+        )
     reasons = Counter(critique["reason"] for critique in critiques)
     logger.info(
         "%d critiques of %d, %s",

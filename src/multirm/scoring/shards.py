@@ -8,6 +8,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from multirm import tables
+from multirm.arguments import OutputFile, entry
 from multirm.errors import InputError, shown
 from multirm.files import digest
 from multirm.sources import code_digest
@@ -54,7 +55,8 @@ def pool_of(row: Row) -> tuple[str, ...]:
     return tuple(row[name] for name in tables.QUESTIONS.key)
 
 
-def join_shards(solutions: Path, shards: list[Path], output: Path) -> None:
+@entry
+def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None:
     """Put the parts of a table together, in the order of the solutions, if none is missing.
 
     Args:

@@ -10,14 +10,14 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import BackboneFolder, OutputFile, entry
 from multirm.critique_rows import with_solutions
 from multirm.encoding import STEP_END
 from multirm.errors import InputError
-from multirm.files import whole
 from multirm.numbers import Count, Positive, Seed, Width
 from multirm.progress import Progress
 from multirm.prompts import load_template, own_template
-from multirm.provenance import origin_of, write_to_folder
+from multirm.provenance import BACKBONE, origin_of, whole_model
 from multirm.randomness import item_seed
 from multirm.training.lessons import (
     NO_LOSS,
@@ -32,12 +32,13 @@ from multirm.vocabulary import Kind
 logger = logging.getLogger(__name__)
 
 
+@entry
 def pretrain_backbone(
     solutions: list[Path],
     gorm_demonstrations: list[Path],
     gprm_demonstrations: list[Path],
-    output: Path,
-    curve: Path,
+    output: BackboneFolder,
+    curve: OutputFile,
     layers: Count,
     width: Width,
     vocabulary: Count,
@@ -111,10 +112,9 @@ def pretrain_backbone(
     # Beforehand: meanwhile somebody may edit the code.
     origin = origin_of(__name__, parameters, inputs)
     points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
-    with whole(output) as part:
+    with whole_model(output, BACKBONE, origin) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        write_to_folder(part, "backbone", origin)
     curve_rows = [{"model": name, **point} for point in points]
     tables.write(curve, tables.CURVES, curve_rows, origin)
 

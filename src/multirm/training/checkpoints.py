@@ -22,7 +22,7 @@ from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from multirm.errors import InputError
-from multirm.files import whole
+from multirm.files import room_for, whole
 from multirm.provenance import Origin, to_text
 from multirm.training.processes import is_main_process, processes
 from multirm.training.sharding import set_trained_weights, trained_weights
@@ -52,7 +52,8 @@ def open_checkpoints(output: Path, origin: Origin | None) -> Iterator[Path]:
         if origin:
             _prepare(folder, to_text("checkpoints", origin))
         processes().wait_for_everyone()
-        yield folder
+        with room_for(folder):
+            yield folder
         processes().wait_for_everyone()
         if origin:
             shutil.rmtree(folder)

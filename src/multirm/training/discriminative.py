@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import AdapterFolder, OutputFile, Place, entry
 from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.errors import InputError
 from multirm.files import local
@@ -41,14 +42,15 @@ class DiscriminativeRecipe(Recipe):
 RECIPE = DiscriminativeRecipe()
 
 
+@entry
 def train_discriminative(
     kind: Kind,
     name: str,
-    backbone: str,
+    backbone: Place,
     solutions: list[Path],
-    output: Path,
-    curve: Path,
-    examples: Path,
+    output: AdapterFolder,
+    curve: OutputFile,
+    examples: OutputFile,
     recipe: DiscriminativeRecipe = RECIPE,
 ) -> None:
     """Train a discriminative reward model: a LoRA adapter on a backbone.
@@ -88,8 +90,8 @@ def train_discriminative(
         weights = trained_weights(model)
         if origin:
             save_adapter(model, weights, tokenizer, output, origin)
-            tables.write(curve, tables.CURVES, points, origin)
-            tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)
+            told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
+            tables.write_together(told, origin)
 
 
 def label_solutions(

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import AdapterFolder, OutputFile, Place, entry
 from multirm.chat import date_told
 from multirm.critique_rows import require_critiques, require_generative, with_solutions
 from multirm.encoding import encode_critique, verdict_candidates
@@ -44,15 +45,16 @@ class GenerativeRecipe(Recipe):
 RECIPE = GenerativeRecipe()
 
 
+@entry
 def train_generative(
     kind: Kind,
     name: str,
-    backbone: str,
+    backbone: Place,
     solutions: list[Path],
     critiques: list[Path],
-    output: Path,
-    curve: Path,
-    examples: Path,
+    output: AdapterFolder,
+    curve: OutputFile,
+    examples: OutputFile,
     template: Path | None = None,
     recipe: GenerativeRecipe = RECIPE,
 ) -> None:
@@ -115,8 +117,8 @@ def train_generative(
         weights = trained_weights(model)
         if origin:
             save_adapter(model, weights, tokenizer, output, origin)
-            tables.write(curve, tables.CURVES, points, origin)
-            tables.write(examples, tables.EXAMPLES, tally.rows(name), origin)
+            told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
+            tables.write_together(told, origin)
 
 
 def critique_examples(

@@ -9,8 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.adapters import base_as_written, base_files
-from multirm.files import whole
-from multirm.provenance import Origin, write_to_folder
+from multirm.provenance import ADAPTER, Origin, whole_model
 from multirm.randomness import item_seed
 
 
@@ -59,9 +58,8 @@ def save_adapter(
     base = model.get_base_model().name_or_path
     for setting, value in base_as_written(base, output).items():
         setattr(model.peft_config["default"], setting, value)
-    with whole(output) as part:
+    with whole_model(output, ADAPTER, origin, base_files(Path(base))) as part:
         model.save_pretrained(part, save_embedding_layers=False, state_dict=dict(weights))
         # A model card in which nothing is filled in.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
-        write_to_folder(part, "adapter", origin, base_files(Path(base)))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from multirm.adapters import merged
-from multirm.files import whole
+from multirm.arguments import MergedFolder, Place, entry
 from multirm.models import load_adapter, load_model, load_tokenizer, sources_of
-from multirm.provenance import MERGED, origin_of, write_to_folder
+from multirm.provenance import MERGED, origin_of, whole_model
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +53,11 @@ class Rounding:
         return sqrt(self.lost / self.learned) if self.learned else 0.0
 
 
+@entry
 def merge_adapter(
-    backbone: str,
+    backbone: Place,
     adapter: Path,
-    output: Path,
+    output: MergedFolder,
     dtype: Literal["float32", "bfloat16"] = "float32",
 ) -> None:
     """Write the model that a backbone and its adapter make together. Scoring needs none: it takes adapters.
@@ -82,11 +83,10 @@ def merge_adapter(
         unchanged_share=round(rounding.unchanged_share, 4),
         relative_error=float(f"{rounding.relative_error:.3g}"),
     )
-    with whole(output) as part:
+    with whole_model(output, MERGED, origin) as part:
         # One file of known name, so that workflows can declare it.
         model.save_pretrained(part, max_shard_size="1TB")
         tokenizer.save_pretrained(part)
-        write_to_folder(part, MERGED, origin)
     logger.info(
         "merged %s into %s, as %s: of the adapted weights %.1f %% are unchanged, and what was learned is %.2g off",
         *(adapter, backbone, dtype, 100 * rounding.unchanged_share, rounding.relative_error),

@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from multirm import tables
 from multirm.answers import outcome_label
+from multirm.arguments import OutputFile, entry
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, draw_questions
@@ -21,6 +21,7 @@ from multirm.vocabulary import Policy, Split
 logger = logging.getLogger(__name__)
 
 
+@entry
 def generate_miniature(
     category: str,
     dataset: str,
@@ -30,8 +31,8 @@ def generate_miniature(
     solutions: Count,
     label_noise: Fraction,
     seed: Seed,
-    output_questions: Path,
-    output_solutions: Path,
+    output_questions: OutputFile,
+    output_solutions: OutputFile,
 ) -> None:
     """Write one category of the miniature: questions, and pools of solutions with known step truth.
 
@@ -51,8 +52,13 @@ def generate_miniature(
     write_rows = _drills if policy is Policy.TUTOR else _pools
     question_rows, solution_rows = write_rows(wanted)
     origin = origin_of(__name__, asdict(wanted), [])
-    tables.write(output_questions, tables.QUESTIONS, question_rows, origin)
-    tables.write(output_solutions, tables.SOLUTIONS, solution_rows, origin)
+    tables.write_together(
+        [
+            (output_questions, tables.QUESTIONS, question_rows),
+            (output_solutions, tables.SOLUTIONS, solution_rows),
+        ],
+        origin,
+    )
     right = sum(row["outcome"] == 1 for row in solution_rows)
     logger.info(
         "%s, %s: %d solutions to %d questions, %d labelled right",
