@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from multirm.errors import InputError, shown
+from multirm.model_folders import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def _read(path: Path) -> Tokenizer:
         raise InputError(
             path,
             expected="a whole tokenizer",
-            found=_first_line(error),
+            found=first_line(error),
             remedy="fetch it again, or save it again with transformers",
         ) from error
     file.no_truncation()
@@ -105,7 +106,7 @@ def _load(
         raise InputError(
             name,
             expected="a model folder or hub name with a tokenizer",
-            found=_first_line(error),
+            found=first_line(error),
         ) from error
 
 
@@ -117,7 +118,7 @@ def _difference(tokenizer: PreTrainedTokenizerBase, file: Tokenizer) -> str:
             found = tokenizer.encode(probe, add_special_tokens=False, verbose=False)
         # Another class may ask for tokens that the file does not have.
         except Exception as error:
-            return f"{shown(probe, 30)} becomes an error, {_first_line(error)}"
+            return f"{shown(probe, 30)} becomes an error, {first_line(error)}"
         if found != expected:
             return (
                 f"{shown(probe, 30)} becomes {shown(tokenizer.decode(found), 40)} in {len(found)} tokens,"
@@ -157,7 +158,3 @@ def _tell_of_no_beginning(tokenizer: PreTrainedTokenizerBase, folder: Path, name
             tokenizer.bos_token,
             FILE,
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,15 +1,24 @@
 """Where texts end, by tokenizers and settings that say so, contradict, or say nothing."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from transformers import GenerationConfig
 
-from multirm.engines.limits import end_tokens, generation_settings
+from multirm.engines.limits import (
+    configuration,
+    end_tokens,
+    generation_settings,
+    settings_folder,
+)
+from multirm.engines.load import load_engine
+from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
+from multirm.vocabulary import EngineName
 
 
 @pytest.fixture
@@ -44,8 +53,27 @@ def test_damaged_settings_are_refused(folder: Path, content: str) -> None:
     path = folder / "generation_config.json"
     path.write_text(content, "utf-8", "surrogatepass")
     with pytest.raises(InputError, match=r"generation_config\.json: expected settings") as caught:
-        ends(folder)
+        load_engine(EngineName.TRANSFORMERS, str(folder))
     assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"generation_config\.json: expected settings"):
+        OpenaiEngine(str(folder), "http://127.0.0.1:1/v1")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"model_type": "abacus"}', '{"model_type": 3}'])
+def test_a_configuration_that_is_none_is_refused(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(InputError, match=r"model: expected a model.*config\.json, found") as caught:
+        configuration(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adapters_settings_are_its_bases(folder: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    settings = {"base_model_name_or_path": str(folder), "peft_type": "LORA"}
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    assert settings_folder(str(adapter)) == folder
+    assert settings_folder(str(folder)) == folder
 
 
 @pytest.mark.parametrize("end", ['"<|end|>"', "[1, null, -1]", "1.5", "[[1]]", "{}"])

@@ -5,8 +5,11 @@ from pathlib import Path
 from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
+from multirm.adapters import is_adapter
 from multirm.engines.base import Prompt, Sampling
 from multirm.errors import InputError, shown
+from multirm.model_folders import fetch_model, first_line
+from multirm.models import base_of
 
 
 def end_tokens(settings: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -43,7 +46,7 @@ def generation_settings(folder: Path) -> GenerationConfig:
     """
     path = folder / GENERATION_CONFIG_NAME
     if not path.is_file():
-        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
+        return GenerationConfig.from_model_config(configuration(folder))
     try:
         return GenerationConfig.from_pretrained(folder)
     # Whatever comes of a file that is somebody else's.
@@ -51,8 +54,33 @@ def generation_settings(folder: Path) -> GenerationConfig:
         raise InputError(
             path,
             expected="settings of generation as transformers writes them",
-            found=next(iter(str(error).strip().splitlines()), type(error).__name__),
+            found=first_line(error),
             remedy="fetch it again, or save it again with transformers",
+        ) from error
+
+
+def settings_folder(model: str) -> Path:
+    """The folder that a model's own settings are in: its base's, for an adapter.
+
+    Raises:
+        InputError: what `fetch_model` and `base_of` refuse.
+    """
+    folder = fetch_model(model, weights=False)
+    return fetch_model(base_of(folder), weights=False) if is_adapter(folder) else folder
+
+
+def configuration(folder: Path) -> PreTrainedConfig:
+    """The configuration of the model in a folder, whose weights may be elsewhere.
+
+    Raises:
+        InputError: none, or one that transformers refuses.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    # Whatever its classes make of settings that are somebody else's.
+    except Exception as error:
+        raise InputError(
+            folder, expected="a model's config.json", found=first_line(error)
         ) from error
 
 

@@ -11,16 +11,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from transformers import AutoConfig
-
-from multirm.adapters import is_adapter
 from multirm.engines.answers import Answer, Choice, Models, read
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
-from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
+from multirm.engines.limits import (
+    configuration,
+    context_length,
+    end_tokens,
+    generation_settings,
+    settings_folder,
+    token_limit,
+)
 from multirm.engines.server import RefusedError, Server
 from multirm.errors import InputError, shown
-from multirm.model_folders import fetch_model
-from multirm.models import base_of, load_tokenizer
+from multirm.models import load_tokenizer
 from multirm.randomness import item_seed
 
 SECONDS_BETWEEN_YIELDS = 1
@@ -70,11 +73,9 @@ class OpenaiEngine:
         self._connection = (server, timeout, patience, concurrency)
         self._concurrency = concurrency
         self._tokenizer = load_tokenizer(model)
-        folder = fetch_model(model, weights=False)
-        if is_adapter(folder):
-            folder = fetch_model(base_of(folder), weights=False)
+        folder = settings_folder(model)
         self._ends = end_tokens(generation_settings(folder), self._tokenizer)
-        self._context = context_length(AutoConfig.from_pretrained(folder))
+        self._context = context_length(configuration(folder))
         self._in_ids, self._speaks_ids = True, False
         asyncio.run(self._meet(model))
 
@@ -132,7 +133,7 @@ class OpenaiEngine:
                 )
             self._name = model if model in served else next(iter(served))
             self._context = served[self._name] or self._context
-            some = self._ends[:1] or [0]
+            some = self._ends[:1]
             for self._in_ids, extras in ((True, _TOKEN_IDS), (True, {}), (False, {})):
                 try:
                     asked = {"prompt": self._words(some), "max_tokens": 1, **extras}
