@@ -283,6 +283,24 @@ def test_halves_of_letters_are_put_together_or_unknown(
     assert load_tokenizer(str(sure_model)).decode(one.ids) == expected
 
 
+@pytest.mark.parametrize("speaks_ids", [True, False])
+def test_what_openai_does_not_know_is_sent_and_said(
+    answering: Serve, sure_model: Path, caplog: pytest.LogCaptureFixture, speaks_ids: bool
+) -> None:
+    asked = []
+
+    def server(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        asked.append(body)
+        return sane(path, body) if speaks_ids else choices(*[SAID] * body.get("n", 1))
+
+    engine = OpenaiEngine(str(sure_model), answering(model_server(server)))
+    by_key(engine, [Prompt(("a",), [50])], Sampling(1, 7, top_p=0.5))
+    assert "is not known" not in caplog.text
+    by_key(engine, [Prompt(("a",), [50])], Sampling(1, 7, top_p=0.5, top_k=3, min_p=0.1))
+    assert {"top_p": 0.5, "top_k": 3, "min_p": 0.1}.items() <= asked[-1].items()
+    assert ("whether it knows of top_k and min_p is not known" in caplog.text) != speaks_ids
+
+
 @pytest.mark.parametrize("length", [0, -5, 10**30])
 def test_a_context_that_is_none_is_nonsense(
     answering: Serve, sure_model: Path, length: int

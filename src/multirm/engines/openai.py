@@ -6,6 +6,7 @@ stands among them it is asked once more for what follows the text so far.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -25,6 +26,8 @@ from multirm.engines.server import RefusedError, Server
 from multirm.errors import InputError, shown
 from multirm.models import load_tokenizer
 from multirm.randomness import item_seed
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_YIELDS = 1
 
@@ -92,6 +95,12 @@ class OpenaiEngine:
         Raises:
             InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense.
         """
+        if not self._speaks_ids and any(getattr(sampling, name) for name in _NOT_OPENAI):
+            logger.warning(
+                "%s: whether it knows of %s is not known",
+                self._connection[0],
+                " and ".join(_NOT_OPENAI),
+            )
         nothing = [Completion([], "", {}, truncated=True)] * sampling.n
         left = [prompt for prompt in prompts if prompt.key not in done]
         yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
