@@ -68,6 +68,10 @@ COMMANDS = {
             "multirm.critiques.check:check_critiques",
             "Count critiques by what became of them, what they say and what they look like.",
         ),
+        "list-tokens": (
+            "multirm.critiques.tokens:list_tokens",
+            "List the tokens of a critique that is learned from, and which of them are learned.",
+        ),
     },
     "Training": {
         "pretrain-backbone": (

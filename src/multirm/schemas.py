@@ -199,6 +199,24 @@ CRITIQUE_CHECKS = Schema(
     ("dataset", "category", "kind"),
 )
 
+EXAMPLE_TOKENS = Schema(
+    "example_tokens",
+    1,
+    pa.schema(
+        [
+            *_SOLUTION_KEY,
+            _column("critique_id", pa.int32()),
+            _column("kind", pa.string()),
+            _column("place", pa.int32()),
+            _column("token", pa.int32()),
+            # Of the token by itself, which may be a part of a letter.
+            _column("text", pa.string()),
+            _column("learned", pa.bool_()),
+        ]
+    ),
+    ("dataset", "category", "question_id", "solution_id", "critique_id", "kind", "place"),
+)
+
 REWARDS = Schema(
     "rewards",
     1,
@@ -539,6 +557,7 @@ SCHEMAS = {
         SOLUTIONS,
         CRITIQUES,
         CRITIQUE_CHECKS,
+        EXAMPLE_TOKENS,
         REWARDS,
         SCORED_CRITIQUES,
         CURVES,

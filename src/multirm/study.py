@@ -213,7 +213,8 @@ class Critiques(Sampling):
     dataset: Name
     teacher: Name | None = Field(None, description="one of the study's backbones")
     published: PublishedCritiques | None = Field(
-        None, description="somebody's, taken as they are; nothing below but `dataset` concerns them"
+        None,
+        description="somebody's, taken as they are; nothing below but `agreement` concerns them",
     )
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95

@@ -1,0 +1,104 @@
+"""Show what a backbone sees of a critique that it learns from: its tokens, and which of them are learned."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm import tables
+from multirm.critique_rows import (
+    require_critiques,
+    require_generative,
+    solution_key,
+    with_solutions,
+)
+from multirm.encoding import encode_critique, verdict_candidates
+from multirm.errors import InputError, shown
+from multirm.files import local
+from multirm.models import load_tokenizer, sources_of
+from multirm.prompts import Template, load_template, own_template
+from multirm.provenance import origin_of
+from multirm.verification import learned_prompt
+from multirm.vocabulary import CritiqueStage, Kind
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+
+def list_tokens(
+    kind: Kind,
+    backbone: str,
+    solutions: list[Path],
+    critiques: list[Path],
+    output: Path,
+    template: Path | None = None,
+) -> None:
+    """List the tokens of one training example of each category, as `train-generative` makes it.
+
+    To be looked at before a training: whether the chat template, the prompt and the start of the reply are
+    as they should be, where learning begins, and whether it ends with the verdict.
+
+    Args:
+        kind: gORM or gPRM.
+        backbone: model folder or hub name, of which no more than the tokenizer is loaded.
+        solutions: tables of the solutions that the critiques are about.
+        critiques: tables of filtered critiques; the first of each category that is kept is shown.
+        output: a row for each token.
+        template: prompt template; the package's own where none is given.
+    """
+    require_generative(kind)
+    for path in critiques:
+        require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
+    source = ", ".join(map(str, critiques))
+    first: dict[tuple[str, str], Row] = {}
+    for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist():
+        if row["kept"]:
+            first.setdefault((row["dataset"], row["category"]), row)
+    if not first:
+        raise InputError(source, expected="at least one critique that is kept", found="none")
+    verified = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    template = template or own_template(kind)
+    words = load_template(template, kind)
+    tokenizer = load_tokenizer(backbone)
+    verdict_candidates(tokenizer)
+    rows = []
+    for critique, solution in with_solutions(first.values(), verified, source):
+        found = example_tokens(kind, tokenizer, words, critique, solution)
+        n_learned = sum(row["learned"] for row in found)
+        logger.info(
+            "%s: %d tokens, %d of them learned, from %s to %s",
+            critique["category"],
+            len(found),
+            n_learned,
+            shown(found[-n_learned]["text"]),
+            shown(found[-1]["text"]),
+        )
+        key = {**solution_key(critique), "critique_id": critique["critique_id"]}
+        rows += [{**key, "kind": str(kind), **row} for row in found]
+    parameters = {"kind": kind, "backbone": sources_of(backbone)[0]}
+    inputs = [*solutions, *critiques, template, *local([backbone])]
+    tables.write(output, tables.EXAMPLE_TOKENS, rows, origin_of(__name__, parameters, inputs))
+
+
+def example_tokens(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    critique: Row,
+    solution: Row,
+) -> list[dict[str, Any]]:
+    """The tokens of a training example: place, id, text by itself, and whether it is learned."""
+    prompt = learned_prompt(kind, template, solution, critique)
+    encoded = encode_critique(tokenizer, prompt, critique["critique"])
+    return [
+        {
+            "place": place,
+            "token": token,
+            "text": tokenizer.decode([token], clean_up_tokenization_spaces=False),
+            "learned": place >= encoded.n_prompt,
+        }
+        for place, token in enumerate(encoded.ids)
+    ]
