@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm import tables
+from multirm.data.read import read_rewards, read_solutions
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.paper import orders
-from multirm.vocabulary import Estimator, Selection
+from multirm.vocabulary import Estimator, Reader, Selection
 from tests.evaluation.as_published import Pool, accuracies
 from tests.origins import made_of
 
@@ -191,6 +192,33 @@ def check(folder: Path, drawn: Mapping[str, Any], n: list[int], runs: int, seed:
         expected = accuracies(drawn, MODELS, selection, n, runs, seed)
         found = [[float(cell) for cell in line[2:]] for line in lines]
         assert found == [[float(cell) for cell in row[2:]] for row in expected]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_study_gives_to_the_bit_what_the_files_give_that_it_reads(
+    tmp_path: Path, seed: int
+) -> None:
+    """Answers and ids as people write them, read into tables first and evaluated in place."""
+    answers = [None, "A", "b", " A", "J\n", "(A)", "B.", "**B**", "K", "12", "N/A", "", "\u00a0c"]
+    drawn = dict(sorted(study(seed, answers, json=True).items()))
+    options = write_published(tmp_path, drawn)
+    n, protocol = [1, 3, 8], {"estimator": Estimator.PAPER, "runs": 4, "seed": seed}
+    evaluate(**options, **protocol, n=n, output=tmp_path / "files")
+    check(tmp_path / "files", drawn, n, 4, seed)
+    for category in drawn:
+        source = tmp_path / "small" / f"{category}.json"
+        solutions = tmp_path / "tables" / "small" / f"{category}.parquet"
+        read_solutions(Reader.PUBLISHED, [str(source)], "small", category, solutions)
+        for model in MODELS:
+            source = tmp_path / model / f"{category}_reward.json"
+            rewards = tmp_path / "tables" / model / f"{category}.parquet"
+            read_rewards([str(source)], "small", category, model, solutions, rewards)
+    options["solutions"] = [str(tmp_path / "tables" / "small")]
+    options["rewards"] = [f"{model}={tmp_path / 'tables' / model}" for model in MODELS]
+    evaluate(**options, **protocol, n=n, output=tmp_path / "study")
+    for name in ("best_of_n.csv", "weighted_vote.csv"):
+        read, direct = (tmp_path / way / name for way in ("study", "files"))
+        assert read.read_bytes() == direct.read_bytes()
 
 
 @pytest.mark.parametrize("odd", ["K", "12", "(A)", "True"])
