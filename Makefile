@@ -6,26 +6,29 @@
 STUDY ?= config
 DATA ?=
 BIN := .venv/bin
+# A link is somebody's environment, and nothing is installed into it.
+ENVIRONMENT := $(if $(shell test -L .venv && echo link),,.venv/installed)
+VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
 .PHONY: install study test lint vllm pins clean
 
-install: .venv/installed
+install: $(ENVIRONMENT)
 
 # Checked beforehand, since Snakemake says little of a file that it cannot read.
-study: .venv/installed
-	@$(BIN)/multirm check-study 'config/$(STUDY).yaml'
+study: $(ENVIRONMENT)
+	@$(BIN)/multirm check-study 'config/$(STUDY).yaml' $(if $(DATA),--data '$(DATA)')
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
 # Whole studies run beside the rest: they wait a lot, and would take as long again.
 WHOLE := tests/cluster tests/faults tests/workflow
-test: .venv/installed .venv-vllm/installed lint
+test: $(ENVIRONMENT) $(VLLM) lint
 	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
 	$(BIN)/pytest $(WHOLE:%=--ignore=%); rest=$$?; \
 	wait $$!; studies=$$?; cat "$$whole"; rm "$$whole"; \
 	exit $$(( rest + studies ))
 
-lint: .venv/installed
+lint: $(ENVIRONMENT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -38,7 +41,7 @@ lint: .venv/installed
 	$(BIN)/pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	touch $@
 
-vllm: .venv-vllm/installed
+vllm: $(VLLM)
 
 # The list is whole, and pip adds nothing to it: of what vLLM asks for, some packages come only in builds
 # for GPUs, beside which transformers cannot be imported.
@@ -48,7 +51,7 @@ vllm: .venv-vllm/installed
 	touch $@
 
 # Pin what the environments hold, for make and for the environments of jobs.
-pins: .venv/installed .venv-vllm/installed
+pins: $(ENVIRONMENT) $(VLLM)
 	$(BIN)/python envs/pin.py
 	.venv-vllm/bin/python envs/pin.py vllm
 

@@ -104,7 +104,7 @@ def words_for(hint: Any) -> list[str]:
         return [next(iter(hint))]
     if get_origin(hint) is Literal:
         return [get_args(hint)[0]]
-    return {int: ["32"], float: ["0.5"], bool: ["true"]}.get(hint) or ["word"]
+    return {int: ["320"], float: ["0.5"], bool: ["true"]}.get(hint) or ["word"]
 
 
 @pytest.mark.parametrize("command", [name for commands in COMMANDS.values() for name in commands])
@@ -154,11 +154,13 @@ TRAIN += ["--curve", "c", "--examples", "d"]
         ([*SCORE, "--seed", "1" * 30], "--seed: expected less than or equal to 4294967295, found"),
         ([*TRAIN, "--epochs", "inf"], "--epochs: expected a finite number, found inf"),
         ([*TRAIN, "--rank", "0"], "--rank: expected greater than or equal to 1, found 0"),
+        (["check-study", ""], "argument 1: expected a value, found"),
+        (["evaluate", "--solutions", "a", "", "--output", "b"], "--solutions: expected a value, "),
         (["evaluate", "--solutions", "a", "--output", "b", "--n", "1", "0"], "--n: expected great"),
         (["evaluate", "--solutions", "a", "--output", "b", "--n", "1", ".5"], "found '.5'"),
     ],
 )
-def test_a_number_that_no_study_may_have_is_refused(
+def test_a_value_that_no_study_may_have_is_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

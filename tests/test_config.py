@@ -2,11 +2,13 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from multirm.config import Study, check_study, load_study, read_yaml, write_schema
 from multirm.errors import InputError
@@ -28,6 +30,9 @@ def put(place: str, value: object) -> Change:
         study[last] = value
 
     return change
+
+
+PUBLISHED = {"kind": "dPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior": ["a/b"]}}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda f: f.stem)
@@ -124,6 +129,23 @@ def test_defaults_are_the_published_ones() -> None:
             "models.gPRM-mini: there are no critiques.published.gPRM",
         ),
         (lambda study: study.pop("study"), "a value for study"),
+        (put("models/MV", PUBLISHED), "models.MV: tables call something else so"),
+        (put("models/overall", PUBLISHED), "models.overall: tables call something else so"),
+        (
+            put("models/DORM-mini", PUBLISHED),
+            "models: dORM-mini and DORM-mini differ in their capi",
+        ),
+        (put("categories", ["a", "a.critiques"]), "categories: the table of a.critiques would be"),
+        (put("categories", ["law", "Law"]), "categories: law and Law differ in their capitals"),
+        (put("models/" + "m" * 101, PUBLISHED), "found models.mmmm"),
+        (put("models/dORM-mini/training", {"processes": 3}), "16 is no multiple of the 15 sequen"),
+        (put("models/dORM-mini/training", {"device_batch_size": 5}), "no multiple of the 5 sequen"),
+        (put("models/dORM-mini/training", {"processes": 32}), "no multiple of the 32 sequences"),
+        (
+            put("evaluation/n", [1, 32]),
+            "n: 32 is more than the 16 solutions to each question of Fa",
+        ),
+        (put("templates", {"gORM": "nowhere.txt"}), "templates.gORM: nowhere.txt: expected"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str) -> None:
@@ -135,6 +157,43 @@ def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str
     assert message in line
     assert line.startswith(str(MINIATURE))
     assert "\n" not in line
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/dORM-mini/training/rank", 0)(study)
+    put("models/gORM-mini/scoring/top_p", 2)(study)
+    put("categoriess", ["law"])(study)
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    line = str(caught.value)
+    assert line.startswith(f"{MINIATURE}: expected no mistakes, found 3: (1) expected")
+    assert "\n" not in line
+    for place in (
+        "models.dORM-mini.training.rank",
+        "models.gORM-mini.scoring.top_p",
+        "categoriess",
+    ):
+        assert place in line
+
+
+def test_all_that_does_not_go_together_is_told_at_once() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/Overall", PUBLISHED)(study)
+    put("evaluation/n", [64])(study)
+    put("models/dORM-mini/training/processes", 3)(study)
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    line = str(caught.value)
+    assert "found 4: (1)" in line
+    for place in ("models.Overall", "evaluation.n: 64", "Facts_senior", "training.batch_size"):
+        assert place in line
+
+
+def test_of_a_file_full_of_mistakes_the_first_ten_are_told() -> None:
+    study = read_yaml(MINIATURE) | {str(number): number for number in range(25)}
+    with pytest.raises(InputError, match=r"found 25: .* \(10\) .* and 15 more$"):
+        load_study(study, [MINIATURE])
 
 
 @pytest.mark.parametrize("study", [None, 5, "miniature", ["study"], {}, {1: 2}])
@@ -198,12 +257,106 @@ def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:
         read_yaml(file)
 
 
-@pytest.mark.parametrize("text", [b"a: [1\n", b"\xff\xfe\xff", b"a: 2026-13-45\n"])
+BOMB = b"a: &a [1, 2]\n" + b"".join(
+    b"%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n" % (b, b, *[b - 1] * 8)
+    for b in range(98, 118)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *[b"a: [1\n", b"\xff\xfe\xff", b"a: 2026-13-45\n", b"a: !!bool maybe\n", b"a: !!int ''\n"],
+        *[
+            b"a: !!timestamp x\n",
+            b"a: !!python/name:os.system\n",
+            b"? [a]\n: 1\n",
+            b"a: 1\n---\nb: 2\n",
+        ],
+        *[b"[" * 5000, b"a: " * 5000, b"&a [*a]\n", b"&a {b: *a}\n", BOMB, b"a: " + b"1" * 5000],
+    ],
+)
 def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "study.yaml"
     file.write_bytes(text)
     with pytest.raises(InputError, match="expected YAML"):
         read_yaml(file)
+
+
+def test_aliases_that_a_person_writes_are_fine(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("a: &common {x: 1}\nb: {<<: *common, y: 2}\nc: *common\n")
+    assert read_yaml(file) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1}}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_study(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + MINIATURE.read_bytes())
+    assert read_yaml(file) == read_yaml(MINIATURE)
+
+
+def test_a_file_that_no_study_can_be_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    with file.open("wb") as handle:
+        handle.truncate(10**12)
+    with pytest.raises(InputError, match="found 1,000,000,000,000 bytes"):
+        read_yaml(file)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a/" * 3000])
+def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        read_yaml(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            put("datasets/Facts_junior/questions", 5000),
+            "found datasets.Facts_junior: no more after",
+        ),
+        (put("datasets/Facts_senior/categories", ["law"]), "found datasets.Facts_senior: 'law'"),
+        (put("datasets/Facts_drills/categories", ["law"]), "found datasets.Facts_drills: 'law'"),
+    ],
+)
+def test_what_the_miniature_cannot_write_is_refused(
+    change: Change, message: str, tmp_path: Path
+) -> None:
+    study = read_yaml(MINIATURE)
+    change(study)
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError, match=re.escape(message)):
+        check_study(file)
+
+
+def test_what_nothing_is_made_from_may_be_whatever_it_is(tmp_path: Path) -> None:
+    study = read_yaml(MINIATURE)
+    study["datasets"]["unused"] = {**study["datasets"]["Facts_junior"], "categories": ["law"]}
+    study["datasets"]["absent"] = {"reader": "gsm8k", "source": ["nowhere.jsonl"]}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    check_study(file)
+
+
+def test_files_that_are_not_there_are_named_with_where_was_looked(tmp_path: Path) -> None:
+    study = read_yaml(ROOT / "config" / "math.yaml") | {"data": str(tmp_path)}
+    study["models"]["theirs"] = {"kind": "dORM", "rewards": {"GSM8K": ["./theirs.json"]}}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError) as caught:
+        check_study(file)
+    line = str(caught.value)
+    for key, missing in (
+        ("datasets.PRMBench.source", "prmbench/train_*.jsonl"),
+        ("datasets.GSM8K.source", "gsm8k/example_model_solutions.jsonl"),
+        ("models.theirs.rewards.GSM8K", "theirs.json"),
+    ):
+        assert f"{key}: {tmp_path / missing} is not there" in line
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(InputError, match=str(elsewhere / "gsm8k")):
+        check_study(file, elsewhere)
 
 
 def test_a_missing_study_is_refused(tmp_path: Path) -> None:

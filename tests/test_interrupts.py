@@ -11,6 +11,8 @@ import pytest
 
 from multirm.cli import main
 
+MINIATURE = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
+
 PRESSED = """
 import os, signal, sys
 module, *sys.argv = sys.argv[1:]
@@ -61,7 +63,7 @@ def test_an_interrupted_command_is_one_line_once_it_has_tidied_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     study = tmp_path / "study.yaml"
-    study.touch()
+    study.write_text(MINIATURE.read_text())
     tidied = []
 
     def work(*_: Any) -> None:
@@ -76,7 +78,7 @@ def test_an_interrupted_command_is_one_line_once_it_has_tidied_up(
         finally:
             tidied.append(True)
 
-    monkeypatch.setattr("multirm.config.load_study", work)
+    monkeypatch.setattr("multirm.config.missing_sources", work)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit) as ended:
         main(["check-study", str(study)])
@@ -88,11 +90,11 @@ def test_an_interrupted_command_is_one_line_once_it_has_tidied_up(
 
 def test_an_error_of_its_own_stays_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
-    study.touch()
+    study.write_text(MINIATURE.read_text())
 
     def work(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("multirm.config.load_study", work)
+    monkeypatch.setattr("multirm.config.missing_sources", work)
     with pytest.raises(ZeroDivisionError):
         main(["check-study", str(study)])

@@ -18,6 +18,7 @@ NEVER = [math.nan, math.inf, -math.inf, -1, -0.5, True, False, None, "many", 10*
         (numbers.CountOrZero, [0, 1], [0.5]),
         (numbers.Seed, [0, 2**32 - 1], [2**32]),
         (numbers.Width, [32, 4096], [0, 7, 48]),
+        (numbers.Vocabulary, [300, 2048], [0, 299]),
         (numbers.Runs, [2, 100], [0, 1]),
         (numbers.Positive, [5e-324, 1e-4, 7], [0]),
         (numbers.PositiveOrZero, [0, 7.5], []),

@@ -1,5 +1,7 @@
 """The one exception for things a person can mend: bad files, bad settings, bad arguments."""
 
+from collections.abc import Sequence
+
 
 class InputError(Exception):
     """Something outside the program is not as it must be.
@@ -14,10 +16,31 @@ class InputError(Exception):
         self.expected = expected
         self.found = found
         self.remedy = remedy
-        line = f"{self.where}: expected {expected}, found {found}"
-        if remedy:
-            line = f"{line}; {remedy}"
-        super().__init__(escaped(" ".join(line.split())))
+        super().__init__(escaped(" ".join(f"{self.where}: {self.mistake}".split())))
+
+    @property
+    def mistake(self) -> str:
+        """What is wrong, without where."""
+        mistake = f"expected {self.expected}, found {self.found}"
+        return f"{mistake}; {self.remedy}" if self.remedy else mistake
+
+
+_MOST_SHOWN = 10
+
+
+def together(where: object, errors: Sequence[InputError]) -> InputError:
+    """One error, of one line, that says all that is wrong with a thing: `… found 2: (1) … (2) …`.
+
+    Args:
+        where: what the errors are about, a file say.
+        errors: at least one.
+    """
+    if len(errors) == 1:
+        return errors[0]
+    kept = errors[:_MOST_SHOWN]
+    parts = [f"({number}) {error.mistake}" for number, error in enumerate(kept, 1)]
+    parts += [f"and {len(errors) - len(kept)} more"] if errors[len(kept) :] else []
+    return InputError(where, expected="no mistakes", found=f"{len(errors)}: {' '.join(parts)}")
 
 
 def shown(value: object, length: int = 60) -> str:

@@ -31,6 +31,8 @@ CountOrZero = Annotated[int, Field(ge=0, le=_MOST), _NO_SWITCH, _WHOLE]
 Seed = Annotated[int, Field(ge=0, le=_LARGEST_SEED), _NO_SWITCH, _WHOLE]
 Width = Annotated[int, Field(ge=32, le=_MOST, multiple_of=32), _NO_SWITCH, _WHOLE]
 """Of hidden states: attention heads have 32 columns."""
+Vocabulary = Annotated[int, Field(ge=300, le=_MOST), _NO_SWITCH, _WHOLE]
+"""Of a tokenizer that is trained: any byte, special tokens and verdicts have one each."""
 Runs = Annotated[int, Field(ge=2, le=_MOST), _NO_SWITCH, _WHOLE]
 """Repetitions that a spread is estimated from."""
 

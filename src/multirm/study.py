@@ -1,6 +1,6 @@
 """The study as frozen typed objects: datasets, backbones, reward models and evaluations that make up `all`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -9,14 +9,15 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     StringConstraints,
     Tag,
+    ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from multirm.engines.address import is_address
-from multirm.jobs import reading_memory, runs_on_gpu, training_memory
 from multirm.numbers import (
     Count,
     CountOrZero,
@@ -27,6 +28,7 @@ from multirm.numbers import (
     PositiveOrZero,
     Runs,
     Seed,
+    Vocabulary,
     Width,
 )
 from multirm.spelling import did_you_mean
@@ -64,12 +66,19 @@ def _each_once(values: list[Any]) -> list[Any]:
     return values
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$")]
+# Files are called by it, with a little more before and after it.
+Name = Annotated[
+    str,
+    StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"),
+]
 Category = Annotated[Name, AfterValidator(_not_reserved)]
 EachOnce = AfterValidator(_each_once)
 Address = Annotated[str, AfterValidator(_an_address)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Categories = Annotated[list[Category], Field(min_length=1), EachOnce]
+
+UNKNOWN_KEY = "unknown_key"
+"""pydantic's type of error for a key that a section does not have."""
 
 
 class Settings(BaseModel):
@@ -77,15 +86,27 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _known_keys(cls, values: Any) -> Any:
-        """Refuse an unknown key here, where the keys that it may have been meant for are known."""
-        for key in values if isinstance(values, Mapping) else ():
-            if key not in cls.model_fields:
-                hint = did_you_mean(key, cls.model_fields) or "delete it"
-                raise PydanticCustomError("unknown_key", "", {"key": str(key), "hint": hint})
-        return values
+    def _known_keys(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Say of an unknown key what it may have been meant for, here, where the known ones are known."""
+        try:
+            return handler(values)
+        except ValidationError as error:
+            lines = [cls._with_hint(line) for line in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(cls.__name__, lines) from None
+
+    @classmethod
+    def _with_hint(cls, line: ErrorDetails) -> InitErrorDetails:
+        kind: str | PydanticCustomError = line["type"]
+        context = line.get("ctx", {})
+        if kind in ("extra_forbidden", "invalid_key") and len(line["loc"]) == 1:
+            key = str(line["loc"][0])
+            hint = did_you_mean(key, cls.model_fields) or "delete it"
+            kind, context = UNKNOWN_KEY, {"key": key, "hint": hint}
+        if kind == UNKNOWN_KEY:
+            kind = PydanticCustomError(UNKNOWN_KEY, "", context)
+        return InitErrorDetails(type=kind, loc=line["loc"], input=line["input"], ctx=context)
 
 
 class MiniatureDataset(Settings):
@@ -140,7 +161,7 @@ class Pretraining(Settings):
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
     layers: Count = 4
     width: Width = 128
-    vocabulary: Count = 2048
+    vocabulary: Vocabulary = 2048
     max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
     tokens: Count = Field(4_000_000, description="tokens to learn from, over all passes")
     batch_tokens: Count = 8192
@@ -384,91 +405,3 @@ class Study(Settings):
     models: dict[Name, RewardModel]
     evaluation: Evaluation
     figures: Figures = Figures()
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        for place, name, known in self._references():
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise ValueError(
-                    f"{place}: {name} is none of {', '.join(known) or 'none'}"
-                    + (f"; {hint}" if hint else "")
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _critiques_to_learn_from(self) -> Self:
-        published = self.critiques.published if self.critiques else None
-        for name, model in self.models.items():
-            if isinstance(model, GenerativeModel):
-                if self.critiques is None:
-                    raise ValueError(f"models.{name}: a generative model needs `critiques`")
-                if published and not getattr(published, model.kind):
-                    raise ValueError(
-                        f"models.{name}: there are no critiques.published.{model.kind}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _rewards_to_evaluate(self) -> Self:
-        for name, model in self.models.items():
-            if isinstance(model, PublishedModel):
-                for dataset in self.evaluation.datasets:
-                    if dataset not in model.rewards:
-                        raise ValueError(f"models.{name}.rewards: none for {dataset}")
-        return self
-
-    @model_validator(mode="after")
-    def _models_fit_on_gpus(self) -> Self:
-        for name, model in self.models.items():
-            if not isinstance(model, PublishedModel):
-                size = self.backbones[model.backbone].size
-                shared = model.training.parallelism is Parallelism.FSDP
-                needed = training_memory(size, model.training.processes if shared else 1)
-                if runs_on_gpu(size) and needed > self.gpu_memory:
-                    raise ValueError(
-                        f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
-                        f"is {self.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`"
-                    )
-                needed = reading_memory(size)
-                if isinstance(model, DiscriminativeModel) and needed > self.gpu_memory:
-                    raise ValueError(
-                        f"models.{name}.backbone: is scored on one GPU, which needs {needed:.0f} GB, "
-                        f"and gpu_memory is {self.gpu_memory:g}"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _adaptive_by_the_mean(self) -> Self:
-        for name, aggregation in self.evaluation.aggregation.items():
-            model = self.models.get(name)
-            adaptive = isinstance(model, GenerativeModel) and model.scoring.adaptive is not None
-            if adaptive and aggregation is not Aggregation.MEAN:
-                raise ValueError(
-                    f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
-                    f"as evaluation.aggregation.{name}, which is {aggregation}"
-                )
-        return self
-
-    def _references(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Every name used in one place and defined in another, with the names it may be."""
-        datasets, backbones = list(self.datasets), list(self.backbones)
-        for name, backbone in self.backbones.items():
-            for dataset in backbone.pretrain.datasets if backbone.pretrain else []:
-                yield f"backbones.{name}.pretrain.datasets", dataset, datasets
-        for name, model in self.models.items():
-            if isinstance(model, PublishedModel):
-                for dataset in model.rewards:
-                    yield f"models.{name}.rewards", dataset, datasets
-                continue
-            yield f"models.{name}.backbone", model.backbone, backbones
-            if isinstance(model, DiscriminativeModel):
-                yield f"models.{name}.dataset", model.dataset, datasets
-        if self.critiques:
-            yield "critiques.dataset", self.critiques.dataset, datasets
-            if self.critiques.teacher:
-                yield "critiques.teacher", self.critiques.teacher, backbones
-        for dataset in self.evaluation.datasets:
-            yield "evaluation.datasets", dataset, datasets
-        for name in self.evaluation.aggregation:
-            yield "evaluation.aggregation", name, list(self.models)

@@ -7,6 +7,13 @@ from enum import StrEnum
 OVERALL = "Overall"
 """What the macro-average over categories is called where a category's name stands: no category's name."""
 
+# What the published layout calls these two.
+MAJORITY_VOTE_NAME = "MV"
+PASS_NAME = "Pass@N"
+
+RESERVED_NAMES = (MAJORITY_VOTE_NAME, PASS_NAME, OVERALL)
+"""What tables and figures call something else than a reward model: no reward model's names."""
+
 
 def trained_name(model: str, seed: int) -> str:
     """What a reward model is called that was trained with another than the study's first seed."""

@@ -84,6 +84,23 @@ def test_make_takes_a_folder_with_spaces() -> None:
     assert "--configfile 'config/math.yaml' --config 'data=my data' -- all" in run.stdout
 
 
+def test_make_installs_nothing_into_a_linked_environment(tmp_path: Path) -> None:
+    def commands(target: str) -> str:
+        command = ["make", "--dry-run", f"--file={ROOT / 'Makefile'}", target]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return run.stdout
+
+    for name in ("pyproject.toml", "envs/constraints.txt", "envs/vllm-constraints.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for target, name in (("install", ".venv"), ("vllm", ".venv-vllm")):
+        assert "pip install" in commands(target)
+        (tmp_path / f"theirs{name}").mkdir()
+        (tmp_path / name).symlink_to(tmp_path / f"theirs{name}")
+        assert "pip install" not in commands(target)
+    assert "pip install" not in commands("study")
+
+
 def test_engines_get_their_environment_and_their_server(tmp_path: Path) -> None:
     study = yaml.safe_load((ROOT / "tests" / "workflow" / "micro.yaml").read_text())
     study["critiques"]["engine"] = "vllm"

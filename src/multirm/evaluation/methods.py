@@ -4,13 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from multirm.vocabulary import OVERALL, Aggregation, Selection
-
-# What the published layout calls these two.
-MAJORITY_VOTE_NAME = "MV"
-PASS_NAME = "Pass@N"
-
-RESERVED_NAMES = (MAJORITY_VOTE_NAME, PASS_NAME, OVERALL)
+from multirm.vocabulary import Aggregation, Selection
 
 
 class Scorer(NamedTuple):

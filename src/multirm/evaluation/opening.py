@@ -18,11 +18,18 @@ from multirm.evaluation.matching import (
     check_solutions,
     warn_of_outcomes,
 )
-from multirm.evaluation.methods import RESERVED_NAMES, Scorer, scorers
+from multirm.evaluation.methods import Scorer, scorers
 from multirm.evaluation.pools import OURS, published_answers
 from multirm.provenance import Origin, origin_of
 from multirm.spelling import did_you_mean, one_of
-from multirm.vocabulary import Aggregation, AnswerRule, Estimator, mean_name, model_of
+from multirm.vocabulary import (
+    RESERVED_NAMES,
+    Aggregation,
+    AnswerRule,
+    Estimator,
+    mean_name,
+    model_of,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -18,15 +18,13 @@ import pyarrow.compute as pc
 
 from multirm.evaluation import select
 from multirm.evaluation.methods import (
-    MAJORITY_VOTE_NAME,
-    PASS_NAME,
     Method,
     Scorer,
     labels,
     methods,
 )
 from multirm.evaluation.pools import Category, Pools
-from multirm.vocabulary import OVERALL, Selection
+from multirm.vocabulary import MAJORITY_VOTE_NAME, OVERALL, PASS_NAME, Selection
 
 # Of a solution without a reward.
 MISSING_REWARD = 0.5

@@ -14,7 +14,7 @@ from multirm.arguments import BackboneFolder, OutputFile, entry
 from multirm.critique_rows import with_solutions
 from multirm.encoding import STEP_END
 from multirm.errors import InputError
-from multirm.numbers import Count, Positive, Seed, Width
+from multirm.numbers import Count, Positive, Seed, Vocabulary, Width
 from multirm.progress import Progress
 from multirm.prompts import load_template, own_template
 from multirm.provenance import BACKBONE, origin_of, whole_model
@@ -41,7 +41,7 @@ def pretrain_backbone(
     curve: OutputFile,
     layers: Count,
     width: Width,
-    vocabulary: Count,
+    vocabulary: Vocabulary,
     tokens: Count,
     batch_tokens: Count,
     learning_rate: Positive,

@@ -11,7 +11,7 @@ from multirm.answers import outcome_label
 from multirm.arguments import OutputFile, entry
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
-from multirm.data.miniature.questions import Question, draw_questions
+from multirm.data.miniature.questions import Question, check_category, draw_questions
 from multirm.labels import format_question
 from multirm.numbers import Count, Fraction, Seed
 from multirm.provenance import origin_of
@@ -64,6 +64,18 @@ def generate_miniature(
         "%s, %s: %d solutions to %d questions, %d labelled right",
         dataset, category, len(solution_rows), len(question_rows), right,
     )  # fmt: skip
+
+
+def check_miniature(category: str, policy: Policy, split: Split, questions: int, seed: int) -> None:
+    """Check that there are as many questions as `generate_miniature` would be asked for.
+
+    Raises:
+        InputError: no such category, or not so many different questions in it.
+    """
+    if policy is Policy.TUTOR:
+        check_category(category)
+    else:
+        draw_questions(category, split, questions, seed)
 
 
 @dataclass(frozen=True)
