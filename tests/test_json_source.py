@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Callable
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from multirm.errors import InputError
-from multirm.json_source import Record, files_of, read_json, read_json_lines
+from multirm.json_source import Placed, Record, each, files_of, read_json, read_json_lines
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,15 @@ def test_broken_json_lines(tmp_path: Path, data: bytes, complaint: str) -> None:
         (b'[{"a": 1},\n{"a": "\xff"}]', "line 2: expected UTF-8, found the byte 0xff"),
         (b'[{"a": 1},\n{"a": ]', "line 2: expected JSON, found Expecting value at column 7"),
         (b'[{"a": 1}, 2]', "row 2: expected a JSON object, found 2"),
-        (b'{"a": 1}', ": expected a JSON list of objects"),
+        (b'{"a":\n1}', ": expected a JSON list of objects, or one per line, found one object"),
+        (
+            b'[{"a": 1}, {"b": {"a": 1, "a": 2}}]',
+            "row 2: expected each key once in an object, found",
+        ),
+        (b'{"a": 1}\n{"a": 1, "a": 2}', "line 2: expected each key once in an object, found"),
+        (b'{"a": 1}\n{"a": ', "line 2: expected JSON"),
+        ("[{}]".encode("utf-16"), "expected UTF-8, found UTF-16; save it as UTF-8"),
+        (b"\0" * 100, "expected JSON, found the byte 0x00 at its start"),
         (b"[" * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
         (b'{"a":' * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
         (b"[" * 900 + b"]" * 900, "row 1: expected a JSON object, found [["),
@@ -65,6 +74,39 @@ def test_rows_know_where_they_stand(tmp_path: Path) -> None:
     ]
     path.write_text('[{"a": 1}]')
     assert list(read_json([path])) == [Record(f"{path}, row 1", {"a": 1})]
+
+
+@pytest.mark.parametrize("mark", [b"", BOM_UTF8])
+@pytest.mark.parametrize("data", [b'[{"a": 1}, {"a": 2}]', b'{"a": 1}\n\n{"a": 2}\n'])
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_lists_and_lines_are_told_apart_by_what_is_in_them(
+    tmp_path: Path, mark: bytes, data: bytes, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(mark + data)
+    for read in (read_json, read_json_lines):
+        assert [record.values for record in read([path])] == [{"a": 1}, {"a": 2}]
+
+
+def test_several_problems_are_said_at_once() -> None:
+    def rows_of(index: int, record: Record) -> Iterator[Placed]:
+        yield record.where, {"a": record.integer("a"), "index": index}
+
+    values: list[Any] = [1, "x", 2, None, *"abcdef"]
+    records = [Record(f"f.json, row {n}", {"a": value}) for n, value in enumerate(values, 1)]
+    rows = each(records, rows_of)
+    assert [next(rows), next(rows)] == [
+        ("f.json, row 1", {"a": 1, "index": 0}),
+        ("f.json, row 3", {"a": 2, "index": 2}),
+    ]
+    with pytest.raises(InputError) as caught:
+        list(rows)
+    text = str(caught.value)
+    assert text.startswith(
+        "f.json, row 2, key a: expected a whole number, found 'x'; also f.json, r"
+    )
+    assert [f"row {n}, key a" in text for n in (2, 4, 5, 6, 7, 8)] == [True] * 5 + [False]
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from typing import Any
 
 from multirm.answers import spelled_alike
 from multirm.errors import InputError
-from multirm.json_source import Placed, Record, VerbatimRecord, as_record, read_json
+from multirm.json_source import Placed, Record, VerbatimRecord, as_record, each, read_json
 from multirm.labels import (
     outcome_from_steps,
     split_steps,
@@ -102,31 +102,34 @@ def solutions(records: Iterable[Record], category: str, judged: bool = True) -> 
     Args:
         judged: give outcomes that rows do not say where they follow from the answers; else they are null.
     """
-    for record in map(_as_it_stands, records):
-        pool = _pool(record) if "cots" in record.values else [record]
-        for attempt in pool:
-            steps, labels = steps_of(attempt), _step_labels(attempt)
-            if labels is not None and len(labels) != len(steps):
-                raise attempt.error(
-                    "labels",
-                    expected=f"a label for each of {len(steps)} steps",
-                    found=f"{len(labels)} labels",
-                )
-            parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
-            yield (
-                attempt.where,
-                {
-                    "category": category,
-                    "question_id": attempt.identifier("q_id"),
-                    "solution_id": attempt.integer("cot_id"),
-                    "question": attempt.text("question"),
-                    "answer": answer,
-                    "steps": steps,
-                    "parsed_answer": parsed,
-                    "outcome": _outcome(attempt, parsed, answer, labels, judged),
-                    "step_labels": labels,
-                },
+    return each(map(_as_it_stands, records), lambda _, record: _solutions(record, category, judged))
+
+
+def _solutions(record: Record, category: str, judged: bool) -> Iterator[Placed]:
+    pool = _pool(record) if "cots" in record.values else [record]
+    for attempt in pool:
+        steps, labels = steps_of(attempt), _step_labels(attempt)
+        if labels is not None and len(labels) != len(steps):
+            raise attempt.error(
+                "labels",
+                expected=f"a label for each of {len(steps)} steps",
+                found=f"{len(labels)} labels",
             )
+        parsed, answer = attempt.optional_text("parsed_answer"), attempt.optional_text("answer")
+        yield (
+            attempt.where,
+            {
+                "category": category,
+                "question_id": attempt.identifier("q_id"),
+                "solution_id": attempt.integer("cot_id"),
+                "question": attempt.text("question"),
+                "answer": answer,
+                "steps": steps,
+                "parsed_answer": parsed,
+                "outcome": _outcome(attempt, parsed, answer, labels, judged),
+                "step_labels": labels,
+            },
+        )
 
 
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
@@ -134,30 +137,33 @@ def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
 
     Null, not a number and an empty list are missing rewards, and stay so: a value in [0, 1] is nobody's to guess.
     """
-    for record in map(_as_it_stands, records):
-        solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
-        _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
-        unknown = [None] * len(solution_ids)
-        n_tokens = record.counts("n_tokens") if "n_tokens" in record.values else unknown
-        _refuse_other_length(record, "n_tokens", len(n_tokens), len(solution_ids))
-        truncated = record.truths("truncated") if "truncated" in record.values else unknown
-        _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
-        for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
-            each = Record(record.where, {f"rewards[{i}]": values})
-            if not isinstance(values, list):
-                each = Record(record.where, {f"rewards[{i}]": [values]})
-            found = each.fractions(f"rewards[{i}]")
-            yield (
-                record.where,
-                {
-                    "category": category,
-                    "question_id": record.identifier("q_id"),
-                    "solution_id": solution_id,
-                    "rewards": found,
-                    "n_tokens": n_tokens[i],
-                    "truncated": truncated[i],
-                },
-            )
+    return each(map(_as_it_stands, records), lambda _, record: _rewards(record, category))
+
+
+def _rewards(record: Record, category: str) -> Iterator[Placed]:
+    solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
+    _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
+    unknown = [None] * len(solution_ids)
+    n_tokens = record.counts("n_tokens") if "n_tokens" in record.values else unknown
+    _refuse_other_length(record, "n_tokens", len(n_tokens), len(solution_ids))
+    truncated = record.truths("truncated") if "truncated" in record.values else unknown
+    _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
+    for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
+        each = Record(record.where, {f"rewards[{i}]": values})
+        if not isinstance(values, list):
+            each = Record(record.where, {f"rewards[{i}]": [values]})
+        found = each.fractions(f"rewards[{i}]")
+        yield (
+            record.where,
+            {
+                "category": category,
+                "question_id": record.identifier("q_id"),
+                "solution_id": solution_id,
+                "rewards": found,
+                "n_tokens": n_tokens[i],
+                "truncated": truncated[i],
+            },
+        )
 
 
 def _pool(record: Record) -> Iterator[Record]:

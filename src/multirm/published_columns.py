@@ -5,7 +5,7 @@ our own) is left to `published`, which reads row by row and names what is wrong;
 both read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from multirm import published
 from multirm.errors import InputError
-from multirm.json_source import Placed, Record, VerbatimRecord, as_record
+from multirm.json_source import Placed, Record, VerbatimRecord, as_record, each
 from multirm.labels import split_steps
 from multirm.schemas import REWARDS, SOLUTIONS, Row, Schema
 
@@ -136,17 +136,17 @@ def _row_by_row(
     careful: Callable[[Iterable[Record], str], Iterable[Placed]],
     model: str | None,
 ) -> pa.Table:
-    rows = []
-    for number, value in enumerate(values, start=1):
-        record = as_record(f"{where}, row {number}", value)
+    def rows_of(_: int, record: Record) -> Iterator[Placed]:
         said = VerbatimRecord(record.where, record.values)
         names = {"dataset": said.text("dataset") if "dataset" in said.values else dataset}
         if schema is REWARDS:
             names["model"] = said.text("model") if model is None else model
         for place, row in careful([record], category):
             _refuse_unfit(place, row, schema)
-            rows.append({**row, **names})
-    return as_table(rows, schema)
+            yield place, {**row, **names}
+
+    records = (as_record(f"{where}, row {number}", value) for number, value in enumerate(values, 1))
+    return as_table([row for _, row in each(records, rows_of)], schema)
 
 
 def _refuse_unfit(place: str, row: Row, schema: Schema) -> None:

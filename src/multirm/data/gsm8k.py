@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from multirm.answers import outcome_label
 from multirm.errors import InputError
-from multirm.json_source import Placed, Record, as_record
+from multirm.json_source import Placed, Record, as_record, each
 
 CATEGORY = "math"
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
@@ -20,36 +20,38 @@ _QUESTION_KEYS = ("question", "ground_truth")
 
 def questions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the questions table, without `dataset`. A question's id is its 0-based place, in four digits."""
-    for index, record in enumerate(records):
-        row = {
-            **_question(index, record),
-            "options": None,
-        }
-        yield record.where, row
+    return each(records, _questions)
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`, with outcomes and no step labels."""
-    for index, record in enumerate(records):
-        question = _question(index, record)
-        models = [key for key in record.values if key not in _QUESTION_KEYS]
-        if not models:
-            raise InputError(record.where, expected="a model's solution", found="none")
-        for solution_id, model in enumerate(models):
-            attempt = as_record(f"{record.where}, key {model}", record.get(model))
-            steps = _lines(attempt.text("solution"))
-            parsed = _answer(steps)
-            yield (
-                attempt.where,
-                {
-                    **question,
-                    "solution_id": solution_id,
-                    "steps": steps,
-                    "parsed_answer": parsed,
-                    "outcome": outcome_label(parsed, question["answer"]),
-                    "step_labels": None,
-                },
-            )
+    return each(records, _solutions)
+
+
+def _questions(index: int, record: Record) -> Iterator[Placed]:
+    yield record.where, {**_question(index, record), "options": None}
+
+
+def _solutions(index: int, record: Record) -> Iterator[Placed]:
+    question = _question(index, record)
+    models = [key for key in record.values if key not in _QUESTION_KEYS]
+    if not models:
+        raise InputError(record.where, expected="a model's solution", found="none")
+    for solution_id, model in enumerate(models):
+        attempt = as_record(f"{record.where}, key {model}", record.get(model))
+        steps = _lines(attempt.text("solution"))
+        parsed = _answer(steps)
+        yield (
+            attempt.where,
+            {
+                **question,
+                "solution_id": solution_id,
+                "steps": steps,
+                "parsed_answer": parsed,
+                "outcome": outcome_label(parsed, question["answer"]),
+                "step_labels": None,
+            },
+        )
 
 
 def _question(index: int, record: Record) -> dict[str, str]:

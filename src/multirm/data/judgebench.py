@@ -13,7 +13,7 @@ from multirm import tables
 from multirm.arguments import OutputFile, Place, entry
 from multirm.errors import InputError, shown
 from multirm.files import local
-from multirm.json_source import Placed, Record, as_record, files_of, read_json_lines
+from multirm.json_source import Placed, Record, as_record, each, files_of, read_json_lines
 from multirm.provenance import origin_of
 
 logger = logging.getLogger(__name__)
@@ -53,28 +53,31 @@ def read_pairs(
 
 def pairs(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the pairs table, without `dataset`; a null score, or one that is not a number, is missing."""
-    for record in records:
-        label = record.text("label")
-        if label not in LABELS:
-            raise record.error("label", expected=" or ".join(LABELS), found=shown(label))
-        games = record.records("judgments")
-        if not games:
-            raise record.error("judgments", expected="at least one game", found="none")
-        judgment = as_record(f"{games[0].where}, judgment", games[0].get("judgment"))
-        scores = [_score(judgment, i, value) for i, value in enumerate(judgment.items("scores"))]
-        if len(scores) != 2:
-            raise judgment.error("scores", expected="two of them", found=str(len(scores)))
-        chosen, rejected = scores if label == LABELS[0] else reversed(scores)
-        yield (
-            record.where,
-            {
-                "category": record.name("source"),
-                "pair_id": record.identifier("pair_id"),
-                "model": judgment.text("judge_model"),
-                "score_chosen": chosen,
-                "score_rejected": rejected,
-            },
-        )
+    return each(records, _pair)
+
+
+def _pair(_: int, record: Record) -> Iterator[Placed]:
+    label = record.text("label")
+    if label not in LABELS:
+        raise record.error("label", expected=" or ".join(LABELS), found=shown(label))
+    games = record.records("judgments")
+    if not games:
+        raise record.error("judgments", expected="at least one game", found="none")
+    judgment = as_record(f"{games[0].where}, judgment", games[0].get("judgment"))
+    scores = [_score(judgment, i, value) for i, value in enumerate(judgment.items("scores"))]
+    if len(scores) != 2:
+        raise judgment.error("scores", expected="two of them", found=str(len(scores)))
+    chosen, rejected = scores if label == LABELS[0] else reversed(scores)
+    yield (
+        record.where,
+        {
+            "category": record.name("source"),
+            "pair_id": record.identifier("pair_id"),
+            "model": judgment.text("judge_model"),
+            "score_chosen": chosen,
+            "score_rejected": rejected,
+        },
+    )
 
 
 def _score(judgment: Record, place: int, value: object) -> float | None:

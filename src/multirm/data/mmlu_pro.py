@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from multirm.answers import outcome_label
-from multirm.json_source import Placed, Record
+from multirm.json_source import Placed, Record, each
 from multirm.labels import (
     MOST_OPTIONS,
     format_question,
@@ -23,42 +23,48 @@ logger = logging.getLogger(__name__)
 
 def questions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the questions table, without `dataset`."""
-    for record in records:
-        options, answer = _options(record), record.text("answer")
-        _refuse_other_answer(record, answer, options)
-        yield (
-            record.where,
-            {
-                "category": record.name("category"),
-                "question_id": _question_id(record),
-                "question": record.text("question"),
-                "options": options,
-                "answer": answer,
-            },
-        )
+    return each(records, _questions)
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`: one solution to each question, no step labels."""
-    for record in records:
-        options, answer = _options(record), record.text("answer")
-        _refuse_other_answer(record, answer, options)
-        chain = record.text("cot_content")
-        parsed = parse_choice(chain, len(options))
-        yield (
-            record.where,
-            {
-                "category": record.name("category"),
-                "question_id": _question_id(record),
-                "solution_id": 0,
-                "question": format_question(record.text("question"), options),
-                "answer": answer,
-                "steps": split_steps(chain),
-                "parsed_answer": parsed,
-                "outcome": outcome_label(parsed, answer),
-                "step_labels": None,
-            },
-        )
+    return each(records, _solutions)
+
+
+def _questions(_: int, record: Record) -> Iterator[Placed]:
+    options, answer = _options(record), record.text("answer")
+    _refuse_other_answer(record, answer, options)
+    yield (
+        record.where,
+        {
+            "category": record.name("category"),
+            "question_id": _question_id(record),
+            "question": record.text("question"),
+            "options": options,
+            "answer": answer,
+        },
+    )
+
+
+def _solutions(_: int, record: Record) -> Iterator[Placed]:
+    options, answer = _options(record), record.text("answer")
+    _refuse_other_answer(record, answer, options)
+    chain = record.text("cot_content")
+    parsed = parse_choice(chain, len(options))
+    yield (
+        record.where,
+        {
+            "category": record.name("category"),
+            "question_id": _question_id(record),
+            "solution_id": 0,
+            "question": format_question(record.text("question"), options),
+            "answer": answer,
+            "steps": split_steps(chain),
+            "parsed_answer": parsed,
+            "outcome": outcome_label(parsed, answer),
+            "step_labels": None,
+        },
+    )
 
 
 def _question_id(record: Record) -> str:

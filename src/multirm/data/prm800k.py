@@ -13,7 +13,7 @@ which counterfactual alternatives have, are incorrect. PRM800K's own files are o
 from collections.abc import Iterable, Iterator
 
 from multirm.errors import InputError, shown
-from multirm.json_source import Placed, Record
+from multirm.json_source import Placed, Record, each
 from multirm.labels import outcome_from_steps
 
 _RATINGS = (-1, 0, 1)
@@ -21,35 +21,38 @@ _RATINGS = (-1, 0, 1)
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`; `prm_math` is the category `math`."""
-    for index, record in enumerate(records):
-        if "label" in record.values and "chain_of_thoughts" not in record.values:
-            raise InputError(
-                record.where,
-                expected="a question in VersaPRM's training format, with chain_of_thoughts",
-                found="a row of PRM800K's own files",
-                remedy="convert it first",
-            )
-        question = {
-            "category": record.name("domain").removeprefix("prm_"),
-            "question_id": f"{index:06d}",
-            "question": record.text("question"),
-            "answer": None,
-            "parsed_answer": None,
-        }
-        rated = [each for chain in record.records("chain_of_thoughts") for each in _rated(chain)]
-        if not rated:
-            raise record.error("chain_of_thoughts", expected="at least one", found="none")
-        for solution_id, (where, steps, labels) in enumerate(rated):
-            yield (
-                where,
-                {
-                    **question,
-                    "solution_id": solution_id,
-                    "steps": steps,
-                    "outcome": outcome_from_steps(labels),
-                    "step_labels": labels,
-                },
-            )
+    return each(records, _solutions)
+
+
+def _solutions(index: int, record: Record) -> Iterator[Placed]:
+    if "label" in record.values and "chain_of_thoughts" not in record.values:
+        raise InputError(
+            record.where,
+            expected="a question in VersaPRM's training format, with chain_of_thoughts",
+            found="a row of PRM800K's own files",
+            remedy="convert it first",
+        )
+    question = {
+        "category": record.name("domain").removeprefix("prm_"),
+        "question_id": f"{index:06d}",
+        "question": record.text("question"),
+        "answer": None,
+        "parsed_answer": None,
+    }
+    rated = [each for chain in record.records("chain_of_thoughts") for each in _rated(chain)]
+    if not rated:
+        raise record.error("chain_of_thoughts", expected="at least one", found="none")
+    for solution_id, (where, steps, labels) in enumerate(rated):
+        yield (
+            where,
+            {
+                **question,
+                "solution_id": solution_id,
+                "steps": steps,
+                "outcome": outcome_from_steps(labels),
+                "step_labels": labels,
+            },
+        )
 
 
 def _rated(chain: Record) -> Iterator[tuple[str, list[str], list[int]]]:

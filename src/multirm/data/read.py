@@ -14,7 +14,14 @@ from multirm.arguments import OutputFile, Place, entry
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
 from multirm.files import local
-from multirm.json_source import Placed, files_of, read_json, read_json_lines
+from multirm.json_source import (
+    MOST_PROBLEMS,
+    Placed,
+    all_of,
+    files_of,
+    read_json,
+    read_json_lines,
+)
 from multirm.numbers import Count, Seed
 from multirm.provenance import origin_of
 from multirm.published_columns import as_table
@@ -200,23 +207,35 @@ def _of_category(
 
 
 def _checked(placed: Iterable[Placed], schema: Schema, dataset: str) -> list[Row]:
-    """The rows with their dataset, each fit for the table and none twice; errors name where it was read."""
+    """The rows with their dataset, each fit for the table and none twice; errors name where it was read.
+
+    Raises:
+        InputError: the first few things that are wrong, at once.
+    """
     rows: list[Row] = []
+    problems: list[InputError] = []
     seen: dict[tuple[Any, ...], str] = {}
-    for where, row in placed:
-        problem = schema.check_row(row)
-        if problem:
-            expected, found = problem
-            raise InputError(where, expected=expected, found=found)
-        own = {name: row[name] for name in schema.key if name in row}
-        key = tuple(own.values())
-        if key in seen:
-            shown = ", ".join(f"{name} {value}" for name, value in own.items())
-            raise InputError(
-                where, expected="each key once", found=f"{shown} again, after {seen[key]}"
-            )
-        seen[key] = where
-        rows.append({"dataset": dataset, **row})
+    try:
+        for where, row in placed:
+            own = {name: row[name] for name in schema.key if name in row}
+            key = tuple(own.values())
+            problem = schema.check_row(row)
+            if problem:
+                expected, found = problem
+                problems.append(InputError(where, expected=expected, found=found))
+            elif key in seen:
+                shown = ", ".join(f"{name} {value}" for name, value in own.items())
+                found = f"{shown} again, after {seen[key]}"
+                problems.append(InputError(where, expected="each key once", found=found))
+            if len(problems) == MOST_PROBLEMS:
+                break
+            seen[key] = where
+            rows.append({"dataset": dataset, **row})
+    except InputError as error:
+        # What the reader has to say comes at its end.
+        problems.append(error)
+    if problems:
+        raise all_of(problems)
     return rows
 
 
