@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multirm.places import local_files, places_of
+from multirm.places import is_hub_name, local_files, places_of
 from multirm.vocabulary import Reader
 
 
@@ -38,7 +38,20 @@ def test_a_folder_of_any_other_format_is_read_whole(data: Path) -> None:
     assert local_files(places) == [data / "ours" / "law.json", data / "ours" / "physics.json"]
 
 
-@pytest.mark.parametrize("name", ["none.json", "none*", "none.jsonl", "./none", "/none"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "none.json",
+        "none*",
+        "none.jsonl",
+        "./none",
+        "/none",
+        "none",
+        "ours/none",
+        "a/b/c",
+        "no/ne.csv",
+    ],
+)
 def test_what_looks_like_a_file_is_no_hub_name(data: Path, name: str) -> None:
     places = places_of(Reader.PUBLISHED, [name], data, "law.json")
     assert local_files(places) == [data / name]
@@ -60,3 +73,12 @@ def test_the_first_file_of_a_category_that_is_there_is_read(data: Path) -> None:
     (data / "ours" / "preprocessed_law.json").write_text("[]")
     found = places_of(Reader.PUBLISHED, ["ours"], data, *files)
     assert found == [data / "ours" / "preprocessed_law.json"]
+
+
+def test_a_folder_of_ours_is_not_asked_for_on_the_hub(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    names = ["owner/name", "ours/name", "name", "./name", "../name/x", "/owner/name", "owner/", ""]
+    assert [is_hub_name(name) for name in names] == [True] + [False] * 7
+    assert is_hub_name("ours/name", data / "ours")

@@ -182,7 +182,7 @@ def test_a_folder_of_json(tmp_path: Path) -> None:
         list(published.records_of([str(tmp_path)], "math"))
     with pytest.raises(InputError, match=r"math.json: expected a file"):
         list(published.records_of([str(tmp_path / "math.json")], "math"))
-    with pytest.raises(InputError, match="a hub name, found nothing of that name"):
+    with pytest.raises(InputError, match="a hub name OWNER/NAME, found nothing of that"):
         list(published.records_of([f"{tmp_path}/nowhere/"], "math"))
 
 

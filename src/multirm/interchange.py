@@ -14,6 +14,7 @@ import pyarrow as pa
 from multirm import published, tables
 from multirm.errors import InputError
 from multirm.json_source import read_values
+from multirm.places import is_hub_name
 from multirm.published_columns import rewards_table, solutions_table
 from multirm.schemas import REWARDS, SOLUTIONS, Schema
 
@@ -172,8 +173,8 @@ def categories(place: str, schema: Schema) -> Iterator[Category]:
         for file in _of_kind(path, files, schema):
             name = file.stem.removesuffix(REWARD_SUFFIX if schema is REWARDS else "")
             yield Category(name, str(file), read_values(file), file)
-    elif not path.exists() and not published.HUB_NAME.fullmatch(place):
-        raise InputError(place, expected=_EXPECTED, found="nothing of that name")
+    elif not path.exists() and not is_hub_name(place):
+        raise published.missing(place, _EXPECTED)
     elif path.exists() and not _is_hub_copy(path):
         raise InputError(path, expected=_expected(schema), found=contents(path))
     else:

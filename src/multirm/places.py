@@ -7,14 +7,28 @@ from pathlib import Path
 
 from multirm.vocabulary import Reader
 
-_LIKE_A_FILE = re.compile(r"[*?]|\.jsonl?$|^[./]")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_LIKE_A_FILE = re.compile(r"\.(?:jsonl?|parquet|csv|ya?ml)$")
+
+
+def is_hub_name(place: str, below: Path = Path()) -> bool:
+    """Whether a place that is not here may be asked for on the hub: OWNER/NAME, and no folder OWNER is here.
+
+    Whoever has a folder `data` and writes `data/mine` means a folder, and its name is nobody else's business.
+
+    Args:
+        below: the folder that paths start from.
+    """
+    if not _HUB_NAME.fullmatch(place) or _LIKE_A_FILE.search(place):
+        return False
+    return not (below / place.partition("/")[0]).exists()
 
 
 def places_of(reader: Reader, source: Sequence[str], data: Path, *files: str) -> list[Path | str]:
     """The places that a category of a dataset is read from: paths, and hub names, which are text.
 
-    What is found nowhere is a hub name to the one reader that knows the hub, unless it looks like a
-    file; else it stays as it is, to be reported as missing.
+    What is found nowhere is a hub name to the one reader that knows the hub, if `is_hub_name` says so;
+    else it is a path, to be reported as missing below `data`.
 
     Args:
         reader: the format of the source.
@@ -28,7 +42,7 @@ def places_of(reader: Reader, source: Sequence[str], data: Path, *files: str) ->
     for name in source:
         # Path.glob refuses absolute patterns.
         found = sorted(glob(name, root_dir=data, recursive=True))  # noqa: PTH207
-        if not found and published and not _LIKE_A_FILE.search(name):
+        if not found and published and is_hub_name(name, data):
             places.append(name)
             continue
         for path in [data / each for each in found or [name]]:

@@ -16,7 +16,6 @@ whether all labelled steps are correct; where there are no labels either, it is 
 """
 
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from multirm.labels import (
     outcome_from_steps,
     split_steps,
 )
+from multirm.places import is_hub_name
 
 OUR_KEYS = frozenset(
     ["dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"]
@@ -35,8 +35,6 @@ OUR_KEYS = frozenset(
 """What rows have of our own, in a pool or with rewards, for what the layout has no place for."""
 
 _SECONDS_TO_ANSWER = 10
-
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def records_of(
@@ -65,12 +63,20 @@ def records_of(
                     path, expected="a file", found=f"only {beside}" if beside else "none"
                 )
             yield from read_json([path])
-        elif not path.exists() and not HUB_NAME.fullmatch(place):
-            raise InputError(
-                place, expected="a file, a folder or a hub name", found="nothing of that name"
-            )
+        elif not path.exists() and not is_hub_name(place):
+            raise missing(place, "a file, a folder or a hub name OWNER/NAME")
         else:
             yield from _load(place, category)
+
+
+def missing(place: str, expected: str) -> InputError:
+    """What to say of a place that is neither here nor a name that the hub may be asked for."""
+    found = "nothing of that name"
+    return InputError(
+        place,
+        expected=expected,
+        found=found if Path(place).is_absolute() else f"{found} below {Path.cwd()}",
+    )
 
 
 def hub_names(source: Sequence[str]) -> list[str]:
@@ -289,7 +295,7 @@ def _require_hub(place: str, expected: str) -> None:
         raise InputError(
             place,
             expected=expected,
-            found="no such folder here, and no way to the hub",
+            found=f"no such folder below {Path.cwd()}, and no way to the hub",
             remedy="check the spelling and the connection, or set HF_HUB_OFFLINE=1 to use what was"
             " downloaded before",
         ) from error
@@ -325,7 +331,11 @@ def _loaded(place: str, split: str | None, expected: str) -> Any:
 
 def _found(place: str, error: Exception) -> str:
     first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return first if Path(place).exists() else f"no such folder here, and of the hub: {first}"
+    return (
+        first
+        if Path(place).exists()
+        else f"no such folder below {Path.cwd()}, and of the hub: {first}"
+    )
 
 
 def _remedy(place: str, error: Exception) -> str:
