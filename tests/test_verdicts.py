@@ -142,6 +142,7 @@ def test_steps_may_be_numbered_from_zero_and_from_nothing_else(verdicts: list[in
         ("</think>\n### Step 1\nThe step is V0\nBut then, the step is V1\n### Step 2\nThe step is V0", [1, 0]),
         ("</think>\nStep 1: it may be V0, it is V1\nStep 2: V0", [1, 0]),
         ("</think>\nStep 1: The step is V1\nThe step is V1\nStep 3: The step is V0", [1, 1, 0]),
+        ("</think>\nStep 1: Fine. The step is V1. Step 2: No, see Step 1: The step is V0.", [1, 0]),
         # Other boxes are no steps'.
         ("</think>\nStep 1: The step is V1\nSo the solution is V0", [1]),
         ("</think>\nStep 1: The step is V1\nStep 3: The step is V1", None),

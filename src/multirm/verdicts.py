@@ -31,8 +31,11 @@ _BOX = re.compile(
     r"\\boxed\{\s*(?:\\text(?:bf|it|rm)?\{\s*)?(correct|incorrect)[\s.]*\}{1,2}(?:\\[)\]])?[$*_.]*",
     re.IGNORECASE,
 )
+# At the beginning of a line, or behind the end of a sentence.
 _HEADING = re.compile(
-    r"^[ \t#>*_`-]*(?:\d{1,3}[.)][ \t*_`]*)?Step[ \t]+#?(\d{1,4})\b", re.IGNORECASE | re.MULTILINE
+    r"^[ \t#>*_`-]*(?:\d{1,3}[.)][ \t*_`]*)?Step[ \t]+#?(\d{1,4})\b"
+    r"|(?<=[.;!?}$*)])[ \t]+[*_]*Step[ \t]+(\d{1,4})[*_]*:",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE = re.compile(r"\b(?:the|this) step (?:\d{1,4} )?is[\s:*_$\\(\[]*\Z", re.IGNORECASE)
 _SENTENCE_LENGTH = 60
@@ -176,7 +179,7 @@ def _judged(critique: str, start: int, end: int) -> list[_StepVerdict]:
     line_end, scanned, last = -1, start, start
     for box in _BOX.finditer(critique, start, end):
         for heading in _HEADING.finditer(critique, scanned, box.start()):
-            own = nearest = int(heading[1])
+            own = nearest = int(heading[1] or heading[2])
             line_end = critique.find("\n", heading.end())
             line_end = len(critique) if line_end < 0 else line_end
         scanned = box.end()
