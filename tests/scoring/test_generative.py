@@ -375,4 +375,5 @@ def test_a_model_whose_verdicts_are_several_tokens_is_refused(
 
 def test_discriminative_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dORM"):
-        score_generative(Kind.DORM, "", "", EngineName.TRANSFORMERS, tmp_path, tmp_path, tmp_path)
+        paths = [tmp_path / name for name in "src"]
+        score_generative(Kind.DORM, "", "", EngineName.TRANSFORMERS, *paths)

@@ -14,10 +14,12 @@ from multirm.encoding import encode_prompt
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.prompts import VERDICT_MARKS, Template, load_template, own_template
+from multirm.provenance import read_from_folder
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.training.run import LabelledLoss
 from multirm.vocabulary import Kind
+from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
 
 
@@ -163,6 +165,18 @@ def test_training_learns_the_critiques_and_leaves_a_peft_folder(
     assert model.peft_config["default"].r == 4
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_date_that_prompts_were_told_is_in_the_provenance(
+    tmp_path: Path, tiny_model: Path, is_told: bool
+) -> None:
+    backbone = shutil.copytree(tiny_model, tmp_path / "backbone")
+    asked = "{{ strftime_now('%Y') }}" if is_told else ""
+    (backbone / "chat_template.jinja").write_text(asked + CHAT_TEMPLATE)
+    told = read_from_folder(trained(tmp_path, backbone, [*CRITIQUES], epochs=1))
+    assert told is not None
+    assert told.parameters.get("date") == ("2024-07-26" if is_told else None)
+
+
 def test_without_kept_critiques_nothing_is_trained(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(
         InputError, match=r"c\.parquet: expected at least one critique that is kept"
@@ -217,4 +231,4 @@ def test_a_backbone_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path
 
 def test_discriminative_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
-        train_generative(Kind.DPRM, "", "", [], [], tmp_path, tmp_path, tmp_path)
+        train_generative(Kind.DPRM, "", "", [], [], *(tmp_path / name for name in "ace"))

@@ -42,11 +42,21 @@ def generation_settings(folder: Path) -> GenerationConfig:
     """A model folder's own settings of generation, or those that its configuration implies.
 
     Raises:
+        InputError: what `own_generation_settings` and `configuration` refuse.
+    """
+    own = own_generation_settings(folder)
+    return GenerationConfig.from_model_config(configuration(folder)) if own is None else own
+
+
+def own_generation_settings(folder: Path) -> GenerationConfig | None:
+    """A model folder's own settings of generation, where it has some.
+
+    Raises:
         InputError: they are damaged. transformers would do without them, and so without the ends of texts.
     """
     path = folder / GENERATION_CONFIG_NAME
     if not path.is_file():
-        return GenerationConfig.from_model_config(configuration(folder))
+        return None
     try:
         return GenerationConfig.from_pretrained(folder)
     # Whatever comes of a file that is somebody else's.

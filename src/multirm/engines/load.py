@@ -37,12 +37,12 @@ def load_engine(
         )
     match name:
         case EngineName.TRANSFORMERS:
-            from multirm.engines.limits import generation_settings, settings_folder
+            from multirm.engines.limits import own_generation_settings, settings_folder
             from multirm.engines.transformers import TransformersEngine
             from multirm.models import default_device, dtype_of, load_model, load_tokenizer
 
             # Damaged, they would be left out when the model is loaded.
-            generation_settings(settings_folder(model))
+            own_generation_settings(settings_folder(model))
             loaded = load_model(model, dtype_of(dtype, default_device()))
             return TransformersEngine(loaded, load_tokenizer(model))
         case EngineName.VLLM:
