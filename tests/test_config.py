@@ -116,6 +116,16 @@ def test_defaults_are_the_published_ones() -> None:
         (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
         (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
         (put("critiques/server", "http://[::1]:8/v1"), "critiques: the engine openai needs a"),
+        (
+            put("models/dORM-mini/scoring", {"dtype": "fp16"}),
+            "auto, float32 or bfloat16, found mod",
+        ),
+        (
+            lambda study: study["models"]["gORM-mini"]["scoring"].update(
+                engine="openai", server="http://host/v1", dtype="float32"
+            ),
+            "scoring: dtype: float32 is for the server of the engine openai to choose",
+        ),
         (put("critiques/server", "http://me:secret@host/v1"), "critiques.server: not an address"),
         (put("critiques/server", "http://host/v1\n"), "critiques.server: not an address"),
         (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),

@@ -5,6 +5,7 @@ from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 
 from multirm import jobs
 from multirm.jobs import Request
+from multirm.vocabulary import Dtype
 
 TINY, LARGE = 1e6, 14.8e9
 
@@ -33,7 +34,20 @@ def test_a_large_model_gets_gpus_for_what_it_weighs() -> None:
     assert jobs.of_writing(32.8e9, 100_000, 8192, gpu_memory=80).gpu == 2
     assert jobs.of_training(LARGE, 100_000, False, 1, processes=4).gpu == 4
     assert jobs.of_merging(LARGE).gpu == 0
-    assert jobs.of_merging(LARGE).mem_mb > 4 * LARGE / 2**20
+    assert jobs.of_merging(LARGE).mem_mb > 6 * LARGE / 2**20
+
+
+def test_fp32_takes_twice_the_memory_and_longer_on_a_gpu() -> None:
+    fast, exact = (jobs.of_reading(LARGE, 20_000, dtype) for dtype in (Dtype.AUTO, Dtype.FLOAT32))
+    assert exact.mem_mb > fast.mem_mb + 2 * LARGE / 2**20 - 1
+    assert exact.runtime > 5 * fast.runtime
+    assert jobs.reading_memory(LARGE, Dtype.FLOAT32) == pytest.approx(
+        jobs.reading_memory(LARGE, Dtype.BFLOAT16) + 2 * LARGE / 1e9
+    )
+    assert jobs.of_writing(LARGE, 1000, 8192, 48, Dtype.FLOAT32).gpu == 2
+    assert jobs.of_writing(LARGE, 1000, 8192, 48).gpu == 1
+    # A CPU computes in fp32 anyway.
+    assert jobs.of_reading(TINY, 1600, Dtype.FLOAT32) == jobs.of_reading(TINY, 1600)
 
 
 def test_time_grows_with_work_and_shrinks_with_processes() -> None:

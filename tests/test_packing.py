@@ -9,10 +9,15 @@ from peft import LoraConfig, get_peft_model
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GptOssConfig,
+    GptOssForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    PretrainedConfig,
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForCausalLM,
@@ -20,6 +25,8 @@ from transformers import (
     Qwen3ForCausalLM,
     Qwen3MoeConfig,
     Qwen3MoeForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
     set_seed,
 )
 
@@ -43,11 +50,57 @@ SHAPE = {
     "num_key_value_heads": 2,
     "head_dim": 4,
 }
+
+
+def gemma_positions(full: dict[str, object]) -> dict[str, object]:
+    return {
+        "full_attention": {"rope_theta": 1e6, **full},
+        "sliding_attention": {"rope_theta": 1e4, "rope_type": "default"},
+    }
+
+
+GEMMA = {
+    "layer_types": ["sliding_attention", "full_attention"],
+    "sliding_window": 5,
+    "query_pre_attn_scalar": 4,
+    "max_position_embeddings": 16,
+}
 FAMILIES = {
     "llama": (LlamaForCausalLM, LlamaConfig, {}),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config, {}),
     "qwen3": (Qwen3ForCausalLM, Qwen3Config, {}),
     "mistral": (MistralForCausalLM, MistralConfig, {"sliding_window": 5}),
+    "qwen3, some layers sliding": (
+        Qwen3ForCausalLM,
+        Qwen3Config,
+        {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1},
+    ),
+    "smollm3, one layer without positions": (
+        SmolLM3ForCausalLM,
+        SmolLM3Config,
+        {"pad_token_id": 0, "no_rope_layers": [1, 0]},
+    ),
+    "gemma3, two kinds of positions": (Gemma3ForCausalLM, Gemma3TextConfig, GEMMA),
+    "gemma3, one of them scaled": (
+        Gemma3ForCausalLM,
+        Gemma3TextConfig,
+        {**GEMMA, "rope_parameters": gemma_positions({"rope_type": "linear", "factor": 8.0})},
+    ),
+    "llama, positions of two scales": (
+        LlamaForCausalLM,
+        LlamaConfig,
+        {
+            "max_position_embeddings": 16,
+            "rope_parameters": {
+                "rope_type": "llama3",
+                "rope_theta": 1e4,
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 8,
+            },
+        },
+    ),
 }
 
 TEXTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=12)
@@ -167,14 +220,44 @@ def test_packs_keep_to_the_budget(texts: list[list[int]], budget: int, group: in
     assert packs == list(group_in_packs(groups, texts, budget))
 
 
-def test_attention_of_other_kinds_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("model", "config", "settings", "found"),
+    [
+        (Gemma2ForCausalLM, Gemma2Config, {}, "Gemma2Attention: expected .* found softcap"),
+        (
+            GptOssForCausalLM,
+            GptOssConfig,
+            {"num_local_experts": 2, "num_experts_per_tok": 1},
+            "GptOssAttention: expected .* found s_aux",
+        ),
+        (
+            Gemma3ForCausalLM,
+            Gemma3TextConfig,
+            {**GEMMA, "use_bidirectional_attention": True},
+            "Gemma3Attention: expected .* found attention to what follows",
+        ),
+        (
+            Gemma3ForCausalLM,
+            Gemma3TextConfig,
+            {
+                **GEMMA,
+                "rope_parameters": gemma_positions({"rope_type": "dynamic", "factor": 8.0}),
+            },
+            "a decoder of attention alone.*found dynamic positions",
+        ),
+    ],
+)
+def test_attention_of_other_kinds_is_refused(
+    model: type[PreTrainedModel],
+    config: type[PretrainedConfig],
+    settings: dict[str, object],
+    found: str,
+) -> None:
     set_seed(1)
-    model = Gemma2ForCausalLM(Gemma2Config(**SHAPE)).eval()
-    attend_in_packs(model)
-    with pytest.raises(
-        InputError, match=r"Gemma2Attention: expected scaled dot products, found softcap"
-    ):
-        read_pack(model, *pack([[1, 2]]).tensors)
+    other = model(config(**SHAPE, **settings)).eval()
+    with pytest.raises(InputError, match=found):
+        attend_in_packs(other)
+        read_pack(other, *pack([[1, 2]]).tensors)
 
 
 @pytest.mark.parametrize(

@@ -106,12 +106,12 @@ def named_base(adapter: Path) -> str:
     """
     settings = read_settings(adapter)
     name = settings["base_model_name_or_path"]
-    folder = _folder_of_base(adapter, name)
+    revision = settings.get("revision")
+    folder = _folder_of_base(adapter, name, may_be_here=not revision)
     if folder is not None:
         require_whole_model(adapter, str(folder), folder)
         return str(folder)
     if _HUB_NAME.fullmatch(name) and _was_hub_name(adapter):
-        revision = settings.get("revision")
         return f"{name}@{revision}" if isinstance(revision, str) and revision else name
     raise InputError(
         adapter,
@@ -139,11 +139,11 @@ def require_whole_model(where: object, base: str, folder: Path) -> None:
         )
 
 
-def _folder_of_base(adapter: Path, name: str) -> Path | None:
+def _folder_of_base(adapter: Path, name: str, may_be_here: bool) -> Path | None:
     # Without regard to links first: results may be one, and the way was written down without regard to them.
-    from_adapter = Path(os.path.normpath(adapter / name))
-    found = (path for path in (from_adapter, adapter / name, Path(name)) if path.is_dir())
-    return next(found, None)
+    places = [Path(os.path.normpath(adapter / name)), adapter / name]
+    places += [Path(name)] * (may_be_here and not name.startswith("."))
+    return next((place for place in places if place.is_dir()), None)
 
 
 def _was_hub_name(adapter: Path) -> bool:

@@ -204,7 +204,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
                 f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
                 f"is {study.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`"
             )
-        needed = reading_memory(size)
+        needed = reading_memory(size, model.scoring.dtype)
         if isinstance(model, DiscriminativeModel) and needed > study.gpu_memory:
             yield (
                 f"models.{name}.backbone: is scored on one GPU, which needs {needed:.0f} GB, "

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
 
+from multirm.vocabulary import Dtype
+
 # Models up to this size are read fast enough by one core, and the smallest jobs ask for no more.
 _SMALL = 2e8
 
@@ -84,9 +86,13 @@ def training_memory(parameters: float, sharing: int) -> float:
     return 2 * parameters / 1e9 / sharing + 4 + parameters / 1e9
 
 
-def reading_memory(parameters: float) -> float:
-    """GB on a GPU to read rewards off a network in bf16."""
-    return 2 * parameters / 1e9 + 6
+def reading_memory(parameters: float, dtype: Dtype = Dtype.AUTO) -> float:
+    """GB on a GPU to read rewards off a network."""
+    return _bytes_on_gpu(dtype) * parameters / 1e9 + 6
+
+
+def _bytes_on_gpu(dtype: Dtype) -> int:
+    return 4 if dtype is Dtype.FLOAT32 else 2
 
 
 def of_table(rows: int = 0) -> Request:
@@ -123,35 +129,47 @@ def of_pretraining(parameters: float, tokens: int) -> Request:
 
 
 def of_merging(parameters: float) -> Request:
-    """For adding an adapter to its backbone, in main memory."""
-    return Request(0, 1, _of_process(4 * parameters), 60)
+    """For adding an adapter to its backbone, in main memory and in fp32."""
+    return Request(0, 1, _of_process(6 * parameters), 60)
 
 
-def of_reading(parameters: float, solutions: int) -> Request:
+def of_reading(parameters: float, solutions: int, dtype: Dtype = Dtype.AUTO) -> Request:
     """For rewards read off a network, of so many solutions."""
     work = 2 * parameters * solutions * _SOLUTION_TOKENS
     if runs_on_gpu(parameters):
-        memory = _of_process(2 * parameters)
-        minutes = _minutes(work / _GPU_FLOPS)
+        memory = _of_process(_bytes_on_gpu(dtype) * parameters)
+        minutes = _minutes(work * _slowness(dtype) / _GPU_FLOPS)
         return Request(1, _CORES_BESIDE_GPU, memory, minutes)
     memory = _of_process(8 * parameters)
     return Request(0, 1, memory, _minutes(work / _CPU_FLOPS))
 
 
-def of_writing(parameters: float, critiques: int, max_tokens: int, gpu_memory: float) -> Request:
+def of_writing(
+    parameters: float,
+    critiques: int,
+    max_tokens: int,
+    gpu_memory: float,
+    dtype: Dtype = Dtype.AUTO,
+) -> Request:
     """For so many critiques, of so many tokens at most; GPUs of `gpu_memory` GB."""
     tokens = critiques * min(max_tokens, _CRITIQUE_TOKENS)
     if runs_on_gpu(parameters):
         # Heads are shared out among them, and their number is a multiple of a power of two.
         gpus = 1
-        while 2 * parameters / 1e9 + 8 > 0.9 * gpu_memory * gpus:
+        weights = _bytes_on_gpu(dtype) * parameters
+        while weights / 1e9 + 8 > 0.9 * gpu_memory * gpus:
             gpus *= 2
-        memory = _of_process(2 * parameters)
+        memory = _of_process(weights)
         seconds = tokens * parameters / _GPU_WRITING / gpus
         return Request(gpus, _CORES_BESIDE_GPU * gpus, memory, _minutes(seconds))
     memory = _of_process(8 * parameters) + _MB_OF_CACHE
     minutes = _minutes(tokens * parameters / _CPU_WRITING)
     return Request(0, 1, memory, minutes)
+
+
+def _slowness(dtype: Dtype) -> int:
+    """How many times as long a GPU computes as in bf16, for which it has units of their own."""
+    return 10 if dtype is Dtype.FLOAT32 else 1
 
 
 def of_asking() -> Request:

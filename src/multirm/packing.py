@@ -7,7 +7,7 @@ texts never see one another, whatever else is in the row, and no token is there 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -247,9 +247,9 @@ def attend_in_packs(model: PreTrainedModel) -> None:
     causal = _causal(model)
     text = causal.config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ())
-    rope = (getattr(text, "rope_parameters", None) or {}).get("rope_type", "default")
     unknown = sorted(kinds - {"full_attention", "sliding_attention"})
-    unknown += [f"{rope} positions"] * (rope in ("dynamic", "longrope"))
+    ropes = _rope_types(getattr(text, "rope_parameters", None))
+    unknown += [f"{rope} positions" for rope in sorted(ropes & {"dynamic", "longrope"})]
     if unknown or not causal._can_set_attn_implementation():
         raise InputError(
             model.name_or_path,
@@ -259,6 +259,14 @@ def attend_in_packs(model: PreTrainedModel) -> None:
         )
     AttentionInterface.register(_NAME, packed_attention)
     causal.set_attn_implementation(_NAME)
+
+
+def _rope_types(parameters: Any) -> set[str]:
+    """The kinds of rotary positions in a configuration, which may have some for each kind of layer."""
+    if not isinstance(parameters, Mapping):
+        return set()
+    nested = [_rope_types(value) for value in parameters.values()]
+    return {str(parameters.get("rope_type", "default"))}.union(*nested)
 
 
 def _causal(model: PreTrainedModel) -> PreTrainedModel:
@@ -317,14 +325,19 @@ def packed_attention(
     Raises:
         InputError: attention of a kind that is not known here.
     """
-    for name in ("softcap", "s_aux", "position_bias"):
-        if settings.get(name) is not None:
-            raise InputError(
-                f"attention of {type(module).__name__}",
-                expected="scaled dot products",
-                found=name,
-                remedy="choose a backbone of another family",
-            )
+    others = [
+        name for name in ("softcap", "s_aux", "position_bias") if settings.get(name) is not None
+    ]
+    others += ["a mask of its own"] * (attention_mask is not None)
+    # Gemma's embedding models have it, and other checkpoints by a setting alone.
+    others += ["attention to what follows"] * (getattr(module, "is_causal", True) is False)
+    if others:
+        raise InputError(
+            f"attention of {type(module).__name__}",
+            expected="scaled dot products over what comes before",
+            found=", ".join(others),
+            remedy="choose a backbone of another family",
+        )
     per_group = query.shape[1] // key.shape[1]
     # Token by token in memory, as the model made them: parts can be copied as blocks.
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))

@@ -37,6 +37,7 @@ from multirm.vocabulary import (
     Aggregation,
     Agreement,
     AnswerRule,
+    Dtype,
     EngineName,
     Kind,
     Parallelism,
@@ -288,6 +289,10 @@ class Scoring(Settings):
     shards: Count = Field(
         1, description="jobs that the solutions of a category are shared out among"
     )
+    dtype: Dtype = Field(
+        Dtype.AUTO,
+        description="precision of the model: auto is bfloat16 on a GPU, float32 on a CPU",
+    )
 
 
 class DiscriminativeScoring(Scoring):
@@ -304,6 +309,14 @@ class GenerativeScoring(Sampling, Scoring):
         description="fewer critiques of solutions that can no longer be the best of their pool, with the "
         "probability to be wrong about the best (0 for never); all M where null",
     )
+
+    @model_validator(mode="after")
+    def _a_server_has_its_own_precision(self) -> Self:
+        if self.engine is EngineName.OPENAI and self.dtype is not Dtype.AUTO:
+            raise ValueError(
+                f"dtype: {self.dtype} is for the server of the engine openai to choose"
+            )
+        return self
 
 
 class DiscriminativeModel(Settings):

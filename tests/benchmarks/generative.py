@@ -2,8 +2,8 @@
 
     .venv-vllm/bin/python tests/benchmarks/generative.py KIND MODEL SOLUTIONS [POOLS] [SAMPLES]
 
-KIND is gORM or gPRM, MODEL the folder of a merged model of that kind, and SOLUTIONS a table, as in
-results/models/gORM-mini/merged and results/data/Facts_junior/history.parquet once `make study` has run.
+KIND is gORM or gPRM, MODEL the folder of an adapter or a whole model of that kind, and SOLUTIONS a table, as in
+results/models/gORM-mini/adapter and results/data/Facts_junior/history.parquet once `make study` has run.
 The plain way is vLLM's own `LLM.generate` as it comes, with the five likeliest tokens told. Jobs on a core
 each share the questions out, as those of the pipeline share shards; all have started before one begins.
 """

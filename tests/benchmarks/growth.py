@@ -2,8 +2,8 @@
 
     python tests/benchmarks/growth.py MODEL KIND SOLUTIONS [ENGINE]
 
-MODEL is the folder of a merged model of KIND, and SOLUTIONS a table, as in
-results/models/dPRM-mini/merged dPRM results/data/Facts_junior/history.parquet once `make study` has run.
+MODEL is the folder of an adapter or a whole model of KIND, and SOLUTIONS a table, as in
+results/models/dPRM-mini/adapter dPRM results/data/Facts_junior/history.parquet once `make study` has run.
 Pools are told apart by their question's first words, so that nothing is shared between copies of them.
 """
 

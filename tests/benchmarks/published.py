@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from multirm import tables
@@ -163,9 +164,11 @@ def generative(dataset: str, models: list[str]) -> None:
 
 
 def _loaded(name: str) -> Any:
-    folder = Path("results/models") / name / "merged"
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return model, AutoTokenizer.from_pretrained(folder)
+    folder = Path("results/models") / name / "adapter"
+    backbone = Path("results/backbones") / name.partition("-")[2] / "model"
+    model = AutoModelForCausalLM.from_pretrained(backbone, dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(model, folder).eval()
+    return adapted, AutoTokenizer.from_pretrained(folder)
 
 
 def _solutions(dataset: str) -> list[dict[str, Any]]:

@@ -11,12 +11,18 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import set_seed
 
+from multirm.adapters import base_files
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.load import load_engine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
+from multirm.provenance import write_to_folder
 from multirm.vocabulary import EngineName
 from tests.engines.conftest import (
     CONTEXT,
@@ -25,6 +31,7 @@ from tests.engines.conftest import (
     by_key,
     generate_in_vllm,
 )
+from tests.origins import made_of
 
 GREEDY = Sampling(1, 60, temperature=0)
 DRAWN = Sampling(3, 40, temperature=0.9)
@@ -32,7 +39,7 @@ NARROWED = Sampling(2, 40, temperature=0.9, top_p=0.9, top_k=20, min_p=0.02, fir
 SEED = 5
 
 
-def request(
+def asking(
     prompts: list[Prompt],
     sampling: Sampling,
     watch: tuple[int, ...],
@@ -63,12 +70,12 @@ def replies(
 ) -> dict[str, Completions]:
     """What vLLM made of all requests that the tests are about: it takes long to start."""
     requests = {
-        "greedy": request(prompts, GREEDY, watch),
-        "drawn": request(prompts, DRAWN, watch),
-        "narrowed": request(prompts, NARROWED, ()),
-        "part": request(prompts[::-3], DRAWN, watch),
-        "resumed": request(prompts, DRAWN, watch, done=prompts[:9]),
-        "full": request(long_prompts, Sampling(2, 6, temperature=0), watch),
+        "greedy": asking(prompts, GREEDY, watch),
+        "drawn": asking(prompts, DRAWN, watch),
+        "narrowed": asking(prompts, NARROWED, ()),
+        "part": asking(prompts[::-3], DRAWN, watch),
+        "resumed": asking(prompts, DRAWN, watch, done=prompts[:9]),
+        "full": asking(long_prompts, Sampling(2, 6, temperature=0), watch),
     }
     answers = generate_in_vllm(
         vllm_python, sure_model, tmp_path_factory.mktemp("vllm"), list(requests.values())
@@ -133,22 +140,40 @@ def test_a_full_context_truncates(
     assert all(not one.ids and one.truncated for one in replies["full"][(CONTEXT + 9,)])
 
 
+@pytest.fixture
+def scaled_adapter(sure_model: Path, tmp_path: Path) -> Path:
+    """An adapter with ranks and scales of their own for some layers, one of them above the others' rank."""
+    set_seed(2)
+    settings = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        rank_pattern={"v_proj": 24, "layers.1.mlp.up_proj": 2},
+        alpha_pattern={"q_proj": 30, "v_proj": 3},
+        target_modules="all-linear",
+        init_lora_weights=False,
+        task_type="CAUSAL_LM",
+    )
+    get_peft_model(load_model(str(sure_model)), settings).save_pretrained(tmp_path / "scaled")
+    return tmp_path / "scaled"
+
+
+@pytest.mark.parametrize("fixture", ["sure_adapter", "scaled_adapter"])
 def test_an_adapter_is_served_unmerged(
     vllm_python: Path,
     sure_model: Path,
-    sure_adapter: Path,
+    fixture: str,
+    request: pytest.FixtureRequest,
     prompts: list[Prompt],
     watch: tuple[int, int],
     replies: dict[str, Completions],
     tmp_path: Path,
 ) -> None:
-    requests = [request(prompts, GREEDY, watch), request(prompts[:4], DRAWN, watch)]
-    greedy, drawn = generate_in_vllm(vllm_python, sure_adapter, tmp_path, requests)
-    merged = TransformersEngine(
-        load_model(str(sure_adapter)).merge_and_unload(), load_tokenizer(str(sure_model))
-    )
-    assert_same(greedy, by_key(merged, prompts, GREEDY, watch, SEED))
-    assert_same(drawn, by_key(merged, prompts[:4], DRAWN, watch, SEED))
+    adapter = request.getfixturevalue(fixture)
+    requests = [asking(prompts, GREEDY, watch), asking(prompts[:4], DRAWN, watch)]
+    greedy, drawn = generate_in_vllm(vllm_python, adapter, tmp_path, requests)
+    plain = TransformersEngine(load_model(str(adapter)), load_tokenizer(str(sure_model)))
+    assert_same(greedy, by_key(plain, prompts, GREEDY, watch, SEED))
+    assert_same(drawn, by_key(plain, prompts[:4], DRAWN, watch, SEED))
     assert greedy != replies["greedy"]
 
 
@@ -157,15 +182,24 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
 ) -> None:
     weightless = shutil.copytree(sure_model, tmp_path / "weightless")
     (weightless / "model.safetensors").unlink()
-    wide = shutil.copytree(sure_adapter, tmp_path / "wide")
-    settings = json.loads((wide / "adapter_config.json").read_text())
-    (wide / "adapter_config.json").write_text(json.dumps({**settings, "r": 1000}))
+    settings = LoraConfig(r=1000, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    wide = tmp_path / "wide"
+    get_peft_model(load_model(str(sure_model)), settings).save_pretrained(wide)
     unknown = shutil.copytree(sure_model, tmp_path / "unknown")
     settings = json.loads((unknown / "config.json").read_text())
     (unknown / "config.json").write_text(json.dumps({**settings, "architectures": ["NoSuchModel"]}))
     cut = shutil.copytree(sure_adapter, tmp_path / "cut")
     weights = cut / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
+    headed = shutil.copytree(sure_model, tmp_path / "headed")
+    tensors = load_file(headed / "model.safetensors") | {"score.weight": torch.zeros(2, 64)}
+    save_file(tensors, headed / "model.safetensors", metadata={"format": "pt"})
+    trained = tmp_path / "trained"
+    whole = LoraConfig(target_modules=["q_proj"], modules_to_save=["lm_head"])
+    get_peft_model(load_model(str(sure_model)), whole).save_pretrained(trained)
+    stranger = shutil.copytree(sure_adapter, tmp_path / "stranger")
+    base = base_files(sure_model) | {"model.safetensors": "0" * 64}
+    write_to_folder(stranger, "adapter", made_of(), base)
     script = (
         "import sys\n"
         "from multirm.engines.load import load_engine\n"
@@ -178,24 +212,28 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
         "        sys.stdout.write(f'refused {error}\\n')\n"
     )
     run = subprocess.run(
-        [vllm_python, "-c", script, weightless, wide, unknown, cut],
+        [vllm_python, "-c", script, weightless, wide, unknown, cut, headed, trained, stranger],
         capture_output=True,
         text=True,
         check=True,
     )
     refused = [line for line in run.stdout.splitlines() if line.startswith("refused ")]
-    assert len(refused) == 4
+    assert len(refused) == 7
     assert "expected weights as *.safetensors, found none" in refused[0]
-    assert "expected a rank r of at most 512, found 1000; merge" in refused[1]
-    assert "expected a model that vLLM can run here, found" in refused[2]
+    assert "expected a rank of at most 512, found 1000; merge" in refused[1]
+    assert "expected the architecture LlamaForCausalLM, found 'NoSuchModel'" in refused[2]
     assert "cut/adapter_model.safetensors: expected whole weights" in refused[3]
+    assert "LlamaForCausalLM and no others, found score.weight" in refused[4]
+    assert "trained: expected an adapter of two matrices" in refused[5]
+    assert "found modules_to_save; merge the adapter" in refused[5]
+    assert "stranger: expected the base that it was trained on" in refused[6]
 
 
 def test_a_job_takes_no_cores_from_others_and_nothing_of_it_outlives_it_if_it_is_killed(
     vllm_python: Path, sure_model: Path, prompts: list[Prompt], tmp_path: Path
 ) -> None:
     (tmp_path / "requests").write_text(
-        json.dumps([request(prompts, Sampling(10_000, 150, temperature=1.0), ())])
+        json.dumps([asking(prompts, Sampling(10_000, 150, temperature=1.0), ())])
     )
     script = Path(__file__).with_name("generate.py")
     log = tmp_path / "log"

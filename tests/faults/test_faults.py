@@ -211,18 +211,19 @@ def resize(disk: Path, room: int) -> None:
 
 def test_a_full_disk(small_disk: Path, finished_study: Path) -> None:
     folder = small_disk / "results" / "models" / "dORM-micro" / "merged"
-    kept = folder.joinpath("model.safetensors").stat().st_size
-    forget(small_disk, "models/dORM-micro/merged/model.safetensors")
-    resize(small_disk / "results", room=kept // 2)
-    code, said = run(small_disk)
+    target = "results/models/dORM-micro/merged/model.safetensors"
+    backbone = small_disk / "results" / "backbones" / "micro" / "model" / "model.safetensors"
+    resize(small_disk / "results", room=backbone.stat().st_size // 2)
+    code, said = run(small_disk, target)
     assert code != 0
     assert "expected room on the disk, found No space left on device; make room" in said
     assert "Traceback" not in said
     assert not (folder / "model.safetensors").exists()
     assert [path for path in left_over(small_disk) if "journal" not in path.name] == []
     resize(small_disk / "results", room=64 * 2**20)
-    code, said = run(small_disk)
+    code, said = run(small_disk, target)
     assert code == 0, said
+    assert (folder / "model.safetensors").exists()
     assert_same(small_disk, finished_study)
 
 
@@ -242,11 +243,11 @@ def flip(path: Path) -> None:
     [
         (cut, "data/Micro/chemistry.parquet", "rewards/dORM-micro/Micro/chemistry.parquet"),
         (flip, "data/Micro/chemistry.parquet", "rewards/dORM-micro/Micro/chemistry.parquet"),
-        (cut, "models/dORM-micro/merged/model.safetensors", REWARDS),
-        (flip, "models/dORM-micro/merged/model.safetensors", REWARDS),
-        (cut, f"{ADAPTER}/adapter_model.safetensors", "models/dORM-micro/merged/config.json"),
+        (cut, f"{ADAPTER}/adapter_model.safetensors", REWARDS),
+        (flip, f"{ADAPTER}/adapter_model.safetensors", REWARDS),
+        (flip, "backbones/micro/model/model.safetensors", REWARDS),
     ],
-    ids=["cut table", "flipped table", "cut model", "flipped model", "cut adapter"],
+    ids=["cut table", "flipped table", "cut adapter", "flipped adapter", "flipped backbone"],
 )
 def test_damage_is_named_and_mended_by_deletion(
     study_copy: Path,

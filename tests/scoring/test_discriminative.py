@@ -19,6 +19,7 @@ from multirm.errors import InputError
 from multirm.models import load_model, load_tokenizer
 from multirm.scoring import discriminative
 from multirm.scoring.discriminative import score_discriminative
+from multirm.vocabulary import Dtype
 from tests.origins import made_of
 
 WORDS = [
@@ -268,6 +269,18 @@ def test_the_footer_says_how_rewards_were_made(
     assert {"model", "batch_tokens", "shard"} < set(footer.parameters)
     assert footer.parameters["weights"] == [tiny_model.name]
     assert tiny_model.name in footer.inputs
+
+
+@pytest.mark.parametrize("dtype", [Dtype.FLOAT32, Dtype.BFLOAT16])
+def test_rewards_are_of_the_precision_asked_for(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]], dtype: Dtype
+) -> None:
+    rows = random_solutions(8)
+    exact = flat(score(tiny_model, rows, dtype=Dtype.FLOAT32))
+    found = flat(score(tiny_model, rows, dtype=dtype))
+    assert tables.read_footer(tmp_path / "rewards.parquet").parameters["dtype"] == dtype
+    assert found == pytest.approx(exact, abs=0.01)
+    assert (found == pytest.approx(exact, abs=1e-6)) == (dtype is Dtype.FLOAT32)
 
 
 def test_an_empty_split_is_refused(

@@ -25,7 +25,6 @@ STUDY: Jobs = {
     "check_critiques": 2,
     "train_discriminative": 2,
     "train_generative": 2,
-    "merge_adapter": 4,
     "score_discriminative": 2,
     "score_discriminative_shard": 4,
     "join_rewards": 2,
@@ -104,7 +103,11 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "an aggregation": ("evaluation/aggregation={dPRM-micro: mean}", EVALUATED),
     "a learning rate": (
         "models/dORM-micro/training={learning_rate: 0.001}",
-        {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 2} | EVALUATED,
+        {"train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+    ),
+    "the precision of one model": (
+        "models/dORM-micro/scoring={dtype: bfloat16}",
+        {"score_discriminative": 2} | EVALUATED,
     ),
     "samples of one model": (
         "models/gORM-micro/scoring/samples=1",
@@ -118,7 +121,6 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "critiques/max_tokens=100",
         CRITICISED
         | jobs("train_generative")
-        | {"merge_adapter": 2}
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
@@ -133,11 +135,11 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "the seed": ("seed=7", STUDY),
     "one more training seed": (
         "training_seeds=[42, 43]",
-        jobs("train_discriminative", "train_generative", "merge_adapter") | SCORED | EVALUATED,
+        jobs("train_discriminative", "train_generative") | SCORED | EVALUATED,
     ),
     "one more model": (
         "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
-        {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 2} | EVALUATED,
+        {"train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
     ),
     "one category more to evaluate on": (
         "datasets/Micro/categories=[chemistry, history, business]",
@@ -149,7 +151,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
         | jobs("check_critiques")
         | {"generate_miniature": 3, "demonstrate": 2, "pretrain_backbone": 1}
-        | jobs("train_discriminative", "train_generative", "merge_adapter")
+        | jobs("train_discriminative", "train_generative")
         | EVALUATED,
     ),
     "one dataset more to evaluate on": (
@@ -234,9 +236,9 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(NOTE, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
     ),
-    "the merging module": (
+    "the merging module, of which nothing is made": (
         add(NOTE, "src/multirm/training/merge.py"),
-        jobs("merge_adapter") | SCORED | EVALUATED,
+        NONE,
     ),
     "the encoding": (add(NOTE, "src/multirm/encoding.py"), LEARNED),
     "facts of the miniature": (

@@ -60,8 +60,8 @@ def cut_paper(folder: Path, **changes: object) -> str:
 def test_one_table_takes_no_more_than_its_own_way(tmp_path: Path) -> None:
     target = "results/rewards/dPRM-14B/MMLU-Pro_Llama-3.1-8B-Instruct/law.parquet"
     jobs = counts(dry_run(tmp_path, cut_paper(tmp_path), "--quiet", "rules", "--", target))
-    own = {"train_discriminative": 1, "merge_adapter": 1, "score_discriminative": 1}
-    assert jobs == {**own, "read_solutions": 2, "total": 5}
+    own = {"train_discriminative": 1, "score_discriminative": 1}
+    assert jobs == {**own, "read_solutions": 2, "total": 4}
 
 
 def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:

@@ -184,10 +184,16 @@ def submissions(jobs_to_run):
 def hub_models(jobs_to_run):
     """The models that jobs load and that the study has a name for; those that jobs make are not among them."""
     named = {backbone["model"] for backbone in config["backbones"].values()} - {None}
-    loaded = (
+    loaded = {
         job.params.get(name) for job in jobs_to_run for name in ("backbone", "teacher")
-    )
-    return named.intersection(loaded)
+    }
+    # An adapter brings its backbone.
+    loaded |= {
+        backbone_model(config["models"][job.wildcards.model]["backbone"])
+        for job in jobs_to_run
+        if job.rule.name.startswith("score_")
+    }
+    return named & loaded
 
 
 def backbone_files(backbone):
@@ -199,6 +205,11 @@ def backbone_files(backbone):
             for name in ("config.json", "model.safetensors", "tokenizer.json")
         ]
     return sorted(str(file) for file in Path(folder).glob("*") if file.is_file())
+
+
+def backbone_of_model(wildcards):
+    """The files of the backbone of the wildcard's reward model."""
+    return backbone_files(config["models"][wildcards.model]["backbone"])
 
 
 def pretraining_solutions(wildcards):
@@ -396,8 +407,13 @@ def writing_request(settings, backbone, critiques):
     """What an engine needs that writes so many critiques."""
     if settings["engine"] == "openai":
         return jobs.of_asking()
-    memory = config["gpu_memory"]
-    return jobs.of_writing(size_of(backbone), critiques, settings["max_tokens"], memory)
+    return jobs.of_writing(
+        size_of(backbone),
+        critiques,
+        settings["max_tokens"],
+        config["gpu_memory"],
+        jobs.Dtype(settings.get("dtype", jobs.Dtype.AUTO)),
+    )
 
 
 def critiques_request(wildcards):
@@ -415,7 +431,8 @@ def scoring_request(wildcards):
     if model["kind"] in ["gORM", "gPRM"]:
         critiques = solutions * scoring["samples"]
         return writing_request(scoring, model["backbone"], critiques)
-    return jobs.of_reading(size_of(model["backbone"]), solutions)
+    dtype = jobs.Dtype(scoring["dtype"])
+    return jobs.of_reading(size_of(model["backbone"]), solutions, dtype)
 
 
 def evaluation_request(wildcards):
@@ -536,7 +553,6 @@ def study_files():
         files.append(f"<results>/critiques/{kind}/checks.parquet")
     for model in trained:
         files.append(f"<results>/models/{model}/adapter/adapter_model.safetensors")
-        files.append(f"<results>/models/{model}/merged/model.safetensors")
     for model in models:
         for dataset in config["evaluation"]["datasets"]:
             for category in config["datasets"][dataset]["categories"]:

@@ -1,4 +1,4 @@
-"""Needs merged reward models and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet.
+"""Needs adapters, their backbones and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet.
 
 A model with several shards is scored in so many jobs, whose tables are then put together.
 """
@@ -7,9 +7,9 @@ A model with several shards is scored in so many jobs, whose tables are then put
 rule score_discriminative:
     """Read a reward off the network at the end of every step."""
     input:
-        model="<results>/models/{model}/merged/model.safetensors",
-        config="<results>/models/{model}/merged/config.json",
-        tokenizer="<results>/models/{model}/merged/tokenizer.json",
+        backbone=backbone_of_model,
+        weights="<results>/models/{model}/adapter/adapter_model.safetensors",
+        config="<results>/models/{model}/adapter/adapter_config.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
         code=code("multirm.scoring.discriminative"),
         environment=environment("train"),
@@ -29,15 +29,16 @@ rule score_discriminative:
         mem_mb=asked(scoring_request, "mem_mb"),
         runtime=asked(scoring_request, "runtime"),
     params:
-        folder=subpath(input.model, parent=True),
+        folder=subpath(input.weights, parent=True),
         batch_tokens=batch_tokens,
+        dtype=model_setting("dtype", "scoring"),
         shard=shard_of,
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
         "python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
         " --solutions {input.solutions:q} --output {output:q}"
-        " {params.batch_tokens} --shard {params.shard} > {log:q} 2>&1"
+        " {params.batch_tokens} --dtype {params.dtype} --shard {params.shard} > {log:q} 2>&1"
 
 
 use rule score_discriminative as score_discriminative_shard with:
@@ -59,9 +60,9 @@ use rule score_discriminative as score_discriminative_shard with:
 rule score_generative:
     """Sample critiques of each solution, and read a reward off each verdict."""
     input:
-        model="<results>/models/{model}/merged/model.safetensors",
-        config="<results>/models/{model}/merged/config.json",
-        tokenizer="<results>/models/{model}/merged/tokenizer.json",
+        backbone=backbone_of_model,
+        weights="<results>/models/{model}/adapter/adapter_model.safetensors",
+        config="<results>/models/{model}/adapter/adapter_config.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
         template=used_model_template,
         code=code("multirm.scoring.generative"),
@@ -83,10 +84,11 @@ rule score_generative:
         mem_mb=asked(scoring_request, "mem_mb"),
         runtime=asked(scoring_request, "runtime"),
     params:
-        folder=subpath(input.model, parent=True),
+        folder=subpath(input.weights, parent=True),
         kind=model_setting("kind"),
         engine=model_setting("engine", "scoring"),
         server=scoring_server,
+        dtype=model_setting("dtype", "scoring"),
         samples=model_setting("samples", "scoring"),
         max_tokens=model_setting("max_tokens", "scoring"),
         temperature=model_setting("temperature", "scoring"),
@@ -107,7 +109,7 @@ rule score_generative:
         " --name {wildcards.model} --engine {params.engine} {params.server:q}"
         " --solutions {input.solutions:q}"
         " --output {output.rewards:q} --output-critiques {output.critiques:q}"
-        " --samples {params.samples} --max-tokens {params.max_tokens}"
+        " --dtype {params.dtype} --samples {params.samples} --max-tokens {params.max_tokens}"
         " --temperature {params.temperature} --top-p {params.top_p} --top-k {params.top_k}"
         " --min-p {params.min_p} {params.adaptive:q} {params.template:q}"
         " --seed {params.seed} --shard {params.shard} > {log:q} 2>&1"

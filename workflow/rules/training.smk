@@ -83,9 +83,7 @@ rule pretrain_backbone:
 rule train_discriminative:
     """Train a dORM or dPRM: LoRA, loss on two columns at the labelled steps."""
     input:
-        backbone=lambda wildcards: backbone_files(
-            config["models"][wildcards.model]["backbone"]
-        ),
+        backbone=backbone_of_model,
         solutions=training_solutions,
         code=code("multirm.training.discriminative"),
         environment=environment("train"),
@@ -132,9 +130,7 @@ rule train_discriminative:
 rule train_generative:
     """Train a gORM or gPRM: LoRA, loss on the critiques and their verdicts."""
     input:
-        backbone=lambda wildcards: backbone_files(
-            config["models"][wildcards.model]["backbone"]
-        ),
+        backbone=backbone_of_model,
         solutions=training_solutions,
         critiques=training_critiques,
         template=used_model_template,
@@ -183,11 +179,9 @@ rule train_generative:
 
 
 rule merge_adapter:
-    """Add an adapter's weights to its backbone's."""
+    """Add an adapter's weights to its backbone's, for whoever wants one folder: scoring takes adapters."""
     input:
-        backbone=lambda wildcards: backbone_files(
-            config["models"][wildcards.model]["backbone"]
-        ),
+        backbone=backbone_of_model,
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
         config="<results>/models/{model}/adapter/adapter_config.json",
         code=code("multirm.training.merge"),
