@@ -73,6 +73,12 @@ def test_a_model_with_several_seeds_has_one_curve(tmp_path: Path) -> None:
     }
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.csv"
+    path.write_text(f"\ufeff{HEADER}1,MV,9,9,0,0\n", "utf-8")
+    assert {point.accuracy for point in read_accuracies(path, Selection.BEST_OF_N)} == {9.0}
+
+
 def test_a_lone_category_is_not_drawn_twice() -> None:
     points = [Point(name, "dORM", 1, 50.0) for name in ("Overall", "test")]
     assert category_names(points) == ["test"]

@@ -109,7 +109,7 @@ def _read_table(path: Path, selection: Selection) -> list[Point]:
 
 def _read_published(path: Path) -> list[Point]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
     except FileNotFoundError as error:
         raise InputError(path, expected="a CSV file", found="no such file") from error
