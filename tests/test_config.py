@@ -155,6 +155,15 @@ def test_defaults_are_the_published_ones() -> None:
             put("evaluation/n", [1, 32]),
             "n: 32 is more than the 16 solutions to each question of Fa",
         ),
+        (put("data", "my {data}"), "data: my {data} has braces"),
+        (
+            put("backbones/mini", {"model": "a{b}", "parameters": 1e6}),
+            "backbones.mini.model: a{b} h",
+        ),
+        (
+            put("datasets/A", {"reader": "gsm8k", "source": ["{a}.jsonl"]}),
+            "datasets.A.source: {a}.",
+        ),
         (put("templates", {"gORM": "nowhere.txt"}), "templates.gORM: nowhere.txt: expected"),
     ],
 )

@@ -22,7 +22,7 @@ from multirm.vocabulary import RESERVED_NAMES, Aggregation, Kind, Parallelism, R
 def problems(study: Study) -> list[str]:
     """Everything that is wrong, each with the key that it is about and what may be done."""
     unknown = list(_unknown_names(study))
-    found = [*unknown, *_colliding_names(study), *_unusable_templates(study)]
+    found = [*unknown, *_colliding_names(study), *_braces(study), *_unusable_templates(study)]
     if unknown:
         # What follows looks names up.
         return found
@@ -158,6 +158,28 @@ def _colliding_names(study: Study) -> Iterator[str]:
                     f"{section}: the table of {name} would be called as one of critiques is; "
                     "choose another name"
                 )
+
+
+def _braces(study: Study) -> Iterator[str]:
+    """Paths in which Snakemake would look for wildcards, and there is no way to tell it otherwise."""
+    paths = {"data": [study.data]}
+    paths |= {f"templates.{kind}": [path] for kind, path in study.templates if path}
+    for name, backbone in study.backbones.items():
+        paths[f"backbones.{name}.model"] = [backbone.model] if backbone.model else []
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, ReadDataset):
+            paths[f"datasets.{name}.source"] = dataset.source
+    for name, model in study.models.items():
+        if isinstance(model, PublishedModel):
+            for other, source in model.rewards.items():
+                paths[f"models.{name}.rewards.{other}"] = source
+    if study.critiques and study.critiques.published:
+        for kind, source in study.critiques.published:
+            paths[f"critiques.published.{kind}"] = source
+    for key, named in paths.items():
+        for path in named:
+            if set("{}") & set(path):
+                yield f"{key}: {path} has braces, which Snakemake takes for wildcards; rename it"
 
 
 def _unusable_templates(study: Study) -> Iterator[str]:

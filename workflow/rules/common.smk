@@ -28,6 +28,8 @@ PREFIX += """python_in_processes() {
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
+from snakemake.exceptions import WorkflowError
+
 from multirm import jobs
 from multirm.config import load_study
 from multirm.errors import InputError
@@ -38,6 +40,13 @@ from multirm.preflight import check_access, check_engines
 from multirm.sources import module_files
 
 RESULTS = Path("results")
+if set("{}") & set(workflow.basedir):
+    # Snakemake takes what is between them for a wildcard, in each environment's and module's path.
+    sys.exit(
+        f"multirm: {workflow.basedir}: expected a checkout in a path without braces, found some;"
+        " move or rename a folder"
+    )
+
 SITE = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
 
 try:
@@ -114,6 +123,17 @@ def code(module):
     return planned
 
 
+def named_by_others(files):
+    """Files as inputs of rules: Snakemake would look for wildcards between braces, and knows no way around it."""
+    names = [str(file) for file in files]
+    for name in names:
+        if set("{}") & set(name):
+            raise WorkflowError(
+                f"multirm: {name}: expected a path without braces, found some; rename it"
+            )
+    return names
+
+
 def solution_tables(dataset):
     """The solution tables of a dataset, a category each."""
     return [
@@ -131,7 +151,7 @@ def dataset_places(wildcards):
 
 def dataset_sources(wildcards):
     """The local files that a category of a dataset is read from."""
-    return [str(file) for file in local_files(dataset_places(wildcards))]
+    return named_by_others(local_files(dataset_places(wildcards)))
 
 
 def reward_places(wildcards):
@@ -143,7 +163,7 @@ def reward_places(wildcards):
 
 def reward_sources(wildcards):
     """The local files that published rewards of a category are read from."""
-    return [str(file) for file in local_files(reward_places(wildcards))]
+    return named_by_others(local_files(reward_places(wildcards)))
 
 
 def critique_places(wildcards):
@@ -156,7 +176,7 @@ def critique_places(wildcards):
 
 def critique_sources(wildcards):
     """The local files that published critiques of a category are read from."""
-    return [str(file) for file in local_files(critique_places(wildcards))]
+    return named_by_others(local_files(critique_places(wildcards)))
 
 
 def backbone_model(backbone):
@@ -204,7 +224,9 @@ def backbone_files(backbone):
             f"{folder}/{name}"
             for name in ("config.json", "model.safetensors", "tokenizer.json")
         ]
-    return sorted(str(file) for file in Path(folder).glob("*") if file.is_file())
+    return named_by_others(
+        sorted(file for file in Path(folder).glob("*") if file.is_file())
+    )
 
 
 def backbone_of_model(wildcards):
@@ -568,7 +590,7 @@ def template_files(kind):
 
 def used_template(kind):
     """The prompt template of a kind: the study's own, or else the package's."""
-    return template_files(kind) or [
+    return named_by_others(template_files(kind)) or [
         from_here(SOURCE_ROOT / f"multirm/templates/{kind}.txt")
     ]
 
