@@ -35,13 +35,13 @@ def test_all_of_the_paper_is_fetched_once(fetched: dict[str, list[str]]) -> None
         "Qwen/Qwen3-8B",
         "Qwen/QwQ-32B",
     ]
-    assert len(fetched["datasets"]) == len(set(fetched["datasets"])) == 9
+    assert len(fetched["datasets"]) == len(set(fetched["datasets"])) == 15
 
 
 def test_published_rewards_are_fetched_without_any_model(fetched: dict[str, list[str]]) -> None:
     prefetch(ROOT / "config" / "published.yaml")
     assert fetched["models"] == []
-    assert len(fetched["datasets"]) == 8 + 12 * 8
+    assert len(fetched["datasets"]) == 14 + 12 * 14
 
 
 def test_what_is_here_or_not_used_is_not_fetched(

@@ -1,6 +1,7 @@
 """Several runs and studies in one folder: what is another's stays."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_a_study_does_not_replace_what_another_made_with_other_settings(folder: 
     code, said = run(folder, "first", data="other")
     assert code == 0, said
     assert (folder / LAW).read_bytes() != made
+
+
+def test_a_checkout_below_braces_is_refused_in_one_line(tmp_path: Path) -> None:
+    checkout = tmp_path / "a {b}"
+    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("workflow", "config", "envs"):
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copy(ROOT / "Snakefile", checkout)
+    command = [sys.executable, "-m", "snakemake", "--dry-run"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].startswith(f"multirm: {checkout}: expected a checkout in a")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("question", ["--dry-run", "--summary", "--list-rules", "--dag"])

@@ -36,13 +36,13 @@ def counts(plan: str) -> dict[str, int]:
 
 def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
     jobs = counts(dry_run(tmp_path, "paper.yaml", "--quiet", "rules"))
-    categories = 5 * 14 + 3
+    categories = 5 * 14 + 9
     assert jobs["read_solutions"] == categories + 14
     assert jobs["generate_critiques"] == 2 * 14
     assert jobs["train_discriminative"] == jobs["train_generative"] == 6
     assert jobs["score_discriminative"] == 6 * categories
     assert jobs["join_rewards_and_critiques"] == 6 * categories
-    assert jobs["draw_accuracy_grid"] == 2 * 8
+    assert jobs["draw_accuracy_grid"] == 2 * 14
     assert jobs["draw_legend"] == 8
     assert jobs["check_critiques"] == 2
     assert jobs["total"] > 1000
@@ -82,7 +82,7 @@ def test_published_critiques_need_no_teacher(tmp_path: Path) -> None:
 
 def test_published_rewards_need_no_training(tmp_path: Path) -> None:
     jobs = counts(dry_run(tmp_path, "published.yaml", "--quiet", "rules"))
-    assert jobs["read_rewards"] == 12 * (5 * 14 + 3)
+    assert jobs["read_rewards"] == 12 * (5 * 14 + 9)
     assert not [rule for rule in jobs if "train" in rule or "score" in rule or "critiques" in rule]
 
 
