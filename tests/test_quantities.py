@@ -52,7 +52,20 @@ def test_numbers_with_their_units(text: str, value: Fraction, unit: str) -> None
         "12:30",
         "1.2.3",
     ]
-    + ["5 dozen", "$5 euros", "1e401", "1" * 1001, "--5", "5 + 6", "5!", "3.5/2", "1 2", "1/2/3"],
+    + [
+        "5 dozen",
+        "70 k",
+        "70k",
+        "$5 euros",
+        "1e401",
+        "1" * 1001,
+        "--5",
+        "5 + 6",
+        "5!",
+        "3.5/2",
+        "1 2",
+        "1/2/3",
+    ],
 )
 def test_what_is_no_number(text: str) -> None:
     assert parse_quantity(text) is None

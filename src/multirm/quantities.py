@@ -37,7 +37,7 @@ _NAMES = {
 }
 # Units that people write without a space, or with one letter; other words need a space and three letters.
 _SHORT = frozenset(
-    "m s g h l j n w v k cm mm km nm kg mg lb oz hr min ms ml ft in yd mi mph kph hz khz mhz kw kj kv pa kpa mol"
+    "m s g h l j n w v cm mm km nm kg mg lb oz hr min ms ml ft in yd mi mph kph hz khz mhz kw kj kv pa kpa mol"
     " lbs hrs mins sec secs kwh ev °c °f am pm".split()
 )
 _WORD = r"[^\W\d_]+(?:\^\{?-?\d\}?|[²³])?\.?"
