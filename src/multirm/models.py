@@ -68,7 +68,7 @@ def load_model(
     """A causal language model from a local folder or hub name, in evaluation mode, on a device.
 
     In fp32 an adapter is added to the weights of its base, which is faster. In bf16 the sums would be
-    rounded, most of them to what they were: it is computed beside them.
+    rounded, most of them to what they were: it is computed beside them, and added before anything is rounded.
 
     Args:
         model: folder with config.json and model.safetensors, or with a peft adapter, which comes with

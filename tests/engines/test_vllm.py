@@ -225,7 +225,7 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
     assert "cut/adapter_model.safetensors: expected whole weights" in refused[3]
     assert "LlamaForCausalLM and no others, found score.weight" in refused[4]
     assert "trained: expected an adapter of two matrices" in refused[5]
-    assert "found modules_to_save; merge the adapter" in refused[5]
+    assert "found modules_to_save, " in refused[5]
     assert "stranger: expected the base that it was trained on" in refused[6]
 
 
