@@ -113,6 +113,10 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "models/gORM-micro/scoring/samples=1",
         jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
     ),
+    "what is left in of the tokens that it may write": (
+        "models/gORM-micro/scoring/top_k=7",
+        jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
+    ),
     "shards of one model": (
         "models/dPRM-micro/scoring/shards=1",
         {"score_discriminative": 2} | EVALUATED,
