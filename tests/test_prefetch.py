@@ -70,4 +70,4 @@ def test_what_cannot_be_had_is_said_when_the_rest_is_there(
     with pytest.raises(InputError, match="found 1 that cannot"):
         prefetch(tmp_path / "study.yaml")
     assert "owner/gated: expected access, found none" in caplog.text
-    assert len(fetched["models"]) == 4 and len(fetched["datasets"]) == 9
+    assert len(fetched["models"]) == 4 and len(fetched["datasets"]) == 15

@@ -38,6 +38,11 @@ def test_a_module_does_not_depend_on_the_command_line_or_on_other_stages() -> No
     )
 
 
+def test_what_a_command_refuses_is_no_part_of_what_it_makes() -> None:
+    for module in ("training.discriminative", "data.read", "evaluation.accuracy"):
+        assert not {"numbers.py", "arguments.py"} & _names(f"multirm.{module}")
+
+
 def test_the_miniature_depends_on_its_facts() -> None:
     files = module_files("multirm.data.miniature.generate")
     assert any(path.parent.name == "facts" and path.suffix != ".py" for path in files)

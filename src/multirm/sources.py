@@ -2,6 +2,7 @@
 
 What only starts a stage is not among them. `cli.py` hands a command's words to the stage's function,
 and `config.py`, `study.py` and `jobs.py` work out which words those are: Snakemake compares the words.
+Nor is what only refuses some of them.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ _PACKAGE = "multirm"
 _DATA_FOLDERS = {
     "multirm.data.miniature.facts": "data/miniature/facts",
 }
+
+_REFUSING = ("multirm.arguments", "multirm.numbers")
 
 
 def module_files(module: str) -> list[Path]:
@@ -60,4 +63,7 @@ def _root() -> Path:
 
 @cache
 def _import_graph() -> grimp.ImportGraph:
-    return grimp.build_graph(_PACKAGE, cache_dir=None)
+    graph = grimp.build_graph(_PACKAGE, cache_dir=None)
+    for name in _REFUSING:
+        graph.remove_module(name)
+    return graph
