@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, study: str, *arguments: str, **changes: object) -> tuple[int, str]:
-    """A run of a study that makes one table: its exit code, and all that it said."""
+def run(
+    folder: Path, study: str, *arguments: str, targets: Sequence[str] = (LAW,), **changes: object
+) -> tuple[int, str]:
+    """A run of a study that makes some tables: its exit code, and all that it said."""
     content = {
         "study": study,
         "data": "data",
@@ -41,7 +44,7 @@ def run(folder: Path, study: str, *arguments: str, **changes: object) -> tuple[i
     done = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--configfile", str(file), "--cores", "1", *arguments, "--", LAW),
+            *("--configfile", str(file), "--cores", "1", *arguments, "--", *targets),
         ],
         cwd=folder,
         capture_output=True,
@@ -70,6 +73,22 @@ def test_a_study_does_not_replace_what_another_made_with_other_settings(folder: 
     code, said = run(folder, "first", data="other")
     assert code == 0, said
     assert (folder / LAW).read_bytes() != made
+
+
+def test_what_the_hub_does_not_have_stops_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    other = "results/data/H/law.parquet"
+    datasets = {
+        "T": {"reader": "published", "source": ["solutions"]},
+        "H": {"reader": "published", "source": ["owner/absent"]},
+    }
+    code, said = run(folder, "first", "--keep-going", datasets=datasets, targets=[other, LAW])
+    assert code != 0, said
+    assert (folder / LAW).exists() and not (folder / other).exists()
+    (line,) = (folder / "results/logs/read_solutions/H/law.log").read_text().splitlines()
+    assert line.startswith("multirm: ") and "owner/absent" in line
 
 
 def test_a_checkout_below_braces_is_refused_in_one_line(tmp_path: Path) -> None:
