@@ -218,7 +218,7 @@ def test_several_adapters_are_scored_on_one_base(
         (
             ["a=m", "b=m"],
             ["r", "r"],
-            "--output: expected a table for each of 2 models, found one twice",
+            "--output: expected a place for each output, found --output",
         ),
     ],
 )

@@ -16,8 +16,14 @@ _NAME = "sdpa_grouped"
 
 
 def attend_in_groups(model: PreTrainedModel) -> None:
-    """Let `model` decode this way, where it attends by PyTorch's `scaled_dot_product_attention`."""
-    if model.config._attn_implementation == "sdpa":
+    """Let `model` decode this way, where it attends by PyTorch's `scaled_dot_product_attention`.
+
+    That has no soft cap on its scores, which Gemma 2 has and transformers drops: such a model is computed
+    step by step.
+    """
+    if getattr(model.config.get_text_config(), "attn_logit_softcapping", None) is not None:
+        model.set_attn_implementation("eager")
+    elif model.config._attn_implementation == "sdpa":
         AttentionInterface.register(_NAME, grouped_attention)
         AttentionMaskInterface.register(_NAME, sdpa_mask)
         model.set_attn_implementation(_NAME)

@@ -96,10 +96,9 @@ def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[lis
             raise InputError(
                 "--model", expected="NAME=PATH, such as dPRM=models/dPRM", found=shown(pair)
             )
-    if len(pairs) != len(set(output)):
-        found = "one twice" if len(pairs) == len(output) else str(len(output))
+    if len(pairs) != len(output):
         raise InputError(
-            "--output", expected=f"a table for each of {len(pairs)} models", found=found
+            "--output", expected=f"a table for each of {len(pairs)} models", found=str(len(output))
         )
     return [name for name, _, _ in pairs], [place for _, _, place in pairs]
 
