@@ -9,7 +9,7 @@ import pyarrow as pa
 from multirm.errors import shown
 from multirm.labels import MOST_OPTIONS, option_letters
 from multirm.spelling import one_of
-from multirm.vocabulary import Deviation, DropReason, NoReward
+from multirm.vocabulary import Deviation, DropReason, IntervalNote, NoReward
 
 Row = Mapping[str, Any]
 RowCheck = Callable[[Row], tuple[str, str] | None]
@@ -105,6 +105,12 @@ def _check_scored(row: Row) -> tuple[str, str] | None:
         return f"a reason for the missing reward, {one_of(list(NoReward))}", shown(reason)
     if reward is not None and reason is not None:
         return "no reason beside a reward", shown(reason)
+    return None
+
+
+def _check_interval(row: Row) -> tuple[str, str] | None:
+    if row["note"] not in (None, *IntervalNote):
+        return f"an interval's note, {one_of(list(IntervalNote))}, or null", shown(row["note"])
     return None
 
 
@@ -311,6 +317,7 @@ ACCURACY = Schema(
         ]
     ),
     ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
+    _check_interval,
 )
 
 COMPARISONS = Schema(

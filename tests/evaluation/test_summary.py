@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from multirm import tables
+from multirm.errors import InputError
 from multirm.evaluation.summary import summarise, summarise_study
 from tests.origins import made_of
 
@@ -17,6 +18,7 @@ ROW = {
     "runs": None,
     "n_questions": 3,
     "n_short": 0,
+    "note": None,
 }
 
 
@@ -84,3 +86,37 @@ def test_a_line_for_the_mean_over_trainings() -> None:
     assert first.startswith("dORM (2 seeds)  61.50 [56.5, 66.5]")
     assert second.startswith("gORM            58.00")
     assert last.startswith("expected accuracy")
+
+
+def test_an_interval_that_rests_on_something_else_says_on_what() -> None:
+    rows = accuracy_rows()
+    for row in rows:
+        if row["selection"] == "pass" and row["n"] == 4:
+            row["note"] = "no_spread"
+        elif row["selection"] == "weighted_vote":
+            row["note"] = "single_questions"
+    table = pa.Table.from_pylist(rows, schema=tables.ACCURACY.columns)
+    _, _, line, last, *notes = summarise(table)
+    assert "62.50 [60.5, 64.8]*  " in line
+    assert line.endswith("75.00 [73.0, 77.2]**")
+    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
+    assert [note.split(" ")[0] for note in notes] == ["*", "**"]
+    assert "one question each" in notes[0]
+    assert "came out alike" in notes[1]
+
+
+def test_no_interval_says_why() -> None:
+    rows = [
+        row | {"low": None, "high": None, "std": 1.5, "note": "published"}
+        for row in accuracy_rows()
+    ]
+    lines = summarise(pa.Table.from_pylist(rows, schema=tables.ACCURACY.columns))
+    assert "61.25 ± 1.50*" in lines[2]
+    assert lines[-1] == "* the published estimator has a deviation over runs, and no interval"
+
+
+def test_a_note_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.parquet"
+    rows = [row | {"note": "<b>"} for row in accuracy_rows()]
+    with pytest.raises(InputError, match=r"expected an interval's note, .* found '<b>'"):
+        tables.write(path, tables.ACCURACY, rows, made_of())

@@ -7,11 +7,11 @@ import pytest
 
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, read_accuracies
-from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, rendered
+from multirm.figures.accuracy_grid import caption, chart, draw_accuracy_grid, rendered
 from multirm.files import digests
 from multirm.metadata import FORMATS
 from multirm.trace import read_origin
-from multirm.vocabulary import Selection
+from multirm.vocabulary import IntervalNote, Selection
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
 
@@ -129,3 +129,21 @@ def test_published_figure(shared_data: Path) -> None:
     svg = rendered(figure, ".svg").decode()
     for text in ("Computer science", "Psychology", "Majority vote", "gPRM", "Accuracy (%)"):
         assert text in svg
+
+
+def test_the_line_under_the_title_says_what_bars_are_and_what_they_rest_on() -> None:
+    data = [
+        Point("law", "dORM", 1, 50.0, 40.0, 60.0),
+        Point("law", "dORM", 2, 100.0, 80.0, 100.0, IntervalNote.NO_SPREAD),
+        Point("law", "Pass@N", 2, 100.0, 20.0, 100.0, IntervalNote.ONE_QUESTION),
+    ]
+    assert caption(data[:1], ["dORM"], 200) == ["Bars: 95 % intervals."]
+    (line,) = caption(data, ["dORM"], 200)
+    assert line.startswith("Bars: 95 % intervals. All questions came out alike")
+    assert "One question" in " ".join(caption(data, ["dORM", "Pass@N"], 40))
+    assert max(map(len, caption(data, ["dORM", "Pass@N"], 40))) <= 40
+    without = [Point("law", "MV", 1, 50.0, note=IntervalNote.PUBLISHED)]
+    assert caption(without, ["MV"], 200) == [f"The{IntervalNote.PUBLISHED.meaning[3:]}."]
+    drawn = chart(data, Selection.BEST_OF_N, True).to_dict()
+    assert drawn["title"]["subtitle"][0].startswith("Bars")
+    assert drawn["title"]["text"] == "Best-of-N"

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from multirm import tables
 from multirm.arguments import entry
-from multirm.vocabulary import OVERALL, Selection, shown_models
+from multirm.vocabulary import OVERALL, IntervalNote, Selection, shown_models
 
 # A model and its aggregation.
 Scorer = tuple[str | None, str | None]
@@ -28,7 +28,8 @@ def summarise_study(accuracy: list[Path]) -> None:
 
 def summarise(accuracy: pa.Table) -> list[str]:
     """One dataset's table as lines of text; percent, with the 95 % interval over questions, where known,
-    or ± the standard deviation over runs.
+    or ± the standard deviation over runs. Stars lead to lines below the table, which say what an interval
+    rests on besides the spread over questions, or why there is none.
 
     A model that was trained several times has one line, its mean's, whose interval is over training seeds
     as well.
@@ -42,9 +43,15 @@ def summarise(accuracy: pa.Table) -> list[str]:
     scorers = [scorer for scorer in dict.fromkeys(key[1] for key in cells) if scorer[0] in shown]
     models = [model for model, _ in scorers]
     nothing = (None, None)
+    notes: list[str] = []
 
     def cell(selection: Selection, scorer: Scorer = nothing, n: int = largest) -> str:
-        return _shown(cells[selection, scorer, n])
+        row = cells[selection, scorer, n]
+        if row["note"] is None:
+            return _shown(row)
+        if row["note"] not in notes:
+            notes.append(row["note"])
+        return _shown(row) + "*" * (1 + notes.index(row["note"]))
 
     def name(scorer: Scorer) -> str:
         model, aggregation = scorer
@@ -74,7 +81,9 @@ def summarise(accuracy: pa.Table) -> list[str]:
     lines = [title, *_aligned([header, *body])]
     if (Selection.PASS, nothing, 1) in cells:
         lines.append(f"expected accuracy of one solution (N = 1): {cell(Selection.PASS, n=1)}")
-    return lines
+    return lines + [
+        f"{'*' * place} {IntervalNote(note).meaning}" for place, note in enumerate(notes, 1)
+    ]
 
 
 def _shown(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from multirm import tables
 from multirm.errors import InputError, shown
-from multirm.vocabulary import OVERALL, Selection, shown_models
+from multirm.vocabulary import OVERALL, IntervalNote, Selection, shown_models
 
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
@@ -25,6 +25,7 @@ class Point:
     Attributes:
         accuracy: in percent.
         low, high: its 95 % interval, in percent, where it has one.
+        note: why it has none, or what it rests on besides the spread over questions.
     """
 
     category: str
@@ -33,6 +34,7 @@ class Point:
     accuracy: float
     low: float | None = None
     high: float | None = None
+    note: IntervalNote | None = None
 
 
 def read_accuracies(path: Path, selection: Selection) -> list[Point]:
@@ -101,6 +103,7 @@ def _read_table(path: Path, selection: Selection) -> list[Point]:
             row["accuracy"],
             row["low"],
             row["high"],
+            row["note"] and IntervalNote(row["note"]),
         )
         for row in rows
         if row["selection"] in fixed or row["model"] in names
@@ -148,7 +151,8 @@ def _published_point(path: Path, line: int, cells: dict[str, str], column: str) 
             expected=f"N of at least 1 and a finite {column}",
             found=f"{n} and {accuracy}",
         )
-    return Point(column.removesuffix("_mean"), method, n, accuracy)
+    category = column.removesuffix("_mean")
+    return Point(category, method, n, accuracy, note=IntervalNote.PUBLISHED)
 
 
 def category_names(points: Sequence[Point]) -> list[str]:

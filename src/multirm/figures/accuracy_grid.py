@@ -1,6 +1,7 @@
 """The main figure: accuracy against N, a panel per category, a line per method."""
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -111,7 +112,16 @@ def chart(points: Sequence[Point], selection: Selection, ceiling: bool) -> alt.C
     return in_our_style(
         alt.concat(*panels, columns=COLUMNS, spacing=SPACING, bounds="flush")
         .resolve_scale(y="independent")
-        .properties(title=alt.Title(title, anchor="start", offset=10))
+        .properties(
+            title=alt.Title(
+                title,
+                subtitle=caption(points, methods, 40 * min(COLUMNS, len(categories))),
+                subtitleFontSize=11,
+                subtitleColor="#666666",
+                anchor="start",
+                offset=10,
+            )
+        )
     )
 
 
@@ -132,6 +142,15 @@ def in_our_style(figure: _Figure) -> _Figure:
         )
         .configure_legend(labelFontSize=12, symbolSize=70, symbolStrokeWidth=0, columnPadding=18)
     )
+
+
+def caption(points: Sequence[Point], methods: Sequence[str], width: int) -> list[str]:
+    """What the bars are, and what some of them rest on or why there are none, in lines of so many characters."""
+    drawn = [point for point in points if point.method in methods]
+    bars = ["Bars: 95 % intervals."] if any(point.low is not None for point in drawn) else []
+    notes = dict.fromkeys(point.note for point in drawn if point.note)
+    meanings = [f"{note.meaning[0].upper()}{note.meaning[1:]}." for note in notes]
+    return textwrap.wrap(" ".join(bars + meanings), width)
 
 
 def _panel(
