@@ -245,9 +245,8 @@ def flip(path: Path) -> None:
         (flip, "data/Micro/chemistry.parquet", "rewards/dORM-micro/Micro/chemistry.parquet"),
         (cut, f"{ADAPTER}/adapter_model.safetensors", REWARDS),
         (flip, f"{ADAPTER}/adapter_model.safetensors", REWARDS),
-        (flip, "backbones/micro/model/model.safetensors", REWARDS),
     ],
-    ids=["cut table", "flipped table", "cut adapter", "flipped adapter", "flipped backbone"],
+    ids=["cut table", "flipped table", "cut adapter", "flipped adapter"],
 )
 def test_damage_is_named_and_mended_by_deletion(
     study_copy: Path,
