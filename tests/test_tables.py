@@ -168,7 +168,7 @@ def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
         ("solutions", {"question": None}, "expected question of type string, found None"),
         ("solutions", {"solution_id": "zero"}, "expected solution_id of type int32"),
         ("questions", {"answer": "C"}, "among the options A-B, found 'C'"),
-        ("questions", {"options": []}, "expected at least one option"),
+        ("questions", {"options": []}, "expected 1 to 26 options"),
         ("questions", {"question": " "}, "a question with text"),
         ("rewards", {"rewards": [0.1, math.nan]}, "not NaN"),
         ("rewards", {"rewards": None}, "rewards of type"),

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm import tables
+from multirm.arguments import OutputFile, Place, entry
 from multirm.critique_rows import (
     require_critiques,
     require_generative,
@@ -28,12 +29,13 @@ logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
 
+@entry
 def list_tokens(
     kind: Kind,
-    backbone: str,
+    backbone: Place,
     solutions: list[Path],
     critiques: list[Path],
-    output: Path,
+    output: OutputFile,
     template: Path | None = None,
 ) -> None:
     """List the tokens of one training example of each category, as `train-generative` makes it.
