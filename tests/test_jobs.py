@@ -4,18 +4,32 @@ import pytest
 from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 
 from multirm import jobs
-from multirm.jobs import Request
+from multirm.activations import Decoder
+from multirm.jobs import Request, Share
 from multirm.vocabulary import Dtype
 
 TINY, LARGE = 1e6, 14.8e9
+SMALL = Decoder(3, 128, 384)
+
+
+def share(parameters: float, examples: int = 16, is_generative: bool = False) -> Share:
+    longest = 8192 if is_generative else 650
+    return Share(Decoder.guessed(parameters), examples, longest, is_generative=is_generative)
+
+
+def training(
+    parameters: float, sequences: int, processes: int = 1, is_generative: bool = False
+) -> Request:
+    asked = share(parameters, 16 // processes, is_generative)
+    return jobs.of_training(parameters, sequences, 1, processes, asked)
 
 
 @pytest.mark.parametrize(
     "request_",
     [
         jobs.of_table(),
-        jobs.of_training(TINY, 800, True, 1, 1),
-        jobs.of_pretraining(TINY, 1_250_000),
+        jobs.of_training(TINY, 800, 1, 1, Share(SMALL, 16, 512, None, True, 1200)),
+        jobs.of_pretraining(TINY, 1_250_000, SMALL, 1200, 512),
         jobs.of_merging(TINY),
         jobs.of_reading(TINY, 1600),
         jobs.of_writing(TINY, 6400, 160, 80),
@@ -32,7 +46,7 @@ def test_a_large_model_gets_gpus_for_what_it_weighs() -> None:
     assert jobs.of_writing(LARGE, 100_000, 8192, gpu_memory=80).gpu == 1
     assert jobs.of_writing(LARGE, 100_000, 8192, gpu_memory=24).gpu == 2
     assert jobs.of_writing(32.8e9, 100_000, 8192, gpu_memory=80).gpu == 2
-    assert jobs.of_training(LARGE, 100_000, False, 1, processes=4).gpu == 4
+    assert training(LARGE, 100_000, processes=4).gpu == 4
     assert jobs.of_merging(LARGE).gpu == 0
     assert jobs.of_merging(LARGE).mem_mb > 6 * LARGE / 2**20
 
@@ -51,12 +65,12 @@ def test_fp32_takes_twice_the_memory_and_longer_on_a_gpu() -> None:
 
 
 def test_time_grows_with_work_and_shrinks_with_processes() -> None:
-    short = jobs.of_training(LARGE, 20_000, False, 1, 1).runtime
-    assert jobs.of_training(LARGE, 80_000, False, 1, 1).runtime > 2 * short
-    assert jobs.of_training(LARGE, 80_000, False, 1, 4).runtime == short
-    assert jobs.of_training(LARGE, 20_000, True, 1, 1).runtime > short
+    short = training(LARGE, 20_000).runtime
+    assert training(LARGE, 80_000).runtime > 2 * short
+    assert training(LARGE, 80_000, processes=4).runtime == short
+    assert training(LARGE, 20_000, is_generative=True).runtime > short
     # The published training of the largest models took some hours on one GPU.
-    assert 4 * 60 < jobs.of_training(LARGE, 84_098, False, 1, 1).runtime < 24 * 60
+    assert 4 * 60 < training(LARGE, 84_098).runtime < 24 * 60
 
 
 def test_another_attempt_gets_more_but_a_day_at_most() -> None:
@@ -79,6 +93,40 @@ def test_another_attempt_gets_no_more_than_a_partition_admits() -> None:
 
 
 def test_a_model_shared_by_processes_needs_less_of_each_gpu() -> None:
-    assert jobs.training_memory(LARGE, 1) > jobs.training_memory(LARGE, 4) > 4
+    whole, shared = (jobs.training_memory(LARGE, n, share(LARGE)) for n in (1, 4))
+    assert whole > shared > 4
     assert not jobs.runs_on_gpu(TINY)
     assert jobs.runs_on_gpu(LARGE)
+
+
+def test_memory_grows_with_what_is_read_at_once_up_to_the_budget() -> None:
+    smol = Decoder(30, 576, 1536)
+    sizes = [
+        jobs.of_training(1.35e8, 100, 1, 1, Share(smol, examples, longest)).mem_mb
+        for examples, longest in [(1, 100), (1, 300), (4, 300), (16, 650)]
+    ]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 2
+    # Sixteen times 650 tokens would keep 30 GB; one example of them at a time takes 2.
+    assert 4000 < sizes[-1] < 7500
+    forced = jobs.of_training(1.35e8, 100, 1, 1, Share(smol, 16, 8192, at_once=16)).mem_mb
+    assert forced > 20_000
+    assert jobs.of_training(1.35e8, 100, 1, 2, Share(smol, 8, 650)).mem_mb > 1.9 * sizes[-1]
+
+
+def test_logits_count_where_they_are_needed() -> None:
+    plain, all_of_them, few = (
+        jobs.of_training(1e6, 100, 1, 1, Share(SMALL, 16, 512, None, generative, vocabulary)).mem_mb
+        for generative, vocabulary in [(False, None), (True, None), (True, 1200)]
+    )
+    assert plain < few < all_of_them
+    assert all_of_them - plain == pytest.approx(3 * 4 * 2**26 / 2**20, rel=0.01)
+
+
+def test_pretraining_keeps_layers_and_logits_of_a_batch() -> None:
+    small, many_tokens, many_words = (
+        jobs.of_pretraining(1e6, 10**6, SMALL, vocabulary, at_once).mem_mb
+        for vocabulary, at_once in [(1200, 512), (1200, 8192), (50_000, 512)]
+    )
+    assert small < many_words
+    assert small + 8192 * 3 * 128 * 4 * 20 / 2**20 < many_tokens

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from multirm.activations import Decoder
 from multirm.errors import InputError
-from multirm.jobs import reading_memory, runs_on_gpu, training_memory
+from multirm.jobs import Share, reading_memory, runs_on_gpu, training_memory
 from multirm.places import places_of
 from multirm.prompts import load_template
 from multirm.spelling import did_you_mean
@@ -219,12 +220,21 @@ def _trained(study: Study) -> Mapping[str, DiscriminativeModel | GenerativeModel
 def _too_large_models(study: Study) -> Iterator[str]:
     for name, model in _trained(study).items():
         size = study.backbones[model.backbone].size
-        shared = model.training.parallelism is Parallelism.FSDP
-        needed = training_memory(size, model.training.processes if shared else 1)
+        training = model.training
+        share = Share(
+            Decoder.guessed(size),
+            max(1, training.batch_size // training.processes),
+            training.max_length,
+            training.device_batch_size,
+            model.kind.is_generative,
+        )
+        shared = training.parallelism is Parallelism.FSDP
+        needed = training_memory(size, training.processes if shared else 1, share)
         if runs_on_gpu(size) and needed > study.gpu_memory:
             yield (
                 f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
-                f"is {study.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`"
+                f"is {study.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`, "
+                "or lower device_batch_size or max_length"
             )
         needed = reading_memory(size, model.scoring.dtype)
         if isinstance(model, DiscriminativeModel) and needed > study.gpu_memory:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
 
+from multirm.activations import Decoder, Device, logits_memory, pretraining_memory, reading
 from multirm.vocabulary import Dtype
 
 # Models up to this size are read fast enough by one core, and the smallest jobs ask for no more.
@@ -81,9 +82,36 @@ def runs_on_gpu(parameters: float) -> bool:
     return parameters > _SMALL
 
 
-def training_memory(parameters: float, sharing: int) -> float:
-    """GB on a GPU for LoRA: the weights in bf16, shared by so many, and what a batch leaves behind."""
-    return 2 * parameters / 1e9 / sharing + 4 + parameters / 1e9
+@dataclass(frozen=True)
+class Share:
+    """What falls to one process of a training.
+
+    Attributes:
+        decoder: the shape of the model.
+        examples: of each batch.
+        longest: tokens of an example at most.
+        at_once: examples that are read together, where that is settled.
+        is_generative: whether all of the vocabulary's logits are needed.
+        vocabulary: its size, where that is known.
+    """
+
+    decoder: Decoder
+    examples: int
+    longest: int
+    at_once: int | None = None
+    is_generative: bool = False
+    vocabulary: int | None = None
+
+    def memory(self, device: Device) -> float:
+        """Bytes that the two passes over a batch take beside the weights."""
+        read = reading(self.decoder, device, self.examples, self.longest, self.at_once)
+        logits = logits_memory(self.vocabulary, read.at_once * self.longest)
+        return read.memory + (logits if self.is_generative else 0)
+
+
+def training_memory(parameters: float, sharing: int, share: Share) -> float:
+    """GB on a GPU for LoRA: the weights in bf16, shared by so many, what a batch leaves behind, and 2 of its own."""
+    return 2 * parameters / 1e9 / sharing + share.memory("cuda") / 1e9 + 2
 
 
 def reading_memory(parameters: float, dtype: Dtype = Dtype.AUTO) -> float:
@@ -103,12 +131,12 @@ def of_table(rows: int = 0) -> Request:
 def of_training(
     parameters: float,
     sequences: int,
-    is_generative: bool,
     epochs: float,
     processes: int,
+    share: Share,
 ) -> Request:
     """For a training of so many sequences, in so many processes."""
-    tokens = sequences * (_CRITIQUE_TOKENS if is_generative else _SOLUTION_TOKENS) * epochs
+    tokens = sequences * (_CRITIQUE_TOKENS if share.is_generative else _SOLUTION_TOKENS) * epochs
     # Forwards, backwards, and forwards once more where memory is saved.
     work = 8 * parameters * tokens / processes
     # As text, as a number and with its label, in every process.
@@ -117,13 +145,15 @@ def of_training(
         threads = _CORES_BESIDE_GPU * processes
         memory = _of_process(2 * parameters + texts) * processes
         return Request(processes, threads, memory, _minutes(work / _GPU_FLOPS))
-    memory = _of_process(8 * parameters + texts) * processes
+    memory = _of_process(8 * parameters + texts + share.memory("cpu")) * processes
     return Request(0, processes, memory, _minutes(work / _CPU_FLOPS))
 
 
-def of_pretraining(parameters: float, tokens: int) -> Request:
-    """For a decoder trained from scratch."""
-    memory = _of_process(32 * parameters)
+def of_pretraining(
+    parameters: float, tokens: int, decoder: Decoder, vocabulary: int, at_once: int
+) -> Request:
+    """For a decoder trained from scratch, on so many tokens, `at_once` in a batch."""
+    memory = _of_process(32 * parameters + pretraining_memory(decoder, vocabulary, at_once))
     minutes = _minutes(6 * parameters * tokens / _CPU_FLOPS)
     return Request(0, 1, memory, minutes)
 

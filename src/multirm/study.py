@@ -264,7 +264,9 @@ class Training(Settings):
     warmup: Fraction = 0.1
     batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
     device_batch_size: Count | None = Field(
-        None, description="sequences that a device reads at once, where not its share of a batch"
+        None,
+        description="sequences that a device reads at once, where not as many of its share of a batch as "
+        "16 GB of a GPU or 3 GB of main memory are enough for",
     )
     dropout: FractionBelowOne = 0.1
     processes: Count = Field(1, description="of one training, on a GPU each where there are GPUs")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch.utils.data import BatchSampler
 
+from multirm import activations
 from multirm.models import load_model
 from multirm.training import run
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
@@ -56,15 +57,95 @@ def test_the_loss_is_the_mean_over_labelled_positions(
 
 def test_a_loss_in_pieces_is_the_loss(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses, gradients = [], []
-    for at_once in (1000, 2):
-        monkeypatch.setattr(run, "LOGITS_AT_ONCE", at_once)
+    vocabulary = load_model(str(tiny_model)).config.vocab_size
+    for name, at_once in (("TOKENS_OF_LOGITS", 2), ("LOGITS_AT_ONCE", 3 * vocabulary), (None, 0)):
+        if name:
+            monkeypatch.setattr(run, name, at_once)
+        else:
+            monkeypatch.undo()
         model = load_model(str(tiny_model), torch.float32)
         loss = LabelledLoss(model)(**collate(EXAMPLES))["loss"]
         loss.backward()
         losses.append(loss.detach())
         gradients.append(model.get_input_embeddings().weight.grad)
-    torch.testing.assert_close(losses[1], losses[0])
-    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-6, rtol=1e-4)
+    for loss, gradient in zip(losses[:2], gradients[:2], strict=True):
+        torch.testing.assert_close(loss, losses[2])
+        torch.testing.assert_close(gradient, gradients[2], atol=1e-6, rtol=1e-4)
+
+
+def gradients(model: Any) -> torch.Tensor:
+    found = [w.grad.ravel() for w in model.parameters() if w.requires_grad]
+    model.zero_grad()
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("columns", [(30, 40), None], ids=["two columns", "vocabulary"])
+def test_memory_is_spared_without_another_gradient(
+    tiny_model: Path, columns: tuple[int, int] | None
+) -> None:
+    def adapted() -> Any:
+        model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.0, seed=42)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                if "lora_B" in name:
+                    weight.copy_(torch.linspace(-0.3, 0.3, weight.numel()).view_as(weight))
+        return model.train()
+
+    plain = adapted()
+    n_labelled = sum(label != UNLABELLED for e in EXAMPLES for label in e.labels)
+    for example in EXAMPLES:
+        logits = plain(torch.tensor([list(example.ids)])).logits[0]
+        scores = logits if columns is None else logits[:, list(columns)]
+        labels = torch.tensor(list(example.labels))
+        loss = functional.cross_entropy(scores, labels, ignore_index=UNLABELLED, reduction="sum")
+        (loss / n_labelled).backward()
+    expected = gradients(plain)
+    assert expected.abs().max() > 1e-3
+
+    for at_once in (3, 1):
+        model = adapted()
+        run.spare_memory(model)
+        learner = LabelledLoss(model, columns).train()
+        for start in range(0, len(EXAMPLES), at_once):
+            batch = collate(EXAMPLES[start : start + at_once])
+            learner(**batch, num_items_in_batch=n_labelled)["loss"].backward()
+        torch.testing.assert_close(gradients(model), expected, atol=1e-6, rtol=0)
+
+
+def test_layers_computed_twice_drop_out_the_same(tiny_model: Path) -> None:
+    found = []
+    for is_spared in (False, True):
+        model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, 0.5, seed=42).train()
+        if is_spared:
+            run.spare_memory(model)
+        kept: list[int] = []
+
+        def keep(tensor: torch.Tensor, kept: list[int] = kept) -> torch.Tensor:
+            kept.append(tensor.numel())
+            return tensor
+
+        torch.manual_seed(7)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = LabelledLoss(model)(**collate(EXAMPLES))["loss"]
+        loss.backward()
+        found.append((sum(kept), loss.detach(), gradients(model)))
+    (kept_whole, loss, gradient), (kept_spared, same_loss, same_gradient) = found
+    assert kept_spared < kept_whole / 2
+    assert torch.equal(same_loss, loss)
+    assert torch.equal(same_gradient, gradient)
+
+
+def test_what_would_not_fit_is_read_in_parts_and_said(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(activations, "_BUDGET", {"cpu": 1, "cuda": 1})
+    with caplog.at_level(logging.INFO):
+        trained(tiny_model, tmp_path, EXAMPLES)
+    assert "reads 1 examples at once, of 5 tokens at most" in caplog.text
+    assert "computing layers twice" in caplog.text
 
 
 def test_a_batch_is_a_pack_without_padding() -> None:

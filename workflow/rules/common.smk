@@ -31,6 +31,7 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 from snakemake.exceptions import WorkflowError
 
 from multirm import jobs
+from multirm.activations import Decoder
 from multirm.config import load_study
 from multirm.errors import InputError
 from multirm.locks import enter_run
@@ -394,6 +395,29 @@ def size_of(backbone):
     return config["backbones"][backbone]["parameters"]
 
 
+def decoder_of(backbone):
+    """The shape of a backbone, guessed where it is not made here."""
+    pretraining = config["backbones"][backbone]["pretrain"]
+    if pretraining:
+        width = pretraining["width"]
+        return Decoder(pretraining["layers"], width, 3 * width)
+    return Decoder.guessed(size_of(backbone))
+
+
+def training_share(model):
+    """What falls to one process of a reward model's training."""
+    training = model["training"]
+    pretraining = config["backbones"][model["backbone"]]["pretrain"]
+    return jobs.Share(
+        decoder_of(model["backbone"]),
+        max(1, training["batch_size"] // training["processes"]),
+        training["max_length"],
+        training["device_batch_size"],
+        model["kind"] in ["gORM", "gPRM"],
+        pretraining["vocabulary"] if pretraining else None,
+    )
+
+
 def training_request(wildcards):
     """What training the wildcard's reward model needs."""
     model = config["models"][wildcards.model]
@@ -401,23 +425,28 @@ def training_request(wildcards):
     sequences = solutions_of_category(dataset) * len(
         config["datasets"][dataset]["categories"]
     )
-    is_generative = model["kind"] in ["gORM", "gPRM"]
-    if is_generative:
+    if model["kind"] in ["gORM", "gPRM"]:
         sequences *= config["critiques"]["per_solution"]
     training = model["training"]
     return jobs.of_training(
         size_of(model["backbone"]),
         sequences,
-        is_generative,
         training["epochs"],
         training["processes"],
+        training_share(model),
     )
 
 
 def pretraining_request(wildcards):
     """What pretraining the wildcard's backbone needs."""
-    tokens = config["backbones"][wildcards.backbone]["pretrain"]["tokens"]
-    return jobs.of_pretraining(size_of(wildcards.backbone), tokens)
+    settings = config["backbones"][wildcards.backbone]["pretrain"]
+    return jobs.of_pretraining(
+        size_of(wildcards.backbone),
+        settings["tokens"],
+        decoder_of(wildcards.backbone),
+        settings["vocabulary"],
+        max(settings["batch_tokens"], settings["max_length"]),
+    )
 
 
 def merging_request(wildcards):

@@ -13,7 +13,7 @@ from multirm.numbers import Seed
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
 from multirm.provenance import origin_of
 from multirm.randomness import item_generator
-from multirm.vocabulary import Kind
+from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> 
     Args:
         solutions: solutions table with step labels.
         kind: gORM or gPRM.
-        output: critiques table; solutions without step labels or without an outcome have no row.
+        output: critiques table, of the stage `generated`; solutions without step labels or without an
+            outcome have no row.
         seed: seed of the study.
     """
     require_generative(kind)
@@ -50,7 +51,8 @@ def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> 
             text, verdicts = _check_steps(row)
             critique = _critique(text, int(all(verdicts)), kind, surplus)
             critiques.append({**key, **critique, "step_verdicts": verdicts})
-    origin = origin_of(__name__, {"kind": kind, "seed": seed}, [solutions])
+    parameters = {"kind": kind, "stage": CritiqueStage.GENERATED, "seed": seed}
+    origin = origin_of(__name__, parameters, [solutions])
     tables.write(output, tables.CRITIQUES, critiques, origin)
     logger.info("%d demonstrations for %d solutions", len(critiques), len(rows))
 

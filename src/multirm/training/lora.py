@@ -37,9 +37,6 @@ def add_adapter(
     # peft writes down every layer's full name, in the order of a set: other bytes in every run.
     layers = adapted.peft_config["default"].target_modules
     adapted.peft_config["default"].target_modules = sorted({n.rpartition(".")[2] for n in layers})
-    if torch.cuda.is_available():
-        # Activations of long sequences outgrow the weights; recomputing them costs a third of the time.
-        adapted.gradient_checkpointing_enable({"use_reentrant": False})
     return adapted
 
 

@@ -22,8 +22,8 @@ class Recipe:
         epochs: passes over the examples.
         learning_rate: at its peak.
         batch_size: examples per step, over all processes together.
-        device_batch_size: examples that a process reads at once, where its share of a batch is too much for
-            its memory; the gradient does not depend on it.
+        device_batch_size: examples that a process reads at once; by default as many of its share of a batch
+            as 16 GB of a GPU or 3 GB of main memory are enough for. The gradient does not depend on it.
         parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
             every layer, for backbones that are too much for a device's memory.
         dropout: on the adapter's inputs.

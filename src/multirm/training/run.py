@@ -5,6 +5,7 @@ that of all processes together, every batch holds the same examples whatever K i
 process writes.
 """
 
+import ctypes
 import logging
 import math
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from transformers.integrations.liger import apply_liger_kernel
 from transformers.trainer import SCHEDULER_NAME
 from transformers.utils import is_liger_kernel_available
 
+from multirm.activations import LOGITS_AT_ONCE, TOKENS_OF_LOGITS, Decoder, reading
 from multirm.models import output_logits
 from multirm.packing import attend_in_packs, read_pack
 from multirm.progress import Progress
@@ -49,8 +51,10 @@ logger = logging.getLogger(__name__)
 
 LOGGED_POINTS = 100
 CHECKPOINTS = 20
-LOGITS_AT_ONCE = 1024
 CURVE = ("step", "epoch", "loss", "learning_rate")
+
+# A setting of glibc's mallopt, and the blocks, in bytes, from which on it borrows each from the system.
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 2**20
 
 # Only the layers': of the output layer no more is computed than the loss needs (`LabelledLoss`).
 LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
@@ -87,12 +91,12 @@ class LabelledLoss(nn.Module):
         hidden = read_pack(self.model, input_ids, positions, segments)[labelled[0]]
         targets = labels[labelled]
         # A whole vocabulary's logits, made again for the gradient, rather than all of them at once.
+        n_columns = len(self.columns or ()) or self.model.config.get_text_config().vocab_size
+        rows = max(1, min(TOKENS_OF_LOGITS, LOGITS_AT_ONCE // n_columns))
         losses = [
             checkpoint(self._loss, part, target, use_reentrant=False)
             for part, target in zip(
-                torch.split(hidden, LOGITS_AT_ONCE),
-                torch.split(targets, LOGITS_AT_ONCE),
-                strict=True,
+                torch.split(hidden, rows), torch.split(targets, rows), strict=True
             )
         ]
         counted = len(targets) if num_items_in_batch is None else num_items_in_batch
@@ -119,16 +123,26 @@ def train(
         columns: as in `LabelledLoss`.
         checkpoints: a folder; where the newest checkpoint in it ends, the training goes on.
     """
-    at_once, times = share_batch(recipe.batch_size, recipe.device_batch_size)
+    share, times = share_batch(recipe.batch_size, recipe.device_batch_size)
     steps = math.ceil(recipe.epochs * math.ceil(len(examples) / recipe.batch_size))
     on_gpu = torch.cuda.is_available()
     if on_gpu and is_liger_kernel_available():
         apply_liger_kernel(model, LIGER_KERNELS)
+    longest = max(len(example.ids) for example in examples)
+    read = reading(
+        Decoder.of(model.config),
+        "cuda" if on_gpu else "cpu",
+        share,
+        longest,
+        recipe.device_batch_size,
+    )
+    if read.is_checkpointed:
+        spare_memory(model)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=at_once,
-        gradient_accumulation_steps=times,
+        per_device_train_batch_size=read.at_once,
+        gradient_accumulation_steps=times * share // read.at_once,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         weight_decay=recipe.weight_decay,
@@ -173,6 +187,14 @@ def train(
         torch.manual_seed(item_seed(recipe.seed, "train", place.process_index))
     if is_main_process():
         logger.info("%s: %d examples, %d weights to train", name, len(examples), _size(model))
+        logger.info(
+            "%s: a process reads %d examples at once, of %d tokens at most, in %.1f GB%s",
+            name,
+            read.at_once,
+            longest,
+            read.memory / 1e9,
+            ", computing layers twice" if read.is_checkpointed else "",
+        )
     last = last_checkpoint(checkpoints)
     if last and is_main_process():
         logger.info("%s: going on from %s", name, last.name)
@@ -182,6 +204,18 @@ def train(
         for point in trainer.state.log_history
         if "loss" in point
     ]
+
+
+def spare_memory(model: PreTrainedModel) -> None:
+    """Let `model` keep no more of a layer for the gradient than what it was given; the rest is computed again.
+
+    The C library would keep most of the memory that this frees: with blocks in use between them, those that
+    are free are too small for the next layer's. So large ones come from the system and go back to it.
+    """
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt and not torch.cuda.is_available():
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 class _PackTrainer(Trainer):
