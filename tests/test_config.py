@@ -91,7 +91,7 @@ def test_defaults_are_the_published_ones() -> None:
         (put("backbones/mini", {}), "needs either `model` or `pretrain`"),
         (put("backbones/mini", {"model": "a/b"}), "`model` needs its number of `parameters`"),
         (put("backbones/mini/parameters", 1e6), "`model` needs its number of `parameters`"),
-        (put("backbones/mini", {"model": "a/b", "parameters": 40e9}), "needs 124 GB on each GPU"),
+        (put("backbones/mini", {"model": "a/b", "parameters": 40e9}), "needs 96 GB on each GPU"),
         (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
         (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
         (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
