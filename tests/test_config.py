@@ -178,6 +178,64 @@ def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str
     assert "\n" not in line
 
 
+def read_from(*source: str) -> dict[str, Any]:
+    return {"reader": "published", "source": list(source)}
+
+
+@pytest.mark.parametrize(
+    ("datasets", "learned", "evaluated", "found"),
+    [
+        ({}, "Facts_junior", "Facts_junior", "Facts_junior, the same"),
+        (
+            {"Again": {"reader": "miniature", "policy": "senior", "split": "train",
+                       "questions": 9, "solutions": 16}},
+            "Facts_train", "Again", "Again, of the same split train",
+        ),
+        (
+            {"Again": {"reader": "miniature", "policy": "senior", "split": "pretrain",
+                       "questions": 9, "solutions": 16}},
+            "Facts_train", "Again", "backbones.mini.pretrain.datasets: Facts_pretrain is learned",
+        ),
+        ({"A": read_from("x/a", "x/b"), "B": read_from("x/b")}, "A", "B", "read from x/b as well"),
+        ({"A": read_from("{}/*.json"), "B": read_from("{}")}, "A", "B", "law.json as well"),
+        ({"A": read_from("x/train"), "B": read_from("x/test")}, "A", "B", None),
+        (
+            {"A": read_from("x/b") | {"categories": ["law"]},
+             "B": read_from("x/b") | {"categories": ["math"]}},
+            "A", "B", None,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_learned_from_is_evaluated_only_if_the_study_says_so(
+    tmp_path: Path, datasets: dict[str, Any], learned: str, evaluated: str, found: str | None
+) -> None:
+    (tmp_path / "law.json").write_text("[]")
+    study = read_yaml(MINIATURE)
+    for name, dataset in datasets.items():
+        put(f"datasets/{name}", dataset)(study)
+        if "source" in dataset:
+            dataset["source"] = [place.format(tmp_path) for place in dataset["source"]]
+            dataset.setdefault("categories", ["law"])
+    put("models/dORM-mini/dataset", learned)(study)
+    put("evaluation/datasets", [evaluated])(study)
+    if found is None:
+        load_study(study, [MINIATURE])
+        return
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    assert found in str(caught.value)
+    assert f"evaluation.also_trained_on: [{evaluated}]" in str(caught.value)
+    put("evaluation/also_trained_on", [evaluated])(study)
+    load_study(study, [MINIATURE])
+
+
+def test_only_what_is_evaluated_can_be_trained_on_as_well() -> None:
+    study = read_yaml(MINIATURE)
+    put("evaluation/also_trained_on", ["Facts_train"])(study)
+    with pytest.raises(InputError, match="also_trained_on: Facts_train is none of Facts_junior"):
+        load_study(study, [MINIATURE])
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     study = read_yaml(MINIATURE)
     put("models/dORM-mini/training/rank", 0)(study)

@@ -6,7 +6,7 @@ from pathlib import Path
 from multirm.activations import Decoder
 from multirm.errors import InputError
 from multirm.jobs import Share, reading_memory, runs_on_gpu, training_memory
-from multirm.places import places_of
+from multirm.places import local_files, places_of
 from multirm.prompts import load_template
 from multirm.spelling import did_you_mean
 from multirm.study import (
@@ -17,7 +17,7 @@ from multirm.study import (
     ReadDataset,
     Study,
 )
-from multirm.vocabulary import RESERVED_NAMES, Aggregation, Kind, Parallelism, Reader
+from multirm.vocabulary import RESERVED_NAMES, Aggregation, Kind, Parallelism, Policy, Reader
 
 
 def problems(study: Study) -> list[str]:
@@ -35,26 +35,33 @@ def problems(study: Study) -> list[str]:
         *_uneven_batches(study),
         *_unsuited_aggregations(study),
         *_too_small_pools(study),
+        *_training_on_what_is_evaluated(study),
     ]
 
 
 def used_datasets(study: Study) -> list[str]:
     """The names of the data sets that something is made from; the others may be whatever they are."""
-    used = [*study.evaluation.datasets]
-    for model in study.models.values():
-        if isinstance(model, DiscriminativeModel):
-            used.append(model.dataset)
+    used = [*study.evaluation.datasets, *(name for _, name in _learned(study))]
     if study.critiques:
         used.append(study.critiques.dataset)
-    backbones = {
-        model.backbone for model in study.models.values() if not isinstance(model, PublishedModel)
-    }
-    if study.critiques and study.critiques.teacher:
-        backbones.add(study.critiques.teacher)
-    for name in backbones:
-        pretraining = study.backbones[name].pretrain
-        used += pretraining.datasets if pretraining else []
     return list(dict.fromkeys(used))
+
+
+def _learned(study: Study) -> Iterator[tuple[str, str]]:
+    """The key and the name of each data set that a model of the study learns from."""
+    trained = _trained(study)
+    for name, model in trained.items():
+        if isinstance(model, DiscriminativeModel):
+            yield f"models.{name}.dataset", model.dataset
+    if study.critiques and any(isinstance(model, GenerativeModel) for model in trained.values()):
+        yield "critiques.dataset", study.critiques.dataset
+    backbones = [model.backbone for model in trained.values()]
+    if study.critiques and study.critiques.teacher:
+        backbones.append(study.critiques.teacher)
+    for backbone in dict.fromkeys(backbones):
+        pretraining = study.backbones[backbone].pretrain
+        for dataset in pretraining.datasets if pretraining else []:
+            yield f"backbones.{backbone}.pretrain.datasets", dataset
 
 
 def missing_sources(study: Study) -> list[str]:
@@ -127,6 +134,8 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
             yield "critiques.teacher", study.critiques.teacher, backbones
     for dataset in study.evaluation.datasets:
         yield "evaluation.datasets", dataset, datasets
+    for dataset in study.evaluation.also_trained_on:
+        yield "evaluation.also_trained_on", dataset, study.evaluation.datasets
     for name in study.evaluation.aggregation:
         yield "evaluation.aggregation", name, list(study.models)
 
@@ -278,3 +287,45 @@ def _too_small_pools(study: Study) -> Iterator[str]:
                     f"evaluation.n: {beyond[0]} is more than the {dataset.solutions} solutions to each "
                     f"question of {name}; leave it out, or ask for more datasets.{name}.solutions"
                 )
+
+
+def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
+    for key, learned in dict.fromkeys(_learned(study)):
+        for evaluated in study.evaluation.datasets:
+            shared = _shared_source(study, learned, evaluated)
+            if shared and evaluated not in study.evaluation.also_trained_on:
+                yield (
+                    f"{key}: {learned} is learned from, and evaluation.datasets has "
+                    f"{evaluated}, {shared}; choose other data, or say so with "
+                    f"evaluation.also_trained_on: [{evaluated}]"
+                )
+
+
+def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
+    """In what way two data sets have questions in common, as far as their settings tell."""
+    if learned == evaluated:
+        return "the same"
+    one, other = study.datasets[learned], study.datasets[evaluated]
+    categories = [set(dataset.categories or study.categories) for dataset in (one, other)]
+    common = sorted(categories[0] & categories[1])
+    if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
+        # The tutor's questions are drills, which are nobody else's.
+        drills = Policy.TUTOR in (one.policy, other.policy)
+        return (
+            f"of the same split {one.split}"
+            if common and one.split is other.split and not drills
+            else None
+        )
+    if isinstance(one, ReadDataset) and isinstance(other, ReadDataset):
+        for category in common:
+            same = _read_from(study, one, category) & _read_from(study, other, category)
+            if same:
+                return f"which is read from {min(same)} as well"
+    return None
+
+
+def _read_from(study: Study, dataset: ReadDataset, category: str) -> set[str]:
+    """The files and hub names that a category is read from."""
+    places = places_of(dataset.reader, dataset.source, Path(study.data), f"{category}.json")
+    hub = {place for place in places if isinstance(place, str)}
+    return hub | {str(file.resolve()) for file in local_files(places)}

@@ -379,6 +379,9 @@ class Evaluation(Settings):
     """Which pools are scored by every reward model, and how answers are selected from them."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    also_trained_on: Annotated[list[Name], EachOnce] = Field(
+        [], description="those of them whose questions a model or backbone may have learned from"
+    )
     n: Annotated[list[Count], EachOnce] = Field(
         [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
     )

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from multirm import tables
+from multirm.critiques.filter import filter_critiques
+from multirm.critiques.shorten import shorten_critiques
 from multirm.data.demonstrations import demonstrate
 from multirm.data.miniature.generate import generate_miniature
 from multirm.errors import InputError
 from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
+from multirm.training.generative import train_generative
 from multirm.verdicts import read_critique
-from multirm.vocabulary import Kind, Policy, Split
+from multirm.vocabulary import DropReason, Kind, Policy, Split
 from tests.origins import made_of
 
 KEY = tables.SOLUTIONS.key
@@ -82,6 +85,26 @@ def test_gprm_verdicts_are_the_labels_up_to_the_first_incorrect_step(
         reading = read_critique(Kind.GPRM, critique["critique"])
         assert reading.step_verdicts == critique["step_verdicts"] == expected
         assert reading.verdict == int(0 not in labels)
+
+
+@pytest.mark.parametrize("kind", [Kind.GORM, Kind.GPRM])
+def test_demonstrations_are_filtered_shortened_and_trained_on(
+    kind: Kind, solutions: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    written, filtered, shortened = (tmp_path / f"{n}.parquet" for n in ("w", "filtered", "s"))
+    demonstrate(solutions, kind, written, 3)
+    filter_critiques(kind, written, solutions, filtered, 8192, 3)
+    reasons = tables.read(filtered, tables.CRITIQUES).column("reason").to_pylist()
+    # All of them say what the labels say; only the balance of Yes and No costs some.
+    assert set(reasons) <= {None, str(DropReason.UNBALANCED)}
+    assert reasons.count(None) > 20
+    shorten_critiques(kind, filtered, shortened)
+    train_generative(
+        kind, "toy", str(tiny_model), [solutions], [shortened], tmp_path / "adapter",
+        tmp_path / "curve.parquet", tmp_path / "examples.parquet",
+    )  # fmt: skip
+    (row,) = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
+    assert row["n_used"] == reasons.count(None) == 2 * row["n_positive"]
 
 
 def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> None:
