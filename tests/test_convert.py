@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -380,3 +382,41 @@ def test_other_tables_beside_those_meant_are_passed_over(tmp_path: Path) -> None
     tables.write(ours / "pairs.parquet", tables.PAIRS, [pairs], made_of())
     convert(str(ours), tmp_path / "theirs", Layout.PUBLISHED)
     assert set(read_json(tmp_path / "theirs")) == {"law"}
+
+
+FORMS: list[Any] = [{"named": 5}, 7, {"training": "x"}, [1], {"named": [[]]}]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_footer_of_others_may_say_nonsense(tmp_path: Path, form: Any) -> None:
+    (tmp_path / "law.json").write_text(json.dumps([POOL]))
+    convert(str(tmp_path / "law.json"), tmp_path / "t", Layout.TABLES)
+    path = tmp_path / "t" / "law.parquet"
+    footer = json.loads(pq.read_metadata(path).metadata[b"multirm"])
+    footer["parameters"]["published"] = form
+    table = pq.read_table(path).replace_schema_metadata({b"multirm": json.dumps(footer)})
+    pq.write_table(table, path)
+    with pytest.raises(InputError, match=r"law\.parquet: expected a footer that says how"):
+        convert(str(path), tmp_path / "back", Layout.PUBLISHED)
+
+
+def test_tables_of_others_say_by_their_columns_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "law.json").write_text(json.dumps([POOL]))
+    convert(str(tmp_path / "law.json"), tmp_path / "t", Layout.TABLES)
+    path = tmp_path / "t" / "law.parquet"
+    pq.read_table(path).to_pandas().to_parquet(tmp_path / "theirs.parquet")
+    convert(str(tmp_path / "theirs.parquet"), tmp_path / "back", Layout.PUBLISHED)
+    assert (tmp_path / "back" / "law.json").exists()
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "strange.parquet")
+    with pytest.raises(InputError, match="either solutions or rewards, found neither; say which"):
+        convert(str(tmp_path / "strange.parquet"), tmp_path / "back", Layout.PUBLISHED)
+
+
+def test_a_category_too_long_for_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "law.json").write_text(json.dumps([POOL]))
+    convert(str(tmp_path / "law.json"), tmp_path / "t", Layout.TABLES)
+    rows = tables.read(tmp_path / "t" / "law.parquet", tables.SOLUTIONS).to_pylist()
+    long = [row | {"category": "x" * 300} for row in rows]
+    tables.write(tmp_path / "t" / "law.parquet", tables.SOLUTIONS, long, made_of())
+    with pytest.raises(InputError, match="a category that a file can be named after"):
+        convert(str(tmp_path / "t"), tmp_path / "back", Layout.PUBLISHED)

@@ -131,12 +131,12 @@ def test_what_has_changed_since_and_what_is_gone_is_said(
     (ADAPTER / "model.safetensors").write_text("other weights")
     (study / "source").unlink()
     lines, told = traced(capsys, ACCURACY)
-    marked = [line.strip() for line in lines if line.endswith(("gone]", "since]"))]
+    marked = [line.strip() for line in lines if line.endswith(("recorded]", "since]"))]
     assert marked == [
-        "from source [gone]",
+        "from source [place not recorded]",
         f"from results/models/dORM/adapter: adapter, {BY} [changed since]",
     ]
-    assert told == "5 inputs: 3 as recorded, 1 changed since, 1 gone"
+    assert told == "5 inputs: 3 as recorded, 1 changed since, 1 place not recorded"
 
 
 def test_what_has_changed_for_some_has_changed(
@@ -292,3 +292,14 @@ def test_code_that_has_changed_since_is_said(
         mark = "" if code == as_now else f" [code {'gone' if 'gone' in name else 'changed since'}]"
         assert told.endswith("1 files by code that is another now") == (code != as_now)
         assert lines[0].endswith(f"by multirm {VERSION}, {name} {recorded[:8]}{mark}")
+
+
+def test_a_file_outside_is_not_called_gone(
+    study: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = tmp_path_factory.mktemp("data") / "law.json"
+    outside.write_text("[]")
+    write_rewards([outside])
+    lines, told = traced(capsys, REWARDS)
+    assert lines[-1].strip() == "from law.json [place not recorded]"
+    assert told == "1 inputs: 1 place not recorded"

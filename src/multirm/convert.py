@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
 
 from multirm import interchange, tables
 from multirm.arguments import OutputFolder, Place, entry
@@ -25,6 +26,8 @@ from multirm.schemas import REWARDS, Schema
 from multirm.vocabulary import Content, Layout
 
 logger = logging.getLogger(__name__)
+
+_FORM = TypeAdapter(Form)
 
 
 @entry
@@ -115,7 +118,7 @@ def _to_published(files: Sequence[Path], output: Path, schema: Schema) -> None:
 def _content(place: str, files: Sequence[Path]) -> Content:
     """What the input holds, where that is clear from its tables' footers or its files' names."""
     if files:
-        names = {tables.read_footer(file).schema for file in files}
+        names = {_kind(file) for file in files}
     else:
         stems = [file.stem for file in interchange.published_files(place)]
         are_rewards = {stem.endswith(REWARD_SUFFIX) for stem in stems} or {False}
@@ -128,6 +131,12 @@ def _content(place: str, files: Sequence[Path]) -> Content:
         found=" and ".join(sorted(names)),
         remedy="say which with --table",
     )
+
+
+def _kind(file: Path) -> str:
+    """What a table holds: by its footer or, where somebody else wrote it, by its columns."""
+    others = [name for name in Content if tables.has_columns(file, tables.SCHEMAS[name])]
+    return interchange.kind_of(file) or " and ".join(others) or "neither"
 
 
 def _warn_of_changes(category: Category, back: Sequence[JSON]) -> None:
@@ -160,7 +169,18 @@ def _form_in_footer(path: Path) -> Form:
     except InputError:
         # A table by somebody else, which has no footer of ours.
         return Form()
-    return Form(**{**form, "named": tuple(form["named"])}) if form else Form()
+    if form is None:
+        return Form()
+    try:
+        return _FORM.validate_python(form)
+    except ValidationError as error:
+        # Anybody can write a footer.
+        raise InputError(
+            path,
+            expected="a footer that says how the published file was written",
+            found=shown(form),
+            remedy="convert it without its footer",
+        ) from error
 
 
 def _refuse_other_table(path: Path, schema: Schema) -> None:

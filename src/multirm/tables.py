@@ -76,6 +76,7 @@ __all__ = [
     "check_readable",
     "check_undamaged",
     "find_footer",
+    "has_columns",
     "read",
     "read_all",
     "read_footer",
@@ -191,6 +192,20 @@ def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> 
     _check_columns(path, schema, found, wanted)
     _check_some(path, schema, metadata.num_rows)
     check_undamaged(path, [field.name for field in wanted])
+
+
+def has_columns(path: Path, schema: Schema) -> bool:
+    """Whether a file has the columns of a schema, whoever wrote it.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    found = _open(path, lambda file: pq.read_schema(file))
+    try:
+        _check_columns(path, schema, found, schema.columns)
+    except InputError:
+        return False
+    return True
 
 
 def check_undamaged(path: Path, columns: Sequence[str] | None = None) -> None:

@@ -23,6 +23,8 @@ WEIGHTS = ".safetensors"
 AS_RECORDED = "as recorded"
 CHANGED = "changed since"
 GONE = "gone"
+# Of a file outside of the folder that a job ran in, the name alone is recorded: it may well be there still.
+UNPLACED = "place not recorded"
 UNREADABLE = "unreadable"
 
 # From the second on, inputs that come to the same name are numbered (`files.digests`).
@@ -36,7 +38,7 @@ class Step:
     Attributes:
         name: as it was recorded by what was made from it.
         depth: how many steps back it is.
-        state: whether it is what was read then: one of the four words above; "" for the file asked about.
+        state: whether it is what was read then: one of the words above; "" for the file asked about.
         origin: where it came from itself, where it says so.
         seen: whether that stands further up already.
         problem: why it could not be read, if it could not.
@@ -55,7 +57,8 @@ def trace(file: Path, results: Path = Path("results")) -> None:
     """Print what a table, figure or model was made of, and what that was made of, back to the beginning.
 
     Each file stands once with its parameters; every file is read for its digest, and said to be "changed
-    since" where it is not what was read then, or "gone"; likewise the code that made it.
+    since" where it is not what was read then, or "gone"; likewise the code that made it. Of files outside
+    of the folder that a job ran in, names and digests are recorded, but not the place.
 
     Args:
         file: A table, a figure (svg, pdf, png or html), or the folder of a model.
@@ -99,7 +102,7 @@ def way_back(file: Path, results: Path) -> Iterator[Step]:
         try:
             place = find_input(name, results)
             if place is None:
-                yield Step(name, depth, GONE)
+                yield Step(name, depth, UNPLACED if _is_bare(name) else GONE)
                 continue
             if digest_of(place) != recorded:
                 state = CHANGED
@@ -161,6 +164,11 @@ def find_input(name: str, results: Path) -> Path | None:
     return None
 
 
+def _is_bare(name: str) -> bool:
+    """Whether a name is one without a way to it, as `files.portable` gives what lies outside."""
+    return PurePosixPath(name).parts == (name,) and not name.startswith(("/", "..", "\0"))
+
+
 def lines(step: Step) -> list[str]:
     """A step in words, further in the further back; what others wrote is escaped."""
     margin = "  " * step.depth
@@ -206,7 +214,9 @@ def summary(steps: list[Step]) -> str:
     )
     states = Counter({step.name: step.state for step in inputs}.values())
     n_files = sum(states.values())
-    told = [f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNREADABLE)]
+    told = [
+        f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNPLACED, UNREADABLE)
+    ]
     made_otherwise = {
         step.name
         for step in steps

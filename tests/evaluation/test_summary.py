@@ -120,3 +120,10 @@ def test_a_note_that_is_none_is_refused(tmp_path: Path) -> None:
     rows = [row | {"note": "<b>"} for row in accuracy_rows()]
     with pytest.raises(InputError, match=r"expected an interval's note, .* found '<b>'"):
         tables.write(path, tables.ACCURACY, rows, made_of())
+
+
+def test_rows_that_are_missing_are_left_blank() -> None:
+    rows = [row for row in accuracy_rows() if row["selection"] not in ("pass", "weighted_vote")]
+    *_, line = summarise(pa.Table.from_pylist(rows, schema=tables.ACCURACY.columns))
+    assert "61.25" in line
+    assert line.endswith("]")

@@ -1,8 +1,10 @@
 """Shards have every pool once and whole, and put together they are the table that one job makes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +130,16 @@ def test_rows_that_a_shard_lacks_are_missed(solutions: Path) -> None:
         InputError, match=r"rewards of every solution .* found none of 'toy/law/q1/0'"
     ):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
+
+
+def test_no_shards_and_shards_of_no_such_table_are_one_line(solutions: Path) -> None:
+    output = solutions.with_name("whole.parquet")
+    with pytest.raises(InputError, match="--shards: expected at least one table, found none"):
+        join_shards(solutions, [], output)
+    (shard,) = write_shards(solutions, 1)
+    for name in ("nonsense", "accuracy"):
+        footer = json.loads(pq.read_metadata(shard).metadata[b"multirm"]) | {"schema": name}
+        table = pq.read_table(shard).replace_schema_metadata({b"multirm": json.dumps(footer)})
+        pq.write_table(table, shard)
+        with pytest.raises(InputError, match=f"a table of rewards or scored_critiques, .*{name}"):
+            join_shards(solutions, [shard], output)

@@ -46,7 +46,10 @@ def summarise(accuracy: pa.Table) -> list[str]:
     notes: list[str] = []
 
     def cell(selection: Selection, scorer: Scorer = nothing, n: int = largest) -> str:
-        row = cells[selection, scorer, n]
+        # Somebody may have taken out some of the rows.
+        row = cells.get((selection, scorer, n))
+        if row is None:
+            return ""
         if row["note"] is None:
             return _shown(row)
         if row["note"] not in notes:
@@ -89,7 +92,9 @@ def summarise(accuracy: pa.Table) -> list[str]:
 def _shown(row: Mapping[str, Any]) -> str:
     if row["low"] is not None:
         return f"{row['accuracy']:.2f} [{row['low']:.1f}, {row['high']:.1f}]"
-    return f"{row['accuracy']:.2f} ± {row['std']:.2f}"
+    if row["std"] is not None:
+        return f"{row['accuracy']:.2f} ± {row['std']:.2f}"
+    return f"{row['accuracy']:.2f}"
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:

@@ -1,7 +1,6 @@
 """Accuracies by category, method and N: from our table or from the published wide CSV, in one form."""
 
 import csv
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,9 @@ from multirm.vocabulary import OVERALL, IntervalNote, Selection, shown_models
 
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
+
+# What draws takes numbers of 64 bits, and no pool is so large.
+LARGEST_N = 10**9
 
 # Names become text of an HTML page and of a Vega specification, which must not be able to hold markup.
 _NAME = re.compile(r"[\w.@+() /-]{1,80}")
@@ -145,11 +147,11 @@ def _published_point(path: Path, line: int, cells: dict[str, str], column: str) 
             expected=f"N, Method and a number in {column}",
             found=shown(",".join(cells.values())),
         ) from error
-    if n < 1 or not math.isfinite(accuracy):
+    if not 1 <= n <= LARGEST_N or not 0 <= accuracy <= 100:
         raise InputError(
             f"{path}, line {line}",
-            expected=f"N of at least 1 and a finite {column}",
-            found=f"{n} and {accuracy}",
+            expected=f"N from 1 to {LARGEST_N} and a percentage in {column}",
+            found=f"{shown(n)} and {accuracy}",
         )
     category = column.removesuffix("_mean")
     return Point(category, method, n, accuracy, note=IntervalNote.PUBLISHED)

@@ -12,8 +12,11 @@ from multirm.arguments import OutputFile, entry
 from multirm.errors import InputError, shown
 from multirm.files import digest
 from multirm.sources import code_digest
+from multirm.spelling import one_of
 
 Row = Mapping[str, Any]
+
+JOINED = (tables.REWARDS.name, tables.SCORED_CRITIQUES.name)
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,16 @@ def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> tables.Footer:
     Raises:
         InputError: shards that were not made alike, of other solutions, or not all of them.
     """
+    if not shards:
+        raise InputError("--shards", expected="at least one table", found="none")
     footers = [tables.read_footer(path) for path in shards]
     first, scored = footers[0], digest(solutions)
+    if first.schema not in JOINED:
+        raise InputError(
+            shards[0],
+            expected=f"a table of {one_of(JOINED)}",
+            found=f"one of {shown(first.schema)}",
+        )
     for path, footer in zip(shards, footers, strict=True):
         alike = replace(
             footer, parameters={**footer.parameters, "shard": first.parameters.get("shard")}
