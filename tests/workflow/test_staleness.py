@@ -132,7 +132,6 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "critiques/agreement=relaxed",
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
-        | {"merge_adapter": 2}
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
@@ -253,7 +252,6 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(NOTE, "src/multirm/verdicts.py"),
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
-        | {"merge_adapter": 2}
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
