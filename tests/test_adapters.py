@@ -164,7 +164,7 @@ def adapter(base: Path, tmp_path: Path) -> Path:
     adapted = get_peft_model(backbone, config)
     tokenizer = byte_level_tokenizer(["a"], 300)
     output = tmp_path / "models" / "adapter"
-    save_adapter(adapted, trained_weights(adapted), tokenizer, output, made_of())
+    save_adapter(adapted, trained_weights(adapted), tokenizer, output, made_of(), [])
     return output
 
 

@@ -26,7 +26,7 @@ def first_weights(model: PeftModel) -> list[torch.Tensor]:
 
 def save(model: PeftModel, tiny_model: Path, folder: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_model))
-    save_adapter(model, trained_weights(model), tokenizer, folder / "adapter", ORIGIN)
+    save_adapter(model, trained_weights(model), tokenizer, folder / "adapter", ORIGIN, [])
 
 
 def test_a_fresh_adapter_changes_nothing(tiny_model: Path) -> None:

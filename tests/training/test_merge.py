@@ -42,7 +42,7 @@ def adapter(tiny_model: Path, tmp_path: Path) -> Path:
     model = get_peft_model(load_model(str(tiny_model)), config)
     origin = made_of({"rank": 4})
     tokenizer = load_tokenizer(str(tiny_model))
-    save_adapter(model, trained_weights(model), tokenizer, tmp_path / "adapter", origin)
+    save_adapter(model, trained_weights(model), tokenizer, tmp_path / "adapter", origin, [])
     return tmp_path / "adapter"
 
 
@@ -97,7 +97,7 @@ def slightly_trained(base: Path, folder: Path) -> Path:
             if "lora_B" in name:
                 weight *= 3e-4 / weight.abs().mean()
     tokenizer = load_tokenizer(str(base))
-    save_adapter(model, trained_weights(model), tokenizer, folder, made_of())
+    save_adapter(model, trained_weights(model), tokenizer, folder, made_of(), [])
     return folder
 
 

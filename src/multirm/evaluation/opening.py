@@ -151,10 +151,39 @@ def open_evaluation(
         {
             "aggregation": list(aggregation or []),
             "answers": "as published" if published else str(answers),
+            "learned_questions": learned_questions(files),
         },
         files,
     )
     return Opened(database, dataset, scorers(aggregations), compared, files, origin)
+
+
+def learned_questions(files: Sequence[Path]) -> dict[str, int]:
+    """For each model, how many of the questions it has learned from, as the footers of its rewards tell.
+
+    Those that have learned from some are warned of. A model whose tables do not tell is not there.
+
+    Args:
+        files: what is evaluated, of whatever kind.
+    """
+    counts: dict[str, int] = {}
+    for file in files:
+        footer = tables.find_footer(file) if file.suffix == ".parquet" else None
+        if footer is None or footer.schema != tables.REWARDS.name:
+            continue
+        model = footer.parameters.get("model")
+        n_learned = footer.parameters.get("learned_questions")
+        if isinstance(model, str) and type(n_learned) is int:
+            counts[model] = counts.get(model, 0) + n_learned
+    for model, n_learned in counts.items():
+        if n_learned:
+            logger.warning(
+                "%s has learned from %d of the questions that it is evaluated on: "
+                "its accuracies say little of new ones",
+                shown(model),
+                n_learned,
+            )
+    return counts
 
 
 def choose_subpools(

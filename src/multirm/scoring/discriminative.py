@@ -15,6 +15,7 @@ from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.engines.limits import context_length
 from multirm.errors import InputError, shown
 from multirm.journal import Journal, open_journal
+from multirm.learned import count_learned
 from multirm.models import (
     default_device,
     dtype_name,
@@ -62,7 +63,8 @@ def score_discriminative(
         shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
     names, places = _names_and_places(model, output)
-    rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
+    whole = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = Shard.parse(shard).of(whole)
     precision = dtype_of(dtype, default_device())
     at_once = batch_tokens or BATCH_TOKENS[default_device().type]
     jobs = []
@@ -76,6 +78,7 @@ def score_discriminative(
                 "batch_tokens": at_once,
                 "shard": shard,
                 "dtype": dtype_name(precision),
+                "learned_questions": count_learned(name, place, (row["question"] for row in whole)),
             }
             origin = origin_of(__name__, parameters, [solutions, *folders])
             journal = stack.enter_context(open_journal(table, origin))

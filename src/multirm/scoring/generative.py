@@ -19,6 +19,7 @@ from multirm.engines.base import Completion
 from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.journal import open_journal
+from multirm.learned import count_learned
 from multirm.models import (
     default_device,
     dtype_name,
@@ -84,7 +85,8 @@ def score_generative(
     require_generative(kind)
     if adaptive is not None and not 0 <= adaptive < 1:
         raise InputError("--adaptive", expected="a probability below 1", found=str(adaptive))
-    rows = Shard.parse(shard).of(tables.read(solutions, tables.SOLUTIONS).to_pylist())
+    whole = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = Shard.parse(shard).of(whole)
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     template = template or own_template(kind)
@@ -104,6 +106,7 @@ def score_generative(
         "adaptive": adaptive,
         "seed": seed,
         "shard": shard,
+        "learned_questions": count_learned(name, model, (row["question"] for row in whole)),
     }
     inputs = [solutions, template, *folders]
     origin = origin_of(__name__, parameters, inputs)

@@ -14,6 +14,7 @@ from multirm.arguments import BackboneFolder, OutputFile, entry
 from multirm.critique_rows import with_solutions
 from multirm.encoding import STEP_END
 from multirm.errors import InputError
+from multirm.learned import write_learned
 from multirm.numbers import Count, Positive, Seed, Vocabulary, Width
 from multirm.progress import Progress
 from multirm.prompts import load_template, own_template
@@ -115,6 +116,7 @@ def pretrain_backbone(
     with whole_model(output, BACKBONE, origin) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
+        write_learned(part, (row["question"] for row in rows))
     curve_rows = [{"model": name, **point} for point in points]
     tables.write(curve, tables.CURVES, curve_rows, origin)
 

@@ -89,7 +89,8 @@ def train_discriminative(
         points = train(name, model, candidates, labelled, recipe, checkpoints)
         weights = trained_weights(model)
         if origin:
-            save_adapter(model, weights, tokenizer, output, origin)
+            asked = (row["question"] for row in rows)
+            save_adapter(model, weights, tokenizer, output, origin, asked)
             told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
             tables.write_together(told, origin)
 

@@ -97,12 +97,9 @@ def train_generative(
     template = template or own_template(kind)
     tokenizer = load_tokenizer(backbone)
     verdict_candidates(tokenizer)
+    pairs = with_solutions(rows, verified, source)
     learned, tally = critique_examples(
-        kind,
-        tokenizer,
-        load_template(template, kind),
-        with_solutions(rows, verified, source),
-        recipe.max_length,
+        kind, tokenizer, load_template(template, kind), pairs, recipe.max_length
     )
     tally.require_examples(name, recipe.max_length)
 
@@ -116,7 +113,8 @@ def train_generative(
         points = train(name, model, None, learned, recipe, checkpoints)
         weights = trained_weights(model)
         if origin:
-            save_adapter(model, weights, tokenizer, output, origin)
+            asked = (solution["question"] for _, solution in pairs)
+            save_adapter(model, weights, tokenizer, output, origin, asked)
             told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
             tables.write_together(told, origin)
 

@@ -1,6 +1,6 @@
 """Low-rank adapters: put on a backbone before training, kept as ordinary peft folders after it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.adapters import base_as_written, base_files
+from multirm.learned import write_learned
 from multirm.provenance import ADAPTER, Origin, whole_model
 from multirm.randomness import item_seed
 
@@ -46,11 +47,13 @@ def save_adapter(
     tokenizer: PreTrainedTokenizerBase,
     output: Path,
     origin: Origin,
+    questions: Iterable[str],
 ) -> None:
     """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all.
 
     Args:
         weights: of the adapter, as `sharding.trained_weights` gives them.
+        questions: those that it has learned from.
     """
     base = model.get_base_model().name_or_path
     for setting, value in base_as_written(base, output).items():
@@ -60,3 +63,4 @@ def save_adapter(
         # A model card in which nothing is filled in.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
+        write_learned(part, questions)

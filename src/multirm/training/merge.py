@@ -11,6 +11,7 @@ from torch import Tensor
 
 from multirm.adapters import merged
 from multirm.arguments import MergedFolder, Place, entry
+from multirm.learned import write_learned
 from multirm.models import load_adapter, load_model, load_tokenizer, sources_of
 from multirm.provenance import MERGED, origin_of, whole_model
 
@@ -87,6 +88,7 @@ def merge_adapter(
         # One file of known name, so that workflows can declare it.
         model.save_pretrained(part, max_shard_size="1TB")
         tokenizer.save_pretrained(part)
+        write_learned(part, (), backbone, str(adapter))
     logger.info(
         "merged %s into %s, as %s: of the adapted weights %.1f %% are unchanged, and what was learned is %.2g off",
         *(adapter, backbone, dtype, 100 * rounding.unchanged_share, rounding.relative_error),
