@@ -139,7 +139,7 @@ def test_the_line_under_the_title_says_what_bars_are_and_what_they_rest_on() -> 
     ]
     assert caption(data[:1], ["dORM"], 200) == ["Bars: 95 % intervals."]
     (line,) = caption(data, ["dORM"], 200)
-    assert line.startswith("Bars: 95 % intervals. All questions came out alike")
+    assert line.startswith("Bars: 95 % intervals. Where all questions came out alike")
     assert "One question" in " ".join(caption(data, ["dORM", "Pass@N"], 40))
     assert max(map(len, caption(data, ["dORM", "Pass@N"], 40))) <= 40
     without = [Point("law", "MV", 1, 50.0, note=IntervalNote.PUBLISHED)]
