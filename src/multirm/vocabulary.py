@@ -149,7 +149,7 @@ class IntervalNote(StrEnum):
     def meaning(self) -> str:
         """The note as a clause, for people."""
         return {
-            IntervalNote.ONE_QUESTION: "one question alone shows no spread: its interval allows for the largest possible",
+            IntervalNote.ONE_QUESTION: "one question shows no spread: its interval allows for the largest possible",
             IntervalNote.SINGLE_QUESTIONS: "some categories have one question each, which shows no spread:"
             " the interval allows for the largest possible there",
             IntervalNote.NO_SPREAD: "where all questions came out alike, the interval allows"
