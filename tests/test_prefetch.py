@@ -56,6 +56,7 @@ def test_what_is_here_or_not_used_is_not_fetched(
     study["critiques"] |= {"teacher": None, "published": {"gORM": ["owner/critiques"]}}
     study["models"] = {name: study["models"][name] for name in ("dORM-8B", "gORM-8B")}
     study["evaluation"]["datasets"] = ["MMLU-Pro_train"]
+    study["evaluation"]["also_trained_on"] = ["MMLU-Pro_train"]
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     prefetch(tmp_path / "study.yaml")
     assert fetched == {"models": [], "datasets": ["owner/critiques", "owner/more"]}

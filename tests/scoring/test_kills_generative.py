@@ -117,7 +117,7 @@ def generating(verifier: Path, solutions: Path, template: Path) -> Command:
             *("generate-critiques", "--kind", "gORM", "--teacher", str(verifier)),
             *("--engine", "transformers", "--solutions", str(solutions)),
             *("--output", str(folder / "r.parquet"), "--template", str(template)),
-            *("--per-solution", "100", "--max-tokens", "20"),
+            *("--per-solution", "200", "--max-tokens", "20"),
         ]
 
     return command
@@ -143,7 +143,9 @@ def test_a_killed_job_goes_on_and_its_tables_are_those_of_an_undisturbed_one(
     generator = np.random.default_rng(0)
     kept = []
     while True:
-        seconds = generator.uniform(0, lifetime) if len(kept) < kills else None
+        # On a busy machine a life may end before it has finished anything: some more, then.
+        more = len(kept) < kills or (not any(kept) and len(kept) < 10 * kills)
+        seconds = generator.uniform(0, lifetime) if more else None
         code, _ = run(seconds, log, command(killed, *options))
         if code == -9:
             kept.append(n_kept(killed))
@@ -156,7 +158,7 @@ def test_a_killed_job_goes_on_and_its_tables_are_those_of_an_undisturbed_one(
         # One life is over before the kills are: another one.
         for table in killed.glob("*.parquet"):
             table.unlink()
-    assert len(kept) == kills
+    assert len(kept) >= kills
     assert any(kept)
 
 
