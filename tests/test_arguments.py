@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import os
 from collections.abc import Callable
 from enum import StrEnum
@@ -229,6 +230,16 @@ def test_a_folder_is_replaced_only_if_it_is_ours_and_of_the_same_kind(
     assert fits(), "without what a workflow has removed already"
     (model / "notes").mkdir()
     assert fits(), "a folder without a file"
+    told = json.loads((model / "provenance.json").read_text())
+    del told["files"]
+    (model / "provenance.json").write_text(json.dumps(told))
+    (model / "adapter_model.safetensors").write_text("1")
+    assert fits(), "of an earlier version, which did not say its files"
+    (model / "thesis.txt").write_text("1")
+    assert not fits(), "somebody else's file among them"
+    for name in ("thesis.txt", "adapter_model.safetensors"):
+        (model / name).unlink()
+    write_to_folder(model, "adapter", made_of())
     (model / "notes" / "thesis.tex").write_text("years of work")
     assert not fits(), "ours, and something else"
     (model / "notes" / "thesis.tex").unlink()

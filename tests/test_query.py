@@ -175,6 +175,8 @@ def test_nothing_is_written_and_nothing_else_is_read(results: Path, sql: str) ->
     "sql",
     [
         "SELECT max(list_max(rewards)) FROM rewards",
+        "SELECT max(list_max(rewards)) FROM Rewards",
+        'SELECT max(list_max(rewards)) FROM "REWARDS"',
         "WITH r AS (FROM rewards) SELECT count(*) FROM r AS a, (FROM r) AS b",
         "SUMMARIZE rewards",
         "EXPLAIN ANALYZE FROM rewards",

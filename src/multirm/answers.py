@@ -49,13 +49,23 @@ _AROUND = [
     *(('"', '"'), ("'", "'"), ("“", "”"), (r"\(", r"\)"), (r"\[", r"\]")),
 ]
 _SAID = re.compile(r"(?:the\s+)?(?:(?:final|correct)\s+)?answer(?:\s+is\s*:?|\s*:)\s*(?=\S)")
-_EQUALS = re.compile(r"(?:[a-z]\s*)?=\s*(?=[^=\s])|(?:≈|\\approx)\s*(?=\S)")
+# Only at the beginning: what stands before another sign is a side of an equation.
+_EQUALS = re.compile(r"\A(?:(?:[a-z]\s*)?=\s*(?=[^=\s])|(?:≈|\\approx)\s*(?=\S))")
+_SIDES = re.compile(r"=|≈|\\approx(?![a-z])")
 
-_OF_FORMULAS = re.compile(r"[\\^*+/=<>√π∞|!]|\d[a-z(]|[(\[].*,|\d,|[a-z]\s*-")
+_OF_FORMULAS = re.compile(
+    r"[\\^*+/=<>√π∞|!]|\d[a-z(]|[(\[].*,|\d,|[a-z]\s*-"
+    r"|(?<![a-z])(?:sqrt|sin|cos|tan|ln|log|exp|pi)(?![a-z])"
+)
 
 _LETTER = re.compile(r"[(\[{<]?\s*([a-z])\s*[)\]}>]?[.:)]?")
 _LETTER_AND_TEXT = re.compile(
-    r"(?:option|choice)\s+[(\[]?([a-z])[)\].:]*|[(\[]?([a-z])[)\].:]\s+\S.*"
+    r"(?:option|choice)\s+[(\[]?([a-z])[)\].:]*|[(\[]?([a-z])[)\].:]\s+(\S.*)"
+)
+# Behind a letter: it is not the option's text, but speaks of the letter or of others.
+_OF_LETTERS = re.compile(
+    r"(?:and|or|nor|is|isn't|not)\b.*|.*[(\[]\s*[a-z]\s*[)\]].*|.*\b[a-z][):].*"
+    r"|.*(?:,|\band|\bor)\s*[a-z]\.?"
 )
 
 
@@ -143,7 +153,8 @@ def _spelled(text: str, form: AnswerForm) -> Spelled:
             letter = _letter(text) or _letter_with_text(text)
             return Spelled(letter.upper()) if letter else Spelled(text, of_form=False)
         case AnswerFormat.NUMBER:
-            quantity = parse_quantity(text, form.unit) or _computed(text)
+            said = _result(text)
+            quantity = parse_quantity(said, form.unit) or _computed(said)
             return Spelled(_number(quantity, form)) if quantity else Spelled(text, of_form=False)
         case AnswerFormat.EXPRESSION:
             quantity, formula = parse_quantity(text), _formula(text)
@@ -218,12 +229,21 @@ def _letter(text: str) -> str | None:
 
 def _letter_with_text(text: str) -> str | None:
     found = _LETTER_AND_TEXT.fullmatch(text)
-    return found[1] or found[2] if found else None
+    if not found or (found[3] and _OF_LETTERS.fullmatch(found[3])):
+        return None
+    return found[1] or found[2]
 
 
 def _formula(text: str) -> str | None:
     """The spelling of what looks like a formula at first sight; other texts are not to wait for a parser."""
     return spelled_formula(text) if _OF_FORMULAS.search(text) else None
+
+
+def _result(text: str) -> str:
+    """The last side of a calculation, `12` of `3 * 4 = 12`; all of the text where a side is no number."""
+    *steps, last = _SIDES.split(text)
+    values = [parse_quantity(step.strip()) or _computed(step.strip()) for step in steps]
+    return last.strip() if all(values) else text
 
 
 def _computed(text: str) -> Quantity | None:

@@ -133,6 +133,16 @@ def check_replaceable(folder: Path, made: str) -> None:
         )
 
 
+_OF_MODELS = frozenset(
+    [
+        *("adapter_config.json", "adapter_model.safetensors", "added_tokens.json"),
+        *("chat_template.jinja", "config.json", "generation_config.json", "merges.txt"),
+        *("model.safetensors", "README.md", "special_tokens_map.json", "tokenizer.json"),
+        *("tokenizer_config.json", "vocab.json"),
+    ]
+)
+
+
 def _in_the_way(folder: Path, made: str) -> str:
     here, place = Path.cwd().resolve(), folder.resolve()
     if here.is_relative_to(place):
@@ -149,7 +159,7 @@ def _in_the_way(folder: Path, made: str) -> str:
     if told.made != made:
         return f"one of ours of another kind ({told.made})"
     # Models of earlier versions do not say which files are theirs.
-    known = {*(told.files or [file.name for file in files]), FILE}
+    known = {*(told.files or _OF_MODELS), FILE}
     strange = [name for file in files if (name := file.relative_to(folder).as_posix()) not in known]
     return f"files of others in it, such as {strange[0]}" if strange else ""
 

@@ -159,7 +159,8 @@ def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
     # Files can be named, too, and functions run other statements.
     if not any(word in reading.lower() for word in ("parquet", "query")):
         with suppress(duckdb.Error), duckdb.connect(config=SHUT_IN) as empty:
-            named = empty.get_table_names(reading)
+            # As DuckDB does, which takes `Rewards` for `rewards`.
+            named = {name.casefold() for name in empty.get_table_names(reading)}
     return [path for name, paths in views.items() if name in named for path in paths]
 
 

@@ -291,6 +291,17 @@ def test_a_calibration_error_that_is_there_stays() -> None:
     assert metrics.ece_debiased == pytest.approx(0.25, abs=0.05)
 
 
+def test_the_interval_of_a_calibration_error_holds_where_calibration_is_off() -> None:
+    generator = np.random.default_rng(6)
+    held = 0
+    for _ in range(60):
+        rewards = np.repeat(0.9 * generator.random(100), 8)
+        correct = generator.random(800) < rewards + 0.1
+        low, high = outcome_metrics(rewards, correct, np.arange(800) // 8).intervals["ece"]
+        held += low <= 0.1 <= high
+    assert held >= 56
+
+
 def test_bins_have_intervals_over_questions() -> None:
     rewards, correct, ids = drawn(np.random.default_rng(6), 30, 8)
     curve = outcome_metrics(rewards, correct, ids).reliability

@@ -77,7 +77,8 @@ def comparison_rows(
         for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True)):
             family = families[name][k]
             if family is None:
-                low[k] = high[k] = 0
+                # Equal but for rounding.
+                mean.value[k] = low[k] = high[k] = 0
                 note = IntervalNote.NOTHING_TO_SELECT
             rows.append(
                 {

@@ -250,8 +250,11 @@ def _interval_of_ece(
     correct: np.ndarray,
     questions: np.ndarray,
 ) -> tuple[float, float]:
-    """From what is left if all that can be chance is taken off `ece`, to above what is likely left of it."""
-    ece, null, debiased = (found[name] or 0.0 for name in ("ece", "ece_null", "ece_debiased"))
+    """From what is left if all that can be chance is taken off `ece`, to where nothing is chance.
+
+    `ece_debiased` takes off too much where calibration is off, and so is no place to reach up from.
+    """
+    ece, null = (found[name] or 0.0 for name in ("ece", "ece_null"))
     groups = jackknife.grouped(questions)
     gaps = _gaps(rewards, correct, groups)
     counts = np.bincount(groups)
@@ -261,7 +264,7 @@ def _interval_of_ece(
     without = np.abs(gaps.sum(axis=0) - gaps).sum(axis=1) * len(rewards) / left
     error = np.sqrt(jackknife.variance(without))
     half = float(intervals.student(len(without) - 1) * error)
-    return max(0.0, ece - null - half), min(1.0, max(debiased + half, ece))
+    return max(0.0, ece - null - half), min(1.0, ece + half)
 
 
 def _gaps(rewards: np.ndarray, correct: np.ndarray, owners: np.ndarray) -> np.ndarray:
