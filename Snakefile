@@ -67,7 +67,7 @@ onstart:
     try:
         check_owners(config["study"], RESULTS, replaced_files(jobs_to_run))
         if workflow.executor_plugin.name == "slurm":
-            from multirm.cluster import check_site
+            from multirm.site.slurm import check_site
 
             check_site(SITE, submissions(jobs_to_run))
         if not workflow.deployment_settings.deployment_method:

@@ -6,7 +6,27 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("data", "critiques", "training", "scoring", "evaluation", "figures")
+
+AT_THE_TOP = {"__main__", "cli", "errors", "version"}
+
+FOUNDATIONS = (
+    *("running", "tables", "text", "formats", "models", "engines", "generation"),
+    *("reward_models", "study", "site"),
+)
+"""What every part stands on: a folder uses only those before it."""
+
+STAGES = ("data", "critiques", "trees", "training", "scoring", "search", "evaluation", "figures")
+STAGES += ("report",)
+
+PLANNING = ("study", "site")
+"""Which jobs there are and where they run. What a job computes uses none of it."""
+
+LOOKING = ("inspect",)
+PERMITTED = {
+    **{folder: FOUNDATIONS[:place] for place, folder in enumerate(FOUNDATIONS)},
+    **{stage: tuple(f for f in FOUNDATIONS if f not in PLANNING) for stage in STAGES},
+    **dict.fromkeys(LOOKING, FOUNDATIONS),
+}
 
 
 @pytest.fixture(scope="module")
@@ -14,23 +34,27 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph("multirm", cache_dir=None)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_no_stage_imports_another(graph: grimp.ImportGraph, stage: str) -> None:
-    others = [f"multirm.{other}" for other in STAGES if other != stage]
-    imported = [
-        other
-        for other in others
-        if graph.direct_import_exists(importer=f"multirm.{stage}", imported=other, as_packages=True)
+def _folder(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_entry_points_stand_at_the_top_and_nothing_else() -> None:
+    top = ROOT / "src" / "multirm"
+    assert {file.stem for file in top.glob("*.py")} == AT_THE_TOP | {"__init__"}
+    assert {folder.parent.name for folder in top.glob("*/__init__.py")} <= set(PERMITTED)
+
+
+@pytest.mark.parametrize("folder", PERMITTED)
+def test_a_folder_uses_only_what_it_stands_on(graph: grimp.ImportGraph, folder: str) -> None:
+    permitted = {folder, *PERMITTED[folder], "errors", "version"}
+    strange = [
+        f"{module} imports {imported}"
+        for module in sorted(graph.modules)
+        if module.startswith(f"multirm.{folder}.")
+        for imported in sorted(graph.find_modules_directly_imported_by(module))
+        if _folder(imported) not in permitted
     ]
-    assert imported == []
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_nothing_shared_imports_a_stage(graph: grimp.ImportGraph, stage: str) -> None:
-    importers = graph.find_modules_that_directly_import(f"multirm.{stage}")
-    for module in graph.find_descendants(f"multirm.{stage}"):
-        importers |= graph.find_modules_that_directly_import(module)
-    assert {name for name in importers if not name.startswith(f"multirm.{stage}")} == set()
+    assert strange == []
 
 
 def test_packages_are_empty_doors() -> None:

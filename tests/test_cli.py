@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import pytest
 from cyclopts.annotations import resolve_annotated, resolve_optional
 
-from multirm import numbers, vocabulary
 from multirm.cli import COMMANDS, build_app, main
+from multirm.running import numbers
 
 
 def multirm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +78,7 @@ def test_every_number_of_every_command_has_bounds(command: str, target: str) -> 
         for kind in kinds_of_number(hint)
         if kind not in kinds
     }
-    assert found == {}, f"types of multirm.numbers say what {command} takes"
+    assert found == {}, f"types of multirm.running.numbers say what {command} takes"
 
 
 def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
@@ -192,9 +192,11 @@ def test_a_mistake_in_a_query_is_one_line_too(tmp_path: Path) -> None:
 
 
 def test_members_of_closed_sets_are_typed_as_they_are_written() -> None:
-    for closed_set in vars(vocabulary).values():
-        if isinstance(closed_set, type) and issubclass(closed_set, StrEnum):
-            assert all(member.name.lower() == member.value.lower() for member in closed_set)
+    importlib.import_module("multirm.study.load")
+    ours = [each for each in StrEnum.__subclasses__() if each.__module__.startswith("multirm.")]
+    assert len(ours) > 10
+    for closed_set in ours:
+        assert all(member.name.lower() == member.value.lower() for member in closed_set)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from multirm.errors import InputError, shown
+from multirm.errors import InputError, did_you_mean, one_of, shown
 
 
 def test_a_message_says_where_what_and_what_to_do() -> None:
@@ -33,3 +33,21 @@ def test_values_are_shown_however_large() -> None:
     assert shown("x" * 100) == "'" + "x" * 58 + "…"
     assert shown(deep) == "list too large to show"
     assert shown(10**5000) == "int too large to show"
+
+
+def test_permitted_words_are_listed_as_one_says_them() -> None:
+    assert one_of(["a"]) == "a"
+    assert one_of(["a", "b"]) == "a or b"
+    assert one_of(["a", "b", "c"]) == "a, b or c"
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("dorm", "did you mean dORM?"), ("gRPM", "did you mean gPRM?"), ("zzz", ""), (5, "")],
+)
+def test_the_nearest_is_suggested_whatever_its_case(word: object, hint: str) -> None:
+    assert did_you_mean(word, ["dORM", "dPRM", "gPRM"]) == hint
+
+
+def test_nothing_is_near_where_nothing_is_known() -> None:
+    assert did_you_mean("a", []) == ""

@@ -1,6 +1,6 @@
 """The process of `multirm` and `python -m multirm`."""
 
-from multirm import interrupts
+from multirm.running import interrupts
 
 
 def main() -> None:

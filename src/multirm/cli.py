@@ -16,9 +16,8 @@ from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 from cyclopts import ValidationError as BadValue
 from pydantic import ValidationError
 
-from multirm import interrupts
-from multirm.errors import InputError, escaped, shown
-from multirm.spelling import did_you_mean, one_of, permitted
+from multirm.errors import InputError, did_you_mean, escaped, one_of, permitted, shown
+from multirm.running import interrupts
 from multirm.version import VERSION
 
 # Import path and description: `multirm evaluate` does not wait for torch.
@@ -37,9 +36,12 @@ COMMANDS = {
             "Read solutions from published files or the hub.",
         ),
         "read-rewards": ("multirm.data.read:read_rewards", "Read published rewards."),
-        "read-critiques": ("multirm.data.critiques:read_critiques", "Read published critiques."),
+        "read-critiques": (
+            "multirm.data.published_critiques:read_critiques",
+            "Read published critiques.",
+        ),
         "convert": (
-            "multirm.convert:convert",
+            "multirm.formats.convert:convert",
             "Convert between our tables and the published layout.",
         ),
         "read-pairs": (
@@ -115,20 +117,20 @@ COMMANDS = {
             "Say what an accuracy's uncertainty is made of, and what more critiques bring.",
         ),
         "evaluate-verification": (
-            "multirm.evaluation.verify:evaluate_verification",
+            "multirm.evaluation.verification:evaluate_verification",
             "Say how well rewards tell right from wrong: F1, curves, calibration.",
         ),
         "evaluate-pairs": (
-            "multirm.evaluation.pairwise:evaluate_pairs",
+            "multirm.evaluation.pairs:evaluate_pairs",
             "Say how often the better of two answers has the higher score.",
         ),
         "summary": (
-            "multirm.evaluation.summary:summarise_study",
+            "multirm.inspect.summary:summarise_study",
             "Print accuracies per reward model.",
         ),
-        "query": ("multirm.query:query", "Run SQL over the tables."),
+        "query": ("multirm.inspect.query:query", "Run SQL over the tables."),
         "trace": (
-            "multirm.trace:trace",
+            "multirm.inspect.trace:trace",
             "Print what a table, figure or model was made of, back to the beginning.",
         ),
     },
@@ -144,14 +146,14 @@ COMMANDS = {
     },
     "Project": {
         "check-study": (
-            "multirm.config:check_study",
+            "multirm.study.load:check_study",
             "Check a study before anything is made from it.",
         ),
         "prefetch": (
-            "multirm.prefetch:prefetch",
+            "multirm.site.prefetch:prefetch",
             "Download what a study needs from the hub, for jobs without a network.",
         ),
-        "write-schema": ("multirm.config:write_schema", "Write the JSON schema of a study."),
+        "write-schema": ("multirm.study.load:write_schema", "Write the JSON schema of a study."),
     },
 }
 

@@ -1,6 +1,8 @@
-"""The one exception for things a person can mend: bad files, bad settings, bad arguments."""
+"""The one exception for what a person can mend (bad files, settings, arguments), and the words of its messages."""
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Iterable, Sequence
 
 
 class InputError(Exception):
@@ -58,3 +60,21 @@ def escaped(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def one_of(words: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """`did you mean NEAREST?`, or nothing where no known word is near; case counts for nothing."""
+    spelled = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(word).casefold(), spelled, n=1)
+    return f"did you mean {spelled[near[0]]}?" if near else ""
+
+
+def permitted(message: str) -> str:
+    """What pydantic says that a value should be, to stand after `expected`."""
+    return re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", message)

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from multirm import tables
-from multirm.evaluation.select import best_of_n
+from multirm.evaluation.selection import best_of_n
 from multirm.scoring.adaptive import sample_in_rounds
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 
 POOLS, SIZE = 400, 16
 ERRORS = (0.0, 0.01, 0.05, 0.2)
@@ -43,10 +45,10 @@ def recorded(solutions: Path, rewards: Path) -> Iterator[Pool]:
     for path in sorted(solutions.glob("*.parquet")):
         right = {
             (row["question_id"], row["solution_id"]): row["outcome"] == 1
-            for row in tables.read(path, tables.SOLUTIONS).to_pylist()
+            for row in parquet.read(path, SOLUTIONS).to_pylist()
         }
         by_question: dict[str, list[dict[str, Any]]] = {}
-        for row in tables.read(rewards / path.name, tables.REWARDS).to_pylist():
+        for row in parquet.read(rewards / path.name, REWARDS).to_pylist():
             by_question.setdefault(row["question_id"], []).append(row)
         for question, rows in by_question.items():
             values = np.array([row["rewards"] for row in rows], dtype=float)

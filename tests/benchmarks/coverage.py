@@ -17,11 +17,11 @@ from multirm.evaluation import intervals
 from multirm.evaluation.exact import best_of_n
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Scorer
+from multirm.evaluation.outcome_metrics import outcome_metrics
 from multirm.evaluation.significance import holm, p_values
-from multirm.evaluation.trainings import parts_of, seed_degrees, variance_of_means
+from multirm.evaluation.training_seeds import parts_of, seed_degrees, variance_of_means
 from multirm.evaluation.variance import extrapolated, halves, variance_from_halves
-from multirm.evaluation.verification_metrics import outcome_metrics
-from multirm.vocabulary import OVERALL, Aggregation
+from multirm.tables.accuracy import OVERALL, Aggregation
 
 # Signs or resamples behind a p-value: enough that the least of 66 can be 0.05 after Holm's correction.
 TIMES = 6000

@@ -15,10 +15,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from multirm.critique_rows import solution_key
 from multirm.critiques.filter import filtered
-from multirm.prompts import VERDICT_MARKS
-from multirm.vocabulary import Agreement, DropReason, Kind
+from multirm.tables.critique_rows import solution_key
+from multirm.tables.critiques import Agreement, DropReason
+from multirm.tables.reward_models import Kind
+from multirm.text.prompts import VERDICT_MARKS
 
 MAX_WORDS = 120
 END = "</think>"

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, set_seed
 
-from multirm.encoding import EncodedSolution
-from multirm.packing import attend_in_packs, group_in_packs
+from multirm.models.packing import attend_in_packs, group_in_packs
 from multirm.scoring.discriminative import BATCH_TOKENS, step_rewards
+from multirm.text.encoding import EncodedSolution
 
 CANDIDATES = (12, 10)
 QUESTION, STEP, STEPS = 175, 36, 6

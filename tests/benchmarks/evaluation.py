@@ -15,8 +15,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from multirm import tables
-from multirm.provenance import origin_of
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Schema
+from multirm.tables.solutions import SOLUTIONS
 
 MODELS = ("dORM", "dPRM", "gORM", "gPRM")
 AGGREGATIONS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "mean"}
@@ -49,7 +52,7 @@ def write_study(
             "outcome": pa.array((parsed == answer).astype(np.int8)),
             "step_labels": pa.nulls(count, pa.list_(pa.int8())),
         }
-        write(folder / "solutions" / f"{category}.parquet", tables.SOLUTIONS, solutions)
+        write(folder / "solutions" / f"{category}.parquet", SOLUTIONS, solutions)
         for model in models:
             good = np.repeat(parsed == answer, rewards)
             values = np.clip(0.5 + 0.15 * good + 0.2 * rng.standard_normal(len(good)), 0, 1)
@@ -64,13 +67,13 @@ def write_study(
                 "n_tokens": pa.array(np.full(count, 100), pa.int32()),
                 "truncated": pa.array(np.zeros(count, bool)),
             }
-            write(folder / model / f"{category}.parquet", tables.REWARDS, rows)
+            write(folder / model / f"{category}.parquet", REWARDS, rows)
 
 
-def write(path: Path, schema: tables.Schema, columns: dict[str, pa.Array]) -> None:
+def write(path: Path, schema: Schema, columns: dict[str, pa.Array]) -> None:
     names = schema.columns.names
     table = pa.table([columns[name] for name in names], names=names)
-    tables.write(path, schema, table, origin_of("multirm.tables", {}, []))
+    parquet.write(path, schema, table, origin_of("multirm.tables.parquet", {}, []))
 
 
 def evaluate(folder: Path, models: tuple[str, ...], *options: str) -> float:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
 
-from multirm import tables
-from multirm.encoding import verdict_candidates
 from multirm.engines.base import Prompt, Sampling
-from multirm.models import load_tokenizer
-from multirm.prompts import load_template, own_template
-from multirm.verification import verification_prompts
-from multirm.vocabulary import Kind
+from multirm.generation.verification import verification_prompts
+from multirm.models.load import load_tokenizer
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import verdict_candidates
+from multirm.text.prompts import load_template, own_template
 
 MAX_TOKENS, TEMPERATURE = 160, 0.6
 ROUNDS = 3
@@ -33,7 +34,7 @@ Generate = Callable[[list[Prompt], int], tuple[int, int]]
 
 def pools(kind: Kind, model: str, solutions: Path, count: int) -> list[list[Prompt]]:
     """The prompts of the first questions, in lists of a question each."""
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     prompts = verification_prompts(
         kind, load_tokenizer(model), load_template(own_template(kind), kind), rows
     )

@@ -14,16 +14,17 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from multirm import tables
-from multirm.provenance import origin_of
-from multirm.vocabulary import Kind
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
 
 POOLS = 25
 
 
 def copies(solutions: Path, times: int, output: Path) -> int:
     """Write so many times the first pools of a table, and say how many solutions that is."""
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     chosen = list(dict.fromkeys(row["question_id"] for row in rows))[:POOLS]
     pools = [row for row in rows if row["question_id"] in chosen]
     copied = [
@@ -35,7 +36,7 @@ def copies(solutions: Path, times: int, output: Path) -> int:
         for copy in range(times)
         for row in pools
     ]
-    tables.write(output, tables.SOLUTIONS, copied, origin_of("multirm.tables", {}, [solutions]))
+    parquet.write(output, SOLUTIONS, copied, origin_of("multirm.tables.parquet", {}, [solutions]))
     return len(copied)
 
 

@@ -24,16 +24,19 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from multirm import tables
 from multirm.evaluation.accuracy import evaluate
-from multirm.prompts import load_template, own_template, render_prompt
-from multirm.vocabulary import Estimator, Kind, Selection
+from multirm.tables import parquet
+from multirm.tables.accuracy import Estimator, Selection
+from multirm.tables.reward_models import Kind
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.prompts import load_template, own_template, render_prompt
 from tests.evaluation.as_published import Pool, accuracies
 
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "mean"}
 SIZES = [1, 2, 4, 8, 16]
 SAID = ["A", "b", "C", " D ", "(A)", "B.", "**C**", "K", "12", "N/A", "", None, "j\n"]
-SOLUTIONS = 500
+N_SOLUTIONS = 500
 
 
 def evaluator(seed: int) -> None:
@@ -176,9 +179,9 @@ def _solutions(dataset: str) -> list[dict[str, Any]]:
     rows = [
         row
         for path in sorted(Path("results/data", dataset).glob("*.parquet"))
-        for row in tables.read(path, tables.SOLUTIONS).to_pylist()
+        for row in parquet.read(path, SOLUTIONS).to_pylist()
     ]
-    return random.SystemRandom().sample(rows, min(SOLUTIONS, len(rows)))
+    return random.SystemRandom().sample(rows, min(N_SOLUTIONS, len(rows)))
 
 
 def _critiques(name: str, dataset: str) -> Iterator[dict[str, Any]]:
@@ -186,17 +189,17 @@ def _critiques(name: str, dataset: str) -> Iterator[dict[str, Any]]:
     _, tokenizer = _loaded(name)
     template = load_template(own_template(kind), kind)
     asked = {
-        tuple(row[key] for key in tables.SOLUTIONS.key): row
+        tuple(row[key] for key in SOLUTIONS.key): row
         for path in sorted(Path("results/data", dataset).glob("*.parquet"))
-        for row in tables.read(path, tables.SOLUTIONS).to_pylist()
+        for row in parquet.read(path, SOLUTIONS).to_pylist()
     }
     rows = [
         row
         for path in sorted(Path("results/rewards", name, dataset).glob("*.critiques.parquet"))
-        for row in tables.read(path, tables.SCORED_CRITIQUES).to_pylist()
+        for row in parquet.read(path, SCORED_CRITIQUES).to_pylist()
     ]
-    for row in random.SystemRandom().sample(rows, min(SOLUTIONS, len(rows))):
-        solution = asked[tuple(row[key] for key in tables.SOLUTIONS.key)]
+    for row in random.SystemRandom().sample(rows, min(N_SOLUTIONS, len(rows))):
+        solution = asked[tuple(row[key] for key in SOLUTIONS.key)]
         prompt = render_prompt(template, row["category"], solution["question"], solution["steps"])
         turns = [{"role": "user", "content": prompt}]
         chat = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
@@ -208,11 +211,11 @@ def _critiques(name: str, dataset: str) -> Iterator[dict[str, Any]]:
 
 def _report(name: str, dataset: str, found: list[Any], aggregated: Any) -> None:
     stored = {
-        tuple(row[key] for key in tables.SOLUTIONS.key): row["rewards"]
+        tuple(row[key] for key in SOLUTIONS.key): row["rewards"]
         for path in sorted(Path("results/rewards", name, dataset).glob("*.parquet"))
-        for row in tables.read(path, tables.REWARDS).to_pylist()
+        for row in parquet.read(path, REWARDS).to_pylist()
     }
-    ours = [stored[tuple(row[key] for key in tables.SOLUTIONS.key)] for row, _ in found]
+    ours = [stored[tuple(row[key] for key in SOLUTIONS.key)] for row, _ in found]
     largest = max(
         abs(a - b)
         for lists, (_, plain) in zip(ours, found, strict=True)

@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from multirm import jobs
-from multirm.activations import Decoder
-from multirm.jobs import Share
-from multirm.models import load_model
+from multirm.models.activations import Decoder
+from multirm.models.load import load_model
+from multirm.study import resources
+from multirm.study.resources import Share
 from multirm.training.discriminative import DiscriminativeRecipe
 from multirm.training.examples import UNLABELLED, Example
 from multirm.training.lora import add_adapter
@@ -97,7 +97,7 @@ def measure(case: Case) -> tuple[float, float, float, float, float]:
     before, start = peak(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         train("benchmark", adapted, columns, examples, recipe, Path(folder))
-    asked = jobs.of_training(parameters, case.batch, 1, 1, share).mem_mb
+    asked = resources.of_training(parameters, case.batch, 1, 1, share).mem_mb
     seconds = time.process_time() - start
     return peak() - before, share.memory("cpu") / MB, peak(), asked, seconds
 

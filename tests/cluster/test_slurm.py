@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from multirm.cluster import try_submission
 from multirm.errors import InputError
+from multirm.site.slurm import try_submission
 
 SLURM = Path(__file__).with_name("slurm.sh")
 LOCK = Path(tempfile.gettempdir(), "multirm-slurm.lock")

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multirm import tables
 from multirm.critiques.check import check_critiques, counts
 from multirm.errors import InputError
-from multirm.vocabulary import Deviation, DropReason, Kind
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, Deviation, DropReason
+from multirm.tables.reward_models import Kind
 from tests.origins import made_of
 
 REASONS = [None, *map(str, DropReason)]
@@ -95,15 +96,15 @@ def test_a_row_for_each_category(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     paths = [tmp_path / "law.parquet", tmp_path / "math.parquet"]
     made_by = {"kind": "gORM", "stage": "shortened"}
     for path, reason in zip(paths, (None, "too_long"), strict=True):
-        tables.write(
+        parquet.write(
             path,
-            tables.CRITIQUES,
+            CRITIQUES,
             [row(0, reason, category=path.stem), row(1, "label_disagrees", category=path.stem)],
             made_of(made_by),
         )
     with caplog.at_level("INFO"):
         check_critiques(Kind.GORM, paths, tmp_path / "checks.parquet")
-    rows = tables.read(tmp_path / "checks.parquet", tables.CRITIQUE_CHECKS).to_pylist()
+    rows = parquet.read(tmp_path / "checks.parquet", CRITIQUE_CHECKS).to_pylist()
     assert [(r["category"], r["kind"], r["n_kept"], r["n_too_long"]) for r in rows] == [
         ("law", "gORM", 1, 0),
         ("math", "gORM", 0, 1),
@@ -117,9 +118,7 @@ def test_a_row_for_each_category(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 def test_critiques_that_nobody_has_judged_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
-    tables.write(
-        path, tables.CRITIQUES, [row(0, None)], made_of({"kind": "gORM", "stage": "generated"})
-    )
+    parquet.write(path, CRITIQUES, [row(0, None)], made_of({"kind": "gORM", "stage": "generated"}))
     with pytest.raises(InputError, match="gORM critiques, filtered or shortened, found gORM, gen"):
         check_critiques(Kind.GORM, [path], tmp_path / "checks.parquet")
     with pytest.raises(InputError, match="expected gORM or gPRM"):

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm import tables
 from multirm.critiques.filter import filter_critiques, filtered, repeated, surplus
 from multirm.errors import InputError
-from multirm.verdicts import read_critique
-from multirm.vocabulary import Agreement, DropReason, Kind
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES, Agreement, DropReason
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.verdicts import read_critique
 from tests.origins import made_of
 
 YES = " Fine.\n</think>\nVerification: Is the answer correct (Yes/No)? Yes"
@@ -193,12 +195,12 @@ def test_repeated_are_all_but_the_first_of_a_solution() -> None:
     assert repeated(rows) == [0]
 
 
-CRITIQUES = st.lists(
+DRAWN_CRITIQUES = st.lists(
     st.tuples(st.sampled_from(["law", "math", "other"]), st.sampled_from([YES, NO])), max_size=40
 ).map(lambda drawn: [critique(text, number=n, category=c) for n, (c, text) in enumerate(drawn)])
 
 
-@given(CRITIQUES, st.randoms())
+@given(DRAWN_CRITIQUES, st.randoms())
 def test_balance(rows: list[dict[str, Any]], random: Any) -> None:
     rows = [row | {"verdict": read_critique(Kind.GORM, row["critique"]).verdict} for row in rows]
     dropped = set(surplus(rows, seed=1))
@@ -248,9 +250,9 @@ def written(
     made_by: dict[str, Any] = GENERATED,
 ) -> list[dict[str, Any]]:
     solutions = [solution(0, 1), solution(1, 0), solution(2, 1, category="math")]
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, made_of())
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, solutions, made_of())
     path = tmp_path / "c.parquet"
-    tables.write(path, tables.CRITIQUES, critiques, made_of(made_by))
+    parquet.write(path, CRITIQUES, critiques, made_of(made_by))
     filter_critiques(
         Kind.GORM,
         path,
@@ -259,7 +261,7 @@ def written(
         max_length,
         seed=0,
     )
-    return tables.read(tmp_path / "f.parquet", tables.CRITIQUES).to_pylist()
+    return parquet.read(tmp_path / "f.parquet", CRITIQUES).to_pylist()
 
 
 def test_no_row_is_lost_and_a_one_sided_category_says_so(
@@ -309,7 +311,7 @@ def test_other_critiques_are_refused(tmp_path: Path, made_by: dict[str, Any], fo
 
 def test_the_table_says_that_it_is_filtered(tmp_path: Path) -> None:
     written(tmp_path, [critique(YES)])
-    parameters = tables.read_footer(tmp_path / "f.parquet").parameters
+    parameters = parquet.read_footer(tmp_path / "f.parquet").parameters
     assert (parameters["kind"], parameters["stage"]) == ("gORM", "filtered")
 
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
 from multirm.critiques.generate import TeacherSampling, columns, generate_critiques
 from multirm.engines.base import Completion, Prompt
+from multirm.engines.name import EngineName
 from multirm.errors import InputError
-from multirm.models import load_tokenizer
-from multirm.study import Critiques
-from multirm.vocabulary import EngineName, Kind
+from multirm.models.load import load_tokenizer
+from multirm.study.study import Critiques
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
 from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
 
@@ -39,7 +42,7 @@ def solutions(n: int) -> list[dict[str, Any]]:
 def generated(
     tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **sampling: Any
 ) -> list[dict[str, Any]]:
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
     generate_critiques(
         Kind.GPRM,
         str(teacher),
@@ -49,7 +52,7 @@ def generated(
         per_solution=2,
         sampling=TeacherSampling(**{"max_tokens": 12, "temperature": 1.0, **sampling}),
     )
-    return tables.read(tmp_path / "c.parquet", tables.CRITIQUES).to_pylist()
+    return parquet.read(tmp_path / "c.parquet", CRITIQUES).to_pylist()
 
 
 def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
@@ -67,7 +70,7 @@ def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
 
 def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path) -> None:
     generated(tmp_path, tiny_model, solutions(1))
-    footer = tables.read_footer(tmp_path / "c.parquet")
+    footer = parquet.read_footer(tmp_path / "c.parquet")
     assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
     assert footer.parameters["engine"] == "transformers"
     assert footer.parameters["reproducible"]
@@ -76,7 +79,7 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     assert "date" not in footer.parameters
     assert {*footer.inputs} == {
         "s.parquet",
-        "src/multirm/templates/gPRM.txt",
+        "src/multirm/text/templates/gPRM.txt",
         tiny_model.name,
     }
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
@@ -89,7 +92,7 @@ def test_a_date_that_the_teacher_was_told_is_in_the_footer(
     template = "{{ strftime_now('%d %b %Y') }}" + CHAT_TEMPLATE
     (dated / "chat_template.jinja").write_text(template)
     generated(tmp_path, dated, solutions(1))
-    assert tables.read_footer(tmp_path / "c.parquet").parameters["date"] == "2024-07-26"
+    assert parquet.read_footer(tmp_path / "c.parquet").parameters["date"] == "2024-07-26"
 
 
 def test_what_is_left_out_is_never_drawn(tmp_path: Path, tiny_model: Path) -> None:

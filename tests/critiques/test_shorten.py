@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from multirm import tables
 from multirm.critiques.shorten import shorten, shorten_critiques
 from multirm.errors import InputError
-from multirm.prompts import VERDICT_MARKS
-from multirm.verdicts import read_critique
-from multirm.vocabulary import Kind
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.text.prompts import VERDICT_MARKS
+from multirm.text.verdicts import read_critique
 from tests.origins import made_of
 
 
@@ -77,11 +78,11 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
     ]
     before, after = tmp_path / "filtered.parquet", tmp_path / "shortened.parquet"
     made_by = {"kind": "gORM", "stage": "filtered"}
-    tables.write(before, tables.CRITIQUES, rows, made_of(made_by))
+    parquet.write(before, CRITIQUES, rows, made_of(made_by))
     shorten_critiques(Kind.GORM, before, after)
-    parameters = tables.read_footer(after).parameters
+    parameters = parquet.read_footer(after).parameters
     assert parameters == {"kind": "gORM", "stage": "shortened"}
-    kept, other = tables.read(after, tables.CRITIQUES).to_pylist()
+    kept, other = parquet.read(after, CRITIQUES).to_pylist()
     assert kept == {**rows[0], "critique": shorten(Kind.GORM, text)}
     assert other == rows[1]
 
@@ -89,7 +90,7 @@ def test_the_table_keeps_its_rows_and_shortens_the_kept_ones(tmp_path: Path) -> 
 @pytest.mark.parametrize(("kind", "stage"), [("gPRM", "filtered"), ("gORM", "generated")])
 def test_other_critiques_are_refused(tmp_path: Path, kind: str, stage: str) -> None:
     before, made_by = tmp_path / "filtered.parquet", {"kind": kind, "stage": stage}
-    tables.write(before, tables.CRITIQUES, [], made_of(made_by))
+    parquet.write(before, CRITIQUES, [], made_of(made_by))
     with pytest.raises(
         InputError, match=rf"expected gORM critiques, filtered, found {kind}, {stage}"
     ):

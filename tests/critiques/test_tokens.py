@@ -5,19 +5,21 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
-from multirm.critique_rows import with_solutions
 from multirm.critiques.tokens import list_tokens
 from multirm.errors import InputError
-from multirm.models import load_tokenizer
-from multirm.prompts import Template, render_prompt
+from multirm.models.load import load_tokenizer
+from multirm.tables import parquet
+from multirm.tables.critique_rows import with_solutions
+from multirm.tables.critiques import CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.prompts import Template, render_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.generative import critique_examples
-from multirm.vocabulary import Kind
 from tests.origins import made_of
 
 STEPS = ["First.", "Second.", "Third."]
-SOLUTIONS: list[dict[str, Any]] = [
+ROWS: list[dict[str, Any]] = [
     {
         "dataset": "data",
         "category": category,
@@ -48,7 +50,7 @@ def critiques(*kept: bool) -> list[dict[str, Any]]:
             "kept": is_kept,
             "reason": None if is_kept else "too_long",
         }
-        for row in SOLUTIONS
+        for row in ROWS
         for number, is_kept in enumerate(kept)
     ]
 
@@ -57,10 +59,10 @@ def listed(tmp_path: Path, model: Path, *kept: bool) -> list[dict[str, Any]]:
     paths = [tmp_path / f"{name}.parquet" for name in ("s", "c", "t")]
     (tmp_path / "words.txt").write_text('+++\nbetween = "\\n"\n+++\n{question}\n{solution}')
     made_by = {"kind": "gPRM", "stage": "shortened"}
-    tables.write(paths[0], tables.SOLUTIONS, SOLUTIONS, made_of())
-    tables.write(paths[1], tables.CRITIQUES, critiques(*kept), made_of(made_by))
+    parquet.write(paths[0], SOLUTIONS, ROWS, made_of())
+    parquet.write(paths[1], CRITIQUES, critiques(*kept), made_of(made_by))
     list_tokens(Kind.GPRM, str(model), paths[:1], paths[1:2], paths[2], tmp_path / "words.txt")
-    return tables.read(paths[2], tables.EXAMPLE_TOKENS).to_pylist()
+    return parquet.read(paths[2], EXAMPLE_TOKENS).to_pylist()
 
 
 def test_the_first_that_is_kept_of_each_category(
@@ -71,7 +73,7 @@ def test_the_first_that_is_kept_of_each_category(
     tokenizer = load_tokenizer(str(tiny_model))
     template = Template("{question}\n{solution}", "Step {number}: {step}", "\n")
     chosen = [row for row in critiques(False, True, True) if row["critique_id"] == 1]
-    pairs = with_solutions(chosen, SOLUTIONS, "t")
+    pairs = with_solutions(chosen, ROWS, "t")
     examples, _ = critique_examples(Kind.GPRM, tokenizer, template, pairs, 4000)
     for category, example, row in zip(("law", "math"), examples, chosen, strict=True):
         own = [token for token in rows if token["category"] == category]

@@ -5,19 +5,23 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
 from multirm.critiques.filter import filter_critiques
 from multirm.critiques.shorten import shorten_critiques
 from multirm.data.demonstrations import demonstrate
 from multirm.data.miniature.generate import generate_miniature
 from multirm.errors import InputError
-from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES, DropReason
+from multirm.tables.questions import Split
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS, Policy
+from multirm.tables.training import EXAMPLES
+from multirm.text.prompts import END_OF_THINKING, VERDICT_MARKS
+from multirm.text.verdicts import read_critique
 from multirm.training.generative import train_generative
-from multirm.verdicts import read_critique
-from multirm.vocabulary import DropReason, Kind, Policy, Split
 from tests.origins import made_of
 
-KEY = tables.SOLUTIONS.key
+KEY = SOLUTIONS.key
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +47,9 @@ def pairs(solutions: Path, kind: Kind, folder: Path) -> list[tuple[dict[str, Any
     output = folder / "critiques.parquet"
     demonstrate(solutions, kind, output, 3)
     rows = {
-        tuple(row[k] for k in KEY): row
-        for row in tables.read(solutions, tables.SOLUTIONS).to_pylist()
+        tuple(row[k] for k in KEY): row for row in parquet.read(solutions, SOLUTIONS).to_pylist()
     }
-    critiques = tables.read(output, tables.CRITIQUES).to_pylist()
+    critiques = parquet.read(output, CRITIQUES).to_pylist()
     return [(rows[tuple(critique[k] for k in KEY)], critique) for critique in critiques]
 
 
@@ -64,7 +67,7 @@ def write(folder: Path, **columns: Any) -> Path:
         "step_labels": [1, 0],
     }
     path = folder / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, [row | columns], made_of())
+    parquet.write(path, SOLUTIONS, [row | columns], made_of())
     return path
 
 
@@ -94,7 +97,7 @@ def test_demonstrations_are_filtered_shortened_and_trained_on(
     written, filtered, shortened = (tmp_path / f"{n}.parquet" for n in ("w", "filtered", "s"))
     demonstrate(solutions, kind, written, 3)
     filter_critiques(kind, written, solutions, filtered, 8192, 3)
-    reasons = tables.read(filtered, tables.CRITIQUES).column("reason").to_pylist()
+    reasons = parquet.read(filtered, CRITIQUES).column("reason").to_pylist()
     # All of them say what the labels say; only the balance of Yes and No costs some.
     assert set(reasons) <= {None, str(DropReason.UNBALANCED)}
     assert reasons.count(None) > 20
@@ -103,7 +106,7 @@ def test_demonstrations_are_filtered_shortened_and_trained_on(
         kind, "toy", str(tiny_model), [solutions], [shortened], tmp_path / "adapter",
         tmp_path / "curve.parquet", tmp_path / "examples.parquet",
     )  # fmt: skip
-    (row,) = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
+    (row,) = parquet.read(tmp_path / "examples.parquet", EXAMPLES).to_pylist()
     assert row["n_used"] == reasons.count(None) == 2 * row["n_positive"]
 
 

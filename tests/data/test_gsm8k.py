@@ -9,7 +9,7 @@ import pytest
 
 from multirm.data import gsm8k
 from multirm.errors import InputError
-from multirm.json_source import Record, read_json_lines
+from multirm.formats.json_source import Record, read_json_lines
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
 from multirm.data.judgebench import pairs, read_pairs
 from multirm.errors import InputError
-from multirm.json_source import Record
+from multirm.formats.json_source import Record
+from multirm.tables import parquet
+from multirm.tables.pairs import PAIRS
 
 
 def game(*scores: Any) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def test_a_pair_stands_once(tmp_path: Path) -> None:
     source, output = tmp_path / "pairs.jsonl", tmp_path / "pairs.parquet"
     source.write_text(f"{json.dumps(PAIR)}\n{json.dumps(PAIR | {'pair_id': 'q'})}\n")
     read_pairs([str(source)], "d", output, model="mine")
-    rows = tables.read(output, tables.PAIRS).to_pylist()
+    rows = parquet.read(output, PAIRS).to_pylist()
     assert [(row["dataset"], row["model"], row["pair_id"]) for row in rows] == [
         ("d", "mine", "p"),
         ("d", "mine", "q"),

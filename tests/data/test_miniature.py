@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
-from multirm.answers import outcome_label
 from multirm.data.miniature.chains import walk
 from multirm.data.miniature.facts import load_facts
 from multirm.data.miniature.generate import generate_miniature
 from multirm.data.miniature.questions import CATEGORIES, LETTERS, draw_questions
 from multirm.errors import InputError
-from multirm.labels import parse_choice
-from multirm.vocabulary import Policy, Split
+from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS, Split
+from multirm.tables.solutions import SOLUTIONS, Policy
+from multirm.text.answers import outcome_label
+from multirm.text.labels import parse_choice
 
 Rows = list[dict[str, Any]]
 
@@ -35,8 +36,8 @@ def generate(
         category, "mini", policy, split, questions, solutions, label_noise, 7, *paths
     )
     return (
-        tables.read(paths[0], tables.QUESTIONS).to_pylist(),
-        tables.read(paths[1], tables.SOLUTIONS).to_pylist(),
+        parquet.read(paths[0], QUESTIONS).to_pylist(),
+        parquet.read(paths[1], SOLUTIONS).to_pylist(),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from multirm.data import mmlu_pro
 from multirm.errors import InputError
-from multirm.json_source import Record, read_json
+from multirm.formats.json_source import Record, read_json
 
 CATEGORIES = set(
     "law psychology chemistry biology physics history economics math business philosophy health"

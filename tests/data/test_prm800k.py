@@ -8,7 +8,7 @@ import pytest
 
 from multirm.data import prm800k
 from multirm.errors import InputError
-from multirm.json_source import Record, read_json
+from multirm.formats.json_source import Record, read_json
 
 
 def test_the_real_file(shared_data: Path) -> None:

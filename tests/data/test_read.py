@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
 from multirm.data.read import keep_questions, read_questions, read_rewards, read_solutions
 from multirm.errors import InputError
-from multirm.files import digest
-from multirm.vocabulary import Reader
+from multirm.formats.sources import Reader
+from multirm.running.files import digest
+from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 
 TEST: dict[str, Any] = {
     "q_id": "12",
@@ -23,7 +26,7 @@ TEST: dict[str, Any] = {
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    return tables.read(path, tables.SOLUTIONS).to_pylist()
+    return parquet.read(path, SOLUTIONS).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_real_questions(
 ) -> None:
     output = tmp_path / "t.parquet"
     read_questions(reader, [str(shared_data / folder)], "real", category, output)
-    assert tables.read(output, tables.QUESTIONS).num_rows == n
+    assert parquet.read(output, QUESTIONS).num_rows == n
 
 
 @pytest.mark.parametrize("reader", [Reader.PRM800K, Reader.PRMBENCH])
@@ -92,7 +95,7 @@ def test_the_footer_names_no_folder_in_its_parameters(tmp_path: Path) -> None:
     source, output = tmp_path / "law.json", tmp_path / "t.parquet"
     source.write_text(json.dumps([TEST]))
     read_solutions(Reader.PUBLISHED, [str(source)], "d", "law", output, limit=1)
-    footer = tables.read_footer(output)
+    footer = parquet.read_footer(output)
     assert footer.parameters == {
         "reader": "published",
         "hub": [],
@@ -148,7 +151,7 @@ def test_rewards_fit_their_solutions(tmp_path: Path) -> None:
         (theirs / "law_reward.json").write_text(json.dumps(rows))
         output = tmp_path / "rewards.parquet"
         read_rewards([str(theirs)], "d", "law", "dPRM", solutions, output)
-        return tables.read(output, tables.REWARDS).to_pylist()
+        return parquet.read(output, REWARDS).to_pylist()
 
     found = read({"q_id": "12", "cot_ids": [1, 0], "rewards": [[0.25], [0.5, None]]})
     assert [(row["model"], row["solution_id"], row["rewards"]) for row in found] == [

@@ -17,8 +17,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
 from multirm.engines.base import Completion, Engine, Key, Prompt, Sampling
 from multirm.engines.load import load_engine
-from multirm.models import load_model, load_tokenizer
-from multirm.vocabulary import EngineName
+from multirm.engines.name import EngineName
+from multirm.models.load import load_model, load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = 256

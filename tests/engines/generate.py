@@ -10,7 +10,7 @@ from pathlib import Path
 
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.load import load_engine
-from multirm.vocabulary import EngineName
+from multirm.engines.name import EngineName
 
 
 def main(name: str, model: str, requests: Path, replies: Path) -> None:

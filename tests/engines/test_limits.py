@@ -7,18 +7,13 @@ from pathlib import Path
 import pytest
 from transformers import GenerationConfig
 
-from multirm.engines.limits import (
-    configuration,
-    end_tokens,
-    generation_settings,
-    settings_folder,
-)
+from multirm.engines.limits import configuration, end_tokens, generation_settings, settings_folder
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.vocabulary import EngineName
+from multirm.models.load import load_model, load_tokenizer
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import torch
 
 from multirm.engines import load
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.vocabulary import Dtype, EngineName
+from multirm.models.dtype import Dtype
 
 
 @pytest.mark.parametrize("model", ["sure_model", "sure_adapter"])

@@ -17,11 +17,11 @@ import pytest
 
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.vocabulary import EngineName
+from multirm.models.load import load_model, load_tokenizer
 from tests.engines.conftest import CONTEXT, Answer, assert_same, by_key
 
 GREEDY = Sampling(2, 60, temperature=0)

@@ -15,8 +15,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from multirm.engines.answers import Models, read
 from multirm.engines.server import RefusedError, Server
+from multirm.engines.server_replies import Models, read
 from multirm.errors import InputError
 from tests.engines.conftest import Answer
 

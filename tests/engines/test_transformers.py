@@ -10,10 +10,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_see
 from multirm.engines.base import Completion, Prompt, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.vocabulary import EngineName
+from multirm.models.load import load_model, load_tokenizer
 
 WATCH = tuple(range(80, 120))
 

@@ -16,14 +16,14 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
-from multirm.adapters import base_files
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.provenance import write_to_folder
-from multirm.vocabulary import EngineName
+from multirm.models.adapters import base_files
+from multirm.models.load import load_model, load_tokenizer
+from multirm.running.provenance import write_to_folder
 from tests.engines.conftest import (
     CONTEXT,
     Completions,
@@ -204,7 +204,7 @@ def test_models_that_it_cannot_run_are_refused_in_one_line(
         "import sys\n"
         "from multirm.engines.load import load_engine\n"
         "from multirm.errors import InputError\n"
-        "from multirm.vocabulary import EngineName\n"
+        "from multirm.engines.name import EngineName\n"
         "for model in sys.argv[1:]:\n"
         "    try:\n"
         "        load_engine(EngineName.VLLM, model)\n"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from multirm import tables
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
 Solution = tuple[str | None, dict[str, list[float | None]]]
@@ -57,11 +59,11 @@ def write_tables(tmp_path: Path) -> WriteTables:
                         row = {"model": model, "rewards": lists[model], "n_tokens": 9}
                         rewards[model].append({**key, **row, "truncated": False})
             path = tmp_path / "data" / f"{category}.parquet"
-            tables.write(path, tables.SOLUTIONS, solutions, made_of())
+            parquet.write(path, SOLUTIONS, solutions, made_of())
             written.solutions.append(path)
             for model in models:
                 path = tmp_path / "rewards" / model / f"{category}.parquet"
-                tables.write(path, tables.REWARDS, rewards[model], made_of())
+                parquet.write(path, REWARDS, rewards[model], made_of())
                 written.rewards.append(path)
         return written
 

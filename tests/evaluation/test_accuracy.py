@@ -11,14 +11,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from multirm import tables
 from multirm.data.read import read_solutions
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.opening import parse_aggregations
+from multirm.evaluation.inputs import parse_aggregations
 from multirm.evaluation.uncertainty import measure_uncertainty
-from multirm.evaluation.verify import evaluate_verification
-from multirm.vocabulary import Estimator, Reader
+from multirm.evaluation.verification import evaluate_verification
+from multirm.formats.sources import Reader
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Estimator
+from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.ledger import LEDGER
+from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Schema
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
+from multirm.tables.verification import VERIFICATION
 from tests.origins import made_of
 
 MODELS = {"dPRM": "min", "gORM": "mean"}
@@ -34,7 +42,7 @@ def run(folder: Path, written: Any, n: list[int], **changes: Any) -> list[dict[s
         "output": folder,
     }
     evaluate(**(arguments | changes))
-    return tables.read(folder / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    return parquet.read(folder / "accuracy.parquet", ACCURACY).to_pylist()
 
 
 def by_key(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -113,7 +121,7 @@ def test_exact_is_the_mean_over_all_subpools(tmp_path: Path, write_tables: Any, 
 
 def test_comparisons_are_differences_of_accuracies(tmp_path: Path, write_tables: Any) -> None:
     rows = by_key(run(tmp_path, write_tables(random_study(4), list(MODELS)), [1, 2]))
-    found = tables.read(tmp_path / "comparisons.parquet", tables.COMPARISONS).to_pylist()
+    found = parquet.read(tmp_path / "comparisons.parquet", COMPARISONS).to_pylist()
     # Two categories and Overall, two selections, two N; each model against the vote and each other.
     assert len(found) == 3 * 2 * 2 * 3
     # At N = 1 nothing is tested; at N = 2 Overall is one family, and each category and selection.
@@ -143,7 +151,7 @@ def test_ledger_counts_what_is_missing(tmp_path: Path, write_tables: Any) -> Non
         (None, {"dPRM": [None], "gORM": [0.2]}),
     ]
     run(tmp_path, write_tables({"law": {"q": ("A", pool)}}, list(MODELS)), [1])
-    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     counts = {row["model"]: (row["n_unscored"], row["n_null_rewards"]) for row in ledger}
     assert counts == {"dPRM": (1, 2), "gORM": (1, 0)}
     assert {(row["n_questions"], row["n_solutions"], row["n_unanswered"]) for row in ledger} == {
@@ -155,11 +163,11 @@ def test_truncations_that_nobody_counted_are_unknown(tmp_path: Path, write_table
     pool = [("A", {"dPRM": [0.1], "gORM": [0.3]})]
     inputs = write_tables({"law": {"q": ("A", pool)}}, list(MODELS))
     (rewards,) = [path for path in inputs.rewards if "gORM" in str(path)]
-    rows = tables.read(rewards, tables.REWARDS).to_pylist()
+    rows = parquet.read(rewards, REWARDS).to_pylist()
     unknown = [{**row, "truncated": None} for row in rows]
-    tables.write(rewards, tables.REWARDS, unknown, made_of())
+    parquet.write(rewards, REWARDS, unknown, made_of())
     run(tmp_path, inputs, [1])
-    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert {row["model"]: row["n_truncated"] for row in ledger} == {"dPRM": 0, "gORM": None}
 
 
@@ -235,7 +243,7 @@ def test_ties_that_rounding_breaks_are_ties(tmp_path: Path, write_tables: Any) -
         )
         best = {row["accuracy"] for row in rows if row["selection"] == "best_of_n"}
         assert best == {accuracy}
-        ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+        ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
         assert {row["n_tied_pools"] for row in ledger} == {n_tied}
 
 
@@ -257,18 +265,18 @@ def test_products_over_many_steps_choose_as_those_over_few(
         assert rows["law", "best_of_n", model, 2]["accuracy"] == pytest.approx(50)
         # A has more than the three others have together.
         assert rows["law", "weighted_vote", model, 4]["accuracy"] == 100
-    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert {row["n_tied_pools"] for row in ledger} == {0}
 
 
 def wide(path: Path) -> None:
     """Rewards to the digits that they have in decimals, in place of the nearest float32."""
-    table = tables.read(path, tables.REWARDS)
+    table = parquet.read(path, REWARDS)
     decimals = [[float(f"{r:.6g}") for r in row] for row in table["rewards"].to_pylist()]
     column = pa.array(decimals, pa.list_(pa.float64()))
     place = table.column_names.index("rewards")
     table = table.set_column(place, "rewards", column)
-    tables.write(path, tables.REWARDS, table, made_of())
+    parquet.write(path, REWARDS, table, made_of())
 
 
 def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
@@ -276,7 +284,7 @@ def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
     pool = [("N/A", lists), ("n/a", lists), ("A", lists)]
     rows = by_key(run(tmp_path, write_tables({"law": {"q": ("A", pool)}}, list(MODELS)), [3]))
     assert rows["law", "majority_vote", None, 3]["accuracy"] == 100
-    ledger = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert {row["n_unanswered"] for row in ledger} == {2}
 
 
@@ -290,12 +298,12 @@ def test_both_estimators_ledgers_can_stand_beside_each_other(
     exact, paper = (
         [
             row | {"estimator": "", "n_other_form": None}
-            for row in tables.read(path, tables.LEDGER).to_pylist()
+            for row in parquet.read(path, LEDGER).to_pylist()
         ]
         for path in paths
     )
     assert exact == paper
-    assert tables.read_all(paths, tables.LEDGER).num_rows == 2 * len(exact)
+    assert parquet.read_all(paths, LEDGER).num_rows == 2 * len(exact)
 
 
 @pytest.mark.parametrize("estimator", list(Estimator))
@@ -308,9 +316,9 @@ def test_outcome_labels_that_disagree_are_said_and_the_answers_count(
     run(tmp_path, written, [1], estimator=estimator)
     assert "outcome" not in caplog.text
     (path,) = written.solutions
-    rows = tables.read(path, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(path, SOLUTIONS).to_pylist()
     flipped = [row | {"outcome": outcome} for row, outcome in zip(rows, [0, None, 1], strict=True)]
-    tables.write(path, tables.SOLUTIONS, flipped, made_of())
+    parquet.write(path, SOLUTIONS, flipped, made_of())
     found = by_key(run(tmp_path, written, [3], estimator=estimator))
     assert found["law", "pass", None, 3]["accuracy"] == 100
     assert "2 solutions have an outcome label that their answers disagree with (" in caplog.text
@@ -346,7 +354,7 @@ def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
     solutions = tmp_path / "math.parquet"
     read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
     evaluate([str(solutions)], tmp_path, n=[1, 2, 4], runs=2)
-    rows = by_key(tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist())
+    rows = by_key(parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist())
     assert rows["Overall", "majority_vote", None, 1]["accuracy"] == pytest.approx(100 * 2001 / 5276)
     assert rows["Overall", "pass", None, 4]["accuracy"] == pytest.approx(100 * 887 / 1319)
     assert rows["Overall", "pass", None, 4]["n_questions"] == 1319
@@ -390,13 +398,13 @@ class TestBadTables:
         assert "\n" not in message
         return message
 
-    def rewrite(self, path: Path, schema: tables.Schema, keep: Any) -> None:
-        rows = [row for row in tables.read(path, schema).to_pylist() if keep(row)]
-        tables.write(path, schema, rows, made_of())
+    def rewrite(self, path: Path, schema: Schema, keep: Any) -> None:
+        rows = [row for row in parquet.read(path, schema).to_pylist() if keep(row)]
+        parquet.write(path, schema, rows, made_of())
 
     def test_solution_without_rewards(self, tmp_path: Path, written: Any) -> None:
         path = tmp_path / "rewards/gORM/law.parquet"
-        self.rewrite(path, tables.REWARDS, lambda row: row["question_id"] != "law-2")
+        self.rewrite(path, REWARDS, lambda row: row["question_id"] != "law-2")
         message = self.refused(tmp_path, written)
         assert "gORM" in message
         assert "small/law/law-2/0" in message
@@ -413,7 +421,7 @@ class TestBadTables:
 
     def test_rewards_of_an_unknown_solution(self, tmp_path: Path, written: Any) -> None:
         path = tmp_path / "data/law.parquet"
-        self.rewrite(path, tables.SOLUTIONS, lambda row: row["question_id"] != "law-1")
+        self.rewrite(path, SOLUTIONS, lambda row: row["question_id"] != "law-1")
         message = self.refused(tmp_path, written)
         assert "unknown" in message
         assert "small/law/law-1/0" in message
@@ -436,7 +444,7 @@ class TestBadTables:
         assert "gPRM" in message
 
     def test_empty_tables(self, tmp_path: Path, written: Any) -> None:
-        self.rewrite(written.solutions[0], tables.SOLUTIONS, lambda row: False)
+        self.rewrite(written.solutions[0], SOLUTIONS, lambda row: False)
         assert "law.parquet: expected at least one solution, found none" in self.refused(
             tmp_path, written
         )
@@ -453,9 +461,9 @@ class TestBadTables:
         pool = [("A", {model: [0.5] for model in MODELS})] * 2
         written = write_tables({"law": {"q": (None, pool)}}, list(MODELS))
         assert "a reference answer" in self.refused(tmp_path, written)
-        rows = tables.read(written.solutions[0], tables.SOLUTIONS).to_pylist()
+        rows = parquet.read(written.solutions[0], SOLUTIONS).to_pylist()
         rows = [row | {"answer": answer} for row, answer in zip(rows, "AB", strict=True)]
-        tables.write(written.solutions[0], tables.SOLUTIONS, rows, made_of())
+        parquet.write(written.solutions[0], SOLUTIONS, rows, made_of())
         message = self.refused(tmp_path, written)
         assert "one reference answer for each question" in message
         assert "small/law/q/1" in message
@@ -546,15 +554,15 @@ def test_the_smallest_study_has_no_variance_and_still_all_tables(
         "output": tmp_path,
     }
     measure_uncertainty(**given, n=[1])
-    variance = tables.read(tmp_path / "variance.parquet", tables.VARIANCE).to_pylist()
+    variance = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert len(variance) == 2 * (2 + 2 * len(MODELS))
     assert {(row["total"], row["questions"], row["solutions"]) for row in variance} == {
         (None, None, None)
     }
-    counts = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS)
+    counts = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS)
     assert counts.num_rows == 0
     evaluate_verification(**given)
-    rows = tables.read(tmp_path / "verification.parquet", tables.VERIFICATION).to_pylist()
+    rows = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     assert {(row["n_scored"], row["n_correct"], row["f1"], row["roc_auc"]) for row in rows} == {
         (1, 1, 1.0, None)
     }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm.evaluation.aggregate import aggregate_lists, ranking, weights_in_pools
-from multirm.vocabulary import Aggregation
+from multirm.tables.accuracy import Aggregation
 
 REWARDS = st.none() | st.floats(0, 1, width=32)
 DELTAS = {Aggregation.MIN_DELTA: min, Aggregation.MAX_DELTA: max}

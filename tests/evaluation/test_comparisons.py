@@ -7,7 +7,8 @@ from multirm.evaluation import comparisons, significance
 from multirm.evaluation.comparisons import comparison_rows, comparisons_of
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Scorer
-from multirm.vocabulary import OVERALL, Aggregation, Family, IntervalNote
+from multirm.tables.accuracy import OVERALL, Aggregation, IntervalNote
+from multirm.tables.comparisons import Family
 
 SCORERS = [Scorer(name, Aggregation.LAST) for name in ("a", "b", "c")]
 

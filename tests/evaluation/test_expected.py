@@ -5,7 +5,7 @@ import numpy as np
 from multirm.evaluation.expected import columns, expected
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Pools
-from multirm.vocabulary import Aggregation, Selection
+from multirm.tables.accuracy import Aggregation, Selection
 
 SCORER = Scorer("dORM", Aggregation.LAST)
 

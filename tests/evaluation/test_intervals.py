@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from multirm.evaluation import intervals
-from multirm.vocabulary import IntervalNote
+from multirm.tables.accuracy import IntervalNote
 
 Z = NormalDist().inv_cdf(0.975)
 SHARES = st.lists(st.sampled_from([0.0, 0.25, 1.0]) | st.floats(0, 1), min_size=1, max_size=12)

@@ -1,7 +1,7 @@
 """Methods: which there are, and what they are called."""
 
 from multirm.evaluation.methods import Method, labels, methods, scorers
-from multirm.vocabulary import Aggregation, Selection
+from multirm.tables.accuracy import Aggregation, Selection
 
 
 def test_a_model_is_called_by_its_aggregation_only_where_it_has_several() -> None:

@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm import tables
 from multirm.data.read import read_rewards, read_solutions
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.paper import orders
-from multirm.vocabulary import Estimator, Reader, Selection
+from multirm.formats.sources import Reader
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Estimator, Selection
+from multirm.tables.solutions import SOLUTIONS
 from tests.evaluation.as_published import Pool, accuracies
 from tests.origins import made_of
 
@@ -129,7 +131,7 @@ def test_the_exact_estimator_reads_letters_where_they_are_meant(tmp_path: Path) 
     found = {}
     for estimator in Estimator:
         evaluate(**options, estimator=estimator, n=[4], runs=2, output=tmp_path)
-        rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+        rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
         (found[estimator],) = {
             row["accuracy"] for row in rows if row["selection"] == "majority_vote"
         }
@@ -143,7 +145,7 @@ def test_no_size_is_left_out_and_pools_that_are_smaller_are_counted(
     sizes = {"q1": 1, "q2": 2, "q3": 4}
     pools = {name: ("A", [("A", lists)] * size) for name, size in sizes.items()}
     run(tmp_path, write_tables({"law": pools}, list(MODELS)), [1, 2, 4, 8])
-    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     assert {(row["n"], row["n_short"]) for row in rows} == {(1, 0), (2, 1), (4, 2), (8, 3)}
     assert "N = 8: 3 pools are smaller and take part whole" in caplog.text
     lines = (tmp_path / "best_of_n.csv").read_text().splitlines()[1:]
@@ -174,7 +176,7 @@ def test_agrees_with_a_plain_implementation_to_the_last_bit(
 
 def test_the_table_says_what_the_csv_says(tmp_path: Path, write_tables: Any) -> None:
     run(tmp_path, write_tables(study(1, ["A", "B", None]), list(MODELS)), [2])
-    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     with (tmp_path / "weighted_vote.csv").open(newline="") as file:
         lines = {line["Method"]: line for line in csv.DictReader(file)}
     for row in rows:
@@ -240,7 +242,7 @@ def test_one_letter_among_other_references_leaves_them_texts(
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
     pools = {f"q{k}": (answer, [(answer, lists)]) for k, answer in enumerate(["12", "x y", "a"])}
     run(tmp_path, write_tables({"math": pools}, list(MODELS)), [1])
-    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     assert {row["accuracy"] for row in rows} == {100.0}
     assert "1 of 3 reference answers are letters from A to J" in caplog.text
 
@@ -251,7 +253,7 @@ def test_answers_are_left_as_they_are_where_references_are_no_letters(
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
     pools = {"q": ("12", [("12", lists), ("13", lists), ("12", lists), (None, lists)])}
     run(tmp_path, write_tables({"math": pools}, list(MODELS)), [4])
-    rows = tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+    rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     assert {row["accuracy"] for row in rows} == {100.0}
 
 
@@ -260,9 +262,9 @@ def test_pools_are_in_the_order_of_the_file(tmp_path: Path, write_tables: Any) -
     drawn = study(2, ["A", "B", None])
     written = write_tables(drawn, list(MODELS))
     for path in written.solutions:
-        rows = tables.read(path, tables.SOLUTIONS).to_pylist()
+        rows = parquet.read(path, SOLUTIONS).to_pylist()
         random.Random(3).shuffle(rows)
-        tables.write(path, tables.SOLUTIONS, rows, made_of())
+        parquet.write(path, SOLUTIONS, rows, made_of())
         shuffled = {
             question_id: (
                 answer,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from multirm.evaluation import significance
 from multirm.evaluation.significance import holm, p_values
-from multirm.vocabulary import OVERALL
+from multirm.tables.accuracy import OVERALL
 
 
 def all_signs(*categories: np.ndarray) -> float:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multirm.evaluation.outcome_metrics import outcome_metrics
 from multirm.evaluation.step_metrics import ProcessBench, StepMetrics, StepScores, step_metrics
-from multirm.evaluation.verification_metrics import outcome_metrics
-from multirm.labels import after_first_error, first_incorrect
+from multirm.text.labels import after_first_error, first_incorrect
 
 Steps = list[tuple[float, int]]
 

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multirm import tables
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.inputs import Subpools
 from multirm.evaluation.methods import Scorer
-from multirm.evaluation.opening import Subpools
 from multirm.evaluation.pools import Pools
 from multirm.evaluation.uncertainty import measure_uncertainty, pool_variance
-from multirm.vocabulary import Aggregation
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Aggregation
+from multirm.tables.registry import SCHEMAS
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
 
 MODELS = ["dORM", "gORM"]
 
@@ -53,7 +55,7 @@ def test_the_budget_adds_up_and_knows_what_it_does_not_know(
     tmp_path: Path, write_tables: Any
 ) -> None:
     measure_uncertainty(**options(tmp_path, write_tables(study(4), MODELS)))
-    rows = tables.read(tmp_path / "variance.parquet", tables.VARIANCE).to_pylist()
+    rows = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert {row["category"] for row in rows} == {"Overall", "law", "physics"}
     for row in rows:
         assert row["seeds"] is None
@@ -71,9 +73,9 @@ def test_all_critiques_are_what_evaluate_takes(tmp_path: Path, write_tables: Any
     evaluate(**given)
     accuracy = {
         (row["category"], row["selection"], row["model"], row["n"]): row["accuracy"]
-        for row in tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+        for row in parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     }
-    rows = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS).to_pylist()
+    rows = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS).to_pylist()
     assert {(row["model"], row["n_critiques"]) for row in rows} == {
         ("gORM", 1),
         ("gORM", 2),
@@ -91,7 +93,7 @@ def test_all_critiques_are_what_evaluate_takes(tmp_path: Path, write_tables: Any
 
 def test_one_critique_each_leaves_nothing_to_count(tmp_path: Path, write_tables: Any) -> None:
     measure_uncertainty(**options(tmp_path, write_tables(study(1), MODELS)))
-    table = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS)
+    table = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS)
     assert table.num_rows == 0
 
 
@@ -103,12 +105,12 @@ def test_a_few_odd_lists_leave_the_critiques_to_the_others(
     pool[0][1]["gORM"].clear()
     pool[1][1]["gORM"].pop()
     measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
-    rows = tables.read(tmp_path / "critique_counts.parquet", tables.CRITIQUE_COUNTS).to_pylist()
+    rows = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS).to_pylist()
     assert {row["n_critiques"] for row in rows} == {1, 2, 4}
     assert "law: 1 solutions with other than 4 critiques by gORM count as without any" in (
         caplog.text
     )
-    variance = tables.read(tmp_path / "variance.parquet", tables.VARIANCE).to_pylist()
+    variance = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert all(row["critiques"] is not None for row in variance if row["model"] == "gORM")
 
 
@@ -121,7 +123,7 @@ def test_pools_smaller_than_n_are_counted(
     measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
     assert "N = 8: 1 pools are smaller and take part whole" in caplog.text
     for name in ("variance", "critique_counts"):
-        rows = tables.read(tmp_path / f"{name}.parquet", tables.SCHEMAS[name]).to_pylist()
+        rows = parquet.read(tmp_path / f"{name}.parquet", SCHEMAS[name]).to_pylist()
         assert {(row["category"], row["n"]) for row in rows if row["n_short"] == 1} == {
             (category, n) for category in ("Overall", "law") for n in (4, 8)
         }

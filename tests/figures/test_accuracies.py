@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from multirm import tables
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, category_names, method_names, read_accuracies
-from multirm.vocabulary import Selection
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Selection
 from tests.origins import made_of
 
 HEADER = "N,Method,Overall_mean,law_mean,Overall_std,law_std\n"
@@ -44,7 +44,7 @@ def test_accuracy_table_gives_one_selection_with_the_vote_and_the_ceiling(tmp_pa
         accuracy_row("weighted_vote", "dORM", accuracy=60.0),
         accuracy_row("pass", None, accuracy=80.0),
     ]
-    tables.write(path, tables.ACCURACY, rows, made_of())
+    parquet.write(path, ACCURACY, rows, made_of())
     assert read_accuracies(path, Selection.WEIGHTED_VOTE) == [
         Point("law", "Majority vote", 1, 40.0, 48.0, 53.0),
         Point("law", "dORM", 1, 60.0, 48.0, 53.0),
@@ -58,7 +58,7 @@ def test_a_model_with_several_seeds_has_one_curve(tmp_path: Path) -> None:
         accuracy_row("best_of_n", model, aggregation="last", accuracy=accuracy)
         for model, accuracy in (("d@mean", 50.0), ("d", 49.0), ("d@43", 51.0), ("e@43", 45.0))
     ]
-    tables.write(path, tables.ACCURACY, rows, made_of())
+    parquet.write(path, ACCURACY, rows, made_of())
     points = read_accuracies(path, Selection.BEST_OF_N)
     assert [(point.method, point.accuracy) for point in points] == [
         ("d (2 seeds)", 50.0),

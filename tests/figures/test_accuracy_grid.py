@@ -8,10 +8,10 @@ import pytest
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, read_accuracies
 from multirm.figures.accuracy_grid import caption, chart, draw_accuracy_grid, rendered
-from multirm.files import digests
-from multirm.metadata import FORMATS
-from multirm.trace import read_origin
-from multirm.vocabulary import IntervalNote, Selection
+from multirm.inspect.trace import read_origin
+from multirm.running.files import digests
+from multirm.running.metadata import FORMATS
+from multirm.tables.accuracy import IntervalNote, Selection
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
 

@@ -8,10 +8,10 @@ from multirm.errors import InputError
 from multirm.figures.accuracies import read_accuracies
 from multirm.figures.accuracy_grid import chart
 from multirm.figures.legend import draw_legend, legend
-from multirm.files import digests
-from multirm.metadata import FORMATS
-from multirm.trace import read_origin
-from multirm.vocabulary import Selection
+from multirm.inspect.trace import read_origin
+from multirm.running.files import digests
+from multirm.running.metadata import FORMATS
+from multirm.tables.accuracy import Selection
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,15 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from multirm import tables
-from multirm.encoding import encode_solution, step_candidates
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
+from multirm.models.dtype import Dtype
+from multirm.models.load import load_model, load_tokenizer
 from multirm.scoring import discriminative
 from multirm.scoring.discriminative import score_discriminative
-from multirm.vocabulary import Dtype
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import encode_solution, step_candidates
 from tests.origins import made_of
 
 WORDS = [
@@ -66,9 +68,9 @@ def random_solutions(n: int) -> list[dict[str, Any]]:
 def score(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     def run(model: Path, rows: Sequence[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
         solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
-        tables.write(solutions, tables.SOLUTIONS, rows, made_of())
+        parquet.write(solutions, SOLUTIONS, rows, made_of())
         score_discriminative([f"toy={model}"], solutions, [output], **settings)
-        return tables.read(output, tables.REWARDS).to_pylist()
+        return parquet.read(output, REWARDS).to_pylist()
 
     return run
 
@@ -101,7 +103,7 @@ def test_rewards_equal_a_plain_loop_over_transformers(
         assert got["rewards"] == pytest.approx(expected, abs=1e-5)
         assert got["n_tokens"] == len(text_ids)
         assert not got["truncated"]
-        for column in tables.SOLUTIONS.key:
+        for column in SOLUTIONS.key:
             assert got[column] == row[column]
 
 
@@ -134,7 +136,7 @@ def test_shards_together_give_the_same_rewards(
 def test_a_shard_without_pools_is_an_empty_table(tiny_model: Path, tmp_path: Path) -> None:
     solutions, output = tmp_path / "solutions.parquet", tmp_path / "rewards.parquet"
     rows = random_solutions(4)
-    tables.write(solutions, tables.SOLUTIONS, rows, made_of())
+    parquet.write(solutions, SOLUTIONS, rows, made_of())
     score_discriminative([f"toy={tiny_model}"], solutions, [output], shard="2/3")
     assert pq.read_table(output).num_rows == 0
 
@@ -203,7 +205,7 @@ def test_several_adapters_are_scored_on_one_base(
         [tmp_path / f"{name}.parquet" for name in alone],
     )
     for name, expected in alone.items():
-        together = tables.read(tmp_path / f"{name}.parquet", tables.REWARDS).to_pylist()
+        together = parquet.read(tmp_path / f"{name}.parquet", REWARDS).to_pylist()
         assert flat(together) == pytest.approx(flat(expected), abs=1e-6)
         assert {row["model"] for row in together} == {name}
     assert flat(alone["dORM"]) != pytest.approx(flat(alone["dPRM"]), abs=1e-3)
@@ -264,7 +266,7 @@ def test_the_footer_says_how_rewards_were_made(
     tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
 ) -> None:
     score(tiny_model, random_solutions(2))
-    footer = tables.read_footer(tmp_path / "rewards.parquet")
+    footer = parquet.read_footer(tmp_path / "rewards.parquet")
     assert footer.parameters["dtype"] in ("float32", "bfloat16")
     assert {"model", "batch_tokens", "shard"} < set(footer.parameters)
     assert footer.parameters["weights"] == [tiny_model.name]
@@ -278,7 +280,7 @@ def test_rewards_are_of_the_precision_asked_for(
     rows = random_solutions(8)
     exact = flat(score(tiny_model, rows, dtype=Dtype.FLOAT32))
     found = flat(score(tiny_model, rows, dtype=dtype))
-    assert tables.read_footer(tmp_path / "rewards.parquet").parameters["dtype"] == dtype
+    assert parquet.read_footer(tmp_path / "rewards.parquet").parameters["dtype"] == dtype
     assert found == pytest.approx(exact, abs=0.01)
     assert (found == pytest.approx(exact, abs=1e-6)) == (dtype is Dtype.FLOAT32)
 

@@ -11,22 +11,25 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.decoding import Decoding
+from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.journal import open_journal
-from multirm.models import load_model, load_tokenizer
-from multirm.prompts import VERDICT_MARKS, load_template, own_template
-from multirm.sampling_options import SamplingOptions
+from multirm.generation.options import SamplingOptions
+from multirm.generation.verification import verification_prompts
+from multirm.models.load import load_model, load_tokenizer
+from multirm.running.journal import open_journal
 from multirm.scoring import generative
 from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
 from multirm.scoring.shards import join_shards
-from multirm.study import GenerativeScoring
-from multirm.verification import verification_prompts
-from multirm.vocabulary import EngineName, Kind
+from multirm.study.study import GenerativeScoring
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import verdict_candidates
+from multirm.text.prompts import VERDICT_MARKS, load_template, own_template
 from tests.origins import made_of
 
 GORM, GPRM = VERDICT_MARKS[Kind.GORM], VERDICT_MARKS[Kind.GPRM]
@@ -166,7 +169,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     engine.script = [*before, yes, *tokenizer.encode(" Done.", add_special_tokens=False)]
     monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
     rows = solution_rows(3)
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
     score_generative(
         Kind.GORM,
         str(tiny_model),
@@ -177,8 +180,8 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
         tmp_path / "c.parquet",
         samples=2,
     )
-    rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
-    critiques = tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
+    rewards = parquet.read(tmp_path / "r.parquet", REWARDS).to_pylist()
+    critiques = parquet.read(tmp_path / "c.parquet", SCORED_CRITIQUES).to_pylist()
     assert [row["question_id"] for row in rewards] == ["q0", "q1", "q2"]
     prompts = verification_prompts(
         Kind.GORM, tokenizer, load_template(own_template(Kind.GORM), Kind.GORM), rows
@@ -202,7 +205,7 @@ SAMPLING = SamplingOptions(max_tokens=10, temperature=1.0)
 def score_tiny(
     tmp_path: Path, model: Path, rows: list[dict[str, Any]], **settings: Any
 ) -> list[dict[str, Any]]:
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, rows, made_of())
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
     score_generative(
         Kind.GPRM,
         str(model),
@@ -213,7 +216,7 @@ def score_tiny(
         tmp_path / "c.parquet",
         **{"samples": 2, "sampling": SAMPLING, **settings},
     )
-    return tables.read(tmp_path / "c.parquet", tables.SCORED_CRITIQUES).to_pylist()
+    return parquet.read(tmp_path / "c.parquet", SCORED_CRITIQUES).to_pylist()
 
 
 def test_critiques_belong_to_solutions_not_to_tables(tmp_path: Path, tiny_model: Path) -> None:
@@ -231,24 +234,24 @@ def test_shards_together_are_the_whole(
 ) -> None:
     rows = solution_rows(5)
     whole = score_tiny(tmp_path, tiny_model, rows, adaptive=adaptive)
-    rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
+    rewards = parquet.read(tmp_path / "r.parquet", REWARDS).to_pylist()
     for number in (1, 2, 3):
         score_tiny(tmp_path, tiny_model, rows, adaptive=adaptive, shard=f"{number}/3")
         for name in ("c", "r"):
             (tmp_path / f"{name}.parquet").rename(tmp_path / f"{name}{number}.parquet")
     for name, schema, expected in (
-        ("c", tables.SCORED_CRITIQUES, whole),
-        ("r", tables.REWARDS, rewards),
+        ("c", SCORED_CRITIQUES, whole),
+        ("r", REWARDS, rewards),
     ):
         parts = [tmp_path / f"{name}{number}.parquet" for number in (3, 1, 2)]
         join_shards(tmp_path / "s.parquet", parts, tmp_path / "joined.parquet")
-        assert tables.read(tmp_path / "joined.parquet", schema).to_pylist() == expected
+        assert parquet.read(tmp_path / "joined.parquet", schema).to_pylist() == expected
 
 
 def test_the_footer_says_how_critiques_were_sampled(tmp_path: Path, tiny_model: Path) -> None:
     score_tiny(tmp_path, tiny_model, solution_rows(1))
     for name in ("c.parquet", "r.parquet"):
-        parameters = tables.read_footer(tmp_path / name).parameters
+        parameters = parquet.read_footer(tmp_path / name).parameters
         assert parameters["engine"] == "transformers"
         assert parameters["reproducible"] is True
         assert parameters["adaptive"] is None
@@ -309,7 +312,7 @@ def test_adaptive_sampling_stops_once_the_best_is_sure(
     monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
     pool = [{**row, "question_id": "q", "solution_id": k} for k, row in enumerate(solution_rows(4))]
     other = [{**row, "question_id": "other", "solution_id": k} for k, row in enumerate(pool[:2])]
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, [*pool, *other], made_of())
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, [*pool, *other], made_of())
     score_generative(
         Kind.GORM,
         str(tiny_model),
@@ -322,10 +325,10 @@ def test_adaptive_sampling_stops_once_the_best_is_sure(
     )
     # 0.95 a critique against 0.05: after six of ten the others cannot catch up. Without a verdict
     # anything is possible: the first one ahead, it is sampled on with the one that no verdict rules out.
-    rewards = tables.read(tmp_path / "r.parquet", tables.REWARDS).to_pylist()
+    rewards = parquet.read(tmp_path / "r.parquet", REWARDS).to_pylist()
     assert [len(row["rewards"]) for row in rewards] == [10, 6, 6, 10, 6, 6]
     assert len(engine.asked) == len(set(engine.asked)) == 44
-    assert tables.read_footer(tmp_path / "r.parquet").parameters["adaptive"] == 0
+    assert parquet.read_footer(tmp_path / "r.parquet").parameters["adaptive"] == 0
 
 
 def test_adaptively_sampled_critiques_are_the_first_of_all(

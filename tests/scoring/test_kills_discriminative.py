@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from multirm import tables
+from multirm.tables import parquet
+from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 from tests.scoring.conftest import Run, journals_in, n_kept, tables_in
 
@@ -36,7 +37,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k in range(480)
     ]
     path = tmp_path_factory.mktemp("data") / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, rows, made_of())
+    parquet.write(path, SOLUTIONS, rows, made_of())
     return path
 
 

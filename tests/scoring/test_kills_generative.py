@@ -10,11 +10,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from multirm import tables
-from multirm.encoding import encode_prompt
-from multirm.models import load_tokenizer
-from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
-from multirm.vocabulary import Kind
+from multirm.models.load import load_tokenizer
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import encode_prompt
+from multirm.text.prompts import END_OF_THINKING, VERDICT_MARKS
 from tests.origins import made_of
 from tests.scoring.conftest import ENVIRONMENT, Run, journals_in, n_kept, tables_in
 
@@ -47,7 +49,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for k in range(48)
     ]
-    tables.write(path, tables.SOLUTIONS, rows, made_of())
+    parquet.write(path, SOLUTIONS, rows, made_of())
     return path
 
 
@@ -172,7 +174,7 @@ def test_the_command_itself_gives_the_same(tmp_path: Path, run: Run, scoring: Co
     )
     assert run(None, tmp_path / "log", scoring(forked))[0] == 0
     assert tables_in(alone) == tables_in(forked)
-    rewards = tables.read(alone / "r.parquet", tables.REWARDS)["rewards"].to_pylist()
+    rewards = parquet.read(alone / "r.parquet", REWARDS)["rewards"].to_pylist()
     assert {len(row) for row in rewards} == {100}
     assert 0 < sum(reward is None for row in rewards for reward in row) < 1000
 
@@ -180,7 +182,7 @@ def test_the_command_itself_gives_the_same(tmp_path: Path, run: Run, scoring: Co
 def test_adaptive_scores_are_fewer_and_the_same(tmp_path: Path, run: Run, scoring: Command) -> None:
     def rewards(*options: str) -> list[list[float | None]]:
         assert run(None, tmp_path / "log", scoring(tmp_path, *options))[0] == 0
-        return tables.read(tmp_path / "r.parquet", tables.REWARDS)["rewards"].to_pylist()
+        return parquet.read(tmp_path / "r.parquet", REWARDS)["rewards"].to_pylist()
 
     everything, fewer = rewards(*FEW), rewards(*FEW, "--adaptive", "0.05")
     assert len({len(row) for row in fewer}) > 1

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
 from multirm.data.read import read_solutions
-from multirm.encoding import encode_solution
-from multirm.packing import pack_tree
+from multirm.formats.sources import Reader
+from multirm.models.packing import pack_tree
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import encode_solution
 from multirm.training.discriminative import label_solutions
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.tokenizer import train_tokenizer
-from multirm.vocabulary import Kind, Reader
 from tests.conftest import byte_level_tokenizer
 
 SOURCES = {
@@ -46,7 +48,7 @@ def rows_of(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
         files = sorted(map(str, shared_data.glob(source)))
         output = tmp_path_factory.mktemp(name) / "solutions.parquet"
         read_solutions(reader, files, name, category, output)
-        return tables.read(output, tables.SOLUTIONS).to_pylist()
+        return parquet.read(output, SOLUTIONS).to_pylist()
 
     return read
 

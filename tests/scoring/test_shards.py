@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm import tables
 from multirm.errors import InputError
-from multirm.files import digests
+from multirm.running.files import digests
 from multirm.scoring.shards import Shard, join_shards, pool_of
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
 
@@ -33,7 +35,7 @@ def solution(question: int, number: int) -> dict[str, Any]:
 
 def reward(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        **{name: row[name] for name in tables.SOLUTIONS.key},
+        **{name: row[name] for name in SOLUTIONS.key},
         "model": "dORM",
         "rewards": [row["solution_id"] / 100],
         "n_tokens": 3,
@@ -63,18 +65,18 @@ def solutions(tmp_path: Path) -> Path:
     # The solutions of a pool need not be neighbours.
     rows = [solution(question, number) for number in range(3) for question in (2, 0, 1)]
     path = tmp_path / "solutions.parquet"
-    tables.write(path, tables.SOLUTIONS, rows, made_of())
+    parquet.write(path, SOLUTIONS, rows, made_of())
     return path
 
 
 def write_shards(solutions: Path, count: int) -> list[Path]:
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     paths = []
     for number in range(1, count + 1):
         path = solutions.with_name(f"{number}-of-{count}.parquet")
         parameters = {"model": "dORM", "shard": f"{number}/{count}"}
         part = [reward(row) for row in Shard(number, count).of(rows)]
-        tables.write(path, tables.REWARDS, part, made_of(parameters, [solutions]))
+        parquet.write(path, REWARDS, part, made_of(parameters, [solutions]))
         paths.append(path)
     return paths
 
@@ -83,13 +85,13 @@ def write_shards(solutions: Path, count: int) -> list[Path]:
 def test_together_they_are_the_whole_table(solutions: Path, count: int) -> None:
     output = solutions.with_name("whole.parquet")
     join_shards(solutions, write_shards(solutions, count)[::-1], output)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    joined = tables.read(output, tables.REWARDS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    joined = parquet.read(output, REWARDS).to_pylist()
     expected = [reward(row) for row in rows]
     for row in expected:
         row["rewards"] = pytest.approx(row["rewards"])
     assert joined == expected
-    footer = tables.read_footer(output)
+    footer = parquet.read_footer(output)
     assert footer.parameters == {"model": "dORM", "shards": count}
     # What the parts were made from, and not the parts, which are soon gone.
     assert footer.inputs == digests([solutions])
@@ -106,26 +108,26 @@ def test_a_missing_shard_is_missed(solutions: Path) -> None:
 
 def test_the_shards_of_other_solutions_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
-    tables.write(solutions, tables.SOLUTIONS, rows[:-1], made_of())
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    parquet.write(solutions, SOLUTIONS, rows[:-1], made_of())
     with pytest.raises(InputError, match=r"1-of-2\.parquet: expected a shard of .*solutions"):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
 
 
 def test_shards_that_were_made_otherwise_are_refused(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
-    rows = tables.read(shards[1], tables.REWARDS)
+    rows = parquet.read(shards[1], REWARDS)
     parameters = {"model": "dORM", "shard": "2/2", "seed": 7}
-    tables.write(shards[1], tables.REWARDS, rows, made_of(parameters, [solutions]))
+    parquet.write(shards[1], REWARDS, rows, made_of(parameters, [solutions]))
     with pytest.raises(InputError, match=r"2-of-2\.parquet: .* made as .*1-of-2\.parquet was"):
         join_shards(solutions, shards, solutions.with_name("whole.parquet"))
 
 
 def test_rows_that_a_shard_lacks_are_missed(solutions: Path) -> None:
     shards = write_shards(solutions, 2)
-    rows = tables.read(shards[1], tables.REWARDS).to_pylist()
+    rows = parquet.read(shards[1], REWARDS).to_pylist()
     parameters = {"model": "dORM", "shard": "2/2"}
-    tables.write(shards[1], tables.REWARDS, rows[1:], made_of(parameters, [solutions]))
+    parquet.write(shards[1], REWARDS, rows[1:], made_of(parameters, [solutions]))
     with pytest.raises(
         InputError, match=r"rewards of every solution .* found none of 'toy/law/q1/0'"
     ):

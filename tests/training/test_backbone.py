@@ -8,14 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from multirm import tables
-from multirm.encoding import encode_critique, encode_solution, step_candidates, verdict_candidates
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS, load_template, own_template
+from multirm.models.load import load_model, load_tokenizer
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES
+from multirm.text.encoding import (
+    encode_critique,
+    encode_solution,
+    step_candidates,
+    verdict_candidates,
+)
+from multirm.text.prompts import (
+    END_OF_THINKING,
+    REPLY_START,
+    VERDICT_MARKS,
+    load_template,
+    own_template,
+)
 from multirm.training.backbone import pretrain_backbone
 from multirm.training.tokenizer import train_tokenizer
-from multirm.vocabulary import Kind
 from tests.origins import made_of
 
 TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 29 - 3 = 26."]
@@ -84,11 +98,11 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
                 "step_labels": [right, right],
             }
         )
-    tables.write(solutions, tables.SOLUTIONS, rows, made_of())
+    parquet.write(solutions, SOLUTIONS, rows, made_of())
     for path, kind in ((gorm, Kind.GORM), (gprm, Kind.GPRM)):
         critiques = [
             {
-                **{name: row[name] for name in tables.SOLUTIONS.key},
+                **{name: row[name] for name in SOLUTIONS.key},
                 "critique_id": 0,
                 "critique": f" Ok.\n{END_OF_THINKING}\n{VERDICT_MARKS[kind]}"
                 + (" Yes" if row["outcome"] else " No"),
@@ -101,7 +115,7 @@ def tables_of(folder: Path) -> tuple[Path, Path, Path]:
             }
             for row in rows
         ]
-        tables.write(path, tables.CRITIQUES, critiques, made_of())
+        parquet.write(path, CRITIQUES, critiques, made_of())
     return solutions, gorm, gprm
 
 
@@ -137,7 +151,7 @@ def test_a_pretrained_backbone_loads_and_has_learned(tmp_path: Path) -> None:
     folder = pretrain(tmp_path, tmp_path / "backbone")
     assert (folder / "model.safetensors").is_file()
     model, tokenizer = load_model(str(folder)), load_tokenizer(str(folder))
-    curve = tables.read(tmp_path / "backbone.parquet", tables.CURVES).to_pylist()
+    curve = parquet.read(tmp_path / "backbone.parquet", CURVES).to_pylist()
     assert [point["model"] for point in curve] == ["mini"] * 20
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
     minus, plus = step_candidates(tokenizer)
@@ -164,15 +178,15 @@ def test_nothing_short_enough_is_refused(tmp_path: Path) -> None:
 
 def test_demonstrations_of_other_solutions_are_refused(tmp_path: Path) -> None:
     made, _, _ = tables_of(tmp_path)
-    rows = tables.read(made, tables.SOLUTIONS)
+    rows = parquet.read(made, SOLUTIONS)
     other = tmp_path / "other.parquet"
-    tables.write(other, tables.SOLUTIONS, rows.slice(0, 3), made_of())
+    parquet.write(other, SOLUTIONS, rows.slice(0, 3), made_of())
     with pytest.raises(InputError, match=r"critique of one of the given solutions, found .*'q3'"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=other)
 
 
 def test_no_solutions_are_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.parquet"
-    tables.write(empty, tables.SOLUTIONS, [], made_of())
+    parquet.write(empty, SOLUTIONS, [], made_of())
     with pytest.raises(InputError, match="at least one solution"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=empty)

@@ -9,10 +9,13 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from multirm import tables
-from multirm.encoding import step_candidates
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
+from multirm.models.load import load_model, load_tokenizer
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES
+from multirm.text.encoding import step_candidates
 from multirm.training.discriminative import (
     DiscriminativeRecipe,
     label_solutions,
@@ -20,7 +23,6 @@ from multirm.training.discriminative import (
     train_discriminative,
 )
 from multirm.training.examples import UNLABELLED
-from multirm.vocabulary import Kind
 from tests.origins import made_of
 
 LEARNABLE = {"epochs": 8.0, "learning_rate": 1e-2, "batch_size": 8, "dropout": 0.0}
@@ -66,7 +68,7 @@ def run(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
         kind: Kind, rows: Sequence[dict[str, Any]], folder: str = "made", **settings: Any
     ) -> Path:
         table = tmp_path / "law.parquet"
-        tables.write(table, tables.SOLUTIONS, rows, made_of())
+        parquet.write(table, SOLUTIONS, rows, made_of())
         made = tmp_path / folder
         train_discriminative(
             kind=kind,
@@ -177,7 +179,7 @@ def test_training_learns_what_can_be_learned(
     kind: Kind, run: Callable[..., Path], tokenizer: PreTrainedTokenizerFast
 ) -> None:
     made = run(kind, toy_solutions(64), **LEARNABLE)
-    curve = tables.read(made / "curve.parquet", tables.CURVES).to_pylist()
+    curve = parquet.read(made / "curve.parquet", CURVES).to_pylist()
     assert [point["step"] for point in curve] == list(range(1, 65))
     # The output layer is frozen and random, so the loss cannot come near 0.
     assert curve[-1]["loss"] < 0.5 < 0.6 < curve[0]["loss"]
@@ -205,7 +207,7 @@ def test_an_adapter_is_an_ordinary_peft_folder_and_nothing_else(run: Callable[..
         "curve.parquet",
         "examples.parquet",
     }
-    footer = tables.read_footer(made / "examples.parquet")
+    footer = parquet.read_footer(made / "examples.parquet")
     assert footer.parameters["kind"] == "dPRM"
     assert not any(str(value).startswith("/") for value in footer.parameters.values())
 

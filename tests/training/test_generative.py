@@ -8,17 +8,20 @@ import pytest
 import torch
 from peft import PeftModel
 
-from multirm import tables
-from multirm.critique_rows import with_solutions
-from multirm.encoding import encode_prompt
 from multirm.errors import InputError
-from multirm.models import load_model, load_tokenizer
-from multirm.prompts import VERDICT_MARKS, Template, load_template, own_template
-from multirm.provenance import read_from_folder
+from multirm.models.load import load_model, load_tokenizer
+from multirm.running.provenance import read_from_folder
+from multirm.tables import parquet
+from multirm.tables.critique_rows import with_solutions
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.text.encoding import encode_prompt
+from multirm.text.prompts import VERDICT_MARKS, Template, load_template, own_template
 from multirm.training.examples import UNLABELLED, collate
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
 from multirm.training.run import LabelledLoss
-from multirm.vocabulary import Kind
 from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
 
@@ -56,9 +59,9 @@ def critique(of: int, verdict: int, thought: str = " Hm.", kept: bool = True) ->
     }
 
 
-SOLUTIONS = [solution(0, [1, 1, 1]), solution(1, [1, 0, 0])]
-CRITIQUES = [critique(0, 1, " All is well."), critique(1, 0)]
-PAIRS = with_solutions(CRITIQUES, SOLUTIONS, "critiques")
+SOLUTION_ROWS = [solution(0, [1, 1, 1]), solution(1, [1, 0, 0])]
+CRITIQUE_ROWS = [critique(0, 1, " All is well."), critique(1, 0)]
+PAIRS = with_solutions(CRITIQUE_ROWS, SOLUTION_ROWS, "critiques")
 
 
 def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
@@ -123,12 +126,12 @@ def trained(
     backbone: Path,
     critiques: list[dict[str, Any]],
     made_by: dict[str, Any] = FILTERED,
-    solutions: list[dict[str, Any]] = SOLUTIONS,
+    solutions: list[dict[str, Any]] = SOLUTION_ROWS,
     **settings: Any,
 ) -> Path:
     path = tmp_path / "c.parquet"
-    tables.write(tmp_path / "s.parquet", tables.SOLUTIONS, solutions, made_of())
-    tables.write(path, tables.CRITIQUES, critiques, made_of(made_by))
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, solutions, made_of())
+    parquet.write(path, CRITIQUES, critiques, made_of(made_by))
     train_generative(
         Kind.GPRM,
         "gPRM-tiny",
@@ -155,11 +158,11 @@ def trained(
 def test_training_learns_the_critiques_and_leaves_a_peft_folder(
     tmp_path: Path, tiny_model: Path
 ) -> None:
-    adapter = trained(tmp_path, tiny_model, [*CRITIQUES])
-    curve = tables.read(tmp_path / "curve.parquet", tables.CURVES).to_pylist()
+    adapter = trained(tmp_path, tiny_model, [*CRITIQUE_ROWS])
+    curve = parquet.read(tmp_path / "curve.parquet", CURVES).to_pylist()
     assert curve[-1]["loss"] < curve[0]["loss"] - 0.1
     assert curve[-1]["learning_rate"] < 0.1 * max(row["learning_rate"] for row in curve)
-    (counts,) = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
+    (counts,) = parquet.read(tmp_path / "examples.parquet", EXAMPLES).to_pylist()
     assert (counts["n_used"], counts["n_positive"], counts["n_too_long"]) == (2, 1, 0)
     model = PeftModel.from_pretrained(load_model(str(tiny_model)), str(adapter))
     assert model.peft_config["default"].r == 4
@@ -172,7 +175,7 @@ def test_a_date_that_prompts_were_told_is_in_the_provenance(
     backbone = shutil.copytree(tiny_model, tmp_path / "backbone")
     asked = "{{ strftime_now('%Y') }}" if is_told else ""
     (backbone / "chat_template.jinja").write_text(asked + CHAT_TEMPLATE)
-    told = read_from_folder(trained(tmp_path, backbone, [*CRITIQUES], epochs=1))
+    told = read_from_folder(trained(tmp_path, backbone, [*CRITIQUE_ROWS], epochs=1))
     assert told is not None
     assert told.parameters.get("date") == ("2024-07-26" if is_told else None)
 
@@ -198,13 +201,13 @@ def test_critiques_of_another_kind_or_unfiltered_are_refused(
 ) -> None:
     expected = "expected gPRM critiques, filtered or shortened"
     with pytest.raises(InputError, match=rf"c\.parquet: {expected}, {found}"):
-        trained(tmp_path, tiny_model, CRITIQUES, made_by)
+        trained(tmp_path, tiny_model, CRITIQUE_ROWS, made_by)
     assert not (tmp_path / "adapter").exists()
 
 
 def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(InputError, match=r"s\.parquet: expected at least one solution, found none"):
-        trained(tmp_path, tiny_model, CRITIQUES, solutions=[])
+        trained(tmp_path, tiny_model, CRITIQUE_ROWS, solutions=[])
 
 
 def test_a_backbone_whose_texts_never_end_is_refused(tmp_path: Path, tiny_model: Path) -> None:
@@ -213,12 +216,12 @@ def test_a_backbone_whose_texts_never_end_is_refused(tmp_path: Path, tiny_model:
     tokenizer.eos_token = None
     tokenizer.save_pretrained(folder)
     with pytest.raises(InputError, match="expected an end-of-sequence token"):
-        trained(tmp_path, folder, CRITIQUES)
+        trained(tmp_path, folder, CRITIQUE_ROWS)
 
 
 def test_if_all_are_too_long_it_says_so(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(InputError, match="2 over 10 tokens"):
-        trained(tmp_path, tiny_model, CRITIQUES, max_length=10)
+        trained(tmp_path, tiny_model, CRITIQUE_ROWS, max_length=10)
 
 
 def test_a_backbone_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path) -> None:
@@ -226,7 +229,7 @@ def test_a_backbone_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path / "mute")
     with pytest.raises(InputError, match="expected a chat template"):
-        trained(tmp_path, tmp_path / "mute", CRITIQUES)
+        trained(tmp_path, tmp_path / "mute", CRITIQUE_ROWS)
 
 
 def test_discriminative_kinds_are_refused(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from multirm.models import load_model, load_tokenizer
-from multirm.provenance import read_from_folder
+from multirm.models.load import load_model, load_tokenizer
+from multirm.running.provenance import read_from_folder
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.sharding import trained_weights
 from tests.origins import made_of

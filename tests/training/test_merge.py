@@ -19,9 +19,9 @@ from transformers import (
 )
 
 from multirm.errors import InputError
-from multirm.files import digest, digests
-from multirm.models import load_adapter, load_model, load_tokenizer
-from multirm.provenance import read_from_folder
+from multirm.models.load import load_adapter, load_model, load_tokenizer
+from multirm.running.files import digest, digests
+from multirm.running.provenance import read_from_folder
 from multirm.training.lora import save_adapter
 from multirm.training.merge import merge_adapter
 from multirm.training.sharding import trained_weights

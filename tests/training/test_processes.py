@@ -12,12 +12,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from multirm import tables
 from multirm.cli import build_app
 from multirm.errors import InputError
-from multirm.prompts import VERDICT_MARKS
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.text.prompts import VERDICT_MARKS
 from multirm.training.processes import share_batch
-from multirm.vocabulary import Kind
 from tests.origins import made_of
 
 SCRIPT = Path(__file__).with_name("train_together.py")
@@ -63,10 +66,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with solutions and critiques; the last batch of them is not full."""
     folder = tmp_path_factory.mktemp("given")
     solutions = [solution(number) for number in range(33)]
-    tables.write(folder / "solutions.parquet", tables.SOLUTIONS, solutions, made_of())
+    parquet.write(folder / "solutions.parquet", SOLUTIONS, solutions, made_of())
     critiques = [critique(number) for number in range(33)]
     stage = {"kind": "gORM", "stage": "filtered"}
-    tables.write(folder / "critiques.parquet", tables.CRITIQUES, critiques, made_of(stage))
+    parquet.write(folder / "critiques.parquet", CRITIQUES, critiques, made_of(stage))
     return folder
 
 
@@ -109,10 +112,10 @@ def together(
 
 def assert_alike(one: Path, other: Path) -> None:
     """The same curve and the same weights, within 1e-5, and the same counts of examples."""
-    expected, found = (tables.read(made / "curve.parquet", tables.CURVES) for made in (one, other))
+    expected, found = (parquet.read(made / "curve.parquet", CURVES) for made in (one, other))
     for column in ("step", "epoch", "learning_rate", "loss"):
         assert found[column].to_pylist() == pytest.approx(expected[column].to_pylist(), abs=1e-5)
-    counts = [tables.read(made / "examples.parquet", tables.EXAMPLES) for made in (one, other)]
+    counts = [parquet.read(made / "examples.parquet", EXAMPLES) for made in (one, other)]
     assert counts[0].to_pylist() == counts[1].to_pylist()
     weights = [load_file(made / "adapter" / "adapter_model.safetensors") for made in (one, other)]
     assert weights[0].keys() == weights[1].keys()

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch.utils.data import BatchSampler
 
-from multirm import activations
-from multirm.models import load_model
+from multirm.models import activations
+from multirm.models.load import load_model
+from multirm.models.parallelism import Parallelism
 from multirm.training import run
 from multirm.training.examples import UNLABELLED, Example, LengthGrouped, Tally, collate
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
 from multirm.training.run import LabelledLoss, train
-from multirm.vocabulary import Parallelism
 
 EXAMPLES = [
     Example.of([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from multirm import tables
 from multirm.data.read import read_solutions
 from multirm.evaluation.accuracy import evaluate
-from multirm.vocabulary import Reader, Selection
+from multirm.formats.sources import Reader
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Selection
+from multirm.tables.ledger import LEDGER
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
 
@@ -15,10 +19,10 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
     source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
     solutions = tmp_path / "math.parquet"
     read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     rewards = [
         {
-            **{name: row[name] for name in tables.SOLUTIONS.key},
+            **{name: row[name] for name in SOLUTIONS.key},
             "model": "constant",
             "rewards": [0.5],
             "n_tokens": 1,
@@ -27,7 +31,7 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
         for row in rows
     ]
     given = tmp_path / "rewards.parquet"
-    tables.write(given, tables.REWARDS, rewards, made_of())
+    parquet.write(given, REWARDS, rewards, made_of())
     evaluate(
         solutions=[str(solutions)],
         rewards=[f"constant={given}"],
@@ -37,11 +41,11 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
     )
     accuracy = {
         (row["selection"], row["n"]): row["accuracy"]
-        for row in tables.read(tmp_path / "accuracy.parquet", tables.ACCURACY).to_pylist()
+        for row in parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
         if row["category"] == "Overall"
     }
     for selection in Selection:
         assert accuracy[selection, 1] == pytest.approx(100 * 2001 / 5276)
     assert accuracy[Selection.PASS, 4] == pytest.approx(100 * 887 / 1319)
-    (ledger,) = tables.read(tmp_path / "ledger.parquet", tables.LEDGER).to_pylist()
+    (ledger,) = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert (ledger["n_solutions"], ledger["n_unanswered"]) == (5276, 11)

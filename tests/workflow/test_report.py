@@ -7,8 +7,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from multirm.metadata import FORMATS
-from multirm.trace import AS_RECORDED, way_back
+from multirm.inspect.trace import AS_RECORDED, way_back
+from multirm.running.metadata import FORMATS
 
 RESULTS = Path("results")
 
@@ -20,7 +20,7 @@ def there(finished_study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # Written by hand, and so without an origin.
-TEMPLATES = {f"src/multirm/templates/{kind}.txt" for kind in ("gORM", "gPRM")}
+TEMPLATES = {f"src/multirm/text/templates/{kind}.txt" for kind in ("gORM", "gPRM")}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

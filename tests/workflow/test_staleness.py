@@ -195,7 +195,7 @@ def touch_everything(checkout: Path) -> None:
 
 
 def edit_and_take_back(checkout: Path) -> None:
-    path = checkout / "src/multirm/encoding.py"
+    path = checkout / "src/multirm/text/encoding.py"
     before = path.read_bytes()
     path.write_bytes(before + b"# Not for long.\n")
     path.write_bytes(before)
@@ -211,7 +211,14 @@ def delete_a_table(checkout: Path) -> None:
 
 
 NOTE = "\n# A comment.\n"
-STARTERS = ("cli", "config", "study", "jobs", "query", "evaluation/summary")
+STARTERS = (
+    "cli",
+    "study/load",
+    "study/study",
+    "study/resources",
+    "inspect/query",
+    "inspect/summary",
+)
 
 EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "everything touched": (touch_everything, NONE),
@@ -243,19 +250,19 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(NOTE, "src/multirm/training/merge.py"),
         NONE,
     ),
-    "the encoding": (add(NOTE, "src/multirm/encoding.py"), LEARNED),
+    "the encoding": (add(NOTE, "src/multirm/text/encoding.py"), LEARNED),
     "facts of the miniature": (
         add("\n", "src/multirm/data/miniature/facts/elements.csv"),
         STUDY,
     ),
     "what is read as a verdict": (
-        add(NOTE, "src/multirm/verdicts.py"),
+        add(NOTE, "src/multirm/text/verdicts.py"),
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
-    "a prompt template": (add("\n", "src/multirm/templates/gORM.txt"), LEARNED),
+    "a prompt template": (add("\n", "src/multirm/text/templates/gORM.txt"), LEARNED),
     "the trainings' environment": (add(NOTE, "envs/train.yaml"), LEARNED),
     "vLLM's environment": (
         add(NOTE, "envs/vllm.yaml"),

@@ -10,11 +10,14 @@ import pytest
 import yaml
 from peft import PeftModel
 
-from multirm import tables
-from multirm.config import load_study, read_yaml
-from multirm.models import load_model
-from multirm.sources import code_digest
-from multirm.trace import read_origin
+from multirm.inspect.trace import read_origin
+from multirm.models.load import load_model
+from multirm.running.code import code_digest
+from multirm.study.load import load_study, read_yaml
+from multirm.tables import parquet
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solutions import SOLUTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 MICRO = Path(__file__).with_name("micro.yaml")
@@ -80,10 +83,8 @@ def test_every_figure_is_there_in_four_formats(finished_study: Path) -> None:
 @pytest.mark.parametrize("category", STUDY["categories"])
 def test_every_solution_has_its_rewards(finished_study: Path, model: str, category: str) -> None:
     results = finished_study / "results"
-    solutions = tables.read(results / "data" / "Micro" / f"{category}.parquet", tables.SOLUTIONS)
-    rewards = tables.read(
-        results / "rewards" / model / "Micro" / f"{category}.parquet", tables.REWARDS
-    )
+    solutions = parquet.read(results / "data" / "Micro" / f"{category}.parquet", SOLUTIONS)
+    rewards = parquet.read(results / "rewards" / model / "Micro" / f"{category}.parquet", REWARDS)
     key = ["dataset", "category", "question_id", "solution_id"]
     assert rewards.select(key) == solutions.select(key)
     kind = STUDY["models"][model]["kind"]
@@ -96,8 +97,8 @@ def test_every_solution_has_its_rewards(finished_study: Path, model: str, catego
 @pytest.mark.parametrize("model", ["gORM-micro", "gPRM-micro"])
 def test_the_critiques_behind_rewards_are_kept(finished_study: Path, model: str) -> None:
     folder = finished_study / "results" / "rewards" / model / "Micro"
-    rewards = tables.read(folder / "history.parquet", tables.REWARDS)
-    critiques = tables.read(folder / "history.critiques.parquet", tables.SCORED_CRITIQUES)
+    rewards = parquet.read(folder / "history.parquet", REWARDS)
+    critiques = parquet.read(folder / "history.critiques.parquet", SCORED_CRITIQUES)
     behind = [reward for row in rewards["rewards"].to_pylist() for reward in row]
     assert critiques["reward"].to_pylist() == behind
 
@@ -106,7 +107,7 @@ def test_the_critiques_behind_rewards_are_kept(finished_study: Path, model: str)
 def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
     folder = finished_study / "results" / "critiques" / kind
     counts = {
-        stage: tables.read(folder / stage / "chemistry.parquet", tables.CRITIQUES).num_rows
+        stage: parquet.read(folder / stage / "chemistry.parquet", CRITIQUES).num_rows
         for stage in ("generated", "filtered", "shortened")
     }
     assert counts == dict.fromkeys(counts, 12 * 4 * 2)
@@ -123,12 +124,14 @@ def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:
 
 
 def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> None:
-    footer = tables.read_footer(finished_study / "results/rewards/dPRM-micro/Micro/history.parquet")
+    footer = parquet.read_footer(
+        finished_study / "results/rewards/dPRM-micro/Micro/history.parquet"
+    )
     assert footer.schema == "rewards"
     assert any(name.endswith("Micro/history.parquet") for name in footer.inputs)
     assert not any(Path(name).is_absolute() for name in footer.inputs)
     written = finished_study / "results/rewards/gORM-micro/Micro/history.parquet"
-    assert "src/multirm/templates/gORM.txt" in tables.read_footer(written).inputs
+    assert "src/multirm/text/templates/gORM.txt" in parquet.read_footer(written).inputs
 
 
 def test_the_code_that_tables_and_models_name_is_that_of_their_rules(finished_study: Path) -> None:
@@ -145,7 +148,7 @@ def test_the_code_that_tables_and_models_name_is_that_of_their_rules(finished_st
         assert origin.code, path
         named |= origin.code
     assert named == {module: code_digest(module) for module in named}
-    unused = {"multirm.data.critiques", "multirm.data.read", "multirm.training.merge"}
+    unused = {"multirm.data.published_critiques", "multirm.data.read", "multirm.training.merge"}
     assert compared - set(named) == unused
     assert set(named) <= compared
 

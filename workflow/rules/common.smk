@@ -30,15 +30,19 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 from snakemake.exceptions import WorkflowError
 
-from multirm import jobs
-from multirm.activations import Decoder
-from multirm.config import load_study
+from multirm.study import resources
+from multirm.models.activations import Decoder
+from multirm.models.dtype import Dtype
+from multirm.study.load import load_study
 from multirm.errors import InputError
-from multirm.locks import enter_run
-from multirm.owners import check_owners, note_owner
-from multirm.places import local_files, places_of
-from multirm.preflight import check_access, check_engines
-from multirm.sources import module_files
+from multirm.site.locks import enter_run
+from multirm.study.owners import check_owners
+from multirm.study.owners import note_owner
+from multirm.formats.sources import local_files
+from multirm.formats.sources import places_of
+from multirm.site.preflight import check_access
+from multirm.site.preflight import check_engines
+from multirm.running.code import module_files
 
 RESULTS = Path("results")
 if set("{}") & set(workflow.basedir):
@@ -408,7 +412,7 @@ def training_share(model):
     """What falls to one process of a reward model's training."""
     training = model["training"]
     pretraining = config["backbones"][model["backbone"]]["pretrain"]
-    return jobs.Share(
+    return resources.Share(
         decoder_of(model["backbone"]),
         max(1, training["batch_size"] // training["processes"]),
         training["max_length"],
@@ -428,7 +432,7 @@ def training_request(wildcards):
     if model["kind"] in ["gORM", "gPRM"]:
         sequences *= config["critiques"]["per_solution"]
     training = model["training"]
-    return jobs.of_training(
+    return resources.of_training(
         size_of(model["backbone"]),
         sequences,
         training["epochs"],
@@ -440,7 +444,7 @@ def training_request(wildcards):
 def pretraining_request(wildcards):
     """What pretraining the wildcard's backbone needs."""
     settings = config["backbones"][wildcards.backbone]["pretrain"]
-    return jobs.of_pretraining(
+    return resources.of_pretraining(
         size_of(wildcards.backbone),
         settings["tokens"],
         decoder_of(wildcards.backbone),
@@ -451,19 +455,19 @@ def pretraining_request(wildcards):
 
 def merging_request(wildcards):
     """What merging the adapter of the wildcard's reward model needs."""
-    return jobs.of_merging(size_of(config["models"][wildcards.model]["backbone"]))
+    return resources.of_merging(size_of(config["models"][wildcards.model]["backbone"]))
 
 
 def writing_request(settings, backbone, critiques):
     """What an engine needs that writes so many critiques."""
     if settings["engine"] == "openai":
-        return jobs.of_asking()
-    return jobs.of_writing(
+        return resources.of_asking()
+    return resources.of_writing(
         size_of(backbone),
         critiques,
         settings["max_tokens"],
         config["gpu_memory"],
-        jobs.Dtype(settings.get("dtype", jobs.Dtype.AUTO)),
+        Dtype(settings.get("dtype", Dtype.AUTO)),
     )
 
 
@@ -482,20 +486,20 @@ def scoring_request(wildcards):
     if model["kind"] in ["gORM", "gPRM"]:
         critiques = solutions * scoring["samples"]
         return writing_request(scoring, model["backbone"], critiques)
-    dtype = jobs.Dtype(scoring["dtype"])
-    return jobs.of_reading(size_of(model["backbone"]), solutions, dtype)
+    dtype = Dtype(scoring["dtype"])
+    return resources.of_reading(size_of(model["backbone"]), solutions, dtype)
 
 
 def evaluation_request(wildcards):
     """What a job needs that evaluates all rewards for the wildcard's dataset."""
     categories = config["datasets"][wildcards.dataset]["categories"]
     solutions = solutions_of_category(wildcards.dataset) * len(categories)
-    return jobs.of_table(solutions * (1 + len(config["models"])))
+    return resources.of_table(solutions * (1 + len(config["models"])))
 
 
 def table_request(wildcards):
     """What a job needs that reads and writes tables."""
-    return jobs.of_table()
+    return resources.of_table()
 
 
 @cache
@@ -503,7 +507,8 @@ def partitions():
     """What the partitions that a Slurm site names admit."""
     if workflow.executor_plugin is None or workflow.executor_plugin.name != "slurm":
         return []
-    from multirm.cluster import limits_of, read_site
+    from multirm.site.slurm import limits_of
+    from multirm.site.slurm import read_site
 
     try:
         return list(limits_of(read_site(SITE)).values())
@@ -620,7 +625,7 @@ def template_files(kind):
 def used_template(kind):
     """The prompt template of a kind: the study's own, or else the package's."""
     return named_by_others(template_files(kind)) or [
-        from_here(SOURCE_ROOT / f"multirm/templates/{kind}.txt")
+        from_here(SOURCE_ROOT / f"multirm/text/templates/{kind}.txt")
     ]
 
 

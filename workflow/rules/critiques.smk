@@ -122,7 +122,7 @@ rule read_critiques:
         solutions=lambda wildcards: (
             f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
         ),
-        code=code("multirm.data.critiques"),
+        code=code("multirm.data.published_critiques"),
         environment=environment("core"),
     output:
         "<results>/critiques/{kind}/shortened/{category}.parquet",

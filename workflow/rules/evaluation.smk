@@ -127,7 +127,7 @@ rule evaluate_verification:
     """Say how well rewards tell right from wrong."""
     input:
         unpack(evaluated_tables),
-        code=code("multirm.evaluation.verify"),
+        code=code("multirm.evaluation.verification"),
         environment=environment("core"),
     output:
         multiext(

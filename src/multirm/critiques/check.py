@@ -7,11 +7,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from multirm import tables
-from multirm.arguments import OutputFile, entry
-from multirm.critique_rows import require_critiques, require_generative, solution_key
-from multirm.provenance import origin_of
-from multirm.vocabulary import CritiqueStage, Deviation, DropReason, Kind
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_critiques, require_generative, solution_key
+from multirm.tables.critiques import (
+    CRITIQUE_CHECKS,
+    CRITIQUES,
+    CritiqueStage,
+    Deviation,
+    DropReason,
+)
+from multirm.tables.reward_models import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +41,7 @@ def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> No
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist():
+    for row in parquet.read_all(critiques, CRITIQUES).to_pylist():
         groups[row["dataset"], row["category"]].append(row)
     counted = [
         {"dataset": dataset, "category": category, "kind": str(kind), **counts(rows)}
@@ -43,7 +50,7 @@ def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> No
     for row in counted:
         logger.info("%s: %s", row["category"], _in_words(row))
     origin = origin_of(__name__, {"kind": kind}, critiques)
-    tables.write(output, tables.CRITIQUE_CHECKS, counted, origin)
+    parquet.write(output, CRITIQUE_CHECKS, counted, origin)
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:

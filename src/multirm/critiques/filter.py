@@ -11,20 +11,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multirm import tables
-from multirm.arguments import OutputFile, entry
-from multirm.critique_rows import (
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.numbers import Count, Seed
+from multirm.running.provenance import origin_of
+from multirm.running.randomness import item_seed
+from multirm.tables import parquet
+from multirm.tables.critique_rows import (
     require_critiques,
     require_generative,
     solution_key,
     with_solutions,
 )
-from multirm.labels import first_incorrect
-from multirm.numbers import Count, Seed
-from multirm.provenance import origin_of
-from multirm.randomness import item_seed
-from multirm.verdicts import Reading, conclude, read_critique
-from multirm.vocabulary import Agreement, CritiqueStage, DropReason, Kind
+from multirm.tables.critiques import CRITIQUES, Agreement, CritiqueStage, DropReason
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.labels import first_incorrect
+from multirm.text.verdicts import Reading, conclude, read_critique
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +65,8 @@ def filter_critiques(
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.GENERATED)
-    rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
-    labelled = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(critiques, CRITIQUES).to_pylist()
+    labelled = parquet.read(solutions, SOLUTIONS).to_pylist()
     pairs = with_solutions(rows, labelled, critiques)
     marked = filtered(kind, pairs, max_length, seed, agreement)
     _report(marked)
@@ -76,7 +78,7 @@ def filter_critiques(
         "agreement": agreement,
     }
     origin = origin_of(__name__, parameters, [critiques, solutions])
-    tables.write(output, tables.CRITIQUES, marked, origin)
+    parquet.write(output, CRITIQUES, marked, origin)
 
 
 def filtered(
@@ -220,9 +222,7 @@ def surplus(critiques: Sequence[Row], seed: int) -> list[int]:
         places[critique["category"]][critique["verdict"]].append(place)
 
     def lot(place: int) -> int:
-        return item_seed(
-            seed, "balance", *(critiques[place][name] for name in tables.CRITIQUES.key)
-        )
+        return item_seed(seed, "balance", *(critiques[place][name] for name in CRITIQUES.key))
 
     dropped: list[int] = []
     for verdicts in places.values():

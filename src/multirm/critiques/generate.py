@@ -6,20 +6,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from multirm import tables
-from multirm.arguments import OutputFile, Place, entry
-from multirm.chat import date_told
-from multirm.critique_rows import require_generative, solution_key
 from multirm.engines.base import Completion, Prompt
 from multirm.engines.load import load_engine
-from multirm.journal import open_journal
-from multirm.models import load_tokenizer, sources_of
-from multirm.numbers import Count, CountOrZero, FractionAboveZero, Seed
-from multirm.prompts import load_template, own_template
-from multirm.provenance import origin_of
-from multirm.sampling_options import SamplingOptions
-from multirm.verification import complete, verification_prompts
-from multirm.vocabulary import CritiqueStage, EngineName, Kind
+from multirm.engines.name import EngineName
+from multirm.generation.options import SamplingOptions
+from multirm.generation.verification import complete, verification_prompts
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.journal import open_journal
+from multirm.running.numbers import Count, CountOrZero, FractionAboveZero, Seed
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_generative, solution_key
+from multirm.tables.critiques import CRITIQUES, CritiqueStage
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.chat import date_told
+from multirm.text.prompts import load_template, own_template
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ def generate_critiques(
         seed: seed of the study.
     """
     require_generative(kind)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     template = template or own_template(kind)
     words = load_template(template, kind)
     tokenizer = load_tokenizer(teacher)
@@ -93,7 +96,7 @@ def generate_critiques(
             for critique in written
         ]
         made_so = origin.having(reproducible=writer.reproducible)
-        tables.write(output, tables.CRITIQUES, critiques, made_so)
+        parquet.write(output, CRITIQUES, critiques, made_so)
     n_truncated = sum(critique["truncated"] for critique in critiques)
     logger.info("%d critiques, %d of them cut off", len(critiques), n_truncated)
 

@@ -3,13 +3,14 @@
 import logging
 from pathlib import Path
 
-from multirm import tables
-from multirm.arguments import OutputFile, entry
-from multirm.critique_rows import require_critiques, require_generative
-from multirm.prompts import END_OF_THINKING
-from multirm.provenance import origin_of
-from multirm.verdicts import conclude, read_critique, verdict_line
-from multirm.vocabulary import CritiqueStage, Kind
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_critiques, require_generative
+from multirm.tables.critiques import CRITIQUES, CritiqueStage
+from multirm.tables.reward_models import Kind
+from multirm.text.prompts import END_OF_THINKING
+from multirm.text.verdicts import conclude, read_critique, verdict_line
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.FILTERED)
-    rows = tables.read(critiques, tables.CRITIQUES).to_pylist()
+    rows = parquet.read(critiques, CRITIQUES).to_pylist()
     shortened = [
         {**row, "critique": shorten(kind, row["critique"])} if row["kept"] else row for row in rows
     ]
@@ -40,7 +41,7 @@ def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
     logger.info("%d characters of kept critiques, %d before", after, before)
     parameters = {"kind": kind, "stage": CritiqueStage.SHORTENED}
     origin = origin_of(__name__, parameters, [critiques])
-    tables.write(output, tables.CRITIQUES, shortened, origin)
+    parquet.write(output, CRITIQUES, shortened, origin)
 
 
 def shorten(kind: Kind, critique: str) -> str:

@@ -7,22 +7,24 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import OutputFile, Place, entry
-from multirm.critique_rows import (
+from multirm.errors import InputError, shown
+from multirm.generation.verification import learned_prompt
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import (
     require_critiques,
     require_generative,
     solution_key,
     with_solutions,
 )
-from multirm.encoding import encode_critique, verdict_candidates
-from multirm.errors import InputError, shown
-from multirm.files import local
-from multirm.models import load_tokenizer, sources_of
-from multirm.prompts import Template, load_template, own_template
-from multirm.provenance import origin_of
-from multirm.verification import learned_prompt
-from multirm.vocabulary import CritiqueStage, Kind
+from multirm.tables.critiques import CRITIQUES, EXAMPLE_TOKENS, CritiqueStage
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import encode_critique, verdict_candidates
+from multirm.text.prompts import Template, load_template, own_template
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +58,12 @@ def list_tokens(
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     source = ", ".join(map(str, critiques))
     first: dict[tuple[str, str], Row] = {}
-    for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist():
+    for row in parquet.read_all(critiques, CRITIQUES).to_pylist():
         if row["kept"]:
             first.setdefault((row["dataset"], row["category"]), row)
     if not first:
         raise InputError(source, expected="at least one critique that is kept", found="none")
-    verified = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    verified = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     template = template or own_template(kind)
     words = load_template(template, kind)
     tokenizer = load_tokenizer(backbone)
@@ -82,7 +84,7 @@ def list_tokens(
         rows += [{**key, "kind": str(kind), **row} for row in found]
     parameters = {"kind": kind, "backbone": sources_of(backbone)[0]}
     inputs = [*solutions, *critiques, template, *local([backbone])]
-    tables.write(output, tables.EXAMPLE_TOKENS, rows, origin_of(__name__, parameters, inputs))
+    parquet.write(output, EXAMPLE_TOKENS, rows, origin_of(__name__, parameters, inputs))
 
 
 def example_tokens(

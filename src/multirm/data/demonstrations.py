@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multirm import tables
-from multirm.arguments import OutputFile, entry
-from multirm.critique_rows import require_generative
-from multirm.labels import first_incorrect
-from multirm.numbers import Seed
-from multirm.prompts import END_OF_THINKING, VERDICT_MARKS
-from multirm.provenance import origin_of
-from multirm.randomness import item_generator
-from multirm.vocabulary import CritiqueStage, Kind
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.numbers import Seed
+from multirm.running.provenance import origin_of
+from multirm.running.randomness import item_generator
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_generative
+from multirm.tables.critiques import CRITIQUES, CritiqueStage
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.labels import first_incorrect
+from multirm.text.prompts import END_OF_THINKING, VERDICT_MARKS
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +40,12 @@ def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> 
         seed: seed of the study.
     """
     require_generative(kind)
-    rows = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     critiques = []
     for row in rows:
         if row["step_labels"] is None or row["outcome"] is None:
             continue
-        key = {name: row[name] for name in tables.SOLUTIONS.key}
+        key = {name: row[name] for name in SOLUTIONS.key}
         surplus = _surplus(item_generator(seed, "demonstration", kind, *key.values()).random())
         if kind is Kind.GORM:
             critiques.append({**key, **_critique(*_check_outcome(row), kind, surplus)})
@@ -53,7 +55,7 @@ def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> 
             critiques.append({**key, **critique, "step_verdicts": verdicts})
     parameters = {"kind": kind, "stage": CritiqueStage.GENERATED, "seed": seed}
     origin = origin_of(__name__, parameters, [solutions])
-    tables.write(output, tables.CRITIQUES, critiques, origin)
+    parquet.write(output, CRITIQUES, critiques, origin)
     logger.info("%d demonstrations for %d solutions", len(critiques), len(rows))
 
 

@@ -9,9 +9,9 @@ solution that does not end so has none.
 import re
 from collections.abc import Iterable, Iterator
 
-from multirm.answers import outcome_label
 from multirm.errors import InputError
-from multirm.json_source import Placed, Record, as_record, each
+from multirm.formats.json_source import Placed, Record, as_record, each
+from multirm.text.answers import outcome_label
 
 CATEGORY = "math"
 _ANNOTATION = re.compile(r"<<[^<>]*>>")

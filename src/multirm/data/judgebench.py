@@ -9,12 +9,13 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 
-from multirm import tables
-from multirm.arguments import OutputFile, Place, entry
 from multirm.errors import InputError, shown
-from multirm.files import local
-from multirm.json_source import Placed, Record, as_record, each, files_of, read_json_lines
-from multirm.provenance import origin_of
+from multirm.formats.json_source import Placed, Record, as_record, each, files_of, read_json_lines
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.pairs import PAIRS
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def read_pairs(
     seen: dict[tuple[str, ...], str] = {}
     for where, row in pairs(read_json_lines(files_of(source, "*.jsonl"))):
         named = {"dataset": dataset, **row, "model": row["model"] if model is None else model}
-        key = tuple(named[name] for name in tables.PAIRS.key)
+        key = tuple(named[name] for name in PAIRS.key)
         if key in seen:
             found = f"{'/'.join(key)} again, after {seen[key]}"
             raise InputError(where, expected="each pair once for a model", found=found)
@@ -48,7 +49,7 @@ def read_pairs(
         rows.append(named)
     logger.info("%d pairs of %s", len(rows), dataset)
     origin = origin_of(__name__, {"dataset": dataset, "model": model}, local(source))
-    tables.write(output, tables.PAIRS, rows, origin)
+    parquet.write(output, PAIRS, rows, origin)
 
 
 def pairs(records: Iterable[Record]) -> Iterator[Placed]:

@@ -8,12 +8,11 @@ the published evaluations compare with, and a warning names the row.
 import logging
 from collections.abc import Iterable, Iterator
 
-from multirm.answers import outcome_label
-from multirm.json_source import Placed, Record, each
-from multirm.labels import (
-    MOST_OPTIONS,
+from multirm.formats.json_source import Placed, Record, each
+from multirm.tables.questions import MOST_OPTIONS, option_letters
+from multirm.text.answers import outcome_label
+from multirm.text.labels import (
     format_question,
-    option_letters,
     parse_choice,
     split_steps,
 )

@@ -13,8 +13,8 @@ which counterfactual alternatives have, are incorrect. PRM800K's own files are o
 from collections.abc import Iterable, Iterator
 
 from multirm.errors import InputError, shown
-from multirm.json_source import Placed, Record, each
-from multirm.labels import outcome_from_steps
+from multirm.formats.json_source import Placed, Record, each
+from multirm.text.labels import outcome_from_steps
 
 _RATINGS = (-1, 0, 1)
 

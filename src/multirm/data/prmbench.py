@@ -14,8 +14,8 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from multirm.json_source import Placed, Record
-from multirm.labels import outcome_from_steps
+from multirm.formats.json_source import Placed, Record
+from multirm.text.labels import outcome_from_steps
 
 CATEGORY = "math"
 _NUMBER = re.compile(r"(?:Step )?(\d+)[.:)]\s+")

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from multirm import published, tables
-from multirm.arguments import OutputFile, Place, entry
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.errors import InputError
-from multirm.files import local
-from multirm.json_source import (
+from multirm.formats import published
+from multirm.formats.json_source import (
     MOST_PROBLEMS,
     Placed,
     all_of,
@@ -22,12 +20,18 @@ from multirm.json_source import (
     read_json,
     read_json_lines,
 )
-from multirm.numbers import Count, Seed
-from multirm.provenance import origin_of
-from multirm.published_columns import as_table
-from multirm.randomness import item_seed
-from multirm.tables import Row, Schema
-from multirm.vocabulary import Reader
+from multirm.formats.published_columns import as_table
+from multirm.formats.sources import Reader
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.numbers import Count, Seed
+from multirm.running.provenance import origin_of
+from multirm.running.randomness import item_seed
+from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Row, Schema
+from multirm.tables.solutions import SOLUTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ def read_solutions(
     if limit is not None and limit < 1:
         raise InputError("limit", expected="at least 1 question", found=str(limit))
     placed = _of_category(_solutions(reader, source, category), category, source)
-    rows = _checked(placed, tables.SOLUTIONS, dataset)
+    rows = _checked(placed, SOLUTIONS, dataset)
     rows = keep_questions(rows, limit, seed)
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
@@ -72,7 +76,7 @@ def read_solutions(
         "seed": seed,
     }
     origin = origin_of(__name__, parameters, local(source))
-    tables.write(output, tables.SOLUTIONS, rows, origin)
+    parquet.write(output, SOLUTIONS, rows, origin)
 
 
 @entry
@@ -92,7 +96,7 @@ def read_questions(
         InputError: the source is missing, broken or inconsistent, or its questions have no answers.
     """
     placed = _of_category(_questions(reader, source, category), category, source)
-    rows = _checked(placed, tables.QUESTIONS, dataset)
+    rows = _checked(placed, QUESTIONS, dataset)
     logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
@@ -101,7 +105,7 @@ def read_questions(
         "category": category,
     }
     origin = origin_of(__name__, parameters, local(source))
-    tables.write(output, tables.QUESTIONS, rows, origin)
+    parquet.write(output, QUESTIONS, rows, origin)
 
 
 @entry
@@ -129,9 +133,9 @@ def read_rewards(
     records = published.records_of(source, category, suffix="_reward")
     rows = [
         {**row, "model": model}
-        for row in _checked(published.rewards(records, category), tables.REWARDS, dataset)
+        for row in _checked(published.rewards(records, category), REWARDS, dataset)
     ]
-    scored = tables.read(solutions, tables.SOLUTIONS).select(tables.SOLUTIONS.key).to_pylist()
+    scored = parquet.read(solutions, SOLUTIONS).select(SOLUTIONS.key).to_pylist()
     _match(source, rows, solutions, scored)
     logger.info("rewards of %d solutions of %s/%s by %s", len(rows), dataset, category, model)
     parameters = {
@@ -141,7 +145,7 @@ def read_rewards(
         "model": model,
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
-    tables.write(output, tables.REWARDS, as_table(rows, tables.REWARDS), origin)
+    parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)
 
 
 def keep_questions(rows: list[Row], limit: int | None, seed: int) -> list[Row]:
@@ -243,7 +247,7 @@ def _match(
     source: Sequence[str], rows: Sequence[Row], solutions: Path, scored: Sequence[Row]
 ) -> None:
     """Refuse rewards whose keys are not one to one those of the solutions, naming the first that differ."""
-    rewarded = [tuple(row[name] for name in tables.SOLUTIONS.key) for row in rows]
+    rewarded = [tuple(row[name] for name in SOLUTIONS.key) for row in rows]
     wanted = [tuple(row.values()) for row in scored]
     has_reward, has_solution = set(rewarded), set(wanted)
     without = [key for key in wanted if key not in has_reward]

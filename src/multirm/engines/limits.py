@@ -5,11 +5,11 @@ from pathlib import Path
 from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
-from multirm.adapters import is_adapter
 from multirm.engines.base import Prompt, Sampling
 from multirm.errors import InputError, shown
-from multirm.model_folders import fetch_model, first_line
-from multirm.models import base_of
+from multirm.models.adapters import is_adapter
+from multirm.models.folders import fetch_model, first_line
+from multirm.models.load import base_of
 
 
 def end_tokens(settings: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -3,8 +3,9 @@
 from importlib.util import find_spec
 
 from multirm.engines.base import Engine
+from multirm.engines.name import EngineName
 from multirm.errors import InputError
-from multirm.vocabulary import Dtype, EngineName
+from multirm.models.dtype import Dtype
 
 
 def load_engine(
@@ -39,7 +40,7 @@ def load_engine(
         case EngineName.TRANSFORMERS:
             from multirm.engines.limits import own_generation_settings, settings_folder
             from multirm.engines.transformers import TransformersEngine
-            from multirm.models import default_device, dtype_of, load_model, load_tokenizer
+            from multirm.models.load import default_device, dtype_of, load_model, load_tokenizer
 
             # Damaged, they would be left out when the model is loaded.
             own_generation_settings(settings_folder(model))

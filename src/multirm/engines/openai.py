@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from multirm.engines.answers import Answer, Choice, Models, read
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.limits import (
     configuration,
@@ -23,9 +22,10 @@ from multirm.engines.limits import (
     token_limit,
 )
 from multirm.engines.server import RefusedError, Server
+from multirm.engines.server_replies import Answer, Choice, Models, read
 from multirm.errors import InputError, shown
-from multirm.models import load_tokenizer
-from multirm.randomness import item_seed
+from multirm.models.load import load_tokenizer
+from multirm.running.randomness import item_seed
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from multirm.batching import batches
 from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
-from multirm.randomness import item_generator
+from multirm.models.batching import batches
+from multirm.running.randomness import item_generator
 
 # The share of a batch's rows that may be done before they are taken out, which costs a copy of the cache.
 _IDLE_SHARE = 0.2

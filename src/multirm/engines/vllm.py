@@ -23,17 +23,17 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.executor import Executor
 
-from multirm.adapters import is_adapter, require_own_base
-from multirm.engines.adapters import require_fit, write_uniform
 from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
 from multirm.engines.devices import split_over, threads_of_model
-from multirm.engines.draws import ItemDraws, drawn_from
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
+from multirm.engines.vllm_adapters import require_fit, write_uniform
+from multirm.engines.vllm_sampling import ItemDraws, drawn_from
 from multirm.errors import InputError
-from multirm.model_folders import fetch_model, require_safetensors
-from multirm.models import base_of, default_device, dtype_of, load_tokenizer, read_weights
-from multirm.randomness import item_seed
-from multirm.vocabulary import Dtype
+from multirm.models.adapters import is_adapter, require_own_base
+from multirm.models.dtype import Dtype
+from multirm.models.folders import fetch_model, require_safetensors
+from multirm.models.load import base_of, default_device, dtype_of, load_tokenizer, read_weights
+from multirm.running.randomness import item_seed
 
 SECONDS_BETWEEN_YIELDS = 1
 

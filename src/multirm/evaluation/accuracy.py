@@ -5,19 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from multirm.arguments import EvaluationFolder, Place, entry
 from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
+from multirm.evaluation.inputs import Opened, Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.methods import Scorer
-from multirm.evaluation.opening import Opened, Row, Subpools, choose_subpools, open_evaluation
-from multirm.evaluation.pools import (
-    Pools,
-    count_missing,
-    lay_out,
-    read_categories,
-)
-from multirm.evaluation.trainings import (
+from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
+from multirm.evaluation.training_seeds import (
     Parts,
     averaged_expected,
     one_per_model,
@@ -27,9 +21,11 @@ from multirm.evaluation.trainings import (
     variance_of_means,
     with_means,
 )
-from multirm.numbers import Count, Runs, Seed
-from multirm.sql import reading
-from multirm.vocabulary import OVERALL, AnswerRule, Estimator, IntervalNote, Selection
+from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.running.numbers import Count, Runs, Seed
+from multirm.tables.accuracy import OVERALL, Estimator, IntervalNote, Selection
+from multirm.tables.sql import reading
+from multirm.text.answer_rules import AnswerRule
 
 
 @entry

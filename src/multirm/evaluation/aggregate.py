@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from multirm.vocabulary import Aggregation
+from multirm.tables.accuracy import Aggregation
 
 # Each over the rows of a matrix, whose sums are numpy's of a row alone to the last bit.
 _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {

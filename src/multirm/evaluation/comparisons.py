@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from multirm.evaluation import intervals
+from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer
-from multirm.evaluation.opening import Row
 from multirm.evaluation.significance import holm, p_values
-from multirm.vocabulary import OVERALL, Family, IntervalNote, Selection
+from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
+from multirm.tables.comparisons import Family
 
 
 @dataclass(frozen=True)

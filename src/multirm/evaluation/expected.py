@@ -9,7 +9,7 @@ from multirm.evaluation import exact
 from multirm.evaluation.methods import Method, Scorer, methods
 from multirm.evaluation.pools import Pools
 from multirm.evaluation.weighted_vote import weighted_vote
-from multirm.vocabulary import Selection
+from multirm.tables.accuracy import Selection
 
 
 @dataclass(frozen=True)

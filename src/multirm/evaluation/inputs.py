@@ -1,212 +1,311 @@
-"""Solutions and rewards, wherever they lie, as views of one database: `solutions` and `rewards`.
-
-Tables are read in place, whoever wrote them; the published layout is read first.
-"""
+"""What every command of the evaluation is given: one dataset's solutions and rewards, and what to do with them."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from multirm import interchange, tables
-from multirm.errors import InputError, shown
-from multirm.evaluation.spellings import spell_answers
-from multirm.schemas import Schema
-from multirm.sql import literal, literals, reading, without_wildcards
-from multirm.vocabulary import AnswerRule
+from multirm.errors import InputError, did_you_mean, one_of, shown
+from multirm.evaluation.input_checks import (
+    check_answers,
+    check_apart,
+    check_rewards,
+    check_solutions,
+    warn_of_outcomes,
+)
+from multirm.evaluation.methods import Scorer, scorers
+from multirm.evaluation.pools import OURS, published_answers
+from multirm.evaluation.views import open_inputs
+from multirm.running.provenance import Origin, origin_of
+from multirm.tables import parquet
+from multirm.tables.accuracy import RESERVED_NAMES, Aggregation, Estimator
+from multirm.tables.registry import SCHEMAS
+from multirm.tables.reward_models import mean_name, model_of
+from multirm.tables.rewards import REWARDS
+from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
-KEYS = """
-    dataset::VARCHAR AS dataset, category::VARCHAR AS category, question_id::VARCHAR AS question_id,
-    solution_id::BIGINT AS solution_id
+SIZES = (1, 2, 4, 8, 16)
+
+POOL_SIZES = """
+    SELECT size, count(*)
+    FROM (SELECT count(*) AS size FROM solutions GROUP BY category, question_id)
+    GROUP BY size
 """
 
-# What evaluation reads of solutions: not their text. `place` keeps the order in which tables are given,
-# `row` that of the rows in them. Some write "N/A" where there is no answer.
-SOLUTIONS = f"""
-    SELECT
-        {KEYS}, answer::VARCHAR AS answer, outcome,
-        CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
-            AS parsed_answer,
-        len(steps) AS n_steps, step_labels::BIGINT[] AS step_labels,
-        {{file}} AS file, {{place}} AS place, {{row}} AS row
-    FROM {{source}}
-"""
-
-REWARDS = f"""
-    SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated, {{file}} AS file
-    FROM {{source}} {{where}}
-"""
-
-# Not a number is a missing reward, as in JSON, and so is a list that is not there.
-PRESENT = """
-    CASE WHEN isnan(list_max({rewards}))
-        THEN list_transform({rewards}, lambda reward: CASE WHEN NOT isnan(reward) THEN reward END)
-        ELSE coalesce({rewards}, []) END
-"""
-
-# What evaluation does without.
-UNREAD = frozenset({"question", "n_tokens"})
-
-
-def open_inputs(
-    solutions: Sequence[str],
-    rewards: Mapping[str, Sequence[str]],
-    rule: AnswerRule | None = AnswerRule.MEANING,
-) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
-    """A database with the views `solutions` and `rewards`, and the files here that it reads.
-
-    Args:
-        solutions: where solutions are: tables, folders of tables, folders in the published layout, hub names.
-        rewards: where each model's rewards are; in the view they carry the model's name as given here.
-        rule: when answers are the same: then they are equal strings in the view. None leaves them as they
-            are written.
-
-    Raises:
-        InputError: nothing there, or not what it should be.
-    """
-    if not solutions:
-        raise InputError("--solutions", expected="at least one PATH", found="none")
-    database = duckdb.connect()
-    found = _find(solutions, tables.SOLUTIONS)
-    of_models = {model: _find(places, tables.REWARDS) for model, places in rewards.items()}
-    name = _dataset_of(of_models.values())
-    _view(database, "written", _solution_queries(database, found, name))
-    spell_answers(database, "written", "solutions", rule)
-    (name,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    queries = [
-        query
-        for model, of_model in of_models.items()
-        for query in _reward_queries(database, of_model, model, name)
-    ]
-    _view(database, "rewards", queries or [_no_rewards(database)])
-    return database, [file for each in (found, *of_models.values()) for file in each.files]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What lies at some places: tables, and places in the published layout or on the hub."""
+class Subpools:
+    """The subpools that answers are selected from.
 
-    tables: list[Path]
-    others: list[str]
+    Attributes:
+        n: their sizes.
+        runs: how many are drawn for each question and size, where any are.
+        seed: of those that are drawn.
+    """
+
+    n: list[int]
+    runs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One dataset's solutions and rewards, checked.
+
+    Attributes:
+        database: with the views `solutions` and `rewards`.
+        scorers: in the order in which they are reported.
+        answers: how answers are compared, `OURS` or as published.
+        files: what was read.
+        origin: of all that is made of them.
+    """
+
+    database: duckdb.DuckDBPyConnection
+    dataset: str
+    scorers: list[Scorer]
+    answers: Mapping[str, str]
     files: list[Path]
+    origin: Origin
 
+    @property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(scorer.model for scorer in self.scorers))
 
-def _find(places: Sequence[str], schema: Schema) -> _Found:
-    found = _Found([], [], [])
-    for place in places:
-        files = interchange.table_files(place, schema)
-        found.tables.extend(files)
-        found.others.extend([] if files else [place])
-        found.files.extend(files or interchange.files_read(place, schema))
-    for file in found.tables:
-        tables.check_readable(file, schema, UNREAD)
-        # DuckDB may refuse a footer that others read, and columns named as those that it adds.
-        with reading(file, duckdb.BinderException):
-            duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
-    return found
+    def write(
+        self,
+        folder: Path,
+        rows: Mapping[str, Sequence[Row]],
+        subpools: Subpools | None = None,
+        texts: Mapping[str, str] | None = None,
+        **parameters: Any,
+    ) -> None:
+        """Write rows of this dataset as tables, by their names, and texts beside them: all at once, or nothing.
 
-
-def _dataset_of(found: Iterable[_Found]) -> str | None:
-    """The dataset that tables of rewards are of, for solutions whose rows do not say theirs."""
-    file = next((file for each in found for file in each.tables), None)
-    if file is None:
-        return None
-    query = f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1"
-    name: str | None = duckdb.sql(query).fetchall()[0][0]
-    return name
-
-
-def _solution_queries(
-    database: duckdb.DuckDBPyConnection, found: _Found, dataset: str | None
-) -> list[str]:
-    queries = []
-    if found.tables:
-        place = f"list_position({literals(found.tables)}, filename)"
-        at = {"file": "filename", "place": place, "row": "file_row_number"}
-        queries.append(SOLUTIONS.format(source=_source(found.tables), **at))
-    for number, other in enumerate(found.others, start=len(found.tables) + 1):
-        # What answers say is compared here: an outcome is only asked for where there is no reference.
-        parts = interchange.solution_parts(other, dataset, judged=False)
-        source = _register(database, f"solutions {number}", parts)
-        at = {"file": "file", "place": str(number), "row": "row"}
-        queries.append(SOLUTIONS.format(source=source, **at))
-    return queries
-
-
-def _reward_queries(
-    database: duckdb.DuckDBPyConnection, found: _Found, model: str, dataset: str | None
-) -> list[str]:
-    queries = []
-    named = literal(model)
-    if found.tables:
-        source = _source(found.tables)
-        (type_,) = database.sql(f"SELECT rewards FROM {source}").types
-        present = PRESENT.format(
-            rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]"
+        Raises:
+            InputError: one of them would replace what was read.
+        """
+        for name in [*(f"{name}.parquet" for name in rows), *(texts or {})]:
+            path = folder / name
+            if path.exists() and any(path.samefile(file) for file in self.files if file.exists()):
+                raise InputError(path, expected="a file to replace that is no input", found="one")
+        drawn = asdict(subpools) if subpools else {}
+        parquet.write_together(
+            [
+                (
+                    folder / f"{name}.parquet",
+                    SCHEMAS[name],
+                    [{"dataset": self.dataset, **row} for row in of_table],
+                )
+                for name, of_table in rows.items()
+            ],
+            self.origin.having(**drawn, **parameters),
+            {folder / name: text for name, text in (texts or {}).items()},
         )
-        where = _of_model(database, source, found.tables, model)
-        at = {"file": "filename", "source": source, "where": where}
-        queries.append(REWARDS.format(model=named, rewards=present, **at))
-    for number, other in enumerate(found.others):
-        parts = interchange.reward_parts(other, model, dataset)
-        source = _register(database, f"rewards {number} {model}", parts)
-        at = {"file": "file", "source": source, "where": ""}
-        queries.append(REWARDS.format(model=named, rewards="rewards", **at))
-    return queries
 
 
-def _of_model(
-    database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
-) -> str:
-    """Which rows are the model's, where tables hold several models' rewards."""
-    query = f"SELECT DISTINCT model::VARCHAR FROM {source} WHERE model IS NOT NULL ORDER BY 1"
-    names = [name for (name,) in database.execute(query).fetchall()]
-    if model in names and len(names) > 1:
-        return f"WHERE model = {literal(model)}"
-    if len(names) > 1:
-        raise InputError(
-            f"{files[0]}{' …' if len(files) > 1 else ''}",
-            expected=f"rewards of one model, or of {model} among others",
-            found=", ".join(map(shown, names)),
-            remedy=f"say --rewards {names[0]}=…",
-        )
-    if names not in ([], [model]):
-        taken = "%s: rewards of %s are taken as those of %s"
-        logger.warning(taken, files[0], shown(names[0]), shown(model))
-    return ""
+def open_evaluation(
+    module: str,
+    solutions: Sequence[str],
+    rewards: Sequence[str] | None,
+    aggregation: Sequence[str] | None,
+    estimator: Estimator = Estimator.EXACT,
+    selects: bool = True,
+    answers: AnswerRule = AnswerRule.MEANING,
+) -> Opened:
+    """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
 
+    Args:
+        module: the one that evaluates, for the footers.
+        estimator: `paper` compares answers as published.
+        selects: whether answers are to be selected, so that there must be reference answers.
+        answers: when two are the same; with the estimator `paper`, as published whatever is said here.
 
-def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
-    database.register("no_rewards", tables.REWARDS.columns.empty_table())
-    at = {"file": "''", "source": "no_rewards", "where": ""}
-    return REWARDS.format(model="''", rewards="rewards", **at)
-
-
-def _source(files: Sequence[Path]) -> str:
-    """Tables as one source of rows, each with its file and its place in that."""
-    options = (
-        "union_by_name = true, hive_partitioning = false, filename = true, file_row_number = true"
+    Raises:
+        InputError: an option that makes no sense, or solutions and rewards that do not match.
+    """
+    aggregations = parse_aggregations(aggregation or [])
+    places = parse_rewards(rewards or [], aggregations)
+    published = estimator is Estimator.PAPER
+    database, files = open_inputs(solutions, places, None if published else answers)
+    check_solutions(database)
+    if selects:
+        check_answers(database)
+    check_rewards(database, list(aggregations))
+    check_apart(database)
+    compared = published_answers(database) if published else OURS
+    warn_of_outcomes(database, compared["correct"])
+    (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
+    origin = origin_of(
+        module,
+        {
+            "aggregation": list(aggregation or []),
+            "answers": "as published" if published else str(answers),
+            "learned_questions": learned_questions(files),
+        },
+        files,
     )
-    return f"read_parquet({literals(map(without_wildcards, files))}, {options})"
+    return Opened(database, dataset, scorers(aggregations), compared, files, origin)
 
 
-def _register(
-    database: duckdb.DuckDBPyConnection, name: str, parts: Iterable[tuple[str, pa.Table]]
-) -> str:
-    """Tables in memory as one source of rows, each with the file that it was read from and its place."""
-    placed = [
-        part.append_column("file", pa.repeat(pa.scalar(where), part.num_rows))
-        for where, part in parts
-    ]
-    table = pa.concat_tables(placed, promote_options="permissive")
-    database.register(name, table.append_column("row", pa.array(range(table.num_rows), pa.int64())))
-    return '"' + name.replace('"', '""') + '"'
+def learned_questions(files: Sequence[Path]) -> dict[str, int]:
+    """For each model, how many of the questions it has learned from, as the footers of its rewards tell.
+
+    Those that have learned from some are warned of. A model whose tables do not tell is not there.
+
+    Args:
+        files: what is evaluated, of whatever kind.
+    """
+    counts: dict[str, int] = {}
+    for file in files:
+        footer = parquet.find_footer(file) if file.suffix == ".parquet" else None
+        if footer is None or footer.schema != REWARDS.name:
+            continue
+        model = footer.parameters.get("model")
+        n_learned = footer.parameters.get("learned_questions")
+        if isinstance(model, str) and type(n_learned) is int:
+            counts[model] = counts.get(model, 0) + n_learned
+    for model, n_learned in counts.items():
+        if n_learned:
+            logger.warning(
+                "%s has learned from %d of the questions that it is evaluated on: "
+                "its accuracies say little of new ones",
+                shown(model),
+                n_learned,
+            )
+    return counts
 
 
-def _view(database: duckdb.DuckDBPyConnection, name: str, queries: Sequence[str]) -> None:
-    database.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(queries)}")
+def choose_subpools(
+    opened: Opened,
+    n: Sequence[int] | None,
+    runs: int,
+    seed: int,
+    estimator: Estimator = Estimator.EXACT,
+) -> Subpools:
+    """The subpools that the options of an evaluation ask for; what pools cannot give is logged.
+
+    The exact estimator leaves out sizes that no pool can give: they are all one number. The
+    published one has a row for each.
+
+    Raises:
+        InputError: no such sizes, or too few runs.
+    """
+    sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
+    _check_counts(sizes, runs)
+    pools = opened.database.execute(POOL_SIZES).fetchall()
+    if estimator is Estimator.EXACT:
+        sizes = _usable(sizes, max(size for size, _ in pools))
+    for size in sizes:
+        short = sum(count for pool, count in pools if pool < size)
+        if short:
+            logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
+    return Subpools(sizes, runs, seed)
+
+
+def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
+    """`model=aggregation` pairs, in order; a model may name several, separated by commas.
+
+    Raises:
+        InputError: not such a pair, an unknown aggregation, a model or aggregation given twice, or
+            trainings of one model with different ones.
+    """
+    result: dict[str, list[Aggregation]] = {}
+    for pair in pairs:
+        model, equals, names = pair.rpartition("=")
+        if not model or not equals:
+            raise InputError(
+                "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
+            )
+        if "=" in model or model in RESERVED_NAMES:
+            raise InputError(
+                "--aggregation",
+                expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
+                found=shown(model),
+                remedy="call it something else, here and in --rewards",
+            )
+        if model == mean_name(model_of(model)):
+            raise InputError(
+                "--aggregation",
+                expected="a training's name: the mean over trainings is computed",
+                found=shown(model),
+                remedy="call it something else, here and in --rewards",
+            )
+        for name in names.split(","):
+            if name not in list(Aggregation):
+                raise InputError(
+                    f"--aggregation {model}",
+                    expected=one_of(list(Aggregation)),
+                    found=shown(name),
+                    remedy=did_you_mean(name, list(Aggregation)),
+                )
+            if name in result.get(model, []):
+                raise InputError(
+                    f"--aggregation {model}", expected="each once", found=f"{name} again"
+                )
+            result.setdefault(model, []).append(Aggregation(name))
+    for model, aggregations in result.items():
+        first = next(name for name in result if model_of(name) == model_of(model))
+        if set(aggregations) != set(result[first]):
+            raise InputError(
+                f"--aggregation {model}",
+                expected=f"{','.join(result[first])}, as {first}, another training of it, has",
+                found=",".join(aggregations),
+            )
+    return result
+
+
+def parse_rewards(
+    pairs: Sequence[str], aggregations: Mapping[str, Sequence[Aggregation]]
+) -> dict[str, list[str]]:
+    """The PATHs of each model with an aggregation, from `model=path` pairs.
+
+    Raises:
+        InputError: not such a pair, or a model that lacks rewards or an aggregation.
+    """
+    result: dict[str, list[str]] = {model: [] for model in aggregations}
+    for pair in pairs:
+        model, equals, place = pair.partition("=")
+        if not model or not equals or not place:
+            raise InputError(
+                "--rewards", expected="MODEL=PATH, such as dPRM=rewards/dPRM", found=shown(pair)
+            )
+        if model not in result:
+            raise InputError(
+                "--rewards",
+                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
+                found=f"some of {shown(model)}",
+                remedy=f"say --aggregation {model}=… as well",
+            )
+        result[model].append(place)
+    for model, places in result.items():
+        if not places:
+            raise InputError(
+                "--rewards", expected=f"{model}=PATH, as it has an aggregation", found="none"
+            )
+    return result
+
+
+def _usable(n: Sequence[int], largest: int) -> list[int]:
+    """The sizes up to the largest pool's; the others are logged as left out."""
+    usable = [size for size in n if size <= largest]
+    if not usable:
+        raise InputError(
+            "--n", expected=f"a size up to {largest}, the largest pool's", found=shown(list(n))
+        )
+    for size in sorted(set(n) - set(usable)):
+        logger.warning("N = %d is left out: the largest pool has %d solutions", size, largest)
+    return usable
+
+
+def _check_counts(n: Sequence[int], runs: int) -> None:
+    if not n or min(n) < 1:
+        raise InputError("--n", expected="one or more sizes of at least 1", found=shown(list(n)))
+    if runs < 2:
+        raise InputError("--runs", expected="at least 2", found=shown(runs))

@@ -21,7 +21,7 @@ from functools import cache
 
 import numpy as np
 
-from multirm.vocabulary import IntervalNote
+from multirm.tables.accuracy import IntervalNote
 
 LEVEL = 0.95
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from multirm.evaluation import intervals
-from multirm.randomness import item_generator
+from multirm.running.randomness import item_generator
 
 # Questions are left out one at a time up to so many of them, else in as many groups at random.
 GROUPS = 200

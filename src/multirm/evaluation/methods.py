@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from multirm.vocabulary import Aggregation, Selection
+from multirm.tables.accuracy import Aggregation, Selection
 
 
 class Scorer(NamedTuple):

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm.evaluation.aggregate import aggregate_lists, weights_in_pools
-from multirm.evaluation.matching import KEY
+from multirm.evaluation.input_checks import KEY
 from multirm.evaluation.methods import Scorer
-from multirm.sql import literal
+from multirm.tables.sql import literal
 
 logger = logging.getLogger(__name__)
 

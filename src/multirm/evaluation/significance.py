@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from multirm.randomness import item_generator
-from multirm.vocabulary import OVERALL
+from multirm.running.randomness import item_generator
+from multirm.tables.accuracy import OVERALL
 
 # Random signs behind a p-value. With 10,000 its Monte Carlo error is 0.002 at p = 0.05.
 FLIPS = 10_000

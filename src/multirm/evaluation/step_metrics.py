@@ -9,12 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from multirm.evaluation import jackknife
-from multirm.evaluation.verification_metrics import (
-    THRESHOLD,
-    Bounds,
-    share_interval,
-    with_intervals,
-)
+from multirm.evaluation.outcome_metrics import THRESHOLD, Bounds, share_interval, with_intervals
 
 
 @dataclass(frozen=True)

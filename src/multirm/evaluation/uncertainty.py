@@ -6,9 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from multirm.arguments import EvaluationFolder, Place, entry
 from multirm.evaluation import intervals
-from multirm.evaluation.critiques import (
+from multirm.evaluation.critique_subsets import (
     counts_up_to,
     critique_count,
     critique_orders,
@@ -16,11 +15,11 @@ from multirm.evaluation.critiques import (
     with_critiques,
 )
 from multirm.evaluation.expected import Expected, columns, expected
-from multirm.evaluation.matching import check_steps
+from multirm.evaluation.input_checks import check_steps
+from multirm.evaluation.inputs import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
-from multirm.evaluation.opening import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
-from multirm.evaluation.trainings import (
+from multirm.evaluation.training_seeds import (
     Parts,
     averaged,
     averaged_expected,
@@ -35,9 +34,11 @@ from multirm.evaluation.variance import (
     variance_from_halves,
 )
 from multirm.evaluation.weighted_vote import simulation_variance
-from multirm.numbers import Count, Runs, Seed
-from multirm.sql import reading
-from multirm.vocabulary import OVERALL, AnswerRule, Selection
+from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.running.numbers import Count, Runs, Seed
+from multirm.tables.accuracy import OVERALL, Selection
+from multirm.tables.sql import reading
+from multirm.text.answer_rules import AnswerRule
 
 # Random choices of m critiques that an accuracy at m is averaged over.
 CHOICES = 4

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from multirm.randomness import item_generator
+from multirm.running.randomness import item_generator
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from multirm.evaluation.exact import best_of_n, majority_vote, pass_at_n, rank
-from multirm.randomness import item_generator
+from multirm.running.randomness import item_generator
 
 # Subpools of N are listed where all of them together have at most so many solutions: about a
 # millisecond for a question, and every N in a pool of 16.

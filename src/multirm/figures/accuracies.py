@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from multirm import tables
 from multirm.errors import InputError, shown
-from multirm.vocabulary import OVERALL, IntervalNote, Selection, shown_models
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
+from multirm.tables.reward_models import shown_models
 
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
@@ -89,7 +90,7 @@ def _read_table(path: Path, selection: Selection) -> list[Point]:
     fixed = {Selection.MAJORITY_VOTE: MAJORITY_VOTE, Selection.PASS: CEILING}
     rows = [
         row
-        for row in tables.read(path, tables.ACCURACY).to_pylist()
+        for row in parquet.read(path, ACCURACY).to_pylist()
         if row["selection"] in (selection, *fixed)
     ]
     scorers = {(row["model"], row["aggregation"]) for row in rows}

@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 import altair as alt
 import vl_convert
 
-from multirm.arguments import OutputFile, entry
 from multirm.errors import InputError, shown
 from multirm.figures.accuracies import (
     CEILING,
@@ -20,10 +19,12 @@ from multirm.figures.accuracies import (
     read_accuracies,
 )
 from multirm.figures.pdf import in_order
-from multirm.files import whole_together
-from multirm.metadata import FORMATS, with_text
-from multirm.provenance import origin_of, to_text
-from multirm.vocabulary import OVERALL, Kind, Selection
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.files import whole_together
+from multirm.running.metadata import FORMATS, with_text
+from multirm.running.provenance import origin_of, to_text
+from multirm.tables.accuracy import OVERALL, Selection
+from multirm.tables.reward_models import Kind
 
 Figure = alt.Chart | alt.ConcatChart
 _Figure = TypeVar("_Figure", alt.Chart, alt.ConcatChart)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import altair as alt
 
-from multirm.arguments import OutputFile, entry
 from multirm.figures.accuracies import read_accuracies
 from multirm.figures.accuracy_grid import (
     check_formats,
@@ -13,8 +12,9 @@ from multirm.figures.accuracy_grid import (
     method_marks,
     write_figure,
 )
-from multirm.provenance import origin_of, to_text
-from multirm.vocabulary import Selection
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.provenance import origin_of, to_text
+from multirm.tables.accuracy import Selection
 
 
 @entry

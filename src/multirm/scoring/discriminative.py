@@ -9,14 +9,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import OutputFile, Place, entry
-from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.engines.limits import context_length
 from multirm.errors import InputError, shown
-from multirm.journal import Journal, open_journal
-from multirm.learned import count_learned
-from multirm.models import (
+from multirm.models.dtype import Dtype
+from multirm.models.learned_from import count_learned
+from multirm.models.load import (
     default_device,
     dtype_name,
     dtype_of,
@@ -25,13 +22,18 @@ from multirm.models import (
     output_logits,
     sources_of,
 )
-from multirm.numbers import Count
-from multirm.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
-from multirm.progress import Progress
-from multirm.provenance import origin_of
+from multirm.models.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.journal import Journal, open_journal
+from multirm.running.numbers import Count
+from multirm.running.progress import Progress
+from multirm.running.provenance import origin_of
 from multirm.scoring.shards import Shard, pool_of
-from multirm.tables import Row
-from multirm.vocabulary import Dtype
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Row
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def score_discriminative(
         shard: NUMBER/COUNT: score one of so many parts of the pools.
     """
     names, places = _names_and_places(model, output)
-    whole = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole)
     precision = dtype_of(dtype, default_device())
     at_once = batch_tokens or BATCH_TOKENS[default_device().type]
@@ -89,7 +91,7 @@ def score_discriminative(
             scored = _score(name, network, load_tokenizer(place), rows, at_once, journal)
             # Gone before the next one comes.
             del network
-            tables.write(table, tables.REWARDS, scored, origin)
+            parquet.write(table, REWARDS, scored, origin)
 
 
 def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:
@@ -139,7 +141,7 @@ def _score(
                 progress.add(len(indices), sum(len(solution.ids) for solution in chosen))
     return [
         {
-            **{column: row[column] for column in tables.SOLUTIONS.key},
+            **{column: row[column] for column in SOLUTIONS.key},
             "model": name,
             "rewards": journal.items[str(index)] if fits else [None] * len(row["steps"]),
             "n_tokens": n_tokens,

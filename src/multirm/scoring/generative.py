@@ -10,32 +10,30 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import OutputFile, Place, entry
-from multirm.chat import date_told
-from multirm.critique_rows import require_generative, solution_key
-from multirm.encoding import verdict_candidates
 from multirm.engines.base import Completion
 from multirm.engines.load import load_engine
+from multirm.engines.name import EngineName
 from multirm.errors import InputError
-from multirm.journal import open_journal
-from multirm.learned import count_learned
-from multirm.models import (
-    default_device,
-    dtype_name,
-    dtype_of,
-    load_tokenizer,
-    sources_of,
-)
-from multirm.numbers import Count, FractionBelowOne, Seed
-from multirm.prompts import load_template, own_template
-from multirm.provenance import origin_of
-from multirm.sampling_options import SamplingOptions
+from multirm.generation.options import SamplingOptions
+from multirm.generation.verification import complete, verification_prompts
+from multirm.models.dtype import Dtype
+from multirm.models.learned_from import count_learned
+from multirm.models.load import default_device, dtype_name, dtype_of, load_tokenizer, sources_of
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.journal import open_journal
+from multirm.running.numbers import Count, FractionBelowOne, Seed
+from multirm.running.provenance import origin_of
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.scoring.shards import Shard, pool_of
-from multirm.verdicts import find_verdict
-from multirm.verification import complete, verification_prompts
-from multirm.vocabulary import Dtype, EngineName, Kind, NoReward
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_generative, solution_key
+from multirm.tables.reward_models import Kind
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES, NoReward
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.chat import date_told
+from multirm.text.encoding import verdict_candidates
+from multirm.text.prompts import load_template, own_template
+from multirm.text.verdicts import find_verdict
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +83,7 @@ def score_generative(
     require_generative(kind)
     if adaptive is not None and not 0 <= adaptive < 1:
         raise InputError("--adaptive", expected="a probability below 1", found=str(adaptive))
-    whole = tables.read(solutions, tables.SOLUTIONS).to_pylist()
+    whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole)
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
@@ -136,10 +134,10 @@ def score_generative(
             for number, columns in enumerate(written)
         ]
         rewards = [{**key, **summed(written)} for key, written in zip(keys, scored, strict=True)]
-        tables.write_together(
+        parquet.write_together(
             [
-                (output_critiques, tables.SCORED_CRITIQUES, critiques),
-                (output, tables.REWARDS, rewards),
+                (output_critiques, SCORED_CRITIQUES, critiques),
+                (output, REWARDS, rewards),
             ],
             origin.having(reproducible=writer.reproducible),
         )

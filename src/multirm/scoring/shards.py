@@ -7,16 +7,19 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from multirm import tables
-from multirm.arguments import OutputFile, entry
-from multirm.errors import InputError, shown
-from multirm.files import digest
-from multirm.sources import code_digest
-from multirm.spelling import one_of
+from multirm.errors import InputError, one_of, shown
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.code import code_digest
+from multirm.running.files import digest
+from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.registry import SCHEMAS
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solutions import SOLUTIONS
 
 Row = Mapping[str, Any]
 
-JOINED = (tables.REWARDS.name, tables.SCORED_CRITIQUES.name)
+JOINED = (REWARDS.name, SCORED_CRITIQUES.name)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Shard:
 
 def pool_of(row: Row) -> tuple[str, ...]:
     """The question that a row's solution answers."""
-    return tuple(row[name] for name in tables.QUESTIONS.key)
+    return tuple(row[name] for name in QUESTIONS.key)
 
 
 @entry
@@ -68,11 +71,11 @@ def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None
         output: table of the whole.
     """
     footer = _footer_of_all(solutions, shards)
-    schema = tables.SCHEMAS[footer.schema]
-    scored = tables.read(solutions, tables.SOLUTIONS).select(list(tables.SOLUTIONS.key))
+    schema = SCHEMAS[footer.schema]
+    scored = parquet.read(solutions, SOLUTIONS).select(list(SOLUTIONS.key))
     # More parts than pools leave some empty.
     part = replace(schema, at_least_one="")
-    parts = [tables.read(path, part) for path in shards]
+    parts = [parquet.read(path, part) for path in shards]
     together = pa.concat_tables(parts, promote_options="permissive")
     by_solution: dict[tuple[Any, ...], list[Row]] = {}
     for row in together.to_pylist():
@@ -102,10 +105,10 @@ def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None
         parameters={**parameters, "shards": len(shards)},
         code={**footer.code, __name__: code_digest(__name__)},
     )
-    tables.write(output, schema, rows, origin)
+    parquet.write(output, schema, rows, origin)
 
 
-def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> tables.Footer:
+def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> parquet.Footer:
     """What the footers of all shards say but for their numbers, which are those of one whole.
 
     Raises:
@@ -113,7 +116,7 @@ def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> tables.Footer:
     """
     if not shards:
         raise InputError("--shards", expected="at least one table", found="none")
-    footers = [tables.read_footer(path) for path in shards]
+    footers = [parquet.read_footer(path) for path in shards]
     first, scored = footers[0], digest(solutions)
     if first.schema not in JOINED:
         raise InputError(

@@ -9,18 +9,22 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import BackboneFolder, OutputFile, entry
-from multirm.critique_rows import with_solutions
-from multirm.encoding import STEP_END
 from multirm.errors import InputError
-from multirm.learned import write_learned
-from multirm.numbers import Count, Positive, Seed, Vocabulary, Width
-from multirm.progress import Progress
-from multirm.prompts import load_template, own_template
-from multirm.provenance import BACKBONE, origin_of, whole_model
-from multirm.randomness import item_seed
-from multirm.training.lessons import (
+from multirm.models.learned_from import write_learned
+from multirm.running.arguments import BackboneFolder, OutputFile, entry
+from multirm.running.numbers import Count, Positive, Seed, Vocabulary, Width
+from multirm.running.progress import Progress
+from multirm.running.provenance import BACKBONE, origin_of, whole_model
+from multirm.running.randomness import item_seed
+from multirm.tables import parquet
+from multirm.tables.critique_rows import with_solutions
+from multirm.tables.critiques import CRITIQUES
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES
+from multirm.text.encoding import STEP_END
+from multirm.text.prompts import load_template, own_template
+from multirm.training.pretraining_examples import (
     NO_LOSS,
     Lesson,
     critique_lessons,
@@ -28,7 +32,6 @@ from multirm.training.lessons import (
     solution_lessons,
 )
 from multirm.training.tokenizer import train_tokenizer
-from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +76,10 @@ def pretrain_backbone(
         gorm_template: prompt template before gORM critiques; the package's own where none is given.
         gprm_template: likewise before gPRM critiques.
     """
-    rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     demonstrations = {}
     for kind, paths in ((Kind.GORM, gorm_demonstrations), (Kind.GPRM, gprm_demonstrations)):
-        critiques = tables.read_all(paths, tables.CRITIQUES).to_pylist()
+        critiques = parquet.read_all(paths, CRITIQUES).to_pylist()
         demonstrations[kind] = with_solutions(critiques, rows, f"{kind} demonstrations")
     files = {
         Kind.GORM: gorm_template or own_template(Kind.GORM),
@@ -118,7 +121,7 @@ def pretrain_backbone(
         tokenizer.save_pretrained(part)
         write_learned(part, (row["question"] for row in rows))
     curve_rows = [{"model": name, **point} for point in points]
-    tables.write(curve, tables.CURVES, curve_rows, origin)
+    parquet.write(curve, CURVES, curve_rows, origin)
 
 
 def build_decoder(

@@ -22,8 +22,8 @@ from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from multirm.errors import InputError
-from multirm.files import room_for, whole
-from multirm.provenance import Origin, to_text
+from multirm.running.files import room_for, whole
+from multirm.running.provenance import Origin, to_text
 from multirm.training.processes import is_main_process, processes
 from multirm.training.sharding import set_trained_weights, trained_weights
 

@@ -8,15 +8,18 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import AdapterFolder, OutputFile, Place, entry
-from multirm.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.errors import InputError
-from multirm.files import local
-from multirm.labels import first_incorrect
-from multirm.models import load_tokenizer, sources_of
-from multirm.numbers import Count
-from multirm.provenance import origin_of
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.numbers import Count
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
+from multirm.text.labels import first_incorrect
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
@@ -24,7 +27,6 @@ from multirm.training.processes import is_main_process, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.run import train
 from multirm.training.sharding import load_backbone, trained_weights
-from multirm.vocabulary import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ def train_discriminative(
         **asdict(recipe),
     }
     share_batch(recipe.batch_size, recipe.device_batch_size)
-    rows = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
     labelled, tally = label_solutions(kind, tokenizer, rows, recipe.max_length)
@@ -91,8 +93,8 @@ def train_discriminative(
         if origin:
             asked = (row["question"] for row in rows)
             save_adapter(model, weights, tokenizer, output, origin, asked)
-            told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
-            tables.write_together(told, origin)
+            told = [(curve, CURVES, points), (examples, EXAMPLES, tally.rows(name))]
+            parquet.write_together(told, origin)
 
 
 def label_solutions(

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from multirm.errors import InputError
-from multirm.packing import pack
-from multirm.randomness import item_generator
+from multirm.models.packing import pack
+from multirm.running.randomness import item_generator
 
 logger = logging.getLogger(__name__)
 

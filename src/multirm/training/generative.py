@@ -8,17 +8,22 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm import tables
-from multirm.arguments import AdapterFolder, OutputFile, Place, entry
-from multirm.chat import date_told
-from multirm.critique_rows import require_critiques, require_generative, with_solutions
-from multirm.encoding import encode_critique, verdict_candidates
 from multirm.errors import InputError
-from multirm.files import local
-from multirm.models import load_tokenizer, sources_of
-from multirm.numbers import Count
-from multirm.prompts import Template, load_template, own_template
-from multirm.provenance import origin_of
+from multirm.generation.verification import learned_prompt
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.numbers import Count
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_critiques, require_generative, with_solutions
+from multirm.tables.critiques import CRITIQUES, CritiqueStage
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.text.chat import date_told
+from multirm.text.encoding import encode_critique, verdict_candidates
+from multirm.text.prompts import Template, load_template, own_template
 from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.lora import add_adapter, save_adapter
@@ -26,8 +31,6 @@ from multirm.training.processes import is_main_process, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.run import train
 from multirm.training.sharding import load_backbone, trained_weights
-from multirm.verification import learned_prompt
-from multirm.vocabulary import CritiqueStage, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ def train_generative(
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     share_batch(recipe.batch_size, recipe.device_batch_size)
     source = ", ".join(map(str, critiques))
-    rows = [row for row in tables.read_all(critiques, tables.CRITIQUES).to_pylist() if row["kept"]]
+    rows = [row for row in parquet.read_all(critiques, CRITIQUES).to_pylist() if row["kept"]]
     if not rows:
         raise InputError(
             source,
@@ -93,7 +96,7 @@ def train_generative(
             found="none",
             remedy="the reasons stand in column `reason`; a better teacher or more solutions may help",
         )
-    verified = tables.read_all(solutions, tables.SOLUTIONS).to_pylist()
+    verified = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     template = template or own_template(kind)
     tokenizer = load_tokenizer(backbone)
     verdict_candidates(tokenizer)
@@ -115,8 +118,8 @@ def train_generative(
         if origin:
             asked = (solution["question"] for _, solution in pairs)
             save_adapter(model, weights, tokenizer, output, origin, asked)
-            told = [(curve, tables.CURVES, points), (examples, tables.EXAMPLES, tally.rows(name))]
-            tables.write_together(told, origin)
+            told = [(curve, CURVES, points), (examples, EXAMPLES, tally.rows(name))]
+            parquet.write_together(told, origin)
 
 
 def critique_examples(

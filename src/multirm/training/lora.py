@@ -8,10 +8,10 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from multirm.adapters import base_as_written, base_files
-from multirm.learned import write_learned
-from multirm.provenance import ADAPTER, Origin, whole_model
-from multirm.randomness import item_seed
+from multirm.models.adapters import base_as_written, base_files
+from multirm.models.learned_from import write_learned
+from multirm.running.provenance import ADAPTER, Origin, whole_model
+from multirm.running.randomness import item_seed
 
 
 def add_adapter(

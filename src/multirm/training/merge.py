@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from multirm.adapters import merged
-from multirm.arguments import MergedFolder, Place, entry
-from multirm.learned import write_learned
-from multirm.models import load_adapter, load_model, load_tokenizer, sources_of
-from multirm.provenance import MERGED, origin_of, whole_model
+from multirm.models.adapters import merged
+from multirm.models.learned_from import write_learned
+from multirm.models.load import load_adapter, load_model, load_tokenizer, sources_of
+from multirm.running.arguments import MergedFolder, Place, entry
+from multirm.running.provenance import MERGED, origin_of, whole_model
 
 logger = logging.getLogger(__name__)
 

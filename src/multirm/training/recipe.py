@@ -5,8 +5,15 @@ from typing import ClassVar, Literal
 
 from cyclopts import Parameter
 
-from multirm.numbers import Count, Fraction, FractionBelowOne, Positive, PositiveOrZero, Seed
-from multirm.vocabulary import Parallelism
+from multirm.models.parallelism import Parallelism
+from multirm.running.numbers import (
+    Count,
+    Fraction,
+    FractionBelowOne,
+    Positive,
+    PositiveOrZero,
+    Seed,
+)
 
 
 @Parameter(name="*")

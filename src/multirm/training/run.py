@@ -29,11 +29,12 @@ from transformers.integrations.liger import apply_liger_kernel
 from transformers.trainer import SCHEDULER_NAME
 from transformers.utils import is_liger_kernel_available
 
-from multirm.activations import LOGITS_AT_ONCE, TOKENS_OF_LOGITS, Decoder, reading
-from multirm.models import output_logits
-from multirm.packing import attend_in_packs, read_pack
-from multirm.progress import Progress
-from multirm.randomness import item_seed
+from multirm.models.activations import LOGITS_AT_ONCE, TOKENS_OF_LOGITS, Decoder, reading
+from multirm.models.load import output_logits
+from multirm.models.packing import attend_in_packs, read_pack
+from multirm.models.parallelism import Parallelism
+from multirm.running.progress import Progress
+from multirm.running.randomness import item_seed
 from multirm.training.checkpoints import (
     last_checkpoint,
     load_optimizer,
@@ -45,7 +46,6 @@ from multirm.training.examples import UNLABELLED, Example, LengthGrouped, collat
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.sharding import Sharded, shard
-from multirm.vocabulary import Parallelism
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
-from multirm.adapters import require_whole_model
-from multirm.model_folders import fetch_model
-from multirm.models import load_model
-from multirm.vocabulary import Parallelism
+from multirm.models.adapters import require_whole_model
+from multirm.models.folders import fetch_model
+from multirm.models.load import load_model
+from multirm.models.parallelism import Parallelism
 
 
 def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:

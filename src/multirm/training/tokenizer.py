@@ -7,13 +7,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
-from multirm.encoding import (
-    QUESTION_END,
-    STEP_END,
-    STEP_TOKENS,
-    VERDICT_TOKENS,
-)
-from multirm.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
+from multirm.text.encoding import QUESTION_END, STEP_END, STEP_TOKENS, VERDICT_TOKENS
+from multirm.text.prompts import END_OF_THINKING, REPLY_START, VERDICT_MARKS
 
 STEP_VERDICTS = (" The step is \\boxed{incorrect}", " The step is \\boxed{correct}")
 SPECIAL = ("<|begin|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>")

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from multirm import tables
-from multirm.answers import outcome_label
-from multirm.arguments import OutputFile, entry
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, check_category, draw_questions
-from multirm.labels import format_question
-from multirm.numbers import Count, Fraction, Seed
-from multirm.provenance import origin_of
-from multirm.randomness import item_generator
-from multirm.vocabulary import Policy, Split
+from multirm.running.arguments import OutputFile, entry
+from multirm.running.numbers import Count, Fraction, Seed
+from multirm.running.provenance import origin_of
+from multirm.running.randomness import item_generator
+from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS, Split
+from multirm.tables.solutions import SOLUTIONS, Policy
+from multirm.text.answers import outcome_label
+from multirm.text.labels import format_question
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +53,10 @@ def generate_miniature(
     write_rows = _drills if policy is Policy.TUTOR else _pools
     question_rows, solution_rows = write_rows(wanted)
     origin = origin_of(__name__, asdict(wanted), [])
-    tables.write_together(
+    parquet.write_together(
         [
-            (output_questions, tables.QUESTIONS, question_rows),
-            (output_solutions, tables.SOLUTIONS, solution_rows),
+            (output_questions, QUESTIONS, question_rows),
+            (output_solutions, SOLUTIONS, solution_rows),
         ],
         origin,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from multirm.data.miniature.chains import Chain, Walk, harmful_slips, walk
 from multirm.data.miniature.questions import LETTERS, Question
-from multirm.vocabulary import Policy
+from multirm.tables.solutions import Policy
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from multirm.data.miniature.chemistry import draw_chemistry
 from multirm.data.miniature.computer_science import draw_computer_science
 from multirm.data.miniature.history import draw_history
 from multirm.errors import InputError, shown
-from multirm.randomness import item_generator, item_seed
-from multirm.vocabulary import Split
+from multirm.running.randomness import item_generator, item_seed
+from multirm.tables.questions import Split
 
 CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
     "business": draw_business,

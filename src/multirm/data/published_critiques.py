@@ -1,0 +1,233 @@
+"""Entry point `read_critiques`: critiques as Multi-RM published them (arXiv 2510.00492), filtered and shortened.
+
+One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. A row is a critique
+of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, labels`. The critique
+is the whole reply, from `<think>` to its verdict. `labels` is what it found: 1 or -1 (gORM), or one of these for each
+step up to the first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`. In critiques of
+relaxed agreement, `cot` ends where the solution is incorrect, wherever the critique says so.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multirm.errors import InputError, shown
+from multirm.formats import published
+from multirm.formats.json_source import Record
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.files import local
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.critique_rows import require_generative
+from multirm.tables.critiques import CRITIQUES, Agreement, CritiqueStage, Deviation, DropReason
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.labels import first_incorrect
+from multirm.text.prompts import REPLY_START
+from multirm.text.verdicts import conclude, read_critique
+
+logger = logging.getLogger(__name__)
+
+# What preprocessing wrote often lies beside what it read, under the category's own name.
+_PREFIXES = ("preprocessed_", "")
+# Critiques are taken as they are, but for verdict lines that could not be scored.
+_NOT_TO_BE_LEARNED = {
+    Deviation.VERDICT_SPELLING,
+    Deviation.VERDICT_IMPLIED,
+    Deviation.TEXT_AFTER,
+}
+
+
+@entry
+def read_critiques(
+    kind: Kind,
+    source: list[Place],
+    dataset: str,
+    category: str,
+    solutions: Path,
+    output: OutputFile,
+    agreement: Agreement = Agreement.STRICT,
+) -> None:
+    """Read published critiques of one category into a table of critiques that a model can learn from.
+
+    Those whose verdict is missing or not what their label says are marked with the reason; the others are kept.
+
+    Args:
+        kind: gORM or gPRM.
+        source: files, folders with `preprocessed_{category}.json` or `{category}.json`, or hub names.
+        dataset: the dataset of the solutions.
+        category: the category to read.
+        solutions: the table of the solutions that the critiques are about; it may have others, too.
+        output: the table to write, of the stage `shortened`.
+        agreement: how much of a gPRM critique must be as labelled, as `filter-critiques` says.
+
+    Raises:
+        InputError: the source is missing or broken, is about other solutions, or has no critique to keep.
+    """
+    require_generative(kind)
+    verified = {
+        (row["dataset"], row["question_id"], row["solution_id"]): row
+        for row in parquet.read(solutions, SOLUTIONS).to_pylist()
+        if row["category"] == category
+    }
+    rows: list[dict[str, Any]] = []
+    n_critiques: Counter[tuple[str, str, int]] = Counter()
+    for record in published.records_of(source, category, prefixes=_PREFIXES):
+        key = (dataset, record.identifier("q_id"), record.integer("cot_id"))
+        if key not in verified:
+            raise _about_others(record, f"q_id {key[1]}, cot_id {key[2]} of {dataset}", solutions)
+        row = critique_row(kind, record, verified[key], solutions, agreement)
+        names = dict(zip(("dataset", "question_id", "solution_id"), key, strict=True))
+        rows.append({**names, "category": category, "critique_id": n_critiques[key], **row})
+        n_critiques[key] += 1
+    _report(kind, rows, ", ".join(source), category)
+    parameters = {
+        "kind": kind,
+        "stage": CritiqueStage.SHORTENED,
+        "hub": published.hub_names(source),
+        "dataset": dataset,
+        "category": category,
+        "agreement": agreement,
+    }
+    origin = origin_of(__name__, parameters, [*local(source), solutions])
+    parquet.write(output, CRITIQUES, rows, origin)
+
+
+def critique_row(
+    kind: Kind,
+    record: Record,
+    solution: Mapping[str, Any],
+    solutions: Path,
+    agreement: Agreement = Agreement.STRICT,
+) -> dict[str, Any]:
+    """The columns of a published critique that are not its key.
+
+    Args:
+        solution: the row of the solution that it is about.
+        solutions: the table that this is in, for errors.
+
+    Raises:
+        InputError: a key that is missing or of another form, or steps that are not the solution's.
+    """
+    reply = record.text("critique")
+    if not reply.startswith(REPLY_START):
+        raise record.error(
+            "critique", expected=f"a text that begins {REPLY_START!r}", found=shown(reply)
+        )
+    critique = reply.removeprefix(REPLY_START)
+    steps = published.steps_of(record)
+    key = _label_key(record)
+    shown_steps = steps if agreement is Agreement.STRICT else solution["steps"]
+    verdicts = (
+        _step_verdicts(record, key, len(shown_steps), agreement) if kind is Kind.GPRM else None
+    )
+    # gORM's critiques are of all steps, gPRM's end where the solution is first wrong.
+    own = solution["steps"] if verdicts is None else solution["steps"][: len(steps)]
+    if steps != own:
+        raise _about_others(record, f"other steps, {shown(steps)} not {shown(own)}", solutions)
+    label = _rating(record, key, record.integer(key)) if verdicts is None else int(all(verdicts))
+    reading = read_critique(kind, critique)
+    verdict = reading.verdict
+    reason: DropReason | None = None
+    if verdict is None:
+        reason = DropReason.UNPARSABLE
+    elif verdict != label:
+        reason = DropReason.LABEL_DISAGREES
+    elif verdicts is not None:
+        reason = _disagreeing(verdicts, solution, agreement)
+    if reason is None and _NOT_TO_BE_LEARNED & set(reading.deviations):
+        critique = conclude(kind, critique, reading)
+    return {
+        "critique": critique,
+        "verdict": verdict,
+        "step_verdicts": verdicts,
+        "n_prompt_tokens": None,
+        "n_tokens": None,
+        "truncated": False,
+        "kept": reason is None,
+        "reason": reason,
+        "deviations": list(reading.deviations),
+    }
+
+
+def _label_key(record: Record) -> str:
+    """The key of the labels: `labels` today, `label` in earlier files."""
+    old, new = record.values.get("label"), record.values.get("labels")
+    if old is not None and new is not None and old != new:
+        raise record.error(
+            "labels",
+            expected=f"what the key label says, {shown(old)}",
+            found=shown(new),
+            remedy="they are two names of one thing: delete the one that is wrong",
+        )
+    return "labels" if old is None else "label"
+
+
+def _step_verdicts(record: Record, key: str, n_steps: int, agreement: Agreement) -> list[int]:
+    verdicts = [_rating(record, key, rating) for rating in record.integers(key)]
+    first = first_incorrect(verdicts)
+    stops_early = agreement is Agreement.RELAXED and first is not None and len(verdicts) <= n_steps
+    if first not in (None, len(verdicts) - 1) or not (len(verdicts) == n_steps or stops_early):
+        of, last = (
+            ("cot", "the last")
+            if agreement is Agreement.STRICT
+            else ("the solution", "one, and none after it")
+        )
+        raise record.error(
+            key,
+            expected=f"1 for each of the {n_steps} steps of {of}, or -1 for {last}",
+            found=shown(record.get(key)),
+        )
+    return verdicts
+
+
+def _rating(record: Record, key: str, rating: int) -> int:
+    if rating not in (1, -1):
+        raise record.error(key, expected="1 (correct) or -1", found=str(rating))
+    return int(rating == 1)
+
+
+def _disagreeing(
+    verdicts: list[int], solution: Mapping[str, Any], agreement: Agreement
+) -> DropReason | None:
+    """What is wrong with a gPRM critique beside the solution's labels."""
+    relaxed = agreement is Agreement.RELAXED
+    labels = solution["outcome"] if relaxed else solution["step_labels"]
+    if labels is None:
+        return DropReason.UNLABELLED
+    if relaxed:
+        return None if int(all(verdicts)) == labels else DropReason.LABEL_DISAGREES
+    first = first_incorrect(labels)
+    expected = labels if first is None else labels[: first + 1]
+    return None if verdicts == expected else DropReason.LABEL_DISAGREES
+
+
+def _about_others(record: Record, found: str, solutions: Path) -> InputError:
+    return InputError(
+        record.where,
+        expected=f"a critique of one of the solutions in {solutions}",
+        found=found,
+        remedy="give the solutions that the critiques were made from, and all of them",
+    )
+
+
+def _report(kind: Kind, rows: list[dict[str, Any]], source: str, category: str) -> None:
+    """Log how many there are, and warn of those that are not kept.
+
+    Raises:
+        InputError: none is kept.
+    """
+    reasons = Counter(row["reason"] for row in rows)
+    dropped = ", ".join(f"{reasons[reason]} {reason}" for reason in DropReason if reasons[reason])
+    if not reasons[None]:
+        raise InputError(
+            source,
+            expected=f"{kind} critiques of {category} whose verdicts are their labels",
+            found=dropped,
+            remedy="say the kind that they are of, and give solutions with step labels for gPRM",
+        )
+    logger.info("%s: %d %s critiques, %d of them kept", category, len(rows), kind, reasons[None])
+    if dropped:
+        logger.warning("%s: not kept: %s", category, dropped)

@@ -1,0 +1,260 @@
+"""Whether solutions and rewards, as views in DuckDB, make sense and match one to one.
+
+Both views have the columns of their tables and `file`, the file a row came from.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+
+from multirm.errors import InputError, shown
+from multirm.tables.accuracy import OVERALL
+from multirm.tables.reward_models import model_of
+
+logger = logging.getLogger(__name__)
+
+KEY = "dataset, category, question_id, solution_id"
+KEYS_SHOWN = 3
+
+REPEATED = f"""
+    SELECT max(file) AS file, {KEY} FROM {{table}} GROUP BY {KEY} HAVING count(*) > 1
+"""
+
+WITHOUT_KEY = f"""
+    SELECT file, {KEY} FROM {{table}}
+    WHERE dataset IS NULL OR category IS NULL OR question_id IS NULL OR solution_id IS NULL
+"""
+
+OUT_OF_RANGE = f"""
+    SELECT file, {KEY}, list_filter(rewards, lambda reward: reward > 1 OR reward < 0)[1] AS shown
+    FROM rewards WHERE list_max(rewards) > 1 OR list_min(rewards) < 0
+"""
+
+NO_LABELS = f"""
+    SELECT file, {KEY}, coalesce(outcome::VARCHAR, step_labels::VARCHAR) AS shown FROM solutions
+    WHERE outcome NOT IN (0, 1) OR list_min(step_labels) < 0 OR list_max(step_labels) > 1
+"""
+
+OTHER_OUTCOMES = f"""
+    SELECT {KEY}, count(*) OVER () FROM solutions
+    WHERE answer IS NOT NULL AND outcome != CASE WHEN {{correct}} THEN 1 ELSE 0 END
+    ORDER BY {KEY} LIMIT {KEYS_SHOWN}
+"""
+
+ONLY_SOLUTIONS = """
+    FROM (SELECT DISTINCT category FROM solutions), (SELECT unnest($models) AS model)
+    SELECT model, category
+    EXCEPT SELECT model, category FROM rewards
+    ORDER BY ALL
+"""
+
+ONLY_REWARDS = """
+    SELECT DISTINCT model, category FROM rewards
+    WHERE category NOT IN (SELECT category FROM solutions)
+    ORDER BY ALL
+"""
+
+UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({KEY})"
+
+WITHOUT_REWARDS = f"""
+    SELECT file, {KEY} FROM solutions
+    ANTI JOIN (FROM rewards WHERE model = $model) USING ({KEY})
+"""
+
+# A digest of all of a model's rewards, whatever the order of its rows. Where one value is all that there
+# is, the same rewards are no sign of the same table.
+SAME_REWARDS = f"""
+    SELECT list(model ORDER BY model) FROM (
+        SELECT model, bit_xor(hash({KEY}, rewards)) AS digest FROM rewards
+        GROUP BY model
+        HAVING min(list_min(rewards)) < max(list_max(rewards))
+    )
+    GROUP BY digest HAVING count(*) > 1 ORDER BY 1
+"""
+
+
+def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions that are not one dataset's, once each, with at most one reference answer per question.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(database, WITHOUT_KEY.format(table="solutions"), "a key in every row", "without one")
+    datasets = database.execute("SELECT DISTINCT dataset FROM solutions ORDER BY 1").fetchall()
+    if len(datasets) > 1:
+        raise InputError(
+            "--solutions",
+            expected="the solutions of one dataset",
+            found=", ".join(shown(name) for (name,) in datasets),
+            remedy="evaluate each dataset on its own",
+        )
+    _refuse(
+        database,
+        f"SELECT file, {KEY} FROM solutions WHERE category = '{OVERALL}'",
+        f"no category named {OVERALL}, which is the mean of all",
+        "of one",
+    )
+    _refuse(database, REPEATED.format(table="solutions"), "each solution once", "repeated")
+    _refuse(
+        database,
+        f"""
+        SELECT file, {KEY} FROM solutions
+        QUALIFY answer != first(answer) OVER (
+            PARTITION BY category, question_id ORDER BY solution_id
+        )
+        """,
+        "one reference answer for each question",
+        "with another one",
+    )
+
+
+def check_answers(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions without a reference answer: nobody can say which selection of them is right.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(
+        database,
+        f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
+        "a reference answer for every solution",
+        "without one",
+    )
+
+
+def check_labels(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse outcomes and step labels that are neither 0 nor 1.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(database, NO_LABELS, "outcomes and step labels 0 or 1", "with others")
+
+
+def check_steps(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions without their steps, which tell rewards of steps from those of critiques.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    query = f"SELECT file, {KEY} FROM solutions WHERE n_steps IS NULL"
+    _refuse(database, query, "the steps of every solution", "without them")
+
+
+def warn_of_outcomes(database: duckdb.DuckDBPyConnection, correct: str) -> None:
+    """Say how many outcome labels are not what the answers say; accuracies go by the answers.
+
+    Args:
+        correct: what makes a solution correct, as SQL.
+    """
+    rows = database.execute(OTHER_OUTCOMES.format(correct=correct)).fetchall()
+    if rows:
+        logger.warning(
+            "%d solutions have an outcome label that their answers disagree with (%s); the answers count",
+            rows[0][-1],
+            ", ".join("/".join(map(str, key)) for *key, _ in rows),
+        )
+
+
+def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
+    """Refuse a category that only the solutions have, or only a model's rewards.
+
+    Raises:
+        InputError: names the first model and its categories.
+    """
+    for statement, parameters, place in (
+        (ONLY_SOLUTIONS, {"models": list(models)}, "the solutions"),
+        (ONLY_REWARDS, {}, "the rewards"),
+    ):
+        rows = database.execute(statement, parameters).fetchall()
+        if rows:
+            model = rows[0][0]
+            names = [shown(name) for other, name in rows if other == model]
+            raise InputError(
+                "--rewards",
+                expected=f"the same categories in the solutions and in the rewards of {model}",
+                found=f"{', '.join(names[:KEYS_SHOWN])}{', …' * (len(names) > KEYS_SHOWN)}"
+                f" only in {place}",
+                remedy="give the other's as well, or leave it out",
+            )
+
+
+def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
+    """Refuse rewards outside [0, 1], and those that do not match the solutions one to one for each model.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(database, WITHOUT_KEY.format(table="rewards"), "a key in every row", "without one")
+    check_categories(database, models)
+    _refuse(database, OUT_OF_RANGE, "rewards in [0, 1]", "with others")
+    _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
+    # One model at a time: their keys need not all be in memory at once.
+    for model in models:
+        _refuse(
+            database,
+            REPEATED.format(table="(FROM rewards WHERE model = $model)"),
+            "each solution once for a model",
+            "repeated",
+            {"model": model},
+        )
+        _refuse(
+            database,
+            WITHOUT_REWARDS,
+            f"a row of {model}'s rewards for every solution",
+            "solutions without one",
+            {"model": model},
+        )
+
+
+def check_apart(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse one table as the rewards of several trainings, whose deviation would be 0; say it of other models.
+
+    Raises:
+        InputError: names the two trainings.
+    """
+    for (models,) in database.execute(SAME_REWARDS).fetchall():
+        for first, second in pairwise(sorted(models, key=model_of)):
+            if model_of(first) == model_of(second):
+                raise InputError(
+                    "--rewards",
+                    expected=f"rewards of its own for each training of {model_of(first)}",
+                    found=f"the same rewards for every solution by {first} and {second}",
+                    remedy="give each training what it gave itself, or leave one of them out",
+                )
+            logger.warning(
+                "%s and %s have the same rewards for every solution: they are compared all the same",
+                first,
+                second,
+            )
+
+
+def _refuse(
+    database: duckdb.DuckDBPyConnection,
+    query: str,
+    expected: str,
+    found: str,
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse what `query` finds (file, key, and perhaps what is `shown` of it), naming the first of it."""
+    ordered = (
+        f"SELECT file, count(*) OVER (), {KEY}, * EXCLUDE (file, {KEY}) FROM ({query})"
+        f" ORDER BY {KEY}, file LIMIT {KEYS_SHOWN}"
+    )
+    rows = database.execute(ordered, dict(parameters or {})).fetchall()
+    if rows:
+        keys = ", ".join(_shown(row[2:6], *row[6:]) for row in rows)
+        total = rows[0][1]
+        raise InputError(
+            rows[0][0],
+            expected=expected,
+            found=f"{total} {found} ({keys}{', …' if total > len(rows) else ''})",
+        )
+
+
+def _shown(key: Sequence[object], value: object = None) -> str:
+    text = shown("/".join(map(str, key)), 120)
+    return text if value is None else f"{text}: {shown(value)}"

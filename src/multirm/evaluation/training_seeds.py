@@ -1,0 +1,160 @@
+"""Several trainings of one reward model, which differ in their seed: the mean over them, and how sure it is.
+
+The mean estimates what a model so trained comes to on the average, whatever its seed. Seeds are what
+trainings sample, as questions are what a benchmark samples, so the mean's interval is over both: the
+interval over questions is widened by what other seeds would make of the mean.
+
+How much accuracies vary from seed to seed is estimated from all models of a study together, for each
+category, selection and N. This assumes that they all vary as much. Two seeds of one model would tell
+next to nothing (Student's t with 1 degree of freedom, ±12.7 standard errors); two seeds of each of
+four models tell enough (4 degrees, ±2.8). Where models differ in it, the intervals of those that vary
+more are too narrow, and the others' too wide; the column `std` shows each model's own deviation.
+
+What differs between trainings from question to question is in the spread over questions, too. It
+counts twice, so that intervals are rather too wide than too narrow.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from multirm.evaluation.expected import Expected, columns
+from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.variance import seed_variance
+from multirm.tables.accuracy import Selection
+from multirm.tables.reward_models import mean_name, model_of
+
+Parts = Mapping[tuple[int, Method], list[int]]
+"""Columns, each with the places of the trainings' columns that it is the mean of: its own, if it is one of them."""
+
+
+def trainings_of_means(scorers: Sequence[Scorer]) -> dict[Scorer, list[Scorer]]:
+    """The mean of each model that was trained several times, with the trainings."""
+    groups: dict[Scorer, list[Scorer]] = {}
+    for scorer in scorers:
+        mean = Scorer(mean_name(model_of(scorer.model)), scorer.aggregation)
+        groups.setdefault(mean, []).append(scorer)
+    return {mean: trainings for mean, trainings in groups.items() if len(trainings) > 1}
+
+
+def with_means(scorers: Sequence[Scorer]) -> list[Scorer]:
+    """The scorers with the mean of each model that was trained several times before its first training."""
+    firsts = {trainings[0]: mean for mean, trainings in trainings_of_means(scorers).items()}
+    return [each for scorer in scorers for each in (firsts.get(scorer), scorer) if each is not None]
+
+
+def one_per_model(scorers: Sequence[Scorer]) -> list[Scorer]:
+    """The scorers with the mean of each model that was trained several times instead of its trainings."""
+    several = trainings_of_means(scorers)
+    trainings = {training for each in several.values() for training in each}
+    return [scorer for scorer in with_means(scorers) if scorer not in trainings]
+
+
+def parts_of(n: Sequence[int], scorers: Sequence[Scorer]) -> Parts:
+    """The columns of the scorers and of the means over them."""
+    place = {key: k for k, key in enumerate(columns(n, scorers))}
+    several = {
+        Method(selection, mean): [Method(selection, training) for training in trainings]
+        for mean, trainings in trainings_of_means(scorers).items()
+        for selection in Selection
+    }
+    return {
+        (size, method): [place[size, part] for part in several.get(method, [method])]
+        for size, method in columns(n, with_means(scorers))
+    }
+
+
+def averaged(values: np.ndarray, parts: Parts) -> np.ndarray:
+    """Values of the trainings' columns → those of all columns.
+
+    Args:
+        values: [..., trainings' columns].
+
+    Returns:
+        float64 [..., columns].
+    """
+    return np.stack([values[..., part].mean(axis=-1) for part in parts.values()], axis=-1)
+
+
+def averaged_expected(found: Expected, parts: Parts) -> Expected:
+    """The expectations with those of the means. The trainings' simulations, which share their draws, may err alike."""
+    return Expected(
+        averaged(found.values, parts),
+        averaged(found.standard_errors, parts),
+        averaged(found.n_short, parts),
+    )
+
+
+def variance_of_means(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
+    """The variance from training of each mean over trainings, from all models together; 0 of other columns.
+
+    Args:
+        accuracies: float64 [trainings' columns].
+
+    Returns:
+        float64 [columns], in the squared unit of `accuracies`.
+    """
+    weights: dict[tuple[int, Selection], float] = {}
+    sums: dict[tuple[int, Selection], float] = {}
+    n_scorers = _n_scorers(parts)
+    for (size, method), part in parts.items():
+        if len(part) > 1 and method.scorer:
+            where = size, method.selection
+            # A model counts once, with however many aggregations.
+            weight = (len(part) - 1) / n_scorers[method.scorer.model]
+            weights[where] = weights.get(where, 0.0) + weight
+            own = float(accuracies[part].var(ddof=1))
+            sums[where] = sums.get(where, 0.0) + weight * own
+    return np.array(
+        [
+            sums[size, method.selection] / weights[size, method.selection] / len(part)
+            if len(part) > 1
+            else 0.0
+            for (size, method), part in parts.items()
+        ]
+    )
+
+
+def seed_degrees(parts: Parts) -> int:
+    """The degrees of freedom of `variance_of_means`; 0 where every model was trained once."""
+    models = {
+        method.scorer.model: len(part) - 1
+        for (_, method), part in parts.items()
+        if method.scorer and len(part) > 1
+    }
+    return sum(models.values())
+
+
+def _n_scorers(parts: Parts) -> dict[str, int]:
+    """How many aggregations each model has."""
+    scorers = {method.scorer for _, method in parts if method.scorer}
+    models = [scorer.model for scorer in scorers]
+    return {model: models.count(model) for model in models}
+
+
+def spread_over_seeds(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
+    """The sample standard deviation of each mean's trainings, float64 [columns]; NaN of other columns.
+
+    Args:
+        accuracies: float64 [trainings' columns].
+    """
+    spreads = [np.sqrt(len(part) * seed_variance(accuracies[part])) for part in parts.values()]
+    return np.array(spreads)
+
+
+def variance_from_seeds(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
+    """The variance of each column from training; NaN where the model was trained once.
+
+    Of a mean it is that of a mean over as many seeds, of a training that of a single one.
+
+    Args:
+        accuracies: float64 [trainings' columns].
+
+    Returns:
+        float64 [columns], in the squared unit of `accuracies`.
+    """
+    of_one = np.full(len(accuracies), np.nan)
+    for part in parts.values():
+        if len(part) > 1:
+            of_one[part] = len(part) * seed_variance(accuracies[part])
+    return np.array([of_one[part[0]] / len(part) for part in parts.values()])

@@ -1,0 +1,133 @@
+"""Rewards as verdicts: how well they tell right solutions, and right steps, from wrong ones."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from multirm.evaluation.aggregate import aggregate_lists, ranking
+from multirm.evaluation.input_checks import check_labels
+from multirm.evaluation.inputs import Row, open_evaluation
+from multirm.evaluation.methods import Scorer
+from multirm.evaluation.outcome_metrics import Bounds, OutcomeMetrics, outcome_metrics
+from multirm.evaluation.pools import Category, read_categories
+from multirm.evaluation.reward_lists import are_of_steps, of_lengths
+from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metrics
+from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.tables.accuracy import IntervalNote
+from multirm.tables.sql import reading
+from multirm.text.answer_rules import AnswerRule
+
+logger = logging.getLogger(__name__)
+
+
+@entry
+@reading("--solutions, --rewards")
+def evaluate_verification(
+    solutions: list[Place],
+    output: EvaluationFolder,
+    rewards: list[Place] | None = None,
+    aggregation: list[str] | None = None,
+    answers: AnswerRule = AnswerRule.MEANING,
+) -> None:
+    """Say how well rewards tell right from wrong, per category: F1, areas under curves, calibration.
+
+    What is correct is told by the answers or, where there is no reference answer, by the outcome
+    label; a solution with neither is not judged.
+
+    Args:
+        solutions: As for `evaluate`, like all options but the output.
+        output: Folder for the tables: verification, reliability (the calibration curves) and, of
+            models with a reward for every step where steps are labelled, step_verification.
+        rewards: MODEL=PATH.
+        aggregation: MODEL=AGGREGATION.
+        answers: When two answers are the same, `meaning` or `strict`.
+    """
+    opened = open_evaluation(
+        __name__, solutions, rewards, aggregation, selects=False, answers=answers
+    )
+    check_labels(opened.database)
+    rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
+    for category in read_categories(opened.database, opened.models):
+        unknown = int((~category.judged).sum())
+        if unknown:
+            logger.warning(
+                "%s: %d solutions with neither a reference answer nor an outcome are not judged",
+                category.name,
+                unknown,
+            )
+        for scorer in opened.scorers:
+            found, bins = outcome_rows(category, scorer)
+            rows["verification"].append(found)
+            rows["reliability"] += bins
+        for model in opened.models:
+            rows["step_verification"] += step_rows(category, model)
+    opened.write(output, rows)
+
+
+def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
+    """A row of the verification table, and those of the reliability table, for one scorer."""
+    lists = category.lists[scorer.model]
+    found = outcome_metrics(
+        aggregate_lists(lists, scorer.aggregation)[category.judged],
+        category.correct[category.judged],
+        category.question_ids.astype(str)[category.judged],
+        scorer.aggregation.is_probability,
+        ranking(lists, scorer.aggregation)[category.judged],
+    )
+    key = {
+        "category": category.name,
+        "model": scorer.model,
+        "aggregation": str(scorer.aggregation),
+    }
+    bins = [{**key, **asdict(part)} for part in found.reliability]
+    return {**key, **_columns(found)}, bins
+
+
+def step_rows(category: Category, model: str) -> list[Row]:
+    """A row of the step_verification table, or none where the rewards are not those of labelled steps."""
+    labelled = pc.is_valid(category.step_labels)
+    lists, labels = category.lists[model].filter(labelled), category.step_labels.filter(labelled)
+    n_steps = pc.list_value_length(labels).to_numpy(zero_copy_only=False)
+    if not are_of_steps(lists, n_steps):
+        return []
+    lists, fitting = of_lengths(lists, n_steps)
+    if not fitting.all():
+        logger.warning(
+            "%s: %d solutions with other than one reward of %s per step are left out of the measures of steps",
+            category.name,
+            int((~fitting).sum()),
+            model,
+        )
+    lists, labels = lists.filter(pa.array(fitting)), labels.filter(pa.array(fitting))
+    rewards = lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    offsets = np.r_[0, np.cumsum(n_steps[fitting])]
+    questions = category.question_ids.astype(str)[labelled.to_numpy(zero_copy_only=False)][fitting]
+    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets, questions)
+    row: dict[str, Any] = {"category": category.name, "model": model}
+    parts = (
+        ("first_error", found.to_first_error),
+        ("all", found.all_steps),
+        ("process_bench", found.process_bench),
+    )
+    for part, scores in parts:
+        row |= {f"{part}_{name}": value for name, value in _columns(scores).items()}
+    return [row]
+
+
+def _columns(found: OutcomeMetrics | StepScores | ProcessBench) -> Row:
+    """Measures as columns, with `_low` and `_high` of each, null where it is not defined.
+
+    The column `note` says of which measures the interval rests on one question.
+    """
+    columns = asdict(found)
+    columns.pop("reliability", None)
+    bounds: Bounds = columns.pop("intervals")
+    for name, (low, high) in bounds.items():
+        columns |= {f"{name}_low": low, f"{name}_high": high}
+    alone = columns.pop("on_one_question")
+    columns["note"] = f"{IntervalNote.ONE_QUESTION}: {', '.join(alone)}" if alone else None
+    return columns

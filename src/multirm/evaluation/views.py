@@ -1,0 +1,215 @@
+"""Solutions and rewards, wherever they lie, as views of one database: `solutions` and `rewards`.
+
+Tables are read in place, whoever wrote them; the published layout is read first.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from multirm.errors import InputError, shown
+from multirm.evaluation.answer_spellings import spell_answers
+from multirm.formats import layouts
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Schema
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.sql import literal, literals, reading, without_wildcards
+from multirm.text.answer_rules import AnswerRule
+
+logger = logging.getLogger(__name__)
+
+KEYS = """
+    dataset::VARCHAR AS dataset, category::VARCHAR AS category, question_id::VARCHAR AS question_id,
+    solution_id::BIGINT AS solution_id
+"""
+
+# What evaluation reads of solutions: not their text. `place` keeps the order in which tables are given,
+# `row` that of the rows in them. Some write "N/A" where there is no answer.
+SOLUTIONS_VIEW = f"""
+    SELECT
+        {KEYS}, answer::VARCHAR AS answer, outcome,
+        CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
+            AS parsed_answer,
+        len(steps) AS n_steps, step_labels::BIGINT[] AS step_labels,
+        {{file}} AS file, {{place}} AS place, {{row}} AS row
+    FROM {{source}}
+"""
+
+REWARDS_VIEW = f"""
+    SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated, {{file}} AS file
+    FROM {{source}} {{where}}
+"""
+
+# Not a number is a missing reward, as in JSON, and so is a list that is not there.
+PRESENT = """
+    CASE WHEN isnan(list_max({rewards}))
+        THEN list_transform({rewards}, lambda reward: CASE WHEN NOT isnan(reward) THEN reward END)
+        ELSE coalesce({rewards}, []) END
+"""
+
+# What evaluation does without.
+UNREAD = frozenset({"question", "n_tokens"})
+
+
+def open_inputs(
+    solutions: Sequence[str],
+    rewards: Mapping[str, Sequence[str]],
+    rule: AnswerRule | None = AnswerRule.MEANING,
+) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
+    """A database with the views `solutions` and `rewards`, and the files here that it reads.
+
+    Args:
+        solutions: where solutions are: tables, folders of tables, folders in the published layout, hub names.
+        rewards: where each model's rewards are; in the view they carry the model's name as given here.
+        rule: when answers are the same: then they are equal strings in the view. None leaves them as they
+            are written.
+
+    Raises:
+        InputError: nothing there, or not what it should be.
+    """
+    if not solutions:
+        raise InputError("--solutions", expected="at least one PATH", found="none")
+    database = duckdb.connect()
+    found = _find(solutions, SOLUTIONS)
+    of_models = {model: _find(places, REWARDS) for model, places in rewards.items()}
+    name = _dataset_of(of_models.values())
+    _view(database, "written", _solution_queries(database, found, name))
+    spell_answers(database, "written", "solutions", rule)
+    (name,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
+    queries = [
+        query
+        for model, of_model in of_models.items()
+        for query in _reward_queries(database, of_model, model, name)
+    ]
+    _view(database, "rewards", queries or [_no_rewards(database)])
+    return database, [file for each in (found, *of_models.values()) for file in each.files]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lies at some places: tables, and places in the published layout or on the hub."""
+
+    tables: list[Path]
+    others: list[str]
+    files: list[Path]
+
+
+def _find(places: Sequence[str], schema: Schema) -> _Found:
+    found = _Found([], [], [])
+    for place in places:
+        files = layouts.table_files(place, schema)
+        found.tables.extend(files)
+        found.others.extend([] if files else [place])
+        found.files.extend(files or layouts.files_read(place, schema))
+    for file in found.tables:
+        parquet.check_readable(file, schema, UNREAD)
+        # DuckDB may refuse a footer that others read, and columns named as those that it adds.
+        with reading(file, duckdb.BinderException):
+            duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
+    return found
+
+
+def _dataset_of(found: Iterable[_Found]) -> str | None:
+    """The dataset that tables of rewards are of, for solutions whose rows do not say theirs."""
+    file = next((file for each in found for file in each.tables), None)
+    if file is None:
+        return None
+    query = f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1"
+    name: str | None = duckdb.sql(query).fetchall()[0][0]
+    return name
+
+
+def _solution_queries(
+    database: duckdb.DuckDBPyConnection, found: _Found, dataset: str | None
+) -> list[str]:
+    queries = []
+    if found.tables:
+        place = f"list_position({literals(found.tables)}, filename)"
+        at = {"file": "filename", "place": place, "row": "file_row_number"}
+        queries.append(SOLUTIONS_VIEW.format(source=_source(found.tables), **at))
+    for number, other in enumerate(found.others, start=len(found.tables) + 1):
+        # What answers say is compared here: an outcome is only asked for where there is no reference.
+        parts = layouts.solution_parts(other, dataset, judged=False)
+        source = _register(database, f"solutions {number}", parts)
+        at = {"file": "file", "place": str(number), "row": "row"}
+        queries.append(SOLUTIONS_VIEW.format(source=source, **at))
+    return queries
+
+
+def _reward_queries(
+    database: duckdb.DuckDBPyConnection, found: _Found, model: str, dataset: str | None
+) -> list[str]:
+    queries = []
+    named = literal(model)
+    if found.tables:
+        source = _source(found.tables)
+        (type_,) = database.sql(f"SELECT rewards FROM {source}").types
+        present = PRESENT.format(
+            rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]"
+        )
+        where = _of_model(database, source, found.tables, model)
+        at = {"file": "filename", "source": source, "where": where}
+        queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
+    for number, other in enumerate(found.others):
+        parts = layouts.reward_parts(other, model, dataset)
+        source = _register(database, f"rewards {number} {model}", parts)
+        at = {"file": "file", "source": source, "where": ""}
+        queries.append(REWARDS_VIEW.format(model=named, rewards="rewards", **at))
+    return queries
+
+
+def _of_model(
+    database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
+) -> str:
+    """Which rows are the model's, where tables hold several models' rewards."""
+    query = f"SELECT DISTINCT model::VARCHAR FROM {source} WHERE model IS NOT NULL ORDER BY 1"
+    names = [name for (name,) in database.execute(query).fetchall()]
+    if model in names and len(names) > 1:
+        return f"WHERE model = {literal(model)}"
+    if len(names) > 1:
+        raise InputError(
+            f"{files[0]}{' …' if len(files) > 1 else ''}",
+            expected=f"rewards of one model, or of {model} among others",
+            found=", ".join(map(shown, names)),
+            remedy=f"say --rewards {names[0]}=…",
+        )
+    if names not in ([], [model]):
+        taken = "%s: rewards of %s are taken as those of %s"
+        logger.warning(taken, files[0], shown(names[0]), shown(model))
+    return ""
+
+
+def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
+    database.register("no_rewards", REWARDS.columns.empty_table())
+    at = {"file": "''", "source": "no_rewards", "where": ""}
+    return REWARDS_VIEW.format(model="''", rewards="rewards", **at)
+
+
+def _source(files: Sequence[Path]) -> str:
+    """Tables as one source of rows, each with its file and its place in that."""
+    options = (
+        "union_by_name = true, hive_partitioning = false, filename = true, file_row_number = true"
+    )
+    return f"read_parquet({literals(map(without_wildcards, files))}, {options})"
+
+
+def _register(
+    database: duckdb.DuckDBPyConnection, name: str, parts: Iterable[tuple[str, pa.Table]]
+) -> str:
+    """Tables in memory as one source of rows, each with the file that it was read from and its place."""
+    placed = [
+        part.append_column("file", pa.repeat(pa.scalar(where), part.num_rows))
+        for where, part in parts
+    ]
+    table = pa.concat_tables(placed, promote_options="permissive")
+    database.register(name, table.append_column("row", pa.array(range(table.num_rows), pa.int64())))
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _view(database: duckdb.DuckDBPyConnection, name: str, queries: Sequence[str]) -> None:
+    database.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(queries)}")

@@ -1,0 +1,394 @@
+"""JSON from elsewhere, as records that know where they stand: every complaint names file, row and key."""
+
+import json
+import math
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from multirm.errors import InputError, shown
+from multirm.tables.schema import Row
+
+Placed = tuple[str, Row]
+"""A row of one of our tables, and the place in somebody's file that it was read from."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object and where it stands ("FILE, line 3"). Its getters refuse what is missing or mistyped."""
+
+    where: str
+    values: Mapping[str, Any]
+
+    def error(self, key: str, *, expected: str, found: str, remedy: str = "") -> InputError:
+        """What is wrong with the value of `key`, to be raised."""
+        return InputError(f"{self.where}, key {key}", expected=expected, found=found, remedy=remedy)
+
+    def get(self, key: str) -> Any:
+        """The value of `key`, which must be there, whatever it is."""
+        if key not in self.values:
+            keys = ", ".join(map(str, self.values))
+            found = (
+                f"the keys {keys if len(keys) <= 200 else keys[:199] + '…'}" if keys else "no keys"
+            )
+            raise InputError(self.where, expected=f"the key {key}", found=found)
+        return self.values[key]
+
+    def text(self, key: str) -> str:
+        """A text that says something, stripped."""
+        value = self._text(key, self.get(key), "a text").strip()
+        if not value:
+            raise self.error(key, expected="a text", found="an empty one")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A text, or None where the value is null or blank."""
+        value = self.get(key)
+        return None if value is None else self._text(key, value, "a text or null").strip() or None
+
+    def identifier(self, key: str) -> str:
+        """A text as it is written, blanks around it included, or a whole number as text.
+
+        Published subpools are drawn by the id: `7` and ` 7 ` draw others.
+        """
+        value = self.get(key)
+        if type(value) is int:
+            return str(value)
+        text = self._text(key, value, "a text")
+        # Verbatim records admit texts that say nothing.
+        self.text(key)
+        return text
+
+    def name(self, key: str) -> str:
+        """A text spelled as this project spells names: `computer science` is `computer_science`."""
+        return "_".join(self.text(key).lower().split())
+
+    def integer(self, key: str) -> int:
+        return self._integer(key, self.get(key))
+
+    def items(self, key: str) -> list[Any]:
+        """A list, whatever is in it."""
+        value = self.get(key)
+        if not isinstance(value, list):
+            raise self.error(key, expected="a list", found=shown(value))
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, each stripped; some may be empty."""
+        return [
+            self._text(f"{key}[{i}]", value, "a text").strip()
+            for i, value in enumerate(self.items(key))
+        ]
+
+    def integers(self, key: str) -> list[int]:
+        return [self._integer(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
+
+    def counts(self, key: str) -> list[int | None]:
+        """A list of whole numbers, or null."""
+        return [
+            None if value is None else self._integer(f"{key}[{i}]", value)
+            for i, value in enumerate(self.items(key))
+        ]
+
+    def truths(self, key: str) -> list[bool | None]:
+        """A list of true, false or null."""
+        for i, value in enumerate(self.items(key)):
+            if value is not None and not isinstance(value, bool):
+                raise self.error(f"{key}[{i}]", expected="true, false or null", found=shown(value))
+        return self.items(key)
+
+    def fractions(self, key: str) -> list[float | None]:
+        """A list of numbers from 0 to 1, or null; not a number is null, too."""
+        values = [
+            None if type(value) is float and math.isnan(value) else value
+            for value in self.items(key)
+        ]
+        for i, value in enumerate(values):
+            if value is None:
+                continue
+            if type(value) not in (int, float) or not 0 <= value <= 1:
+                raise self.error(
+                    f"{key}[{i}]", expected="a number from 0 to 1, or null", found=shown(value)
+                )
+        return [None if value is None else float(value) for value in values]
+
+    def records(self, key: str) -> list["Record"]:
+        """A list of objects, each as a record of its own."""
+        return [
+            as_record(f"{self.where}, {key}[{i}]", value) for i, value in enumerate(self.items(key))
+        ]
+
+    def _text(self, key: str, value: object, expected: str) -> str:
+        if not isinstance(value, str):
+            raise self.error(key, expected=expected, found=shown(value))
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise self.error(
+                key, expected="Unicode text", found=f"half a surrogate pair in {shown(value)}"
+            ) from error
+        return value
+
+    def _integer(self, key: str, value: object) -> int:
+        if type(value) is not int:
+            raise self.error(key, expected="a whole number", found=shown(value))
+        return value
+
+
+class VerbatimRecord(Record):
+    """A record whose texts are taken as they stand: not stripped, and some may be empty."""
+
+    def text(self, key: str) -> str:
+        return self._text(key, self.get(key), "a text")
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self.get(key) is None else self.text(key)
+
+    def texts(self, key: str) -> list[str]:
+        return [
+            self._text(f"{key}[{i}]", value, "a text") for i, value in enumerate(self.items(key))
+        ]
+
+
+def as_record(where: str, value: object) -> Record:
+    if not isinstance(value, Mapping):
+        raise InputError(where, expected="a JSON object", found=shown(value))
+    return Record(where, value)
+
+
+def files_of(source: Sequence[str], pattern: str) -> list[Path]:
+    """The files among `source`, and those in its folders whose names match `pattern`, sorted in each.
+
+    Raises:
+        InputError: something is not there, or there are no files.
+    """
+    files: list[Path] = []
+    for path in map(Path, source):
+        if path.is_dir():
+            found = sorted(file for file in path.glob(pattern) if file.is_file())
+            if not found:
+                raise InputError(path, expected=f"files named {pattern}", found="none")
+            files += found
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise InputError(path, expected="a file or a folder", found="nothing of that name")
+    if not files:
+        raise InputError("source", expected="at least one file or folder", found="none")
+    return files
+
+
+def read_json_lines(files: Sequence[Path]) -> Iterator[Record]:
+    """The objects in files that hold one per line; blank lines are passed over.
+
+    A file that is one JSON list is read as that.
+
+    Raises:
+        InputError: a file without rows, or a line that is not UTF-8, not JSON or not an object.
+    """
+    for path in files:
+        if _starts_a_list(path):
+            yield from read_json([path])
+            continue
+        for number, line in _lines(path):
+            yield as_record(f"{path}, line {number}", _parse(path, line, number))
+
+
+def read_json(files: Sequence[Path]) -> Iterator[Record]:
+    """The objects in files that each hold one JSON list of them; rows are counted from 1.
+
+    A file with an object per line is read as that.
+
+    Raises:
+        InputError: a file without rows, not UTF-8, not JSON, or with another shape.
+    """
+    for path in files:
+        for number, value in enumerate(read_values(path), start=1):
+            yield as_record(f"{path}, row {number}", value)
+
+
+def read_values(path: Path) -> list[Any]:
+    """What a file with one JSON list, or with an object per line, holds, whatever that is.
+
+    Raises:
+        InputError: a file without rows, not UTF-8, not JSON, neither a list nor lines, or an object that has a
+            key twice.
+    """
+    data = _bytes(path)
+    if not data.strip():
+        raise _empty(path)
+    if data.lstrip()[:1] == b"{" and _is_object(data.lstrip().partition(b"\n")[0]):
+        return [_parse(path, line, number) for number, line in _lines(path)]
+    values = _parse(path, data)
+    if not isinstance(values, list):
+        found = "one object" if isinstance(values, dict) else shown(values)
+        raise InputError(path, expected="a JSON list of objects, or one per line", found=found)
+    if not values:
+        raise _empty(path)
+    return values
+
+
+MOST_PROBLEMS = 5
+
+
+def each(
+    records: Iterable[Record], rows_of: Callable[[int, Record], Iterable[Placed]]
+) -> Iterator[Placed]:
+    """The rows of every record; what is wrong with the first few is said at once, behind the last row.
+
+    Args:
+        rows_of: the rows of a record at a place, from 0 on.
+
+    Raises:
+        InputError: what `rows_of` says of `MOST_PROBLEMS` records at most.
+    """
+    problems: list[InputError] = []
+    for index, record in enumerate(records):
+        try:
+            yield from rows_of(index, record)
+        except InputError as problem:
+            problems.append(problem)
+            if len(problems) == MOST_PROBLEMS:
+                break
+    if problems:
+        raise all_of(problems)
+
+
+def all_of(problems: Sequence[InputError]) -> InputError:
+    """Several problems as one, in one line."""
+    first, *others = problems
+    if not others:
+        return first
+    also = "; also ".join(map(str, others))
+    return InputError(
+        first.where,
+        expected=first.expected,
+        found=first.found,
+        remedy="; ".join(filter(None, [first.remedy, f"also {also}"])),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    """What a file holds, without a byte order mark.
+
+    Raises:
+        InputError: more than fits into memory, or nothing that could be JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            _refuse_other_encodings(path, file.read(len(BOM_UTF8)))
+            file.seek(0)
+            return file.read().removeprefix(BOM_UTF8)
+    except MemoryError as error:
+        raise InputError(
+            path, expected="a file that fits into memory", found=f"{path.stat().st_size:,} bytes"
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that say something, with their numbers.
+
+    Raises:
+        InputError: none of them does, a line that does not fit into memory, or nothing that could be JSON.
+    """
+    empty = True
+    with path.open("rb") as lines:
+        start = lines.read(len(BOM_UTF8))
+        _refuse_other_encodings(path, start)
+        lines.seek(len(start) if start == BOM_UTF8 else 0)
+        numbered = enumerate(lines, start=1)
+        while True:
+            try:
+                number, line = next(numbered)
+            except StopIteration:
+                break
+            except MemoryError as error:
+                found = f"{path.stat().st_size:,} bytes"
+                raise InputError(
+                    path, expected="lines that fit into memory", found=found
+                ) from error
+            if line.strip():
+                empty = False
+                yield number, line.rstrip()
+    if empty:
+        raise _empty(path)
+
+
+def _refuse_other_encodings(path: Path, start: bytes) -> None:
+    """Refuse what begins as UTF-16 does, or as no text: before all of it is read."""
+    if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise InputError(path, expected="UTF-8", found="UTF-16", remedy="save it as UTF-8")
+    if b"\0" in start:
+        raise InputError(path, expected="JSON", found="the byte 0x00 at its start")
+
+
+def _starts_a_list(path: Path) -> bool:
+    """Whether a file is one list rather than an object per line."""
+    _, line = next(_lines(path))
+    return line.lstrip().startswith(b"[")
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class _KeyTwiceError(ValueError):
+    """An object that has a key twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _KeyTwiceError(next(key for key in keys if keys.count(key) > 1))
+    return values
+
+
+def _parse(path: Path, data: bytes, number: int | None = None) -> Any:
+    """The JSON in `data`: a whole file, or the line of that number."""
+    where = path if number is None else f"{path}, line {number}"
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        line = (number or 1) + data.count(b"\n", 0, error.start)
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise InputError(f"{path}, line {line}", expected="UTF-8", found=found) from error
+    except json.JSONDecodeError as error:
+        line = (number or 1) + error.lineno - 1
+        found = f"{error.msg} at column {error.colno}"
+        raise InputError(f"{path}, line {line}", expected="JSON", found=found) from error
+    except _KeyTwiceError as error:
+        if number is None:
+            where = f"{path}, row {_row_with_a_key_twice(data.decode())}"
+        raise InputError(
+            where, expected="each key once in an object", found=f"{shown(str(error))} twice"
+        ) from error
+    except MemoryError as error:
+        found = f"{len(data):,} bytes"
+        raise InputError(where, expected="JSON that fits into memory", found=found) from error
+    except (RecursionError, ValueError) as error:
+        deep = isinstance(error, RecursionError)
+        found = "lists or objects too deep in each other" if deep else "a number of too many digits"
+        raise InputError(where, expected="JSON of rows", found=found) from error
+
+
+def _row_with_a_key_twice(text: str) -> int:
+    """The number of the first row of a list that has such an object; rows are parsed one after the other."""
+    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    place, number = re.compile(r"\s*\[?\s*").match(text).end(), 1  # type: ignore[union-attr]
+    while True:
+        try:
+            _, place = decoder.raw_decode(text, place)
+        except _KeyTwiceError:
+            return number
+        place, number = re.compile(r"\s*,?\s*").match(text, place).end(), number + 1  # type: ignore[union-attr]
+
+
+def _empty(path: Path) -> InputError:
+    return InputError(path, expected="at least one row", found="an empty file")

@@ -1,0 +1,76 @@
+"""Where a dataset is read from: files and folders below the study's data folder, and names on the hub."""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from glob import glob
+from pathlib import Path
+
+
+class Reader(StrEnum):
+    """The formats that solutions and questions are read from."""
+
+    MMLU_PRO = "mmlu_pro"
+    GSM8K = "gsm8k"
+    PRM800K = "prm800k"
+    PRMBENCH = "prmbench"
+    PUBLISHED = "published"
+
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_LIKE_A_FILE = re.compile(r"\.(?:jsonl?|parquet|csv|ya?ml)$")
+
+
+def is_hub_name(place: str, below: Path = Path()) -> bool:
+    """Whether a place that is not here may be asked for on the hub: OWNER/NAME, and no folder OWNER is here.
+
+    Whoever has a folder `data` and writes `data/mine` means a folder, and its name is nobody else's business.
+
+    Args:
+        below: the folder that paths start from.
+    """
+    if not _HUB_NAME.fullmatch(place) or _LIKE_A_FILE.search(place):
+        return False
+    return not (below / place.partition("/")[0]).exists()
+
+
+def places_of(reader: Reader, source: Sequence[str], data: Path, *files: str) -> list[Path | str]:
+    """The places that a category of a dataset is read from: paths, and hub names, which are text.
+
+    What is found nowhere is a hub name to the one reader that knows the hub, if `is_hub_name` says so;
+    else it is a path, to be reported as missing below `data`.
+
+    Args:
+        reader: the format of the source.
+        source: files and folders below `data` (wildcards allowed), and hub names.
+        data: the study's data folder.
+        files: of the category in a folder of the published format, such as law_reward.json: the first that
+            is there, else the last.
+    """
+    published = reader == Reader.PUBLISHED
+    places: list[Path | str] = []
+    for name in source:
+        # Path.glob refuses absolute patterns.
+        found = sorted(glob(name, root_dir=data, recursive=True))  # noqa: PTH207
+        if not found and published and is_hub_name(name, data):
+            places.append(name)
+            continue
+        for path in [data / each for each in found or [name]]:
+            of_categories = published and path.is_dir() and any(path.glob("*.json"))
+            places.append(_first_there(path, files) if of_categories else path)
+    return places
+
+
+def _first_there(folder: Path, names: Sequence[str]) -> Path:
+    return next((folder / name for name in names if (folder / name).is_file()), folder / names[-1])
+
+
+def local_files(places: Iterable[Path | str]) -> list[Path]:
+    """The files among some places and in their folders; a hub name is no file."""
+    files: list[Path] = []
+    for place in places:
+        if isinstance(place, Path) and place.is_dir():
+            files += sorted(file for file in place.rglob("*") if file.is_file())
+        elif isinstance(place, Path):
+            files.append(place)
+    return files

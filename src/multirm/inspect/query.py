@@ -1,0 +1,190 @@
+"""SQL over every table below a folder, read in place by DuckDB and never written to."""
+
+import csv
+import logging
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+
+from multirm.errors import InputError
+from multirm.running.arguments import entry
+from multirm.tables import parquet
+from multirm.tables.registry import SCHEMAS
+from multirm.tables.sql import literals, without_wildcards
+
+logger = logging.getLogger(__name__)
+
+# Columns that are wider, and rows that are more, would be left out of a terminal's table.
+EVERYTHING = 10**9
+ROWS_AT_ONCE = 1000
+
+# The shard of a table that was made in one.
+WHOLE = "1/1"
+
+SECONDS_TO_STOP = 0.1
+
+SHUT_IN = {"enable_external_access": "false"}
+
+_EXPLAIN = re.compile(
+    r"^\s*explain\b\s*(analy[sz]e\b)?\s*(\(\s*(format|analy[sz]e)\b[^()]*\))?", re.IGNORECASE
+)
+
+
+@entry
+def query(sql: str, results: Path = Path("results")) -> None:
+    """Run one SELECT over the tables and print all that it gives: for a terminal as a table, else as CSV.
+
+    Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over
+    all the files of that kind; the column `file` says which one a row is from. `SHOW TABLES` lists
+    the views, `DESCRIBE rewards` the columns of one.
+
+    Args:
+        sql: The statement, in DuckDB's dialect.
+        results: The folder to find tables in, at any depth.
+    """
+    if not results.is_dir():
+        raise InputError(results, expected="a folder of tables", found="no such folder")
+    views = find_tables(results)
+    try:
+        database = open_views(views)
+        statement, reading = _parse(database, sql)
+        for path in _read_by(reading, views):
+            parquet.check_undamaged(path)
+        _print_all_or_stop(database, statement)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has enough; Python would still try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except duckdb.Error as error:
+        raise InputError(
+            "query",
+            expected="SQL that DuckDB can run",
+            found=str(error),
+            remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
+        ) from error
+
+
+def find_tables(folder: Path) -> dict[str, list[Path]]:
+    """The tables below `folder` by the name of their schema; whatever is not one is left out.
+
+    So are shards, whose rows stand in the table that they are put together to.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(_parquet_files(folder)):
+        try:
+            footer = parquet.read_footer(path)
+        except InputError as error:
+            logger.warning("Left out: %s", error)
+            continue
+        if footer.parameters.get("shard", WHOLE) != WHOLE:
+            continue
+        schema = SCHEMAS.get(footer.schema)
+        if schema is None or not schema.reads(footer.schema_version):
+            name = f"{footer.schema} version {footer.schema_version}"
+            logger.warning("Left out: %s holds %s, which this version does not know", path, name)
+            continue
+        found[schema.name].append(path)
+    return {name: found[name] for name in SCHEMAS if name in found}
+
+
+def _parquet_files(folder: Path) -> Iterator[Path]:
+    """Files named so; jobs at work may make and remove folders meanwhile, which `Path.rglob` falls over."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".parquet") and not name.startswith("."):
+                yield Path(place, name)
+
+
+def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
+    """A database in memory with a view for each kind of table, which can reach no other files."""
+    database = duckdb.connect()
+    for name, paths in views.items():
+        database.execute(
+            f"CREATE VIEW {name} AS "
+            f"FROM read_parquet({literals(map(without_wildcards, paths))}, "
+            "union_by_name = true, hive_partitioning = false, filename = 'file')"
+        )
+    every = [path for paths in views.values() for path in paths]
+    # Looking for a file and opening it are two things to allow.
+    allowed = literals([*every, *map(without_wildcards, every)])
+    database.execute(f"SET allowed_paths = {allowed}")
+    database.execute("SET enable_external_access = false")
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statement, str]:
+    """The one statement, and what it reads with: itself, or what it explains.
+
+    `EXPLAIN ANALYZE` runs what it explains, and that may be any statement.
+
+    Raises:
+        InputError: none, several, or one that does more than read.
+    """
+    statements = database.extract_statements(sql)
+    reading = sql
+    if [statement.type for statement in statements] == [duckdb.StatementType.EXPLAIN]:
+        reading = _explained(sql)
+    read = database.extract_statements(reading)
+    if len(statements) != 1 or [each.type for each in read] != [duckdb.StatementType.SELECT]:
+        found = ", ".join(statement.type.name for statement in statements) or "no statement"
+        if reading is not sql:
+            found += f" of {', '.join(each.type.name for each in read) or 'nothing'}"
+        raise InputError("query", expected="one SELECT statement", found=found)
+    return statements[0], reading
+
+
+def _explained(sql: str) -> str:
+    """What stands after `EXPLAIN`, `ANALYZE` and options in brackets, without comments."""
+    text = sql.encode()
+    tokens = [*duckdb.tokenize(sql), (len(text), None)]
+    plain = b" ".join(
+        text[start:end]
+        for (start, kind), (end, _) in pairwise(tokens)
+        if kind != duckdb.token_type.comment
+    )
+    return _EXPLAIN.sub("", plain.decode())
+
+
+def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """The tables that a statement reads, or more than those where that is hard to tell."""
+    named = set(views)
+    # Files can be named, too, and functions run other statements.
+    if not any(word in reading.lower() for word in ("parquet", "query")):
+        with suppress(duckdb.Error), duckdb.connect(config=SHUT_IN) as empty:
+            # As DuckDB does, which takes `Rewards` for `rewards`.
+            named = {name.casefold() for name in empty.get_table_names(reading)}
+    return [path for name, paths in views.items() if name in named for path in paths]
+
+
+def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    """Print what a statement gives, in a thread: DuckDB hears nothing of Ctrl-C, which comes to the main one."""
+    with ThreadPoolExecutor(1) as worker:
+        printing = worker.submit(_print_all, database, statement)
+        try:
+            printing.result()
+        except KeyboardInterrupt:
+            while printing in wait([printing], SECONDS_TO_STOP).not_done:
+                database.interrupt()
+            raise
+
+
+def _print_all(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+    """Every row and column of what a statement gives."""
+    if sys.stdout.isatty():
+        found = database.sql(statement)
+        found.show(max_rows=EVERYTHING, max_width=EVERYTHING, max_col_width=EVERYTHING)
+        return
+    result = database.execute(statement)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([name for name, *_ in result.description])
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        writer.writerows(rows)

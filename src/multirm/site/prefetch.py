@@ -1,0 +1,82 @@
+"""Get from the hub what a study needs, where jobs will have no way to it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from multirm.errors import InputError
+from multirm.formats.published import fetch_dataset
+from multirm.formats.sources import Reader, places_of
+from multirm.models.folders import fetch_model
+from multirm.running.arguments import entry
+from multirm.study.load import load_study, read_yaml
+
+logger = logging.getLogger(__name__)
+
+
+@entry
+def prefetch(study: Path) -> None:
+    """Download every model and data set of a study that is on the hub, into the cache that jobs look in.
+
+    Then jobs can run with HF_HUB_OFFLINE=1. What cannot be had, for want of a licence or of a token, is
+    said before any of them has run; the rest is fetched all the same.
+
+    Args:
+        study: the YAML file.
+
+    Raises:
+        InputError: not a study, or names on the hub that cannot be had.
+    """
+    missed = 0
+    for name, fetch in _on_the_hub(load_study(read_yaml(study), [study])).items():
+        logger.info("fetching %s", name)
+        try:
+            fetch(name)
+        except InputError as error:
+            logger.error("%s", error)
+            missed += 1
+    if missed:
+        raise InputError(
+            study,
+            expected="models and data sets that can be downloaded",
+            found=f"{missed} that cannot",
+            remedy="see above for each",
+        )
+
+
+def _on_the_hub(study: dict[str, Any]) -> dict[str, Callable[[str], object]]:
+    """The hub names in a study, each once, with what downloads it."""
+    backbones = (study["backbones"][name]["model"] for name in _backbones_of(study))
+    found: dict[str, Callable[[str], object]] = {
+        model: fetch_model for model in backbones if model and not Path(model).exists()
+    }
+    for source in _sources_of(study):
+        for place in places_of(Reader.PUBLISHED, source, Path(study["data"]), ""):
+            if isinstance(place, str):
+                found[place] = fetch_dataset
+    return found
+
+
+def _backbones_of(study: dict[str, Any]) -> Iterator[str]:
+    for model in study["models"].values():
+        if "backbone" in model:
+            yield model["backbone"]
+    if study["critiques"] and study["critiques"]["teacher"]:
+        yield study["critiques"]["teacher"]
+
+
+def _sources_of(study: dict[str, Any]) -> Iterator[list[str]]:
+    models = study["models"].values()
+    datasets = {*study["evaluation"]["datasets"]}
+    datasets |= {model["dataset"] for model in models if "dataset" in model}
+    for backbone in study["backbones"].values():
+        datasets.update(backbone["pretrain"]["datasets"] if backbone["pretrain"] else [])
+    if study["critiques"]:
+        datasets.add(study["critiques"]["dataset"])
+        yield from (study["critiques"]["published"] or {}).values()
+    for name, dataset in study["datasets"].items():
+        if name in datasets and dataset["reader"] == Reader.PUBLISHED:
+            yield dataset["source"]
+    for model in models:
+        yield from model.get("rewards", {}).values()

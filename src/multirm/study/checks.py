@@ -1,0 +1,333 @@
+"""What settings of a study, each right by itself, cannot mean together."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from multirm.errors import InputError, did_you_mean
+from multirm.formats.sources import Reader, local_files, places_of
+from multirm.models.activations import Decoder
+from multirm.models.parallelism import Parallelism
+from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
+from multirm.study.study import (
+    DiscriminativeModel,
+    GenerativeModel,
+    MiniatureDataset,
+    PublishedModel,
+    ReadDataset,
+    Study,
+)
+from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
+from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import Policy
+from multirm.text.prompts import load_template
+
+
+def problems(study: Study) -> list[str]:
+    """Everything that is wrong, each with the key that it is about and what may be done."""
+    unknown = list(_unknown_names(study))
+    found = [*unknown, *_colliding_names(study), *_braces(study), *_unusable_templates(study)]
+    if unknown:
+        # What follows looks names up.
+        return found
+    return [
+        *found,
+        *_missing_critiques(study),
+        *_missing_rewards(study),
+        *_too_large_models(study),
+        *_uneven_batches(study),
+        *_unsuited_aggregations(study),
+        *_too_small_pools(study),
+        *_training_on_what_is_evaluated(study),
+    ]
+
+
+def used_datasets(study: Study) -> list[str]:
+    """The names of the data sets that something is made from; the others may be whatever they are."""
+    used = [*study.evaluation.datasets, *(name for _, name in _learned(study))]
+    if study.critiques:
+        used.append(study.critiques.dataset)
+    return list(dict.fromkeys(used))
+
+
+def _learned(study: Study) -> Iterator[tuple[str, str]]:
+    """The key and the name of each data set that a model of the study learns from."""
+    trained = _trained(study)
+    for name, model in trained.items():
+        if isinstance(model, DiscriminativeModel):
+            yield f"models.{name}.dataset", model.dataset
+    if study.critiques and any(isinstance(model, GenerativeModel) for model in trained.values()):
+        yield "critiques.dataset", study.critiques.dataset
+    backbones = [model.backbone for model in trained.values()]
+    if study.critiques and study.critiques.teacher:
+        backbones.append(study.critiques.teacher)
+    for backbone in dict.fromkeys(backbones):
+        pretraining = study.backbones[backbone].pretrain
+        for dataset in pretraining.datasets if pretraining else []:
+            yield f"backbones.{backbone}.pretrain.datasets", dataset
+
+
+def missing_sources(study: Study) -> list[str]:
+    """The files and folders that a study reads and that are not there, each with its key.
+
+    What may be a name on the hub is taken for one: whether it is, only the hub knows.
+    """
+    data = Path(study.data)
+    found = []
+    for key, reader, source, *names in _sources(study):
+        missing = [
+            place
+            for place in places_of(reader, source, data, *names)
+            if isinstance(place, Path) and not place.exists()
+        ]
+        for place in dict.fromkeys(missing):
+            found.append(f"{key}: {place} is not there (looked in {Path.cwd()})")
+    return list(dict.fromkeys(found))
+
+
+def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str, ...]]]:
+    """What is read, in which format, from where, and what its file is called in a folder."""
+    for name in used_datasets(study):
+        dataset = study.datasets[name]
+        if isinstance(dataset, ReadDataset):
+            for category in dataset.categories or study.categories:
+                yield f"datasets.{name}.source", dataset.reader, dataset.source, f"{category}.json"
+    for name, model in study.models.items():
+        if isinstance(model, PublishedModel):
+            for dataset_name in study.evaluation.datasets:
+                for category in study.datasets[dataset_name].categories or study.categories:
+                    key = f"models.{name}.rewards.{dataset_name}"
+                    file = f"{category}_reward.json"
+                    yield key, Reader.PUBLISHED, model.rewards[dataset_name], file
+    if study.critiques and study.critiques.published:
+        dataset = study.datasets[study.critiques.dataset]
+        for kind in (Kind.GORM, Kind.GPRM):
+            source = getattr(study.critiques.published, kind)
+            for category in dataset.categories or study.categories:
+                files = (f"preprocessed_{category}.json", f"{category}.json")
+                yield f"critiques.published.{kind}", Reader.PUBLISHED, source, *files
+
+
+def _unknown_names(study: Study) -> Iterator[str]:
+    for place, name, known in _references(study):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            yield f"{place}: {name} is none of {', '.join(known) or 'none'}" + (
+                f"; {hint}" if hint else ""
+            )
+
+
+def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
+    """Every name used in one place and defined in another, with the names it may be."""
+    datasets, backbones = list(study.datasets), list(study.backbones)
+    for name, backbone in study.backbones.items():
+        for dataset in backbone.pretrain.datasets if backbone.pretrain else []:
+            yield f"backbones.{name}.pretrain.datasets", dataset, datasets
+    for name, model in study.models.items():
+        if isinstance(model, PublishedModel):
+            for dataset in model.rewards:
+                yield f"models.{name}.rewards", dataset, datasets
+            continue
+        yield f"models.{name}.backbone", model.backbone, backbones
+        if isinstance(model, DiscriminativeModel):
+            yield f"models.{name}.dataset", model.dataset, datasets
+    if study.critiques:
+        yield "critiques.dataset", study.critiques.dataset, datasets
+        if study.critiques.teacher:
+            yield "critiques.teacher", study.critiques.teacher, backbones
+    for dataset in study.evaluation.datasets:
+        yield "evaluation.datasets", dataset, datasets
+    for dataset in study.evaluation.also_trained_on:
+        yield "evaluation.also_trained_on", dataset, study.evaluation.datasets
+    for name in study.evaluation.aggregation:
+        yield "evaluation.aggregation", name, list(study.models)
+
+
+def _colliding_names(study: Study) -> Iterator[str]:
+    """Names that tables give a meaning of their own, and names whose files would be the same."""
+    reserved = {name.casefold() for name in RESERVED_NAMES}
+    for name in study.models:
+        if name.casefold() in reserved:
+            yield f"models.{name}: tables call something else so; choose another name"
+    sections: dict[str, list[str]] = {
+        "datasets": list(study.datasets),
+        "backbones": list(study.backbones),
+        "models": list(study.models),
+        "categories": study.categories,
+    }
+    for name, dataset in study.datasets.items():
+        sections[f"datasets.{name}.categories"] = dataset.categories or []
+    for section, names in sections.items():
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(name.casefold(), name)
+            if other != name:
+                yield (
+                    f"{section}: {other} and {name} differ in their capitals alone, "
+                    "which not every disk tells apart; choose other names"
+                )
+            if "categories" in section and name.casefold().endswith(".critiques"):
+                yield (
+                    f"{section}: the table of {name} would be called as one of critiques is; "
+                    "choose another name"
+                )
+
+
+def _braces(study: Study) -> Iterator[str]:
+    """Paths in which Snakemake would look for wildcards, and there is no way to tell it otherwise."""
+    paths = {"data": [study.data]}
+    paths |= {f"templates.{kind}": [path] for kind, path in study.templates if path}
+    for name, backbone in study.backbones.items():
+        paths[f"backbones.{name}.model"] = [backbone.model] if backbone.model else []
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, ReadDataset):
+            paths[f"datasets.{name}.source"] = dataset.source
+    for name, model in study.models.items():
+        if isinstance(model, PublishedModel):
+            for other, source in model.rewards.items():
+                paths[f"models.{name}.rewards.{other}"] = source
+    if study.critiques and study.critiques.published:
+        for kind, source in study.critiques.published:
+            paths[f"critiques.published.{kind}"] = source
+    for key, named in paths.items():
+        for path in named:
+            if set("{}") & set(path):
+                yield f"{key}: {path} has braces, which Snakemake takes for wildcards; rename it"
+
+
+def _unusable_templates(study: Study) -> Iterator[str]:
+    for kind in (Kind.GORM, Kind.GPRM):
+        template = getattr(study.templates, kind)
+        if template:
+            try:
+                load_template(Path(template), kind)
+            except InputError as error:
+                yield f"templates.{kind}: {error}"
+
+
+def _missing_critiques(study: Study) -> Iterator[str]:
+    published = study.critiques.published if study.critiques else None
+    for name, model in study.models.items():
+        if isinstance(model, GenerativeModel):
+            if study.critiques is None:
+                yield f"models.{name}: a generative model needs `critiques`"
+            if published and not getattr(published, model.kind):
+                yield f"models.{name}: there are no critiques.published.{model.kind}"
+
+
+def _missing_rewards(study: Study) -> Iterator[str]:
+    for name, model in study.models.items():
+        if isinstance(model, PublishedModel):
+            for dataset in study.evaluation.datasets:
+                if dataset not in model.rewards:
+                    yield f"models.{name}.rewards: none for {dataset}"
+
+
+def _trained(study: Study) -> Mapping[str, DiscriminativeModel | GenerativeModel]:
+    return {
+        name: model for name, model in study.models.items() if not isinstance(model, PublishedModel)
+    }
+
+
+def _too_large_models(study: Study) -> Iterator[str]:
+    for name, model in _trained(study).items():
+        size = study.backbones[model.backbone].size
+        training = model.training
+        share = Share(
+            Decoder.guessed(size),
+            max(1, training.batch_size // training.processes),
+            training.max_length,
+            training.device_batch_size,
+            model.kind.is_generative,
+        )
+        shared = training.parallelism is Parallelism.FSDP
+        needed = training_memory(size, training.processes if shared else 1, share)
+        if runs_on_gpu(size) and needed > study.gpu_memory:
+            yield (
+                f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
+                f"is {study.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`, "
+                "or lower device_batch_size or max_length"
+            )
+        needed = reading_memory(size, model.scoring.dtype)
+        if isinstance(model, DiscriminativeModel) and needed > study.gpu_memory:
+            yield (
+                f"models.{name}.backbone: is scored on one GPU, which needs {needed:.0f} GB, "
+                f"and gpu_memory is {study.gpu_memory:g}"
+            )
+
+
+def _uneven_batches(study: Study) -> Iterator[str]:
+    for name, model in _trained(study).items():
+        training = model.training
+        share = max(1, training.batch_size // training.processes)
+        together = training.processes * (training.device_batch_size or share)
+        if training.batch_size % together:
+            yield (
+                f"models.{name}.training.batch_size: {training.batch_size} is no multiple of the "
+                f"{together} sequences that {training.processes} processes read at once; choose "
+                "another batch_size, device_batch_size or number of processes"
+            )
+
+
+def _unsuited_aggregations(study: Study) -> Iterator[str]:
+    for name, aggregation in study.evaluation.aggregation.items():
+        model = study.models[name]
+        adaptive = isinstance(model, GenerativeModel) and model.scoring.adaptive is not None
+        if adaptive and aggregation is not Aggregation.MEAN:
+            yield (
+                f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
+                f"as evaluation.aggregation.{name}, which is {aggregation}"
+            )
+
+
+def _too_small_pools(study: Study) -> Iterator[str]:
+    for name in study.evaluation.datasets:
+        dataset = study.datasets[name]
+        if isinstance(dataset, MiniatureDataset):
+            beyond = [n for n in study.evaluation.n if n > dataset.solutions]
+            if beyond:
+                yield (
+                    f"evaluation.n: {beyond[0]} is more than the {dataset.solutions} solutions to each "
+                    f"question of {name}; leave it out, or ask for more datasets.{name}.solutions"
+                )
+
+
+def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
+    for key, learned in dict.fromkeys(_learned(study)):
+        for evaluated in study.evaluation.datasets:
+            shared = _shared_source(study, learned, evaluated)
+            if shared and evaluated not in study.evaluation.also_trained_on:
+                yield (
+                    f"{key}: {learned} is learned from, and evaluation.datasets has "
+                    f"{evaluated}, {shared}; choose other data, or say so with "
+                    f"evaluation.also_trained_on: [{evaluated}]"
+                )
+
+
+def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
+    """In what way two data sets have questions in common, as far as their settings tell."""
+    if learned == evaluated:
+        return "the same"
+    one, other = study.datasets[learned], study.datasets[evaluated]
+    categories = [set(dataset.categories or study.categories) for dataset in (one, other)]
+    common = sorted(categories[0] & categories[1])
+    if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
+        # The tutor's questions are drills, which are nobody else's.
+        drills = Policy.TUTOR in (one.policy, other.policy)
+        return (
+            f"of the same split {one.split}"
+            if common and one.split is other.split and not drills
+            else None
+        )
+    if isinstance(one, ReadDataset) and isinstance(other, ReadDataset):
+        for category in common:
+            same = _read_from(study, one, category) & _read_from(study, other, category)
+            if same:
+                return f"which is read from {min(same)} as well"
+    return None
+
+
+def _read_from(study: Study, dataset: ReadDataset, category: str) -> set[str]:
+    """The files and hub names that a category is read from."""
+    places = places_of(dataset.reader, dataset.source, Path(study.data), f"{category}.json")
+    hub = {place for place in places if isinstance(place, str)}
+    return hub | {str(file.resolve()) for file in local_files(places)}

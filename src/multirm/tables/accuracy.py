@@ -1,0 +1,120 @@
+"""Accuracies of selections, and what an accuracy is of."""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from multirm.errors import one_of, shown
+from multirm.tables.schema import Row, Schema, column
+
+OVERALL = "Overall"
+"""What the macro-average over categories is called where a category's name stands: no category's name."""
+
+
+# What the published layout calls these two.
+MAJORITY_VOTE_NAME = "MV"
+
+
+PASS_NAME = "Pass@N"
+
+
+RESERVED_NAMES = (MAJORITY_VOTE_NAME, PASS_NAME, OVERALL)
+"""What tables and figures call something else than a reward model: no reward model's names."""
+
+
+class Aggregation(StrEnum):
+    """How a list of rewards becomes the solution's reward."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+    PROD = "prod"
+    POSITION_WEIGHTED_MEAN = "position_weighted_mean"
+    MIN_DELTA = "min_delta"
+    MAX_DELTA = "max_delta"
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether it makes a number from 0 to 1 of such numbers; a delta is one from -1 to 1."""
+        return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
+
+
+class Estimator(StrEnum):
+    """How the accuracy of a selection is estimated: `exact` is the expectation over all subpools of N."""
+
+    EXACT = "exact"
+    PAPER = "paper"
+
+
+class Selection(StrEnum):
+    """How a pool becomes one answer. `PASS` is the ceiling: right if any solution is."""
+
+    BEST_OF_N = "best_of_n"
+    WEIGHTED_VOTE = "weighted_vote"
+    MAJORITY_VOTE = "majority_vote"
+    PASS = "pass"
+
+    @property
+    def needs_rewards(self) -> bool:
+        return self in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
+
+
+class IntervalNote(StrEnum):
+    """Why an interval is missing, or rests on something else than the spread over its questions."""
+
+    ONE_QUESTION = "one_question"
+    SINGLE_QUESTIONS = "single_questions"
+    NO_SPREAD = "no_spread"
+    NOTHING_TO_SELECT = "nothing_to_select"
+    PUBLISHED = "published"
+
+    @property
+    def meaning(self) -> str:
+        """The note as a clause, for people."""
+        return {
+            IntervalNote.ONE_QUESTION: "one question shows no spread: its interval allows for the largest possible",
+            IntervalNote.SINGLE_QUESTIONS: "some categories have one question each, which shows no spread:"
+            " the interval allows for the largest possible there",
+            IntervalNote.NO_SPREAD: "where all questions came out alike, the interval allows"
+            " for one that would not have",
+            IntervalNote.NOTHING_TO_SELECT: "N = 1 leaves nothing to select, so all methods are the same",
+            IntervalNote.PUBLISHED: "the published estimator has a deviation over runs, and no interval",
+        }[self]
+
+
+def _check_interval(row: Row) -> tuple[str, str] | None:
+    if row["note"] not in (None, *IntervalNote):
+        return f"an interval's note, {one_of(list(IntervalNote))}, or null", shown(row["note"])
+    return None
+
+
+ACCURACY = Schema(
+    "accuracy",
+    4,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            column("category", pa.string()),
+            column("estimator", pa.string()),
+            column("selection", pa.string()),
+            column("model", pa.string(), nullable=True),
+            column("aggregation", pa.string(), nullable=True),
+            column("n", pa.int32()),
+            column("accuracy", pa.float64()),
+            column("low", pa.float64(), nullable=True),
+            column("high", pa.float64(), nullable=True),
+            column("standard_error", pa.float64(), nullable=True),
+            # Over runs, categories and trainings, with the published estimator; with the exact one over the
+            # trainings of a mean.
+            column("std", pa.float64(), nullable=True),
+            column("runs", pa.int32(), nullable=True),
+            column("n_questions", pa.int32()),
+            column("n_short", pa.int32()),
+            # An IntervalNote: why there is no interval, or what it rests on besides the spread over questions.
+            column("note", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
+    _check_interval,
+)

@@ -1,0 +1,49 @@
+"""Paired differences between selections."""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from multirm.tables.schema import Schema, column
+
+
+class Family(StrEnum):
+    """Which tests a comparison's p-value is corrected together with."""
+
+    PRIMARY = "primary"
+    """Overall at the largest N: the one family that a study is judged by."""
+    EXPLORATORY = "exploratory"
+    """Any other category, N and selection, one of many families: a p-value there is a hint, not a finding."""
+
+
+COMPARISONS = Schema(
+    "comparisons",
+    2,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            column("category", pa.string()),
+            column("selection", pa.string()),
+            column("model", pa.string()),
+            column("aggregation", pa.string()),
+            column("n", pa.int32()),
+            column("other_selection", pa.string()),
+            column("other_model", pa.string(), nullable=True),
+            column("other_aggregation", pa.string(), nullable=True),
+            column("difference", pa.float64()),
+            column("low", pa.float64(), nullable=True),
+            column("high", pa.float64(), nullable=True),
+            column("p", pa.float64(), nullable=True),
+            # Corrected within the family, of which the table has so many: the primary one (Overall, the
+            # largest N), and one for each other category, selection and N. Null at N = 1, which is no test.
+            column("p_holm", pa.float64(), nullable=True),
+            column("family", pa.string(), nullable=True),
+            column("n_families", pa.int32()),
+            column("note", pa.string(), nullable=True),
+        ]
+    ),
+    (
+        *("dataset", "category", "selection", "model", "aggregation", "n"),
+        *("other_selection", "other_model", "other_aggregation"),
+    ),
+)

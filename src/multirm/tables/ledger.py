@@ -1,0 +1,30 @@
+"""What an evaluation left out, and how much of it."""
+
+import pyarrow as pa
+
+from multirm.tables.schema import Schema, column
+
+LEDGER = Schema(
+    "ledger",
+    4,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            column("category", pa.string()),
+            column("estimator", pa.string()),
+            column("model", pa.string()),
+            column("aggregation", pa.string()),
+            column("n_questions", pa.int32()),
+            column("n_solutions", pa.int32()),
+            column("n_unanswered", pa.int32()),
+            # Answers that are no letter, number or formula where the reference is one; null where not looked at.
+            column("n_other_form", pa.int32(), nullable=True),
+            column("n_unscored", pa.int32()),
+            column("n_unscored_pools", pa.int32()),
+            column("n_tied_pools", pa.int32()),
+            column("n_null_rewards", pa.int32()),
+            column("n_truncated", pa.int32(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "estimator", "model", "aggregation"),
+)

@@ -1,0 +1,571 @@
+"""The only reader and writer of tables.
+
+A table is checked when it is written and when it is read: the checksums of its pages, columns and types,
+nulls and NaN, one row per key, and what its schema says of a row. Its footer (metadata key `multirm`)
+records the schema, and what the table was made of: the code, the parameters and the digests of its inputs.
+
+Tables that others wrote, such as pandas and polars, may spell the same values in wider types and have
+columns of their own beside ours.
+"""
+
+import json
+import os
+import resource
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from multirm.errors import InputError, shown
+from multirm.running.files import whole_together
+from multirm.running.provenance import Origin
+from multirm.tables.accuracy import ACCURACY
+from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.ledger import LEDGER
+from multirm.tables.pairs import PAIRS, PAIRWISE
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.registry import SCHEMAS
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.schema import Row, Schema
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
+from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
+
+__all__ = [
+    "ACCURACY",
+    "COMPARISONS",
+    "CRITIQUES",
+    "CRITIQUE_CHECKS",
+    "CRITIQUE_COUNTS",
+    "CURVES",
+    "EXAMPLES",
+    "EXAMPLE_TOKENS",
+    "LEDGER",
+    "PAIRS",
+    "PAIRWISE",
+    "QUESTIONS",
+    "RELIABILITY",
+    "REWARDS",
+    "SCHEMAS",
+    "SCORED_CRITIQUES",
+    "SOLUTIONS",
+    "STEP_VERIFICATION",
+    "VARIANCE",
+    "VERIFICATION",
+    "Footer",
+    "Row",
+    "Schema",
+    "check_readable",
+    "check_undamaged",
+    "find_footer",
+    "has_columns",
+    "read",
+    "read_all",
+    "read_footer",
+    "write",
+    "write_together",
+]
+
+FOOTER_KEY = b"multirm"
+
+ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 2**20
+COLUMNS_SHOWN = 20
+
+# The memory that a container or a job of Slurm may have.
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+    pa.types.is_fixed_size_list,
+)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
+
+@dataclass(frozen=True)
+class Footer(Origin):
+    """What a table is, and what it was made of."""
+
+    schema: str
+    schema_version: int
+
+
+_FOOTER = TypeAdapter(Footer)
+
+
+def write(
+    path: Path,
+    schema: Schema,
+    rows: Sequence[Row] | pa.Table,
+    origin: Origin,
+) -> None:
+    """Check `rows` and write them to `path`, whole or not at all.
+
+    Args:
+        origin: of the rows, for the footer.
+
+    Raises:
+        InputError: a row does not fit the schema; nothing is written.
+    """
+    write_together([(path, schema, rows)], origin)
+
+
+def write_together(
+    made: Iterable[tuple[Path, Schema, Sequence[Row] | pa.Table]],
+    origin: Origin,
+    texts: Mapping[Path, str] | None = None,
+) -> None:
+    """As `write`, for several tables: all of them appear, or none where anything fails.
+
+    Args:
+        made: where each goes, and what it is.
+        texts: what goes into files that are no tables, and belong to them.
+
+    Raises:
+        InputError: as `write`.
+    """
+    checked = [(path, _to_write(path, schema, rows, origin)) for path, schema, rows in made]
+    texts = texts or {}
+    with whole_together([*(path for path, _ in checked), *texts]) as parts:
+        for part, (_, table) in zip(parts, checked, strict=False):
+            pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+        for part, text in zip(parts[len(checked) :], texts.values(), strict=True):
+            part.write_text(text, encoding="utf-8")
+
+
+def read(path: Path, schema: Schema) -> pa.Table:
+    """The table at `path`, checked against `schema`, with its columns in the schema's types.
+
+    Of what others wrote, the types may be others that hold the same values, such as wider integers, and
+    columns that are not in the schema are left out.
+
+    Raises:
+        InputError: no such file, not Parquet, damaged, cut short, too large for the memory, columns that
+            are missing, a row that does not fit, or none where the schema needs some.
+    """
+    table = _open(path, _read_whole)
+    footer = _check_kind(path, schema, table.schema)
+    if footer is not None:
+        table = _up_to_date(schema, table, footer.schema_version)
+    table = _checked(path, schema, table, ours=footer is not None)
+    _check_some(path, schema, table.num_rows)
+    return table
+
+
+def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> None:
+    """Refuse a file that others than this module could not read as a table of `schema`, whoever wrote it.
+
+    Its columns may be as in `read`. Pages are held against their checksums; what their values mean is not
+    looked at.
+
+    Args:
+        unread: columns that may be missing, and are not looked at.
+
+    Raises:
+        InputError: no such file, not Parquet, damaged, cut short, another table, other columns, or no rows.
+    """
+    metadata = _open(path, lambda file: pq.read_metadata(file))
+    found = _open(path, lambda file: pq.read_schema(file))
+    _check_kind(path, schema, found)
+    wanted = [field for field in schema.columns if field.name not in unread]
+    _check_columns(path, schema, found, wanted)
+    _check_some(path, schema, metadata.num_rows)
+    check_undamaged(path, [field.name for field in wanted])
+
+
+def has_columns(path: Path, schema: Schema) -> bool:
+    """Whether a file has the columns of a schema, whoever wrote it.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    found = _open(path, lambda file: pq.read_schema(file))
+    try:
+        _check_columns(path, schema, found, schema.columns)
+    except InputError:
+        return False
+    return True
+
+
+def check_undamaged(path: Path, columns: Sequence[str] | None = None) -> None:
+    """Refuse a Parquet file whose pages are not those that were written, or whose texts are not UTF-8.
+
+    Pages without a checksum, as others write them, need only be readable. Takes little memory, however
+    large the table.
+
+    Args:
+        columns: the ones to look at; all where None.
+
+    Raises:
+        InputError: no such file, or damaged.
+    """
+    _open(path, lambda file: sum(batch.num_rows for batch in _batches(file, columns)))
+
+
+def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
+    """The tables at `paths`, one after the other; with no paths, an empty table.
+
+    Raises:
+        InputError: as `read`, or a key that stands in two of them.
+    """
+    paths = list(paths)
+    table = pa.concat_tables(
+        [schema.columns.empty_table(), *(read(path, schema) for path in paths)],
+        promote_options="permissive",
+    )
+    _check_keys(Path(" + ".join(map(str, paths))), schema, table)
+    return table
+
+
+def read_footer(path: Path) -> Footer:
+    """The footer of a table that this package wrote.
+
+    Raises:
+        InputError: no such file, not Parquet, or written by something else.
+    """
+    footer = find_footer(path)
+    if footer is None:
+        raise InputError(
+            path, expected="a table written by multirm", found="one without its footer"
+        )
+    return footer
+
+
+def find_footer(path: Path) -> Footer | None:
+    """The footer of a table that this package wrote; None where something else wrote it.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    return _footer(path, _open(path, lambda file: pq.read_schema(file)))
+
+
+def _to_write(
+    path: Path, schema: Schema, rows: Sequence[Row] | pa.Table, origin: Origin
+) -> pa.Table:
+    table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
+    table = _checked(path, schema, table, ours=True)
+    made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
+    footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
+    metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
+    return table.replace_schema_metadata(metadata)
+
+
+def _footer(path: Path, schema: pa.Schema) -> Footer | None:
+    """What this package wrote into a table's footer, or None where something else wrote the table."""
+    written = (schema.metadata or {}).get(FOOTER_KEY)
+    if written is None:
+        return None
+    try:
+        return _FOOTER.validate_json(written)
+    except ValidationError as error:
+        raise InputError(
+            path, expected="a footer as multirm writes it", found=shown(written)
+        ) from error
+
+
+def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer | None:
+    """Refuse a table of ours that is another; its footer, or None where it is not of ours."""
+    footer = _footer(path, found_schema)
+    if footer is not None:
+        found = f"{footer.schema} version {footer.schema_version}"
+        expected = f"{schema.name} version {schema.version}"
+        if footer.schema != schema.name or not schema.reads(footer.schema_version):
+            raise InputError(path, expected=f"a table of {expected}", found=found)
+    return footer
+
+
+def _up_to_date(schema: Schema, table: pa.Table, version: int) -> pa.Table:
+    """A table of ours with nulls in the columns that its version does not have."""
+    for name in schema.older.get(version, ()):
+        nulls = pa.nulls(table.num_rows, schema.columns.field(name).type)
+        table = table.append_column(schema.columns.field(name), nulls)
+    return table
+
+
+def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
+    if schema.at_least_one and not n_rows:
+        raise InputError(path, expected=f"at least one {schema.at_least_one}", found="none")
+
+
+def _read_whole(path: Path) -> pa.Table:
+    schema = pq.read_schema(path)
+    batches, size, most = [], 0, _half_the_memory()
+    for batch in _batches(path):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > most:
+            # A few bytes can stand for a text that is repeated millions of times.
+            raise InputError(
+                path,
+                expected=f"a table of at most {most / 1e9:.1f} GB once it is read, half the memory",
+                found=f"more, in a file of {path.stat().st_size / 1e6:.1f} MB",
+                remedy="read it in parts",
+            )
+    return pa.Table.from_batches(batches, schema)
+
+
+def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, some at a time, held against the checksums of the pages that they are in."""
+    file = pq.ParquetFile(
+        path, page_checksum_verification=True, pre_buffer=False, buffer_size=BYTES_AT_ONCE
+    )
+    with file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
+            # Texts that are not UTF-8 would only show once somebody looks at them.
+            batch.validate(full=True)
+            yield batch
+
+
+def _half_the_memory() -> int:
+    """Half of what this process may use, in bytes."""
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:
+        most = min(most, allowed)
+    group = _GROUP_LIMIT.read_text("ascii").strip() if _GROUP_LIMIT.is_file() else ""
+    return (min(most, int(group)) if group.isdecimal() else most) // 2
+
+
+def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
+    if not path.is_file():
+        raise InputError(path, expected="a Parquet table", found="no such file")
+    try:
+        return reader(path)
+    except MemoryError as error:
+        raise InputError(
+            path, expected="a table that fits into memory", found="one that does not"
+        ) from error
+    # A damaged file may be anything to what reads it: its footer need not even be text.
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError) as error:
+        raise InputError(
+            path,
+            expected="a whole Parquet table",
+            found=next(iter(str(error).splitlines()), type(error).__name__),
+            remedy="delete it and make it again",
+        ) from error
+
+
+def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
+    """Rows to Arrow; where that fails, look for the first row and column that does not fit."""
+    try:
+        return pa.Table.from_pylist(list(rows), schema=_nullable(schema.columns))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        for index, row in enumerate(rows):
+            for field in schema.columns:
+                try:
+                    pa.array([row.get(field.name)], type=field.type)
+                except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+                    raise InputError(
+                        _place(path, schema, index, row),
+                        expected=f"{field.name} of type {_type_name(field)}",
+                        found=shown(row.get(field.name)),
+                    ) from error
+        raise
+
+
+def _checked(path: Path, schema: Schema, table: pa.Table, ours: bool) -> pa.Table:
+    """The table in the types of the schema, without what others have beside its columns."""
+    _check_columns(path, schema, table.schema, schema.columns)
+    extra = sorted(set(table.schema.names) - set(schema.columns.names))
+    if extra and ours:
+        raise InputError(
+            path, expected=f"the columns of a {schema.name} table", found=f"also {', '.join(extra)}"
+        )
+    columns = _as_wide(schema.columns, table.schema)
+    table = _in_our_types(path, schema, table, _nullable(columns))
+    for field in schema.columns:
+        _check_values(path, schema, table, field)
+    _check_keys(path, schema, table)
+    if schema.check_row is not Schema.check_row:
+        for index, row in enumerate(table.to_pylist()):
+            problem = schema.check_row(row)
+            if problem:
+                expected, found = problem
+                raise InputError(_place(path, schema, index, row), expected=expected, found=found)
+    return table.cast(columns)
+
+
+def _as_wide(columns: pa.Schema, found: pa.Schema) -> pa.Schema:
+    """The columns with float64 for float32 where that is found: numbers from elsewhere keep their digits."""
+    return pa.schema(
+        field.with_type(_wide(field.type, found.field(field.name).type)) for field in columns
+    )
+
+
+def _wide(ours: pa.DataType, found: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(ours):
+        element = ours.value_field
+        inner = _wide(element.type, getattr(found, "value_type", element.type))
+        return pa.list_(element.with_type(inner))
+    return found if ours == pa.float32() and found == pa.float64() else ours
+
+
+def _in_our_types(path: Path, schema: Schema, table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """The columns of the table that `columns` names, in its types."""
+    cast = []
+    for field in columns:
+        column = table[field.name]
+        try:
+            cast.append(column.cast(field.type))
+        except pa.ArrowException as error:
+            index = next(index for index in range(len(column)) if not _casts(column, index, field))
+            row = table.slice(index, 1).to_pylist()[0]
+            raise InputError(
+                _place(path, schema, index, row),
+                expected=f"{field.name} of type {_type_name(schema.columns.field(field.name))}",
+                found=shown(row[field.name]),
+            ) from error
+    return pa.table(cast, columns)
+
+
+def _casts(column: pa.ChunkedArray, index: int, field: pa.Field) -> bool:
+    try:
+        column.slice(index, 1).cast(field.type)
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _nullable(columns: pa.Schema) -> pa.Schema:
+    """The columns with nulls admitted everywhere, to hold rows until they have been checked."""
+    return pa.schema(
+        pa.field(
+            field.name,
+            pa.list_(pa.field("element", field.type.value_type))
+            if pa.types.is_list(field.type)
+            else field.type,
+        )
+        for field in columns
+    )
+
+
+def _check_columns(
+    path: Path, schema: Schema, found: pa.Schema, wanted: Iterable[pa.Field]
+) -> None:
+    """Refuse columns that are missing, are there twice or cannot be read in our types, all of them at once."""
+    # To DuckDB, `Answer` and `answer` are one column.
+    names = [name.casefold() for name in found.names]
+    missing, wrong = [], []
+    for field in wanted:
+        n_found = names.count(field.name)
+        if field.name not in found.names:
+            missing.append(field.name)
+        elif n_found > 1:
+            wrong.append((f"one column {field.name}", f"{n_found}"))
+        elif not _fits(found.field(field.name).type, field.type):
+            type_found = str(found.field(field.name).type)
+            wrong.append((f"{field.name} of type {_type_name(field)}", type_found))
+    expected = [words for words, _ in wrong]
+    told = [words for _, words in wrong]
+    if missing:
+        expected.append(
+            f"column{'s' * (len(missing) > 1)} {', '.join(missing)} of a {schema.name} table"
+        )
+        others = ", ".join(found.names[:COLUMNS_SHOWN])
+        told.append(f"columns {others}{', …' * (len(found.names) > COLUMNS_SHOWN)}")
+    if expected:
+        raise InputError(path, expected=" and ".join(expected), found=" and ".join(told))
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether values of the one type can be read as the other; numbers may be ids, which are texts here."""
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    if pa.types.is_null(found):
+        return True
+    if pa.types.is_list(expected):
+        if not any(is_list(found) for is_list in _LISTS):
+            return False
+        inner, ours = found.value_type, expected.value_type
+        return _fits(inner, ours) and pa.types.is_floating(inner) <= pa.types.is_floating(ours)
+    integer = pa.types.is_integer(found) and found != pa.uint64()
+    if pa.types.is_string(expected):
+        return integer or any(is_text(found) for is_text in _TEXTS)
+    if pa.types.is_boolean(expected):
+        return bool(pa.types.is_boolean(found))
+    # Labels with some missing are floating-point numbers to pandas.
+    floating = pa.types.is_floating(expected) or expected == pa.int8()
+    return integer or (floating and pa.types.is_floating(found))
+
+
+def _check_values(path: Path, schema: Schema, table: pa.Table, field: pa.Field) -> None:
+    column = table[field.name].combine_chunks()
+    bad = None if field.nullable else pc.is_null(column)
+    if pa.types.is_floating(field.type):
+        nan = pc.fill_null(pc.is_nan(column), False)
+        bad = nan if bad is None else pc.or_(bad, nan)
+    _refuse_first(path, schema, table, field, bad)
+    if pa.types.is_list(field.type):
+        elements = pc.list_flatten(column)
+        wrong = pc.is_null(elements)
+        if field.type.value_field.nullable:
+            wrong = pc.and_(wrong, False)
+        if pa.types.is_floating(elements.type):
+            wrong = pc.or_(wrong, pc.fill_null(pc.is_nan(elements), False))
+        parents = pc.filter(pc.list_parent_indices(column), wrong)
+        if len(parents):
+            index = parents[0].as_py()
+            row = table.slice(index, 1).to_pylist()[0]
+            raise InputError(
+                _place(path, schema, index, row),
+                expected=f"{field.name} of type {_type_name(field)}",
+                found=shown(row[field.name]),
+            )
+
+
+def _refuse_first(
+    path: Path, schema: Schema, table: pa.Table, field: pa.Field, bad: pa.Array | None
+) -> None:
+    index = -1 if bad is None else pc.index(bad, True).as_py()
+    if index >= 0:
+        row = table.slice(index, 1).to_pylist()[0]
+        raise InputError(
+            _place(path, schema, index, row),
+            expected=f"{field.name} of type {_type_name(field)}",
+            found=shown(row[field.name]),
+        )
+
+
+def _check_keys(path: Path, schema: Schema, table: pa.Table) -> None:
+    counts = (
+        table.select(list(schema.key)).group_by(list(schema.key)).aggregate([([], "count_all")])
+    )
+    if counts.num_rows == table.num_rows:
+        return
+    seen: set[tuple[Any, ...]] = set()
+    for index, row in enumerate(table.select(list(schema.key)).to_pylist()):
+        key = tuple(row.values())
+        if key in seen:
+            raise InputError(
+                _place(path, schema, index, row), expected="each key once", found="it a second time"
+            )
+        seen.add(key)
+
+
+def _place(path: Path, schema: Schema, index: int, row: Row) -> str:
+    key = ", ".join(f"{name} {shown(row.get(name))}" for name in schema.key if name in row)
+    return f"{path}, row {index + 1} ({key})"
+
+
+def _type_name(field: pa.Field) -> str:
+    if pa.types.is_list(field.type):
+        inner = field.type.value_field
+        name = f"list of {inner.type}{' or null' if inner.nullable else ''}"
+    else:
+        name = str(field.type)
+    if pa.types.is_floating(field.type) or (
+        pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type)
+    ):
+        name += ", not NaN"
+    return f"{name} or null" if field.nullable else name

@@ -1,0 +1,38 @@
+"""All tables that there are: imported only by what looks at all of them."""
+
+from multirm.tables.accuracy import ACCURACY
+from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.ledger import LEDGER
+from multirm.tables.pairs import PAIRS, PAIRWISE
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import CURVES, EXAMPLES
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
+from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
+
+SCHEMAS = {
+    schema.name: schema
+    for schema in (
+        QUESTIONS,
+        SOLUTIONS,
+        CRITIQUES,
+        CRITIQUE_CHECKS,
+        EXAMPLE_TOKENS,
+        REWARDS,
+        SCORED_CRITIQUES,
+        CURVES,
+        EXAMPLES,
+        ACCURACY,
+        COMPARISONS,
+        VARIANCE,
+        CRITIQUE_COUNTS,
+        VERIFICATION,
+        RELIABILITY,
+        STEP_VERIFICATION,
+        LEDGER,
+        PAIRS,
+        PAIRWISE,
+    )
+}

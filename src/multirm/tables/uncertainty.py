@@ -1,0 +1,51 @@
+"""What the uncertainty of accuracies is made of, and what more critiques bring."""
+
+import pyarrow as pa
+
+from multirm.tables.schema import Schema, column
+
+_ACCURACY_OF = [
+    column("dataset", pa.string()),
+    column("category", pa.string()),
+    column("selection", pa.string()),
+    column("model", pa.string(), nullable=True),
+    column("aggregation", pa.string(), nullable=True),
+    column("n", pa.int32()),
+]
+
+
+VARIANCE = Schema(
+    "variance",
+    2,
+    pa.schema(
+        [
+            *_ACCURACY_OF,
+            column("n_short", pa.int32()),
+            # Beside the total and no part of it are the seeds: null where a model was trained once, of a
+            # training the variance between trainings, of the mean of S of them 1/S of that.
+            *(
+                column(name, pa.float64(), nullable=True)
+                for name in ("total", "questions", "solutions", "critiques", "seeds")
+            ),
+        ]
+    ),
+    ("dataset", "category", "selection", "model", "aggregation", "n"),
+)
+
+
+CRITIQUE_COUNTS = Schema(
+    "critique_counts",
+    3,
+    pa.schema(
+        [
+            *_ACCURACY_OF,
+            column("n_short", pa.int32()),
+            column("n_critiques", pa.int32()),
+            column("accuracy", pa.float64()),
+            column("low", pa.float64()),
+            column("high", pa.float64()),
+            column("note", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "selection", "model", "aggregation", "n", "n_critiques"),
+)

@@ -1,0 +1,103 @@
+"""How well rewards tell correct solutions, and correct steps, from incorrect ones."""
+
+import pyarrow as pa
+
+from multirm.tables.schema import Schema, column
+
+_OF_SCORER = [
+    column("dataset", pa.string()),
+    column("category", pa.string()),
+    column("model", pa.string()),
+    column("aggregation", pa.string()),
+]
+
+
+def _measures(*names: str) -> list[pa.Field]:
+    """Measures from 0 to 1 with their 95 % intervals over questions; null where one is not defined."""
+    return [
+        column(measure, pa.float64(), nullable=True)
+        for name in names
+        for measure in (name, f"{name}_low", f"{name}_high")
+    ]
+
+
+VERIFICATION = Schema(
+    "verification",
+    2,
+    pa.schema(
+        [
+            *_OF_SCORER,
+            *(
+                column(name, pa.int32())
+                for name in ("n_questions", "n_scored", "n_missing", "n_correct")
+            ),
+            *_measures(
+                *("precision", "recall", "specificity", "f1"),
+                *("roc_auc", "pr_auc", "brier", "ece"),
+            ),
+            # What the calibration error would be by chance alone, and about what it is without chance.
+            column("ece_null", pa.float64(), nullable=True),
+            column("ece_debiased", pa.float64(), nullable=True),
+            # Which measures have an interval that rests on one question.
+            column("note", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model", "aggregation"),
+)
+
+
+RELIABILITY = Schema(
+    "reliability",
+    2,
+    pa.schema(
+        [
+            *_OF_SCORER,
+            column("low", pa.float64()),
+            column("high", pa.float64()),
+            column("count", pa.int32()),
+            # Null where the bin is empty, as is the share's 95 % interval over questions.
+            column("mean_reward", pa.float64(), nullable=True),
+            column("share_correct", pa.float64(), nullable=True),
+            column("share_low", pa.float64(), nullable=True),
+            column("share_high", pa.float64(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model", "aggregation", "low"),
+)
+
+
+STEP_VERIFICATION = Schema(
+    "step_verification",
+    2,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            column("category", pa.string()),
+            column("model", pa.string()),
+            *(
+                each
+                for part in ("first_error", "all")
+                for each in (
+                    *(
+                        column(f"{part}_{name}", pa.int32())
+                        for name in ("n_scored", "n_missing", "n_correct")
+                    ),
+                    *_measures(*(f"{part}_{name}" for name in ("roc_auc", "pr_auc", "brier"))),
+                    column(f"{part}_note", pa.string(), nullable=True),
+                )
+            ),
+            *(
+                column(f"process_bench_{name}", pa.int32())
+                for name in ("n_erroneous", "n_correct", "n_missing")
+            ),
+            *_measures(
+                *(
+                    f"process_bench_{name}"
+                    for name in ("accuracy_erroneous", "accuracy_correct", "f1")
+                )
+            ),
+            column("process_bench_note", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "category", "model"),
+)

@@ -1,0 +1,55 @@
+"""Outcome and step labels; how questions are written and answers found in solutions."""
+
+import re
+from collections.abc import Sequence
+
+from multirm.tables.questions import option_letters
+
+# A small letter counts only in brackets or at the end of a line: "the answer is a prime" names no option.
+_CHOICE = (
+    r"(?i:answer\s+is):?[\s*$]*(?:\\boxed\{{)?"
+    r"(?:\(([A-{last}a-{small}])\)|\(?([A-{last}])\b|([a-{small}])[.*)}}$]*$)"
+)
+
+
+def split_steps(text: str) -> list[str]:
+    """The steps of a chain of thought: its pieces between blank lines, stripped, empty ones left out."""
+    return [piece.strip() for piece in re.split(r"\n\s*\n", text) if piece.strip()]
+
+
+def parse_choice(text: str, n_options: int = 10) -> str | None:
+    """The option that a chain of thought last gives as its answer ("The answer is (C)"), or None.
+
+    Args:
+        n_options: how many there are, from A on; another letter names none.
+    """
+    last = option_letters(n_options)[-1]
+    found = re.findall(_CHOICE.format(last=last, small=last.lower()), text, re.MULTILINE)
+    return "".join(found[-1]).upper() if found else None
+
+
+def format_question(question: str, options: Sequence[str] | None) -> str:
+    """The text of a question as models read it: with options, one line `A. …` for each below it."""
+    lines = [question.strip()]
+    if options:
+        letters = option_letters(len(options))
+        lines += [
+            f"{letter}. {option.strip()}" for letter, option in zip(letters, options, strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def outcome_from_steps(step_labels: Sequence[int]) -> int:
+    """1 if every step is correct: the outcome label where no answers exist (PRM800K, PRMBench)."""
+    return int(all(step_labels))
+
+
+def first_incorrect(step_labels: Sequence[int]) -> int | None:
+    """The 0-based position of the first incorrect step, or None."""
+    return next((k for k, label in enumerate(step_labels) if label == 0), None)
+
+
+def after_first_error(step_labels: Sequence[int]) -> list[int]:
+    """The labels with every step from the first incorrect one on counted as incorrect."""
+    first = first_incorrect(step_labels)
+    return list(step_labels) if first is None else [1] * first + [0] * (len(step_labels) - first)

@@ -1,0 +1,75 @@
+"""One table given as several models' rewards."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.uncertainty import measure_uncertainty
+from multirm.evaluation.verification import evaluate_verification
+from multirm.tables.accuracy import Estimator
+
+
+def drawn(models: list[str], *rewards: float) -> dict[str, Any]:
+    """Five questions with pools of 4, whose solutions have the same reward by all models."""
+    generator = random.Random(0)
+
+    def solution() -> tuple[str, dict[str, list[float | None]]]:
+        reward = generator.choice(rewards)
+        return generator.choice("AB"), {model: [reward] for model in models}
+
+    return {"law": {str(k): ("A", [solution() for _ in range(4)]) for k in range(5)}}
+
+
+def run(command: Any, folder: Path, written: Any, models: list[str], **options: Any) -> None:
+    command(
+        solutions=[str(path) for path in written.solutions],
+        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
+        aggregation=[f"{model}=last" for model in models],
+        output=folder,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (evaluate, {"n": [1, 2]}),
+        (evaluate, {"n": [1, 2], "estimator": Estimator.PAPER}),
+        (measure_uncertainty, {"n": [1, 2]}),
+        (evaluate_verification, {}),
+    ],
+)
+def test_the_same_rewards_are_not_those_of_two_trainings(
+    tmp_path: Path, write_tables: Any, command: Any, options: dict[str, Any]
+) -> None:
+    models = ["dORM", "dORM@43"]
+    written = write_tables(drawn(models, 0.1, 0.5, 0.9), models)
+    with pytest.raises(
+        InputError, match="rewards of its own for each training of dORM, found"
+    ) as e:
+        run(command, tmp_path / "out", written, models, **options)
+    assert "by dORM and dORM@43" in str(e.value)
+
+
+def test_one_other_reward_makes_them_two(tmp_path: Path, write_tables: Any) -> None:
+    models = ["dORM", "dORM@43"]
+    study = drawn(models, 0.1, 0.5, 0.9)
+    study["law"]["3"][1][2][1]["dORM@43"] = [0.2]
+    run(evaluate, tmp_path, write_tables(study, models), models, n=[1])
+
+
+def test_models_that_know_nothing_are_no_copies(tmp_path: Path, write_tables: Any) -> None:
+    models = ["dORM", "dORM@43"]
+    run(evaluate, tmp_path, write_tables(drawn(models, 0.5), models), models, n=[1])
+
+
+def test_the_same_rewards_by_two_models_are_said(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = ["dORM", "gORM"]
+    run(evaluate, tmp_path, write_tables(drawn(models, 0.1, 0.9), models), models, n=[1])
+    assert "dORM and gORM have the same rewards for every solution" in caplog.text

@@ -1,0 +1,294 @@
+"""Solutions and rewards in any mixture of tables and the published layout, as one database."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from multirm.errors import InputError
+from multirm.evaluation.input_checks import check_rewards, check_solutions
+from multirm.evaluation.views import UNREAD, open_inputs
+from multirm.tables import parquet
+from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
+from tests.origins import made_of
+
+POOL = [("A", {"dORM": [0.5]}), ("B", {"dORM": [0.25]})]
+
+
+def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    row = {"q_id": "q1", "question": "?", "answer": "A", "cot_ids": [0, 1]}
+    row |= {"cots": [["So."], ["Thus.", "Hence."]], "parsed_answers": ["A", "B"]}
+    (folder / "law.json").write_text(json.dumps([row]))
+    database, _ = open_inputs([str(folder)], {"dORM": [str(written.rewards[0].parent)]})
+    joined = database.sql(
+        "SELECT solution_id, n_steps, rewards FROM solutions "
+        "JOIN rewards USING (dataset, category, question_id, solution_id) ORDER BY 1"
+    )
+    assert joined.fetchall() == [(0, 1, [0.5]), (1, 2, [0.25])]
+
+
+def test_a_model_is_called_as_it_is_given(write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    solutions = [str(path) for path in written.solutions]
+    database, _ = open_inputs(solutions, {"it's mine": [str(written.rewards[0])]})
+    assert database.sql("SELECT DISTINCT model FROM rewards").fetchall() == [("it's mine",)]
+
+
+def test_digits_are_kept_whatever_table_comes_first(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}, "math": {"q1": ("A", POOL)}}, ["dORM"])
+    path = written.rewards[1]
+    rows = [row | {"rewards": [0.1]} for row in parquet.read(path, REWARDS).to_pylist()]
+    precise = parquet.read(path, REWARDS).drop(["rewards"])
+    column = pa.array([row["rewards"] for row in rows], pa.list_(pa.float64()))
+    table = precise.append_column("rewards", column).select(REWARDS.columns.names)
+    parquet.write(path, REWARDS, table, made_of())
+    database, _ = open_inputs(
+        [str(path) for path in written.solutions],
+        {"dORM": [str(path) for path in written.rewards]},
+    )
+    found = database.sql("SELECT DISTINCT rewards FROM rewards WHERE category = 'math'").fetchall()
+    assert found == [([0.1],)]
+
+
+def test_what_is_not_there_or_not_what_it_should_be(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    solutions = [str(path) for path in written.solutions]
+    with pytest.raises(InputError, match="at least one PATH"):
+        open_inputs([], {})
+    with pytest.raises(InputError, match="no such file"):
+        open_inputs([str(tmp_path / "no.parquet")], {})
+    with pytest.raises(InputError, match="expected a table of rewards"):
+        open_inputs(solutions, {"dORM": solutions})
+    with pytest.raises(InputError, match="nothing of that name"):
+        open_inputs([str(tmp_path / "no folder")], {})
+
+
+@pytest.mark.parametrize(
+    ("folder", "sibling"),
+    [("run[1]", "run1"), ("star*", "starX"), ("what?", "whatX"), ("a[!b]", "ac"), ("it's", "its")],
+)
+def test_a_path_is_no_pattern(tmp_path: Path, write_tables: Any, folder: str, sibling: str) -> None:
+    """The sibling, which the path would match as a pattern, has other rewards."""
+    study = {name: {"q1": ("A", POOL)} for name in ("math", "law")}
+    other = {name: {"q1": ("A", [("A", {"dORM": [0.75]})] * 2)} for name in study}
+    for name, content in ((sibling, other), (folder, study)):
+        write_tables(content, ["dORM"])
+        for kind in ("data", "rewards"):
+            shutil.copytree(tmp_path / kind, tmp_path / name / kind)
+    here = tmp_path / folder
+    database, files = open_inputs(
+        [str(here / "data" / "math.parquet"), str(here / "data" / "law.parquet")],
+        {"dORM": [str(here / "rewards" / "dORM")]},
+    )
+    assert database.sql("SELECT file, place FROM solutions GROUP BY ALL ORDER BY 2").fetchall() == [
+        (str(here / "data" / "math.parquet"), 1),
+        (str(here / "data" / "law.parquet"), 2),
+    ]
+    found = database.sql("SELECT category, rewards, file FROM rewards ORDER BY ALL").fetchall()
+    expected = [
+        (name, rewards, str(here / "rewards" / "dORM" / f"{name}.parquet"))
+        for name in ("law", "math")
+        for rewards in ([0.25], [0.5])
+    ]
+    assert found == expected
+    assert files == [
+        *(here / "data" / f"{name}.parquet" for name in ("math", "law")),
+        *(here / "rewards" / "dORM" / f"{name}.parquet" for name in ("law", "math")),
+    ]
+
+
+def rewrite(
+    path: Path, columns: dict[str, Any], types: dict[str, pa.DataType] | None = None
+) -> None:
+    """The table again as others would write it: without our footer, with some columns changed."""
+    table = pq.read_table(path).replace_schema_metadata(None)
+    for name, values in columns.items():
+        array = pa.array(values, (types or {}).get(name))
+        if name in table.column_names:
+            table = table.set_column(table.column_names.index(name), name, array)
+        else:
+            table = table.append_column(name, array)
+    pq.write_table(table, path)
+
+
+def test_tables_that_others_wrote(write_tables: Any) -> None:
+    """Ids as 64-bit numbers, long texts, labels as pandas has them, and a column more."""
+    written = write_tables({"law": {"7": ("A", POOL)}}, ["dORM"])
+    (solutions,), (rewards,) = written.solutions, written.rewards
+    ids = {"question_id": [7, 7], "solution_id": [0, 1], "note": ["mine", None]}
+    types = {"question_id": pa.int64(), "solution_id": pa.int64()}
+    labels = {"outcome": [1.0, None], "step_labels": [None, None]}
+    rewrite(
+        solutions, {**ids, **labels, "answer": ["A", "A"]}, {**types, "answer": pa.large_string()}
+    )
+    rewrite(
+        rewards,
+        {**ids, "rewards": [[1], None], "category": ["law", "law"], "truncated": [None, None]},
+        {**types, "category": pa.dictionary(pa.int32(), pa.string())},
+    )
+    database, _ = open_inputs([str(solutions)], {"dORM": [str(rewards)]})
+    check_solutions(database)
+    check_rewards(database, ["dORM"])
+    found = database.sql(
+        "SELECT question_id, solution_id, answer, outcome, n_steps, rewards, truncated FROM solutions "
+        "JOIN rewards USING (dataset, category, question_id, solution_id) ORDER BY 2"
+    ).fetchall()
+    assert found == [
+        ("7", 0, "A", 1.0, 1, [1.0], None),
+        ("7", 1, "A", None, 1, [], None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "complaint"),
+    [
+        ("solution_id", [0.0, 1.5], "expected solution_id of type int32, found double"),
+        ("rewards", ["0.5", "1"], "expected rewards of type list of float or null, not NaN, found"),
+        ("step_labels", [[0.5], [1.0]], r"expected step_labels of type .* found list<\w+: double>"),
+        ("answer", [True, False], "expected answer of type string or null, found bool"),
+    ],
+)
+def test_types_that_would_lose_something_are_refused(
+    write_tables: Any, column: str, values: list[Any], complaint: str
+) -> None:
+    written = write_tables({"law": {"7": ("A", POOL)}}, ["dORM"])
+    (path,) = written.rewards if column == "rewards" else written.solutions
+    rewrite(path, {column: values})
+    with pytest.raises(InputError, match=complaint):
+        open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
+
+
+def test_not_a_number_is_a_missing_reward(write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    nan = float("nan")
+    rewrite(written.rewards[0], {"rewards": [[nan, 0.5, None], [nan]]})
+    database, _ = open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
+    check_rewards(database, ["dORM"])
+    found = database.sql("SELECT rewards FROM rewards ORDER BY solution_id").fetchall()
+    assert found == [([None, 0.5, None],), ([None],)]
+
+
+@pytest.mark.parametrize("value", [1.5, -0.25, float("inf")])
+def test_a_reward_out_of_range_is_shown(write_tables: Any, value: float) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    rewrite(written.rewards[0], {"rewards": [[0.5, float("nan"), value], [0.5]]})
+    database, _ = open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
+    shown = rf"expected rewards in \[0, 1\], found 1 with others \('small/law/q1/0': {value}\)"
+    with pytest.raises(InputError, match=shown):
+        check_rewards(database, ["dORM"])
+
+
+@pytest.mark.parametrize("column", ["dataset", "category", "question_id", "solution_id"])
+@pytest.mark.parametrize("kind", ["solutions", "rewards"])
+def test_a_row_without_a_key_is_named_with_its_file(
+    write_tables: Any, kind: str, column: str
+) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    (path,) = getattr(written, kind)
+    kept = pq.read_table(path)[column].to_pylist()[1]
+    type_ = pa.int32() if column == "solution_id" else pa.string()
+    rewrite(path, {column: [None, kept]}, {column: type_})
+    database, _ = open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
+    with pytest.raises(InputError, match=r"law.parquet: expected a key in every row, found 1") as e:
+        check_solutions(database)
+        check_rewards(database, ["dORM"])
+    assert e.value.where == str(path)
+
+
+def several(path: Path, *models: str) -> None:
+    """The table with the rewards of several models, each model's less than the one's before."""
+    table = pq.read_table(path).replace_schema_metadata(None)
+    parts = []
+    for number, model in enumerate(models):
+        rows = [
+            row | {"model": model, "rewards": [r / 2**number for r in row["rewards"]]}
+            for row in table.to_pylist()
+        ]
+        parts.append(pa.Table.from_pylist(rows, schema=table.schema))
+    pq.write_table(pa.concat_tables(parts), path)
+
+
+def test_a_table_of_several_models(write_tables: Any, caplog: pytest.LogCaptureFixture) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    solutions, path = [str(written.solutions[0])], str(written.rewards[0])
+    several(written.rewards[0], "other", "mine")
+    database, _ = open_inputs(solutions, {"mine": [path]})
+    assert database.sql("SELECT model, rewards FROM rewards ORDER BY 2").fetchall() == [
+        ("mine", [0.125]),
+        ("mine", [0.25]),
+    ]
+    with pytest.raises(InputError, match=r"rewards of one model, or of dORM among .* 'mine', 'oth"):
+        open_inputs(solutions, {"dORM": [path]})
+    assert caplog.messages == []
+
+
+def test_another_model_is_said(write_tables: Any, caplog: pytest.LogCaptureFixture) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    with caplog.at_level(logging.WARNING):
+        open_inputs([str(written.solutions[0])], {"gORM": [str(written.rewards[0])]})
+    assert caplog.messages == [
+        f"{written.rewards[0]}: rewards of 'dORM' are taken as those of 'gORM'"
+    ]
+
+
+def test_published_rows_are_of_their_category_s_file(tmp_path: Path) -> None:
+    pool = {"q_id": "q", "question": "?", "answer": "A", "cot_ids": [0], "cots": [["So."]]}
+    for name in ("law", "math"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([pool | {"parsed_answers": ["A"]}]))
+        rewards = [{"q_id": "q", "cot_ids": [0], "rewards": [[0.5]]}]
+        (tmp_path / f"{name}_reward.json").write_text(json.dumps(rewards))
+    database, files = open_inputs([str(tmp_path)], {"dORM": [str(tmp_path)]})
+    for view, suffix in (("solutions", ""), ("rewards", "_reward")):
+        found = database.sql(f"SELECT category, file FROM {view} ORDER BY ALL").fetchall()
+        assert found == [(name, f"{tmp_path}/{name}{suffix}.json") for name in ("law", "math")]
+    assert [file.name for file in files] == [
+        *("law.json", "math.json", "law_reward.json", "math_reward.json"),
+    ]
+
+
+def test_a_folder_of_tables_of_another_kind(tmp_path: Path, write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    folder = str(written.rewards[0].parent)
+    with pytest.raises(InputError, match=r"expected solutions, .*, found only tables of rewards"):
+        open_inputs([folder], {})
+
+
+@pytest.mark.parametrize("name", ["filename", "FILE_ROW_NUMBER"])
+def test_columns_that_duckdb_adds_itself_are_one_line(write_tables: Any, name: str) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    path = written.solutions[0]
+    table = pq.read_table(path).replace_schema_metadata(None)
+    pq.write_table(table.append_column(name, pa.array(["x"] * len(table))), path)
+    with pytest.raises(InputError, match=rf"{path.name}: .*DuckDB") as caught:
+        open_inputs([str(path)], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_is_noticed_in_every_column_that_is_read(write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    solutions, rewards = written.solutions[0], written.rewards[0]
+    for path, schema in ((solutions, SOLUTIONS), (rewards, REWARDS)):
+        intact = path.read_bytes()
+        row_group = pq.read_metadata(path).row_group(0)
+        for number, name in enumerate(schema.columns.names):
+            column = row_group.column(number)
+            content = bytearray(intact)
+            start = column.dictionary_page_offset or column.data_page_offset
+            content[start + column.total_compressed_size - 1] ^= 1
+            path.write_bytes(content)
+            if name in UNREAD:
+                continue
+            with pytest.raises(InputError, match=rf"{path.name}: expected a whole Parquet table"):
+                open_inputs([str(solutions)], {"dORM": [str(rewards)]})
+        path.write_bytes(intact)

@@ -1,0 +1,130 @@
+"""The lines for the terminal."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from multirm.errors import InputError
+from multirm.inspect.summary import summarise, summarise_study
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY
+from tests.origins import made_of
+
+ROW = {
+    "dataset": "small",
+    "estimator": "exact",
+    "std": None,
+    "standard_error": 0.0,
+    "runs": None,
+    "n_questions": 3,
+    "n_short": 0,
+    "note": None,
+}
+
+
+def accuracy_rows() -> list[dict[str, object]]:
+    numbers = [
+        ("majority_vote", None, 1, 40.0),
+        ("pass", None, 1, 40.0),
+        ("majority_vote", None, 4, 50.0),
+        ("best_of_n", "dORM", 4, 61.25),
+        ("weighted_vote", "dORM", 4, 62.5),
+        ("pass", None, 4, 75.0),
+    ]
+    return [
+        ROW
+        | {"category": category, "selection": selection, "model": model, "n": n}
+        | {"aggregation": "last" if model else None, "accuracy": mean}
+        | {"low": mean - 2, "high": mean + 2.25}
+        for category in ("Overall", "law", "physics")
+        for selection, model, n, mean in numbers
+    ]
+
+
+def test_a_line_per_model_at_the_largest_n() -> None:
+    table = pa.Table.from_pylist(accuracy_rows(), schema=ACCURACY.columns)
+    title, header, line, last = summarise(table)
+    assert title == "small: accuracy in %, 3 questions, mean of 2 categories"
+    assert [part.strip() for part in header.split("  ") if part.strip()] == [
+        "reward model",
+        "best-of-4",
+        "weighted vote",
+        "majority vote",
+        "pass@4",
+    ]
+    assert [part.strip() for part in line.split("  ") if part.strip()] == [
+        "dORM",
+        "61.25 [59.2, 63.5]",
+        "62.50 [60.5, 64.8]",
+        "50.00 [48.0, 52.2]",
+        "75.00 [73.0, 77.2]",
+    ]
+    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
+
+
+def test_no_rows() -> None:
+    assert summarise(ACCURACY.columns.empty_table()) == ["no accuracies"]
+
+
+def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "accuracy.parquet"
+    parquet.write(path, ACCURACY, accuracy_rows(), made_of())
+    summarise_study([path, path])
+    assert capsys.readouterr().out.count("small: accuracy") == 2
+
+
+def test_a_line_for_the_mean_over_trainings() -> None:
+    rows = accuracy_rows()
+    for model, mean in (("dORM@mean", 61.5), ("dORM@43", 61.75), ("gORM", 58.0)):
+        rows += [
+            row | {"model": model, "accuracy": mean, "low": mean - 5, "high": mean + 5}
+            for row in accuracy_rows()
+            if row["model"]
+        ]
+    table = pa.Table.from_pylist(rows, schema=ACCURACY.columns)
+    _, _, first, second, last = summarise(table)
+    assert first.startswith("dORM (2 seeds)  61.50 [56.5, 66.5]")
+    assert second.startswith("gORM            58.00")
+    assert last.startswith("expected accuracy")
+
+
+def test_an_interval_that_rests_on_something_else_says_on_what() -> None:
+    rows = accuracy_rows()
+    for row in rows:
+        if row["selection"] == "pass" and row["n"] == 4:
+            row["note"] = "no_spread"
+        elif row["selection"] == "weighted_vote":
+            row["note"] = "single_questions"
+    table = pa.Table.from_pylist(rows, schema=ACCURACY.columns)
+    _, _, line, last, *notes = summarise(table)
+    assert "62.50 [60.5, 64.8]*  " in line
+    assert line.endswith("75.00 [73.0, 77.2]**")
+    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
+    assert [note.split(" ")[0] for note in notes] == ["*", "**"]
+    assert "one question each" in notes[0]
+    assert "came out alike" in notes[1]
+
+
+def test_no_interval_says_why() -> None:
+    rows = [
+        row | {"low": None, "high": None, "std": 1.5, "note": "published"}
+        for row in accuracy_rows()
+    ]
+    lines = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
+    assert "61.25 ± 1.50*" in lines[2]
+    assert lines[-1] == "* the published estimator has a deviation over runs, and no interval"
+
+
+def test_a_note_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.parquet"
+    rows = [row | {"note": "<b>"} for row in accuracy_rows()]
+    with pytest.raises(InputError, match=r"expected an interval's note, .* found '<b>'"):
+        parquet.write(path, ACCURACY, rows, made_of())
+
+
+def test_rows_that_are_missing_are_left_blank() -> None:
+    rows = [row for row in accuracy_rows() if row["selection"] not in ("pass", "weighted_vote")]
+    *_, line = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
+    assert "61.25" in line
+    assert line.endswith("]")

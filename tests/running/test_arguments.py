@@ -1,0 +1,250 @@
+"""What is read and what is written: no command destroys the one by the other, or begins what it cannot end."""
+
+import importlib
+import inspect
+import json
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import pytest
+
+from multirm.cli import COMMANDS
+from multirm.errors import InputError
+from multirm.running import arguments
+from multirm.running.arguments import AdapterFolder, OutputFile, OutputFolder, Place, entry
+from multirm.running.provenance import write_to_folder
+from tests.origins import made_of
+
+ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) in commands.items()}
+
+# What a text among the arguments may be other than a place to read from.
+NO_PLACES = {
+    *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
+}
+
+
+def function_of(command: str) -> Callable[..., None]:
+    module, name = ENTRIES[command].split(":")
+    function: Callable[..., None] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def places_of(command: str) -> tuple[list[str], list[str]]:
+    """The parameters that are read from, and those that are written to."""
+    hints = get_type_hints(function_of(command), include_extras=True)
+    roles = {name: arguments._role(hint) for name, hint in hints.items()}
+    read = [name for name, role in roles.items() if isinstance(role, arguments._Read)]
+    return read, [name for name, role in roles.items() if role and name not in read]
+
+
+def something(hint: Any, path: Path) -> Any:
+    """A value of a parameter's type."""
+    kinds = get_args(hint)
+    match get_origin(hint):
+        case origin if origin is Annotated:
+            return something(kinds[0], path)
+        case origin if origin in (Union, UnionType):
+            return something(next(kind for kind in kinds if kind is not NoneType), path)
+        case origin if origin is list:
+            return [something(kinds[0], path)]
+    if issubclass(hint, StrEnum):
+        return next(iter(hint))
+    return {Path: path, str: f"m={path}", int: 32, float: 0.5, bool: True}[hint]
+
+
+def called(command: str, folder: Path, **given: Any) -> None:
+    """Run a command with arguments of the right types, none of which is there but those given."""
+    function = function_of(command)
+    hints = get_type_hints(function, include_extras=True)
+    needed = {
+        name: something(hints[name], folder / "nowhere" / f"{name}.svg")
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is inspect.Parameter.empty or name in given
+    }
+    for name, path in given.items():
+        needed[name] = something(hints[name], path)
+    function(**needed)
+
+
+READING = [
+    (command, read, written)
+    for command in ENTRIES
+    for read in places_of(command)[0]
+    for written in places_of(command)[1]
+]
+WRITING = [(command, written) for command in ENTRIES for written in places_of(command)[1]]
+
+
+@pytest.mark.parametrize("command", ENTRIES)
+def test_every_command_tells_its_places(command: str) -> None:
+    function = function_of(command)
+    assert hasattr(function, "__wrapped__"), "not an entry"
+    read, written = places_of(command)
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        words = str(hint)
+        if name.startswith("output") or name in ("curve", "examples"):
+            assert name in written
+        elif "Path" in words:
+            assert name in read
+        elif "str" in words and "StrEnum" not in words and name != "return":
+            assert name in read or name in NO_PLACES
+
+
+def test_there_are_commands_to_try() -> None:
+    assert len(READING) > 30
+    assert {"convert", "draw-accuracy-grid", "write-schema"} <= {command for command, _ in WRITING}
+
+
+@pytest.mark.parametrize(("command", "read", "written"), READING)
+def test_no_command_writes_over_what_it_reads(
+    tmp_path: Path, command: str, read: str, written: str
+) -> None:
+    source = tmp_path / "precious.svg"
+    role = arguments._role(get_type_hints(function_of(command), include_extras=True)[written])
+    if role == arguments._A_FILE:
+        source.write_text("years of work")
+        contents = source
+    else:
+        source.mkdir()
+        contents = source / "thesis.tex"
+        contents.write_text("years of work")
+    link = tmp_path / "link.svg"
+    link.symlink_to(source)
+    for other in (source, tmp_path / "." / "nowhere" / ".." / source.name, link):
+        if getattr(role, "among", False):
+            continue
+        with pytest.raises(InputError, match=rf"{written.replace('_', '-')}|ours to replace"):
+            called(command, tmp_path, **{read: source, written: other})
+    assert contents.read_text() == "years of work"
+
+
+@pytest.mark.parametrize(("command", "written"), WRITING)
+@pytest.mark.parametrize("place", ["/proc/multirm/x.svg", "file/x.svg", "x" * 250, "x" * 255])
+def test_no_command_begins_what_it_cannot_write(
+    tmp_path: Path, command: str, written: str, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"expected a (file|folder) to write"):
+        called(command, tmp_path, **{written: tmp_path / place})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("command", "written"), WRITING)
+def test_no_command_writes_a_file_over_a_folder_or_a_folder_over_a_file(
+    tmp_path: Path, command: str, written: str
+) -> None:
+    role = arguments._role(get_type_hints(function_of(command), include_extras=True)[written])
+    if role == arguments._A_FILE:
+        (tmp_path / "x").mkdir()
+    else:
+        (tmp_path / "x").touch()
+    with pytest.raises(InputError, match=r"expected a (file|folder) to write"):
+        called(command, tmp_path, **{written: tmp_path / "x"})
+
+
+@pytest.mark.parametrize("command", ENTRIES)
+def test_no_command_writes_two_things_to_one_place(tmp_path: Path, command: str) -> None:
+    _, written = places_of(command)
+    for number, name in enumerate(written):
+        for other in written[:number]:
+            with pytest.raises(InputError, match="expected a place for each output"):
+                called(command, tmp_path, **{name: tmp_path / "x", other: tmp_path / "y/../x"})
+
+
+def test_a_device_is_no_place_to_write_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="found something else than a file"):
+        called("shorten-critiques", tmp_path, output=tmp_path / "pipe")
+    with pytest.raises(InputError, match="found something else than a file"):
+        called("shorten-critiques", tmp_path, output=Path("/dev/null"))
+
+
+WRITTEN = "written"
+
+
+@entry
+def example(
+    reads: list[Place], file: OutputFile, model: AdapterFolder, folder: OutputFolder
+) -> None:
+    """Stands for a command."""
+    raise AssertionError(WRITTEN)
+
+
+def run(tmp_path: Path, read: Path | str, **given: Path) -> None:
+    places = {name: tmp_path / "new" / name for name in ("file", "model", "folder")}
+    example([str(read)], **(places | given))
+
+
+def test_what_is_apart_is_written(tmp_path: Path) -> None:
+    for name in ("read", "model"):
+        (tmp_path / name).mkdir()
+    for read in (tmp_path / "read", f"dPRM={tmp_path / 'read'}", "nobody/hub-name", "x" * 10**4):
+        with pytest.raises(AssertionError, match=WRITTEN):
+            run(tmp_path, read, model=tmp_path / "model", folder=tmp_path)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "model", tmp_path / "read"]
+
+
+@pytest.mark.parametrize("read", ["{0}", "dPRM={0}"])
+def test_what_is_read_is_neither_in_nor_above_what_is_written(tmp_path: Path, read: str) -> None:
+    inner = tmp_path / "above" / "read"
+    inner.mkdir(parents=True)
+    place = read.format(inner)
+    with pytest.raises(InputError, match=r"--file .*file, which is in --reads"):
+        run(tmp_path, place, file=inner / "deep" / "file")
+    with pytest.raises(InputError, match=r"--folder .*which is --reads"):
+        run(tmp_path, place, folder=inner)
+    with pytest.raises(InputError, match=r"--model .*above, with --reads .*in it"):
+        run(tmp_path, place, model=tmp_path / "above")
+    with pytest.raises(InputError, match=r"--file and|--model .* and --file|--file .* and --model"):
+        run(tmp_path, place, file=tmp_path / "m" / "file", model=tmp_path / "m")
+
+
+def test_a_folder_is_replaced_only_if_it_is_ours_and_of_the_same_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+
+    def fits() -> bool:
+        try:
+            run(tmp_path, "none", model=model)
+        except AssertionError:
+            return True
+        except InputError as error:
+            assert "a folder of ours to replace (adapter)" in str(error)
+        return False
+
+    assert fits(), "an empty one"
+    (model / "weights").write_text("1")
+    assert not fits(), "somebody else's"
+    write_to_folder(model, "merged model", made_of())
+    assert not fits(), "another kind"
+    write_to_folder(model, "adapter", made_of())
+    assert fits(), "ours"
+    (model / "weights").unlink()
+    assert fits(), "without what a workflow has removed already"
+    (model / "notes").mkdir()
+    assert fits(), "a folder without a file"
+    told = json.loads((model / "provenance.json").read_text())
+    del told["files"]
+    (model / "provenance.json").write_text(json.dumps(told))
+    (model / "adapter_model.safetensors").write_text("1")
+    assert fits(), "of an earlier version, which did not say its files"
+    (model / "thesis.txt").write_text("1")
+    assert not fits(), "somebody else's file among them"
+    for name in ("thesis.txt", "adapter_model.safetensors"):
+        (model / name).unlink()
+    write_to_folder(model, "adapter", made_of())
+    (model / "notes" / "thesis.tex").write_text("years of work")
+    assert not fits(), "ours, and something else"
+    (model / "notes" / "thesis.tex").unlink()
+    monkeypatch.chdir(model / "notes")
+    assert not fits(), "the working directory is in it"
+    monkeypatch.chdir(tmp_path)
+    (model / "provenance.json").write_text("[1]")
+    assert not fits(), "a file of that name by somebody else"

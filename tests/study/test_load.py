@@ -1,0 +1,467 @@
+"""A study is checked whole before any rule runs."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from multirm.errors import InputError
+from multirm.study.load import Study, check_study, load_study, read_yaml, write_schema
+from multirm.tables.accuracy import OVERALL
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIATURE = ROOT / "config" / "config.yaml"
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def put(place: str, value: object) -> Change:
+    """A change that sets the value at a place such as `models/dORM-mini/kind`."""
+
+    def change(study: dict[str, Any]) -> None:
+        *path, last = place.split("/")
+        for key in path:
+            study = study[key]
+        study[last] = value
+
+    return change
+
+
+PUBLISHED = {"kind": "dPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior": ["a/b"]}}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda f: f.stem)
+def test_studies_of_the_project_are_valid(file: Path) -> None:
+    study = load_study(read_yaml(file), [file])
+    assert set(study["evaluation"]["aggregation"]) == set(study["models"])
+    assert all(dataset["categories"] for dataset in study["datasets"].values())
+
+
+def test_defaults_are_the_published_ones() -> None:
+    study = load_study(read_yaml(MINIATURE), [MINIATURE])
+    training = study["models"]["dPRM-mini"]["training"]
+    assert (training["rank"], training["alpha"], training["batch_size"]) == (16, 32, 16)
+    training = study["models"]["gPRM-mini"]["training"]
+    assert (training["rank"], training["alpha"], training["weight_decay"]) == (32, 16, 0.01)
+    assert study["evaluation"]["aggregation"]["dPRM-mini"] == "min"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("sed", 1), "found sed; did you mean seed?"),
+        (put("models/dORM-mini/trainng", {}), "models.dORM-mini.trainng; did you mean training?"),
+        (put("figures", {"mdels": True}), "found figures.mdels; delete it"),
+        (put("critiques/kind", "gORM"), "found critiques.kind; delete it"),
+        (put("models/dORM-mini/samples", 3), "found models.dORM-mini.samples; delete it"),
+        (put("models/dORM-mini/kind", "xORM"), "expected dORM, dPRM, gORM or gPRM, found"),
+        (put("models/dORM-mini/kind", "dorm"), "'dorm'; did you mean dORM?"),
+        (put("models/dORM-mini/kind", None), "found models.dORM-mini.kind: None"),
+        (put("models/dORM", {"kind": "dORM"}), "a value for models.dORM.backbone"),
+        (put("models/dORM-mini", 5), "expected keys with values, found models.dORM-mini: 5"),
+        (put("models/dORM-mini/backbone", "mono"), "mono is none of mini"),
+        (put("models/dORM-mini/dataset", "Facts_trian"), "did you mean Facts_train"),
+        (put("models/a b", {}), "a name of letters"),
+        (put("models/..", {}), "a name of letters"),
+        (put("models/-x", {}), "a name of letters"),
+        (put("models/.x", {}), "a name of letters"),
+        (put("models/x.", {}), "a name of letters"),
+        (put("models/x", {}), "a value for models.x.kind"),
+        (put("categories", ["a/b"]), "found categories.0: 'a/b'"),
+        (put("categories", []), "expected at least 1 item, found categories: []"),
+        (put("categories", "math"), "categories: 'math'"),
+        (put("categories", ["math", "law", "math"]), "categories: math twice"),
+        (put("categories", ["law", OVERALL]), "Overall is the average over categories"),
+        (put("datasets/Facts_junior/categories", [OVERALL]), "Facts_junior.categories.0: Overall"),
+        (put("datasets", {"A": 5}), "expected keys with values, found datasets.A: 5"),
+        (put("datasets/A", None), "expected keys with values, found datasets.A: None"),
+        (put("datasets/A", {}), "expected a value for datasets.A.reader, found none"),
+        (put("datasets", ["A"]), "expected keys with values, found datasets: ['A']"),
+        (put("datasets/Facts_junior/reader", "gsmk"), "published, found datasets.Facts_junior."),
+        (put("datasets/Facts_junior/reader", "minature"), "did you mean miniature?"),
+        (put("datasets/A", {"reader": "gsm8k", "source": [""]}), "at least 1 character"),
+        (put("datasets/Facts_junior/policy", "boss"), "expected junior, senior or tutor, found"),
+        (put("datasets/Facts_junior/policy", "Junior"), "'Junior'; did you mean junior?"),
+        (put("datasets/Facts_junior/label_noise", 1.5), "less than or equal to 1"),
+        (put("backbones/mini", {}), "needs either `model` or `pretrain`"),
+        (put("backbones/mini", {"model": "a/b"}), "`model` needs its number of `parameters`"),
+        (put("backbones/mini/parameters", 1e6), "`model` needs its number of `parameters`"),
+        (put("backbones/mini", {"model": "a/b", "parameters": 40e9}), "needs 96 GB on each GPU"),
+        (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
+        (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
+        (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
+        (put("critiques/teacher", None), "needs either a `teacher` or `published` critiques"),
+        (put("critiques/published", {}), "needs either a `teacher` or `published` critiques"),
+        (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is none of"),
+        (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
+        (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),
+        (put("backbones/mini", {"model": ""}), "at least 1 character, found backbones.mini.model"),
+        (put("backbones/mini", {"model": " "}), "at least 1 character, found backbones.mini.model"),
+        (put("backbones/mini/pretrain/learning_rate", float("inf")), "a finite number"),
+        (put("data", ""), "at least 1 character, found data: ''"),
+        (put("templates", {"gORM": ""}), "at least 1 character, found templates.gORM"),
+        (put("models/gORM-mini/scoring/samples", 0), "greater than or equal to 1"),
+        (put("models/gORM-mini/scoring/top_p", 0), "greater than 0, found models.gORM-mini.scorin"),
+        (put("critiques/top_p", 0.0), "greater than 0, found critiques.top_p: 0.0"),
+        (put("critiques/temperature", float("nan")), "finite number, found critiques.temperature"),
+        (put("models/dORM-mini/training/dropout", 1), "expected less than 1, found models.dORM-"),
+        (put("models/dORM-mini/training/rank", True), "training.rank: yes and no are not numbers"),
+        (put("backbones/mini/pretrain/width", 48), "a multiple of 32, found backbones.mini.pretr"),
+        (put("seed", 2**32), "less than or equal to 4294967295, found seed: 4294967296"),
+        (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
+        (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
+        (put("critiques/server", "http://[::1]:8/v1"), "critiques: the engine openai needs a"),
+        (
+            put("models/dORM-mini/scoring", {"dtype": "fp16"}),
+            "auto, float32 or bfloat16, found mod",
+        ),
+        (
+            lambda study: study["models"]["gORM-mini"]["scoring"].update(
+                engine="openai", server="http://host/v1", dtype="float32"
+            ),
+            "scoring: dtype: float32 is for the server of the engine openai to choose",
+        ),
+        (put("critiques/server", "http://me:secret@host/v1"), "critiques.server: not an address"),
+        (put("critiques/server", "http://host/v1\n"), "critiques.server: not an address"),
+        (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
+        (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
+        (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
+        (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),
+        (put("evaluation/n", [1, 2, 1]), "evaluation.n: 1 twice"),
+        (put("critiques", None), "a generative model needs `critiques`"),
+        (
+            lambda study: study["critiques"].update(teacher=None, published={"gORM": ["a/b"]}),
+            "models.gPRM-mini: there are no critiques.published.gPRM",
+        ),
+        (lambda study: study.pop("study"), "a value for study"),
+        (put("models/MV", PUBLISHED), "models.MV: tables call something else so"),
+        (put("models/overall", PUBLISHED), "models.overall: tables call something else so"),
+        (
+            put("models/DORM-mini", PUBLISHED),
+            "models: dORM-mini and DORM-mini differ in their capi",
+        ),
+        (put("categories", ["a", "a.critiques"]), "categories: the table of a.critiques would be"),
+        (put("categories", ["law", "Law"]), "categories: law and Law differ in their capitals"),
+        (put("models/" + "m" * 101, PUBLISHED), "found models.mmmm"),
+        (put("models/dORM-mini/training", {"processes": 3}), "16 is no multiple of the 15 sequen"),
+        (put("models/dORM-mini/training", {"device_batch_size": 5}), "no multiple of the 5 sequen"),
+        (put("models/dORM-mini/training", {"processes": 32}), "no multiple of the 32 sequences"),
+        (
+            put("evaluation/n", [1, 32]),
+            "n: 32 is more than the 16 solutions to each question of Fa",
+        ),
+        (put("data", "my {data}"), "data: my {data} has braces"),
+        (
+            put("backbones/mini", {"model": "a{b}", "parameters": 1e6}),
+            "backbones.mini.model: a{b} h",
+        ),
+        (
+            put("datasets/A", {"reader": "gsm8k", "source": ["{a}.jsonl"]}),
+            "datasets.A.source: {a}.",
+        ),
+        (put("templates", {"gORM": "nowhere.txt"}), "templates.gORM: nowhere.txt: expected"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str) -> None:
+    study = copy.deepcopy(read_yaml(MINIATURE))
+    change(study)
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    line = str(caught.value)
+    assert message in line
+    assert line.startswith(str(MINIATURE))
+    assert "\n" not in line
+
+
+def read_from(*source: str) -> dict[str, Any]:
+    return {"reader": "published", "source": list(source)}
+
+
+@pytest.mark.parametrize(
+    ("datasets", "learned", "evaluated", "found"),
+    [
+        ({}, "Facts_junior", "Facts_junior", "Facts_junior, the same"),
+        (
+            {"Again": {"reader": "miniature", "policy": "senior", "split": "train",
+                       "questions": 9, "solutions": 16}},
+            "Facts_train", "Again", "Again, of the same split train",
+        ),
+        (
+            {"Again": {"reader": "miniature", "policy": "senior", "split": "pretrain",
+                       "questions": 9, "solutions": 16}},
+            "Facts_train", "Again", "backbones.mini.pretrain.datasets: Facts_pretrain is learned",
+        ),
+        ({"A": read_from("x/a", "x/b"), "B": read_from("x/b")}, "A", "B", "read from x/b as well"),
+        ({"A": read_from("{}/*.json"), "B": read_from("{}")}, "A", "B", "law.json as well"),
+        ({"A": read_from("x/train"), "B": read_from("x/test")}, "A", "B", None),
+        (
+            {"A": read_from("x/b") | {"categories": ["law"]},
+             "B": read_from("x/b") | {"categories": ["math"]}},
+            "A", "B", None,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_learned_from_is_evaluated_only_if_the_study_says_so(
+    tmp_path: Path, datasets: dict[str, Any], learned: str, evaluated: str, found: str | None
+) -> None:
+    (tmp_path / "law.json").write_text("[]")
+    study = read_yaml(MINIATURE)
+    for name, dataset in datasets.items():
+        put(f"datasets/{name}", dataset)(study)
+        if "source" in dataset:
+            dataset["source"] = [place.format(tmp_path) for place in dataset["source"]]
+            dataset.setdefault("categories", ["law"])
+    put("models/dORM-mini/dataset", learned)(study)
+    put("evaluation/datasets", [evaluated])(study)
+    if found is None:
+        load_study(study, [MINIATURE])
+        return
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    assert found in str(caught.value)
+    assert f"evaluation.also_trained_on: [{evaluated}]" in str(caught.value)
+    put("evaluation/also_trained_on", [evaluated])(study)
+    load_study(study, [MINIATURE])
+
+
+def test_only_what_is_evaluated_can_be_trained_on_as_well() -> None:
+    study = read_yaml(MINIATURE)
+    put("evaluation/also_trained_on", ["Facts_train"])(study)
+    with pytest.raises(InputError, match="also_trained_on: Facts_train is none of Facts_junior"):
+        load_study(study, [MINIATURE])
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/dORM-mini/training/rank", 0)(study)
+    put("models/gORM-mini/scoring/top_p", 2)(study)
+    put("categoriess", ["law"])(study)
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    line = str(caught.value)
+    assert line.startswith(f"{MINIATURE}: expected no mistakes, found 3: (1) expected")
+    assert "\n" not in line
+    for place in (
+        "models.dORM-mini.training.rank",
+        "models.gORM-mini.scoring.top_p",
+        "categoriess",
+    ):
+        assert place in line
+
+
+def test_all_that_does_not_go_together_is_told_at_once() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/Overall", PUBLISHED)(study)
+    put("evaluation/n", [64])(study)
+    put("models/dORM-mini/training/processes", 3)(study)
+    with pytest.raises(InputError) as caught:
+        load_study(study, [MINIATURE])
+    line = str(caught.value)
+    assert "found 4: (1)" in line
+    for place in ("models.Overall", "evaluation.n: 64", "Facts_senior", "training.batch_size"):
+        assert place in line
+
+
+def test_of_a_file_full_of_mistakes_the_first_ten_are_told() -> None:
+    study = read_yaml(MINIATURE) | {str(number): number for number in range(25)}
+    with pytest.raises(InputError, match=r"found 25: .* \(10\) .* and 15 more$"):
+        load_study(study, [MINIATURE])
+
+
+@pytest.mark.parametrize("study", [None, 5, "miniature", ["study"], {}, {1: 2}])
+def test_what_is_no_study_is_one_line(study: Any) -> None:
+    with pytest.raises(InputError, match=r"^config: expected"):
+        load_study(study, [])
+
+
+def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
+    study = read_yaml(MINIATURE)
+    template = tmp_path / "template.txt"
+    template.write_text("Is {question} well answered?")
+    study["templates"] = {"gPRM": str(template)}
+    with pytest.raises(InputError, match=r"template\.txt: .* none for solution"):
+        load_study(study, [MINIATURE])
+    template.write_text('+++\nstep = "{number}."\n+++\n{question} {solution}')
+    with pytest.raises(InputError, match=r"template\.txt, key step: expected the place {step}"):
+        load_study(study, [MINIATURE])
+
+
+def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
+    study = read_yaml(MINIATURE)
+    study["datasets"]["Facts_junior"]["categories"] = ["history"]
+    datasets = load_study(study, [MINIATURE])["datasets"]
+    assert datasets["Facts_junior"]["categories"] == ["history"]
+    assert datasets["Facts_senior"]["categories"] == study["categories"]
+
+
+def test_every_seed_trains_every_reward_model_under_a_name_of_its_own() -> None:
+    study = read_yaml(MINIATURE) | {"training_seeds": [7, 43]}
+    study["evaluation"]["aggregation"] = {"dPRM-mini": "prod"}
+    found = load_study(study, [])
+    names = [name + seed for name in study["models"] for seed in ("", "@43")]
+    assert list(found["models"]) == names
+    seeds = [model["training"].pop("seed") for model in found["models"].values()]
+    assert seeds == [7, 43] * 4
+    assert found["models"]["gORM-mini"] == found["models"]["gORM-mini@43"]
+    assert list(found["evaluation"]["aggregation"]) == names
+    assert found["evaluation"]["aggregation"]["dPRM-mini@43"] == "prod"
+
+
+def test_the_study_s_seed_trains_where_no_other_is_named() -> None:
+    found = load_study(read_yaml(MINIATURE) | {"seed": 5}, [])
+    assert {model["training"]["seed"] for model in found["models"].values()} == {5}
+
+
+def test_published_rewards_need_no_backbone_and_are_there_once() -> None:
+    study = read_yaml(MINIATURE) | {"backbones": {}, "training_seeds": [1, 2]}
+    del study["critiques"]
+    rewards = {"Facts_junior": ["owner/junior"], "Facts_senior": ["owner/senior"]}
+    study["models"] = {"theirs": {"kind": "gPRM", "rewards": rewards}}
+    found = load_study(study, [])
+    assert list(found["models"]) == ["theirs"]
+    assert found["evaluation"]["aggregation"] == {"theirs": "mean"}
+
+
+def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("models:\n  a: 1\n  b: 2\n  a: 3\n")
+    with pytest.raises(InputError, match=r"study\.yaml, line 4: .*'a' twice"):
+        read_yaml(file)
+
+
+BOMB = b"a: &a [1, 2]\n" + b"".join(
+    b"%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n" % (b, b, *[b - 1] * 8)
+    for b in range(98, 118)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *[b"a: [1\n", b"\xff\xfe\xff", b"a: 2026-13-45\n", b"a: !!bool maybe\n", b"a: !!int ''\n"],
+        *[
+            b"a: !!timestamp x\n",
+            b"a: !!python/name:os.system\n",
+            b"? [a]\n: 1\n",
+            b"a: 1\n---\nb: 2\n",
+        ],
+        *[b"[" * 5000, b"a: " * 5000, b"&a [*a]\n", b"&a {b: *a}\n", BOMB, b"a: " + b"1" * 5000],
+    ],
+)
+def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_bytes(text)
+    with pytest.raises(InputError, match="expected YAML"):
+        read_yaml(file)
+
+
+def test_aliases_that_a_person_writes_are_fine(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("a: &common {x: 1}\nb: {<<: *common, y: 2}\nc: *common\n")
+    assert read_yaml(file) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1}}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_study(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + MINIATURE.read_bytes())
+    assert read_yaml(file) == read_yaml(MINIATURE)
+
+
+def test_a_file_that_no_study_can_be_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    with file.open("wb") as handle:
+        handle.truncate(10**12)
+    with pytest.raises(InputError, match="found 1,000,000,000,000 bytes"):
+        read_yaml(file)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a/" * 3000])
+def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        read_yaml(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            put("datasets/Facts_junior/questions", 5000),
+            "found datasets.Facts_junior: no more after",
+        ),
+        (put("datasets/Facts_senior/categories", ["law"]), "found datasets.Facts_senior: 'law'"),
+        (put("datasets/Facts_drills/categories", ["law"]), "found datasets.Facts_drills: 'law'"),
+    ],
+)
+def test_what_the_miniature_cannot_write_is_refused(
+    change: Change, message: str, tmp_path: Path
+) -> None:
+    study = read_yaml(MINIATURE)
+    change(study)
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError, match=re.escape(message)):
+        check_study(file)
+
+
+def test_what_nothing_is_made_from_may_be_whatever_it_is(tmp_path: Path) -> None:
+    study = read_yaml(MINIATURE)
+    study["datasets"]["unused"] = {**study["datasets"]["Facts_junior"], "categories": ["law"]}
+    study["datasets"]["absent"] = {"reader": "gsm8k", "source": ["nowhere.jsonl"]}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    check_study(file)
+
+
+def test_files_that_are_not_there_are_named_with_where_was_looked(tmp_path: Path) -> None:
+    study = read_yaml(ROOT / "config" / "math.yaml") | {"data": str(tmp_path)}
+    study["models"]["theirs"] = {"kind": "dORM", "rewards": {"GSM8K": ["./theirs.json"]}}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError) as caught:
+        check_study(file)
+    line = str(caught.value)
+    for key, missing in (
+        ("datasets.PRMBench.source", "prmbench/train_*.jsonl"),
+        ("datasets.GSM8K.source", "gsm8k/example_model_solutions.jsonl"),
+        ("models.theirs.rewards.GSM8K", "theirs.json"),
+    ):
+        assert f"{key}: {tmp_path / missing} is not there" in line
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(InputError, match=str(elsewhere / "gsm8k")):
+        check_study(file, elsewhere)
+
+
+def test_a_missing_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_yaml(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- study\n", "datasets: {A: 5}\n"])
+def test_a_file_that_holds_no_study_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"study\.yaml: expected"):
+        check_study(file)
+
+
+def test_the_schema_for_editors_is_in_step(tmp_path: Path) -> None:
+    write_schema(tmp_path / "schema.json")
+    kept = ROOT / "workflow" / "schemas" / "study.schema.json"
+    assert kept.read_text() == (tmp_path / "schema.json").read_text(), "run `multirm write-schema`"
+    assert json.loads(kept.read_text())["title"] == Study.__name__
+
+
+def test_adaptive_sampling_goes_with_the_mean_alone() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/gORM-mini/scoring/adaptive", 0.05)(study)
+    assert load_study(study, [])["models"]["gORM-mini"]["scoring"]["adaptive"] == 0.05
+    put("evaluation/aggregation", {"gORM-mini": "min", "gPRM-mini": "max"})(study)
+    with pytest.raises(
+        InputError, match=r"needs mean as evaluation\.aggregation\.gORM-mini, which is min"
+    ):
+        load_study(study, [])

@@ -1,0 +1,266 @@
+"""Chat templates: what transformers makes of the real ones, whatever day it is, and no harm from the others."""
+
+import json
+import subprocess
+import sys
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
+from transformers.utils import chat_template_utils
+
+from multirm.errors import InputError
+from multirm.text import chat
+from multirm.text.chat import Frame, chat_frame, date_told
+from multirm.text.encoding import encode_prompt
+from multirm.text.prompts import REPLY_START
+from tests.conftest import CHAT_TEMPLATE, byte_level_tokenizer
+
+# Each in the manner of a family, with what it says before and after where nothing else is asked for.
+QWEN = textwrap.dedent("""\
+    {%- for message in messages %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+    {%- endfor %}
+    {%- if add_generation_prompt %}
+        {{- '<|im_start|>assistant\\n' }}
+        {%- if enable_thinking is defined and enable_thinking is false %}
+            {{- '<think>\\n\\n</think>\\n\\n' }}
+        {%- endif %}
+    {%- endif %}
+    """)
+R1 = (
+    "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}"
+    "{% set ns = namespace(first=true) %}{{ bos_token }}{%- for message in messages %}"
+    "{%- if message['role'] == 'user' %}{{ '<｜User｜>' + message['content'] }}{%- endif %}{%- endfor %}"
+    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\\n' }}{% endif %}"
+)
+V31 = R1.replace(
+    "<｜Assistant｜><think>\\n",
+    "<｜Assistant｜>' }}{% if not thinking is defined %}{% set thinking = false %}{% endif %}"
+    "{{ '<think>' if thinking else '</think>",
+)
+LLAMA = textwrap.dedent("""\
+    {{- bos_token }}
+    {%- if not date_string is defined %}
+        {%- if strftime_now is defined %}
+            {%- set date_string = strftime_now("%d %b %Y") %}
+        {%- else %}
+            {%- set date_string = "26 Jul 2024" %}
+        {%- endif %}
+    {%- endif %}
+    {{- "<|start|>system\\n\\nToday Date: " + date_string + "<|eot|>" }}
+    {%- for message in messages %}
+        {{- '<|start|>' + message['role'] + '\\n\\n' + message['content'] | trim + '<|eot|>' }}
+    {%- endfor %}
+    {%- if add_generation_prompt %}
+        {{- '<|start|>assistant\\n\\n' }}
+    {%- endif %}
+    """)
+SMOLLM = (
+    "{%- if enable_thinking is not defined %}{% set enable_thinking = true %}{% endif %}"
+    "<|im_start|>system\nToday Date: {{ strftime_now('%d %B %Y') }}\nMode: "
+    "{{ '/think' if enable_thinking else '/no_think' }}, <think>so</think>\n"
+    "{%- for message in messages %}{% generation %}{% set said = message.content %}"
+    "{{ '<|im_start|>user\n' ~ said ~ '<|im_end|>\n' }}{% endgeneration %}"
+    "{% if loop.last %}{% break %}{% endif %}{% endfor %}"
+    "{{ '<|im_start|>assistant\n' if add_generation_prompt else '' }}{{ tools | tojson }}"
+)
+FAMILIES = {"plain": CHAT_TEMPLATE, "qwen": QWEN, "r1": R1, "llama": LLAMA, "smollm": SMOLLM}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return byte_level_tokenizer(["The answer is (C)."])
+
+
+def framed(tokenizer: PreTrainedTokenizerFast, template: object) -> Frame:
+    tokenizer.chat_template = template
+    return chat_frame(tokenizer)
+
+
+def of_transformers(
+    tokenizer: PreTrainedTokenizerFast, content: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """With its clock at the day that our templates are told."""
+
+    class Clock:
+        @staticmethod
+        def now() -> date:
+            return date(2024, 7, 26)
+
+    monkeypatch.setattr(chat_template_utils, "datetime", Clock)
+    turns = [{"role": "user", "content": content}]
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prompts_are_those_of_transformers(
+    tokenizer: PreTrainedTokenizerFast, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = framed(tokenizer, FAMILIES[family])
+    words = st.sampled_from(
+        ["x", " ", "\n", "{{", "}}", "{%", "<", "&", "'", "é", "数", "\\", "Yes"]
+    )
+
+    @given(st.lists(words).map("".join))
+    def check(text: str) -> None:
+        expected = of_transformers(tokenizer, text, monkeypatch)
+        assert expected.removesuffix("<think>\n") == frame.before + frame.trim(text) + frame.after
+
+    check()
+
+
+@pytest.mark.parametrize("template", [LLAMA, SMOLLM])
+def test_the_date_is_always_the_same_and_told(
+    tokenizer: PreTrainedTokenizerFast, template: str
+) -> None:
+    frame = framed(tokenizer, template)
+    assert "26 Jul" in frame.before
+    assert "2024" in frame.before
+    assert date_told(tokenizer) == {"date": "2024-07-26"}
+    tokenizer.chat_template = QWEN
+    assert date_told(tokenizer) == {}
+
+
+def reply_of(tokenizer: PreTrainedTokenizerFast, template: str) -> str:
+    tokenizer.chat_template = template
+    text = tokenizer.decode(encode_prompt(tokenizer, "Why?"))
+    return text.partition("Why?")[2]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (QWEN, "<|im_end|>\n<|im_start|>assistant\n"),
+        (R1, "<｜Assistant｜>"),
+        (V31, "<｜Assistant｜>"),
+        # Asked in vain for thinking, or closed in another way: without the end of it.
+        (R1.replace("<think>\\n", "</think>"), "<｜Assistant｜>"),
+        (R1.replace("<think>\\n", "<think>\\n\\n</think>\\n\\n"), "<｜Assistant｜>"),
+        (
+            QWEN.replace("enable_thinking is false", "enable_thinking"),
+            "<|im_end|>\n<|im_start|>assistant\n",
+        ),
+    ],
+)
+def test_thinking_is_opened_once_and_never_closed(
+    tokenizer: PreTrainedTokenizerFast, template: str, expected: str
+) -> None:
+    assert reply_of(tokenizer, template) == expected + REPLY_START
+
+
+def test_a_template_that_does_not_think_unasked_is_asked_to(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    modes = "{{ 'on' if thinking else 'off' }}:{{ messages[0].content }}"
+    closing = modes + "|{{ '<think>' if thinking else '</think>' }}"
+    assert framed(tokenizer, closing).before == "on:"
+    # One that leaves the thinking alone is not told to.
+    assert framed(tokenizer, modes).before == "off:"
+
+
+def test_thinking_that_is_over_before_the_reply_is_refused(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    with pytest.raises(InputError, match="one that says </think> before a reply begins"):
+        framed(tokenizer, "{{ messages[0].content }}<think></think>So")
+
+
+def test_what_a_question_says_changes_nothing(tokenizer: PreTrainedTokenizerFast) -> None:
+    steering = (
+        "{% if '/no_think' in messages[0].content %}{{ raise_exception('steered') }}{% endif %}"
+        "{{ messages[0].content }}|"
+    )
+    frame = framed(tokenizer, steering)
+    assert (frame.before, frame.after) == ("", "|")
+    text = tokenizer.decode(encode_prompt(tokenizer, "Is /no_think a word?"))
+    assert text == "Is /no_think a word?|" + REPLY_START
+
+
+@pytest.mark.parametrize(
+    ("trim", "expected"),
+    [("", " x\n"), ("| trim", "x"), (".strip()", "x"), (".lstrip()", "x\n"), (".rstrip()", " x")],
+)
+def test_space_is_trimmed_as_the_template_does(
+    tokenizer: PreTrainedTokenizerFast, trim: str, expected: str
+) -> None:
+    frame = framed(tokenizer, "{{ messages[0].content" + trim + " }}|")
+    assert frame.trim(" x\n") == expected
+
+
+def test_a_byte_order_mark_is_no_part_of_it(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert framed(tokenizer, "\ufeff" + QWEN) == framed(tokenizer, QWEN)
+
+
+def test_of_several_the_default_is_taken(tokenizer: PreTrainedTokenizerFast) -> None:
+    expected = framed(tokenizer, QWEN)
+    assert framed(tokenizer, {"default": QWEN, "tool_use": R1}) == expected
+    with pytest.raises(InputError, match="expected a chat template, found none"):
+        framed(tokenizer, {"tool_use": R1})
+
+
+CONTENT = "{{ messages[0].content }}"
+TOO_MUCH = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("{{ raise_exception('no turns\\nfor you') }}", "TemplateError: no turns for you"),
+        ("{{ raise_exception('no' * 10 ** 6) }}", "TemplateError: nono"),
+        ("{{ foo.bar.baz }}" + CONTENT, "UndefinedError: 'foo' is undefined"),
+        ("{{ ().__class__.__bases__[0].__subclasses__() }}" + CONTENT, "SecurityError"),
+        ("{{ cycler.__init__.__globals__.os.system('true') }}" + CONTENT, "SecurityError"),
+        ("{% for %}" + CONTENT, "line 1: Expected"),
+        ("{% include 'x' %}" + CONTENT, "TypeError"),
+        ("{{ 1 / 0 }}" + CONTENT, "ZeroDivisionError"),
+        ("{{ 'x' * 10 ** 10 }}" + CONTENT, "over 1024 MB of memory"),
+        ("{{ 'x' * 2000000 }}" + CONTENT, "over 1,000,000 letters"),
+        ("{{ range(10 ** 9) }}" + CONTENT, "OverflowError"),
+        ("{{ " + "(" * 5000 + ")" * 5000 + " }}" + CONTENT, "Error"),
+        (TOO_MUCH + CONTENT, "computes for over 5 seconds"),
+        ("{{ 'always the same' }}", "one that does not"),
+        ("{{ messages[0].content | upper }}", "one that changes or drops them"),
+        ("{{ messages[0].content | escape }}", "one that changes or drops them"),
+        (CONTENT + CONTENT, "one that changes or drops them"),
+    ],
+)
+def test_a_template_that_fails_or_harms_is_one_line(
+    tokenizer: PreTrainedTokenizerFast, template: str, found: str
+) -> None:
+    with pytest.raises(InputError, match="a chat template that shows a user's words") as caught:
+        framed(tokenizer, template)
+    assert found in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_process_that_dies_is_one_line(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "dies.py"
+    script.write_text("import os, sys; sys.stderr.write('Ouch\\n'); os.abort()")
+    monkeypatch.setattr(chat.chat_rendering, "__file__", str(script))
+    with pytest.raises(InputError, match="one that ends its process, status -6 Ouch"):
+        framed(tokenizer, CONTENT + "never rendered before")
+
+
+def test_the_process_needs_nothing_but_jinja() -> None:
+    request = {"template": CONTENT, "contents": ["é\ud800"], "variables": {}}
+    script = (
+        "import runpy, sys\n"
+        f"runpy.run_path({str(chat.chat_rendering.__file__)!r}, run_name='__main__')\n"
+        "assert not {'multirm', 'transformers', 'torch'} & sys.modules.keys()\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(run.stdout) == {"texts": ["é\ud800"], "is_dated": False}
