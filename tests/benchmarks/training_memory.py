@@ -1,10 +1,10 @@
-"""Peak memory of trainings on a CPU, against what jobs ask for.
+"""Peak memory of training runs on a CPU, against what jobs ask for.
 
 python tests/benchmarks/training_memory.py [MODEL_FOLDER …]
 
-Each training runs in a process of its own: a random decoder of some shape, or the one in a folder, takes one
+Each runs in a process of its own: a random decoder of some shape, or the one in a folder, takes one
 step on random tokens. In MB: what the two passes took over what the process had before, what
-`jobs.Share.memory` says of them, the process's peak, and what a job asks for.
+`resources.Share.memory` says of them, the process's peak, and what a job asks for.
 """
 
 import multiprocessing
@@ -24,8 +24,9 @@ from multirm.study import resources
 from multirm.study.resources import Share
 from multirm.training.discriminative import DiscriminativeRecipe
 from multirm.training.examples import UNLABELLED, Example
+from multirm.training.fine_tuning import fine_tune
 from multirm.training.lora import add_adapter
-from multirm.training.run import train
+from multirm.training.objectives import prediction
 
 MB = 2**20
 
@@ -96,7 +97,8 @@ def measure(case: Case) -> tuple[float, float, float, float, float]:
     )
     before, start = peak(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        train("benchmark", adapted, columns, examples, recipe, Path(folder))
+        checkpoint = Path(folder) / "checkpoint"
+        fine_tune("benchmark", adapted, prediction(columns), examples, recipe, checkpoint)
     asked = resources.of_training(parameters, case.batch, 1, 1, share).mem_mb
     seconds = time.process_time() - start
     return peak() - before, share.memory("cpu") / MB, peak(), asked, seconds

@@ -101,7 +101,7 @@ def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> N
     going = start(study_copy, target)
     process = job_process(going, study_copy, "train-discriminative")
     checkpoints = study_copy / "results" / ADAPTER / ".." / ".adapter.checkpoints"
-    wait_for(lambda: list(checkpoints.glob("*/trainer_state.json")) or is_over(process))
+    wait_for(lambda: list(checkpoints.glob("checkpoint.pt")) or is_over(process))
     os.kill(process, signal.SIGKILL)
     assert going.wait() != 0
     assert left_over(study_copy)

@@ -19,7 +19,7 @@ from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.encoding import encode_solution
 from multirm.training.discriminative import label_solutions
-from multirm.training.examples import UNLABELLED, collate
+from multirm.training.examples import UNLABELLED
 from multirm.training.tokenizer import train_tokenizer
 from tests.conftest import byte_level_tokenizer
 
@@ -73,9 +73,9 @@ def check(tokenizer: PreTrainedTokenizerBase, rows: list[dict[str, Any]]) -> Non
     # Labelled at every step, whatever the truth is: all places are compared.
     labelled = [{**row, "outcome": 1, "step_labels": [1] * len(row["steps"])} for row in rows]
     examples, _ = label_solutions(Kind.DPRM, tokenizer, labelled, 10**9)
-    batch = collate(examples)
-    learned_ids = batch["input_ids"][0].tolist()
-    learned_places = [k for k, label in enumerate(batch["labels"][0]) if label != UNLABELLED]
+    learned_ids = [token for example in examples for token in example.ids]
+    labels = [label for example in examples for label in example.labels]
+    learned_places = [k for k, label in enumerate(labels) if label != UNLABELLED]
 
     solutions = [encode_solution(tokenizer, row["question"], row["steps"]) for row in rows]
     pack = pack_tree([solution.ids for solution in solutions])

@@ -1,4 +1,4 @@
-"""Checkpoints belong to one training, go when it is done, and one process at a time works on them."""
+"""Checkpoints belong to one training run, are removed when it ends, and have one process at work on them."""
 
 import os
 import signal
@@ -9,57 +9,57 @@ from pathlib import Path
 import pytest
 
 from multirm.errors import InputError
-from multirm.training.checkpoints import open_checkpoints
+from multirm.training.checkpoints import open_checkpoint
 from tests.origins import made_of
 
 
-def test_checkpoints_go_when_all_is_made_and_are_of_one_training(
+def test_a_checkpoint_belongs_to_one_run_and_is_removed_at_its_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     output, given = tmp_path / "adapter", tmp_path / "solutions"
     given.write_text("one")
     with (
         pytest.raises(RuntimeError),
-        open_checkpoints(output, made_of({"seed": 1}, [given])) as folder,
+        open_checkpoint(output, made_of({"seed": 1}, [given])) as checkpoint,
     ):
-        (folder / "checkpoint-1").mkdir()
+        checkpoint.touch()
         raise RuntimeError
     with (
         pytest.raises(RuntimeError),
-        open_checkpoints(output, made_of({"seed": 1}, [given])) as folder,
+        open_checkpoint(output, made_of({"seed": 1}, [given])) as checkpoint,
     ):
-        assert (folder / "checkpoint-1").is_dir()
+        assert checkpoint.is_file()
         raise RuntimeError
-    with open_checkpoints(output, made_of({"seed": 2}, [given])) as folder:
-        assert not (folder / "checkpoint-1").exists()
+    with open_checkpoint(output, made_of({"seed": 2}, [given])) as checkpoint:
+        assert not checkpoint.exists()
     assert "begun anew" in caplog.text
     assert list(tmp_path.iterdir()) == [given]
 
 
-def test_two_trainings_of_the_same_are_refused(tmp_path: Path) -> None:
+def test_two_runs_of_the_same_are_refused(tmp_path: Path) -> None:
     output = tmp_path / "adapter"
-    with open_checkpoints(output, made_of({"seed": 1})) as folder:
-        (folder / "checkpoint-1").mkdir()
+    with open_checkpoint(output, made_of({"seed": 1})) as checkpoint:
+        checkpoint.touch()
         with (
             pytest.raises(InputError, match="no other process that trains the same model, found"),
-            open_checkpoints(output, made_of({"seed": 2})),
+            open_checkpoint(output, made_of({"seed": 2})),
         ):
             pass
-        assert (folder / "checkpoint-1").is_dir()
-    with open_checkpoints(output, made_of({"seed": 2})):
+        assert checkpoint.is_file()
+    with open_checkpoint(output, made_of({"seed": 2})):
         pass
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_killed_run_is_in_nobodys_way(tmp_path: Path) -> None:
     output = tmp_path / "adapter"
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from multirm.training.checkpoints import open_checkpoints\n"
+        "from multirm.training.checkpoints import open_checkpoint\n"
         "from tests.origins import made_of\n"
-        "with open_checkpoints(Path(sys.argv[1]), made_of()) as folder:\n"
-        "    (folder / 'checkpoint-1').mkdir()\n"
+        "with open_checkpoint(Path(sys.argv[1]), made_of()) as checkpoint:\n"
+        "    checkpoint.touch()\n"
         "    sys.stdout.write('at work\\n')\n"
         "    sys.stdout.flush()\n"
         "    sys.stdin.read()\n"
@@ -71,11 +71,11 @@ def test_a_training_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
         text=True,
     ) as other:
         assert other.stdout and other.stdout.readline() == "at work\n"
-        with pytest.raises(InputError, match="wait for it"), open_checkpoints(output, made_of()):
+        with pytest.raises(InputError, match="wait for it"), open_checkpoint(output, made_of()):
             pass
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
     assert (tmp_path / ".adapter.checkpoints.lock").is_file()
-    with open_checkpoints(output, made_of()) as folder:
-        assert (folder / "checkpoint-1").is_dir()
+    with open_checkpoint(output, made_of()) as checkpoint:
+        assert checkpoint.is_file()
     assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ from peft import PeftModel
 
 from multirm.errors import InputError
 from multirm.models.load import load_model, load_tokenizer
+from multirm.models.packing import attend_in_packs
 from multirm.running.provenance import read_from_folder
 from multirm.tables import parquet
 from multirm.tables.critique_rows import with_solutions
@@ -19,9 +20,9 @@ from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES, EXAMPLES
 from multirm.text.encoding import encode_prompt
 from multirm.text.prompts import VERDICT_MARKS, Template, load_template, own_template
-from multirm.training.examples import UNLABELLED, collate
+from multirm.training.examples import UNLABELLED
 from multirm.training.generative import GenerativeRecipe, critique_examples, train_generative
-from multirm.training.run import LabelledLoss
+from multirm.training.objectives import prediction
 from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
 
@@ -78,9 +79,10 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path)
             with torch.no_grad():
                 logits = model(torch.tensor([prompt + completion[:k]])).logits[0, -1]
             losses.append(-logits.log_softmax(dim=-1)[token])
-    # Only now: what reads packs reads nothing else.
+    # Only now: a model that reads packs reads nothing else.
+    attend_in_packs(model)
     with torch.no_grad():
-        found = LabelledLoss(model)(**collate(examples))["loss"]
+        found = prediction().loss(model, examples) / sum(example.count for example in examples)
     torch.testing.assert_close(found, torch.stack(losses).mean(), atol=1e-5, rtol=1e-5)
 
 

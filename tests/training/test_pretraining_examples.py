@@ -1,4 +1,4 @@
-"""Lessons: what carries a loss and what does not, and when each lesson joins."""
+"""Examples: what carries a loss and what does not, and when each example joins."""
 
 from typing import Any
 
@@ -11,13 +11,14 @@ from multirm.generation.verification import solution_prompt
 from multirm.tables.reward_models import Kind
 from multirm.text.encoding import encode_prompt, encode_solution, step_candidates
 from multirm.text.prompts import load_template, own_template
+from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import (
     CURRICULUM,
-    NO_LOSS,
-    Lesson,
-    critique_lessons,
+    PretrainingExample,
     draw_batches,
-    solution_lessons,
+    examples_of_critiques,
+    examples_of_solutions,
+    pretraining_steps,
 )
 from multirm.training.tokenizer import train_tokenizer
 
@@ -41,30 +42,30 @@ def row(labels: list[int] | None, category: str = "chemistry") -> dict[str, Any]
     }
 
 
-def said(lesson: Lesson) -> list[tuple[int, int]]:
+def said(example: PretrainingExample) -> list[tuple[int, int]]:
     """Positions and targets of all that carries a loss."""
-    return [(i, target) for i, target in enumerate(lesson.targets) if target != NO_LOSS]
+    return [(i, target) for i, target in enumerate(example.labels) if target != UNLABELLED]
 
 
 def test_correct_steps_are_said_and_marked_and_incorrect_ones_only_marked(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    (lesson,) = solution_lessons(tokenizer, [row([1, 0, 0])])
+    (example,) = examples_of_solutions(tokenizer, [row([1, 0, 0])])
     encoded = encode_solution(tokenizer, row(None)["question"], STEPS)
     minus, plus = step_candidates(tokenizer)
     asked = len(encode_solution(tokenizer, row(None)["question"], []).ids)
     first, second, third = encoded.step_ends
     expected = [(i, encoded.ids[i + 1]) for i in range(asked - 1, first)]
-    assert said(lesson) == [*expected, (first, plus), (second, minus), (third, minus)]
-    assert lesson.ids == encoded.ids
+    assert said(example) == [*expected, (first, plus), (second, minus), (third, minus)]
+    assert example.ids == encoded.ids
 
 
 def test_where_no_label_is_known_steps_are_said_and_not_marked(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    (lesson,) = solution_lessons(tokenizer, [row(None)])
+    (example,) = examples_of_solutions(tokenizer, [row(None)])
     ends = encode_solution(tokenizer, row(None)["question"], STEPS).step_ends
-    positions = [i for i, _ in said(lesson)]
+    positions = [i for i, _ in said(example)]
     assert not set(ends) & set(positions)
     assert len(positions) == ends[-1] - positions[0] + 1 - len(ends)
 
@@ -75,15 +76,15 @@ def test_a_critique_is_said_and_the_step_ends_before_it_are_marked(
 ) -> None:
     template = load_template(own_template(kind), kind)
     critique = {"critique": " It is so.\n</think>\nYes"}
-    (lesson,) = critique_lessons(tokenizer, template, [(critique, row([1, 1, 0]))])
+    (example,) = examples_of_critiques(tokenizer, template, [(critique, row([1, 1, 0]))])
     prompt = encode_prompt(tokenizer, solution_prompt(template, row(None), STEPS))
     n_prompt = len(prompt)
-    marks = [(i, target) for i, target in said(lesson) if i < n_prompt - 1]
+    marks = [(i, target) for i, target in said(example) if i < n_prompt - 1]
     minus, plus = step_candidates(tokenizer)
     assert [target for _, target in marks] == [plus, plus, minus]
     for (end, _), step in zip(marks, STEPS, strict=True):
         assert tokenizer.decode(prompt[: end + 1]).endswith(step)
-    learned = [target for i, target in said(lesson) if i >= n_prompt - 1]
+    learned = [target for i, target in said(example) if i >= n_prompt - 1]
     assert tokenizer.decode(learned, skip_special_tokens=True) == critique["critique"]
     assert learned[-1] == tokenizer.eos_token_id
 
@@ -92,13 +93,13 @@ def test_groups_join_one_by_one_and_critiques_when_all_are_there(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     rows = [row([1, 1, 1]), row([1, 1, 1], "history"), row([1, 1, 1]), row([1, 1, 1], "business")]
-    joins = [lesson.joins for lesson in solution_lessons(tokenizer, rows)]
+    joins = [example.joins for example in examples_of_solutions(tokenizer, rows)]
     assert joins[0] == joins[2] == 0 < joins[1] < joins[3] < CURRICULUM
     critique = {"critique": " So.\n</think>\nYes"}
-    (lesson,) = critique_lessons(
+    (example,) = examples_of_critiques(
         tokenizer, load_template(own_template(Kind.GORM), Kind.GORM), [(critique, rows[0])]
     )
-    assert lesson.joins == CURRICULUM
+    assert example.joins == CURRICULUM
 
 
 @given(
@@ -108,20 +109,35 @@ def test_groups_join_one_by_one_and_critiques_when_all_are_there(
 def test_batches_keep_to_the_budget_and_to_the_curriculum(
     drawn: list[tuple[int, float]], batch_tokens: int
 ) -> None:
-    lessons = [Lesson([0] * n, [0] * n, [1.0] * n, joins) for n, joins in drawn]
-    first = min(lesson.joins for lesson in lessons)
+    examples = [PretrainingExample([0] * n, [0] * n, [1.0] * n, joins) for n, joins in drawn]
+    first = min(example.joins for example in examples)
     seen = 0
-    for share, batch in draw_batches(lessons, 2000, batch_tokens, seed=1):
+    for share, batch in draw_batches(examples, 2000, batch_tokens, seed=1):
         assert share == seen / 2000 < 1
-        longest = max(len(lesson.ids) for lesson in batch)
+        longest = max(len(example.ids) for example in batch)
         assert len(batch) == 1 or len(batch) * longest <= batch_tokens
-        assert all(lesson.joins <= max(share, first) for lesson in batch)
-        seen += sum(len(lesson.ids) for lesson in batch)
+        assert all(example.joins <= max(share, first) for example in batch)
+        seen += sum(len(example.ids) for example in batch)
     assert seen >= 2000
 
 
-def test_a_pass_shows_every_lesson_once() -> None:
-    lessons = [Lesson([i] * (1 + i % 3), [0], [1.0], 0.0) for i in range(20)]
-    total = sum(len(lesson.ids) for lesson in lessons)
-    shown = [lesson for _, batch in draw_batches(lessons, total, 7, seed=3) for lesson in batch]
-    assert sorted(lesson.ids[0] for lesson in shown) == list(range(20))
+def test_a_pass_shows_every_example_once() -> None:
+    examples = [PretrainingExample([i] * (1 + i % 3), [0], [1.0], 0.0) for i in range(20)]
+    total = sum(len(example.ids) for example in examples)
+    shown = [example for _, batch in draw_batches(examples, total, 7, seed=3) for example in batch]
+    assert sorted(example.ids[0] for example in shown) == list(range(20))
+
+
+def test_steps_keep_to_the_budget_and_tell_the_curve_of_each_twentieth() -> None:
+    examples = [PretrainingExample([1] * 5, [2] * 5, [3.0] * 5, 0.0)] * 40
+    steps = pretraining_steps(examples, 1000, 10, learning_rate=0.5, seed=1)
+    assert len(steps) == 100
+    assert all(step.n_tokens == 10 and step.count == 30 for step in steps)
+    logged = [number for number, step in enumerate(steps, 1) if step.is_logged]
+    assert logged == pytest.approx(range(5, 101, 5), abs=1)
+    assert steps[-1].epoch == pytest.approx(5)
+    rates = [step.learning_rate for step in steps]
+    assert max(rates) == 0.5
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert 0 < rates[-1] < 0.01

@@ -74,7 +74,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def training(kind: str, backbone: Path, given: Path, made: Path, **settings: object) -> list[str]:
-    """The command line of a training that makes `adapter`, `curve.parquet` and `examples.parquet`."""
+    """The command line of a training run that makes `adapter`, `curve.parquet` and `examples.parquet`."""
     options: dict[str, object] = {
         "--kind": kind,
         "--name": "toy",
@@ -98,7 +98,7 @@ def training(kind: str, backbone: Path, given: Path, made: Path, **settings: obj
 def together(
     trainings: list[list[str]], folder: Path, *dying: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run trainings in two processes."""
+    """Train in two processes."""
     (folder / "trainings.json").write_text(json.dumps(trainings))
     return subprocess.run(
         [*LAUNCH, SCRIPT, folder / "trainings.json", *dying],
@@ -128,7 +128,7 @@ def assert_alike(one: Path, other: Path) -> None:
 
 @pytest.fixture(scope="module")
 def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes have made, a folder for each training: they take long to start."""
+    """What two processes have made, a folder for each run: they take long to start."""
     folder = tmp_path_factory.mktemp("two")
     trainings = [
         training(
@@ -176,7 +176,7 @@ def test_what_is_made_is_written_and_told_once(two: Path) -> None:
         "curve.parquet",
         "examples.parquet",
     }
-    # Five trainings of six steps, each told of by one process.
+    # Five runs of six steps, each reported by one process.
     assert (two / "log").read_text().count("toy: step 6 of 6") == 5
 
 
@@ -188,8 +188,8 @@ def test_a_batch_that_two_processes_cannot_share_is_refused(two: Path) -> None:
 
 
 def test_a_batch_that_one_process_cannot_share_is_refused() -> None:
-    assert share_batch(16, None) == (16, 1)
-    assert share_batch(16, 4) == (4, 4)
+    assert share_batch(16, None) == 16
+    assert share_batch(16, 4) == 4
     with pytest.raises(
         InputError, match="batch_size: expected a multiple of 1 processes that read 5"
     ):
@@ -209,11 +209,11 @@ def test_where_one_process_dies_all_end_and_the_next_run_goes_on(
         ".adapter.checkpoints",
         ".adapter.checkpoints.lock",
     }
-    assert (made / ".adapter.checkpoints" / "checkpoint-3").is_dir()
+    assert (made / ".adapter.checkpoints" / "checkpoint.pt").is_file()
 
     again = together(trainings, tmp_path)
     assert again.returncode == 0, again.stderr[:4000]
-    assert "toy: going on from checkpoint-3" in again.stderr
+    assert "toy: going on from step 3" in again.stderr
     assert_alike(two / "dropout", made)
 
 

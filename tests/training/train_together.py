@@ -5,6 +5,7 @@ python train_together.py TRAININGS [STEP]
 Each has the command and its arguments. With STEP the last process dies once it has trained so many steps.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -13,21 +14,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
 from multirm.cli import COMMANDS, build_app
 from multirm.errors import InputError
-from multirm.training import run
 from multirm.training.processes import processes
 
 
 def die_at(step: int) -> None:
-    """Let the last process be killed at the end of a step."""
+    """Let the last process be killed once it has taken so many steps."""
+    taken = itertools.count(1)
 
-    class Dying(run._Lines):
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == step and processes().is_last_process:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def after_step(*_: Any) -> None:
+        if next(taken) == step and processes().is_last_process:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    run._Lines = Dying  # type: ignore[misc]
+    register_optimizer_step_post_hook(after_step)
 
 
 def main(trainings: Path, step: str | None = None) -> None:

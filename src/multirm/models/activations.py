@@ -104,7 +104,7 @@ def _kept(decoder: Decoder) -> float:
 def _checkpointed(decoder: Decoder, device: Device) -> float:
     """Bytes per token if all layers' inputs are kept, and one layer with its gradients.
 
-    Large blocks do not come from a CPU's heap then (`training.run.spare_memory`).
+    Large blocks do not come from a CPU's heap then (`training.fine_tuning.spare_memory`).
     """
     inputs = 1.2 * decoder.layers * decoder.hidden
     return _BYTES[device] * (inputs + 2 * _of_layer(decoder))

@@ -1,19 +1,16 @@
 """Entry point `pretrain_backbone`: a small decoder and its tokenizer, from scratch, in place of a download."""
 
 import logging
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.nn import functional
+from torch.optim import AdamW
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from multirm.errors import InputError
 from multirm.models.learned_from import write_learned
 from multirm.running.arguments import BackboneFolder, OutputFile, entry
 from multirm.running.numbers import Count, Positive, Seed, Vocabulary, Width
-from multirm.running.progress import Progress
 from multirm.running.provenance import BACKBONE, origin_of, whole_model
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
@@ -24,12 +21,13 @@ from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES
 from multirm.text.encoding import STEP_END
 from multirm.text.prompts import load_template, own_template
+from multirm.training.checkpoints import open_checkpoint
+from multirm.training.loop import Learner, train
+from multirm.training.objectives import pretraining_loss
 from multirm.training.pretraining_examples import (
-    NO_LOSS,
-    Lesson,
-    critique_lessons,
-    draw_batches,
-    solution_lessons,
+    examples_of_critiques,
+    examples_of_solutions,
+    pretraining_steps,
 )
 from multirm.training.tokenizer import train_tokenizer
 
@@ -59,7 +57,7 @@ def pretrain_backbone(
 
     Args:
         solutions: solutions tables; step labels, where known, are learned at the step ends. Those of one
-            dataset and category join the training together, in the order given.
+            dataset and category join the run together, in the order given.
         gorm_demonstrations: critiques tables in the gORM format, of those solutions.
         gprm_demonstrations: critiques tables in the gPRM format, of those solutions.
         output: folder for the model (safetensors) and its tokenizer.
@@ -67,7 +65,7 @@ def pretrain_backbone(
         layers: number of decoder layers.
         width: width of the hidden states, a multiple of 32.
         vocabulary: number of tokens that the tokenizer may have.
-        tokens: number of tokens to train on, with repetition: the budget of the whole training.
+        tokens: number of tokens to train on, with repetition: the budget of the whole run.
         batch_tokens: number of tokens in a batch, padding included, at most.
         learning_rate: at its peak.
         max_length: texts of more tokens are left out, and counted in the log.
@@ -91,11 +89,11 @@ def pretrain_backbone(
     texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
     words = [template.text for template in templates.values()]
     tokenizer = train_tokenizer(texts, words, vocabulary, max_length)
-    lessons = solution_lessons(tokenizer, rows)
+    examples = examples_of_solutions(tokenizer, rows)
     for kind, pairs in demonstrations.items():
-        lessons += critique_lessons(tokenizer, templates[kind], pairs)
-    kept = [lesson for lesson in lessons if len(lesson.ids) <= max_length]
-    logger.info("%d texts, %d left out as too long", len(lessons), len(lessons) - len(kept))
+        examples += examples_of_critiques(tokenizer, templates[kind], pairs)
+    kept = [example for example in examples if len(example.ids) <= max_length]
+    logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
     if not kept:
         raise InputError(
             "max_length", expected="a text of at most so many tokens", found=str(max_length)
@@ -113,15 +111,17 @@ def pretrain_backbone(
         "name": name,
     }
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations, *files.values()]
-    # Beforehand: meanwhile somebody may edit the code.
+    # Before the run: the code may be edited during it.
     origin = origin_of(__name__, parameters, inputs)
-    points = train(model, kept, tokens, batch_tokens, learning_rate, seed)
-    with whole_model(output, BACKBONE, origin) as part:
-        model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-        write_learned(part, (row["question"] for row in rows))
-    curve_rows = [{"model": name, **point} for point in points]
-    parquet.write(curve, CURVES, curve_rows, origin)
+    optimizer = AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
+    steps = pretraining_steps(kept, tokens, batch_tokens, learning_rate, seed)
+    with open_checkpoint(output, origin) as checkpoint:
+        points = train(name, Learner(model, pretraining_loss), optimizer, steps, checkpoint)
+        with whole_model(output, BACKBONE, origin) as part:
+            model.save_pretrained(part)
+            tokenizer.save_pretrained(part)
+            write_learned(part, (row["question"] for row in rows))
+        parquet.write(curve, CURVES, points, origin)
 
 
 def build_decoder(
@@ -146,69 +146,3 @@ def build_decoder(
     with torch.random.fork_rng():
         torch.manual_seed(item_seed(seed, "decoder") % 2**63)
         return LlamaForCausalLM(config)
-
-
-def train(
-    model: LlamaForCausalLM,
-    lessons: Sequence[Lesson],
-    tokens: int,
-    batch_tokens: int,
-    learning_rate: float,
-    seed: int,
-) -> list[dict[str, float]]:
-    """Train `model` until it has seen `tokens` tokens; a point of the curve per twentieth of the way.
-
-    The learning rate rises for a twentieth of the way and falls linearly. An epoch of the curve is as
-    many tokens as the lessons have.
-    """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
-    )
-    total = sum(len(lesson.ids) for lesson in lessons)
-    losses: list[float] = []
-    points: list[dict[str, float]] = []
-    model.train()
-    batches = draw_batches(lessons, tokens, batch_tokens, seed)
-    with Progress("trained on", "tokens", tokens) as progress:
-        for step, (share, batch) in enumerate(batches, start=1):
-            rate = learning_rate * min(share * 20 + 0.02, (1 - share) / 0.95, 1)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            losses.append(_train_batch(model, batch, optimizer))
-            read = sum(len(lesson.ids) for lesson in batch)
-            after = share + read / tokens
-            if after >= (len(points) + 1) / 20:
-                loss = math.fsum(losses) / len(losses)
-                epoch = after * tokens / total
-                points.append({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate})
-                losses = []
-            progress.add(read)
-    model.eval()
-    return points
-
-
-def _train_batch(
-    model: LlamaForCausalLM, batch: Sequence[Lesson], optimizer: torch.optim.Optimizer
-) -> float:
-    """One update. Texts of like length are padded on the right, where causal attention never looks, so
-    nothing is masked; the vocabulary's logits are computed only where there is a loss.
-    """
-    length = max(len(lesson.ids) for lesson in batch)
-    ids = torch.zeros(len(batch), length, dtype=torch.long)
-    targets = torch.full((len(batch), length), NO_LOSS)
-    weights = torch.zeros(len(batch), length)
-    for i, lesson in enumerate(batch):
-        ids[i, : len(lesson.ids)] = torch.tensor(lesson.ids)
-        targets[i, : len(lesson.ids)] = torch.tensor(lesson.targets)
-        weights[i, : len(lesson.ids)] = torch.tensor(lesson.weights)
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-    learned = targets != NO_LOSS
-    losses = functional.cross_entropy(
-        model.lm_head(hidden[learned]), targets[learned], reduction="none"
-    )
-    loss = (losses * weights[learned]).sum() / weights[learned].sum()
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())

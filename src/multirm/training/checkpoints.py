@@ -1,25 +1,22 @@
-"""Where a training goes on after it was killed: checkpoints beside what is being trained, until that stands."""
+"""Checkpoints: a training run that was killed goes on from its last one."""
 
 import fcntl
-import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from accelerate.utils import gather_object
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
 from torch.optim import Optimizer
-from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from multirm.errors import InputError
 from multirm.running.files import room_for, whole
@@ -30,22 +27,22 @@ from multirm.training.sharding import set_trained_weights, trained_weights
 logger = logging.getLogger(__name__)
 
 ORIGIN = "origin.json"
-WEIGHTS = "trained.safetensors"
+CHECKPOINT = "checkpoint.pt"
 
 
 @contextmanager
-def open_checkpoints(output: Path, origin: Origin | None) -> Iterator[Path]:
-    """The folder for the checkpoints of a training that makes the folder `output`.
+def open_checkpoint(output: Path, origin: Origin | None) -> Iterator[Path]:
+    """The file for the checkpoint of a training run that makes the folder `output`.
 
-    It is `.NAME.checkpoints` beside the output, and goes when the block ends without an error. What it
-    holds of a training of another origin goes before. All processes of a training must call it together.
+    It is in the folder `.NAME.checkpoints` beside the output, which is removed when the block ends without an
+    error. A checkpoint of another origin is removed first. All processes of a run must call this together.
 
     Args:
-        output: what is trained.
-        origin: of the training; None in all processes but the main one, which does the writing.
+        output: the folder of the trained model.
+        origin: of the training run; None in all processes but the main one, which does the writing.
 
     Raises:
-        InputError: another training makes the same.
+        InputError: another process trains the same model.
     """
     folder = output.with_name(f".{output.name}.checkpoints")
     with _alone(folder) if origin else nullcontext():
@@ -53,7 +50,7 @@ def open_checkpoints(output: Path, origin: Origin | None) -> Iterator[Path]:
             _prepare(folder, to_text("checkpoints", origin))
         processes().wait_for_everyone()
         with room_for(folder):
-            yield folder
+            yield folder / CHECKPOINT
         processes().wait_for_everyone()
         if origin:
             shutil.rmtree(folder)
@@ -61,7 +58,7 @@ def open_checkpoints(output: Path, origin: Origin | None) -> Iterator[Path]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep others from training into `folder`, by a lock on a file beside it that ends with this process."""
+    """Lock a file beside `folder`, so that no other process trains into it; the lock ends with this process."""
     path = folder.with_name(f"{folder.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path):
@@ -78,7 +75,7 @@ def _locked(path: Path) -> IO[bytes]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and path.samefile(f"/dev/fd/{file.fileno()}"):
                 return file
-            # Whoever had it locked removed it in between: it is the next one's no more.
+            # The process that held the lock has removed the file since it was opened here.
             file.close()
         except BlockingIOError as error:
             file.close()
@@ -103,51 +100,65 @@ def _prepare(folder: Path, origin: str) -> None:
             part.write_text(origin, encoding="utf-8")
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end, or None where there is none."""
-    steps = sorted(
-        (int(path.name.rpartition("-")[2]), path)
-        for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
-    )
-    for _, path in reversed(steps):
-        try:
-            # The Trainer writes its state last.
-            json.loads((path / TRAINER_STATE_NAME).read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path
-    return None
-
-
-def save_trained(model: nn.Module, folder: Path) -> None:
-    """Write the weights that are trained; the others are the backbone's and lie there.
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: Optimizer, reached: Mapping[str, Any]
+) -> None:
+    """Write the trained weights, the optimizer's state and the random generators' in place of the last checkpoint.
 
     All processes must call it together.
-    """
-    weights = trained_weights(model)
-    if is_main_process():
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, folder / WEIGHTS)
 
-
-def load_trained(model: nn.Module, folder: Path) -> None:
-    """Put into `model` what `save_trained` wrote of it."""
-    set_trained_weights(model, load_file(folder / WEIGHTS))
-
-
-def save_optimizer(model: nn.Module, optimizer: Optimizer, folder: Path) -> None:
-    """Write what an optimizer remembers of the weights it trains, whole, by their names.
-
-    All processes must call it together.
+    Args:
+        reached: numbers, tensors, lists and mappings to be kept with them.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state = get_optimizer_state_dict(model, optimizer, options=options)
+    held = {
+        "weights": trained_weights(model),
+        "optimizer": get_optimizer_state_dict(model, optimizer, options=options),
+        "generators": gather_object([_generator_states()]),
+        "reached": dict(reached),
+    }
     if is_main_process():
-        torch.save(state, folder / OPTIMIZER_NAME)
+        with whole(path) as part:
+            torch.save(held, part)
 
 
-def load_optimizer(model: nn.Module, optimizer: Optimizer, folder: Path) -> None:
-    """Let an optimizer remember what `save_optimizer` wrote."""
-    state = torch.load(folder / OPTIMIZER_NAME, map_location="cpu", weights_only=True)
+def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
+    """Restore what `save_checkpoint` wrote, and return its `reached`; None where there is no checkpoint.
+
+    Raises:
+        InputError: a file that is no checkpoint.
+    """
+    if not path.is_file():
+        return None
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(
+            path,
+            expected="a checkpoint",
+            found="a damaged file",
+            remedy="delete it, and the training run starts from the beginning",
+        ) from error
+    set_trained_weights(model, held["weights"])
     options = StateDictOptions(full_state_dict=True)
-    set_optimizer_state_dict(model, optimizer, state, options=options)
+    set_optimizer_state_dict(model, optimizer, held["optimizer"], options=options)
+    process = processes().process_index
+    # With more processes than before, the new ones keep the seeds of their own.
+    if process < len(held["generators"]):
+        _restore_generators(held["generators"][process])
+    reached: dict[str, Any] = held["reached"]
+    return reached
+
+
+def _generator_states() -> dict[str, Tensor]:
+    """The states of PyTorch's generators of this process, uint8."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_generators(states: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if torch.cuda.is_available() and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])

@@ -17,16 +17,13 @@ from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
-from multirm.tables.training import CURVES, EXAMPLES
 from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.text.labels import first_incorrect
-from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
-from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.fine_tuning import train_adapter
+from multirm.training.objectives import prediction
 from multirm.training.processes import is_main_process, share_batch
 from multirm.training.recipe import Recipe
-from multirm.training.run import train
-from multirm.training.sharding import load_backbone, trained_weights
 
 logger = logging.getLogger(__name__)
 
@@ -82,19 +79,22 @@ def train_discriminative(
     labelled, tally = label_solutions(kind, tokenizer, rows, recipe.max_length)
     tally.require_examples(name, recipe.max_length)
 
-    network = load_backbone(backbone, recipe.parallelism)
-    model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *local([backbone])]
-    # The digests, and all writing, are left to one process.
-    origin = origin_of(__name__, parameters, inputs) if is_main_process() else None
-    with open_checkpoints(output, origin) as checkpoints:
-        points = train(name, model, candidates, labelled, recipe, checkpoints)
-        weights = trained_weights(model)
-        if origin:
-            asked = (row["question"] for row in rows)
-            save_adapter(model, weights, tokenizer, output, origin, asked)
-            told = [(curve, CURVES, points), (examples, EXAMPLES, tally.rows(name))]
-            parquet.write_together(told, origin)
+    train_adapter(
+        prediction(candidates),
+        labelled,
+        tally,
+        recipe,
+        name=name,
+        backbone=backbone,
+        tokenizer=tokenizer,
+        questions=(row["question"] for row in rows),
+        # One process writes, and computes the digests for it.
+        origin=origin_of(__name__, parameters, inputs) if is_main_process() else None,
+        adapter=output,
+        curve=curve,
+        counts=examples,
+    )
 
 
 def label_solutions(
@@ -103,11 +103,11 @@ def label_solutions(
     rows: Iterable[Mapping[str, Any]],
     max_length: int,
 ) -> tuple[list[Example], Tally]:
-    """The training examples that rows of a solutions table make, and what became of each row.
+    """Make training examples of the rows of a solutions table, and count what became of each row.
 
     An example ends with its last label, as in VersaPRM (arXiv 2502.06737): for dPRM at the first incorrect
-    step, which nothing after it could change. What is over `max_length` tokens even so is left out whole. A
-    positive example is one without an incorrect label.
+    step. Examples that are still over `max_length` tokens are left out. A positive example is one without
+    an incorrect label.
     """
     examples, tally = [], Tally()
     for row in rows:
@@ -129,7 +129,7 @@ def label_solutions(
 def step_targets(
     kind: Kind, outcome: int | None, step_labels: list[int] | None, n_steps: int
 ) -> dict[int, int] | None:
-    """The label of each step that is learned from, by its 0-based position; None where it is not known.
+    """The label of each step to learn from, by the step's 0-based position; None where labels are not known.
 
     dORM learns the outcome at the last step; dPRM the step labels up to and including the first
     incorrect one, after which "correct" has no meaning.

@@ -1,30 +1,22 @@
-"""Examples to train on: what they hold, how they are batched, and what became of the rows they come from."""
+"""Examples to fine-tune on, and how many rows of each category became one."""
 
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import Sampler
-
 from multirm.errors import InputError
-from multirm.models.packing import pack
-from multirm.running.randomness import item_generator
 
 logger = logging.getLogger(__name__)
 
 UNLABELLED = -100
-BATCHES_PER_GROUP = 50
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids, and for each what the network should predict there, or `UNLABELLED`.
+    """Token ids, and what the network should predict at each of them, or `UNLABELLED`.
 
     `labels[t]` belongs to the output at position t: for a discriminative model the index of the right
     candidate, for a generative one the token `ids[t + 1]`. Arrays of C ints: lists of millions of examples
@@ -38,6 +30,16 @@ class Example:
     def of(cls, ids: Sequence[int], labels: Sequence[int]) -> Self:
         """From as many ids as labels."""
         return cls(array("i", ids), array("i", labels))
+
+    @property
+    def n_tokens(self) -> int:
+        """Its length."""
+        return len(self.ids)
+
+    @property
+    def count(self) -> int:
+        """The number of its labels: each counts the same in the loss."""
+        return len(self.labels) - self.labels.count(UNLABELLED)
 
 
 @dataclass
@@ -87,70 +89,3 @@ class Tally:
             )
         for category, n in sorted(self.too_long.items()):
             logger.info("%s: left out %d examples over %d tokens", category, n, max_length)
-
-
-def collate(examples: Sequence[Example]) -> dict[str, Tensor]:
-    """A batch as one pack, nothing shared and nothing padded: what `packing.read_pack` takes, and labels.
-
-    Returns:
-        input_ids, positions and labels, int64 [1, tokens]; segments, int64 [examples, 3].
-    """
-    packed = pack([example.ids for example in examples])
-    labels = torch.tensor([[label for example in examples for label in example.labels]])
-    return {
-        "input_ids": packed.input_ids,
-        "positions": packed.positions,
-        "segments": packed.segments,
-        "labels": labels,
-    }
-
-
-def filled_up(examples: Sequence[Example], batch_size: int) -> list[Example]:
-    """The examples, and after them as many without a label as the last batch lacks.
-
-    They weigh nothing. Without them, devices that get nothing of the last batch would be given the first
-    examples once more.
-    """
-    return [*examples, *[Example.of([0], [UNLABELLED])] * (-len(examples) % batch_size)]
-
-
-class LengthGrouped(Sampler[int]):
-    """A random order in which the examples of each batch are about equally long: devices that share one are
-    done with it at the same time.
-
-    The order depends on the seed and the epoch alone, so it is the same in every process. The last batch
-    is filled up with what follows the examples (`filled_up`).
-    """
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths = np.asarray(lengths)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the data loader before each pass."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths) + self._lacking
-
-    @property
-    def _lacking(self) -> int:
-        return -len(self.lengths) % self.batch_size
-
-    def __iter__(self) -> Iterator[int]:
-        generator = item_generator(self.seed, "order", self.epoch)
-        order = generator.permutation(len(self.lengths))
-        group = self.batch_size * BATCHES_PER_GROUP
-        sorted_in_groups = [
-            members[np.argsort(-self.lengths[members], kind="stable")]
-            for members in np.split(order, range(group, len(order), group))
-        ]
-        order = np.concatenate(sorted_in_groups)
-        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
-        # An incomplete batch stays last: data loaders cut a flat order into batches by counting.
-        places = [*generator.permutation(len(batches) - 1), len(batches) - 1]
-        for place in places:
-            yield from batches[place].tolist()
-        yield from range(len(self.lengths), len(self))

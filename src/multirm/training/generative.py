@@ -20,17 +20,14 @@ from multirm.tables.critique_rows import require_critiques, require_generative, 
 from multirm.tables.critiques import CRITIQUES, CritiqueStage
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
-from multirm.tables.training import CURVES, EXAMPLES
 from multirm.text.chat import date_told
 from multirm.text.encoding import encode_critique, verdict_candidates
 from multirm.text.prompts import Template, load_template, own_template
-from multirm.training.checkpoints import open_checkpoints
 from multirm.training.examples import UNLABELLED, Example, Tally
-from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.fine_tuning import train_adapter
+from multirm.training.objectives import prediction
 from multirm.training.processes import is_main_process, share_batch
 from multirm.training.recipe import Recipe
-from multirm.training.run import train
-from multirm.training.sharding import load_backbone, trained_weights
 
 logger = logging.getLogger(__name__)
 
@@ -106,20 +103,23 @@ def train_generative(
     )
     tally.require_examples(name, recipe.max_length)
 
-    network = load_backbone(backbone, recipe.parallelism)
-    model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
     inputs = [*solutions, *critiques, template, *local([backbone])]
-    # The digests, and all writing, are left to one process.
     parameters |= date_told(tokenizer)
-    origin = origin_of(__name__, parameters, inputs) if is_main_process() else None
-    with open_checkpoints(output, origin) as checkpoints:
-        points = train(name, model, None, learned, recipe, checkpoints)
-        weights = trained_weights(model)
-        if origin:
-            asked = (solution["question"] for _, solution in pairs)
-            save_adapter(model, weights, tokenizer, output, origin, asked)
-            told = [(curve, CURVES, points), (examples, EXAMPLES, tally.rows(name))]
-            parquet.write_together(told, origin)
+    train_adapter(
+        prediction(),
+        learned,
+        tally,
+        recipe,
+        name=name,
+        backbone=backbone,
+        tokenizer=tokenizer,
+        questions=(solution["question"] for _, solution in pairs),
+        # One process writes, and computes the digests for it.
+        origin=origin_of(__name__, parameters, inputs) if is_main_process() else None,
+        adapter=output,
+        curve=curve,
+        counts=examples,
+    )
 
 
 def critique_examples(
@@ -129,7 +129,7 @@ def critique_examples(
     pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
     max_length: int,
 ) -> tuple[list[Example], Tally]:
-    """The training examples that critiques make with their solutions, and what became of each.
+    """Make training examples of critiques and their solutions, and count what became of each.
 
     A positive example is one whose verdict is Yes. Nothing is truncated: an example over `max_length`
     tokens is left out.

@@ -1,6 +1,6 @@
-"""What a backbone learns from: solutions in the discriminative format, critiques in the generative ones.
+"""Examples to pretrain a small backbone on: solutions in the discriminative format, critiques in the generative ones.
 
-So fine-tuning meets nothing that the backbone has not seen the like of.
+They are in the formats that it will be fine-tuned on.
 """
 
 import math
@@ -17,115 +17,168 @@ from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
 from multirm.text.encoding import encode_critique, encode_solution, step_candidates
 from multirm.text.prompts import Template
+from multirm.training.examples import UNLABELLED
+from multirm.training.steps import Step
 
 Row = Mapping[str, Any]
 
-NO_LOSS = -100
-
-# Comparing what is said with what is known takes off soon on few facts and late on many. So the groups
-# of solutions join one by one over the first part of the training, the first staying alone the longest,
-# and critiques join once all are there.
+# A model learns to compare claims with facts early where there are few facts, and late where there are many.
+# So the groups of solutions join one by one over the first part of the run, the first staying alone the
+# longest, and critiques join once all are there.
 CURRICULUM = 0.3
-# Of marks and critiques in the loss, which say whether something is right, against 1 for other text.
+# The weight in the loss of marks and critiques, which say whether something is right; other text has 1.
 JUDGEMENT_WEIGHT = 3.0
+LOGGED_POINTS = 20
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PretrainingExample:
     """A text to learn.
 
     Attributes:
         ids: its tokens.
-        targets: for each token the one to be predicted after it, or NO_LOSS.
-        weights: for each token the weight of that prediction in the loss.
-        joins: the share of the training, in [0, 1), from which on it is shown.
+        labels: the token to be predicted after each of them, or `UNLABELLED`.
+        weights: of each prediction in the loss.
+        joins: the fraction of the run, in [0, 1), before which it is not shown.
     """
 
     ids: list[int]
-    targets: list[int]
+    labels: list[int]
     weights: list[float]
     joins: float
 
+    @property
+    def n_tokens(self) -> int:
+        """Its length."""
+        return len(self.ids)
 
-def solution_lessons(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> list[Lesson]:
-    """Solutions in the discriminative format: steps are continued, known step ends are marked + or -.
+    @property
+    def count(self) -> float:
+        """The sum of its predictions' weights."""
+        return math.fsum(
+            weight
+            for weight, label in zip(self.weights, self.labels, strict=True)
+            if label != UNLABELLED
+        )
 
-    Neither questions, which nobody can foresee, nor steps that are known to be incorrect carry a loss:
-    what is wrong is to be judged, and not to be believed. Solutions of one dataset and category join the
-    training together, one group after the other.
+
+def examples_of_solutions(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]
+) -> list[PretrainingExample]:
+    """Solutions in the discriminative format: the steps' text is predicted, and + or - at step ends with a label.
+
+    Neither questions, which cannot be predicted, nor incorrect steps, which the model is to judge and not to
+    write, carry a loss. The solutions of one dataset and category join the run together, one group after
+    the other.
     """
     groups = list(dict.fromkeys(_group(row) for row in rows))
-    lessons = []
+    examples = []
     for row in rows:
         encoded = encode_solution(tokenizer, row["question"], row["steps"])
         asked = len(encode_solution(tokenizer, row["question"], []).ids)
-        targets = [NO_LOSS] * (asked - 1) + encoded.ids[asked:] + [NO_LOSS]
-        weights = [1.0] * len(targets)
+        labels = [UNLABELLED] * (asked - 1) + encoded.ids[asked:] + [UNLABELLED]
+        weights = [1.0] * len(labels)
         starts = [asked - 1, *encoded.step_ends]
         for start, end, label in zip(
             starts, encoded.step_ends, row["step_labels"] or [], strict=False
         ):
             if not label:
-                targets[start:end] = [NO_LOSS] * (end - start)
-        _mark_steps(tokenizer, targets, weights, encoded.step_ends, row["step_labels"])
+                labels[start:end] = [UNLABELLED] * (end - start)
+        _mark_steps(tokenizer, labels, weights, encoded.step_ends, row["step_labels"])
         joins = CURRICULUM * math.sqrt(groups.index(_group(row)) / len(groups))
-        lessons.append(Lesson(encoded.ids, targets, weights, joins))
-    return lessons
+        examples.append(PretrainingExample(encoded.ids, labels, weights, joins))
+    return examples
 
 
-def critique_lessons(
+def examples_of_critiques(
     tokenizer: PreTrainedTokenizerBase, template: Template, pairs: Sequence[tuple[Row, Row]]
-) -> list[Lesson]:
-    """Critiques to be written after their prompts, in which the step ends are marked + or - as well.
+) -> list[PretrainingExample]:
+    """Critiques after their prompts: the critique's text is predicted, and + or - at the step ends of the prompt.
 
-    So the step ends of a prompt come to say what those of a solution say, and the critique has only
-    to read it there. The prompt shows all steps, also to gPRM: where it stopped at the first incorrect
-    step, a missing answer would give the verdict away, and the model would learn to look for that.
+    So the step ends of a prompt carry the same information as those of a solution, and the critique only
+    has to read it there. The prompt shows all steps, also to gPRM: if it stopped at the first incorrect
+    step, a missing answer would give the verdict away.
 
     Args:
         pairs: rows of a critiques table, each with the row of its solution.
     """
-    lessons = []
+    examples = []
     for critique, row in pairs:
         prompt = solution_prompt(template, row, row["steps"])
         encoded = encode_critique(tokenizer, prompt, critique["critique"])
         completion = encoded.ids[encoded.n_prompt :]
-        targets = [NO_LOSS] * (encoded.n_prompt - 1) + completion + [NO_LOSS]
-        weights = [JUDGEMENT_WEIGHT] * len(targets)
+        labels = [UNLABELLED] * (encoded.n_prompt - 1) + completion + [UNLABELLED]
+        weights = [JUDGEMENT_WEIGHT] * len(labels)
         ends = _step_ends(tokenizer, encoded.ids[: encoded.n_prompt], row)
-        _mark_steps(tokenizer, targets, weights, ends, row["step_labels"])
-        lessons.append(Lesson(encoded.ids, targets, weights, CURRICULUM))
-    return lessons
+        _mark_steps(tokenizer, labels, weights, ends, row["step_labels"])
+        examples.append(PretrainingExample(encoded.ids, labels, weights, CURRICULUM))
+    return examples
+
+
+def pretraining_steps(
+    examples: Sequence[PretrainingExample],
+    tokens: int,
+    batch_tokens: int,
+    learning_rate: float,
+    seed: int,
+) -> list[Step[PretrainingExample]]:
+    """The steps of a run over `tokens` tokens, twenty of which are points of the learning curve.
+
+    The learning rate rises for a twentieth of the run and falls linearly. An epoch is as many tokens as
+    the examples have.
+
+    Args:
+        learning_rate: at its peak.
+    """
+    total = sum(example.n_tokens for example in examples)
+    steps: list[Step[PretrainingExample]] = []
+    n_logged = 0
+    for before, batch in draw_batches(examples, tokens, batch_tokens, seed):
+        n_tokens = sum(example.n_tokens for example in batch)
+        after = before + n_tokens / tokens
+        is_logged = after >= (n_logged + 1) / LOGGED_POINTS
+        n_logged += is_logged
+        steps.append(
+            Step(
+                parts=[batch],
+                count=math.fsum(example.count for example in batch),
+                n_tokens=n_tokens,
+                learning_rate=learning_rate * min(before * 20 + 0.02, (1 - before) / 0.95, 1),
+                epoch=after * tokens / total,
+                is_logged=is_logged,
+            )
+        )
+    return steps
 
 
 def draw_batches(
-    lessons: Sequence[Lesson], tokens: int, batch_tokens: int, seed: int
-) -> Iterator[tuple[float, list[Lesson]]]:
-    """Batches until `tokens` tokens have been drawn, each with the share of them that went before it.
+    examples: Sequence[PretrainingExample], tokens: int, batch_tokens: int, seed: int
+) -> Iterator[tuple[float, list[PretrainingExample]]]:
+    """Batches until `tokens` tokens have been drawn, each with the fraction of them drawn before it.
 
-    A batch holds at most `batch_tokens` tokens, padding included. Passes over the lessons that have
+    A batch holds at most `batch_tokens` tokens, padding included. Passes over the examples that have
     joined follow each other; a pass is cut short when others join.
     """
-    joining = sorted({lesson.joins for lesson in lessons})
+    joining = sorted({example.joins for example in examples})
     seen = passes = 0
     while seen < tokens:
         share = max(seen / tokens, joining[0])
-        joined = [lesson for lesson in lessons if lesson.joins <= share]
+        joined = [example for example in examples if example.joins <= share]
         until = min((other for other in joining if other > share), default=1.0) * tokens
         for batch in _one_pass(joined, batch_tokens, item_generator(seed, "batches", passes)):
             yield seen / tokens, batch
-            seen += sum(len(lesson.ids) for lesson in batch)
+            seen += sum(len(example.ids) for example in batch)
             if seen >= until:
                 break
         passes += 1
 
 
 def _one_pass(
-    lessons: Sequence[Lesson], batch_tokens: int, rng: np.random.Generator
-) -> list[list[Lesson]]:
-    """All lessons once, in batches of like length and in random order."""
-    shuffled = [lessons[i] for i in rng.permutation(len(lessons))]
-    found = list(batches([len(lesson.ids) for lesson in shuffled], batch_tokens))
+    examples: Sequence[PretrainingExample], batch_tokens: int, rng: np.random.Generator
+) -> list[list[PretrainingExample]]:
+    """All examples once, in batches of like length and in random order."""
+    shuffled = [examples[i] for i in rng.permutation(len(examples))]
+    found = list(batches([len(example.ids) for example in shuffled], batch_tokens))
     return [[shuffled[k] for k in found[i]] for i in rng.permutation(len(found))]
 
 
@@ -135,16 +188,20 @@ def _group(row: Row) -> tuple[str, str]:
 
 def _mark_steps(
     tokenizer: PreTrainedTokenizerBase,
-    targets: list[int],
+    labels: list[int],
     weights: list[float],
     ends: Sequence[int],
-    labels: Sequence[int] | None,
+    step_labels: Sequence[int] | None,
 ) -> None:
-    """Make + or - the target at each step end, or nothing where the labels are not known."""
+    """Make + or - the label at each step end, or nothing where the step labels are not known."""
     candidates = step_candidates(tokenizer)
-    marks = [NO_LOSS] * len(ends) if labels is None else [candidates[label] for label in labels]
+    marks = (
+        [UNLABELLED] * len(ends)
+        if step_labels is None
+        else [candidates[label] for label in step_labels]
+    )
     for end, mark in zip(ends, marks, strict=True):
-        targets[end] = mark
+        labels[end] = mark
         weights[end] = JUDGEMENT_WEIGHT
 
 

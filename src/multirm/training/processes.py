@@ -16,8 +16,8 @@ def is_main_process() -> bool:
     return bool(processes().is_main_process)
 
 
-def share_batch(batch_size: int, device_batch_size: int | None) -> tuple[int, int]:
-    """How many examples a process reads at once, and how often it does for one step.
+def share_batch(batch_size: int, device_batch_size: int | None) -> int:
+    """How many examples a process reads at once if its memory allows: its share of a batch unless told otherwise.
 
     Also joins this process to the others, and must therefore come before a model is loaded: it is what
     makes each process's own GPU its current one.
@@ -34,4 +34,4 @@ def share_batch(batch_size: int, device_batch_size: int | None) -> tuple[int, in
             found=str(batch_size),
             remedy="choose another batch_size, device_batch_size or number of GPUs",
         )
-    return at_once, batch_size // (count * at_once)
+    return at_once

@@ -1,4 +1,4 @@
-"""How a reward model is trained: what its adapter is like, and how that is optimised."""
+"""How a reward model is trained: its adapter, its optimizer and its schedule."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -19,7 +19,7 @@ from multirm.running.numbers import (
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What discriminative and generative training are both told; each has a recipe of its own kind.
+    """The settings that discriminative and generative training share; each has a recipe of its own kind.
 
     Attributes:
         schedule: of the learning rate after its peak.

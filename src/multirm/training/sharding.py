@@ -1,11 +1,9 @@
-"""A model whose weights are shared out over the processes that train it (FSDP): each keeps a part of every layer.
+"""Shard a model over the processes that train it (FSDP): each keeps a part of every layer.
 
-What a layer computes with is put together when its turn comes and dropped after it, so that a model may be
-larger than a device.
+A layer's weights are gathered when its turn comes and freed after it, so a model may be larger than a device.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +18,7 @@ from multirm.models.parallelism import Parallelism
 
 
 def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """What is to be trained: on the device, or in main memory where devices are to have only parts of it.
+    """Load the model to train: onto the device, or into main memory if it is to be sharded.
 
     Raises:
         InputError: what `load_model` refuses, and an adapter.
@@ -30,26 +28,15 @@ def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
     return load_model(backbone, device=torch.device("cpu") if share else None)
 
 
-class Sharded(nn.Module):
-    """What stands for a sharded module in the Trainer, which leaves alone what is wrapped."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module(*args, **kwargs)
-
-
 def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
-    """Share the weights of `model` out, those of each of `layers` by themselves and the others together.
+    """Shard `model` in place: each of `layers` by itself, and the other weights together.
 
-    In place. Each process's share goes to its own device; the parts that it lacks come from the others,
-    which must all run the same passes from now on.
+    Each process keeps its part on its own device and gathers the others', so all of them must run the same
+    passes from now on.
 
     Args:
-        model: whatever is called whole.
-        layers: modules in it that are called one after the other.
+        model: the module whose forward pass is called.
+        layers: modules in it, which are called one after the other.
     """
     policy = MixedPrecisionPolicy()
     if torch.cuda.is_available():
@@ -61,7 +48,7 @@ def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights that are trained, whole, by their names; all processes must ask for them together."""
+    """The trained weights, unsharded, by their names. All processes must call it together."""
     return {
         name: (w.full_tensor() if isinstance(w, DTensor) else w).detach().contiguous()
         for name, w in model.named_parameters()
@@ -70,7 +57,7 @@ def trained_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def set_trained_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put into `model` what `trained_weights` gave of it."""
+    """Set the weights of `model` to what `trained_weights` returned."""
     with torch.no_grad():
         for name, held in model.named_parameters():
             if held.requires_grad:

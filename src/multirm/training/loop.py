@@ -1,0 +1,131 @@
+"""The training loop: any loss, any weights, in one process or several, from the last checkpoint on.
+
+Started by `torch.distributed.run --nproc-per-node K`, the same code trains on K devices. Only the main process
+writes.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+from accelerate.utils import reduce
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from transformers import PreTrainedModel
+
+from multirm.running.progress import Progress
+from multirm.training.checkpoints import load_checkpoint, save_checkpoint
+from multirm.training.objectives import Loss
+from multirm.training.processes import is_main_process, processes
+from multirm.training.steps import E, Step
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINTS = 20
+MAX_GRADIENT_NORM = 1.0
+
+
+class Learner(nn.Module, Generic[E]):
+    """A model and its loss in one module, so that whatever wraps it (DDP, FSDP) sees the whole forward pass."""
+
+    def __init__(self, model: PreTrainedModel, loss: Loss[E]) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+
+    def forward(self, examples: Sequence[E]) -> Tensor:
+        """The summed loss of examples that are read at once, a scalar; computed in bf16 on a GPU."""
+        device = self.model.device.type
+        # What is sharded has a policy of its own for that (`sharding.shard`).
+        is_mixed = device == "cuda" and not isinstance(self, FSDPModule)
+        with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
+            return self.loss(self.model, examples)
+
+
+def train(
+    name: str,
+    learner: Learner[E],
+    optimizer: Optimizer,
+    steps: Sequence[Step[E]],
+    checkpoint: Path,
+) -> list[dict[str, Any]]:
+    """Train in place, from `checkpoint` on where there is one; returns the learning curve, rows of `CURVES`.
+
+    All processes must call it together.
+
+    Args:
+        name: of what is trained, for the curve.
+        learner: those of its weights are trained that require a gradient.
+        optimizer: of these weights; the steps say its learning rate.
+        steps: of the whole training run, those of a checkpoint included.
+        checkpoint: a file that is written anew twenty times in a run.
+    """
+    place = processes()
+    called: nn.Module = learner
+    if place.num_processes > 1 and not isinstance(learner, FSDPModule):
+        called = DistributedDataParallel(learner)
+    losses: list[Tensor] = []
+    points: list[dict[str, Any]] = []
+    done = 0
+    reached = load_checkpoint(checkpoint, learner, optimizer)
+    if reached is not None:
+        done, points, losses = reached["step"], reached["points"], reached["losses"]
+        if is_main_process():
+            logger.info("%s: going on from step %d", name, done)
+    save_every = max(1, len(steps) // CHECKPOINTS)
+    learner.train()
+    with (
+        Progress("trained", "steps", len(steps) - done) if is_main_process() else nullcontext()
+    ) as progress:
+        for number, step in enumerate(steps[done:], start=done + 1):
+            losses.append(_update(called, optimizer, step))
+            if step.is_logged:
+                loss = math.fsum(map(float, losses)) / len(losses)
+                losses = []
+                points.append(
+                    {
+                        "model": name,
+                        "step": number,
+                        "epoch": step.epoch,
+                        "loss": loss,
+                        "learning_rate": step.learning_rate,
+                    }
+                )
+                if is_main_process():
+                    logger.info("%s: step %d of %d, loss %.4f", name, number, len(steps), loss)
+            if number % save_every == 0:
+                told = {"step": number, "points": points, "losses": losses}
+                save_checkpoint(checkpoint, learner, optimizer, told)
+            if progress:
+                progress.add(1, step.n_tokens)
+    learner.eval()
+    return points
+
+
+def _update(learner: nn.Module, optimizer: Optimizer, step: Step[Any]) -> Tensor:
+    """Take one step; the loss that it began with, over all processes, a scalar."""
+    n_processes = processes().num_processes
+    losses = []
+    for number, part in enumerate(step.parts, start=1):
+        is_last = number == len(step.parts)
+        with (
+            learner.no_sync()
+            if isinstance(learner, DistributedDataParallel) and not is_last
+            else nullcontext()
+        ):
+            loss = learner(part) / step.count
+            # The gradients of several processes are averaged.
+            (loss * n_processes).backward()
+        losses.append(loss.detach())
+    torch.nn.utils.clip_grad_norm_(learner.parameters(), MAX_GRADIENT_NORM)
+    for group in optimizer.param_groups:
+        group["lr"] = step.learning_rate
+    optimizer.step()
+    optimizer.zero_grad()
+    return reduce(torch.stack(losses).sum(), reduction="sum")

@@ -1,0 +1,97 @@
+"""What training minimises: each objective is a function of a model and examples that gives their summed loss."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from multirm.models.activations import LOGITS_AT_ONCE, TOKENS_OF_LOGITS
+from multirm.models.load import output_logits
+from multirm.models.packing import pack, read_pack
+from multirm.training.examples import UNLABELLED, Example
+from multirm.training.pretraining_examples import PretrainingExample
+from multirm.training.steps import E
+
+Loss = Callable[[PreTrainedModel, Sequence[E]], Tensor]
+"""The loss of the examples that a model reads at once, summed: a scalar on the model's device."""
+
+
+@dataclass(frozen=True)
+class Objective(Generic[E]):
+    """A loss, and an example that costs nothing.
+
+    Attributes:
+        loss: on a model that reads packs (`packing.attend_in_packs`).
+        blank: an example whose loss and count are 0.
+    """
+
+    loss: Loss[E]
+    blank: E
+
+
+def prediction(columns: Sequence[int] | None = None) -> Objective[Example]:
+    """The cross-entropy of the labels, over some columns of the model's logits or the whole vocabulary.
+
+    Args:
+        columns: the token ids that compete, in the order in which the labels count them; the whole
+            vocabulary where None.
+    """
+
+    def loss(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
+        return prediction_loss(model, examples, columns)
+
+    return Objective(loss, blank=Example.of([0], [UNLABELLED]))
+
+
+def prediction_loss(
+    model: PreTrainedModel, examples: Sequence[Example], columns: Sequence[int] | None
+) -> Tensor:
+    """The cross-entropy at all labelled positions, summed; a scalar.
+
+    A whole vocabulary's logits are computed some positions at a time, and once more for the gradient.
+    """
+    packed = pack([example.ids for example in examples])
+    labels = torch.tensor([label for example in examples for label in example.labels])
+    labelled = (labels != UNLABELLED).nonzero().squeeze(1)
+    device = model.device
+    hidden = read_pack(
+        model, packed.input_ids.to(device), packed.positions.to(device), packed.segments
+    )[labelled.to(device)]
+    targets = labels[labelled].to(device)
+
+    def part_loss(hidden: Tensor, targets: Tensor) -> Tensor:
+        logits = output_logits(model, hidden, columns)
+        return functional.cross_entropy(logits.float(), targets, reduction="sum")
+
+    n_columns = len(columns or ()) or model.config.get_text_config().vocab_size
+    rows = max(1, min(TOKENS_OF_LOGITS, LOGITS_AT_ONCE // n_columns))
+    losses = [
+        checkpoint(part_loss, part, target, use_reentrant=False)
+        for part, target in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
+def pretraining_loss(model: PreTrainedModel, examples: Sequence[PretrainingExample]) -> Tensor:
+    """The weighted cross-entropy at all labelled positions, summed; a scalar.
+
+    Texts of like length are padded on the right, where causal attention never looks, so nothing is masked.
+    """
+    shape = len(examples), max(example.n_tokens for example in examples)
+    ids = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, UNLABELLED)
+    weights = torch.zeros(shape)
+    for row, example in enumerate(examples):
+        ids[row, : example.n_tokens] = torch.tensor(example.ids)
+        labels[row, : example.n_tokens] = torch.tensor(example.labels)
+        weights[row, : example.n_tokens] = torch.tensor(example.weights)
+    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    labelled = labels != UNLABELLED
+    logits = output_logits(model, hidden[labelled], None)
+    losses = functional.cross_entropy(logits, labels[labelled], reduction="none")
+    return (losses * weights[labelled]).sum()

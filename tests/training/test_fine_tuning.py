@@ -1,0 +1,167 @@
+"""Fine-tuning learns, says how it fits into memory, and takes adapters or all weights, by any objective."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import get_linear_schedule_with_warmup
+
+from multirm.models import activations
+from multirm.models.load import load_model
+from multirm.models.packing import pack_tree, read_pack
+from multirm.training.fine_tuning import fine_tune
+from multirm.training.generative import GenerativeRecipe
+from multirm.training.lora import add_adapter
+from multirm.training.objectives import Objective, prediction
+from tests.training.test_objectives import EXAMPLES, plain_loss
+
+RECIPE: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "batch_size": len(EXAMPLES),
+    "weight_decay": 0.0,
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A text that is preferred to another."""
+
+    chosen: list[int]
+    rejected: list[int]
+    count: float = 1
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.chosen) + len(self.rejected)
+
+
+PAIRS = [
+    Pair([*range(5, 50), 51, 52], [*range(5, 50), 61]),
+    Pair([5, 6, 7], [8, 9, 10, 11]),
+    Pair([12], [13, 14]),
+]
+
+
+def pairwise_loss(model: Any, pairs: Sequence[Pair]) -> torch.Tensor:
+    """Bradley-Terry, with what the texts of a pair begin with in common read once."""
+    packed = pack_tree([text for pair in pairs for text in (pair.chosen, pair.rejected)])
+    hidden = read_pack(model, *packed.tensors)
+    rewards = model.reward(hidden[[int(place[-1]) for place in packed.places]]).view(-1, 2)
+    counts = torch.tensor([pair.count for pair in pairs])
+    return -(counts * functional.logsigmoid(rewards[:, 0] - rewards[:, 1])).sum()
+
+
+def plain_pairwise_loss(model: Any, pair: Pair) -> torch.Tensor:
+    chosen, rejected = (
+        model.reward(model.model(torch.tensor([text])).last_hidden_state[0, -1])
+        for text in (pair.chosen, pair.rejected)
+    )
+    return (1 + (rejected - chosen).exp()).log().sum()
+
+
+def adapter(folder: Path) -> Any:
+    return add_adapter(load_model(str(folder), torch.float32), 4, 8, 0.0, seed=42)
+
+
+def everything(folder: Path) -> Any:
+    return load_model(str(folder), torch.float32)
+
+
+def everything_and_a_head(folder: Path) -> Any:
+    model: Any = everything(folder)
+    model.reward = nn.Linear(model.config.hidden_size, 1, bias=False)
+    nn.init.constant_(model.reward.weight, 0.1)
+    return model
+
+
+CASES = {
+    "adapter": (adapter, prediction((30, 40)), partial(plain_loss, columns=(30, 40)), EXAMPLES),
+    "all weights": (everything, prediction(), partial(plain_loss, columns=None), EXAMPLES),
+    "pairs": (
+        everything_and_a_head,
+        Objective(pairwise_loss, blank=Pair([0], [0], count=0)),
+        plain_pairwise_loss,
+        PAIRS,
+    ),
+}
+
+
+@pytest.mark.parametrize("at_once", [3, 1])
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_is_that_of_a_plain_loop(
+    tiny_model: Path, tmp_path: Path, case: str, at_once: int
+) -> None:
+    """Against one example at a time, in PyTorch alone."""
+    make: Callable[[Path], Any]
+    objective: Any
+    make, objective, loss_of, examples = CASES[case]  # type: ignore[assignment]
+    plain = make(tiny_model).train()
+    trained = [weight for weight in plain.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1)
+    schedule = get_linear_schedule_with_warmup(optimizer, 1, 5)
+    count = sum(example.count for example in examples)
+    losses = []
+    for _ in range(5):
+        loss = sum(loss_of(plain, example) for example in examples) / count
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+
+    model = make(tiny_model)
+    first = [weight.detach().clone() for weight in model.parameters()]
+    recipe = GenerativeRecipe(
+        **{**RECIPE, "weight_decay": 0.1, "epochs": 5, "device_batch_size": at_once}
+    )
+    curve = fine_tune("tiny", model, objective, examples, recipe, tmp_path / "checkpoint")
+    assert [point["loss"] for point in curve] == pytest.approx(losses, abs=1e-5)
+    assert losses[-1] < losses[0] - 0.01
+    changes = []
+    for before, weight, expected in zip(first, model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, atol=1e-4, rtol=0)
+        assert weight.requires_grad or torch.equal(weight, before)
+        changes.append((weight - before).abs().max().item())
+    assert max(changes) > 1e-3
+
+
+def test_what_would_not_fit_is_read_in_parts_and_said(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(activations, "_BUDGET", {"cpu": 1, "cuda": 1})
+    with caplog.at_level(logging.INFO):
+        fine_tune(
+            "tiny",
+            adapter(tiny_model),
+            prediction((30, 40)),
+            EXAMPLES,
+            GenerativeRecipe(**RECIPE),
+            tmp_path / "checkpoint",
+        )
+    assert "reads 1 examples at once, of 5 tokens at most" in caplog.text
+    assert "computing layers twice" in caplog.text
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_every_run_learns_something_be_it_one_step_long(
+    tiny_model: Path, tmp_path: Path, copies: int
+) -> None:
+    model = adapter(tiny_model)
+    recipe = GenerativeRecipe(**RECIPE)
+    curve = fine_tune(
+        "tiny", model, prediction((30, 40)), EXAMPLES * copies, recipe, tmp_path / "checkpoint"
+    )
+    assert [point["step"] for point in curve] == list(range(1, copies + 1))
+    assert (curve[0]["learning_rate"] == 0) == (copies > 1)
+    assert all(w.abs().max() > 0 for name, w in model.named_parameters() if "lora_B" in name)

@@ -1,0 +1,151 @@
+"""Losses are the plain ones, in whatever parts they are computed; gradients too, where memory is saved."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+from multirm.models.load import load_model
+from multirm.models.packing import attend_in_packs
+from multirm.training import objectives
+from multirm.training.examples import UNLABELLED, Example
+from multirm.training.fine_tuning import spare_memory
+from multirm.training.lora import add_adapter
+from multirm.training.objectives import prediction, pretraining_loss
+from multirm.training.pretraining_examples import PretrainingExample
+
+EXAMPLES = [
+    Example.of([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
+    Example.of([11, 12], [UNLABELLED, 1]),
+    Example.of([21, 22, 23], [UNLABELLED, 0, 1]),
+]
+COLUMNS = pytest.mark.parametrize("columns", [(30, 40), None], ids=["two columns", "vocabulary"])
+
+
+def plain_loss(model: Any, example: Example, columns: Sequence[int] | None) -> torch.Tensor:
+    """The summed loss of one example, from all logits of a model that reads it alone."""
+    logits = model(torch.tensor([list(example.ids)])).logits[0]
+    scores = logits if columns is None else logits[:, list(columns)]
+    labels = torch.tensor(list(example.labels))
+    return functional.cross_entropy(scores, labels, ignore_index=UNLABELLED, reduction="sum")
+
+
+def gradients(model: Any) -> torch.Tensor:
+    found = [w.grad.ravel() for w in model.parameters() if w.requires_grad]
+    model.zero_grad()
+    return torch.cat(found)
+
+
+def adapted(tiny_model: Path, dropout: float) -> Any:
+    """A model with an adapter that changes what it says."""
+    model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, dropout, seed=42)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.copy_(torch.linspace(-0.3, 0.3, weight.numel()).view_as(weight))
+    return model.train()
+
+
+def test_an_example_counts_its_labels() -> None:
+    assert [example.count for example in EXAMPLES] == [2, 1, 2]
+    assert prediction().blank.count == 0
+
+
+@COLUMNS
+def test_a_blank_example_costs_nothing(tiny_model: Path, columns: Sequence[int] | None) -> None:
+    model = load_model(str(tiny_model), torch.float32)
+    attend_in_packs(model)
+    objective = prediction(columns)
+    loss = objective.loss(model, [objective.blank])
+    loss.backward()
+    assert loss == 0
+    assert not gradients(model).any()
+    both = objective.loss(model, [*EXAMPLES, objective.blank])
+    torch.testing.assert_close(both, objective.loss(model, EXAMPLES))
+
+
+@COLUMNS
+def test_memory_is_saved_without_another_gradient(
+    tiny_model: Path, columns: Sequence[int] | None
+) -> None:
+    plain = adapted(tiny_model, dropout=0)
+    expected_loss = sum(plain_loss(plain, example, columns) for example in EXAMPLES)
+    expected_loss.backward()
+    expected = gradients(plain)
+    assert expected.abs().max() > 1e-3
+
+    for at_once in (3, 1):
+        for is_saved in (False, True):
+            model = adapted(tiny_model, dropout=0)
+            attend_in_packs(model)
+            if is_saved:
+                spare_memory(model)
+            total = 0.0
+            for start in range(0, len(EXAMPLES), at_once):
+                loss = prediction(columns).loss(model, EXAMPLES[start : start + at_once])
+                loss.backward()
+                total += loss.item()
+            assert total == pytest.approx(expected_loss.item(), abs=1e-5)
+            torch.testing.assert_close(gradients(model), expected, atol=1e-5, rtol=0)
+
+
+def test_a_loss_in_parts_is_the_loss(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, found = [], []
+    vocabulary = load_model(str(tiny_model)).config.vocab_size
+    for name, at_once in (("TOKENS_OF_LOGITS", 2), ("LOGITS_AT_ONCE", 3 * vocabulary), (None, 0)):
+        if name:
+            monkeypatch.setattr(objectives, name, at_once)
+        else:
+            monkeypatch.undo()
+        model = load_model(str(tiny_model), torch.float32)
+        attend_in_packs(model)
+        loss = prediction().loss(model, EXAMPLES)
+        loss.backward()
+        losses.append(loss.detach())
+        found.append(gradients(model))
+    for loss, gradient in zip(losses[:2], found[:2], strict=True):
+        torch.testing.assert_close(loss, losses[2])
+        torch.testing.assert_close(gradient, found[2], atol=1e-5, rtol=1e-4)
+
+
+def test_layers_computed_twice_drop_out_the_same(tiny_model: Path) -> None:
+    found = []
+    for is_saved in (False, True):
+        model = adapted(tiny_model, dropout=0.5)
+        attend_in_packs(model)
+        if is_saved:
+            spare_memory(model)
+        kept: list[int] = []
+
+        def keep(tensor: torch.Tensor, kept: list[int] = kept) -> torch.Tensor:
+            kept.append(tensor.numel())
+            return tensor
+
+        torch.manual_seed(7)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = prediction().loss(model, EXAMPLES)
+        loss.backward()
+        found.append((sum(kept), loss.detach(), gradients(model)))
+    (kept_whole, loss, gradient), (kept_saved, same_loss, same_gradient) = found
+    assert kept_saved < kept_whole / 2
+    assert torch.equal(same_loss, loss)
+    assert torch.equal(same_gradient, gradient)
+
+
+def test_pretraining_weighs_each_prediction(tiny_model: Path) -> None:
+    examples = [
+        PretrainingExample([5, 6, 7], [6, UNLABELLED, 30], [1.0, 3.0, 3.0], joins=0.0),
+        PretrainingExample([8, 9], [9, UNLABELLED], [2.0, 1.0], joins=0.0),
+    ]
+    assert [example.count for example in examples] == [4, 2]
+    model = load_model(str(tiny_model), torch.float32)
+    expected = torch.tensor(0.0)
+    for example in examples:
+        logits = model(torch.tensor([example.ids])).logits[0].log_softmax(-1)
+        for place, (label, weight) in enumerate(zip(example.labels, example.weights, strict=True)):
+            if label != UNLABELLED:
+                expected = expected - weight * logits[place, label]
+    torch.testing.assert_close(pretraining_loss(model, examples), expected)
