@@ -1,5 +1,6 @@
 """The backbone: a tokenizer that encodes anything, a model that learns, the same files from the same seed."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,12 @@ from multirm.text.prompts import (
     load_template,
     own_template,
 )
-from multirm.training.backbone import pretrain_backbone
+from multirm.training.backbone import pretrain_backbone, pretraining_loss
+from multirm.training.examples import UNLABELLED
+from multirm.training.pretraining_examples import PretrainingExample
 from multirm.training.tokenizer import train_tokenizer
 from tests.origins import made_of
+from tests.training.test_loop import killed_in_step
 
 TEXTS = ["The number of iron is 26.", "A. 12\nB. 14\nC. 1024", "So 26 + 3 = 29, 29 - 3 = 26."]
 
@@ -170,6 +174,23 @@ def test_the_same_seed_makes_the_same_weights(tmp_path: Path) -> None:
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+def test_a_killed_run_goes_on_to_the_same_weights(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    whole = pretrain(tmp_path, tmp_path / "whole", tokens=5000)
+    with killed_in_step(7):
+        pretrain(tmp_path, tmp_path / "killed", tokens=5000)
+    assert (tmp_path / ".killed.checkpoints" / "checkpoint.pt").is_file()
+    killed = pretrain(tmp_path, tmp_path / "killed", tokens=5000)
+    assert "mini: going on from step 6" in caplog.text
+    name = "model.safetensors"
+    assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    curves = [parquet.read(tmp_path / f"{run}.parquet", CURVES) for run in ("whole", "killed")]
+    assert curves[0].equals(curves[1])
+    assert not (tmp_path / ".killed.checkpoints").exists()
+
+
 def test_nothing_short_enough_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="max_length: expected a text of at most"):
         pretrain(tmp_path, tmp_path / "backbone", max_length=3)
@@ -190,3 +211,19 @@ def test_no_solutions_are_refused(tmp_path: Path) -> None:
     parquet.write(empty, SOLUTIONS, [], made_of())
     with pytest.raises(InputError, match="at least one solution"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=empty)
+
+
+def test_pretraining_weighs_each_prediction(tiny_model: Path) -> None:
+    examples = [
+        PretrainingExample([5, 6, 7], [6, UNLABELLED, 30], [1.0, 3.0, 3.0], joins=0.0),
+        PretrainingExample([8, 9], [9, UNLABELLED], [2.0, 1.0], joins=0.0),
+    ]
+    assert [example.count for example in examples] == [4, 2]
+    model = load_model(str(tiny_model), torch.float32)
+    expected = torch.tensor(0.0)
+    for example in examples:
+        logits = model(torch.tensor([example.ids])).logits[0].log_softmax(-1)
+        for place, (label, weight) in enumerate(zip(example.labels, example.weights, strict=True)):
+            if label != UNLABELLED:
+                expected = expected - weight * logits[place, label]
+    torch.testing.assert_close(pretraining_loss(model, examples), expected)

@@ -12,7 +12,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from multirm.errors import InputError
 from multirm.models.load import load_model
-from multirm.training import steps
+from multirm.training import fine_tuning_steps
 from multirm.training.fine_tuning import fine_tune
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # A point of the curve every other step: the run is killed between two of them.
-    monkeypatch.setattr(steps, "LOGGED_POINTS", 4)
+    monkeypatch.setattr(fine_tuning_steps, "LOGGED_POINTS", 4)
     curve, learned = trained(tiny_model, tmp_path / "whole", trains_all)
     assert [point["step"] for point in curve] == [2, 4, 6, 8]
     with killed_in_step(6):

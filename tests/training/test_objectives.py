@@ -14,8 +14,7 @@ from multirm.training import objectives
 from multirm.training.examples import UNLABELLED, Example
 from multirm.training.fine_tuning import spare_memory
 from multirm.training.lora import add_adapter
-from multirm.training.objectives import prediction, pretraining_loss
-from multirm.training.pretraining_examples import PretrainingExample
+from multirm.training.objectives import prediction
 
 EXAMPLES = [
     Example.of([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
@@ -133,19 +132,3 @@ def test_layers_computed_twice_drop_out_the_same(tiny_model: Path) -> None:
     assert kept_saved < kept_whole / 2
     assert torch.equal(same_loss, loss)
     assert torch.equal(same_gradient, gradient)
-
-
-def test_pretraining_weighs_each_prediction(tiny_model: Path) -> None:
-    examples = [
-        PretrainingExample([5, 6, 7], [6, UNLABELLED, 30], [1.0, 3.0, 3.0], joins=0.0),
-        PretrainingExample([8, 9], [9, UNLABELLED], [2.0, 1.0], joins=0.0),
-    ]
-    assert [example.count for example in examples] == [4, 2]
-    model = load_model(str(tiny_model), torch.float32)
-    expected = torch.tensor(0.0)
-    for example in examples:
-        logits = model(torch.tensor([example.ids])).logits[0].log_softmax(-1)
-        for place, (label, weight) in enumerate(zip(example.labels, example.weights, strict=True)):
-            if label != UNLABELLED:
-                expected = expected - weight * logits[place, label]
-    torch.testing.assert_close(pretraining_loss(model, examples), expected)

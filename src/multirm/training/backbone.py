@@ -1,11 +1,19 @@
 """Entry point `pretrain_backbone`: a small decoder and its tokenizer, from scratch, in place of a download."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 from torch.optim import AdamW
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from multirm.errors import InputError
 from multirm.models.learned_from import write_learned
@@ -22,9 +30,10 @@ from multirm.tables.training import CURVES
 from multirm.text.encoding import STEP_END
 from multirm.text.prompts import load_template, own_template
 from multirm.training.checkpoints import open_checkpoint
+from multirm.training.examples import UNLABELLED
 from multirm.training.loop import Learner, train
-from multirm.training.objectives import pretraining_loss
 from multirm.training.pretraining_examples import (
+    PretrainingExample,
     examples_of_critiques,
     examples_of_solutions,
     pretraining_steps,
@@ -146,3 +155,23 @@ def build_decoder(
     with torch.random.fork_rng():
         torch.manual_seed(item_seed(seed, "decoder") % 2**63)
         return LlamaForCausalLM(config)
+
+
+def pretraining_loss(model: PreTrainedModel, examples: Sequence[PretrainingExample]) -> Tensor:
+    """The weighted cross-entropy at all labelled positions, summed; a scalar.
+
+    Texts of like length are padded on the right, where causal attention never looks, so nothing is masked.
+    """
+    shape = len(examples), max(example.n_tokens for example in examples)
+    ids = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, UNLABELLED)
+    weights = torch.zeros(shape)
+    for row, example in enumerate(examples):
+        ids[row, : example.n_tokens] = torch.tensor(example.ids)
+        labels[row, : example.n_tokens] = torch.tensor(example.labels)
+        weights[row, : example.n_tokens] = torch.tensor(example.weights)
+    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    labelled = labels != UNLABELLED
+    logits = model.get_output_embeddings()(hidden[labelled])
+    losses = functional.cross_entropy(logits, labels[labelled], reduction="none")
+    return (losses * weights[labelled]).sum()

@@ -2,18 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from multirm.errors import InputError
-from multirm.models.load import load_tokenizer, sources_of
+from multirm.models.load import load_tokenizer
 from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
-from multirm.running.files import local
 from multirm.running.numbers import Count
-from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
@@ -22,7 +20,7 @@ from multirm.text.labels import first_incorrect
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.fine_tuning import train_adapter
 from multirm.training.objectives import prediction
-from multirm.training.processes import is_main_process, share_batch
+from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -66,32 +64,24 @@ def train_discriminative(
     """
     if kind.is_generative:
         raise InputError("kind", expected="dORM or dPRM", found=kind)
-    parameters = {
-        "kind": str(kind),
-        "name": name,
-        "backbone": sources_of(backbone)[0],
-        **asdict(recipe),
-    }
     share_batch(recipe.batch_size, recipe.device_batch_size)
     rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
     labelled, tally = label_solutions(kind, tokenizer, rows, recipe.max_length)
-    tally.require_examples(name, recipe.max_length)
-
-    inputs = [*solutions, *local([backbone])]
     train_adapter(
         prediction(candidates),
         labelled,
         tally,
         recipe,
+        kind=kind,
         name=name,
         backbone=backbone,
         tokenizer=tokenizer,
         questions=(row["question"] for row in rows),
-        # One process writes, and computes the digests for it.
-        origin=origin_of(__name__, parameters, inputs) if is_main_process() else None,
-        adapter=output,
+        made_by=__name__,
+        inputs=solutions,
+        output=output,
         curve=curve,
         counts=examples,
     )

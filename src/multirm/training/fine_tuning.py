@@ -2,8 +2,10 @@
 
 import ctypes
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -13,21 +15,27 @@ from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models.activations import Decoder, Device, reading
+from multirm.models.adapters import require_whole_model
+from multirm.models.folders import fetch_model
+from multirm.models.load import load_model, sources_of
 from multirm.models.packing import attend_in_packs
 from multirm.models.parallelism import Parallelism
-from multirm.running.provenance import Origin
+from multirm.running.files import local
+from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
+from multirm.tables.reward_models import Kind
 from multirm.tables.training import CURVES, EXAMPLES
 from multirm.training.checkpoints import open_checkpoint
 from multirm.training.examples import Tally
+from multirm.training.fine_tuning_steps import fine_tuning_steps, run_seed
 from multirm.training.loop import Learner, train
 from multirm.training.lora import add_adapter, save_adapter
 from multirm.training.objectives import Objective
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
-from multirm.training.sharding import load_backbone, shard, trained_weights
-from multirm.training.steps import E, fine_tuning_steps, run_seed
+from multirm.training.sharding import shard, trained_weights
+from multirm.training.steps import E
 
 logger = logging.getLogger(__name__)
 
@@ -44,39 +52,66 @@ def train_adapter(
     tally: Tally,
     recipe: Recipe,
     *,
+    kind: Kind,
     name: str,
     backbone: str,
     tokenizer: PreTrainedTokenizerBase,
     questions: Iterable[str],
-    origin: Origin | None,
-    adapter: Path,
+    made_by: str,
+    inputs: Iterable[Path],
+    extra_parameters: Mapping[str, Any] = MappingProxyType({}),
+    output: Path,
     curve: Path,
     counts: Path,
 ) -> None:
-    """Train a LoRA adapter on a backbone, and write it with its learning curve and the table of its examples.
+    """Train a LoRA adapter on a backbone, and write it with its learning curve and the counts of its examples.
 
     Args:
         name: the reward model's, for the tables.
         backbone: model folder or hub name.
         tokenizer: the backbone's, kept with the adapter.
         questions: those that the examples are about.
-        origin: of the training run; None in all processes but the main one, which does the writing.
-        adapter: folder for the adapter.
+        made_by: the module that the origin names as its maker.
+        inputs: the files that the examples were made of.
+        extra_parameters: of the origin, beside the kind, the name, the backbone and the recipe.
+        output: folder for the adapter.
         curve: file for the table of losses.
         counts: file for the table of examples used and left out.
 
     Raises:
-        InputError: a backbone that cannot be trained, or another process that trains the same.
+        InputError: no examples, a backbone that cannot be trained, or another process that trains the same.
     """
+    tally.require_examples(name, recipe.max_length)
     network = load_backbone(backbone, recipe.parallelism)
     model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
-    with open_checkpoint(adapter, origin) as checkpoint:
+    origin = None
+    if is_main_process():
+        parameters = {
+            "kind": str(kind),
+            "name": name,
+            "backbone": sources_of(backbone)[0],
+            **asdict(recipe),
+            **extra_parameters,
+        }
+        origin = origin_of(made_by, parameters, [*inputs, *local([backbone])])
+    with open_checkpoint(output, origin) as checkpoint:
         points = fine_tune(name, model, objective, examples, recipe, checkpoint)
         weights = trained_weights(model)
         if origin:
-            save_adapter(model, weights, tokenizer, adapter, origin, questions)
+            save_adapter(model, weights, tokenizer, output, origin, questions)
             tables = [(curve, CURVES, points), (counts, EXAMPLES, tally.rows(name))]
             parquet.write_together(tables, origin)
+
+
+def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
+    """Load the model to train: onto the device, or into main memory if it is to be sharded.
+
+    Raises:
+        InputError: what `load_model` refuses, and an adapter.
+    """
+    require_whole_model(backbone, backbone, fetch_model(backbone))
+    share = parallelism is Parallelism.FSDP
+    return load_model(backbone, device=torch.device("cpu") if share else None)
 
 
 def fine_tune(

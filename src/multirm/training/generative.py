@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,9 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.errors import InputError
 from multirm.generation.verification import learned_prompt
-from multirm.models.load import load_tokenizer, sources_of
+from multirm.models.load import load_tokenizer
 from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
-from multirm.running.files import local
 from multirm.running.numbers import Count
-from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.critique_rows import require_critiques, require_generative, with_solutions
 from multirm.tables.critiques import CRITIQUES, CritiqueStage
@@ -26,7 +24,7 @@ from multirm.text.prompts import Template, load_template, own_template
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.fine_tuning import train_adapter
 from multirm.training.objectives import prediction
-from multirm.training.processes import is_main_process, share_batch
+from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -75,12 +73,6 @@ def train_generative(
         recipe: how it is optimised, and what is left out.
     """
     require_generative(kind)
-    parameters = {
-        "kind": str(kind),
-        "name": name,
-        "backbone": sources_of(backbone)[0],
-        **asdict(recipe),
-    }
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     share_batch(recipe.batch_size, recipe.device_batch_size)
@@ -101,22 +93,20 @@ def train_generative(
     learned, tally = critique_examples(
         kind, tokenizer, load_template(template, kind), pairs, recipe.max_length
     )
-    tally.require_examples(name, recipe.max_length)
-
-    inputs = [*solutions, *critiques, template, *local([backbone])]
-    parameters |= date_told(tokenizer)
     train_adapter(
         prediction(),
         learned,
         tally,
         recipe,
+        kind=kind,
         name=name,
         backbone=backbone,
         tokenizer=tokenizer,
         questions=(solution["question"] for _, solution in pairs),
-        # One process writes, and computes the digests for it.
-        origin=origin_of(__name__, parameters, inputs) if is_main_process() else None,
-        adapter=output,
+        made_by=__name__,
+        inputs=[*solutions, *critiques, template],
+        extra_parameters=date_told(tokenizer),
+        output=output,
         curve=curve,
         counts=examples,
     )

@@ -1,7 +1,6 @@
 """The training loop: any loss, any weights, in one process or several, from the last checkpoint on.
 
-Started by `torch.distributed.run --nproc-per-node K`, the same code trains on K devices. Only the main process
-writes.
+Started by `torch.distributed.run --nproc-per-node K`, the same code trains on K devices.
 """
 
 import logging
@@ -21,9 +20,8 @@ from transformers import PreTrainedModel
 
 from multirm.running.progress import Progress
 from multirm.training.checkpoints import load_checkpoint, save_checkpoint
-from multirm.training.objectives import Loss
 from multirm.training.processes import is_main_process, processes
-from multirm.training.steps import E, Step
+from multirm.training.steps import E, Loss, Step
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +59,10 @@ def train(
 
     Args:
         name: of what is trained, for the curve.
-        learner: those of its weights are trained that require a gradient.
-        optimizer: of these weights; the steps say its learning rate.
-        steps: of the whole training run, those of a checkpoint included.
-        checkpoint: a file that is written anew twenty times in a run.
+        learner: its weights that require a gradient are trained.
+        optimizer: of these weights; its learning rate is set at each step.
+        steps: all steps of the run, also those before the checkpoint.
+        checkpoint: a file, replaced about twenty times during a run.
     """
     place = processes()
     called: nn.Module = learner
@@ -109,14 +107,14 @@ def train(
 
 
 def _update(learner: nn.Module, optimizer: Optimizer, step: Step[Any]) -> Tensor:
-    """Take one step; the loss that it began with, over all processes, a scalar."""
+    """Take one step; returns the mean loss before it, over all processes, a scalar."""
     n_processes = processes().num_processes
     losses = []
     for number, part in enumerate(step.parts, start=1):
-        is_last = number == len(step.parts)
+        waits = number < len(step.parts)
         with (
             learner.no_sync()
-            if isinstance(learner, DistributedDataParallel) and not is_last
+            if waits and isinstance(learner, DistributedDataParallel)
             else nullcontext()
         ):
             loss = learner(part) / step.count

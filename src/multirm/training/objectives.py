@@ -1,7 +1,8 @@
-"""What training minimises: each objective is a function of a model and examples that gives their summed loss."""
+"""What fine-tuning minimises: a loss of a model on examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic
 
 import torch
@@ -14,11 +15,7 @@ from multirm.models.activations import LOGITS_AT_ONCE, TOKENS_OF_LOGITS
 from multirm.models.load import output_logits
 from multirm.models.packing import pack, read_pack
 from multirm.training.examples import UNLABELLED, Example
-from multirm.training.pretraining_examples import PretrainingExample
-from multirm.training.steps import E
-
-Loss = Callable[[PreTrainedModel, Sequence[E]], Tensor]
-"""The loss of the examples that a model reads at once, summed: a scalar on the model's device."""
+from multirm.training.steps import E, Loss
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,11 @@ def prediction(columns: Sequence[int] | None = None) -> Objective[Example]:
         columns: the token ids that compete, in the order in which the labels count them; the whole
             vocabulary where None.
     """
-
-    def loss(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
-        return prediction_loss(model, examples, columns)
-
+    loss = partial(_prediction_loss, columns=columns)
     return Objective(loss, blank=Example.of([0], [UNLABELLED]))
 
 
-def prediction_loss(
+def _prediction_loss(
     model: PreTrainedModel, examples: Sequence[Example], columns: Sequence[int] | None
 ) -> Tensor:
     """The cross-entropy at all labelled positions, summed; a scalar.
@@ -75,23 +69,3 @@ def prediction_loss(
         for part, target in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
     ]
     return torch.stack(losses).sum()
-
-
-def pretraining_loss(model: PreTrainedModel, examples: Sequence[PretrainingExample]) -> Tensor:
-    """The weighted cross-entropy at all labelled positions, summed; a scalar.
-
-    Texts of like length are padded on the right, where causal attention never looks, so nothing is masked.
-    """
-    shape = len(examples), max(example.n_tokens for example in examples)
-    ids = torch.zeros(shape, dtype=torch.long)
-    labels = torch.full(shape, UNLABELLED)
-    weights = torch.zeros(shape)
-    for row, example in enumerate(examples):
-        ids[row, : example.n_tokens] = torch.tensor(example.ids)
-        labels[row, : example.n_tokens] = torch.tensor(example.labels)
-        weights[row, : example.n_tokens] = torch.tensor(example.weights)
-    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-    labelled = labels != UNLABELLED
-    logits = output_logits(model, hidden[labelled], None)
-    losses = functional.cross_entropy(logits, labels[labelled], reduction="none")
-    return (losses * weights[labelled]).sum()

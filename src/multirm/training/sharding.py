@@ -9,23 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import PreTrainedModel
-
-from multirm.models.adapters import require_whole_model
-from multirm.models.folders import fetch_model
-from multirm.models.load import load_model
-from multirm.models.parallelism import Parallelism
-
-
-def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """Load the model to train: onto the device, or into main memory if it is to be sharded.
-
-    Raises:
-        InputError: what `load_model` refuses, and an adapter.
-    """
-    require_whole_model(backbone, backbone, fetch_model(backbone))
-    share = parallelism is Parallelism.FSDP
-    return load_model(backbone, device=torch.device("cpu") if share else None)
 
 
 def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:

@@ -1,17 +1,11 @@
 """A training run as a list of steps: the examples of each update, and its learning rate."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-
-from multirm.running.randomness import item_generator, item_seed
-from multirm.training.recipe import Recipe
-
-BATCHES_PER_GROUP = 50
-LOGGED_POINTS = 100
+from torch import Tensor
+from transformers import PreTrainedModel
 
 
 class Countable(Protocol):
@@ -27,6 +21,9 @@ class Countable(Protocol):
 
 
 E = TypeVar("E", bound=Countable)
+
+Loss = Callable[[PreTrainedModel, Sequence[E]], Tensor]
+"""The loss of the examples that a model reads at once, summed: a scalar on the model's device."""
 
 
 @dataclass(frozen=True)
@@ -48,90 +45,3 @@ class Step(Generic[E]):
     learning_rate: float
     epoch: float
     is_logged: bool
-
-
-def fine_tuning_steps(
-    examples: Sequence[E],
-    blank: E,
-    recipe: Recipe,
-    at_once: int,
-    process: int = 0,
-    n_processes: int = 1,
-) -> list[Step[E]]:
-    """The steps of one process: its share of every batch. The batches are the same for any number of processes.
-
-    Args:
-        examples: at least one.
-        blank: an example that counts nothing. It fills up the last batch of an epoch, so that every process has
-            something to read.
-        at_once: how many examples a process reads at once; a divisor of its share of a batch.
-        process: its number, from 0.
-    """
-    seed = run_seed(recipe.seed)
-    lengths = [example.n_tokens for example in examples]
-    per_epoch = math.ceil(len(examples) / recipe.batch_size)
-    rates = learning_rates(recipe, math.ceil(recipe.epochs * per_epoch))
-    log_every = max(1, len(rates) // LOGGED_POINTS)
-    orders = (
-        order
-        for epoch in range(math.ceil(recipe.epochs))
-        for order in shuffled_batches(lengths, recipe.batch_size, seed, epoch)
-    )
-    steps = []
-    for number, (rate, order) in enumerate(zip(rates, orders, strict=False), start=1):
-        batch = [examples[index] for index in order]
-        filled = batch + [blank] * (recipe.batch_size - len(batch))
-        starts = range(process * at_once, recipe.batch_size, n_processes * at_once)
-        steps.append(
-            Step(
-                parts=[filled[start : start + at_once] for start in starts],
-                count=sum(example.count for example in batch),
-                n_tokens=sum(example.n_tokens for example in batch),
-                learning_rate=rate,
-                epoch=number / per_epoch,
-                is_logged=number % log_every == 0,
-            )
-        )
-    return steps
-
-
-def run_seed(seed: int) -> int:
-    """The seed of a training run's order and dropout, 31 bits, from the study's."""
-    return item_seed(seed, "train") % 2**31
-
-
-def learning_rates(recipe: Recipe, n_steps: int) -> list[float]:
-    """The learning rate of each of `n_steps` steps: a linear warm-up from 0, then the recipe's schedule down to 0."""
-    # The first step of a warm-up has rate 0: were it the only one, nothing would be learned.
-    warmup = min(math.ceil(recipe.warmup * n_steps), n_steps - 1)
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return step / warmup
-        if recipe.schedule == "linear":
-            return (n_steps - step) / (n_steps - warmup)
-        return 0.5 * (1 + math.cos(math.pi * ((step - warmup) / (n_steps - warmup))))
-
-    return [recipe.learning_rate * factor(step) for step in range(n_steps)]
-
-
-def shuffled_batches(
-    lengths: Sequence[int], batch_size: int, seed: int, epoch: int
-) -> Iterator[list[int]]:
-    """All indices of `lengths` in a random order that depends on the seed and the epoch alone.
-
-    The examples of a batch are about equally long: devices that share one are done with it at the same time.
-    A batch that is not full comes last.
-    """
-    generator = item_generator(seed, "order", epoch)
-    sizes = np.asarray(lengths)
-    order = generator.permutation(len(sizes))
-    group = batch_size * BATCHES_PER_GROUP
-    sorted_in_groups = [
-        members[np.argsort(-sizes[members], kind="stable")]
-        for members in np.split(order, range(group, len(order), group))
-    ]
-    order = np.concatenate(sorted_in_groups)
-    batches = np.split(order, range(batch_size, len(order), batch_size))
-    for place in [*generator.permutation(len(batches) - 1), len(batches) - 1]:
-        yield batches[place].tolist()

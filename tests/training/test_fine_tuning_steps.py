@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from transformers import get_scheduler
 
 from multirm.training.discriminative import DiscriminativeRecipe
+from multirm.training.fine_tuning_steps import fine_tuning_steps, learning_rates, shuffled_batches
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.recipe import Recipe
-from multirm.training.steps import fine_tuning_steps, learning_rates, shuffled_batches
 
 
 @dataclass(frozen=True)
