@@ -35,53 +35,32 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        study_files(),
-        expand(
-            "<results>/figures/{dataset}_{figure}.{format}",
-            dataset=config["evaluation"]["datasets"],
-            figure=["best_of_n", "weighted_vote", "legend"],
-            format=["svg", "pdf", "png", "html"],
-        ),
-        expand(
-            "<results>/evaluation/{dataset}/{table}",
-            dataset=config["evaluation"]["datasets"],
-            table=[
-                "accuracy.parquet",
-                "comparisons.parquet",
-                "ledger.parquet",
-                "variance.parquet",
-                "critique_counts.parquet",
-                "verification.parquet",
-                "reliability.parquet",
-                "step_verification.parquet",
-                "paper/accuracy.parquet",
-                "paper/best_of_n.csv",
-                "paper/weighted_vote.csv",
-            ],
-        ),
+        wanted,
 
 
 onstart:
     # What would stop a job after days: what the site, the machine or the hub does not have.
     jobs_to_run = list(workflow.dag.needrun_jobs())
     try:
-        check_owners(config["study"], RESULTS, replaced_files(jobs_to_run))
+        replaced = planned_jobs.replaced_files(jobs_to_run, workflow.dag.reason)
+        check_owners(study.study, RESULTS, replaced)
         if workflow.executor_plugin.name == "slurm":
             from multirm.site.slurm import check_site
 
-            check_site(SITE, submissions(jobs_to_run))
+            group_of = workflow.dag.get_job_group
+            check_site(SITE, planned_jobs.submissions(jobs_to_run, group_of))
         if not workflow.deployment_settings.deployment_method:
-            engines = [job.params.get("engine") for job in jobs_to_run]
-            check_engines(engines, Path(workflow.basedir))
-        check_access(hub_models(jobs_to_run))
-        made = [str(file) for job in jobs_to_run for file in job.output]
-        note_owner(config["study"], RESULTS, made)
+            check_engines(
+                planned_jobs.used_engines(jobs_to_run), Path(workflow.basedir)
+            )
+        check_access(planned_jobs.hub_models(study, jobs_to_run))
+        note_owner(study.study, RESULTS, planned_jobs.made_files(jobs_to_run))
     except InputError as error:
         sys.exit(f"multirm: {error}")
 
 
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
-        tables = accuracy_tables()
+        tables = files.accuracy_tables(study, RESULTS)
         shell("python -m multirm summary --accuracy {tables:q}")
         print("\nFigures are in results/figures, tables in results/evaluation.")

@@ -12,7 +12,7 @@ from multirm.engines.base import Completion, Prompt
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.models.load import load_tokenizer
-from multirm.study.study import Critiques
+from multirm.study.critiques import Critiques
 from multirm.tables import parquet
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.reward_models import Kind

@@ -212,7 +212,7 @@ def test_what_is_not_as_its_label_says_is_marked(
         "unparsable",
     ]
     assert [row["kept"] for row in rows] == [row["reason"] is None for row in rows]
-    assert "law: not kept: 1 unparsable, 1 unlabelled, 2 label_disagrees" in caplog.text
+    assert "law: not kept: 2 label_disagrees, 1 unlabelled, 1 unparsable" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from multirm.running.journal import open_journal
 from multirm.scoring import generative
 from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
 from multirm.scoring.shards import join_shards
-from multirm.study.study import GenerativeScoring
+from multirm.study.reward_models import GenerativeScoring
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES

@@ -38,17 +38,17 @@ PUBLISHED = {"kind": "dPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior"
 @pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda f: f.stem)
 def test_studies_of_the_project_are_valid(file: Path) -> None:
     study = load_study(read_yaml(file), [file])
-    assert set(study["evaluation"]["aggregation"]) == set(study["models"])
-    assert all(dataset["categories"] for dataset in study["datasets"].values())
+    assert set(study.aggregations) == set(study.runs)
+    assert all(study.categories_of(dataset) for dataset in study.datasets)
 
 
 def test_defaults_are_the_published_ones() -> None:
     study = load_study(read_yaml(MINIATURE), [MINIATURE])
-    training = study["models"]["dPRM-mini"]["training"]
-    assert (training["rank"], training["alpha"], training["batch_size"]) == (16, 32, 16)
-    training = study["models"]["gPRM-mini"]["training"]
-    assert (training["rank"], training["alpha"], training["weight_decay"]) == (32, 16, 0.01)
-    assert study["evaluation"]["aggregation"]["dPRM-mini"] == "min"
+    training = study.runs["dPRM-mini"].trained.training
+    assert (training.rank, training.alpha, training.batch_size) == (16, 32, 16)
+    training = study.runs["gPRM-mini"].trained.training
+    assert (training.rank, training.alpha, training.weight_decay) == (32, 16, 0.01)
+    assert study.aggregations["dPRM-mini"] == ["min"]
 
 
 @pytest.mark.parametrize(
@@ -294,27 +294,28 @@ def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
 def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
     study = read_yaml(MINIATURE)
     study["datasets"]["Facts_junior"]["categories"] = ["history"]
-    datasets = load_study(study, [MINIATURE])["datasets"]
-    assert datasets["Facts_junior"]["categories"] == ["history"]
-    assert datasets["Facts_senior"]["categories"] == study["categories"]
+    found = load_study(study, [MINIATURE])
+    assert found.categories_of("Facts_junior") == ["history"]
+    assert found.categories_of("Facts_senior") == study["categories"]
 
 
 def test_every_seed_trains_every_reward_model_under_a_name_of_its_own() -> None:
     study = read_yaml(MINIATURE) | {"training_seeds": [7, 43]}
-    study["evaluation"]["aggregation"] = {"dPRM-mini": "prod"}
+    study["evaluation"]["aggregation"] = {"dPRM-mini": "prod", "dORM-mini": ["last", "min"]}
     found = load_study(study, [])
     names = [name + seed for name in study["models"] for seed in ("", "@43")]
-    assert list(found["models"]) == names
-    seeds = [model["training"].pop("seed") for model in found["models"].values()]
-    assert seeds == [7, 43] * 4
-    assert found["models"]["gORM-mini"] == found["models"]["gORM-mini@43"]
-    assert list(found["evaluation"]["aggregation"]) == names
-    assert found["evaluation"]["aggregation"]["dPRM-mini@43"] == "prod"
+    assert list(found.runs) == names
+    assert [run.seed for run in found.runs.values()] == [7, 43] * 4
+    assert found.runs["gORM-mini"].settings == found.runs["gORM-mini@43"].settings
+    assert list(found.aggregations) == names
+    assert found.aggregations["dPRM-mini@43"] == ["prod"]
+    assert found.aggregations["dORM-mini"] == ["last", "min"]
+    assert found.aggregations["gORM-mini"] == ["mean"]
 
 
 def test_the_study_s_seed_trains_where_no_other_is_named() -> None:
     found = load_study(read_yaml(MINIATURE) | {"seed": 5}, [])
-    assert {model["training"]["seed"] for model in found["models"].values()} == {5}
+    assert {run.seed for run in found.runs.values()} == {5}
 
 
 def test_published_rewards_need_no_backbone_and_are_there_once() -> None:
@@ -323,8 +324,8 @@ def test_published_rewards_need_no_backbone_and_are_there_once() -> None:
     rewards = {"Facts_junior": ["owner/junior"], "Facts_senior": ["owner/senior"]}
     study["models"] = {"theirs": {"kind": "gPRM", "rewards": rewards}}
     found = load_study(study, [])
-    assert list(found["models"]) == ["theirs"]
-    assert found["evaluation"]["aggregation"] == {"theirs": "mean"}
+    assert list(found.runs) == ["theirs"]
+    assert found.aggregations == {"theirs": ["mean"]}
 
 
 def test_a_model_named_twice_is_refused(tmp_path: Path) -> None:
@@ -459,7 +460,7 @@ def test_the_schema_for_editors_is_in_step(tmp_path: Path) -> None:
 def test_adaptive_sampling_goes_with_the_mean_alone() -> None:
     study = read_yaml(MINIATURE)
     put("models/gORM-mini/scoring/adaptive", 0.05)(study)
-    assert load_study(study, [])["models"]["gORM-mini"]["scoring"]["adaptive"] == 0.05
+    assert load_study(study, []).runs["gORM-mini"].scoring.adaptive == 0.05  # type: ignore[union-attr]
     put("evaluation/aggregation", {"gORM-mini": "min", "gPRM-mini": "max"})(study)
     with pytest.raises(
         InputError, match=r"needs mean as evaluation\.aggregation\.gORM-mini, which is min"

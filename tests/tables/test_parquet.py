@@ -185,9 +185,9 @@ def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
         (
             "scored_critiques",
             {"reason": None},
-            "a reason for the missing reward, context, length or",
+            "a reason for the missing reward, such as length",
         ),
-        ("scored_critiques", {"reason": "bored"}, "length or format, found 'bored'"),
+        ("scored_critiques", {"reason": "bored"}, "such as length, found 'bored'"),
         ("scored_critiques", {"reward": 0.5}, "no reason beside a reward, found 'length'"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_run_is_that_of_a_plain_loop(
     assert losses[-1] < losses[0] - 0.01
     changes = []
     for before, weight, expected in zip(first, model.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(weight, expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(weight, expected, atol=1e-4, rtol=0)
         assert weight.requires_grad or torch.equal(weight, before)
         changes.append((weight - before).abs().max().item())
     assert max(changes) > 1e-3

@@ -45,7 +45,7 @@ def test_models_are_read_by_the_same_packages_in_both_environments() -> None:
 
 
 def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
-    """A rule's `code` input names the module of the command that its shell line runs."""
+    """A rule's `code` is that of the module of the command that its shell line runs."""
     from multirm.cli import COMMANDS
 
     modules = {
@@ -57,9 +57,9 @@ def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in file.read_text().split("\nrule ")[1:]:
             command = re.search(r"-m multirm ([a-z-]+)", rule)
-            module = re.search(r'code=code\("([a-z_.]+)"\)', rule)
+            module = re.search(r'\*code\("([a-z_.]+)"\)', rule)
             assert command, f"{file.name}: a rule that runs no command of the package"
-            assert module, f"{file.name}: a rule without its code among its inputs"
+            assert module, f"{file.name}: a rule without its code among its params"
             assert modules[command.group(1)] == module.group(1)
             seen += 1
     assert seen > 10

@@ -1,5 +1,6 @@
 """What makes which jobs run again: edits to a finished study, and what a dry run then plans."""
 
+import ast
 import json
 import os
 import shutil
@@ -188,6 +189,56 @@ def add(text: str, *files: str) -> Callable[[Path], None]:
     return edit
 
 
+def put(file: str, before: str, after: str) -> Callable[[Path], None]:
+    """An edit that puts `after` in the place of `before`, which a file of a checkout has once."""
+
+    def edit(checkout: Path) -> None:
+        path = checkout / "src" / "multirm" / file
+        text = path.read_text()
+        assert text.count(before) == 1, f"{file} has {text.count(before)} of {before!r}"
+        path.write_text(text.replace(before, after))
+
+    return edit
+
+
+def all_of(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
+    def edit(checkout: Path) -> None:
+        for each in edits:
+            each(checkout)
+
+    return edit
+
+
+def note_everything(checkout: Path) -> None:
+    """Give each module of the package a comment, each function a docstring, and all of it another format."""
+    for path in (checkout / "src").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+                node.body[0] = ast.Expr(ast.Constant("Another docstring."))
+        more = "def called_by_nobody():\n    pass\n" if tree.body else ""
+        path.write_text(f"# A comment.\n{ast.unparse(tree)}\n\n\n{more}")
+
+
+def add_table(checkout: Path) -> None:
+    tables = checkout / "src" / "multirm" / "tables"
+    text = (tables / "pairs.py").read_text().replace("pairs", "trees").replace("PAIRS", "TREES")
+    (tables / "trees.py").write_text(text.replace("PAIRWISE", "FORESTS").replace("pairwise", "f"))
+    registry = tables / "registry.py"
+    text = registry.read_text().replace("        PAIRS,\n", "        PAIRS,\n        TREES,\n")
+    registry.write_text(f"from multirm.tables.trees import TREES\n{text}")
+
+
+def add_figure(checkout: Path) -> None:
+    figures = checkout / "src" / "multirm" / "figures"
+    shutil.copy(figures / "legend.py", figures / "other.py")
+    put(
+        "cli.py",
+        '"draw-legend": (',
+        '"draw-other": ("multirm.figures.other:draw_legend", ""),\n"draw-legend": (',
+    )(checkout)
+
+
 def touch_everything(checkout: Path) -> None:
     for path in checkout.rglob("*"):
         if path.is_file() and ".venv" not in str(path):
@@ -210,7 +261,6 @@ def delete_a_table(checkout: Path) -> None:
     (checkout / "results/rewards/dORM-micro/Micro/history.parquet").unlink()
 
 
-NOTE = "\n# A comment.\n"
 STARTERS = (
     "cli",
     "study/load",
@@ -220,15 +270,66 @@ STARTERS = (
     "inspect/summary",
 )
 
+NOTE = "\n# A comment.\n"
+EFFECT = "\nprint('Imported.')\n"
+
+
+def member(name: str, set_: str, file: str) -> Callable[[Path], None]:
+    """An edit that gives a closed set a member."""
+    return put(file, f"class {set_}(StrEnum):\n", f'class {set_}(StrEnum):\n    NEW = "{name}"\n')
+
+
+JUDGED = (
+    {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
+    | jobs("train_generative")
+    | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+    | EVALUATED
+)
+
 EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "everything touched": (touch_everything, NONE),
     "an edit taken back": (edit_and_take_back, NONE),
+    "comments, docstrings and another format everywhere": (note_everything, NONE),
     "modules that only start stages": (
-        add(NOTE, *[f"src/multirm/{module}.py" for module in STARTERS]),
+        add(EFFECT, *[f"src/multirm/{module}.py" for module in STARTERS]),
+        NONE,
+    ),
+    "a new version": (put("version.py", 'VERSION = "', 'VERSION = "9'), NONE),
+    "a new table": (add_table, NONE),
+    "a new figure": (add_figure, NONE),
+    "a new reader": (
+        all_of(
+            member("new", "Reader", "formats/sources.py"),
+            put(
+                "data/read.py",
+                "def read_questions(",
+                "def read_new():\n    pass\n\n\ndef read_questions(",
+            ),
+        ),
+        NONE,
+    ),
+    "a new kind": (member("new", "Kind", "tables/reward_models.py"), NONE),
+    "a new engine": (member("new", "EngineName", "engines/name.py"), NONE),
+    "a new split": (member("new", "Split", "tables/questions.py"), NONE),
+    "a new selection, which evaluations would go through": (
+        member("new", "Selection", "tables/accuracy.py"),
+        {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
+    ),
+    "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
+    "a new reason, which is counted": (
+        member("new", "DropReason", "tables/critiques.py"),
+        jobs("check_critiques"),
+    ),
+    "a new reason for a missing reward": (member("new", "NoReward", "tables/rewards.py"), NONE),
+    "a new aggregation": (
+        all_of(
+            member("new", "Aggregation", "tables/accuracy.py"),
+            put("evaluation/aggregate.py", "def aggregate(", "NEW = 1\n\n\ndef aggregate("),
+        ),
         NONE,
     ),
     "modules for other data": (
-        add(NOTE, "src/multirm/data/gsm8k.py", "src/multirm/data/read.py"),
+        add(EFFECT, "src/multirm/data/gsm8k.py", "src/multirm/data/read.py"),
         NONE,
     ),
     "another study": (add("seed: 3\n", "config/config.yaml"), NONE),
@@ -239,29 +340,23 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a caption": (add("More.\n", "workflow/report/accuracy_grid.rst"), NONE),
     "a rule's command": (other_command, jobs("draw_accuracy_grid")),
     "a figure's module": (
-        add(NOTE, "src/multirm/figures/accuracy_grid.py"),
+        add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_accuracy_grid", "draw_legend"),
     ),
     "a module of one evaluation": (
-        add(NOTE, "src/multirm/evaluation/step_metrics.py"),
+        add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
     ),
     "the merging module, of which nothing is made": (
-        add(NOTE, "src/multirm/training/merge.py"),
+        add(EFFECT, "src/multirm/training/merge.py"),
         NONE,
     ),
-    "the encoding": (add(NOTE, "src/multirm/text/encoding.py"), LEARNED),
+    "the encoding": (put("text/encoding.py", 'STEP_END = "', 'STEP_END = " '), LEARNED),
     "facts of the miniature": (
         add("\n", "src/multirm/data/miniature/facts/elements.csv"),
         STUDY,
     ),
-    "what is read as a verdict": (
-        add(NOTE, "src/multirm/text/verdicts.py"),
-        {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
-        | jobs("train_generative")
-        | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
-        | EVALUATED,
-    ),
+    "what is read as a verdict": (add(EFFECT, "src/multirm/text/verdicts.py"), JUDGED),
     "a prompt template": (add("\n", "src/multirm/text/templates/gORM.txt"), LEARNED),
     "the trainings' environment": (add(NOTE, "envs/train.yaml"), LEARNED),
     "vLLM's environment": (
@@ -284,11 +379,11 @@ def test_an_edit(study_copy: Path, name: str) -> None:
 
 
 def test_a_dry_run_names_the_file_or_the_setting(study_copy: Path) -> None:
-    add(NOTE, "src/multirm/evaluation/step_metrics.py")(study_copy)
+    add(EFFECT, "src/multirm/evaluation/step_metrics.py")(study_copy)
     study = study_copy / "config" / "micro.yaml"
     study.write_text(study.read_text().replace("runs: 5", "runs: 6"))
     said = planned(study_copy)[1]
-    assert "Updated input files: src/multirm/evaluation/step_metrics.py" in said
+    assert said.count("code of evaluation.step_metrics: ") >= 2
     assert "before: 5" in said
     assert "now: 6" in said
 
@@ -351,5 +446,7 @@ def test_somebody_s_data_count_by_what_is_in_them(study_copy: Path) -> None:
     (data / "law.json").write_text(json.dumps([{**solution, "cot": ["It is (A)."]}]))
     assert of_read() == {"read_solutions": 1}
     add(NOTE, "src/multirm/data/gsm8k.py")(study_copy)
+    assert of_read() == {"read_solutions": 1}
+    add(EFFECT, "src/multirm/data/gsm8k.py")(study_copy)
     assert of_read() == {"read_solutions": 2}
     assert planned(study_copy)[0] == NONE

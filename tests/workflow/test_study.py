@@ -79,15 +79,15 @@ def test_every_figure_is_there_in_four_formats(finished_study: Path) -> None:
         assert b"<html" in html
 
 
-@pytest.mark.parametrize("model", STUDY["models"])
-@pytest.mark.parametrize("category", STUDY["categories"])
+@pytest.mark.parametrize("model", STUDY.runs)
+@pytest.mark.parametrize("category", STUDY.categories)
 def test_every_solution_has_its_rewards(finished_study: Path, model: str, category: str) -> None:
     results = finished_study / "results"
     solutions = parquet.read(results / "data" / "Micro" / f"{category}.parquet", SOLUTIONS)
     rewards = parquet.read(results / "rewards" / model / "Micro" / f"{category}.parquet", REWARDS)
     key = ["dataset", "category", "question_id", "solution_id"]
     assert rewards.select(key) == solutions.select(key)
-    kind = STUDY["models"][model]["kind"]
+    kind = STUDY.runs[model].kind
     for row, solution in zip(rewards.to_pylist(), solutions.to_pylist(), strict=True):
         expected = len(solution["steps"]) if kind.startswith("d") else 2
         assert len(row["rewards"]) == expected
@@ -115,7 +115,7 @@ def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
 
 def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:
     results = finished_study / "results"
-    for model in STUDY["models"]:
+    for model in STUDY.runs:
         base = load_model(str(results / "backbones" / "micro" / "model"))
         adapted = PeftModel.from_pretrained(base, results / "models" / model / "adapter")
         learned = [weights for name, weights in adapted.named_parameters() if "lora_B" in name]
@@ -289,4 +289,4 @@ def test_missing_files_are_named_before_any_job(tmp_path: Path) -> None:
     study = ROOT / "config" / "math.yaml"
     run = snakemake(tmp_path, "--configfile", str(study), "--config", "data=nowhere")
     assert run.returncode != 0
-    assert "nowhere/prmbench/train_*.jsonl" in run.stderr + run.stdout
+    assert "nowhere/gsm8k/example_model_solutions.jsonl" in run.stderr + run.stdout

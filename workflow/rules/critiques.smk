@@ -1,20 +1,15 @@
 """Needs solutions and a teacher; makes results/critiques/{kind}/: {stage}/{category}.parquet, checks.parquet."""
 
+wanted += targets.critique_targets(study)
+
 
 rule generate_critiques:
     """Let the teacher verify each training solution several times."""
     input:
-        teacher=(
-            backbone_files(critique_setting("teacher"))
-            if critique_setting("teacher")
-            else []
-        ),
-        solutions=lambda wildcards: (
-            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
-        ),
-        template=lambda wildcards: used_template(wildcards.kind),
-        code=code("multirm.critiques.generate"),
-        environment=environment(engine_stage(critique_setting("engine"))),
+        teacher=files.teacher_files(study),
+        solutions=ask(files.criticised_solutions),
+        template=ask(files.used_template, templates=TEMPLATES),
+        environment=environment(needs.critiques_stage(study)),
     output:
         "<results>/critiques/{kind}/generated/{category}.parquet",
     log:
@@ -22,26 +17,25 @@ rule generate_critiques:
     benchmark:
         "<benchmarks>/generate_critiques/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=teacher_writes(),
+        kind=targets.kinds_of_critiques(study, published=False),
     conda:
-        f"../../envs/{engine_stage(critique_setting('engine'))}.yaml"
-    threads: cores(critiques_request)
+        f"../../envs/{needs.critiques_stage(study)}.yaml"
+    threads: threads_of(needs.criticising)
     resources:
-        gpu=asked(critiques_request, "gpu"),
-        mem_mb=asked(critiques_request, "mem_mb"),
-        runtime=asked(critiques_request, "runtime"),
+        **resources_of(needs.criticising),
     params:
-        teacher=lambda wildcards: backbone_model(config["critiques"]["teacher"]),
-        engine=critique_setting("engine"),
-        server=option("--server", critique_setting("server")),
-        per_solution=critique_setting("per_solution"),
-        max_tokens=critique_setting("max_tokens"),
-        temperature=critique_setting("temperature"),
-        top_p=critique_setting("top_p"),
-        top_k=critique_setting("top_k"),
-        min_p=critique_setting("min_p"),
-        template=lambda wildcards: option("--template", *template_files(wildcards.kind)),
-        seed=config["seed"],
+        *code("multirm.critiques.generate"),
+        teacher=lambda w: files.backbone_model(study, study.taught.teacher),
+        engine=lambda w: study.taught.engine,
+        server=ask(options.teacher_server),
+        per_solution=lambda w: study.taught.per_solution,
+        max_tokens=lambda w: study.taught.max_tokens,
+        temperature=lambda w: study.taught.temperature,
+        top_p=lambda w: study.taught.top_p,
+        top_k=lambda w: study.taught.top_k,
+        min_p=lambda w: study.taught.min_p,
+        template=ask(options.template),
+        seed=study.seed,
     message:
         "Generate {wildcards.kind} critiques, {wildcards.category}"
     shell:
@@ -57,11 +51,8 @@ rule generate_critiques:
 rule filter_critiques:
     """Mark the critiques that are not to be learned from, each with its reason."""
     input:
-        solutions=lambda wildcards: (
-            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
-        ),
+        solutions=ask(files.criticised_solutions),
         critiques="<results>/critiques/{kind}/generated/{category}.parquet",
-        code=code("multirm.critiques.filter"),
         environment=environment("core"),
     output:
         "<results>/critiques/{kind}/filtered/{category}.parquet",
@@ -70,16 +61,16 @@ rule filter_critiques:
     benchmark:
         "<benchmarks>/filter_critiques/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=teacher_writes(),
+        kind=targets.kinds_of_critiques(study, published=False),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        max_length=critique_setting("max_length"),
-        seed=config["seed"],
-        agreement=critique_setting("agreement"),
+        *code("multirm.critiques.filter"),
+        max_length=lambda w: study.taught.max_length,
+        seed=study.seed,
+        agreement=lambda w: study.taught.agreement,
     message:
         "Filter {wildcards.kind} critiques, {wildcards.category}"
     shell:
@@ -93,7 +84,6 @@ rule shorten_critiques:
     """Cut what follows the end of thinking down to the verdict."""
     input:
         critiques="<results>/critiques/{kind}/filtered/{category}.parquet",
-        code=code("multirm.critiques.shorten"),
         environment=environment("core"),
     output:
         "<results>/critiques/{kind}/shortened/{category}.parquet",
@@ -102,12 +92,13 @@ rule shorten_critiques:
     benchmark:
         "<benchmarks>/shorten_critiques/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=teacher_writes(),
+        kind=targets.kinds_of_critiques(study, published=False),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
+    params:
+        *code("multirm.critiques.shorten"),
     message:
         "Shorten {wildcards.kind} critiques, {wildcards.category}"
     shell:
@@ -118,11 +109,8 @@ rule shorten_critiques:
 rule read_critiques:
     """Read critiques that somebody has published."""
     input:
-        files=critique_sources,
-        solutions=lambda wildcards: (
-            f"<results>/data/{config['critiques']['dataset']}/{wildcards.category}.parquet"
-        ),
-        code=code("multirm.data.published_critiques"),
+        files=ask(files.critique_sources),
+        solutions=ask(files.criticised_solutions),
         environment=environment("core"),
     output:
         "<results>/critiques/{kind}/shortened/{category}.parquet",
@@ -131,16 +119,16 @@ rule read_critiques:
     benchmark:
         "<benchmarks>/read_critiques/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=published_kinds(),
+        kind=targets.kinds_of_critiques(study, published=True),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        dataset=critique_setting("dataset"),
-        agreement=critique_setting("agreement"),
-        source=lambda wildcards: [str(place) for place in critique_places(wildcards)],
+        *code("multirm.data.published_critiques"),
+        dataset=lambda w: study.taught.dataset,
+        agreement=lambda w: study.taught.agreement,
+        source=ask(options.critique_places),
     message:
         "Read {wildcards.kind} critiques, {wildcards.category}"
     shell:
@@ -152,8 +140,7 @@ rule read_critiques:
 rule check_critiques:
     """Count what became of the critiques of a kind."""
     input:
-        critiques=lambda wildcards: critiques_of(wildcards.kind),
-        code=code("multirm.critiques.check"),
+        critiques=ask(files.critique_tables),
         environment=environment("core"),
     output:
         "<results>/critiques/{kind}/checks.parquet",
@@ -164,8 +151,9 @@ rule check_critiques:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
+    params:
+        *code("multirm.critiques.check"),
     message:
         "Check {wildcards.kind} critiques"
     shell:

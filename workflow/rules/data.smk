@@ -1,10 +1,11 @@
 """Needs the study's sources; makes results/data/{dataset}/{category}.parquet (solutions)."""
 
+wanted += targets.data_targets(study)
+
 
 rule generate_miniature:
     """Write questions about facts, and the answers of a simulated policy."""
     input:
-        code=code("multirm.data.miniature.generate"),
         environment=environment("core"),
     output:
         questions="<results>/questions/{dataset}/{category}.parquet",
@@ -14,19 +15,19 @@ rule generate_miniature:
     benchmark:
         "<benchmarks>/generate_miniature/{dataset}/{category}.tsv"
     wildcard_constraints:
-        dataset=named("datasets", reader=["miniature"]),
+        dataset=targets.datasets_read_by(study, "miniature"),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        policy=setting("datasets/{dataset}/policy"),
-        split=setting("datasets/{dataset}/split"),
-        questions=setting("datasets/{dataset}/questions"),
-        solutions=setting("datasets/{dataset}/solutions"),
-        label_noise=setting("datasets/{dataset}/label_noise"),
-        seed=config["seed"],
+        *code("multirm.data.miniature.generate"),
+        policy=lambda w: study.datasets[w.dataset].policy,
+        split=lambda w: study.datasets[w.dataset].split,
+        questions=lambda w: study.datasets[w.dataset].questions,
+        solutions=lambda w: study.datasets[w.dataset].solutions,
+        label_noise=lambda w: study.datasets[w.dataset].label_noise,
+        seed=study.seed,
     message:
         "Generate {wildcards.dataset}, {wildcards.category}"
     shell:
@@ -40,8 +41,7 @@ rule generate_miniature:
 rule read_solutions:
     """Read solutions from somebody's files or from the hub."""
     input:
-        files=dataset_sources,
-        code=code("multirm.data.read"),
+        files=ask(files.dataset_sources),
         environment=environment("core"),
     output:
         "<results>/data/{dataset}/{category}.parquet",
@@ -50,22 +50,17 @@ rule read_solutions:
     benchmark:
         "<benchmarks>/read_solutions/{dataset}/{category}.tsv"
     wildcard_constraints:
-        dataset=named(
-            "datasets",
-            reader=["mmlu_pro", "gsm8k", "prm800k", "prmbench", "published"],
-        ),
+        dataset=targets.datasets_read_by(study, *Reader),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        reader=setting("datasets/{dataset}/reader"),
-        source=lambda wildcards: [str(place) for place in dataset_places(wildcards)],
-        limit=lambda wildcards: option(
-            "--limit", config["datasets"][wildcards.dataset]["questions"]
-        ),
-        seed=config["seed"],
+        *code("multirm.data.read"),
+        reader=lambda w: study.datasets[w.dataset].reader,
+        source=ask(options.dataset_places),
+        limit=ask(options.limit),
+        seed=study.seed,
     message:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:

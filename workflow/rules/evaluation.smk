@@ -1,11 +1,12 @@
 """Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, comparisons, ledger, wide CSVs."""
 
+wanted += targets.evaluation_targets(study)
+
 
 rule evaluate:
     """Select answers with every reward model, and say how many are right and how sure that is."""
     input:
-        unpack(evaluated_tables),
-        code=code("multirm.evaluation.accuracy"),
+        unpack(ask(files.evaluated_tables)),
         environment=environment("core"),
     output:
         multiext(
@@ -21,16 +22,16 @@ rule evaluate:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(evaluation_request, "mem_mb"),
-        runtime=asked(evaluation_request, "runtime"),
+        **resources_of(needs.evaluation),
     params:
+        *code("multirm.evaluation.accuracy"),
         folder=subpath(output.accuracy, parent=True),
-        rewards=reward_options,
-        aggregation=aggregations,
-        answers=config["evaluation"]["answers"],
-        n=config["evaluation"]["n"],
-        runs=config["evaluation"]["runs"],
-        seed=config["seed"],
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        aggregation=options.aggregations(study),
+        answers=study.evaluation.answers,
+        n=study.evaluation.n,
+        runs=study.evaluation.runs,
+        seed=study.seed,
     message:
         "Evaluate on {wildcards.dataset}"
     shell:
@@ -42,8 +43,7 @@ rule evaluate:
 rule evaluate_as_published:
     """The same by random subpools, as published, in the published layout."""
     input:
-        unpack(evaluated_tables),
-        code=code("multirm.evaluation.accuracy"),
+        unpack(ask(files.evaluated_tables)),
         environment=environment("core"),
     output:
         multiext(
@@ -70,15 +70,15 @@ rule evaluate_as_published:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(evaluation_request, "mem_mb"),
-        runtime=asked(evaluation_request, "runtime"),
+        **resources_of(needs.evaluation),
     params:
+        *code("multirm.evaluation.accuracy"),
         folder=subpath(output.accuracy, parent=True),
-        rewards=reward_options,
-        aggregation=aggregations,
-        n=config["evaluation"]["n"],
-        runs=config["evaluation"]["runs"],
-        seed=config["seed"],
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        aggregation=options.aggregations(study),
+        n=study.evaluation.n,
+        runs=study.evaluation.runs,
+        seed=study.seed,
     message:
         "Evaluate on {wildcards.dataset} as published"
     shell:
@@ -90,8 +90,7 @@ rule evaluate_as_published:
 rule measure_uncertainty:
     """Say what the uncertainty of accuracies is made of, and what more critiques bring."""
     input:
-        unpack(evaluated_tables),
-        code=code("multirm.evaluation.uncertainty"),
+        unpack(ask(files.evaluated_tables)),
         environment=environment("core"),
     output:
         multiext(
@@ -106,16 +105,16 @@ rule measure_uncertainty:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(evaluation_request, "mem_mb"),
-        runtime=asked(evaluation_request, "runtime"),
+        **resources_of(needs.evaluation),
     params:
+        *code("multirm.evaluation.uncertainty"),
         folder=subpath(output[0], parent=True),
-        rewards=reward_options,
-        aggregation=aggregations,
-        answers=config["evaluation"]["answers"],
-        n=config["evaluation"]["n"],
-        runs=config["evaluation"]["runs"],
-        seed=config["seed"],
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        aggregation=options.aggregations(study),
+        answers=study.evaluation.answers,
+        n=study.evaluation.n,
+        runs=study.evaluation.runs,
+        seed=study.seed,
     message:
         "Measure uncertainty on {wildcards.dataset}"
     shell:
@@ -126,8 +125,7 @@ rule measure_uncertainty:
 rule evaluate_verification:
     """Say how well rewards tell right from wrong."""
     input:
-        unpack(evaluated_tables),
-        code=code("multirm.evaluation.verification"),
+        unpack(ask(files.evaluated_tables)),
         environment=environment("core"),
     output:
         multiext(
@@ -143,13 +141,13 @@ rule evaluate_verification:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(evaluation_request, "mem_mb"),
-        runtime=asked(evaluation_request, "runtime"),
+        **resources_of(needs.evaluation),
     params:
+        *code("multirm.evaluation.verification"),
         folder=subpath(output[0], parent=True),
-        rewards=reward_options,
-        aggregation=aggregations,
-        answers=config["evaluation"]["answers"],
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        aggregation=options.aggregations(study),
+        answers=study.evaluation.answers,
     message:
         "Evaluate verification on {wildcards.dataset}"
     shell:

@@ -1,11 +1,12 @@
 """Needs accuracy tables; makes results/figures/{dataset}_{selection,legend}.{svg,pdf,png,html}."""
 
+wanted += targets.figure_targets(study)
+
 
 rule draw_accuracy_grid:
     """Draw accuracy against the number of solutions, overall and in each category."""
     input:
         accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
-        code=code("multirm.figures.accuracy_grid"),
         environment=environment("core"),
     output:
         svg="<results>/figures/{dataset}_{selection}.svg",
@@ -35,10 +36,10 @@ rule draw_accuracy_grid:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        ceiling="--ceiling" if config["figures"]["ceiling"] else "",
+        *code("multirm.figures.accuracy_grid"),
+        ceiling="--ceiling" if study.figures.ceiling else "",
     message:
         "Draw {wildcards.selection} on {wildcards.dataset}"
     shell:
@@ -50,7 +51,6 @@ rule draw_legend:
     """Draw the legend of the figures of a dataset by itself."""
     input:
         accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
-        code=code("multirm.figures.legend"),
         environment=environment("core"),
     output:
         multiext(
@@ -67,10 +67,10 @@ rule draw_legend:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        ceiling="--ceiling" if config["figures"]["ceiling"] else "",
+        *code("multirm.figures.legend"),
+        ceiling="--ceiling" if study.figures.ceiling else "",
     message:
         "Draw the legend of {wildcards.dataset}"
     shell:

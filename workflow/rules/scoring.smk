@@ -3,15 +3,16 @@
 A model with several shards is scored in so many jobs, whose tables are then put together.
 """
 
+wanted += targets.scoring_targets(study)
+
 
 rule score_discriminative:
     """Read a reward off the network at the end of every step."""
     input:
-        backbone=backbone_of_model,
+        backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
         config="<results>/models/{model}/adapter/adapter_config.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
-        code=code("multirm.scoring.discriminative"),
         environment=environment("train"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -20,19 +21,18 @@ rule score_discriminative:
     benchmark:
         "<benchmarks>/score_discriminative/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=scored(["dORM", "dPRM"], in_shards=False),
+        model=targets.scored(study, "dORM", "dPRM", in_shards=False),
     conda:
         "../../envs/train.yaml"
-    threads: cores(scoring_request)
+    threads: threads_of(needs.scoring)
     resources:
-        gpu=asked(scoring_request, "gpu"),
-        mem_mb=asked(scoring_request, "mem_mb"),
-        runtime=asked(scoring_request, "runtime"),
+        **resources_of(needs.scoring),
     params:
+        *code("multirm.scoring.discriminative"),
         folder=subpath(input.weights, parent=True),
-        batch_tokens=batch_tokens,
-        dtype=model_setting("dtype", "scoring"),
-        shard=shard_of,
+        batch_tokens=ask(options.batch_tokens),
+        dtype=lambda w: study.runs[w.model].scoring.dtype,
+        shard=ask(options.shard),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
@@ -51,7 +51,7 @@ use rule score_discriminative as score_discriminative_shard with:
     benchmark:
         "<benchmarks>/score_discriminative/{model}/{dataset}/{category}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
-        model=scored(["dORM", "dPRM"], in_shards=True),
+        model=targets.scored(study, "dORM", "dPRM", in_shards=True),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
         " {wildcards.shard} of {wildcards.shards}"
@@ -60,13 +60,12 @@ use rule score_discriminative as score_discriminative_shard with:
 rule score_generative:
     """Sample critiques of each solution, and read a reward off each verdict."""
     input:
-        backbone=backbone_of_model,
+        backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
         config="<results>/models/{model}/adapter/adapter_config.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
-        template=used_model_template,
-        code=code("multirm.scoring.generative"),
-        environment=lambda wildcards: environment(scoring_stage(wildcards)),
+        template=ask(files.template_of_model, templates=TEMPLATES),
+        environment=lambda w: environment_file(needs.scoring_stage(study, w.model)),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
         critiques="<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",
@@ -75,32 +74,29 @@ rule score_generative:
     benchmark:
         "<benchmarks>/score_generative/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=scored(["gORM", "gPRM"], in_shards=False),
+        model=targets.scored(study, "gORM", "gPRM", in_shards=False),
     conda:
-        lambda wildcards: f"../../envs/{scoring_stage(wildcards)}.yaml"
-    threads: cores(scoring_request)
+        lambda w: f"../../envs/{needs.scoring_stage(study, w.model)}.yaml"
+    threads: threads_of(needs.scoring)
     resources:
-        gpu=asked(scoring_request, "gpu"),
-        mem_mb=asked(scoring_request, "mem_mb"),
-        runtime=asked(scoring_request, "runtime"),
+        **resources_of(needs.scoring),
     params:
+        *code("multirm.scoring.generative"),
         folder=subpath(input.weights, parent=True),
-        kind=model_setting("kind"),
-        engine=model_setting("engine", "scoring"),
-        server=scoring_server,
-        dtype=model_setting("dtype", "scoring"),
-        samples=model_setting("samples", "scoring"),
-        max_tokens=model_setting("max_tokens", "scoring"),
-        temperature=model_setting("temperature", "scoring"),
-        top_p=model_setting("top_p", "scoring"),
-        top_k=model_setting("top_k", "scoring"),
-        min_p=model_setting("min_p", "scoring"),
-        adaptive=lambda wildcards: option(
-            "--adaptive", config["models"][wildcards.model]["scoring"]["adaptive"]
-        ),
-        template=lambda wildcards: option("--template", *model_template(wildcards)),
-        seed=config["seed"],
-        shard=shard_of,
+        kind=lambda w: study.runs[w.model].kind,
+        engine=lambda w: study.runs[w.model].scoring.engine,
+        server=ask(options.server),
+        dtype=lambda w: study.runs[w.model].scoring.dtype,
+        samples=lambda w: study.runs[w.model].scoring.samples,
+        max_tokens=lambda w: study.runs[w.model].scoring.max_tokens,
+        temperature=lambda w: study.runs[w.model].scoring.temperature,
+        top_p=lambda w: study.runs[w.model].scoring.top_p,
+        top_k=lambda w: study.runs[w.model].scoring.top_k,
+        min_p=lambda w: study.runs[w.model].scoring.min_p,
+        adaptive=ask(options.adaptive),
+        template=ask(options.template_of_model),
+        seed=study.seed,
+        shard=ask(options.shard),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
@@ -128,7 +124,7 @@ use rule score_generative as score_generative_shard with:
     benchmark:
         "<benchmarks>/score_generative/{model}/{dataset}/{category}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
-        model=scored(["gORM", "gPRM"], in_shards=True),
+        model=targets.scored(study, "gORM", "gPRM", in_shards=True),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
         " {wildcards.shard} of {wildcards.shards}"
@@ -138,8 +134,7 @@ rule join_rewards:
     """Put the shards of a table of rewards together."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
-        rewards=shard_tables("parquet"),
-        code=code("multirm.scoring.shards"),
+        rewards=ask(files.shard_tables, suffix="parquet"),
         environment=environment("core"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -148,12 +143,13 @@ rule join_rewards:
     benchmark:
         "<benchmarks>/join_rewards/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=scored(["dORM", "dPRM"], in_shards=True),
+        model=targets.scored(study, "dORM", "dPRM", in_shards=True),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
+    params:
+        *code("multirm.scoring.shards"),
     message:
         "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
@@ -165,9 +161,8 @@ rule join_rewards_and_critiques:
     """Put the shards of a table of rewards, and those of the critiques behind them, together."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
-        rewards=shard_tables("parquet"),
-        critiques=shard_tables("critiques.parquet"),
-        code=code("multirm.scoring.shards"),
+        rewards=ask(files.shard_tables, suffix="parquet"),
+        critiques=ask(files.shard_tables, suffix="critiques.parquet"),
         environment=environment("core"),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -177,12 +172,13 @@ rule join_rewards_and_critiques:
     benchmark:
         "<benchmarks>/join_rewards_and_critiques/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=scored(["gORM", "gPRM"], in_shards=True),
+        model=targets.scored(study, "gORM", "gPRM", in_shards=True),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
+    params:
+        *code("multirm.scoring.shards"),
     message:
         "Join the rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
@@ -195,9 +191,8 @@ rule join_rewards_and_critiques:
 rule read_rewards:
     """Read rewards that somebody has published."""
     input:
-        files=reward_sources,
+        files=ask(files.reward_sources),
         solutions="<results>/data/{dataset}/{category}.parquet",
-        code=code("multirm.data.read"),
         environment=environment("core"),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
@@ -206,14 +201,14 @@ rule read_rewards:
     benchmark:
         "<benchmarks>/read_rewards/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=published_models(),
+        model=targets.published_models(study),
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        source=lambda wildcards: [str(place) for place in reward_places(wildcards)],
+        *code("multirm.data.read"),
+        source=ask(options.reward_places),
     message:
         "Read rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:

@@ -1,11 +1,12 @@
 """Needs labelled solutions and critiques; makes results/backbones/ and results/models/{model}/."""
 
+wanted += targets.training_targets(study)
+
 
 rule demonstrate:
     """Write critiques of the right form for a backbone to be pretrained on."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
-        code=code("multirm.data.demonstrations"),
         environment=environment("core"),
     output:
         "<results>/demonstrations/{kind}/{dataset}/{category}.parquet",
@@ -16,10 +17,10 @@ rule demonstrate:
     conda:
         "../../envs/core.yaml"
     resources:
-        mem_mb=asked(table_request, "mem_mb"),
-        runtime=asked(table_request, "runtime"),
+        **TABLES,
     params:
-        seed=config["seed"],
+        *code("multirm.data.demonstrations"),
+        seed=study.seed,
     message:
         "Demonstrate {wildcards.kind} critiques of {wildcards.dataset}, {wildcards.category}"
     shell:
@@ -30,12 +31,11 @@ rule demonstrate:
 rule pretrain_backbone:
     """Train a small decoder and its tokenizer from scratch."""
     input:
-        solutions=pretraining_solutions,
-        gorm_demonstrations=pretraining_demonstrations("gORM"),
-        gprm_demonstrations=pretraining_demonstrations("gPRM"),
-        gorm_template=used_template("gORM"),
-        gprm_template=used_template("gPRM"),
-        code=code("multirm.training.backbone"),
+        solutions=ask(files.pretraining_solutions),
+        gorm_demonstrations=ask(files.pretraining_demonstrations, kind="gORM"),
+        gprm_demonstrations=ask(files.pretraining_demonstrations, kind="gPRM"),
+        gorm_template=files.used_template(study, "gORM", TEMPLATES),
+        gprm_template=files.used_template(study, "gPRM", TEMPLATES),
         environment=environment("train"),
     output:
         multiext(
@@ -52,21 +52,20 @@ rule pretrain_backbone:
     conda:
         "../../envs/train.yaml"
     resources:
-        gpu=asked(pretraining_request, "gpu"),
-        mem_mb=asked(pretraining_request, "mem_mb"),
-        runtime=asked(pretraining_request, "runtime"),
+        **resources_of(needs.pretraining),
     params:
+        *code("multirm.training.backbone"),
         folder=subpath(output.weights, parent=True),
-        gorm_template=option("--gorm-template", *template_files("gORM")),
-        gprm_template=option("--gprm-template", *template_files("gPRM")),
-        layers=setting("backbones/{backbone}/pretrain/layers"),
-        width=setting("backbones/{backbone}/pretrain/width"),
-        vocabulary=setting("backbones/{backbone}/pretrain/vocabulary"),
-        max_length=setting("backbones/{backbone}/pretrain/max_length"),
-        tokens=setting("backbones/{backbone}/pretrain/tokens"),
-        batch_tokens=setting("backbones/{backbone}/pretrain/batch_tokens"),
-        learning_rate=setting("backbones/{backbone}/pretrain/learning_rate"),
-        seed=config["seed"],
+        gorm_template=options.pretraining_template(study, "gORM"),
+        gprm_template=options.pretraining_template(study, "gPRM"),
+        layers=lambda w: study.backbones[w.backbone].pretrain.layers,
+        width=lambda w: study.backbones[w.backbone].pretrain.width,
+        vocabulary=lambda w: study.backbones[w.backbone].pretrain.vocabulary,
+        max_length=lambda w: study.backbones[w.backbone].pretrain.max_length,
+        tokens=lambda w: study.backbones[w.backbone].pretrain.tokens,
+        batch_tokens=lambda w: study.backbones[w.backbone].pretrain.batch_tokens,
+        learning_rate=lambda w: study.backbones[w.backbone].pretrain.learning_rate,
+        seed=study.seed,
     message:
         "Pretrain {wildcards.backbone}"
     shell:
@@ -83,9 +82,8 @@ rule pretrain_backbone:
 rule train_discriminative:
     """Train a dORM or dPRM: LoRA, loss on two columns at the labelled steps."""
     input:
-        backbone=backbone_of_model,
-        solutions=training_solutions,
-        code=code("multirm.training.discriminative"),
+        backbone=ask(files.backbone_files_of_model),
+        solutions=ask(files.training_solutions),
         environment=environment("train"),
     output:
         multiext(
@@ -100,23 +98,20 @@ rule train_discriminative:
     benchmark:
         "<benchmarks>/train_discriminative/{model}.tsv"
     wildcard_constraints:
-        model=named("models", kind=["dORM", "dPRM"]),
+        model=targets.models_of_kinds(study, "dORM", "dPRM"),
     conda:
         "../../envs/train.yaml"
-    threads: cores(training_request)
+    threads: threads_of(needs.training)
     resources:
-        gpu=asked(training_request, "gpu"),
-        mem_mb=asked(training_request, "mem_mb"),
-        runtime=asked(training_request, "runtime"),
-        processes=processes,
-        parallelism=parallelism,
+        **resources_of(needs.training),
+        processes=lambda w: study.runs[w.model].trained.training.processes,
+        parallelism=lambda w: str(study.runs[w.model].trained.training.parallelism),
     params:
+        *code("multirm.training.discriminative"),
         folder=subpath(output.weights, parent=True),
-        backbone=lambda wildcards: backbone_model(
-            config["models"][wildcards.model]["backbone"]
-        ),
-        kind=model_setting("kind"),
-        recipe=recipe,
+        backbone=ask(files.backbone_of_model),
+        kind=lambda w: study.runs[w.model].kind,
+        recipe=ask(options.recipe),
     message:
         "Train {wildcards.model}"
     shell:
@@ -130,11 +125,10 @@ rule train_discriminative:
 rule train_generative:
     """Train a gORM or gPRM: LoRA, loss on the critiques and their verdicts."""
     input:
-        backbone=backbone_of_model,
-        solutions=training_solutions,
-        critiques=training_critiques,
-        template=used_model_template,
-        code=code("multirm.training.generative"),
+        backbone=ask(files.backbone_files_of_model),
+        solutions=ask(files.training_solutions),
+        critiques=ask(files.training_critiques),
+        template=ask(files.template_of_model, templates=TEMPLATES),
         environment=environment("train"),
     output:
         multiext(
@@ -149,24 +143,21 @@ rule train_generative:
     benchmark:
         "<benchmarks>/train_generative/{model}.tsv"
     wildcard_constraints:
-        model=named("models", kind=["gORM", "gPRM"]),
+        model=targets.models_of_kinds(study, "gORM", "gPRM"),
     conda:
         "../../envs/train.yaml"
-    threads: cores(training_request)
+    threads: threads_of(needs.training)
     resources:
-        gpu=asked(training_request, "gpu"),
-        mem_mb=asked(training_request, "mem_mb"),
-        runtime=asked(training_request, "runtime"),
-        processes=processes,
-        parallelism=parallelism,
+        **resources_of(needs.training),
+        processes=lambda w: study.runs[w.model].trained.training.processes,
+        parallelism=lambda w: str(study.runs[w.model].trained.training.parallelism),
     params:
+        *code("multirm.training.generative"),
         folder=subpath(output.weights, parent=True),
-        backbone=lambda wildcards: backbone_model(
-            config["models"][wildcards.model]["backbone"]
-        ),
-        kind=model_setting("kind"),
-        recipe=recipe,
-        template=lambda wildcards: option("--template", *model_template(wildcards)),
+        backbone=ask(files.backbone_of_model),
+        kind=lambda w: study.runs[w.model].kind,
+        recipe=ask(options.recipe),
+        template=ask(options.template_of_model),
     message:
         "Train {wildcards.model}"
     shell:
@@ -181,10 +172,9 @@ rule train_generative:
 rule merge_adapter:
     """Add an adapter's weights to its backbone's, for whoever wants one folder: scoring takes adapters."""
     input:
-        backbone=backbone_of_model,
+        backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
         config="<results>/models/{model}/adapter/adapter_config.json",
-        code=code("multirm.training.merge"),
         environment=environment("train"),
     output:
         multiext(
@@ -200,13 +190,10 @@ rule merge_adapter:
     conda:
         "../../envs/train.yaml"
     resources:
-        gpu=asked(merging_request, "gpu"),
-        mem_mb=asked(merging_request, "mem_mb"),
-        runtime=asked(merging_request, "runtime"),
+        **resources_of(needs.merging),
     params:
-        backbone=lambda wildcards: backbone_model(
-            config["models"][wildcards.model]["backbone"]
-        ),
+        *code("multirm.training.merge"),
+        backbone=ask(files.backbone_of_model),
         adapter=subpath(input.weights, parent=True),
         folder=subpath(output.weights, parent=True),
     message:

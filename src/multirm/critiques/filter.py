@@ -240,7 +240,8 @@ def _report(rows: Sequence[Row]) -> None:
         if row["reason"] is DropReason.UNBALANCED:
             counts[row["category"]]["Yes" if row["verdict"] else "No"] += 1
     for category, found in sorted(counts.items()):
-        shown = ", ".join(f"{found[r]} {r}" for r in ("kept", *DropReason) if found[r])
+        reasons = (each for each in found.most_common() if each[0] not in ("Yes", "No"))
+        shown = ", ".join(f"{count} {reason}" for reason, count in reasons)
         logger.info("%s: %s", category, shown)
         if not found["kept"]:
             left = f"{found['Yes']} Yes and {found['No']} No"

@@ -220,7 +220,7 @@ def _report(kind: Kind, rows: list[dict[str, Any]], source: str, category: str) 
         InputError: none is kept.
     """
     reasons = Counter(row["reason"] for row in rows)
-    dropped = ", ".join(f"{reasons[reason]} {reason}" for reason in DropReason if reasons[reason])
+    dropped = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common() if reason)
     if not reasons[None]:
         raise InputError(
             source,

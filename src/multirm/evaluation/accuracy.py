@@ -23,7 +23,10 @@ from multirm.evaluation.training_seeds import (
 )
 from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
-from multirm.tables.accuracy import OVERALL, Estimator, IntervalNote, Selection
+from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
+from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.ledger import LEDGER
+from multirm.tables.schema import Schema
 from multirm.tables.sql import reading
 from multirm.text.answer_rules import AnswerRule
 
@@ -74,9 +77,9 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """Rows of tables by the name of their schema, and texts by the name of their file."""
+    """Rows of tables with their schemas, and texts by the name of their file."""
 
-    rows: Mapping[str, list[Row]]
+    rows: list[tuple[Schema, list[Row]]]
     texts: Mapping[str, str]
 
 
@@ -97,18 +100,21 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
     return _Evaluated(
-        {
-            "accuracy": accuracy_rows(values, variances, spreads, parts, subpools.runs),
-            "comparisons": comparison_rows(
-                {name: category.values for name, category in values.items()},
-                variances,
-                seed_degrees(parts),
-                list(parts),
-                one_per_model(opened.scorers),
-                subpools.seed,
+        [
+            (ACCURACY, accuracy_rows(values, variances, spreads, parts, subpools.runs)),
+            (
+                COMPARISONS,
+                comparison_rows(
+                    {name: category.values for name, category in values.items()},
+                    variances,
+                    seed_degrees(parts),
+                    list(parts),
+                    one_per_model(opened.scorers),
+                    subpools.seed,
+                ),
             ),
-            "ledger": ledger,
-        },
+            (LEDGER, ledger),
+        ],
         {},
     )
 
@@ -134,7 +140,7 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
     per_run = {name: paper.over_trainings(runs, parts) for name, runs in per_run.items()}
     reported = with_means(opened.scorers)
     return _Evaluated(
-        {"accuracy": paper_rows(per_run, sizes, subpools.runs), "ledger": ledger},
+        [(ACCURACY, paper_rows(per_run, sizes, subpools.runs)), (LEDGER, ledger)],
         {
             f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)

@@ -22,9 +22,9 @@ from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation, Estimator
-from multirm.tables.registry import SCHEMAS
 from multirm.tables.reward_models import mean_name, model_of
 from multirm.tables.rewards import REWARDS
+from multirm.tables.schema import Schema
 from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
@@ -81,17 +81,17 @@ class Opened:
     def write(
         self,
         folder: Path,
-        rows: Mapping[str, Sequence[Row]],
+        rows: Sequence[tuple[Schema, Sequence[Row]]],
         subpools: Subpools | None = None,
         texts: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> None:
-        """Write rows of this dataset as tables, by their names, and texts beside them: all at once, or nothing.
+        """Write rows of this dataset as tables of some schemas, and texts beside them: all at once, or nothing.
 
         Raises:
             InputError: one of them would replace what was read.
         """
-        for name in [*(f"{name}.parquet" for name in rows), *(texts or {})]:
+        for name in [*(f"{schema.name}.parquet" for schema, _ in rows), *(texts or {})]:
             path = folder / name
             if path.exists() and any(path.samefile(file) for file in self.files if file.exists()):
                 raise InputError(path, expected="a file to replace that is no input", found="one")
@@ -99,11 +99,11 @@ class Opened:
         parquet.write_together(
             [
                 (
-                    folder / f"{name}.parquet",
-                    SCHEMAS[name],
+                    folder / f"{schema.name}.parquet",
+                    schema,
                     [{"dataset": self.dataset, **row} for row in of_table],
                 )
-                for name, of_table in rows.items()
+                for schema, of_table in rows
             ],
             self.origin.having(**drawn, **parameters),
             {folder / name: text for name, text in (texts or {}).items()},
@@ -238,18 +238,20 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
                 remedy="call it something else, here and in --rewards",
             )
         for name in names.split(","):
-            if name not in list(Aggregation):
+            try:
+                aggregation = Aggregation(name)
+            except ValueError:
                 raise InputError(
                     f"--aggregation {model}",
                     expected=one_of(list(Aggregation)),
                     found=shown(name),
                     remedy=did_you_mean(name, list(Aggregation)),
-                )
-            if name in result.get(model, []):
+                ) from None
+            if aggregation in result.get(model, []):
                 raise InputError(
                     f"--aggregation {model}", expected="each once", found=f"{name} again"
                 )
-            result.setdefault(model, []).append(Aggregation(name))
+            result.setdefault(model, []).append(aggregation)
     for model, aggregations in result.items():
         first = next(name for name in result if model_of(name) == model_of(model))
         if set(aggregations) != set(result[first]):

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation import selection
 from multirm.evaluation.methods import Method, Scorer, labels, methods
 from multirm.evaluation.pools import Category, Pools
+from multirm.evaluation.selection import best_of_n, majority_vote, pass_at_n, weighted_vote
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME, OVERALL, PASS_NAME, Selection
 
 # Of a solution without a reward.
@@ -122,8 +122,8 @@ def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarra
         return dict.fromkeys(methods(list(pools.rewards)), only)
     answers, correct = taken(pools.answers), taken(pools.correct)
     outcomes = {
-        Method(Selection.MAJORITY_VOTE): selection.majority_vote(answers, correct),
-        Method(Selection.PASS): selection.pass_at_n(correct),
+        Method(Selection.MAJORITY_VOTE): majority_vote(answers, correct),
+        Method(Selection.PASS): pass_at_n(correct),
     }
     for scorer, values in pools.rewards.items():
         rewards = taken(values)
@@ -131,8 +131,8 @@ def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarra
             Method(Selection.BEST_OF_N, scorer),
             Method(Selection.WEIGHTED_VOTE, scorer),
         )
-        outcomes[best] = selection.best_of_n(correct, rewards)
-        outcomes[vote] = selection.weighted_vote(answers, correct, rewards)
+        outcomes[best] = best_of_n(correct, rewards)
+        outcomes[vote] = weighted_vote(answers, correct, rewards)
     return outcomes
 
 

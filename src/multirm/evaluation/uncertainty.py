@@ -38,6 +38,7 @@ from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.sql import reading
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
 from multirm.text.answer_rules import AnswerRule
 
 # Random choices of m critiques that an accuracy at m is averaged over.
@@ -83,10 +84,10 @@ def measure_uncertainty(
         for model in opened.models:
             category = evened(category, model)
         categories[category.name] = category
-    rows = {
-        "variance": variance_rows(categories, opened.scorers, subpools),
-        "critique_counts": critique_count_rows(categories, opened.scorers, subpools),
-    }
+    rows = [
+        (VARIANCE, variance_rows(categories, opened.scorers, subpools)),
+        (CRITIQUE_COUNTS, critique_count_rows(categories, opened.scorers, subpools)),
+    ]
     opened.write(output, rows, subpools)
 
 

@@ -19,6 +19,7 @@ from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metri
 from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.tables.accuracy import IntervalNote
 from multirm.tables.sql import reading
+from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
 from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ def evaluate_verification(
         __name__, solutions, rewards, aggregation, selects=False, answers=answers
     )
     check_labels(opened.database)
-    rows: dict[str, list[Row]] = {"verification": [], "reliability": [], "step_verification": []}
+    of_solutions: list[Row] = []
+    of_bins: list[Row] = []
+    of_steps: list[Row] = []
     for category in read_categories(opened.database, opened.models):
         unknown = int((~category.judged).sum())
         if unknown:
@@ -61,11 +64,14 @@ def evaluate_verification(
             )
         for scorer in opened.scorers:
             found, bins = outcome_rows(category, scorer)
-            rows["verification"].append(found)
-            rows["reliability"] += bins
+            of_solutions.append(found)
+            of_bins += bins
         for model in opened.models:
-            rows["step_verification"] += step_rows(category, model)
-    opened.write(output, rows)
+            of_steps += step_rows(category, model)
+    opened.write(
+        output,
+        [(VERIFICATION, of_solutions), (RELIABILITY, of_bins), (STEP_VERIFICATION, of_steps)],
+    )
 
 
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:

@@ -23,13 +23,15 @@ from multirm.running.arguments import OutputFolder, Place, entry
 from multirm.running.files import LONGEST_NAME, whole_files
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
-from multirm.tables.registry import SCHEMAS
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Schema
+from multirm.tables.solutions import SOLUTIONS
 
 logger = logging.getLogger(__name__)
 
 _FORM = TypeAdapter(Form)
+
+_SCHEMAS = {Content.SOLUTIONS: SOLUTIONS, Content.REWARDS: REWARDS}
 
 
 @entry
@@ -54,7 +56,7 @@ def convert(
     Raises:
         InputError: the input is missing, broken or inconsistent, or already as asked for; nothing is written.
     """
-    wanted = [SCHEMAS[name] for name in ([table] if table else Content)]
+    wanted = [_SCHEMAS[name] for name in ([table] if table else Content)]
     files = layouts.table_files(input, *wanted)
     if bool(files) is (to is Layout.TABLES):
         other = "the published layout"
@@ -65,7 +67,7 @@ def convert(
             expected="the published layout" if to is Layout.TABLES else "tables",
             found="tables" if files else other,
         )
-    schema = SCHEMAS[table or _content(input, files)]
+    schema = _SCHEMAS[table or Content(_content(input, files))]
     if to is Layout.TABLES:
         _to_tables(input, output, schema, dataset, model)
     else:
@@ -137,7 +139,7 @@ def _content(place: str, files: Sequence[Path]) -> Content:
 
 def _kind(file: Path) -> str:
     """What a table holds: by its footer or, where somebody else wrote it, by its columns."""
-    others = [name for name in Content if parquet.has_columns(file, SCHEMAS[name])]
+    others = [name for name in Content if parquet.has_columns(file, _SCHEMAS[name])]
     return layouts.kind_of(file) or " and ".join(others) or "neither"
 
 

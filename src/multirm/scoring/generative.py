@@ -142,12 +142,10 @@ def score_generative(
             origin.having(reproducible=writer.reproducible),
         )
     reasons = Counter(critique["reason"] for critique in critiques)
-    logger.info(
-        "%d critiques of %d, %s",
-        len(critiques),
-        len(rows) * samples,
-        ", ".join(f"{reasons[reason]} without a reward for {reason}" for reason in NoReward),
+    without = (
+        f", {count} without a reward: {reason}" for reason, count in reasons.items() if reason
     )
+    logger.info("%d critiques of %d%s", len(critiques), len(rows) * samples, "".join(without))
 
 
 def score(kind: Kind, tokenizer: PreTrainedTokenizerBase, completion: Completion) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from multirm.running.code import code_digest
 from multirm.running.files import digest
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
-from multirm.tables.registry import SCHEMAS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
 
 Row = Mapping[str, Any]
 
-JOINED = (REWARDS.name, SCORED_CRITIQUES.name)
+JOINED = {schema.name: schema for schema in (REWARDS, SCORED_CRITIQUES)}
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None
         output: table of the whole.
     """
     footer = _footer_of_all(solutions, shards)
-    schema = SCHEMAS[footer.schema]
+    schema = JOINED[footer.schema]
     scored = parquet.read(solutions, SOLUTIONS).select(list(SOLUTIONS.key))
     # More parts than pools leave some empty.
     part = replace(schema, at_least_one="")
@@ -121,7 +120,7 @@ def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> parquet.Footer:
     if first.schema not in JOINED:
         raise InputError(
             shards[0],
-            expected=f"a table of {one_of(JOINED)}",
+            expected=f"a table of {one_of(list(JOINED))}",
             found=f"one of {shown(first.schema)}",
         )
     for path, footer in zip(shards, footers, strict=True):

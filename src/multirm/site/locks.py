@@ -9,8 +9,24 @@ import atexit
 import fcntl
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import IO
+
+
+def take_over(state: Path) -> IO[str]:
+    """Enter a run of Snakemake, and say on stderr if a killed run's locks were taken away for it.
+
+    Returns:
+        The file that is locked for as long as it is open.
+    """
+    this_run, is_freed = enter_run(state)
+    if is_freed:
+        sys.stderr.write(
+            "multirm: Snakemake was killed here before; its lock is taken away. Jobs that it may have left"
+            " at work keep what they make to themselves.\n"
+        )
+    return this_run
 
 
 def enter_run(state: Path) -> tuple[IO[str], bool]:

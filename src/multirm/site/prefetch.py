@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from multirm.errors import InputError
 from multirm.formats.published import fetch_dataset
 from multirm.formats.sources import Reader, places_of
 from multirm.models.folders import fetch_model
 from multirm.running.arguments import entry
+from multirm.study.datasets import ReadDataset
 from multirm.study.load import load_study, read_yaml
+from multirm.study.reward_models import PublishedModel
+from multirm.study.study import Study
+from multirm.study.targets import taught_kinds, used_backbones, used_datasets
 
 logger = logging.getLogger(__name__)
 
@@ -45,38 +48,27 @@ def prefetch(study: Path) -> None:
         )
 
 
-def _on_the_hub(study: dict[str, Any]) -> dict[str, Callable[[str], object]]:
+def _on_the_hub(study: Study) -> dict[str, Callable[[str], object]]:
     """The hub names in a study, each once, with what downloads it."""
-    backbones = (study["backbones"][name]["model"] for name in _backbones_of(study))
+    backbones = (study.backbones[name].model for name in used_backbones(study))
     found: dict[str, Callable[[str], object]] = {
         model: fetch_model for model in backbones if model and not Path(model).exists()
     }
     for source in _sources_of(study):
-        for place in places_of(Reader.PUBLISHED, source, Path(study["data"]), ""):
+        for place in places_of(Reader.PUBLISHED, source, Path(study.data), ""):
             if isinstance(place, str):
                 found[place] = fetch_dataset
     return found
 
 
-def _backbones_of(study: dict[str, Any]) -> Iterator[str]:
-    for model in study["models"].values():
-        if "backbone" in model:
-            yield model["backbone"]
-    if study["critiques"] and study["critiques"]["teacher"]:
-        yield study["critiques"]["teacher"]
-
-
-def _sources_of(study: dict[str, Any]) -> Iterator[list[str]]:
-    models = study["models"].values()
-    datasets = {*study["evaluation"]["datasets"]}
-    datasets |= {model["dataset"] for model in models if "dataset" in model}
-    for backbone in study["backbones"].values():
-        datasets.update(backbone["pretrain"]["datasets"] if backbone["pretrain"] else [])
-    if study["critiques"]:
-        datasets.add(study["critiques"]["dataset"])
-        yield from (study["critiques"]["published"] or {}).values()
-    for name, dataset in study["datasets"].items():
-        if name in datasets and dataset["reader"] == Reader.PUBLISHED:
-            yield dataset["source"]
-    for model in models:
-        yield from model.get("rewards", {}).values()
+def _sources_of(study: Study) -> Iterator[list[str]]:
+    if study.critiques and study.critiques.published and taught_kinds(study):
+        yield study.critiques.published.gORM
+        yield study.critiques.published.gPRM
+    for name in used_datasets(study):
+        dataset = study.datasets[name]
+        if isinstance(dataset, ReadDataset) and dataset.reader is Reader.PUBLISHED:
+            yield dataset.source
+    for model in study.models.values():
+        if isinstance(model, PublishedModel):
+            yield from model.rewards.values()

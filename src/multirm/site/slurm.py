@@ -167,6 +167,17 @@ def limits_of(site: Mapping[str, Any]) -> dict[str, PartitionLimits]:
     }
 
 
+def partitions_of(file: Path) -> list[PartitionLimits]:
+    """What the partitions that a site's file names admit; none where it cannot be read.
+
+    That is said before the first job, in one line (`check_site`).
+    """
+    try:
+        return list(limits_of(read_site(file)).values())
+    except InputError:
+        return []
+
+
 def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path) -> None:
     """Check that each job fits into one of a site's partitions, where any are named.
 

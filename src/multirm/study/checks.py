@@ -7,15 +7,11 @@ from multirm.errors import InputError, did_you_mean
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
+from multirm.study.datasets import MiniatureDataset, ReadDataset
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
-from multirm.study.study import (
-    DiscriminativeModel,
-    GenerativeModel,
-    MiniatureDataset,
-    PublishedModel,
-    ReadDataset,
-    Study,
-)
+from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, PublishedModel
+from multirm.study.study import Study
+from multirm.study.targets import used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import Policy
@@ -39,14 +35,6 @@ def problems(study: Study) -> list[str]:
         *_too_small_pools(study),
         *_training_on_what_is_evaluated(study),
     ]
-
-
-def used_datasets(study: Study) -> list[str]:
-    """The names of the data sets that something is made from; the others may be whatever they are."""
-    used = [*study.evaluation.datasets, *(name for _, name in _learned(study))]
-    if study.critiques:
-        used.append(study.critiques.dataset)
-    return list(dict.fromkeys(used))
 
 
 def _learned(study: Study) -> Iterator[tuple[str, str]]:
@@ -269,13 +257,13 @@ def _uneven_batches(study: Study) -> Iterator[str]:
 
 
 def _unsuited_aggregations(study: Study) -> Iterator[str]:
-    for name, aggregation in study.evaluation.aggregation.items():
+    for name, aggregations in study.evaluation.aggregation.items():
         model = study.models[name]
         adaptive = isinstance(model, GenerativeModel) and model.scoring.adaptive is not None
-        if adaptive and aggregation is not Aggregation.MEAN:
+        if adaptive and aggregations != [Aggregation.MEAN]:
             yield (
                 f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
-                f"as evaluation.aggregation.{name}, which is {aggregation}"
+                f"as evaluation.aggregation.{name}, which is {', '.join(aggregations)}"
             )
 
 

@@ -1,6 +1,6 @@
 """The study's file: `load_study` checks everything that can be checked before any rule runs.
 
-It fills in the defaults of the published systems, so that every value a rule uses stands in the result.
+It fills in the defaults of the published systems, so that the study has every value that a rule uses.
 """
 
 import importlib
@@ -19,9 +19,11 @@ from pydantic_core import ErrorDetails
 from multirm.errors import InputError, did_you_mean, one_of, permitted, shown, together
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.files import whole
-from multirm.study.checks import missing_sources, problems, used_datasets
-from multirm.study.study import UNKNOWN_KEY, VARIANTS, MiniatureDataset, Study
-from multirm.tables.reward_models import Kind, model_of, trained_name
+from multirm.study.checks import missing_sources, problems
+from multirm.study.datasets import MiniatureDataset
+from multirm.study.settings import UNKNOWN_KEY
+from multirm.study.study import VARIANTS, Study
+from multirm.study.targets import used_datasets
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +33,8 @@ _CHECK_OF_MINIATURE = "multirm.data.miniature.generate:check_miniature"
 _MOST_BYTES, _MOST_VALUES = 10**6, 10**5
 
 
-def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
-    """The study with its defaults filled in, as plain values.
+def load_study(config: Mapping[str, Any], files: Sequence[Path]) -> Study:
+    """Check a study and fill in its defaults.
 
     Args:
         config: what was read from `files`, with settings from the command line laid over it.
@@ -42,10 +44,6 @@ def load_study(config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
         InputError: keys are unknown, written twice, of the wrong type or out of range, or what they say
             cannot be together. All that is found is told.
     """
-    return _filled_in(_checked(config, files))
-
-
-def _checked(config: Mapping[str, Any], files: Sequence[Path]) -> Study:
     # An empty one, which there is for the sake of Snakemake's command line, has nothing wrong in it.
     filled = [file for file in files if read_yaml(file)]
     where = ", ".join(map(str, filled or files)) or "config"
@@ -62,36 +60,6 @@ def _checked(config: Mapping[str, Any], files: Sequence[Path]) -> Study:
 
 def _inconsistent(where: object, found: Sequence[str]) -> list[InputError]:
     return [InputError(where, expected="a consistent study", found=problem) for problem in found]
-
-
-def _filled_in(study: Study) -> dict[str, Any]:
-    values = study.model_dump(mode="json")
-    for dataset in values["datasets"].values():
-        dataset["categories"] = dataset["categories"] or values["categories"]
-    for name, backbone in study.backbones.items():
-        values["backbones"][name]["parameters"] = backbone.size
-    values["training_seeds"] = values["training_seeds"] or [study.seed]
-    values["models"] = dict(_trainings(values["models"], values["training_seeds"]))
-    aggregation = values["evaluation"]["aggregation"]
-    values["evaluation"]["aggregation"] = {
-        name: aggregation.get(model_of(name), Kind(model["kind"]).default_aggregation)
-        for name, model in values["models"].items()
-    }
-    return values
-
-
-def _trainings(
-    models: Mapping[str, dict[str, Any]], seeds: Sequence[int]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every training of every reward model, under a name of its own and with its seed."""
-    for name, model in models.items():
-        if "training" not in model:
-            yield name, model
-            continue
-        for seed in seeds:
-            training = {**model["training"], "seed": seed}
-            trained = name if seed == seeds[0] else trained_name(name, seed)
-            yield trained, {**model, "training": training}
 
 
 def read_yaml(path: Path) -> Any:
@@ -140,7 +108,7 @@ def check_study(study: Path, data: Path | None = None) -> None:
     config = read_yaml(study)
     if data is not None and isinstance(config, dict):
         config["data"] = str(data)
-    checked = _checked(config, [study])
+    checked = load_study(config, [study])
     # By name, as the command line has them: nothing that stages share imports one.
     module, name = _CHECK_OF_MINIATURE.split(":")
     check_miniature = getattr(importlib.import_module(module), name)
@@ -157,7 +125,7 @@ def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[I
         dataset = study.datasets[name]
         if not isinstance(dataset, MiniatureDataset):
             continue
-        for category in dataset.categories or study.categories:
+        for category in study.categories_of(name):
             try:
                 check(category, dataset.policy, dataset.split, dataset.questions, study.seed)
             except InputError as error:

@@ -5,6 +5,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from multirm.errors import one_of, shown
+from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row, Schema, column
 
 OVERALL = "Overall"
@@ -38,6 +39,15 @@ class Aggregation(StrEnum):
     def is_probability(self) -> bool:
         """Whether it makes a number from 0 to 1 of such numbers; a delta is one from -1 to 1."""
         return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
+
+
+DEFAULT_AGGREGATION = {
+    Kind.DORM: Aggregation.LAST,
+    Kind.DPRM: Aggregation.MIN,
+    Kind.GORM: Aggregation.MEAN,
+    Kind.GPRM: Aggregation.MEAN,
+}
+"""The aggregation that Multi-RM (arXiv 2510.00492) evaluates each kind with."""
 
 
 class Estimator(StrEnum):

@@ -24,54 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from multirm.errors import InputError, shown
 from multirm.running.files import whole_together
 from multirm.running.provenance import Origin
-from multirm.tables.accuracy import ACCURACY
-from multirm.tables.comparisons import COMPARISONS
-from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
-from multirm.tables.ledger import LEDGER
-from multirm.tables.pairs import PAIRS, PAIRWISE
-from multirm.tables.questions import QUESTIONS
-from multirm.tables.registry import SCHEMAS
-from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.schema import Row, Schema
-from multirm.tables.solutions import SOLUTIONS
-from multirm.tables.training import CURVES, EXAMPLES
-from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
-from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
-
-__all__ = [
-    "ACCURACY",
-    "COMPARISONS",
-    "CRITIQUES",
-    "CRITIQUE_CHECKS",
-    "CRITIQUE_COUNTS",
-    "CURVES",
-    "EXAMPLES",
-    "EXAMPLE_TOKENS",
-    "LEDGER",
-    "PAIRS",
-    "PAIRWISE",
-    "QUESTIONS",
-    "RELIABILITY",
-    "REWARDS",
-    "SCHEMAS",
-    "SCORED_CRITIQUES",
-    "SOLUTIONS",
-    "STEP_VERIFICATION",
-    "VARIANCE",
-    "VERIFICATION",
-    "Footer",
-    "Row",
-    "Schema",
-    "check_readable",
-    "check_undamaged",
-    "find_footer",
-    "has_columns",
-    "read",
-    "read_all",
-    "read_footer",
-    "write",
-    "write_together",
-]
 
 FOOTER_KEY = b"multirm"
 

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from multirm.tables.accuracy import Aggregation
-
 
 class Kind(StrEnum):
     """The four kinds of reward model: discriminative or generative × outcome or process."""
@@ -22,16 +20,6 @@ class Kind(StrEnum):
     @property
     def is_process(self) -> bool:
         return self in (Kind.DPRM, Kind.GPRM)
-
-    @property
-    def default_aggregation(self) -> "Aggregation":
-        """The aggregation that Multi-RM (arXiv 2510.00492) evaluates this kind with."""
-        return {
-            Kind.DORM: Aggregation.LAST,
-            Kind.DPRM: Aggregation.MIN,
-            Kind.GORM: Aggregation.MEAN,
-            Kind.GPRM: Aggregation.MEAN,
-        }[self]
 
 
 def trained_name(model: str, seed: int) -> str:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.errors import one_of, shown
+from multirm.errors import shown
 from multirm.tables.schema import Row, Schema, column, list_of
 from multirm.tables.solutions import SOLUTION_KEY
 
@@ -29,12 +29,20 @@ def _check_rewards(row: Row) -> tuple[str, str] | None:
     return ("rewards from 0 to 1, or null", shown(wrong[0])) if wrong else None
 
 
+def _is_reason(reason: str | None) -> bool:
+    try:
+        NoReward(str(reason))
+    except ValueError:
+        return False
+    return True
+
+
 def _check_scored(row: Row) -> tuple[str, str] | None:
     reward, reason = row["reward"], row["reason"]
     if _is_no_reward(reward):
         return "a reward from 0 to 1, or null", shown(reward)
-    if reward is None and reason not in list(NoReward):
-        return f"a reason for the missing reward, {one_of(list(NoReward))}", shown(reason)
+    if reward is None and not _is_reason(reason):
+        return "a reason for the missing reward, such as length", shown(reason)
     if reward is not None and reason is not None:
         return "no reason beside a reward", shown(reason)
     return None

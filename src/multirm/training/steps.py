@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 
 class Countable(Protocol):
-    """What every kind of example says of itself: its length, and how much it counts."""
+    """An example, as far as steps are made of it."""
 
     @property
     def n_tokens(self) -> int:

@@ -1,0 +1,57 @@
+"""A study's backbones: the language models that reward models start from."""
+
+from typing import Annotated, Self
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from multirm.running.numbers import (
+    Count,
+    Positive,
+    Vocabulary,
+    Width,
+)
+from multirm.study.settings import EachOnce, Name, Settings, Text
+
+
+class Pretraining(Settings):
+    """A small decoder trained from scratch, for studies that download nothing."""
+
+    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    layers: Count = 4
+    width: Width = 128
+    vocabulary: Vocabulary = 2048
+    max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
+    tokens: Count = Field(4_000_000, description="tokens to learn from, over all passes")
+    batch_tokens: Count = 8192
+    learning_rate: Positive = 3e-3
+
+    @property
+    def parameters(self) -> float:
+        """About how many there will be: twelve squares of the width in a layer, and the embeddings."""
+        return float(12 * self.layers * self.width**2 + self.vocabulary * self.width)
+
+
+class Backbone(Settings):
+    """The language model that reward models start from: exactly one of `model` and `pretrain`."""
+
+    model: Text | None = Field(None, description="a hub name or a local folder")
+    parameters: Positive | None = Field(
+        None, description="of `model`, by which jobs are given GPUs, memory and time: 8.0e+9, say"
+    )
+    pretrain: Pretraining | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.model is None) == (self.pretrain is None):
+            raise ValueError("needs either `model` or `pretrain`")
+        if (self.model is None) != (self.parameters is None):
+            raise ValueError("`model` needs its number of `parameters`, and nothing else does")
+        return self
+
+    @property
+    def size(self) -> float:
+        """The number of parameters."""
+        return self.pretrain.parameters if self.pretrain else self.parameters or 0.0

@@ -1,0 +1,51 @@
+"""What a study evaluates, and how, and what its figures show."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from multirm.running.numbers import (
+    Count,
+    Runs,
+)
+from multirm.study.settings import EachOnce, Name, Settings
+from multirm.tables.accuracy import Aggregation
+from multirm.text.answer_rules import AnswerRule
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Aggregations = Annotated[
+    list[Aggregation],
+    Field(min_length=1),
+    EachOnce,
+    BeforeValidator(_several, json_schema_input_type=Aggregation | list[Aggregation]),
+]
+
+
+class Evaluation(Settings):
+    """Which pools are scored by every reward model, and how answers are selected from them."""
+
+    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    also_trained_on: Annotated[list[Name], EachOnce] = Field(
+        [], description="those of them whose questions a model or backbone may have learned from"
+    )
+    n: Annotated[list[Count], EachOnce] = Field(
+        [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
+    )
+    runs: Runs = Field(
+        100, description="seeded random subsets per question and size, where any are drawn"
+    )
+    aggregation: dict[Name, Aggregations] = Field(
+        {}, description="one or several per reward model, where not its kind's default"
+    )
+    answers: AnswerRule = Field(
+        AnswerRule.MEANING,
+        description="when two are the same: if they mean the same, or if they are the same text",
+    )
+
+
+class Figures(Settings):
+    ceiling: bool = Field(True, description="draw Pass@N, the best that any selection could do")

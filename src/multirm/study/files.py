@@ -1,0 +1,250 @@
+"""Which files each job of a study reads and makes.
+
+Files under the folder of results are named `<results>/…`, which Snakemake fills in. What a study names
+elsewhere is named as the study does.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from multirm.errors import InputError
+from multirm.formats.sources import Reader, local_files, places_of
+from multirm.study.datasets import MiniatureDataset
+from multirm.study.reward_models import DiscriminativeModel, PublishedModel
+from multirm.study.study import Study
+from multirm.tables.critiques import CritiqueStage
+from multirm.tables.reward_models import Kind
+
+Places = list[Path | str]
+"""Files and folders, and names on the hub, which are text."""
+
+RESULTS = "<results>"
+
+BACKBONE_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def check_checkout(folder: Path) -> None:
+    """Refuse a checkout in which Snakemake would take what is between braces for wildcards.
+
+    Raises:
+        InputError: its path has braces.
+    """
+    if set("{}") & set(str(folder)):
+        raise InputError(
+            folder,
+            expected="a checkout in a path without braces",
+            found="some",
+            remedy="move or rename a folder",
+        )
+
+
+def from_here(file: Path, here: Path) -> str:
+    """A file of this checkout as rules name it: seen from the working directory, wherever the checkout lies."""
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
+def solution_table(dataset: str, category: str) -> str:
+    """The table of solutions of a category of a dataset."""
+    return f"{RESULTS}/data/{dataset}/{category}.parquet"
+
+
+def solution_tables(study: Study, dataset: str) -> list[str]:
+    """The tables of solutions of a dataset, a category each."""
+    return [solution_table(dataset, category) for category in study.categories_of(dataset)]
+
+
+def dataset_places(study: Study, dataset: str, category: str) -> Places:
+    """The places that a category of a dataset is read from.
+
+    Raises:
+        TypeError: the dataset is not read but made.
+    """
+    settings = study.datasets[dataset]
+    if isinstance(settings, MiniatureDataset):
+        raise TypeError(f"{dataset} is not read from anywhere")
+    return places_of(settings.reader, settings.source, Path(study.data), f"{category}.json")
+
+
+def dataset_sources(study: Study, dataset: str, category: str) -> list[str]:
+    """The local files that a category of a dataset is read from."""
+    return without_braces(local_files(dataset_places(study, dataset, category)))
+
+
+def reward_places(study: Study, model: str, dataset: str, category: str) -> Places:
+    """The places that published rewards of a category are read from.
+
+    Raises:
+        TypeError: the reward model's rewards are not published.
+    """
+    settings = study.runs[model].settings
+    if not isinstance(settings, PublishedModel):
+        raise TypeError(f"the rewards of {model} are not read from anywhere")
+    return places_of(
+        Reader.PUBLISHED, settings.rewards[dataset], Path(study.data), f"{category}_reward.json"
+    )
+
+
+def reward_sources(study: Study, model: str, dataset: str, category: str) -> list[str]:
+    """The local files that published rewards of a category are read from."""
+    return without_braces(local_files(reward_places(study, model, dataset, category)))
+
+
+def critique_places(study: Study, kind: str, category: str) -> Places:
+    """The places that published critiques of a kind and a category are read from.
+
+    Raises:
+        TypeError: the study's critiques are not published.
+    """
+    published = study.taught.published
+    if published is None:
+        raise TypeError("the study's critiques are not read from anywhere")
+    source = published.gORM if kind == Kind.GORM else published.gPRM
+    names = (f"preprocessed_{category}.json", f"{category}.json")
+    return places_of(Reader.PUBLISHED, source, Path(study.data), *names)
+
+
+def critique_sources(study: Study, kind: str, category: str) -> list[str]:
+    """The local files that published critiques of a kind and a category are read from."""
+    return without_braces(local_files(critique_places(study, kind, category)))
+
+
+def without_braces(files: Iterable[Path | str]) -> list[str]:
+    """Names of files for Snakemake, which looks for wildcards between braces and knows no way around it.
+
+    Raises:
+        InputError: a name has braces.
+    """
+    names = [str(file) for file in files]
+    for name in names:
+        if set("{}") & set(name):
+            raise InputError(
+                name, expected="a path without braces", found="some", remedy="rename it"
+            )
+    return names
+
+
+def backbone_model(study: Study, backbone: str) -> str:
+    """The folder or hub name that a backbone is loaded from."""
+    return study.backbones[backbone].model or f"results/backbones/{backbone}/model"
+
+
+def backbone_files(study: Study, backbone: str) -> list[str]:
+    """The files of a backbone that a job must wait for or notice a change of; none for a hub name."""
+    folder = backbone_model(study, backbone)
+    if study.backbones[backbone].pretrain:
+        return [f"{folder}/{name}" for name in BACKBONE_FILES]
+    return without_braces(sorted(file for file in Path(folder).glob("*") if file.is_file()))
+
+
+def backbone_of_model(study: Study, model: str) -> str:
+    """The folder or hub name that a reward model's backbone is loaded from."""
+    return backbone_model(study, study.runs[model].trained.backbone)
+
+
+def backbone_files_of_model(study: Study, model: str) -> list[str]:
+    """The files of the backbone of a reward model."""
+    return backbone_files(study, study.runs[model].trained.backbone)
+
+
+def teacher_files(study: Study) -> list[str]:
+    """The files of the teacher; none where there is no teacher, or one from the hub."""
+    teacher = study.critiques.teacher if study.critiques else None
+    return backbone_files(study, teacher) if teacher else []
+
+
+def pretraining_solutions(study: Study, backbone: str) -> list[str]:
+    """The tables of solutions that a backbone is pretrained on."""
+    pretraining = study.backbones[backbone].pretrain
+    datasets = pretraining.datasets if pretraining else []
+    return [table for dataset in datasets for table in solution_tables(study, dataset)]
+
+
+def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[str]:
+    """The demonstrations of a kind that a backbone is pretrained on."""
+    return [
+        table.replace(f"{RESULTS}/data/", f"{RESULTS}/demonstrations/{kind}/")
+        for table in pretraining_solutions(study, backbone)
+    ]
+
+
+def training_dataset(study: Study, model: str) -> str:
+    """The dataset whose solutions a reward model learns from."""
+    settings = study.runs[model].trained
+    return settings.dataset if isinstance(settings, DiscriminativeModel) else study.taught.dataset
+
+
+def training_solutions(study: Study, model: str) -> list[str]:
+    """The tables of solutions that a reward model learns from."""
+    return solution_tables(study, training_dataset(study, model))
+
+
+def critique_tables(
+    study: Study, kind: str, stage: CritiqueStage = CritiqueStage.SHORTENED
+) -> list[str]:
+    """The tables of critiques of a kind at a stage, a category each; models learn from the last stage."""
+    categories = study.categories_of(study.taught.dataset)
+    return [f"{RESULTS}/critiques/{kind}/{stage}/{category}.parquet" for category in categories]
+
+
+def training_critiques(study: Study, model: str) -> list[str]:
+    """The tables of critiques that a generative reward model learns from."""
+    return critique_tables(study, study.runs[model].kind)
+
+
+def criticised_solutions(study: Study, category: str) -> str:
+    """The table of solutions that critiques of a category are about."""
+    return solution_table(study.taught.dataset, category)
+
+
+def own_template(study: Study, kind: str) -> list[str]:
+    """The study's own prompt template for a kind, as a list of none or one file."""
+    template = study.templates.gORM if kind == Kind.GORM else study.templates.gPRM
+    return [template] if template else []
+
+
+def used_template(study: Study, kind: str, templates: str) -> list[str]:
+    """The prompt template of a kind: the study's own, or else the package's.
+
+    Args:
+        templates: the folder of the package's own.
+    """
+    return without_braces(own_template(study, kind)) or [f"{templates}/{kind}.txt"]
+
+
+def template_of_model(study: Study, model: str, templates: str) -> list[str]:
+    """The prompt template of a generative reward model."""
+    return used_template(study, study.runs[model].kind, templates)
+
+
+def reward_tables(study: Study, model: str, dataset: str) -> list[str]:
+    """The tables of a reward model's rewards of a dataset, a category each."""
+    categories = study.categories_of(dataset)
+    return [f"{RESULTS}/rewards/{model}/{dataset}/{category}.parquet" for category in categories]
+
+
+def evaluated_tables(study: Study, dataset: str) -> dict[str, list[str]]:
+    """The tables of a dataset's solutions, and those of every reward model's rewards of them."""
+    return {
+        "solutions": solution_tables(study, dataset),
+        "rewards": [
+            table for model in study.runs for table in reward_tables(study, model, dataset)
+        ],
+    }
+
+
+def shard_tables(study: Study, model: str, suffix: str) -> list[str]:
+    """The tables of all shards of a reward model's rewards, or of the critiques behind them.
+
+    Args:
+        suffix: of the tables' names, `parquet` or `critiques.parquet`.
+    """
+    shards = study.runs[model].scoring.shards
+    folder = f"{RESULTS}/shards/{model}/{{dataset}}/{{category}}"
+    return [f"{folder}/{shard}-of-{shards}.{suffix}" for shard in range(1, shards + 1)]
+
+
+def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
+    """The tables of accuracies on the datasets that a study evaluates on."""
+    return [
+        f"{results}/evaluation/{dataset}/accuracy.parquet" for dataset in study.evaluation.datasets
+    ]

@@ -1,0 +1,139 @@
+"""What each job of a study asks for: the environment of its stage, and a cluster's resources."""
+
+from multirm.engines.name import EngineName
+from multirm.models.activations import Decoder
+from multirm.models.dtype import Dtype
+from multirm.study import resources
+from multirm.study.datasets import MiniatureDataset
+from multirm.study.files import training_dataset
+from multirm.study.resources import Request, Share
+from multirm.study.reward_models import GenerativeScoring
+from multirm.study.sampling import Sampling
+from multirm.study.study import Study
+
+
+def engine_stage(engine: EngineName) -> str:
+    """The stage whose environment a job with an engine needs."""
+    return "vllm" if engine is EngineName.VLLM else "train"
+
+
+def critiques_stage(study: Study) -> str:
+    """The stage whose environment the teacher's engine needs."""
+    return engine_stage(study.critiques.engine) if study.critiques else "train"
+
+
+def scoring_stage(study: Study, model: str) -> str:
+    """The stage whose environment a reward model's scoring needs."""
+    scoring = study.runs[model].scoring
+    return engine_stage(scoring.engine) if isinstance(scoring, GenerativeScoring) else "train"
+
+
+def n_solutions(study: Study, dataset: str) -> int:
+    """About how many solutions a category of a dataset has."""
+    settings = study.datasets[dataset]
+    if isinstance(settings, MiniatureDataset):
+        return settings.questions * settings.solutions
+    return settings.size
+
+
+def decoder_of(study: Study, backbone: str) -> Decoder:
+    """The shape of a backbone, estimated from its size where it is not made here."""
+    pretraining = study.backbones[backbone].pretrain
+    if pretraining:
+        return Decoder(pretraining.layers, pretraining.width, 3 * pretraining.width)
+    return Decoder.guessed(study.backbones[backbone].size)
+
+
+def training_share(study: Study, model: str) -> Share:
+    """What falls to one process of a training run."""
+    run = study.runs[model]
+    training = run.trained.training
+    pretraining = study.backbones[run.trained.backbone].pretrain
+    return Share(
+        decoder_of(study, run.trained.backbone),
+        max(1, training.batch_size // training.processes),
+        training.max_length,
+        training.device_batch_size,
+        run.kind.is_generative,
+        pretraining.vocabulary if pretraining else None,
+    )
+
+
+def training(study: Study, model: str) -> Request:
+    """What training a reward model needs."""
+    run = study.runs[model]
+    dataset = training_dataset(study, model)
+    sequences = n_solutions(study, dataset) * len(study.categories_of(dataset))
+    if run.kind.is_generative:
+        sequences *= study.taught.per_solution
+    settings = run.trained.training
+    return resources.of_training(
+        study.backbones[run.trained.backbone].size,
+        sequences,
+        settings.epochs,
+        settings.processes,
+        training_share(study, model),
+    )
+
+
+def pretraining(study: Study, backbone: str) -> Request:
+    """What pretraining a backbone needs.
+
+    Raises:
+        TypeError: the backbone is not pretrained here.
+    """
+    settings = study.backbones[backbone].pretrain
+    if settings is None:
+        raise TypeError(f"{backbone} is not pretrained here")
+    return resources.of_pretraining(
+        settings.parameters,
+        settings.tokens,
+        decoder_of(study, backbone),
+        settings.vocabulary,
+        max(settings.batch_tokens, settings.max_length),
+    )
+
+
+def merging(study: Study, model: str) -> Request:
+    """What merging the adapter of a reward model into its backbone needs."""
+    return resources.of_merging(study.backbones[study.runs[model].trained.backbone].size)
+
+
+def criticising(study: Study) -> Request:
+    """What the teacher needs for the critiques of a category."""
+    settings = study.taught
+    critiques = settings.per_solution * n_solutions(study, settings.dataset)
+    if settings.teacher is None:
+        raise TypeError("the study's critiques are written by nobody here")
+    return _writing(study, settings, settings.teacher, critiques, Dtype.AUTO)
+
+
+def scoring(study: Study, model: str, dataset: str) -> Request:
+    """What scoring a category of a dataset, or a shard of one, with a reward model needs."""
+    run = study.runs[model]
+    settings, backbone = run.scoring, run.trained.backbone
+    solutions = n_solutions(study, dataset) // settings.shards
+    if isinstance(settings, GenerativeScoring):
+        critiques = solutions * settings.samples
+        return _writing(study, settings, backbone, critiques, settings.dtype)
+    return resources.of_reading(study.backbones[backbone].size, solutions, settings.dtype)
+
+
+def evaluation(study: Study, dataset: str) -> Request:
+    """What a job needs that evaluates all rewards of a dataset."""
+    solutions = n_solutions(study, dataset) * len(study.categories_of(dataset))
+    return resources.of_table(solutions * (1 + len(study.runs)))
+
+
+def table(study: Study) -> Request:
+    """What a job needs that reads and writes tables."""
+    return resources.of_table()
+
+
+def _writing(
+    study: Study, settings: Sampling, backbone: str, critiques: int, dtype: Dtype
+) -> Request:
+    if settings.engine is EngineName.OPENAI:
+        return resources.of_asking()
+    size = study.backbones[backbone].size
+    return resources.of_writing(size, critiques, settings.max_tokens, study.gpu_memory, dtype)

@@ -1,0 +1,107 @@
+"""The words of commands that a study's settings are passed on as."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from multirm.study import files
+from multirm.study.files import own_template
+from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
+from multirm.study.study import Study
+
+_RECIPE = (
+    *("max_length", "epochs", "learning_rate", "batch_size", "device_batch_size"),
+    *("rank", "alpha", "dropout", "weight_decay", "warmup"),
+)
+
+
+def option(flag: str, *values: object) -> list[str]:
+    """An option of a command and its values, a word each; nothing where there are none."""
+    given = [str(value) for value in values if value is not None]
+    return [flag, *given] if given else []
+
+
+def dataset_places(study: Study, dataset: str, category: str) -> list[str]:
+    """The places that a category of a dataset is read from, as words."""
+    return [str(place) for place in files.dataset_places(study, dataset, category)]
+
+
+def reward_places(study: Study, model: str, dataset: str, category: str) -> list[str]:
+    """The places that published rewards of a category are read from, as words."""
+    return [str(place) for place in files.reward_places(study, model, dataset, category)]
+
+
+def critique_places(study: Study, kind: str, category: str) -> list[str]:
+    """The places that published critiques of a kind and a category are read from, as words."""
+    return [str(place) for place in files.critique_places(study, kind, category)]
+
+
+def recipe(study: Study, model: str) -> list[str]:
+    """The options that say how a reward model is trained."""
+    run = study.runs[model]
+    values = {name: getattr(run.trained.training, name) for name in _RECIPE} | {"seed": run.seed}
+    options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
+    return [word for words in options for word in words]
+
+
+def template(study: Study, kind: str) -> list[str]:
+    """The option for the prompt template of a kind, where the study has its own."""
+    return option("--template", *own_template(study, kind))
+
+
+def template_of_model(study: Study, model: str) -> list[str]:
+    """The option for the prompt template of a generative reward model, where the study has its own."""
+    return template(study, study.runs[model].kind)
+
+
+def pretraining_template(study: Study, kind: str) -> list[str]:
+    """The option for the prompt template of a kind that a backbone is pretrained on."""
+    return option(f"--{kind.lower()}-template", *own_template(study, kind))
+
+
+def teacher_server(study: Study) -> list[str]:
+    """The option that names the teacher's server, where it has one."""
+    return option("--server", study.taught.server)
+
+
+def batch_tokens(study: Study, model: str) -> list[str]:
+    """The option for how many tokens are read at once, where the study says it."""
+    scoring = study.runs[model].scoring
+    said = scoring.batch_tokens if isinstance(scoring, DiscriminativeScoring) else None
+    return option("--batch-tokens", said)
+
+
+def server(study: Study, model: str) -> list[str]:
+    """The option that names the server of a generative reward model, where it has one."""
+    return option("--server", _generative(study, model).server)
+
+
+def adaptive(study: Study, model: str) -> list[str]:
+    """The option for sampling fewer critiques of some solutions, where the study says it."""
+    return option("--adaptive", _generative(study, model).adaptive)
+
+
+def limit(study: Study, dataset: str) -> list[str]:
+    """The option for how many questions of a dataset are kept, where not all are."""
+    return option("--limit", study.datasets[dataset].questions)
+
+
+def named_rewards(tables: Iterable[str]) -> list[str]:
+    """Tables of rewards, each after the name of its reward model, which is that of the folder's folder."""
+    return [f"{Path(table).parts[-3]}={table}" for table in tables]
+
+
+def aggregations(study: Study) -> list[str]:
+    """Each reward model with each aggregation that it is evaluated with."""
+    return [f"{model}={how}" for model, ways in study.aggregations.items() for how in ways]
+
+
+def shard(study: Study, shard: str = "1", shards: str = "1") -> str:
+    """A shard of a job and how many there are."""
+    return f"{shard}/{shards}"
+
+
+def _generative(study: Study, model: str) -> GenerativeScoring:
+    scoring = study.runs[model].scoring
+    if not isinstance(scoring, GenerativeScoring):
+        raise TypeError(f"{model} writes no critiques")
+    return scoring

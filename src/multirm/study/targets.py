@@ -1,0 +1,167 @@
+"""What `snakemake all` makes of a study, stage by stage, and which names its rules take.
+
+What is on the way to the figures is among it. Snakemake takes away what a failed job had made before, and
+does not miss it while what was made from it stands. Asked for by name, it is missed.
+"""
+
+import re
+from collections.abc import Iterable
+
+from multirm.study.files import (
+    RESULTS,
+    backbone_files,
+    critique_tables,
+    reward_tables,
+    solution_tables,
+)
+from multirm.study.reward_models import DiscriminativeModel
+from multirm.study.runs import Run
+from multirm.study.study import Study
+from multirm.tables.critiques import CritiqueStage
+from multirm.tables.reward_models import Kind
+
+
+def any_of(names: Iterable[str]) -> str:
+    """A pattern for some names, which may be none."""
+    return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
+
+
+def categories(study: Study) -> str:
+    """A pattern for the categories of all datasets."""
+    return any_of(
+        category for dataset in study.datasets for category in study.categories_of(dataset)
+    )
+
+
+def datasets_read_by(study: Study, *readers: str) -> str:
+    """A pattern for the datasets that some readers read."""
+    return any_of(name for name, dataset in study.datasets.items() if dataset.reader in readers)
+
+
+def models_of_kinds(study: Study, *kinds: Kind) -> str:
+    """A pattern for the reward models of some kinds that are trained here."""
+    return any_of(run.name for run in trained_runs(study) if run.kind in kinds)
+
+
+def scored(study: Study, *kinds: Kind, in_shards: bool) -> str:
+    """A pattern for the reward models of some kinds that are scored in shards, or that are not."""
+    return any_of(
+        run.name
+        for run in trained_runs(study)
+        if run.kind in kinds and (run.scoring.shards > 1) is in_shards
+    )
+
+
+def published_models(study: Study) -> str:
+    """A pattern for the reward models whose rewards are published."""
+    return any_of(run.name for run in study.runs.values() if run.is_published)
+
+
+def kinds_of_critiques(study: Study, published: bool) -> str:
+    """A pattern for the kinds whose critiques are published, or are written by the study's teacher."""
+    critiques = study.critiques
+    is_so = critiques is not None and (critiques.published is not None) is published
+    return any_of([Kind.GORM, Kind.GPRM] if is_so else [])
+
+
+def data_targets(study: Study) -> list[str]:
+    """The tables of solutions that a study learns from and evaluates on."""
+    return [
+        table for each in sorted(used_datasets(study)) for table in solution_tables(study, each)
+    ]
+
+
+def used_datasets(study: Study) -> list[str]:
+    """The datasets that a study evaluates on and learns from, each once."""
+    datasets = [*study.evaluation.datasets]
+    datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
+    if taught_kinds(study):
+        datasets.append(study.taught.dataset)
+    for backbone in used_backbones(study):
+        pretraining = study.backbones[backbone].pretrain
+        datasets += pretraining.datasets if pretraining else []
+    return list(dict.fromkeys(datasets))
+
+
+def _labels_of(run: Run) -> str | None:
+    return run.trained.dataset if isinstance(run.trained, DiscriminativeModel) else None
+
+
+def used_backbones(study: Study) -> list[str]:
+    """The backbones that a study trains reward models from, and its teacher, each once."""
+    backbones = [run.trained.backbone for run in trained_runs(study)]
+    if taught_kinds(study) and study.taught.teacher:
+        backbones.append(study.taught.teacher)
+    return list(dict.fromkeys(backbones))
+
+
+def trained_runs(study: Study) -> list[Run]:
+    """The training runs of a study."""
+    return [run for run in study.runs.values() if not run.is_published]
+
+
+def taught_kinds(study: Study) -> list[Kind]:
+    """The generative kinds of the reward models that a study trains."""
+    kinds = {run.kind for run in trained_runs(study)}
+    return sorted(kind for kind in kinds if kind.is_generative)
+
+
+def critique_targets(study: Study) -> list[str]:
+    """The tables of critiques that a study's reward models learn from, at every stage."""
+    kinds = taught_kinds(study)
+    has_teacher = bool(kinds) and study.taught.teacher is not None
+    stages = [CritiqueStage.SHORTENED]
+    if has_teacher:
+        stages = [CritiqueStage.GENERATED, CritiqueStage.FILTERED, CritiqueStage.SHORTENED]
+    files = []
+    for kind in kinds:
+        files += [table for stage in stages for table in critique_tables(study, kind, stage)]
+        files.append(f"{RESULTS}/critiques/{kind}/checks.parquet")
+    return files
+
+
+def training_targets(study: Study) -> list[str]:
+    """The backbones that a study pretrains, and its reward models."""
+    pretrained = [each for each in sorted(used_backbones(study)) if study.backbones[each].pretrain]
+    return [
+        *(file for backbone in pretrained for file in backbone_files(study, backbone)),
+        *(
+            f"{RESULTS}/models/{run.name}/adapter/adapter_model.safetensors"
+            for run in trained_runs(study)
+        ),
+    ]
+
+
+def scoring_targets(study: Study) -> list[str]:
+    """The tables of every reward model's rewards of the datasets that a study evaluates on."""
+    return [
+        table
+        for model in study.runs
+        for dataset in study.evaluation.datasets
+        for table in reward_tables(study, model, dataset)
+    ]
+
+
+def evaluation_targets(study: Study) -> list[str]:
+    """The tables of each dataset that a study evaluates on."""
+    tables = (
+        *("accuracy.parquet", "comparisons.parquet", "ledger.parquet", "variance.parquet"),
+        *("critique_counts.parquet", "verification.parquet", "reliability.parquet"),
+        *("step_verification.parquet", "paper/accuracy.parquet", "paper/best_of_n.csv"),
+        "paper/weighted_vote.csv",
+    )
+    return [
+        f"{RESULTS}/evaluation/{dataset}/{table}"
+        for dataset in study.evaluation.datasets
+        for table in tables
+    ]
+
+
+def figure_targets(study: Study) -> list[str]:
+    """The figures of each dataset that a study evaluates on, in every format."""
+    return [
+        f"{RESULTS}/figures/{dataset}_{figure}.{format_}"
+        for dataset in study.evaluation.datasets
+        for figure in ("best_of_n", "weighted_vote", "legend")
+        for format_ in ("svg", "pdf", "png", "html")
+    ]

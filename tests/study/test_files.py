@@ -1,0 +1,116 @@
+"""Which files a job reads: as a study says it, and nothing of another dataset, model or kind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.study import files
+from multirm.study.load import load_study, read_yaml
+from multirm.study.study import Study
+
+MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+OF_TRAIN = [
+    f"<results>/data/Facts_train/{category}.parquet"
+    for category in ("chemistry", "history", "business", "computer_science")
+]
+
+
+def study(**changes: Any) -> Study:
+    return load_study(read_yaml(MINIATURE) | changes, [])
+
+
+def read_study(tmp_path: Path) -> Study:
+    """A study of somebody's data, critiques and rewards in a folder."""
+    for name in ("math.json", "math_reward.json", "preprocessed_math.json"):
+        (tmp_path / name).write_text("[]")
+    return study(
+        data=str(tmp_path),
+        categories=["math"],
+        datasets={"Theirs": {"reader": "published", "source": ["."]}},
+        backbones={"small": {"model": "owner/small", "parameters": 1e6}},
+        critiques={"dataset": "Theirs", "published": {"gORM": ["."], "gPRM": ["owner/critiques"]}},
+        models={"theirs": {"kind": "dPRM", "rewards": {"Theirs": ["."]}}},
+        evaluation={"datasets": ["Theirs"]},
+    )
+
+
+def test_a_model_reads_what_it_learns_from() -> None:
+    found = study()
+    assert files.training_solutions(found, "dORM-mini") == OF_TRAIN
+    assert files.training_solutions(found, "gORM-mini") == OF_TRAIN
+    assert files.training_critiques(found, "gPRM-mini")[1] == (
+        "<results>/critiques/gPRM/shortened/history.parquet"
+    )
+    assert files.backbone_files_of_model(found, "dORM-mini") == [
+        f"results/backbones/mini/model/{name}"
+        for name in ("config.json", "model.safetensors", "tokenizer.json")
+    ]
+
+
+def test_a_backbone_reads_the_solutions_and_demonstrations_of_its_datasets() -> None:
+    found = study()
+    tables = files.pretraining_solutions(found, "mini")
+    assert len(tables) == 8
+    shown = files.pretraining_demonstrations(found, "mini", "gORM")
+    assert shown[0] == "<results>/demonstrations/gORM/Facts_drills/chemistry.parquet"
+
+
+def test_an_evaluation_reads_every_run(tmp_path: Path) -> None:
+    found = files.evaluated_tables(study(training_seeds=[1, 2]), "Facts_junior")
+    assert (len(found["solutions"]), len(found["rewards"])) == (4, 32)
+    assert "<results>/rewards/dPRM-mini@2/Facts_junior/history.parquet" in found["rewards"]
+
+
+def test_shards_are_numbered() -> None:
+    config = read_yaml(MINIATURE)
+    config["models"]["dPRM-mini"]["scoring"] = {"shards": 2}
+    tables = files.shard_tables(load_study(config, []), "dPRM-mini", "parquet")
+    assert [Path(table).name for table in tables] == ["1-of-2.parquet", "2-of-2.parquet"]
+
+
+def test_what_is_read_is_the_file_of_the_category(tmp_path: Path) -> None:
+    found = read_study(tmp_path)
+    assert files.dataset_sources(found, "Theirs", "math") == [str(tmp_path / "math.json")]
+    assert files.reward_sources(found, "theirs", "Theirs", "math") == [
+        str(tmp_path / "math_reward.json")
+    ]
+    assert files.critique_sources(found, "gORM", "math") == [
+        str(tmp_path / "preprocessed_math.json")
+    ]
+    assert files.critique_places(found, "gPRM", "math") == ["owner/critiques"]
+    assert files.critique_sources(found, "gPRM", "math") == []
+
+
+def test_asking_for_what_a_study_does_not_have_is_a_bug(tmp_path: Path) -> None:
+    found = read_study(tmp_path)
+    with pytest.raises(TypeError, match="Facts_junior is not read"):
+        files.dataset_places(study(), "Facts_junior", "history")
+    with pytest.raises(TypeError, match="dORM-mini are not read"):
+        files.reward_places(study(), "dORM-mini", "Facts_junior", "history")
+    with pytest.raises(TypeError, match="not trained here"):
+        files.training_dataset(found, "theirs")
+    with pytest.raises(LookupError, match="no critiques"):
+        files.critique_tables(study(critiques=None, models={}), "gORM")
+
+
+def test_templates_are_the_study_s_or_the_package_s(tmp_path: Path) -> None:
+    template = tmp_path / "t.txt"
+    template.write_text("{question} {solution} Verification: Is the answer correct (Yes/No)?")
+    assert files.used_template(study(), "gORM", "templates") == ["templates/gORM.txt"]
+    own = study(templates={"gORM": str(template)})
+    assert files.template_of_model(own, "gORM-mini", "templates") == [str(template)]
+    assert files.template_of_model(own, "gPRM-mini", "templates") == ["templates/gPRM.txt"]
+
+
+def test_braces_in_paths_are_refused() -> None:
+    with pytest.raises(InputError, match=r"a\{b: expected a path without braces"):
+        files.without_braces(["a{b"])
+    with pytest.raises(InputError, match="move or rename"):
+        files.check_checkout(Path("/a}/b"))
+
+
+def test_files_are_named_from_here_where_they_are_below() -> None:
+    assert files.from_here(Path("/a/b/c"), Path("/a")) == "b/c"
+    assert files.from_here(Path("/a/b/c"), Path("/d")) == "/a/b/c"

@@ -1,0 +1,71 @@
+"""What jobs ask for: more for more, and the environment of their engine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.study import needs
+from multirm.study.load import load_study, read_yaml
+from multirm.study.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIATURE = ROOT / "config" / "config.yaml"
+PAPER = load_study(read_yaml(ROOT / "config" / "paper.yaml"), [])
+
+
+def with_scoring(**scoring: Any) -> Study:
+    config = read_yaml(MINIATURE)
+    config["models"]["gORM-mini"]["scoring"].update(scoring)
+    return load_study(config, [])
+
+
+def test_a_job_has_the_environment_of_its_engine() -> None:
+    study = with_scoring(engine="vllm")
+    assert needs.scoring_stage(study, "gORM-mini") == "vllm"
+    assert needs.scoring_stage(study, "gPRM-mini") == needs.scoring_stage(study, "dORM-mini")
+    assert needs.critiques_stage(study) == "train"
+
+
+def test_small_models_are_given_no_gpu_and_large_ones_are() -> None:
+    small = load_study(read_yaml(MINIATURE), [])
+    assert (
+        needs.training(small, "dORM-mini").gpu
+        == needs.scoring(small, "gPRM-mini", "Facts_junior").gpu
+        == 0
+    )
+    assert needs.training(PAPER, "dORM-14B").gpu > 0
+    assert needs.criticising(PAPER).gpu > 0
+
+
+def test_more_solutions_take_longer() -> None:
+    config = read_yaml(MINIATURE)
+    config["datasets"]["Facts_train"] |= {"questions": 4000, "solutions": 100}
+    config["datasets"]["Facts_junior"] |= {"questions": 4000, "solutions": 100}
+    small, large = load_study(read_yaml(MINIATURE), []), load_study(config, [])
+    for model in ("dORM-mini", "gORM-mini"):
+        assert needs.training(large, model).runtime > needs.training(small, model).runtime
+        dataset = "Facts_junior"
+        scored = [needs.scoring(study, model, dataset).runtime for study in (small, large)]
+        assert scored[0] < scored[1]
+    evaluated = [needs.evaluation(study, "Facts_junior").mem_mb for study in (small, large)]
+    assert evaluated[0] < evaluated[1]
+
+
+def test_shards_share_the_time() -> None:
+    config = read_yaml(ROOT / "config" / "paper.yaml")
+    name = "gORM-14B"
+    config["models"][name].setdefault("scoring", {})["shards"] = 100
+    dataset = PAPER.evaluation.datasets[0]
+    whole, part = (needs.scoring(study, name, dataset) for study in (PAPER, load_study(config, [])))
+    assert part.runtime < whole.runtime
+
+
+def test_somebody_else_s_server_needs_no_gpu() -> None:
+    study = with_scoring(engine="openai", server="http://127.0.0.1:1/v1")
+    assert needs.scoring(study, "gORM-mini", "Facts_junior").gpu == 0
+
+
+def test_what_is_not_pretrained_needs_nothing_for_it() -> None:
+    with pytest.raises(TypeError, match="14B is not pretrained"):
+        needs.pretraining(PAPER, "14B")

@@ -1,0 +1,59 @@
+"""The words of commands: what a study says, and nothing where it says nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm.study import options
+from multirm.study.load import load_study, read_yaml
+
+MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+
+
+def test_an_option_without_a_value_is_left_out() -> None:
+    assert options.option("--a", 1, None, "b") == ["--a", "1", "b"]
+    assert options.option("--a", None) == options.option("--a") == []
+
+
+def test_a_recipe_is_the_model_s_with_the_run_s_seed() -> None:
+    study = load_study(read_yaml(MINIATURE) | {"training_seeds": [7, 43]}, [])
+    words = options.recipe(study, "gORM-mini@43")
+    said = dict(zip(words[::2], words[1::2], strict=True))
+    assert said["--seed"] == "43"
+    assert (said["--rank"], said["--alpha"], said["--max-length"]) == ("32", "16", "512")
+    assert "--device-batch-size" not in said
+
+
+def test_only_what_is_said_is_passed_on() -> None:
+    config = read_yaml(MINIATURE)
+    config["models"]["dORM-mini"]["scoring"] = {"batch_tokens": 100}
+    config["models"]["gORM-mini"]["scoring"] = {
+        "adaptive": 0.1,
+        "engine": "openai",
+        "server": "http://127.0.0.1:1/v1",
+    }
+    study = load_study(config, [])
+    assert options.batch_tokens(study, "dORM-mini") == ["--batch-tokens", "100"]
+    assert options.batch_tokens(study, "dPRM-mini") == []
+    assert options.adaptive(study, "gORM-mini") == ["--adaptive", "0.1"]
+    assert options.server(study, "gORM-mini") == ["--server", "http://127.0.0.1:1/v1"]
+    assert options.server(study, "gPRM-mini") == options.adaptive(study, "gPRM-mini") == []
+    with pytest.raises(TypeError, match="dORM-mini writes no critiques"):
+        options.server(study, "dORM-mini")
+
+
+def test_every_aggregation_of_every_run_is_evaluated() -> None:
+    config = read_yaml(MINIATURE) | {"training_seeds": [1, 2]}
+    config["evaluation"]["aggregation"] = {"dPRM-mini": ["min", "last"]}
+    found = options.aggregations(load_study(config, []))
+    assert found[:2] == ["dORM-mini=last", "dORM-mini@2=last"]
+    assert {f"dPRM-mini{seed}={how}" for seed in ("", "@2") for how in ("min", "last")} <= {*found}
+
+
+def test_rewards_are_named_after_their_folder() -> None:
+    assert options.named_rewards(["r/dPRM/Test/law.parquet"]) == ["dPRM=r/dPRM/Test/law.parquet"]
+
+
+def test_a_job_without_shards_is_the_only_one() -> None:
+    study = load_study(read_yaml(MINIATURE), [])
+    assert (options.shard(study), options.shard(study, "2", "3")) == ("1/1", "2/3")

@@ -1,0 +1,77 @@
+"""What a study makes, and which names its rules take."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from multirm.study import targets
+from multirm.study.load import load_study, read_yaml
+from multirm.study.study import Study
+
+MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+
+
+def study(**changes: Any) -> Study:
+    return load_study(read_yaml(MINIATURE) | changes, [])
+
+
+def test_a_pattern_takes_the_names_and_no_other() -> None:
+    pattern = targets.any_of(["a.b", "c", "c"])
+    assert pattern.count("c") == 1
+    assert [bool(re.fullmatch(pattern, name)) for name in ("a.b", "c", "axb", "")] == [
+        *(True, True, False, False)
+    ]
+    assert not re.fullmatch(targets.any_of([]), "")
+
+
+def test_each_model_is_trained_and_scored_by_one_rule() -> None:
+    config = read_yaml(MINIATURE)
+    config["models"]["dPRM-mini"]["scoring"] = {"shards": 2}
+    config["models"]["theirs"] = {
+        "kind": "dORM",
+        "rewards": {"Facts_junior": ["a/b"], "Facts_senior": ["c/d"]},
+    }
+    found = load_study(config, [])
+    discriminative, generative = ("dORM", "dPRM"), ("gORM", "gPRM")
+    patterns = [
+        targets.scored(found, *kinds, in_shards=in_shards)
+        for kinds in (discriminative, generative)
+        for in_shards in (False, True)
+    ] + [targets.published_models(found)]
+    for name in found.runs:
+        assert sum(bool(re.fullmatch(pattern, name)) for pattern in patterns) == 1
+    trained = targets.models_of_kinds(found, *discriminative)
+    assert sorted(trained.split("|")) == ["dORM\\-mini", "dPRM\\-mini"]
+
+
+def test_critiques_are_written_or_read() -> None:
+    found = study()
+    assert targets.kinds_of_critiques(found, published=False) == "gORM|gPRM"
+    assert targets.kinds_of_critiques(found, published=True) == targets.any_of([])
+    without = study(critiques=None, models={})
+    assert targets.kinds_of_critiques(without, published=False) == targets.any_of([])
+
+
+def test_only_what_is_used_is_made() -> None:
+    config = read_yaml(MINIATURE)
+    for name in ("gORM-mini", "gPRM-mini", "dPRM-mini"):
+        del config["models"][name]
+    config["backbones"]["unused"] = {"model": "owner/unused", "parameters": 1e9}
+    config["datasets"]["Unused"] = config["datasets"]["Facts_senior"]
+    found = load_study(config, [])
+    assert targets.used_backbones(found) == ["mini"]
+    assert "Unused" not in targets.used_datasets(found)
+    assert targets.critique_targets(found) == targets.taught_kinds(found) == []
+    assert not any("Unused" in file for file in targets.data_targets(found))
+
+
+def test_everything_on_the_way_is_asked_for() -> None:
+    found = study(training_seeds=[1, 2])
+    critiques = targets.critique_targets(found)
+    assert len(critiques) == 2 * 3 * 4 + 2
+    assert "<results>/critiques/gPRM/generated/history.parquet" in critiques
+    assert len(targets.scoring_targets(found)) == 8 * 2 * 4
+    assert "<results>/models/dPRM-mini@2/adapter/adapter_model.safetensors" in (
+        targets.training_targets(found)
+    )
+    assert len(targets.figure_targets(found)) == 2 * 3 * 4
