@@ -1,4 +1,4 @@
-"""Shards have every pool once and whole, and put together they are the table that one job makes."""
+"""Shards that are put together are the table that one job makes."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from multirm.errors import InputError
 from multirm.running.files import digests
-from multirm.scoring.shards import Shard, join_shards, pool_of
+from multirm.running.shards import Shard
+from multirm.scoring.shards import join_shards
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, pool_of
 from tests.origins import made_of
 
 
@@ -43,23 +42,6 @@ def reward(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@given(st.lists(st.integers(0, 6), max_size=40), st.integers(1, 9))
-def test_every_pool_is_in_one_shard(questions: list[int], count: int) -> None:
-    rows = [solution(question, number) for number, question in enumerate(questions)]
-    shards = [Shard(number, count).of(rows) for number in range(1, count + 1)]
-    assert sorted(row["solution_id"] for shard in shards for row in shard) == list(range(len(rows)))
-    pools = [{pool_of(row) for row in shard} for shard in shards]
-    assert sum(map(len, pools)) == len(set(questions))
-    assert max(map(len, pools)) - min(map(len, pools)) <= 1
-
-
-@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/2/3", "-1/2", "a/b", "1/0", "½/2"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="NUMBER/COUNT"):
-        Shard.parse(text)
-    assert Shard.parse("2/8") == Shard(2, 8)
-
-
 @pytest.fixture
 def solutions(tmp_path: Path) -> Path:
     # The solutions of a pool need not be neighbours.
@@ -75,7 +57,7 @@ def write_shards(solutions: Path, count: int) -> list[Path]:
     for number in range(1, count + 1):
         path = solutions.with_name(f"{number}-of-{count}.parquet")
         parameters = {"model": "dORM", "shard": f"{number}/{count}"}
-        part = [reward(row) for row in Shard(number, count).of(rows)]
+        part = [reward(row) for row in Shard(number, count).of(rows, pool_of)]
         parquet.write(path, REWARDS, part, made_of(parameters, [solutions]))
         paths.append(path)
     return paths

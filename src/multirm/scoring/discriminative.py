@@ -28,11 +28,11 @@ from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
 from multirm.running.progress import Progress
 from multirm.running.provenance import origin_of
-from multirm.scoring.shards import Shard, pool_of
+from multirm.running.shards import Shard
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, pool_of
 from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def score_discriminative(
     """
     names, places = _names_and_places(model, output)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
-    rows = Shard.parse(shard).of(whole)
+    rows = Shard.parse(shard).of(whole, pool_of)
     precision = dtype_of(dtype, default_device())
     at_once = batch_tokens or BATCH_TOKENS[default_device().type]
     jobs = []

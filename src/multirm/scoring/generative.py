@@ -23,13 +23,13 @@ from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import open_journal
 from multirm.running.numbers import Count, FractionBelowOne, Seed
 from multirm.running.provenance import origin_of
+from multirm.running.shards import Shard
 from multirm.scoring.adaptive import sample_in_rounds
-from multirm.scoring.shards import Shard, pool_of
 from multirm.tables import parquet
 from multirm.tables.critique_rows import require_generative, solution_key
 from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES, NoReward
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, pool_of
 from multirm.text.chat import date_told
 from multirm.text.encoding import verdict_candidates
 from multirm.text.prompts import load_template, own_template
@@ -84,7 +84,7 @@ def score_generative(
     if adaptive is not None and not 0 <= adaptive < 1:
         raise InputError("--adaptive", expected="a probability below 1", found=str(adaptive))
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
-    rows = Shard.parse(shard).of(whole)
+    rows = Shard.parse(shard).of(whole, pool_of)
     tokenizer = load_tokenizer(model)
     candidates = verdict_candidates(tokenizer)
     template = template or own_template(kind)

@@ -1,9 +1,9 @@
-"""A table of rewards in parts, each a job of its own, and the parts put together again."""
+"""Join the shards of a table of rewards, or of the critiques behind them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,52 +12,12 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.running.code import code_digest
 from multirm.running.files import digest
 from multirm.tables import parquet
-from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
 
 Row = Mapping[str, Any]
 
 JOINED = {schema.name: schema for schema in (REWARDS, SCORED_CRITIQUES)}
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The `number`-th of `count` parts, from 1."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From `number/count`.
-
-        Raises:
-            InputError: not two such numbers.
-        """
-        number, slash, count = text.partition("/")
-        if not (slash and number.isdecimal() and count.isdecimal()) or not (
-            1 <= int(number) <= int(count)
-        ):
-            raise InputError(
-                "--shard", expected="NUMBER/COUNT, such as 2/8 of eight parts", found=shown(text)
-            )
-        return cls(int(number), int(count))
-
-    def of(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows of this part: of the table's pools one after the other, whole, as many in each part."""
-        pools = list(dict.fromkeys(map(pool_of, rows)))
-        mine = {
-            pool
-            for place, pool in enumerate(pools)
-            if place * self.count // len(pools) == self.number - 1
-        }
-        return [row for row in rows if pool_of(row) in mine]
-
-
-def pool_of(row: Row) -> tuple[str, ...]:
-    """The question that a row's solution answers."""
-    return tuple(row[name] for name in QUESTIONS.key)
 
 
 @entry

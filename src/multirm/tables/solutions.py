@@ -5,7 +5,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from multirm.errors import shown
-from multirm.tables.questions import QUESTION_KEY
+from multirm.tables.questions import QUESTION_KEY, QUESTIONS
 from multirm.tables.schema import Row, Schema, column, list_of
 
 
@@ -56,3 +56,8 @@ SOLUTIONS = Schema(
     _check_solution,
     at_least_one="solution",
 )
+
+
+def pool_of(row: Row) -> tuple[str, ...]:
+    """The key of the question that a row's solution answers: what all solutions of a pool have in common."""
+    return tuple(row[name] for name in QUESTIONS.key)
