@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, set_seed
 
 from multirm.models.packing import attend_in_packs, group_in_packs
-from multirm.scoring.discriminative import BATCH_TOKENS, step_rewards
+from multirm.reward_models.discriminative import BATCH_TOKENS, step_rewards
 from multirm.text.encoding import EncodedSolution
 
 CANDIDATES = (12, 10)

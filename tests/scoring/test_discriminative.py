@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.load import load_model, load_tokenizer
-from multirm.scoring import discriminative
+from multirm.reward_models import discriminative
 from multirm.scoring.discriminative import score_discriminative
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS

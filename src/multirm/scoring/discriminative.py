@@ -3,26 +3,16 @@
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-from multirm.engines.limits import context_length
 from multirm.errors import InputError, shown
 from multirm.models.dtype import Dtype
 from multirm.models.learned_from import count_learned
-from multirm.models.load import (
-    default_device,
-    dtype_name,
-    dtype_of,
-    load_in_turn,
-    load_tokenizer,
-    output_logits,
-    sources_of,
-)
-from multirm.models.packing import attend_in_packs, group_in_packs, pack_tree, read_pack_at
+from multirm.models.load import default_device, dtype_name, dtype_of, sources_of
+from multirm.reward_models.base import RewardModel, Solution
+from multirm.reward_models.discriminative import BATCH_TOKENS, load_discriminative_in_turn
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
@@ -31,13 +21,9 @@ from multirm.running.provenance import origin_of
 from multirm.running.shards import Shard
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
-from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS, pool_of
-from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
 
 logger = logging.getLogger(__name__)
-
-BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 
 @entry
@@ -84,14 +70,19 @@ def score_discriminative(
             }
             origin = origin_of(__name__, parameters, [solutions, *folders])
             journal = stack.enter_context(open_journal(table, origin))
-            jobs.append((name, place, table, origin, journal))
-        networks = load_in_turn(places, precision)
-        for name, place, table, origin, journal in jobs:
-            network = next(networks)
-            scored = _score(name, network, load_tokenizer(place), rows, at_once, journal)
+            jobs.append((name, table, origin, journal))
+        asked = [Solution.of(row) for row in rows]
+        keys = [{column: row[column] for column in SOLUTIONS.key} for row in rows]
+        models = load_discriminative_in_turn(places, dtype, at_once)
+        for name, table, origin, journal in jobs:
+            loaded = next(models)
+            scored = _score(loaded, asked, journal)
             # Gone before the next one comes.
-            del network
-            parquet.write(table, REWARDS, scored, origin)
+            del loaded
+            filled = [
+                {**key, "model": name, **columns} for key, columns in zip(keys, scored, strict=True)
+            ]
+            parquet.write(table, REWARDS, filled, origin)
 
 
 def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:
@@ -109,70 +100,17 @@ def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[lis
 
 
 def _score(
-    name: str,
-    network: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Row],
-    batch_tokens: int,
-    journal: Journal,
-) -> list[Row]:
-    """Rows of `tables.REWARDS`, one for each row of a solutions table."""
-    candidates = step_candidates(tokenizer)
-    encoded = [encode_solution(tokenizer, row["question"], row["steps"]) for row in rows]
-    longest = max((len(solution.ids) for solution in encoded), default=0)
-    limit = context_length(network.config) or longest
-    pools: dict[tuple[str, ...], list[int]] = {}
-    for index, row in enumerate(rows):
-        if len(encoded[index].ids) <= limit:
-            pools.setdefault(pool_of(row), []).append(index)
-    fitting = sum(map(len, pools.values()))
-    if fitting < len(rows):
-        logger.warning("%d solutions are over %d tokens", len(rows) - fitting, limit)
-
-    attend_in_packs(network)
-    texts = [solution.ids for solution in encoded]
-    with Progress("scored", "solutions", fitting - len(journal.items)) as progress:
-        for indices in group_in_packs(pools.values(), texts, batch_tokens):
-            # A pack is written down at one stroke: all of it is there or nothing.
-            if str(indices[0]) not in journal.items:
-                chosen = [encoded[index] for index in indices]
-                rewards = step_rewards(network, candidates, chosen)
-                journal.add({str(i): values for i, values in zip(indices, rewards, strict=True)})
-                progress.add(len(indices), sum(len(solution.ids) for solution in chosen))
-    return [
-        {
-            **{column: row[column] for column in SOLUTIONS.key},
-            "model": name,
-            "rewards": journal.items[str(index)] if fits else [None] * len(row["steps"]),
-            "n_tokens": n_tokens,
-            "truncated": not fits,
-        }
-        for index, row in enumerate(rows)
-        for n_tokens in [len(encoded[index].ids)]
-        for fits in [n_tokens <= limit]
-    ]
-
-
-@torch.inference_mode()
-def step_rewards(
-    network: PreTrainedModel, candidates: tuple[int, int], solutions: Sequence[EncodedSolution]
-) -> list[list[float]]:
-    """The rewards of each solution's steps: P(`+`) / (P(`-`) + P(`+`)) at the last token of each.
-
-    What solutions begin with alike, the question first of all, is read once.
-
-    Args:
-        network: a causal language model in evaluation mode, prepared by `attend_in_packs`.
-        candidates: ids of `-` and `+`.
-        solutions: none longer than the model admits; all are read at once.
-    """
-    pack = pack_tree([solution.ids for solution in solutions])
-    ends = [
-        place[solution.step_ends] for place, solution in zip(pack.places, solutions, strict=True)
-    ]
-    given = [*pack.tensors, torch.from_numpy(np.concatenate(ends))]
-    hidden = read_pack_at(network, *(tensor.to(network.device) for tensor in given))
-    logits = output_logits(network, hidden, candidates)
-    probabilities = logits.float().softmax(dim=-1)[:, 1].cpu()
-    counts = [len(solution.step_ends) for solution in solutions]
-    return [rewards.tolist() for rewards in torch.split(probabilities, counts)]
+    model: RewardModel, solutions: Sequence[Solution], journal: Journal
+) -> list[dict[str, Any]]:
+    """The columns of `REWARDS` that a model fills, for each solution; what is in the journal is not scored again."""
+    done = {int(position) for position in journal.items}
+    with Progress("scored", "solutions", len(solutions) - len(done)) as progress:
+        for batch in model.score_in_batches(solutions, done):
+            # A batch is written down at one stroke: all of it is there or nothing.
+            journal.add({str(position): asdict(rewards) for position, rewards in batch.items()})
+            n_read = sum(0 if rewards.truncated else rewards.n_tokens for rewards in batch.values())
+            progress.add(len(batch), n_read)
+    scored = [journal.items[str(position)] for position in range(len(solutions))]
+    if n_over := sum(columns["truncated"] for columns in scored):
+        logger.warning("%d solutions are over the model's length and have no rewards", n_over)
+    return scored

@@ -9,6 +9,24 @@ from multirm.tables.schema import Row, Schema, column, list_of
 from multirm.tables.solutions import SOLUTION_KEY
 
 
+class Unit(StrEnum):
+    """What one number of a list of rewards is about."""
+
+    STEP = "step"
+    CRITIQUE = "critique"
+    """The whole solution, as one sampled critique judges it."""
+    SOLUTION = "solution"
+
+
+class Scale(StrEnum):
+    """What a reward is."""
+
+    PROBABILITY = "probability"
+    """That what it is about is correct, from 0 to 1."""
+    SCORE = "score"
+    """A number without bounds, of which more is better."""
+
+
 class NoReward(StrEnum):
     """Why a sampled critique has no reward."""
 

@@ -36,6 +36,22 @@ VERDICT_TOKENS = (" No", " Yes")
 
 
 @dataclass(frozen=True)
+class SolutionLayout:
+    """How a question and its steps become the text that a discriminative reward model reads.
+
+    Attributes:
+        question_end: what follows the question.
+        step_end: what follows each step.
+    """
+
+    question_end: str
+    step_end: str
+
+
+MULTI_RM_LAYOUT = SolutionLayout(QUESTION_END, STEP_END)
+
+
+@dataclass(frozen=True)
 class EncodedSolution:
     """Token ids of a question and its steps, and for each step the index of its last token."""
 
@@ -79,15 +95,18 @@ def verdict_candidates(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
 
 
 def encode_solution(
-    tokenizer: PreTrainedTokenizerBase, question: str, steps: Sequence[str]
+    tokenizer: PreTrainedTokenizerBase,
+    question: str,
+    steps: Sequence[str],
+    layout: SolutionLayout = MULTI_RM_LAYOUT,
 ) -> EncodedSolution:
     """Encode a solution for a discriminative reward model; one step end per step, always."""
     controls = _controls(tokenizer)
-    opening, *pieces = _apart(controls, question + QUESTION_END)
+    opening, *pieces = _apart(controls, question + layout.question_end)
     ids = [*tokenizer.encode(opening), *_ids(tokenizer, pieces)]
     ends = []
     for step in steps:
-        ids += _ids(tokenizer, _apart(controls, step + STEP_END))
+        ids += _ids(tokenizer, _apart(controls, step + layout.step_end))
         ends.append(len(ids) - 1)
     return EncodedSolution(ids, ends)
 
