@@ -21,7 +21,12 @@ class Written:
     rewards: list[Path]
 
 
-WriteTables = Callable[[Mapping[str, Mapping[str, Pool]], Sequence[str]], Written]
+WriteTables = Callable[..., Written]
+
+
+def said(model: str, scale: str) -> dict[str, str]:
+    """What the rewards of the tests' models are, told by the first letter of a kind."""
+    return {"unit": "step" if model.startswith("d") else "critique", "scale": scale}
 
 
 @pytest.fixture
@@ -31,7 +36,9 @@ def write_tables(tmp_path: Path) -> WriteTables:
     A solution is its parsed answer and each model's list of rewards.
     """
 
-    def write(study: Mapping[str, Mapping[str, Pool]], models: Sequence[str]) -> Written:
+    def write(
+        study: Mapping[str, Mapping[str, Pool]], models: Sequence[str], scale: str = "probability"
+    ) -> Written:
         written = Written([], [])
         for category, questions in study.items():
             solutions = []
@@ -57,7 +64,9 @@ def write_tables(tmp_path: Path) -> WriteTables:
                     )
                     for model in models:
                         row = {"model": model, "rewards": lists[model], "n_tokens": 9}
-                        rewards[model].append({**key, **row, "truncated": False})
+                        rewards[model].append(
+                            {**key, **row, "truncated": False, **said(model, scale)}
+                        )
             path = tmp_path / "data" / f"{category}.parquet"
             parquet.write(path, SOLUTIONS, solutions, made_of())
             written.solutions.append(path)

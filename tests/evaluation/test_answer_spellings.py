@@ -109,7 +109,14 @@ def test_answers_mean_the_same_wherever_they_come_from(tmp_path: Path) -> None:
         ("theirs", theirs, scores),
     ):
         folder = tmp_path / route
-        evaluate([str(solutions)], folder, [f"m={given}"], ["m=mean"], n=[1, 4])
+        evaluate(
+            [str(solutions)],
+            folder,
+            [f"m={given}"],
+            ["m=mean"],
+            scale=["probability"],
+            n=[1, 4],
+        )
         found.append(parquet.read(folder / "accuracy.parquet", ACCURACY).to_pylist())
         (ledger,) = parquet.read(folder / "ledger.parquet", LEDGER).to_pylist()
         assert ledger["n_other_form"] == other

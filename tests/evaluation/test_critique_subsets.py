@@ -15,9 +15,10 @@ from multirm.evaluation.critique_subsets import (
 )
 from multirm.evaluation.pools import Category
 from multirm.tables.accuracy import Aggregation
+from multirm.tables.rewards import RewardType, Scale, Unit
 
 
-def category(lists: list[list[float | None]], n_steps: list[int]) -> Category:
+def category(lists: list[list[float | None]], unit: Unit = Unit.CRITIQUE) -> Category:
     count = len(lists)
     return Category(
         "law",
@@ -25,32 +26,33 @@ def category(lists: list[list[float | None]], n_steps: list[int]) -> Category:
         np.zeros(count, dtype=np.int64),
         np.ones(count, dtype=bool),
         np.ones(count, dtype=bool),
-        np.array(n_steps),
         pa.nulls(count, pa.list_(pa.int8())),
         {"gORM": pa.array(lists, pa.list_(pa.float32()))},
+        {"gORM": RewardType(unit, Scale.PROBABILITY)},
     )
 
 
 @pytest.mark.parametrize(
-    ("lists", "n_steps", "expected"),
+    ("lists", "unit", "expected"),
     [
-        ([[0.5, 0.25], [1.0, None]], [3, 2], 2),
-        ([[0.5, 0.25], [1.0, 0.0]], [2, 2], 1),
-        ([[0.5, 0.25], [1.0]], [4, 4], 1),
-        ([[0.5], [1.0]], [4, 4], 1),
-        ([], [], 1),
+        ([[0.5, 0.25], [1.0, None]], Unit.CRITIQUE, 2),
+        ([[0.5, 0.25], [1.0, 0.0]], Unit.STEP, 1),
+        ([[0.5, 0.25], [1.0]], Unit.CRITIQUE, 1),
+        ([[0.5], [1.0]], Unit.CRITIQUE, 1),
+        ([[0.5], [1.0]], Unit.SOLUTION, 1),
+        ([], Unit.CRITIQUE, 1),
     ],
 )
-def test_as_many_for_every_solution_and_not_one_for_each_step(
-    lists: list[list[float | None]], n_steps: list[int], expected: int
+def test_as_many_for_every_solution_where_they_are_of_critiques(
+    lists: list[list[float | None]], unit: Unit, expected: int
 ) -> None:
-    assert critique_count(category(lists, n_steps), "gORM") == expected
+    assert critique_count(category(lists, unit), "gORM") == expected
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_chosen_ones_are_left_with_those_missing_still_missing(first: int) -> None:
     """Also of a part of a longer array, as categories are."""
-    given = category([[0.0, 0.125, 0.25], [0.5, None, 1.0], [0.75, 0.0, 0.5]], [1, 1, 1])
+    given = category([[0.0, 0.125, 0.25], [0.5, None, 1.0], [0.75, 0.0, 0.5]])
     part = given.lists["gORM"].slice(first)
     given = replace(given, lists={"gORM": part})
     chosen = np.array([[2, 0], [1, 2], [0, 1]])[first:]
@@ -60,17 +62,17 @@ def test_the_chosen_ones_are_left_with_those_missing_still_missing(first: int) -
 
 
 def test_solutions_to_a_question_share_an_order_that_depends_on_the_question_alone() -> None:
-    given = category([[0.5] * 5] * 6, [1] * 6)
+    given = category([[0.5] * 5] * 6)
     orders = critique_orders(given, 5, 3, seed=1)
     assert orders.shape == (3, 6, 5)
     assert (np.sort(orders, axis=-1) == np.arange(5)).all()
     assert (orders[:, 0] == orders[:, 1]).all()
-    alone = critique_orders(category([[0.5] * 5] * 2, [1, 1]), 5, 3, seed=1)
+    alone = critique_orders(category([[0.5] * 5] * 2), 5, 3, seed=1)
     assert (alone == orders[:, :2]).all()
 
 
 def test_questions_of_one_id_in_two_categories_have_their_own_orders() -> None:
-    law = category([[0.5] * 8] * 2, [1, 1])
+    law = category([[0.5] * 8] * 2)
     orders = [critique_orders(replace(law, name=name), 8, 3, seed=1) for name in ("law", "physics")]
     assert (orders[0] != orders[1]).any()
 

@@ -130,7 +130,14 @@ def test_the_exact_estimator_reads_letters_where_they_are_meant(tmp_path: Path) 
     options = write_published(tmp_path, {"law": {"q": ("A", pool)}})
     found = {}
     for estimator in Estimator:
-        evaluate(**options, estimator=estimator, n=[4], runs=2, output=tmp_path)
+        evaluate(
+            **options,
+            estimator=estimator,
+            scale=["probability"],
+            n=[4],
+            runs=2,
+            output=tmp_path,
+        )
         rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
         (found[estimator],) = {
             row["accuracy"] for row in rows if row["selection"] == "majority_vote"

@@ -83,6 +83,7 @@ def test_data_without_reference_answers(
     rows = [
         {name: row[name] for name in own}
         | {"model": "dPRM", "rewards": values, "n_tokens": None, "truncated": None}
+        | {"unit": "step", "scale": "probability"}
         for row, values in zip(solutions, rewards, strict=True)
     ]
     table = tmp_path / "rewards" / "math.parquet"

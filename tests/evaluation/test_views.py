@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from multirm.errors import InputError
-from multirm.evaluation.input_checks import check_rewards, check_solutions
+from multirm.evaluation.input_checks import check_rewards, check_solutions, reward_type
 from multirm.evaluation.views import UNREAD, open_inputs
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
@@ -32,10 +32,10 @@ def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
     (folder / "law.json").write_text(json.dumps([row]))
     database, _ = open_inputs([str(folder)], {"dORM": [str(written.rewards[0].parent)]})
     joined = database.sql(
-        "SELECT solution_id, n_steps, rewards FROM solutions "
+        "SELECT solution_id, rewards FROM solutions "
         "JOIN rewards USING (dataset, category, question_id, solution_id) ORDER BY 1"
     )
-    assert joined.fetchall() == [(0, 1, [0.5]), (1, 2, [0.25])]
+    assert joined.fetchall() == [(0, [0.5]), (1, [0.25])]
 
 
 def test_a_model_is_called_as_it_is_given(write_tables: Any) -> None:
@@ -141,12 +141,12 @@ def test_tables_that_others_wrote(write_tables: Any) -> None:
     check_solutions(database)
     check_rewards(database, ["dORM"])
     found = database.sql(
-        "SELECT question_id, solution_id, answer, outcome, n_steps, rewards, truncated FROM solutions "
+        "SELECT question_id, solution_id, answer, outcome, rewards, truncated FROM solutions "
         "JOIN rewards USING (dataset, category, question_id, solution_id) ORDER BY 2"
     ).fetchall()
     assert found == [
-        ("7", 0, "A", 1.0, 1, [1.0], None),
-        ("7", 1, "A", None, 1, [], None),
+        ("7", 0, "A", 1.0, [1.0], None),
+        ("7", 1, "A", None, [], None),
     ]
 
 
@@ -179,13 +179,24 @@ def test_not_a_number_is_a_missing_reward(write_tables: Any) -> None:
     assert found == [([None, 0.5, None],), ([None],)]
 
 
-@pytest.mark.parametrize("value", [1.5, -0.25, float("inf")])
-def test_a_reward_out_of_range_is_shown(write_tables: Any, value: float) -> None:
+@pytest.mark.parametrize("value", [1.5, -0.25])
+def test_a_probability_out_of_range_is_shown(write_tables: Any, value: float) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     rewrite(written.rewards[0], {"rewards": [[0.5, float("nan"), value], [0.5]]})
     database, _ = open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
-    shown = rf"expected rewards in \[0, 1\], found 1 with others \('small/law/q1/0': {value}\)"
+    check_rewards(database, ["dORM"])
+    shown = (
+        rf"expected probabilities from 0 to 1, found 1 with others \('small/law/q1/0': {value}\)"
+    )
     with pytest.raises(InputError, match=shown):
+        reward_type(database, "dORM", None, None, needs_unit=True)
+
+
+def test_an_infinite_reward_is_shown(write_tables: Any) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    rewrite(written.rewards[0], {"rewards": [[0.5, float("nan"), float("inf")], [0.5]]})
+    database, _ = open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
+    with pytest.raises(InputError, match="expected finite rewards, or null, found 1 with others"):
         check_rewards(database, ["dORM"])
 
 

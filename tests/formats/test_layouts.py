@@ -80,6 +80,8 @@ def test_a_published_folder(tmp_path: Path) -> None:
         "rewards": [0.5, None],
         "n_tokens": None,
         "truncated": None,
+        "unit": None,
+        "scale": None,
     }
     assert read_rewards(f"{place}/law_reward.json", "dPRM")["dataset"].to_pylist() == ["d", "d"]
 
@@ -120,7 +122,7 @@ def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> N
     assert [file.name for file in found] == ["law.parquet"]
     with pytest.raises(InputError, match=r"expected rewards, .*, found only tables of solutions"):
         read_rewards(str(tmp_path / "s"), "m")
-    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 1"):
+    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 2"):
         read_rewards(str(tmp_path / "s" / "law.parquet"), "m")
 
 
@@ -189,10 +191,9 @@ def test_bad_solutions_are_named(tmp_path: Path, files: dict[str, Any], complain
     ("changes", "complaint"),
     [
         ({"rewards": [[0.5]]}, "key rewards: expected one entry for each of 2 cot_ids"),
-        ({"rewards": [[0.5], [True]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
-        ({"rewards": [[0.5], ["1"]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
-        ({"rewards": [[0.5], [1.5]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
-        ({"rewards": [[0.5], [10**400]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"rewards": [[0.5], [True]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
+        ({"rewards": [[0.5], ["1"]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
+        ({"rewards": [[0.5], [10**400]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
         ({"n_tokens": [1]}, "key n_tokens: expected one entry for each of 2 cot_ids"),
         ({"truncated": [True, 0]}, r"key truncated\[1\]: expected true, false or null, found 0"),
     ],

@@ -159,8 +159,9 @@ def test_missing_rewards_stay_missing(tmp_path: Path) -> None:
     [
         ({"rewards": [[0.5]]}, "key rewards: expected one entry for each of 2 cot_ids"),
         ({"rewards": [[0.5], [float("inf")]]}, r"key rewards\[1\]\[0\]: .*found inf"),
-        ({"rewards": [[0.5], -0.5]}, r"key rewards\[1\]\[0\]: .*found -0.5"),
-        ({"rewards": [[0.5], [1.5]]}, r"key rewards\[1\]\[0\]: expected a number from 0 to 1"),
+        ({"rewards": [[0.5], "1"]}, r"key rewards\[1\]\[0\]: .*found '1'"),
+        ({"rewards": [[0.5], [True]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
+        ({"unit": 3}, "key unit: expected"),
     ],
 )
 def test_bad_rewards_are_named(changes: dict[str, Any], complaint: str) -> None:

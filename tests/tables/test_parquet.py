@@ -45,6 +45,8 @@ REWARD: dict[str, Any] = {
     "rewards": [0.5, None],
     "n_tokens": 12,
     "truncated": False,
+    "unit": "step",
+    "scale": "probability",
 }
 SCORED: dict[str, Any] = {
     **KEY,
@@ -178,9 +180,16 @@ def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
         ("rewards", {"rewards": [0.1, math.nan]}, "not NaN"),
         ("rewards", {"rewards": None}, "rewards of type"),
         ("rewards", {"rewards": ["high"]}, "rewards of type"),
-        ("rewards", {"rewards": [0.1, 1.5]}, "expected rewards from 0 to 1, or null, found 1.5"),
-        ("rewards", {"rewards": [-0.1]}, "expected rewards from 0 to 1, or null, found -0.1"),
-        ("rewards", {"rewards": [math.inf]}, "expected rewards from 0 to 1, or null, found inf"),
+        ("rewards", {"rewards": [0.1, 1.5]}, "probabilities from 0 to 1, or null, found 1.5"),
+        ("rewards", {"rewards": [-0.1]}, "probabilities from 0 to 1, or null, found -0.1"),
+        (
+            "rewards",
+            {"rewards": [math.inf], "scale": "score"},
+            "finite rewards, or null, found inf",
+        ),
+        ("rewards", {"unit": "word"}, "a unit, such as step, or null, found 'word'"),
+        ("rewards", {"scale": "grade"}, "a scale, such as probability, or null, found 'grade'"),
+        ("rewards", {"rewards": [1, 1], "unit": "solution"}, "one reward for a solution, found 2"),
         ("scored_critiques", {"reward": -math.inf}, "a reward from 0 to 1, or null, found -inf"),
         (
             "scored_critiques",

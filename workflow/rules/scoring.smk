@@ -209,9 +209,10 @@ rule read_rewards:
     params:
         *code("multirm.data.read"),
         source=ask(options.reward_places),
+        reward_type=ask(options.reward_type),
     message:
         "Read rewards of {wildcards.dataset}, {wildcards.category} by {wildcards.model}"
     shell:
         "python -m multirm read-rewards --source {params.source:q} --dataset {wildcards.dataset}"
         " --category {wildcards.category} --model {wildcards.model}"
-        " --solutions {input.solutions:q} --output {output:q} > {log:q} 2>&1"
+        " --solutions {input.solutions:q} --output {output:q} {params.reward_type} > {log:q} 2>&1"

@@ -29,7 +29,7 @@ from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
-from multirm.tables.rewards import REWARDS
+from multirm.tables.rewards import REWARDS, Scale, Unit
 from multirm.tables.schema import Row, Schema
 from multirm.tables.solutions import SOLUTIONS
 
@@ -116,6 +116,8 @@ def read_rewards(
     model: str,
     solutions: Path,
     output: OutputFile,
+    unit: Unit | None = None,
+    scale: Scale | None = None,
 ) -> None:
     """Read published rewards of one category into a rewards table.
 
@@ -126,15 +128,19 @@ def read_rewards(
         model: The name of the reward model that gave the rewards.
         solutions: The table of the solutions that were scored; each must have its rewards, and nothing else.
         output: The table to write.
+        unit: What one reward is about, where the source does not say it.
+        scale: What a reward is a number of, where the source does not say it.
 
     Raises:
         InputError: the source is missing or broken, or its keys are not those of the solutions.
     """
     records = published.records_of(source, category, suffix="_reward")
-    rows = [
-        {**row, "model": model}
-        for row in _checked(published.rewards(records, category), REWARDS, dataset)
-    ]
+    said = {"unit": unit, "scale": scale}
+    named = (
+        (where, {**row, **{name: row[name] or value for name, value in said.items()}})
+        for where, row in published.rewards(records, category)
+    )
+    rows = [{**row, "model": model} for row in _checked(named, REWARDS, dataset)]
     scored = parquet.read(solutions, SOLUTIONS).select(SOLUTIONS.key).to_pylist()
     _match(source, rows, solutions, scored)
     logger.info("rewards of %d solutions of %s/%s by %s", len(rows), dataset, category, model)
@@ -143,6 +149,7 @@ def read_rewards(
         "dataset": dataset,
         "category": category,
         "model": model,
+        **said,
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
     parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)

@@ -9,7 +9,6 @@ from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.inputs import Opened, Row, Subpools, choose_subpools, open_evaluation
-from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
@@ -25,7 +24,8 @@ from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
 from multirm.tables.comparisons import COMPARISONS
-from multirm.tables.ledger import LEDGER
+from multirm.tables.ledger import LEDGER, VoteWeight
+from multirm.tables.rewards import Scale
 from multirm.tables.schema import Schema
 from multirm.tables.sql import reading
 from multirm.text.answer_rules import AnswerRule
@@ -38,6 +38,8 @@ def evaluate(
     output: EvaluationFolder,
     rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
+    unit: list[str] | None = None,
+    scale: list[str] | None = None,
     estimator: Estimator = Estimator.EXACT,
     answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
@@ -60,6 +62,10 @@ def evaluate(
         rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs.
         aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
             `dPRM=min,mean`. Models are reported in the order of these.
+        unit: What one reward of a model is about, MODEL=step, MODEL=critique or MODEL=solution, where its
+            tables do not say it in a column `unit`; without MODEL= of all models. Selections do without.
+        scale: What a reward of a model is, MODEL=probability or MODEL=score, likewise. Scores have no
+            bounds, and vote with their softmax over the pool. The estimator `paper` takes probabilities.
         estimator: `exact`, the expectation over all subpools of N with 95 % intervals over
             questions, or `paper`, the published mean over random subpools.
         answers: When two answers are the same: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and
@@ -69,7 +75,17 @@ def evaluate(
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the tests' random signs.
     """
-    opened = open_evaluation(__name__, solutions, rewards, aggregation, estimator, answers=answers)
+    opened = open_evaluation(
+        __name__,
+        solutions,
+        rewards,
+        aggregation,
+        estimator,
+        needs_unit=False,
+        answers=answers,
+        unit=unit,
+        scale=scale,
+    )
     subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
     opened.write(output, evaluated.rows, subpools, evaluated.texts, estimator=estimator)
@@ -87,12 +103,12 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
-    for category in read_categories(opened.database, opened.models):
+    for category in read_categories(opened.database, opened.types):
         pools = lay_out(category, opened.scorers)
         values[category.name] = expected(
             pools, subpools.n, opened.scorers, subpools.seed, subpools.runs
         )
-        ledger += ledger_rows(pools, opened.scorers, Estimator.EXACT, counts)
+        ledger += ledger_rows(pools, opened, Estimator.EXACT, counts)
     accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
     parts = parts_of(subpools.n, opened.scorers)
@@ -124,7 +140,7 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
     sizes: dict[str, np.ndarray] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
-    for category in read_categories(opened.database, opened.models, opened.answers):
+    for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(paper.without_missing(category), opened.scorers, to_the_bit=True)
         per_run[category.name] = paper.accuracies(
             pools, opened.scorers, subpools.n, subpools.runs, subpools.seed
@@ -133,9 +149,7 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
             [batch.size for batch in pools], [len(batch.question_ids) for batch in pools]
         )
         # What is missing is counted before it is filled in.
-        ledger += ledger_rows(
-            lay_out(category, opened.scorers), opened.scorers, Estimator.PAPER, counts
-        )
+        ledger += ledger_rows(lay_out(category, opened.scorers), opened, Estimator.PAPER, counts)
     parts = parts_of(subpools.n, opened.scorers)
     per_run = {name: paper.over_trainings(runs, parts) for name, runs in per_run.items()}
     reported = with_means(opened.scorers)
@@ -244,14 +258,16 @@ def paper_rows(
 
 def ledger_rows(
     pools: Sequence[Pools],
-    chosen: Sequence[Scorer],
+    opened: Opened,
     estimator: Estimator,
     counts: Mapping[tuple[str, str], Mapping[str, int | None]],
 ) -> list[Row]:
-    """What was missing, cut short or tied, for each scorer in one category."""
+    """What was missing, cut short or tied, for each scorer in one category, and what its rewards are."""
     rows = []
     category = pools[0].category
-    for scorer in chosen:
+    for scorer in opened.scorers:
+        known = opened.types[scorer.model]
+        is_score = known.scale is Scale.SCORE
         unscored = tied = without = 0
         for batch in pools:
             rewards = batch.rewards[scorer]
@@ -271,6 +287,9 @@ def ledger_rows(
                 "n_unscored": unscored,
                 "n_unscored_pools": without,
                 "n_tied_pools": tied,
+                "unit": known.unit,
+                "scale": known.scale,
+                "vote_weight": VoteWeight.SOFTMAX if is_score else VoteWeight.REWARD,
             }
         )
     return rows

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from multirm.tables.accuracy import Aggregation
+from multirm.tables.rewards import Scale
 
 # Each over the rows of a matrix, whose sums are numpy's of a row alone to the last bit.
 _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
@@ -92,23 +93,30 @@ def ranking(rewards: pa.ListArray, aggregation: Aggregation) -> np.ndarray:
 
 
 def weights_in_pools(
-    rewards: pa.ListArray, aggregation: Aggregation, starts: np.ndarray
+    rewards: pa.ListArray,
+    aggregation: Aggregation,
+    starts: np.ndarray,
+    scale: Scale = Scale.PROBABILITY,
 ) -> np.ndarray:
     """`aggregate_lists` for choosing among the solutions of a pool, where only ratios count.
 
-    Products are divided by their pool's greatest, so that they do not underflow to ties. Those below
-    e^-600 of it are drawn nearer, in their order: none of them weighs anything beside the greatest,
-    and each is still above the next.
+    Scores become weights by the exponential function: they vote with their softmax over the pool, in
+    which only differences of scores count.
+
+    Products and exponentials are divided by their pool's greatest, so that they neither overflow nor
+    underflow to ties. Those below e^-600 of it are drawn nearer, in their order: none of them weighs
+    anything beside the greatest, and each is still above the next.
 
     Args:
         rewards: the lists of one pool after the other.
         starts: where each pool starts, int [pools]; the first at 0.
+        scale: what a reward is.
 
     Returns:
         float64 [lists]; NaN where missing.
     """
     ranks = ranking(rewards, aggregation)
-    if aggregation is not Aggregation.PROD:
+    if aggregation is not Aggregation.PROD and scale is Scale.PROBABILITY:
         return ranks
     known = np.where(np.isnan(ranks), -np.inf, ranks)
     greatest = np.repeat(np.maximum.reduceat(known, starts), np.diff(np.r_[starts, len(known)]))

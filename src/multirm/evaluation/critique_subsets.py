@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from multirm.evaluation.pools import Category
-from multirm.evaluation.reward_lists import are_of_steps, of_lengths, usual_length
+from multirm.evaluation.reward_lists import of_lengths, usual_length
 from multirm.running.randomness import item_generator
+from multirm.tables.rewards import Unit
 
 logger = logging.getLogger(__name__)
 
 
 def critique_count(category: Category, model: str) -> int:
-    """M, where nearly every solution has as many rewards, 2 at least, that are not those of its steps; else 1."""
-    lists = category.lists[model]
-    return 1 if are_of_steps(lists, category.n_steps) else max(usual_length(lists), 1)
+    """M, where rewards are of critiques and nearly every solution has as many, 2 at least; else 1."""
+    if category.types[model].unit is not Unit.CRITIQUE:
+        return 1
+    return max(usual_length(category.lists[model]), 1)
 
 
 def evened(category: Category, model: str) -> Category:
@@ -25,7 +27,7 @@ def evened(category: Category, model: str) -> Category:
     n_critiques = critique_count(category, model)
     if n_critiques < 2:
         return category
-    lists, fitting = of_lengths(category.lists[model], np.full(len(category.n_steps), n_critiques))
+    lists, fitting = of_lengths(category.lists[model], np.full(len(category.answers), n_critiques))
     if not fitting.all():
         logger.warning(
             "%s: %d solutions with other than %d critiques by %s count as without any",

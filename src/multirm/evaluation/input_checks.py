@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
-from multirm.errors import InputError, shown
+from multirm.errors import InputError, one_of, shown
 from multirm.tables.accuracy import OVERALL
 from multirm.tables.reward_models import model_of
+from multirm.tables.rewards import RewardType, Scale, Unit
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,21 @@ WITHOUT_KEY = f"""
 
 OUT_OF_RANGE = f"""
     SELECT file, {KEY}, list_filter(rewards, lambda reward: reward > 1 OR reward < 0)[1] AS shown
-    FROM rewards WHERE list_max(rewards) > 1 OR list_min(rewards) < 0
+    FROM rewards WHERE model = $model AND (list_max(rewards) > 1 OR list_min(rewards) < 0)
+"""
+
+INFINITE = f"""
+    SELECT file, {KEY}, list_filter(rewards, lambda reward: isinf(reward))[1] AS shown
+    FROM rewards WHERE isinf(list_max(rewards)) OR isinf(list_min(rewards))
+"""
+
+SAID = """
+    SELECT any_value(file), unit, scale FROM rewards WHERE model = $model
+    GROUP BY unit, scale ORDER BY ALL
+"""
+
+SEVERAL_OF_A_SOLUTION = f"""
+    SELECT file, {KEY}, len(rewards) AS shown FROM rewards WHERE model = $model AND len(rewards) > 1
 """
 
 NO_LABELS = f"""
@@ -134,16 +149,6 @@ def check_labels(database: duckdb.DuckDBPyConnection) -> None:
     _refuse(database, NO_LABELS, "outcomes and step labels 0 or 1", "with others")
 
 
-def check_steps(database: duckdb.DuckDBPyConnection) -> None:
-    """Refuse solutions without their steps, which tell rewards of steps from those of critiques.
-
-    Raises:
-        InputError: names the table and the first keys.
-    """
-    query = f"SELECT file, {KEY} FROM solutions WHERE n_steps IS NULL"
-    _refuse(database, query, "the steps of every solution", "without them")
-
-
 def warn_of_outcomes(database: duckdb.DuckDBPyConnection, correct: str) -> None:
     """Say how many outcome labels are not what the answers say; accuracies go by the answers.
 
@@ -183,14 +188,14 @@ def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str])
 
 
 def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
-    """Refuse rewards outside [0, 1], and those that do not match the solutions one to one for each model.
+    """Refuse rewards that do not match the solutions one to one for each model.
 
     Raises:
         InputError: names the table and the first keys.
     """
     _refuse(database, WITHOUT_KEY.format(table="rewards"), "a key in every row", "without one")
     check_categories(database, models)
-    _refuse(database, OUT_OF_RANGE, "rewards in [0, 1]", "with others")
+    _refuse(database, INFINITE, "finite rewards, or null", "with others")
     _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
     # One model at a time: their keys need not all be in memory at once.
     for model in models:
@@ -208,6 +213,69 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
             "solutions without one",
             {"model": model},
         )
+
+
+def reward_type(
+    database: duckdb.DuckDBPyConnection,
+    model: str,
+    unit: Unit | None,
+    scale: Scale | None,
+    assumed: Scale | None = None,
+    needs_unit: bool = True,
+) -> RewardType:
+    """What a model's rewards are, as its tables say it or, where they do not, as the caller does.
+
+    Nothing is told from lengths, names or ranges: rewards of 4 critiques look like those of 4 steps.
+
+    Args:
+        unit, scale: what the caller says.
+        assumed: the scale where nobody says one.
+        needs_unit: whether the unit has to be known.
+
+    Raises:
+        InputError: nobody says it, tables say several things or another than the caller, a probability is
+            not from 0 to 1, or a solution has several rewards that are said to be about it as a whole.
+    """
+    said = [
+        (file, found_unit or unit, found_scale or scale or assumed, (found_unit, found_scale))
+        for file, found_unit, found_scale in database.execute(SAID, {"model": model}).fetchall()
+    ]
+    types = {(found_unit, found_scale) for _, found_unit, found_scale, _ in said}
+    file = said[0][0]
+    if len(types) > 1:
+        found = " and ".join(sorted(f"{shown(a)}, {shown(b)}" for a, b in types))
+        raise InputError(file, expected=f"one unit and one scale of {model}'s rewards", found=found)
+    ((found_unit, found_scale),) = types
+    for name, value, option, closed_set in (
+        ("unit", found_unit, unit, Unit),
+        ("scale", found_scale, scale, Scale),
+    ):
+        members = one_of(list(closed_set))
+        if value is None and name == "unit" and not needs_unit:
+            continue
+        if value is None:
+            raise InputError(
+                file,
+                expected=f"a column {name}, which says what {model}'s rewards are",
+                found="none",
+                remedy=f"say --{name} {model}=… ({members})",
+            )
+        if value not in list(closed_set):
+            raise InputError(file, expected=f"{members} as {name}", found=shown(value))
+        if option not in (None, value):
+            raise InputError(
+                file,
+                expected=f"{model}'s rewards of {name} {option}, as --{name} says",
+                found=f"some of {name} {value}",
+            )
+    known = RewardType(Unit(found_unit) if found_unit else None, Scale(str(found_scale)))
+    of_model = {"model": model}
+    if known.scale is Scale.PROBABILITY:
+        _refuse(database, OUT_OF_RANGE, "probabilities from 0 to 1", "with others", of_model)
+    if known.unit is Unit.SOLUTION:
+        what = "one reward for each solution"
+        _refuse(database, SEVERAL_OF_A_SOLUTION, what, "with several", of_model)
+    return known
 
 
 def check_apart(database: duckdb.DuckDBPyConnection) -> None:

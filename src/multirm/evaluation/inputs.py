@@ -1,10 +1,11 @@
 """What every command of the evaluation is given: one dataset's solutions and rewards, and what to do with them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -14,6 +15,7 @@ from multirm.evaluation.input_checks import (
     check_apart,
     check_rewards,
     check_solutions,
+    reward_type,
     warn_of_outcomes,
 )
 from multirm.evaluation.methods import Scorer, scorers
@@ -23,7 +25,7 @@ from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation, Estimator
 from multirm.tables.reward_models import mean_name, model_of
-from multirm.tables.rewards import REWARDS
+from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
 from multirm.text.answer_rules import AnswerRule
 
@@ -62,6 +64,7 @@ class Opened:
     Attributes:
         database: with the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
+        types: what the rewards of each model are.
         answers: how answers are compared, `OURS` or as published.
         files: what was read.
         origin: of all that is made of them.
@@ -70,6 +73,7 @@ class Opened:
     database: duckdb.DuckDBPyConnection
     dataset: str
     scorers: list[Scorer]
+    types: dict[str, RewardType]
     answers: Mapping[str, str]
     files: list[Path]
     origin: Origin
@@ -117,7 +121,10 @@ def open_evaluation(
     aggregation: Sequence[str] | None,
     estimator: Estimator = Estimator.EXACT,
     selects: bool = True,
+    needs_unit: bool = True,
     answers: AnswerRule = AnswerRule.MEANING,
+    unit: Sequence[str] | None = None,
+    scale: Sequence[str] | None = None,
 ) -> Opened:
     """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
 
@@ -125,7 +132,9 @@ def open_evaluation(
         module: the one that evaluates, for the footers.
         estimator: `paper` compares answers as published.
         selects: whether answers are to be selected, so that there must be reference answers.
+        needs_unit: whether it matters what one reward is about.
         answers: when two are the same; with the estimator `paper`, as published whatever is said here.
+        unit, scale: what the rewards of models are whose tables do not say it.
 
     Raises:
         InputError: an option that makes no sense, or solutions and rewards that do not match.
@@ -138,6 +147,21 @@ def open_evaluation(
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
+    units = _said("--unit", unit or [], Unit, aggregations)
+    scales = _said("--scale", scale or [], Scale, aggregations)
+    types = {
+        model: reward_type(
+            database,
+            model,
+            units.get(model),
+            scales.get(model),
+            # The published evaluation knows nothing else.
+            Scale.PROBABILITY if published else None,
+            needs_unit,
+        )
+        for model in aggregations
+    }
+    _check_scores(types, aggregations, estimator)
     check_apart(database)
     compared = published_answers(database) if published else OURS
     warn_of_outcomes(database, compared["correct"])
@@ -148,10 +172,75 @@ def open_evaluation(
             "aggregation": list(aggregation or []),
             "answers": "as published" if published else str(answers),
             "learned_questions": learned_questions(files),
+            "rewards": {model: asdict(known) for model, known in types.items()},
         },
         files,
     )
-    return Opened(database, dataset, scorers(aggregations), compared, files, origin)
+    return Opened(database, dataset, scorers(aggregations), types, compared, files, origin)
+
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def _said(
+    option: str, words: Sequence[str], closed_set: type[Member], models: Collection[str]
+) -> dict[str, Member]:
+    """What an option says of each model, from `model=word` pairs; a word alone is said of all models.
+
+    Raises:
+        InputError: an unknown word or model, or one model twice.
+    """
+    said: dict[str, Member] = {}
+    for pair in words:
+        model, _, word = pair.rpartition("=")
+        try:
+            value = closed_set(word)
+        except ValueError:
+            raise InputError(
+                option,
+                expected=f"MODEL=WORD, and {one_of(list(closed_set))} as WORD",
+                found=shown(pair),
+                remedy=did_you_mean(word, list(closed_set)),
+            ) from None
+        if model and model not in models:
+            raise InputError(
+                option,
+                expected=one_of(list(models)) if models else "no model, as there are no rewards",
+                found=shown(model),
+                remedy=did_you_mean(model, models),
+            )
+        for name in [model] if model else models:
+            if name in said:
+                raise InputError(option, expected=f"one for {name}", found=f"{said[name]}, {word}")
+            said[name] = value
+    return said
+
+
+def _check_scores(
+    types: Mapping[str, RewardType],
+    aggregations: Mapping[str, Sequence[Aggregation]],
+    estimator: Estimator,
+) -> None:
+    """Refuse what makes no sense of scores without bounds.
+
+    Raises:
+        InputError: their product, or the published estimator, which knows probabilities alone.
+    """
+    for model, known in types.items():
+        if known.scale is Scale.PROBABILITY:
+            continue
+        if Aggregation.PROD in aggregations[model]:
+            raise InputError(
+                f"--aggregation {model}",
+                expected="another aggregation than prod, which is of probabilities",
+                found=f"it, and rewards of scale {known.scale}",
+            )
+        if estimator is Estimator.PAPER:
+            raise InputError(
+                "--estimator",
+                expected="exact: the published estimator votes with probabilities",
+                found=f"{estimator}, and rewards of {model} of scale {known.scale}",
+            )
 
 
 def learned_questions(files: Sequence[Path]) -> dict[str, int]:

@@ -102,9 +102,7 @@ def outcome_metrics(
         rewards: float64 [solutions]; NaN where missing, and left out there.
         outcomes: bool or 0 and 1 [solutions], whether each is correct.
         questions: which question each is a solution to: anything that can be sorted [solutions].
-        probabilities: whether the rewards are on the scale of a probability, as
-            `Aggregation.is_probability` says of an aggregation's. A reward below 0 or above 1
-            shows that they are not.
+        probabilities: whether the rewards are probabilities: then they are from 0 to 1.
         ranks: float64 [solutions], what orders them like the rewards but without underflow; the
             rewards unless given.
     """
@@ -112,7 +110,6 @@ def outcome_metrics(
     rewards, correct = rewards[scored], outcomes[scored].astype(bool)
     ranks = rewards if ranks is None else ranks[scored]
     _, questions = np.unique(questions[scored], return_inverse=True)
-    probabilities = probabilities and bool(((rewards >= 0) & (rewards <= 1)).all())
     found, bounds, alone = with_intervals(
         rewards, ranks, correct, questions, None if probabilities else RANKING
     )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from multirm.evaluation.aggregate import aggregate_lists, weights_in_pools
 from multirm.evaluation.input_checks import KEY
 from multirm.evaluation.methods import Scorer
+from multirm.tables.rewards import RewardType
 from multirm.tables.sql import literal
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ SOLUTIONS = """
         END AS answer,
         {correct} AS correct,
         answer IS NOT NULL OR outcome IS NOT NULL AS judged,
-        n_steps,
         step_labels
     FROM solutions
     ORDER BY list_position($categories, category), question_id, {order}
@@ -152,9 +152,9 @@ class Category:
         answers: int [solutions], equal where answers to a question are equal; -1 where there is none.
         correct: bool [solutions].
         judged: bool [solutions], whether it is known what is correct.
-        n_steps: int [solutions].
         step_labels: a list, or null, for each solution.
         lists: for each model a list of rewards for each solution.
+        types: for each model what its rewards are.
     """
 
     name: str
@@ -162,21 +162,22 @@ class Category:
     answers: np.ndarray
     correct: np.ndarray
     judged: np.ndarray
-    n_steps: np.ndarray
     step_labels: pa.ListArray
     lists: Mapping[str, pa.ListArray]
+    types: Mapping[str, RewardType]
 
 
 def read_categories(
     database: duckdb.DuckDBPyConnection,
-    models: Sequence[str],
+    types: Mapping[str, RewardType],
     answers: Mapping[str, str] = OURS,
 ) -> Iterator[Category]:
     """Each category's solutions, and each model's rewards of them in the same order.
 
-    The database's solutions and rewards match one to one (`matching.check_rewards`).
+    The database's solutions and rewards match one to one (`input_checks.check_rewards`).
 
     Args:
+        types: what the rewards of each model are.
         answers: how answers are compared: `OURS`, or `published_answers`.
     """
     order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
@@ -187,10 +188,10 @@ def read_categories(
         model: _array(
             database.sql(query, params={"model": model, **order}).to_arrow_table()["rewards"]
         )
-        for model in models
+        for model in types
     }
     step_labels = _array(table["step_labels"])
-    names = ("question_id", "answer", "correct", "judged", "n_steps")
+    names = ("question_id", "answer", "correct", "judged")
     columns = {name: table[name].to_numpy() for name in names}
     start = 0
     for name, count in zip(*_runs(table["category"]), strict=True):
@@ -201,9 +202,9 @@ def read_categories(
             columns["answer"][part],
             columns["correct"][part],
             columns["judged"][part],
-            columns["n_steps"][part],
             step_labels.slice(start, count),
             {model: rewards.slice(start, count) for model, rewards in lists.items()},
+            types,
         )
         start += count
 
@@ -250,7 +251,8 @@ def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = Fa
         if to_the_bit:
             rewards[scorer] = aggregate_lists(lists, scorer.aggregation)
         else:
-            weights = weights_in_pools(lists, scorer.aggregation, starts)
+            scale = category.types[scorer.model].scale
+            weights = weights_in_pools(lists, scorer.aggregation, starts, scale)
             rewards[scorer] = without_rounding_errors(weights)
     sizes = np.diff(np.r_[starts, len(ids)])
     result = []

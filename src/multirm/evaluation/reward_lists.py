@@ -1,26 +1,15 @@
-"""What a model's lists of rewards are: one reward for each step, or one for each critique, of a solution.
+"""Lists of rewards of a length: one for each step of a solution, or one for each of its critiques.
 
-Nothing in the lists says so, only their lengths. An empty list is one whose rewards are all missing,
-and a few of an odd length do not make the others something else.
+An empty list is one whose rewards are all missing, and a few of an odd length do not make the others
+something else.
 """
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Of the lists that are not empty, how many must be as long as they should be. Solutions have as many
-# steps as there are critiques by chance, too, and more often than not in some data.
+# Of the lists that are not empty, how many must be of a length for it to be the usual one.
 MOST = 0.75
-
-
-def are_of_steps(lists: pa.ListArray, n_steps: np.ndarray) -> bool:
-    """Whether the lists have a reward for each step, nearly all of them.
-
-    Args:
-        n_steps: int [lists].
-    """
-    lengths = _lengths(lists)
-    return _nearly_all(lengths, lengths == n_steps)
 
 
 def usual_length(lists: pa.ListArray) -> int:
@@ -28,7 +17,9 @@ def usual_length(lists: pa.ListArray) -> int:
     lengths = _lengths(lists)
     counts = np.bincount(lengths[lengths > 0], minlength=1)
     usual = int(counts.argmax())
-    return usual if _nearly_all(lengths, lengths == usual) else 0
+    filled = lengths > 0
+    nearly_all = filled.any() and (lengths == usual)[filled].mean() > MOST
+    return usual if nearly_all else 0
 
 
 def of_lengths(lists: pa.ListArray, lengths: np.ndarray) -> tuple[pa.ListArray, np.ndarray]:
@@ -50,11 +41,6 @@ def of_lengths(lists: pa.ListArray, lengths: np.ndarray) -> tuple[pa.ListArray, 
         pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values),
         (found == lengths) | (found == 0),
     )
-
-
-def _nearly_all(lengths: np.ndarray, fitting: np.ndarray) -> bool:
-    filled = lengths > 0
-    return bool(filled.any() and fitting[filled].mean() > MOST)
 
 
 def _lengths(lists: pa.ListArray) -> np.ndarray:

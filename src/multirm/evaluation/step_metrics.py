@@ -10,6 +10,7 @@ import numpy as np
 
 from multirm.evaluation import jackknife
 from multirm.evaluation.outcome_metrics import THRESHOLD, Bounds, share_interval, with_intervals
+from multirm.tables.rewards import Scale
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,24 @@ class StepMetrics:
 
 
 def step_metrics(
-    rewards: np.ndarray, labels: np.ndarray, offsets: np.ndarray, questions: np.ndarray
+    rewards: np.ndarray,
+    labels: np.ndarray,
+    offsets: np.ndarray,
+    questions: np.ndarray,
+    scale: Scale = Scale.PROBABILITY,
 ) -> StepMetrics:
     """Measure one model's step rewards against the labels of the same steps.
 
+    Scores have neither a Brier score nor a threshold that says which step is judged incorrect: these
+    measures are None then.
+
     Args:
-        rewards: float64 [total], 0 to 1, one per step; NaN where missing.
+        rewards: float64 [total], one per step; NaN where missing.
         labels: bool or 0 and 1 [total]. What follows a solution's first 0 counts as 0, whatever
             it is (`labels.after_first_error`).
         offsets: where each solution's steps start, and the last one's end, int [solutions + 1].
         questions: which question each is a solution to: anything that can be sorted [solutions].
+        scale: what a reward is; probabilities are from 0 to 1.
     """
     _, questions = np.unique(questions, return_inverse=True)
     rewards, labels = rewards[offsets[0] : offsets[-1]], labels[offsets[0] : offsets[-1]]
@@ -105,9 +114,11 @@ def step_metrics(
     correct = places < first_error[owners]
     reached = places <= first_error[owners]
     return StepMetrics(
-        to_first_error=_scores(rewards[reached], correct[reached], questions[owners[reached]]),
-        all_steps=_scores(rewards, correct, questions[owners]),
-        process_bench=_process_bench(rewards, offsets, first_error, questions),
+        to_first_error=_scores(
+            rewards[reached], correct[reached], questions[owners[reached]], scale
+        ),
+        all_steps=_scores(rewards, correct, questions[owners], scale),
+        process_bench=_process_bench(rewards, offsets, first_error, questions, scale),
     )
 
 
@@ -118,27 +129,36 @@ def _first(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(following, offsets[1:]) - offsets[:-1])
 
 
-def _scores(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) -> StepScores:
+def _scores(
+    rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray, scale: Scale
+) -> StepScores:
     scored = ~np.isnan(rewards)
     n_missing = len(scored) - int(scored.sum())
     rewards, correct = rewards[scored], correct[scored]
     _, questions = np.unique(questions[scored], return_inverse=True)
-    names = ("roc_auc", "pr_auc", "brier")
+    names = ("roc_auc", "pr_auc") + ("brier",) * (scale is Scale.PROBABILITY)
     found, bounds, alone = with_intervals(rewards, rewards, correct, questions, names)
     return StepScores(
         n_scored=len(rewards),
         n_missing=n_missing,
         n_correct=int(correct.sum()),
-        **{name: found.get(name) for name in names},
+        **{name: found.get(name) for name in ("roc_auc", "pr_auc", "brier")},
         intervals=bounds,
         on_one_question=alone,
     )
 
 
 def _process_bench(
-    rewards: np.ndarray, offsets: np.ndarray, first_error: np.ndarray, questions: np.ndarray
+    rewards: np.ndarray,
+    offsets: np.ndarray,
+    first_error: np.ndarray,
+    questions: np.ndarray,
+    scale: Scale,
 ) -> ProcessBench:
     lengths = np.diff(offsets)
+    if scale is Scale.SCORE:
+        erroneous = int((first_error < lengths).sum())
+        return ProcessBench(erroneous, len(lengths) - erroneous, 0, None, None, None, {}, [])
     predicted = _first(rewards < THRESHOLD, offsets)
     missing = _first(np.isnan(rewards), offsets)
     judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)

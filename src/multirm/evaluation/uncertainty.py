@@ -15,7 +15,6 @@ from multirm.evaluation.critique_subsets import (
     with_critiques,
 )
 from multirm.evaluation.expected import Expected, columns, expected
-from multirm.evaluation.input_checks import check_steps
 from multirm.evaluation.inputs import Row, Subpools, choose_subpools, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
@@ -56,6 +55,8 @@ def measure_uncertainty(
     output: EvaluationFolder,
     rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
+    unit: list[str] | None = None,
+    scale: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
     runs: Runs = 100,
@@ -71,16 +72,19 @@ def measure_uncertainty(
             solution, of the models that have several.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
+        unit: MODEL=UNIT.
+        scale: MODEL=SCALE.
         answers: When two answers are the same, `meaning` or `strict`.
         n: Sizes of the subpools to select from.
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
     """
-    opened = open_evaluation(__name__, solutions, rewards, aggregation, answers=answers)
-    check_steps(opened.database)
+    opened = open_evaluation(
+        __name__, solutions, rewards, aggregation, answers=answers, unit=unit, scale=scale
+    )
     subpools = choose_subpools(opened, n, runs, seed)
     categories = {}
-    for category in read_categories(opened.database, opened.models):
+    for category in read_categories(opened.database, opened.types):
         for model in opened.models:
             category = evened(category, model)
         categories[category.name] = category

@@ -14,10 +14,11 @@ from multirm.evaluation.inputs import Row, open_evaluation
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.outcome_metrics import Bounds, OutcomeMetrics, outcome_metrics
 from multirm.evaluation.pools import Category, read_categories
-from multirm.evaluation.reward_lists import are_of_steps, of_lengths
+from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metrics
 from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.tables.accuracy import IntervalNote
+from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
 from multirm.text.answer_rules import AnswerRule
@@ -32,6 +33,8 @@ def evaluate_verification(
     output: EvaluationFolder,
     rewards: list[Place] | None = None,
     aggregation: list[str] | None = None,
+    unit: list[str] | None = None,
+    scale: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
 ) -> None:
     """Say how well rewards tell right from wrong, per category: F1, areas under curves, calibration.
@@ -45,16 +48,25 @@ def evaluate_verification(
             models with a reward for every step where steps are labelled, step_verification.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
+        unit: MODEL=UNIT.
+        scale: MODEL=SCALE.
         answers: When two answers are the same, `meaning` or `strict`.
     """
     opened = open_evaluation(
-        __name__, solutions, rewards, aggregation, selects=False, answers=answers
+        __name__,
+        solutions,
+        rewards,
+        aggregation,
+        selects=False,
+        answers=answers,
+        unit=unit,
+        scale=scale,
     )
     check_labels(opened.database)
     of_solutions: list[Row] = []
     of_bins: list[Row] = []
     of_steps: list[Row] = []
-    for category in read_categories(opened.database, opened.models):
+    for category in read_categories(opened.database, opened.types):
         unknown = int((~category.judged).sum())
         if unknown:
             logger.warning(
@@ -81,7 +93,8 @@ def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
         aggregate_lists(lists, scorer.aggregation)[category.judged],
         category.correct[category.judged],
         category.question_ids.astype(str)[category.judged],
-        scorer.aggregation.is_probability,
+        scorer.aggregation.is_probability
+        and category.types[scorer.model].scale is Scale.PROBABILITY,
         ranking(lists, scorer.aggregation)[category.judged],
     )
     key = {
@@ -98,7 +111,7 @@ def step_rows(category: Category, model: str) -> list[Row]:
     labelled = pc.is_valid(category.step_labels)
     lists, labels = category.lists[model].filter(labelled), category.step_labels.filter(labelled)
     n_steps = pc.list_value_length(labels).to_numpy(zero_copy_only=False)
-    if not are_of_steps(lists, n_steps):
+    if category.types[model].unit is not Unit.STEP or not len(labels):
         return []
     lists, fitting = of_lengths(lists, n_steps)
     if not fitting.all():
@@ -112,7 +125,8 @@ def step_rows(category: Category, model: str) -> list[Row]:
     rewards = lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
     offsets = np.r_[0, np.cumsum(n_steps[fitting])]
     questions = category.question_ids.astype(str)[labelled.to_numpy(zero_copy_only=False)][fitting]
-    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets, questions)
+    scale = category.types[model].scale
+    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets, questions, scale)
     row: dict[str, Any] = {"category": category.name, "model": model}
     parts = (
         ("first_error", found.to_first_error),

@@ -15,7 +15,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
-from multirm.tables.rewards import REWARDS
+from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.sql import literal, literals, reading, without_wildcards
@@ -35,13 +35,14 @@ SOLUTIONS_VIEW = f"""
         {KEYS}, answer::VARCHAR AS answer, outcome,
         CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
             AS parsed_answer,
-        len(steps) AS n_steps, step_labels::BIGINT[] AS step_labels,
+        step_labels::BIGINT[] AS step_labels,
         {{file}} AS file, {{place}} AS place, {{row}} AS row
     FROM {{source}}
 """
 
 REWARDS_VIEW = f"""
-    SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated, {{file}} AS file
+    SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated,
+        {{unit}} AS unit, {{scale}} AS scale, {{file}} AS file
     FROM {{source}} {{where}}
 """
 
@@ -52,8 +53,17 @@ PRESENT = """
         ELSE coalesce({rewards}, []) END
 """
 
+# What says what rewards are.
+SAID = ("unit", "scale")
+
+# What the rewards are of tables that scoring wrote before tables said it, by the module that did.
+_OF_VERSION_1 = {
+    "multirm.scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
+    "multirm.scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+}
+
 # What evaluation does without.
-UNREAD = frozenset({"question", "n_tokens"})
+UNREAD = frozenset({"question", "n_tokens", "steps"})
 
 
 def open_inputs(
@@ -154,13 +164,31 @@ def _reward_queries(
         )
         where = _of_model(database, source, found.tables, model)
         at = {"file": "filename", "source": source, "where": where}
+        at |= _said_by(found.tables, database.sql(f"FROM {source}").columns)
         queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
     for number, other in enumerate(found.others):
         parts = layouts.reward_parts(other, model, dataset)
         source = _register(database, f"rewards {number} {model}", parts)
-        at = {"file": "file", "source": source, "where": ""}
+        at = {"file": "file", "source": source, "where": "", "unit": "unit", "scale": "scale"}
         queries.append(REWARDS_VIEW.format(model=named, rewards="rewards", **at))
     return queries
+
+
+def _said_by(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
+    """What tables say of their rewards, as SQL for unit and scale, null where one says nothing.
+
+    Tables of version 1 do not have the columns; of those that scoring wrote it is known.
+    """
+    said = {name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in SAID}
+    for file in files:
+        footer = parquet.find_footer(file)
+        if footer and footer.schema_version == 1:
+            for module, known in _OF_VERSION_1.items():
+                if module in footer.code:
+                    at = f"filename = {literal(str(file))}"
+                    said["unit"] = f"CASE WHEN {at} THEN '{known.unit}' ELSE {said['unit']} END"
+                    said["scale"] = f"CASE WHEN {at} THEN '{known.scale}' ELSE {said['scale']} END"
+    return said
 
 
 def _of_model(
@@ -186,7 +214,7 @@ def _of_model(
 
 def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
     database.register("no_rewards", REWARDS.columns.empty_table())
-    at = {"file": "''", "source": "no_rewards", "where": ""}
+    at = {"file": "''", "source": "no_rewards", "where": "", "unit": "unit", "scale": "scale"}
     return REWARDS_VIEW.format(model="''", rewards="rewards", **at)
 
 

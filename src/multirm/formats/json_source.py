@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 
 from multirm.errors import InputError, shown
 from multirm.tables.schema import Row
+
+_LARGEST = sys.float_info.max
 
 Placed = tuple[str, Row]
 """A row of one of our tables, and the place in somebody's file that it was read from."""
@@ -100,8 +103,8 @@ class Record:
                 raise self.error(f"{key}[{i}]", expected="true, false or null", found=shown(value))
         return self.items(key)
 
-    def fractions(self, key: str) -> list[float | None]:
-        """A list of numbers from 0 to 1, or null; not a number is null, too."""
+    def numbers(self, key: str) -> list[float | None]:
+        """A list of finite numbers, or null; not a number is null, too."""
         values = [
             None if type(value) is float and math.isnan(value) else value
             for value in self.items(key)
@@ -109,9 +112,9 @@ class Record:
         for i, value in enumerate(values):
             if value is None:
                 continue
-            if type(value) not in (int, float) or not 0 <= value <= 1:
+            if type(value) not in (int, float) or not abs(value) <= _LARGEST:
                 raise self.error(
-                    f"{key}[{i}]", expected="a number from 0 to 1, or null", found=shown(value)
+                    f"{key}[{i}]", expected="a finite number, or null", found=shown(value)
                 )
         return [None if value is None else float(value) for value in values]
 

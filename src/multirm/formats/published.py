@@ -27,7 +27,10 @@ from multirm.text.answers import spelled_alike
 from multirm.text.labels import outcome_from_steps, split_steps
 
 OUR_KEYS = frozenset(
-    ["dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"]
+    [
+        *("dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"),
+        *("unit", "scale"),
+    ]
 )
 """What rows have of our own, in a pool or with rewards, for what the layout has no place for."""
 
@@ -138,7 +141,8 @@ def _solutions(record: Record, category: str, judged: bool) -> Iterator[Placed]:
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
     """Rows of the rewards table, without `dataset` and `model`.
 
-    Null, not a number and an empty list are missing rewards, and stay so: a value in [0, 1] is nobody's to guess.
+    Null, not a number and an empty list are missing rewards, and stay so: a value is nobody's to guess. What the
+    rewards are, rows that we wrote may say in `unit` and `scale`; published ones do not.
     """
     return each(map(_as_it_stands, records), lambda _, record: _rewards(record, category))
 
@@ -151,11 +155,14 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
     _refuse_other_length(record, "n_tokens", len(n_tokens), len(solution_ids))
     truncated = record.truths("truncated") if "truncated" in record.values else unknown
     _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
+    said = {
+        name: record.text(name) if name in record.values else None for name in ("unit", "scale")
+    }
     for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
         each = Record(record.where, {f"rewards[{i}]": values})
         if not isinstance(values, list):
             each = Record(record.where, {f"rewards[{i}]": [values]})
-        found = each.fractions(f"rewards[{i}]")
+        found = each.numbers(f"rewards[{i}]")
         yield (
             record.where,
             {
@@ -165,6 +172,7 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
                 "rewards": found,
                 "n_tokens": n_tokens[i],
                 "truncated": truncated[i],
+                **said,
             },
         )
 

@@ -227,8 +227,7 @@ def _reward_columns(values: Values) -> _Columns:
     numbers = list(chain.from_iterable(lists))
     _refuse_other_types((int, float, type(None)), numbers)
     rewards = pc.if_else(pc.is_nan(found := pa.array(numbers, pa.float64())), None, found)
-    extremes = pc.min_max(rewards).as_py()
-    if extremes["min"] is not None and not 0 <= extremes["min"] <= extremes["max"] <= 1:
+    if pc.any(pc.is_inf(rewards)).as_py():
         raise _OutOfOrderError
     n = len(solution_ids)
     return {
@@ -237,6 +236,8 @@ def _reward_columns(values: Values) -> _Columns:
         "rewards": _lists(_narrow(rewards), list(map(len, lists)), _REWARDS),
         "n_tokens": pa.nulls(n, pa.int32()),
         "truncated": pa.nulls(n, pa.bool_()),
+        "unit": pa.nulls(n, pa.string()),
+        "scale": pa.nulls(n, pa.string()),
     }
 
 

@@ -59,8 +59,9 @@ def solution_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
 
 def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
     """Rows of a rewards table, of one category → published rows, from which `published` gives the same rows."""
-    for (question_id, dataset, model), group in groupby(
-        rows, lambda row: (row["question_id"], row["dataset"], row["model"])
+    for (question_id, dataset, model, _, _), group in groupby(
+        rows,
+        lambda row: (row["question_id"], row["dataset"], row["model"], row["unit"], row["scale"]),
     ):
         pool = list(group)
         value: JSON = {
@@ -71,6 +72,7 @@ def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
         for name in ("n_tokens", "truncated"):
             if any(row[name] is not None for row in pool):
                 value[name] = [row[name] for row in pool]
+        value |= {name: pool[0][name] for name in ("unit", "scale") if pool[0][name] is not None}
         names = {"dataset": dataset, "model": model}
         value |= {name: names[name] for name in form.named}
         if not question_id.strip():

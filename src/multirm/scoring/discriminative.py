@@ -77,11 +77,10 @@ def score_discriminative(
         for name, table, origin, journal in jobs:
             loaded = next(models)
             scored = _score(loaded, asked, journal)
+            said = {"model": name, "unit": loaded.unit, "scale": loaded.scale}
             # Gone before the next one comes.
             del loaded
-            filled = [
-                {**key, "model": name, **columns} for key, columns in zip(keys, scored, strict=True)
-            ]
+            filled = [{**key, **said, **columns} for key, columns in zip(keys, scored, strict=True)]
             parquet.write(table, REWARDS, filled, origin)
 
 

@@ -28,7 +28,7 @@ from multirm.scoring.adaptive import sample_in_rounds
 from multirm.tables import parquet
 from multirm.tables.critique_rows import require_generative, solution_key
 from multirm.tables.reward_models import Kind
-from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES, NoReward
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES, NoReward, Scale, Unit
 from multirm.tables.solutions import SOLUTIONS, pool_of
 from multirm.text.chat import date_told
 from multirm.text.encoding import verdict_candidates
@@ -166,6 +166,8 @@ def summed(scored: list[dict[str, Any]]) -> dict[str, Any]:
         "rewards": [critique["reward"] for critique in scored],
         "n_tokens": sum(critique["n_tokens"] for critique in scored),
         "truncated": any(critique["truncated"] for critique in scored),
+        "unit": Unit.CRITIQUE,
+        "scale": Scale.PROBABILITY,
     }
 
 

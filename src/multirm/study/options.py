@@ -7,6 +7,7 @@ from multirm.study import files
 from multirm.study.files import own_template
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
 from multirm.study.study import Study
+from multirm.tables.rewards import REWARD_TYPES
 
 _RECIPE = (
     *("max_length", "epochs", "learning_rate", "batch_size", "device_batch_size"),
@@ -33,6 +34,12 @@ def reward_places(study: Study, model: str, dataset: str, category: str) -> list
 def critique_places(study: Study, kind: str, category: str) -> list[str]:
     """The places that published critiques of a kind and a category are read from, as words."""
     return [str(place) for place in files.critique_places(study, kind, category)]
+
+
+def reward_type(study: Study, model: str) -> list[str]:
+    """The options that say what the rewards of a reward model's kind are."""
+    known = REWARD_TYPES[study.runs[model].kind]
+    return [*option("--unit", known.unit), *option("--scale", known.scale)]
 
 
 def recipe(study: Study, model: str) -> list[str]:

@@ -1,12 +1,24 @@
 """What an evaluation left out, and how much of it."""
 
+from enum import StrEnum
+
 import pyarrow as pa
 
 from multirm.tables.schema import Schema, column
 
+
+class VoteWeight(StrEnum):
+    """What the weight of a solution in a weighted vote is."""
+
+    REWARD = "reward"
+    """Its reward, where that is a probability."""
+    SOFTMAX = "softmax"
+    """The exponential of its reward, where that is a score, as a share of its pool's."""
+
+
 LEDGER = Schema(
     "ledger",
-    4,
+    5,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -24,7 +36,12 @@ LEDGER = Schema(
             column("n_tied_pools", pa.int32()),
             column("n_null_rewards", pa.int32()),
             column("n_truncated", pa.int32(), nullable=True),
+            # A Unit, a Scale, and a VoteWeight.
+            column("unit", pa.string(), nullable=True),
+            column("scale", pa.string(), nullable=True),
+            column("vote_weight", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "estimator", "model", "aggregation"),
+    older={4: ("unit", "scale", "vote_weight")},
 )

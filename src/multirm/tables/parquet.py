@@ -109,7 +109,9 @@ def read(path: Path, schema: Schema) -> pa.Table:
     table = _open(path, _read_whole)
     footer = _check_kind(path, schema, table.schema)
     if footer is not None:
-        table = _up_to_date(schema, table, footer.schema_version)
+        table = _with_nulls(schema, table, schema.older.get(footer.schema_version, ()))
+    else:
+        table = _with_nulls(schema, table, schema.optional)
     table = _checked(path, schema, table, ours=footer is not None)
     _check_some(path, schema, table.num_rows)
     return table
@@ -130,7 +132,8 @@ def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> 
     metadata = _open(path, lambda file: pq.read_metadata(file))
     found = _open(path, lambda file: pq.read_schema(file))
     _check_kind(path, schema, found)
-    wanted = [field for field in schema.columns if field.name not in unread]
+    missing = {name for name in schema.optional if name not in found.names}
+    wanted = [field for field in schema.columns if field.name not in {*unread, *missing}]
     _check_columns(path, schema, found, wanted)
     _check_some(path, schema, metadata.num_rows)
     check_undamaged(path, [field.name for field in wanted])
@@ -144,7 +147,8 @@ def has_columns(path: Path, schema: Schema) -> bool:
     """
     found = _open(path, lambda file: pq.read_schema(file))
     try:
-        _check_columns(path, schema, found, schema.columns)
+        wanted = [field for field in schema.columns if field.name not in schema.optional]
+        _check_columns(path, schema, found, wanted)
     except InputError:
         return False
     return True
@@ -238,9 +242,9 @@ def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer |
     return footer
 
 
-def _up_to_date(schema: Schema, table: pa.Table, version: int) -> pa.Table:
-    """A table of ours with nulls in the columns that its version does not have."""
-    for name in schema.older.get(version, ()):
+def _with_nulls(schema: Schema, table: pa.Table, columns: Iterable[str]) -> pa.Table:
+    """A table with nulls in those of some columns that it does not have."""
+    for name in set(columns) - set(table.column_names):
         nulls = pa.nulls(table.num_rows, schema.columns.field(name).type)
         table = table.append_column(schema.columns.field(name), nulls)
     return table

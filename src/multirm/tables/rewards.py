@@ -1,30 +1,16 @@
 """Rewards, and the critiques behind those of generative reward models."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
 
 from multirm.errors import shown
+from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row, Schema, column, list_of
 from multirm.tables.solutions import SOLUTION_KEY
-
-
-class Unit(StrEnum):
-    """What one number of a list of rewards is about."""
-
-    STEP = "step"
-    CRITIQUE = "critique"
-    """The whole solution, as one sampled critique judges it."""
-    SOLUTION = "solution"
-
-
-class Scale(StrEnum):
-    """What a reward is."""
-
-    PROBABILITY = "probability"
-    """That what it is about is correct, from 0 to 1."""
-    SCORE = "score"
-    """A number without bounds, of which more is better."""
 
 
 class NoReward(StrEnum):
@@ -38,28 +24,85 @@ class NoReward(StrEnum):
     """It ended without a verdict, or with one in other tokens than ` Yes` and ` No`."""
 
 
-def _is_no_reward(reward: float | None) -> bool:
+class Unit(StrEnum):
+    """What one number of a list of rewards is about."""
+
+    STEP = "step"
+    """A step: one number for each of the solution's, in their order."""
+    CRITIQUE = "critique"
+    """A sampled critique of the solution: one number for each, in any order."""
+    SOLUTION = "solution"
+    """The solution: one number."""
+
+
+class Scale(StrEnum):
+    """What a reward is a number of."""
+
+    PROBABILITY = "probability"
+    """A probability that what it is about is correct, from 0 to 1."""
+    SCORE = "score"
+    """A finite number without bounds, such as a logit: the higher, the better."""
+
+
+@dataclass(frozen=True)
+class RewardType:
+    """What the numbers of a model's rewards are.
+
+    Attributes:
+        unit: None where nobody said it: best-of-N and votes do without.
+        scale: what one of them is.
+    """
+
+    unit: Unit | None
+    scale: Scale
+
+
+REWARD_TYPES = {
+    Kind.DORM: RewardType(Unit.STEP, Scale.PROBABILITY),
+    Kind.DPRM: RewardType(Unit.STEP, Scale.PROBABILITY),
+    Kind.GORM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+    Kind.GPRM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+}
+"""What the rewards of each kind are. A dORM, too, gives a number at each step; the last one is the solution's."""
+
+
+def _is_no_probability(reward: float | None) -> bool:
     return reward is not None and not 0 <= reward <= 1
 
 
 def _check_rewards(row: Row) -> tuple[str, str] | None:
-    wrong = [reward for reward in row["rewards"] if _is_no_reward(reward)]
-    return ("rewards from 0 to 1, or null", shown(wrong[0])) if wrong else None
+    # Others' tables may leave out what their rewards are; whoever reads them as either says so.
+    unit, scale = row.get("unit"), row.get("scale")
+    if unit is not None and _is_refused(lambda: Unit(unit)):
+        return "a unit, such as step, or null", shown(unit)
+    if scale is not None and _is_refused(lambda: Scale(scale)):
+        return "a scale, such as probability, or null", shown(scale)
+    if scale == Scale.PROBABILITY:
+        wrong = [reward for reward in row["rewards"] if _is_no_probability(reward)]
+        if wrong:
+            return "probabilities from 0 to 1, or null", shown(wrong[0])
+    wrong = [reward for reward in row["rewards"] if reward is not None and math.isinf(reward)]
+    if wrong:
+        return "finite rewards, or null", shown(wrong[0])
+    if unit == Unit.SOLUTION and len(row["rewards"]) > 1:
+        return "one reward for a solution", f"{len(row['rewards'])}"
+    return None
 
 
-def _is_reason(reason: str | None) -> bool:
+def _is_refused(value: Callable[[], StrEnum]) -> bool:
+    """Whether a closed set does not have a value: asked so that no other member of it matters."""
     try:
-        NoReward(str(reason))
+        value()
     except ValueError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _check_scored(row: Row) -> tuple[str, str] | None:
     reward, reason = row["reward"], row["reason"]
-    if _is_no_reward(reward):
+    if _is_no_probability(reward):
         return "a reward from 0 to 1, or null", shown(reward)
-    if reward is None and not _is_reason(reason):
+    if reward is None and _is_refused(lambda: NoReward(reason)):
         return "a reason for the missing reward, such as length", shown(reason)
     if reward is not None and reason is not None:
         return "no reason beside a reward", shown(reason)
@@ -68,7 +111,7 @@ def _check_scored(row: Row) -> tuple[str, str] | None:
 
 REWARDS = Schema(
     "rewards",
-    1,
+    2,
     pa.schema(
         [
             *SOLUTION_KEY,
@@ -76,11 +119,16 @@ REWARDS = Schema(
             column("rewards", list_of(pa.float32(), nullable=True)),
             column("n_tokens", pa.int32(), nullable=True),
             column("truncated", pa.bool_(), nullable=True),
+            # A Unit and a Scale; null where nobody said.
+            column("unit", pa.string(), nullable=True),
+            column("scale", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model"),
     _check_rewards,
     at_least_one="reward",
+    older={1: ("unit", "scale")},
+    optional=("unit", "scale"),
 )
 
 

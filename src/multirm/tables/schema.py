@@ -24,6 +24,7 @@ class Schema:
         check_row: says of one row what was expected and what was found where it is wrong.
         at_least_one: what a table without rows lacks, where reading one is refused.
         older: the earlier versions that are read as well, each with the columns that it lacks: they are null.
+        optional: the columns that others' tables may lack: they are null, too.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Schema:
     check_row: RowCheck = lambda row: None
     at_least_one: str = ""
     older: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
 
     def reads(self, version: int) -> bool:
         """Whether tables of a version are read."""
