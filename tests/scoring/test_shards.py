@@ -39,6 +39,8 @@ def reward(row: dict[str, Any]) -> dict[str, Any]:
         "rewards": [row["solution_id"] / 100],
         "n_tokens": 3,
         "truncated": False,
+        "unit": "step",
+        "scale": "probability",
     }
 
 

@@ -36,6 +36,7 @@ def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Pat
         solutions=[str(solutions)],
         rewards=[f"constant={given}"],
         aggregation=["constant=last"],
+        scale=["probability"],
         n=[1, 2, 4],
         output=tmp_path,
     )
