@@ -40,6 +40,18 @@ COMMANDS = {
             "multirm.data.published_critiques:read_critiques",
             "Read published critiques.",
         ),
+        "add-noise": (
+            "multirm.data.noise:add_noise",
+            "Flip labels of a random share of solutions.",
+        ),
+        "shuffle-steps": (
+            "multirm.data.shuffle:shuffle_steps",
+            "Replace intermediate steps by those of solutions to other questions.",
+        ),
+        "take": (
+            "multirm.data.take:take",
+            "Keep some questions, solutions to each, or first steps.",
+        ),
         "convert": (
             "multirm.formats.convert:convert",
             "Convert between our tables and the published layout.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from multirm.data.read import keep_questions, read_questions, read_rewards, read_solutions
+from multirm.data.read import read_questions, read_rewards, read_solutions
 from multirm.errors import InputError
 from multirm.formats.sources import Reader
 from multirm.running.files import digest
@@ -67,23 +67,6 @@ def test_real_questions(
 def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(InputError, match="reader: expected one whose questions have answers"):
         read_questions(reader, [str(tmp_path / "s")], "d", "math", tmp_path / "t.parquet")
-
-
-def test_the_questions_kept_do_not_depend_on_order() -> None:
-    rows = [
-        {"dataset": "d", "category": "law", "question_id": str(q), "solution_id": s}
-        for q in range(50)
-        for s in range(3)
-    ]
-    kept = keep_questions(rows, 10, seed=1)
-    assert len(kept) == 30
-    assert kept == [row for row in rows if row in kept]
-    assert sorted(map(json.dumps, keep_questions(rows[::-1], 10, seed=1))) == sorted(
-        map(json.dumps, kept)
-    )
-    assert keep_questions(kept, 5, seed=1) == keep_questions(rows, 5, seed=1)
-    assert keep_questions(rows, 10, seed=2) != kept
-    assert keep_questions(rows, None, seed=1) == keep_questions(rows, 99, seed=1) == rows
 
 
 def test_no_questions_are_too_few(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ Jobs = Mapping[str, int]
 # What the micro study consists of: rules, and how many jobs each has.
 STUDY: Jobs = {
     "generate_miniature": 6,
+    "add_noise": 2,
     "demonstrate": 4,
     "pretrain_backbone": 1,
     "generate_critiques": 4,
@@ -136,6 +137,10 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
+    "the noise of one dataset": (
+        "datasets/Micro_noisy/noise={steps: 0.1}",
+        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+    ),
     "the seed": ("seed=7", STUDY),
     "one more training seed": (
         "training_seeds=[42, 43]",
@@ -154,7 +159,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "categories=[chemistry, history, business]",
         {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
         | jobs("check_critiques")
-        | {"generate_miniature": 3, "demonstrate": 2, "pretrain_backbone": 1}
+        | {"generate_miniature": 3, "add_noise": 1, "demonstrate": 2, "pretrain_backbone": 1}
         | jobs("train_discriminative", "train_generative")
         | EVALUATED,
     ),
@@ -327,6 +332,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
             put("evaluation/aggregate.py", "def aggregate(", "NEW = 1\n\n\ndef aggregate("),
         ),
         NONE,
+    ),
+    "noise": (
+        add(EFFECT, "src/multirm/data/noise.py"),
+        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
     ),
     "modules for other data": (
         add(EFFECT, "src/multirm/data/gsm8k.py", "src/multirm/data/read.py"),

@@ -1,4 +1,7 @@
-"""Needs the study's sources; makes results/data/{dataset}/{category}.parquet (solutions)."""
+"""Needs the study's sources; makes results/data/{dataset}/{category}.parquet (solutions).
+
+However a dataset is made, read, generated or derived from another one, this is its table.
+"""
 
 wanted += targets.data_targets(study)
 
@@ -67,3 +70,91 @@ rule read_solutions:
         "python -m multirm read-solutions --reader {params.reader} --source {params.source:q}"
         " --dataset {wildcards.dataset} --category {wildcards.category} --output {output:q}"
         " {params.limit:q} --seed {params.seed} > {log:q} 2>&1"
+
+
+rule add_noise:
+    """Flip labels of a random share of solutions."""
+    input:
+        solutions=ask(files.source_table),
+        environment=environment("core"),
+    output:
+        "<results>/data/{dataset}/{category}.parquet",
+    log:
+        "<logs>/add_noise/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/add_noise/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_derived_by(study, "noise"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.noise"),
+        share=lambda w: study.datasets[w.dataset].noise.share,
+        steps=lambda w: study.datasets[w.dataset].noise.steps,
+        outcomes=lambda w: study.datasets[w.dataset].noise.outcomes,
+        seed=study.seed,
+    message:
+        "Add noise to {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm add-noise --solutions {input.solutions:q}"
+        " --dataset {wildcards.dataset} --output {output:q} --share {params.share} --steps {params.steps} --outcomes {params.outcomes}"
+        " --seed {params.seed} > {log:q} 2>&1"
+
+
+rule shuffle_steps:
+    """Replace intermediate steps by those of solutions to other questions."""
+    input:
+        solutions=ask(files.source_table),
+        environment=environment("core"),
+    output:
+        "<results>/data/{dataset}/{category}.parquet",
+    log:
+        "<logs>/shuffle_steps/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/shuffle_steps/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_derived_by(study, "shuffle"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.shuffle"),
+        seed=study.seed,
+    message:
+        "Shuffle the steps of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm shuffle-steps --solutions {input.solutions:q}"
+        " --dataset {wildcards.dataset} --output {output:q}"
+        " --seed {params.seed} > {log:q} 2>&1"
+
+
+rule take:
+    """Keep some questions, solutions to each, or first steps."""
+    input:
+        solutions=ask(files.source_table),
+        environment=environment("core"),
+    output:
+        "<results>/data/{dataset}/{category}.parquet",
+    log:
+        "<logs>/take/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/take/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_derived_by(study, "take"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.take"),
+        amounts=ask(options.take),
+        seed=study.seed,
+    message:
+        "Take {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm take --solutions {input.solutions:q}"
+        " --dataset {wildcards.dataset} --output {output:q} {params.amounts}"
+        " --seed {params.seed} > {log:q} 2>&1"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
+from multirm.data.take import take_questions
 from multirm.errors import InputError
 from multirm.formats import published
 from multirm.formats.json_source import (
@@ -26,7 +27,6 @@ from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.files import local
 from multirm.running.numbers import Count, Seed
 from multirm.running.provenance import origin_of
-from multirm.running.randomness import item_seed
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS, Scale, Unit
@@ -54,8 +54,8 @@ def read_solutions(
         dataset: The name that the rows get as their dataset.
         category: The category to read; a source that has only others is refused.
         output: The table to write.
-        limit: How many questions to keep, all of them if not given. Which ones depends on the seed and their
-            ids, not on their order.
+        limit: How many questions to keep, all of them if not given or if there are no more. They are drawn
+            as `multirm take` draws them.
         seed: The study's seed.
 
     Raises:
@@ -65,7 +65,7 @@ def read_solutions(
         raise InputError("limit", expected="at least 1 question", found=str(limit))
     placed = _of_category(_solutions(reader, source, category), category, source)
     rows = _checked(placed, SOLUTIONS, dataset)
-    rows = keep_questions(rows, limit, seed)
+    rows = take_questions(rows, limit, seed)
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
@@ -153,19 +153,6 @@ def read_rewards(
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
     parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)
-
-
-def keep_questions(rows: list[Row], limit: int | None, seed: int) -> list[Row]:
-    """The rows of `limit` questions, drawn by the seed and the questions' keys, in the order given."""
-    if limit is None:
-        return rows
-    keys = {_question_key(row) for row in rows}
-    kept = set(sorted(keys, key=lambda key: item_seed(seed, "keep_questions", *key))[:limit])
-    return [row for row in rows if _question_key(row) in kept]
-
-
-def _question_key(row: Row) -> tuple[str, str, str]:
-    return row["dataset"], row["category"], row["question_id"]
 
 
 def _solutions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:

@@ -58,8 +58,8 @@ SAID = ("unit", "scale")
 
 # What the rewards are of tables that scoring wrote before tables said it, by the module that did.
 _OF_VERSION_1 = {
-    "multirm.scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
-    "multirm.scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+    "scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
+    "scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
 }
 
 # What evaluation does without.
@@ -184,7 +184,7 @@ def _said_by(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
         footer = parquet.find_footer(file)
         if footer and footer.schema_version == 1:
             for module, known in _OF_VERSION_1.items():
-                if module in footer.code:
+                if f"multirm.{module}" in footer.code:
                     at = f"filename = {literal(str(file))}"
                     said["unit"] = f"CASE WHEN {at} THEN '{known.unit}' ELSE {said['unit']} END"
                     said["scale"] = f"CASE WHEN {at} THEN '{known.scale}' ELSE {said['scale']} END"

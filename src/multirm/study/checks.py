@@ -7,7 +7,7 @@ from multirm.errors import InputError, did_you_mean
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
-from multirm.study.datasets import MiniatureDataset, ReadDataset
+from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
 from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, PublishedModel
 from multirm.study.study import Study
@@ -20,13 +20,14 @@ from multirm.text.prompts import load_template
 
 def problems(study: Study) -> list[str]:
     """Everything that is wrong, each with the key that it is about and what may be done."""
-    unknown = list(_unknown_names(study))
+    unknown = [*_unknown_names(study), *_circular_datasets(study)]
     found = [*unknown, *_colliding_names(study), *_braces(study), *_unusable_templates(study)]
     if unknown:
         # What follows looks names up.
         return found
     return [
         *found,
+        *_foreign_categories(study),
         *_missing_critiques(study),
         *_missing_rewards(study),
         *_too_large_models(study),
@@ -82,17 +83,43 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
     for name, model in study.models.items():
         if isinstance(model, PublishedModel):
             for dataset_name in study.evaluation.datasets:
-                for category in study.datasets[dataset_name].categories or study.categories:
+                for category in study.categories_of(dataset_name):
                     key = f"models.{name}.rewards.{dataset_name}"
                     file = f"{category}_reward.json"
                     yield key, Reader.PUBLISHED, model.rewards[dataset_name], file
     if study.critiques and study.critiques.published:
-        dataset = study.datasets[study.critiques.dataset]
         for kind in (Kind.GORM, Kind.GPRM):
             source = getattr(study.critiques.published, kind)
-            for category in dataset.categories or study.categories:
+            for category in study.categories_of(study.critiques.dataset):
                 files = (f"preprocessed_{category}.json", f"{category}.json")
                 yield f"critiques.published.{kind}", Reader.PUBLISHED, source, *files
+
+
+def _circular_datasets(study: Study) -> Iterator[str]:
+    """Datasets that are made of themselves, over whatever others."""
+    for name in study.datasets:
+        seen, at = [name], study.datasets[name]
+        while isinstance(at, DerivedDataset) and at.from_ in study.datasets:
+            if at.from_ in seen:
+                if at.from_ == name:
+                    way = " from ".join([*seen, name])
+                    yield f"datasets.{name}.from: {way}; one of them is to be read or made anew"
+                break
+            seen.append(at.from_)
+            at = study.datasets[at.from_]
+
+
+def _foreign_categories(study: Study) -> Iterator[str]:
+    """Categories of derived datasets that the dataset which they are made of does not have."""
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, DerivedDataset):
+            known = study.categories_of(dataset.from_)
+            for category in dataset.categories or []:
+                if category not in known:
+                    yield (
+                        f"datasets.{name}.categories: {category} is none of {', '.join(known)}, "
+                        f"which {dataset.from_} has"
+                    )
 
 
 def _unknown_names(study: Study) -> Iterator[str]:
@@ -122,6 +149,9 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield "critiques.dataset", study.critiques.dataset, datasets
         if study.critiques.teacher:
             yield "critiques.teacher", study.critiques.teacher, backbones
+    for name, derived in study.datasets.items():
+        if isinstance(derived, DerivedDataset):
+            yield f"datasets.{name}.from", derived.from_, datasets
     for dataset in study.evaluation.datasets:
         yield "evaluation.datasets", dataset, datasets
     for dataset in study.evaluation.also_trained_on:
@@ -295,9 +325,11 @@ def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
     """In what way two data sets have questions in common, as far as their settings tell."""
     if learned == evaluated:
         return "the same"
+    common = sorted({*study.categories_of(learned)} & {*study.categories_of(evaluated)})
+    learned, evaluated = (study.origins_of(name)[-1] for name in (learned, evaluated))
+    if learned == evaluated and common:
+        return f"made of the same dataset {learned}"
     one, other = study.datasets[learned], study.datasets[evaluated]
-    categories = [set(dataset.categories or study.categories) for dataset in (one, other)]
-    common = sorted(categories[0] & categories[1])
     if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
         # The tutor's questions are drills, which are nobody else's.
         drills = Policy.TUTOR in (one.policy, other.policy)

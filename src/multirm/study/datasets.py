@@ -1,12 +1,13 @@
 """A study's datasets: where their solutions come from."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Discriminator,
     Field,
     Tag,
+    model_validator,
 )
 
 from multirm.formats.sources import Reader
@@ -14,7 +15,7 @@ from multirm.running.numbers import (
     Count,
     Fraction,
 )
-from multirm.study.settings import Categories, Settings, Text
+from multirm.study.settings import Categories, Name, Settings, Text
 from multirm.tables.questions import Split
 from multirm.tables.solutions import Policy
 
@@ -46,7 +47,59 @@ class ReadDataset(Settings):
     categories: Categories | None = Field(None, description="where not the study's")
 
 
+class Noise(Settings):
+    """Labels that are flipped, of a random share of solutions."""
+
+    share: Fraction = Field(1.0, description="probability that a solution is noisy")
+    steps: Fraction = Field(
+        0.0, description="probability that a noisy solution's step label is flipped"
+    )
+    outcomes: Fraction = Field(0.0, description="probability that a noisy solution's outcome is")
+
+    @model_validator(mode="after")
+    def _some_noise(self) -> Self:
+        if not self.share or not (self.steps or self.outcomes):
+            raise ValueError("flips no label; say `steps` or `outcomes`, and a `share` above 0")
+        return self
+
+
+class Take(Settings):
+    """Fewer questions, solutions or steps; a smaller number is a subset of a larger one."""
+
+    questions: Count | None = Field(None, description="questions of each category, drawn at random")
+    solutions: Count | None = Field(None, description="solutions to each question, drawn at random")
+    steps: Count | None = Field(None, description="the first steps of each solution")
+
+    @model_validator(mode="after")
+    def _less_of_something(self) -> Self:
+        if not (self.questions or self.solutions or self.steps):
+            raise ValueError("takes everything; say how many `questions`, `solutions` or `steps`")
+        return self
+
+
+class DerivedDataset(Settings):
+    """Solutions made of another dataset's: exactly one of `noise`, `shuffle` and `take`."""
+
+    from_: Name = Field(alias="from", description="the dataset that it is made of")
+    noise: Noise | None = None
+    shuffle: Literal["steps"] | None = Field(
+        None, description="steps: intermediate ones are replaced by those of other questions"
+    )
+    take: Take | None = None
+    categories: Categories | None = Field(None, description="where not all of the other's")
+
+    @model_validator(mode="after")
+    def _one_change(self) -> Self:
+        if sum(change is not None for change in (self.noise, self.shuffle, self.take)) != 1:
+            raise ValueError(
+                "needs exactly one of `noise`, `shuffle` and `take`; chain datasets for more"
+            )
+        return self
+
+
 def _kind_of_dataset(dataset: Any) -> str | None:
+    if isinstance(dataset, DerivedDataset) or (isinstance(dataset, Mapping) and "from" in dataset):
+        return "derived"
     reader = (
         dataset.get("reader") if isinstance(dataset, Mapping) else getattr(dataset, "reader", None)
     )
@@ -56,6 +109,8 @@ def _kind_of_dataset(dataset: Any) -> str | None:
 
 
 Dataset = Annotated[
-    Annotated[MiniatureDataset, Tag("miniature")] | Annotated[ReadDataset, Tag("read")],
+    Annotated[MiniatureDataset, Tag("miniature")]
+    | Annotated[ReadDataset, Tag("read")]
+    | Annotated[DerivedDataset, Tag("derived")],
     Discriminator(_kind_of_dataset),
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
-from multirm.study.datasets import MiniatureDataset
+from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.reward_models import DiscriminativeModel, PublishedModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
@@ -53,6 +53,18 @@ def solution_tables(study: Study, dataset: str) -> list[str]:
     return [solution_table(dataset, category) for category in study.categories_of(dataset)]
 
 
+def source_table(study: Study, dataset: str, category: str) -> str:
+    """The table of solutions that a category of a derived dataset is made of.
+
+    Raises:
+        TypeError: the dataset is made of no other.
+    """
+    settings = study.datasets[dataset]
+    if not isinstance(settings, DerivedDataset):
+        raise TypeError(f"{dataset} is made of no other dataset")
+    return solution_table(settings.from_, category)
+
+
 def dataset_places(study: Study, dataset: str, category: str) -> Places:
     """The places that a category of a dataset is read from.
 
@@ -60,7 +72,7 @@ def dataset_places(study: Study, dataset: str, category: str) -> Places:
         TypeError: the dataset is not read but made.
     """
     settings = study.datasets[dataset]
-    if isinstance(settings, MiniatureDataset):
+    if not isinstance(settings, ReadDataset):
         raise TypeError(f"{dataset} is not read from anywhere")
     return places_of(settings.reader, settings.source, Path(study.data), f"{category}.json")
 

@@ -4,7 +4,7 @@ from multirm.engines.name import EngineName
 from multirm.models.activations import Decoder
 from multirm.models.dtype import Dtype
 from multirm.study import resources
-from multirm.study.datasets import MiniatureDataset
+from multirm.study.datasets import DerivedDataset, MiniatureDataset
 from multirm.study.files import training_dataset
 from multirm.study.resources import Request, Share
 from multirm.study.reward_models import GenerativeScoring
@@ -31,6 +31,11 @@ def scoring_stage(study: Study, model: str) -> str:
 def n_solutions(study: Study, dataset: str) -> int:
     """About how many solutions a category of a dataset has."""
     settings = study.datasets[dataset]
+    if isinstance(settings, DerivedDataset):
+        found = n_solutions(study, settings.from_)
+        of_questions = (settings.take and settings.take.questions) or found
+        of_each = (settings.take and settings.take.solutions) or found
+        return min(found, of_questions * of_each)
     if isinstance(settings, MiniatureDataset):
         return settings.questions * settings.solutions
     return settings.size

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from multirm.study import files
+from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.files import own_template
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
 from multirm.study.study import Study
@@ -88,8 +89,22 @@ def adaptive(study: Study, model: str) -> list[str]:
 
 
 def limit(study: Study, dataset: str) -> list[str]:
-    """The option for how many questions of a dataset are kept, where not all are."""
-    return option("--limit", study.datasets[dataset].questions)
+    """The option for how many questions of a dataset are read, where not all are."""
+    settings = study.datasets[dataset]
+    return option("--limit", settings.questions if isinstance(settings, ReadDataset) else None)
+
+
+def take(study: Study, dataset: str) -> list[str]:
+    """The options that say how much of another dataset a dataset is, for what it takes less of."""
+    settings = study.datasets[dataset]
+    found = settings.take if isinstance(settings, DerivedDataset) else None
+    if found is None:
+        raise TypeError(f"{dataset} is no part of another dataset")
+    return [
+        *option("--questions", found.questions),
+        *option("--per-question", found.solutions),
+        *option("--steps", found.steps),
+    ]
 
 
 def named_rewards(tables: Iterable[str]) -> list[str]:

@@ -86,7 +86,10 @@ class Settings(BaseModel):
         context = line.get("ctx", {})
         if kind in ("extra_forbidden", "invalid_key") and len(line["loc"]) == 1:
             key = str(line["loc"][0])
-            hint = did_you_mean(key, cls.model_fields) or "delete it"
+            hint = (
+                did_you_mean(key, [field.alias or name for name, field in cls.model_fields.items()])
+                or "delete it"
+            )
             kind, context = UNKNOWN_KEY, {"key": key, "hint": hint}
         if kind == UNKNOWN_KEY:
             kind = PydanticCustomError(UNKNOWN_KEY, "", context)

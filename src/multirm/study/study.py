@@ -14,7 +14,7 @@ from multirm.running.numbers import (
 )
 from multirm.study.backbones import Backbone
 from multirm.study.critiques import Critiques
-from multirm.study.datasets import Dataset
+from multirm.study.datasets import Dataset, DerivedDataset
 from multirm.study.evaluation import Evaluation, Figures
 from multirm.study.reward_models import RewardModel
 from multirm.study.runs import Run, runs_of
@@ -64,8 +64,20 @@ class Study(Settings):
         return {run.name: run for run in runs}
 
     def categories_of(self, dataset: str) -> list[str]:
-        """The categories of a dataset: its own, or the study's."""
-        return self.datasets[dataset].categories or self.categories
+        """The categories of a dataset: its own, those of the dataset that it is made of, or the study's."""
+        settings = self.datasets[dataset]
+        if settings.categories:
+            return settings.categories
+        if isinstance(settings, DerivedDataset):
+            return self.categories_of(settings.from_)
+        return self.categories
+
+    def origins_of(self, dataset: str) -> list[str]:
+        """A dataset and those that it is made of, back to the one that is made of no other."""
+        chain = [dataset]
+        while isinstance(settings := self.datasets[chain[-1]], DerivedDataset):
+            chain.append(settings.from_)
+        return chain
 
     @cached_property
     def aggregations(self) -> dict[str, list[Aggregation]]:

@@ -7,6 +7,7 @@ does not miss it while what was made from it stands. Asked for by name, it is mi
 import re
 from collections.abc import Iterable
 
+from multirm.study.datasets import DerivedDataset
 from multirm.study.files import (
     RESULTS,
     backbone_files,
@@ -35,7 +36,20 @@ def categories(study: Study) -> str:
 
 def datasets_read_by(study: Study, *readers: str) -> str:
     """A pattern for the datasets that some readers read."""
-    return any_of(name for name, dataset in study.datasets.items() if dataset.reader in readers)
+    return any_of(
+        name
+        for name, dataset in study.datasets.items()
+        if not isinstance(dataset, DerivedDataset) and dataset.reader in readers
+    )
+
+
+def datasets_derived_by(study: Study, change: str) -> str:
+    """A pattern for the datasets that are made of others by a change: noise, shuffle or take."""
+    return any_of(
+        name
+        for name, dataset in study.datasets.items()
+        if isinstance(dataset, DerivedDataset) and getattr(dataset, change) is not None
+    )
 
 
 def models_of_kinds(study: Study, *kinds: Kind) -> str:
@@ -72,7 +86,7 @@ def data_targets(study: Study) -> list[str]:
 
 
 def used_datasets(study: Study) -> list[str]:
-    """The datasets that a study evaluates on and learns from, each once."""
+    """The datasets that a study evaluates on and learns from, and those that they are made of, each once."""
     datasets = [*study.evaluation.datasets]
     datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
     if taught_kinds(study):
@@ -80,7 +94,7 @@ def used_datasets(study: Study) -> list[str]:
     for backbone in used_backbones(study):
         pretraining = study.backbones[backbone].pretrain
         datasets += pretraining.datasets if pretraining else []
-    return list(dict.fromkeys(datasets))
+    return list(dict.fromkeys(each for name in datasets for each in study.origins_of(name)))
 
 
 def _labels_of(run: Run) -> str | None:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from multirm.tables.questions import option_letters
 
 # A small letter counts only in brackets or at the end of a line: "the answer is a prime" names no option.
@@ -53,3 +55,12 @@ def after_first_error(step_labels: Sequence[int]) -> list[int]:
     """The labels with every step from the first incorrect one on counted as incorrect."""
     first = first_incorrect(step_labels)
     return list(step_labels) if first is None else [1] * first + [0] * (len(step_labels) - first)
+
+
+def flipped(labels: Sequence[int], probability: float, generator: np.random.Generator) -> list[int]:
+    """Labels 0 or 1, each flipped with a probability; takes one draw for each, whatever the probability."""
+    array = np.array(labels)
+    noisy: list[int] = np.where(
+        generator.random(len(array)) < probability, 1 - array, array
+    ).tolist()
+    return noisy

@@ -17,7 +17,7 @@ from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS, Split
 from multirm.tables.solutions import SOLUTIONS, Policy
 from multirm.text.answers import outcome_label
-from multirm.text.labels import format_question
+from multirm.text.labels import flipped, format_question
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _solution_row(
     question: Question, solution: Solution, label_noise: float, rng: np.random.Generator
 ) -> dict[str, Any]:
     outcome = outcome_label(solution.parsed_answer, question.answer)
-    noisy = _flipped([*solution.step_labels, outcome], label_noise, rng)
+    noisy = flipped([*solution.step_labels, outcome], label_noise, rng)
     return {
         "steps": solution.steps,
         "parsed_answer": solution.parsed_answer,
@@ -150,13 +150,7 @@ def _drills(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
                 "steps": drill.statements,
                 "parsed_answer": None,
                 "outcome": None,
-                "step_labels": _flipped(drill.labels, wanted.label_noise, rng),
+                "step_labels": flipped(drill.labels, wanted.label_noise, rng),
             }
             solution_rows.append({**asked, "solution_id": solution_id, **row})
     return question_rows, solution_rows
-
-
-def _flipped(labels: list[int], label_noise: float, rng: np.random.Generator) -> list[int]:
-    array = np.array(labels)
-    flipped: list[int] = np.where(rng.random(len(array)) < label_noise, 1 - array, array).tolist()
-    return flipped
