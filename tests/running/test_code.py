@@ -165,6 +165,7 @@ INDIRECT = {
     "an attribute by name": (
         "from pack import strange\n\n\ndef entry():\n    return getattr(strange, 'X')"
     ),
+    "a file that is run": ("from pack import strange\n\n\ndef entry():\n    run(strange.__file__)"),
     "an import inside": ("def entry():\n    from pack import strange\n    return strange.X"),
     "a plain import": ("import pack.strange\n\n\ndef entry():\n    return pack.strange.X"),
     "another name": ("from pack.strange import X as Y\n\n\ndef entry():\n    return Y"),

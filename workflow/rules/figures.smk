@@ -1,4 +1,7 @@
-"""Needs accuracy tables; makes results/figures/{dataset}_{selection,legend}.{svg,pdf,png,html}."""
+"""Needs accuracy tables; makes results/figures/{figure}/{dataset}.{svg,pdf,png,html}.
+
+The names that two figures had before, {dataset}_{figure}, are links to them for one version.
+"""
 
 wanted += targets.figure_targets(study)
 
@@ -9,10 +12,10 @@ rule draw_accuracy_grid:
         accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
         environment=environment("core"),
     output:
-        svg="<results>/figures/{dataset}_{selection}.svg",
-        pdf="<results>/figures/{dataset}_{selection}.pdf",
+        svg="<results>/figures/{selection}/{dataset}.svg",
+        pdf="<results>/figures/{selection}/{dataset}.pdf",
         png=report(
-            "<results>/figures/{dataset}_{selection}.png",
+            "<results>/figures/{selection}/{dataset}.png",
             caption="../report/accuracy_grid.rst",
             category="Accuracy",
             labels={
@@ -22,15 +25,15 @@ rule draw_accuracy_grid:
             },
         ),
         html=report(
-            "<results>/figures/{dataset}_{selection}.html",
+            "<results>/figures/{selection}/{dataset}.html",
             caption="../report/accuracy_grid.rst",
             category="Accuracy",
             labels={"dataset": "{dataset}", "selection": "{selection}", "as": "page"},
         ),
     log:
-        "<logs>/draw_accuracy_grid/{dataset}_{selection}.log",
+        "<logs>/draw_accuracy_grid/{selection}/{dataset}.log",
     benchmark:
-        "<benchmarks>/draw_accuracy_grid/{dataset}_{selection}.tsv"
+        "<benchmarks>/draw_accuracy_grid/{selection}/{dataset}.tsv"
     wildcard_constraints:
         selection="best_of_n|weighted_vote",
     conda:
@@ -40,11 +43,15 @@ rule draw_accuracy_grid:
     params:
         *code("multirm.figures.accuracy_grid"),
         ceiling="--ceiling" if study.figures.ceiling else "",
+        figures=subpath(output.png, ancestor=2),
     message:
         "Draw {wildcards.selection} on {wildcards.dataset}"
     shell:
         "python -m multirm draw-accuracy-grid --accuracy {input.accuracy:q}"
-        " --selection {wildcards.selection} --output {output:q} {params.ceiling} > {log:q} 2>&1"
+        " --selection {wildcards.selection} --output {output:q} {params.ceiling} > {log:q} 2>&1;"
+        " for format in svg pdf png html; do"
+        " ln -sfn {wildcards.selection}/{wildcards.dataset}.$format"
+        " {params.figures:q}/{wildcards.dataset}_{wildcards.selection}.$format; done"
 
 
 rule draw_legend:
@@ -54,7 +61,7 @@ rule draw_legend:
         environment=environment("core"),
     output:
         multiext(
-            "<results>/figures/{dataset}_legend",
+            "<results>/figures/legend/{dataset}",
             svg=".svg",
             pdf=".pdf",
             png=".png",

@@ -385,14 +385,13 @@ class _Reached:
             target, rest = self._split((*imported, *chain[1:]))
             if target is None:
                 return
-            if not rest:
-                # A module that is passed about: anything in it may be used.
-                self.module(target.name)
-                return
-            if rest[0] in target.imports:
+            if rest and rest[0] in target.imports:
                 self._use(target, _NO_STATEMENT, rest, whole)
-                return
-            self._define(target, rest, whole)
+            elif rest and rest[0] in target.definitions:
+                self._define(target, rest, whole)
+            else:
+                # A module that is passed about, or run as a file: anything in it may be used.
+                self.module(target.name)
         else:
             self._define(module, chain, whole)
 

@@ -174,7 +174,7 @@ def evaluation_targets(study: Study) -> list[str]:
 def figure_targets(study: Study) -> list[str]:
     """The figures of each dataset that a study evaluates on, in every format."""
     return [
-        f"{RESULTS}/figures/{dataset}_{figure}.{format_}"
+        f"{RESULTS}/figures/{figure}/{dataset}.{format_}"
         for dataset in study.evaluation.datasets
         for figure in ("best_of_n", "weighted_vote", "legend")
         for format_ in ("svg", "pdf", "png", "html")
