@@ -53,7 +53,7 @@ def test_what_is_here_or_not_used_is_not_fetched(
     study["data"] = str(tmp_path)
     study["backbones"]["8B"]["model"] = str(tmp_path / "backbone")
     study["datasets"]["MMLU-Pro_train"]["source"] = ["law.json", "owner/more"]
-    study["critiques"] |= {"teacher": None, "published": {"gORM": ["owner/critiques"]}}
+    study["critiques"]["mmlu_pro"] |= {"teacher": None, "published": {"gORM": ["owner/critiques"]}}
     study["models"] = {name: study["models"][name] for name in ("dORM-8B", "gORM-8B")}
     study["evaluation"]["datasets"] = ["MMLU-Pro_train"]
     study["evaluation"]["also_trained_on"] = ["MMLU-Pro_train"]

@@ -30,7 +30,12 @@ def read_study(tmp_path: Path) -> Study:
         categories=["math"],
         datasets={"Theirs": {"reader": "published", "source": ["."]}},
         backbones={"small": {"model": "owner/small", "parameters": 1e6}},
-        critiques={"dataset": "Theirs", "published": {"gORM": ["."], "gPRM": ["owner/critiques"]}},
+        critiques={
+            "theirs": {
+                "dataset": "Theirs",
+                "published": {"gORM": ["."], "gPRM": ["owner/critiques"]},
+            }
+        },
         models={"theirs": {"kind": "dPRM", "rewards": {"Theirs": ["."]}}},
         evaluation={"datasets": ["Theirs"]},
     )
@@ -41,7 +46,7 @@ def test_a_model_reads_what_it_learns_from() -> None:
     assert files.training_solutions(found, "dORM-mini") == OF_TRAIN
     assert files.training_solutions(found, "gORM-mini") == OF_TRAIN
     assert files.training_critiques(found, "gPRM-mini")[1] == (
-        "<results>/critiques/gPRM/shortened/history.parquet"
+        "<results>/critiques/facts/gPRM/shortened/history.parquet"
     )
     assert files.backbone_files_of_model(found, "dORM-mini") == [
         f"results/backbones/mini/model/{name}"
@@ -76,11 +81,11 @@ def test_what_is_read_is_the_file_of_the_category(tmp_path: Path) -> None:
     assert files.reward_sources(found, "theirs", "Theirs", "math") == [
         str(tmp_path / "math_reward.json")
     ]
-    assert files.critique_sources(found, "gORM", "math") == [
+    assert files.critique_sources(found, "theirs", "gORM", "math") == [
         str(tmp_path / "preprocessed_math.json")
     ]
-    assert files.critique_places(found, "gPRM", "math") == ["owner/critiques"]
-    assert files.critique_sources(found, "gPRM", "math") == []
+    assert files.critique_places(found, "theirs", "gPRM", "math") == ["owner/critiques"]
+    assert files.critique_sources(found, "theirs", "gPRM", "math") == []
 
 
 def test_asking_for_what_a_study_does_not_have_is_a_bug(tmp_path: Path) -> None:
@@ -91,17 +96,33 @@ def test_asking_for_what_a_study_does_not_have_is_a_bug(tmp_path: Path) -> None:
         files.reward_places(study(), "dORM-mini", "Facts_junior", "history")
     with pytest.raises(TypeError, match="not trained here"):
         files.training_dataset(found, "theirs")
-    with pytest.raises(LookupError, match="no critiques"):
-        files.critique_tables(study(critiques=None, models={}), "gORM")
+    with pytest.raises(TypeError, match="dORM-mini learns from no critiques"):
+        files.training_critiques(study(), "dORM-mini")
+    with pytest.raises(TypeError, match="theirs are written by nobody"):
+        files.teacher(found, "theirs")
+    with pytest.raises(TypeError, match="facts are not read"):
+        files.critique_places(study(), "facts", "gORM", "history")
 
 
 def test_templates_are_the_study_s_or_the_package_s(tmp_path: Path) -> None:
     template = tmp_path / "t.txt"
     template.write_text("{question} {solution} Verification: Is the answer correct (Yes/No)?")
-    assert files.used_template(study(), "gORM", "templates") == ["templates/gORM.txt"]
-    own = study(templates={"gORM": str(template)})
-    assert files.template_of_model(own, "gORM-mini", "templates") == [str(template)]
-    assert files.template_of_model(own, "gPRM-mini", "templates") == ["templates/gPRM.txt"]
+    config = read_yaml(MINIATURE)
+    assert files.template_of_model(study(), "gORM-mini", "t") == "t/gORM.txt"
+    config["critiques"]["facts"]["templates"] = {"gORM": str(template)}
+    own = load_study(config, [])
+    assert files.template_of_model(own, "gORM-mini", "t") == str(template)
+    assert files.template_of_critiques(own, "facts", "gORM", "t") == str(template)
+    assert files.template_of_model(own, "gPRM-mini", "t") == "t/gPRM.txt"
+    assert files.template_of_backbone(own, "mini", "gORM", "t") == "t/gORM.txt"
+    other = tmp_path / "other.txt"
+    other.write_text(template.read_text())
+    config["models"]["gORM-mini"]["template"] = str(other)
+    config["backbones"]["mini"]["pretrain"]["templates"] = {"gORM": str(other)}
+    own = load_study(config, [])
+    assert files.template_of_model(own, "gORM-mini", "t") == str(other)
+    assert files.template_of_critiques(own, "facts", "gORM", "t") == str(template)
+    assert files.template_of_backbone(own, "mini", "gORM", "t") == str(other)
 
 
 def test_braces_in_paths_are_refused() -> None:

@@ -57,7 +57,7 @@ def test_defaults_are_the_published_ones() -> None:
         (put("sed", 1), "found sed; did you mean seed?"),
         (put("models/dORM-mini/trainng", {}), "models.dORM-mini.trainng; did you mean training?"),
         (put("figures", {"mdels": True}), "found figures.mdels; delete it"),
-        (put("critiques/kind", "gORM"), "found critiques.kind; delete it"),
+        (put("critiques/facts/kind", "gORM"), "found critiques.facts.kind; delete it"),
         (put("models/dORM-mini/samples", 3), "found models.dORM-mini.samples; delete it"),
         (put("models/dORM-mini/kind", "xORM"), "expected dORM, dPRM, gORM or gPRM, found"),
         (put("models/dORM-mini/kind", "dorm"), "'dorm'; did you mean dORM?"),
@@ -95,8 +95,8 @@ def test_defaults_are_the_published_ones() -> None:
         (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
         (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
         (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
-        (put("critiques/teacher", None), "needs either a `teacher` or `published` critiques"),
-        (put("critiques/published", {}), "needs either a `teacher` or `published` critiques"),
+        (put("critiques/facts/teacher", None), "needs either a `teacher` or `published` critiques"),
+        (put("critiques/facts/published", {}), "needs either a `teacher` or `published` critiques"),
         (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is none of"),
         (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
         (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),
@@ -104,18 +104,27 @@ def test_defaults_are_the_published_ones() -> None:
         (put("backbones/mini", {"model": " "}), "at least 1 character, found backbones.mini.model"),
         (put("backbones/mini/pretrain/learning_rate", float("inf")), "a finite number"),
         (put("data", ""), "at least 1 character, found data: ''"),
-        (put("templates", {"gORM": ""}), "at least 1 character, found templates.gORM"),
+        (
+            put("critiques/facts/templates", {"gORM": ""}),
+            "at least 1 character, found critiques.facts.templates.gORM",
+        ),
         (put("models/gORM-mini/scoring/samples", 0), "greater than or equal to 1"),
         (put("models/gORM-mini/scoring/top_p", 0), "greater than 0, found models.gORM-mini.scorin"),
-        (put("critiques/top_p", 0.0), "greater than 0, found critiques.top_p: 0.0"),
-        (put("critiques/temperature", float("nan")), "finite number, found critiques.temperature"),
+        (put("critiques/facts/top_p", 0.0), "greater than 0, found critiques.facts.top_p: 0.0"),
+        (
+            put("critiques/facts/temperature", float("nan")),
+            "finite number, found critiques.facts.temperature",
+        ),
         (put("models/dORM-mini/training/dropout", 1), "expected less than 1, found models.dORM-"),
         (put("models/dORM-mini/training/rank", True), "training.rank: yes and no are not numbers"),
         (put("backbones/mini/pretrain/width", 48), "a multiple of 32, found backbones.mini.pretr"),
         (put("seed", 2**32), "less than or equal to 4294967295, found seed: 4294967296"),
         (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
         (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
-        (put("critiques/server", "http://[::1]:8/v1"), "critiques: the engine openai needs a"),
+        (
+            put("critiques/facts/server", "http://[::1]:8/v1"),
+            "critiques.facts: the engine openai needs a",
+        ),
         (
             put("models/dORM-mini/scoring", {"dtype": "fp16"}),
             "auto, float32 or bfloat16, found mod",
@@ -126,17 +135,31 @@ def test_defaults_are_the_published_ones() -> None:
             ),
             "scoring: dtype: float32 is for the server of the engine openai to choose",
         ),
-        (put("critiques/server", "http://me:secret@host/v1"), "critiques.server: not an address"),
-        (put("critiques/server", "http://host/v1\n"), "critiques.server: not an address"),
+        (
+            put("critiques/facts/server", "http://me:secret@host/v1"),
+            "critiques.facts.server: not an address",
+        ),
+        (
+            put("critiques/facts/server", "http://host/v1\n"),
+            "critiques.facts.server: not an address",
+        ),
         (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
         (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
         (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
         (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),
         (put("evaluation/n", [1, 2, 1]), "evaluation.n: 1 twice"),
-        (put("critiques", None), "a generative model needs `critiques`"),
+        (put("critiques", {}), "models.gORM-mini.critiques: facts is none of none"),
         (
-            lambda study: study["critiques"].update(teacher=None, published={"gORM": ["a/b"]}),
-            "models.gPRM-mini: there are no critiques.published.gPRM",
+            put("critiques", {"dataset": "Facts_train", "teacher": "mini"}),
+            "sets of critiques have names now; write `critiques: {NAME: {dataset: …}}`",
+        ),
+        (put("models/gORM-mini/critiques", "fact"), "fact is none of facts; did you mean facts?"),
+        (put("templates", {"gORM": "t.txt"}), "`templates` stands in a set of critiques now"),
+        (
+            lambda study: study["critiques"]["facts"].update(
+                teacher=None, published={"gORM": ["a/b"]}
+            ),
+            "models.gPRM-mini: there are no critiques.facts.published.gPRM",
         ),
         (lambda study: study.pop("study"), "a value for study"),
         (put("models/MV", PUBLISHED), "models.MV: tables call something else so"),
@@ -164,7 +187,10 @@ def test_defaults_are_the_published_ones() -> None:
             put("datasets/A", {"reader": "gsm8k", "source": ["{a}.jsonl"]}),
             "datasets.A.source: {a}.",
         ),
-        (put("templates", {"gORM": "nowhere.txt"}), "templates.gORM: nowhere.txt: expected"),
+        (
+            put("critiques/facts/templates", {"gORM": "nowhere.txt"}),
+            "critiques.facts.templates.gORM: nowhere.txt: expected",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str) -> None:
@@ -283,7 +309,7 @@ def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
     study = read_yaml(MINIATURE)
     template = tmp_path / "template.txt"
     template.write_text("Is {question} well answered?")
-    study["templates"] = {"gPRM": str(template)}
+    study["critiques"]["facts"]["templates"] = {"gPRM": str(template)}
     with pytest.raises(InputError, match=r"template\.txt: .* none for solution"):
         load_study(study, [MINIATURE])
     template.write_text('+++\nstep = "{number}."\n+++\n{question} {solution}')

@@ -24,7 +24,7 @@ def test_a_job_has_the_environment_of_its_engine() -> None:
     study = with_scoring(engine="vllm")
     assert needs.scoring_stage(study, "gORM-mini") == "vllm"
     assert needs.scoring_stage(study, "gPRM-mini") == needs.scoring_stage(study, "dORM-mini")
-    assert needs.critiques_stage(study) == "train"
+    assert needs.critiques_stage(study, "facts") == "train"
 
 
 def test_small_models_are_given_no_gpu_and_large_ones_are() -> None:
@@ -35,7 +35,7 @@ def test_small_models_are_given_no_gpu_and_large_ones_are() -> None:
         == 0
     )
     assert needs.training(PAPER, "dORM-14B").gpu > 0
-    assert needs.criticising(PAPER).gpu > 0
+    assert needs.criticising(PAPER, "mmlu_pro").gpu > 0
 
 
 def test_more_solutions_take_longer() -> None:

@@ -27,7 +27,7 @@ def test_published_rewards_are_of_one_run_that_nothing_trains() -> None:
     models = {
         "theirs": {"kind": "gPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior": ["c/d"]}}
     }
-    run = study(models=models, critiques=None, training_seeds=[1, 2]).runs["theirs"]
+    run = study(models=models, training_seeds=[1, 2]).runs["theirs"]
     assert (run.seed, run.is_published, run.kind) == (None, True, "gPRM")
     with pytest.raises(TypeError, match="theirs is not trained here"):
         run.scoring  # noqa: B018

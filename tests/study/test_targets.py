@@ -46,10 +46,26 @@ def test_each_model_is_trained_and_scored_by_one_rule() -> None:
 
 def test_critiques_are_written_or_read() -> None:
     found = study()
-    assert targets.kinds_of_critiques(found, published=False) == "gORM|gPRM"
-    assert targets.kinds_of_critiques(found, published=True) == targets.any_of([])
-    without = study(critiques=None, models={})
-    assert targets.kinds_of_critiques(without, published=False) == targets.any_of([])
+    assert targets.critique_sets(found, published=False) == "facts"
+    assert targets.critique_sets(found, published=True) == targets.any_of([])
+
+
+def test_each_model_learns_from_its_own_set() -> None:
+    config = read_yaml(MINIATURE)
+    config["critiques"]["short"] = config["critiques"]["facts"] | {"max_tokens": 80}
+    config["models"]["gORM-short"] = config["models"]["gORM-mini"] | {"critiques": "short"}
+    found = load_study(config, [])
+    assert targets.used_critiques(found) == [
+        ("facts", "gORM"),
+        ("facts", "gPRM"),
+        ("short", "gORM"),
+    ]
+    folder = "<results>/critiques/short/gORM"
+    assert {f"{folder}/generated/history.parquet", f"{folder}/checks.parquet"} <= {
+        *targets.critique_targets(found)
+    }
+    del config["models"]["gORM-short"]
+    assert not any("/short/" in file for file in targets.critique_targets(load_study(config, [])))
 
 
 def test_only_what_is_used_is_made() -> None:
@@ -61,7 +77,7 @@ def test_only_what_is_used_is_made() -> None:
     found = load_study(config, [])
     assert targets.used_backbones(found) == ["mini"]
     assert "Unused" not in targets.used_datasets(found)
-    assert targets.critique_targets(found) == targets.taught_kinds(found) == []
+    assert targets.critique_targets(found) == targets.used_critiques(found) == []
     assert not any("Unused" in file for file in targets.data_targets(found))
 
 
@@ -69,7 +85,7 @@ def test_everything_on_the_way_is_asked_for() -> None:
     found = study(training_seeds=[1, 2])
     critiques = targets.critique_targets(found)
     assert len(critiques) == 2 * 3 * 4 + 2
-    assert "<results>/critiques/gPRM/generated/history.parquet" in critiques
+    assert "<results>/critiques/facts/gPRM/generated/history.parquet" in critiques
     assert len(targets.scoring_targets(found)) == 8 * 2 * 4
     assert "<results>/models/dPRM-mini@2/adapter/adapter_model.safetensors" in (
         targets.training_targets(found)

@@ -103,7 +103,7 @@ def test_make_installs_nothing_into_a_linked_environment(tmp_path: Path) -> None
 
 def test_engines_get_their_environment_and_their_server(tmp_path: Path) -> None:
     study = yaml.safe_load((ROOT / "tests" / "workflow" / "micro.yaml").read_text())
-    study["critiques"]["engine"] = "vllm"
+    study["critiques"]["micro"]["engine"] = "vllm"
     study["models"]["gORM-micro"]["scoring"]["engine"] = "vllm"
     server = {"engine": "openai", "server": "http://127.0.0.1:8000/v1"}
     study["models"]["gPRM-micro"]["scoring"] |= server

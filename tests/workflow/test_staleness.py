@@ -124,14 +124,14 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         {"score_discriminative": 2} | EVALUATED,
     ),
     "length of critiques": (
-        "critiques/max_tokens=100",
+        "critiques/micro/max_tokens=100",
         CRITICISED
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
     "what of critiques must be as labelled": (
-        "critiques/agreement=relaxed",
+        "critiques/micro/agreement=relaxed",
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")

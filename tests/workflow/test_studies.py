@@ -73,7 +73,8 @@ def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:
 
 
 def test_published_critiques_need_no_teacher(tmp_path: Path) -> None:
-    critiques = {"dataset": "MMLU-Pro_train", "published": {"gORM": ["a/b"], "gPRM": ["a/c"]}}
+    published = {"gORM": ["a/b"], "gPRM": ["a/c"]}
+    critiques = {"mmlu_pro": {"dataset": "MMLU-Pro_train", "published": published}}
     jobs = counts(dry_run(tmp_path, cut_paper(tmp_path, critiques=critiques), "--quiet", "rules"))
     assert jobs["read_critiques"] == 2
     assert "generate_critiques" not in jobs and "filter_critiques" not in jobs

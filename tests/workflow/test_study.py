@@ -105,7 +105,7 @@ def test_the_critiques_behind_rewards_are_kept(finished_study: Path, model: str)
 
 @pytest.mark.parametrize("kind", ["gORM", "gPRM"])
 def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
-    folder = finished_study / "results" / "critiques" / kind
+    folder = finished_study / "results" / "critiques" / "micro" / kind
     counts = {
         stage: parquet.read(folder / stage / "chemistry.parquet", CRITIQUES).num_rows
         for stage in ("generated", "filtered", "shortened")
@@ -252,7 +252,7 @@ def test_trainings_are_launched_in_their_processes(tmp_path: Path) -> None:
 def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "my template.txt").write_text("{question} {solution}")
     study = read_yaml(MICRO)
-    study["templates"] = {"gPRM": "my template.txt"}
+    study["critiques"]["micro"]["templates"] = {"gPRM": "my template.txt"}
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study))
     run = snakemake(tmp_path, "--configfile", str(file), "--dry-run", "-p", "--", "all")

@@ -54,6 +54,7 @@ wildcard_constraints:
     category=targets.categories(study),
     model=targets.any_of(study.runs),
     backbone=targets.any_of(study.backbones),
+    critique_set=targets.any_of(study.critiques),
     kind="gORM|gPRM",
 
 

@@ -1,4 +1,7 @@
-"""Needs solutions and a teacher; makes results/critiques/{kind}/: {stage}/{category}.parquet, checks.parquet."""
+"""Needs solutions and teachers; makes results/critiques/{critique_set}/{kind}/.
+
+In it are {stage}/{category}.parquet and checks.parquet.
+"""
 
 wanted += targets.critique_targets(study)
 
@@ -6,38 +9,40 @@ wanted += targets.critique_targets(study)
 rule generate_critiques:
     """Let the teacher verify each training solution several times."""
     input:
-        teacher=files.teacher_files(study),
+        teacher=ask(files.teacher_files),
         solutions=ask(files.criticised_solutions),
-        template=ask(files.used_template, templates=TEMPLATES),
-        environment=environment(needs.critiques_stage(study)),
+        template=ask(files.template_of_critiques, templates=TEMPLATES),
+        environment=lambda w: environment_file(
+            needs.critiques_stage(study, w.critique_set)
+        ),
     output:
-        "<results>/critiques/{kind}/generated/{category}.parquet",
+        "<results>/critiques/{critique_set}/{kind}/generated/{category}.parquet",
     log:
-        "<logs>/generate_critiques/{kind}/{category}.log",
+        "<logs>/generate_critiques/{critique_set}/{kind}/{category}.log",
     benchmark:
-        "<benchmarks>/generate_critiques/{kind}/{category}.tsv"
+        "<benchmarks>/generate_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=targets.kinds_of_critiques(study, published=False),
+        critique_set=targets.critique_sets(study, published=False),
     conda:
-        f"../../envs/{needs.critiques_stage(study)}.yaml"
+        lambda w: f"../../envs/{needs.critiques_stage(study, w.critique_set)}.yaml"
     threads: threads_of(needs.criticising)
     resources:
         **resources_of(needs.criticising),
     params:
         *code("multirm.critiques.generate"),
-        teacher=lambda w: files.backbone_model(study, study.taught.teacher),
-        engine=lambda w: study.taught.engine,
+        teacher=ask(files.teacher),
+        engine=lambda w: study.critiques[w.critique_set].engine,
         server=ask(options.teacher_server),
-        per_solution=lambda w: study.taught.per_solution,
-        max_tokens=lambda w: study.taught.max_tokens,
-        temperature=lambda w: study.taught.temperature,
-        top_p=lambda w: study.taught.top_p,
-        top_k=lambda w: study.taught.top_k,
-        min_p=lambda w: study.taught.min_p,
-        template=ask(options.template),
+        per_solution=lambda w: study.critiques[w.critique_set].per_solution,
+        max_tokens=lambda w: study.critiques[w.critique_set].max_tokens,
+        temperature=lambda w: study.critiques[w.critique_set].temperature,
+        top_p=lambda w: study.critiques[w.critique_set].top_p,
+        top_k=lambda w: study.critiques[w.critique_set].top_k,
+        min_p=lambda w: study.critiques[w.critique_set].min_p,
+        template=ask(options.template_of_critiques),
         seed=study.seed,
     message:
-        "Generate {wildcards.kind} critiques, {wildcards.category}"
+        "Generate {wildcards.kind} critiques of {wildcards.critique_set}, {wildcards.category}"
     shell:
         "in_environment_of {params.engine};"
         " python -m multirm generate-critiques --kind {wildcards.kind} --teacher {params.teacher:q}"
@@ -52,27 +57,27 @@ rule filter_critiques:
     """Mark the critiques that are not to be learned from, each with its reason."""
     input:
         solutions=ask(files.criticised_solutions),
-        critiques="<results>/critiques/{kind}/generated/{category}.parquet",
+        critiques="<results>/critiques/{critique_set}/{kind}/generated/{category}.parquet",
         environment=environment("core"),
     output:
-        "<results>/critiques/{kind}/filtered/{category}.parquet",
+        "<results>/critiques/{critique_set}/{kind}/filtered/{category}.parquet",
     log:
-        "<logs>/filter_critiques/{kind}/{category}.log",
+        "<logs>/filter_critiques/{critique_set}/{kind}/{category}.log",
     benchmark:
-        "<benchmarks>/filter_critiques/{kind}/{category}.tsv"
+        "<benchmarks>/filter_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=targets.kinds_of_critiques(study, published=False),
+        critique_set=targets.critique_sets(study, published=False),
     conda:
         "../../envs/core.yaml"
     resources:
         **TABLES,
     params:
         *code("multirm.critiques.filter"),
-        max_length=lambda w: study.taught.max_length,
+        max_length=lambda w: study.critiques[w.critique_set].max_length,
         seed=study.seed,
-        agreement=lambda w: study.taught.agreement,
+        agreement=lambda w: study.critiques[w.critique_set].agreement,
     message:
-        "Filter {wildcards.kind} critiques, {wildcards.category}"
+        "Filter {wildcards.kind} critiques of {wildcards.critique_set}, {wildcards.category}"
     shell:
         "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --solutions {input.solutions:q} --output {output:q}"
@@ -83,16 +88,16 @@ rule filter_critiques:
 rule shorten_critiques:
     """Cut what follows the end of thinking down to the verdict."""
     input:
-        critiques="<results>/critiques/{kind}/filtered/{category}.parquet",
+        critiques="<results>/critiques/{critique_set}/{kind}/filtered/{category}.parquet",
         environment=environment("core"),
     output:
-        "<results>/critiques/{kind}/shortened/{category}.parquet",
+        "<results>/critiques/{critique_set}/{kind}/shortened/{category}.parquet",
     log:
-        "<logs>/shorten_critiques/{kind}/{category}.log",
+        "<logs>/shorten_critiques/{critique_set}/{kind}/{category}.log",
     benchmark:
-        "<benchmarks>/shorten_critiques/{kind}/{category}.tsv"
+        "<benchmarks>/shorten_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=targets.kinds_of_critiques(study, published=False),
+        critique_set=targets.critique_sets(study, published=False),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -100,7 +105,7 @@ rule shorten_critiques:
     params:
         *code("multirm.critiques.shorten"),
     message:
-        "Shorten {wildcards.kind} critiques, {wildcards.category}"
+        "Shorten {wildcards.kind} critiques of {wildcards.critique_set}, {wildcards.category}"
     shell:
         "python -m multirm shorten-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --output {output:q} > {log:q} 2>&1"
@@ -113,24 +118,24 @@ rule read_critiques:
         solutions=ask(files.criticised_solutions),
         environment=environment("core"),
     output:
-        "<results>/critiques/{kind}/shortened/{category}.parquet",
+        "<results>/critiques/{critique_set}/{kind}/shortened/{category}.parquet",
     log:
-        "<logs>/read_critiques/{kind}/{category}.log",
+        "<logs>/read_critiques/{critique_set}/{kind}/{category}.log",
     benchmark:
-        "<benchmarks>/read_critiques/{kind}/{category}.tsv"
+        "<benchmarks>/read_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        kind=targets.kinds_of_critiques(study, published=True),
+        critique_set=targets.critique_sets(study, published=True),
     conda:
         "../../envs/core.yaml"
     resources:
         **TABLES,
     params:
         *code("multirm.data.published_critiques"),
-        dataset=lambda w: study.taught.dataset,
-        agreement=lambda w: study.taught.agreement,
+        dataset=lambda w: study.critiques[w.critique_set].dataset,
+        agreement=lambda w: study.critiques[w.critique_set].agreement,
         source=ask(options.critique_places),
     message:
-        "Read {wildcards.kind} critiques, {wildcards.category}"
+        "Read {wildcards.kind} critiques of {wildcards.critique_set}, {wildcards.category}"
     shell:
         "python -m multirm read-critiques --source {params.source:q} --kind {wildcards.kind}"
         " --dataset {params.dataset} --category {wildcards.category} --solutions {input.solutions:q} --output {output:q}"
@@ -143,11 +148,11 @@ rule check_critiques:
         critiques=ask(files.critique_tables),
         environment=environment("core"),
     output:
-        "<results>/critiques/{kind}/checks.parquet",
+        "<results>/critiques/{critique_set}/{kind}/checks.parquet",
     log:
-        "<logs>/check_critiques/{kind}.log",
+        "<logs>/check_critiques/{critique_set}/{kind}.log",
     benchmark:
-        "<benchmarks>/check_critiques/{kind}.tsv"
+        "<benchmarks>/check_critiques/{critique_set}/{kind}.tsv"
     conda:
         "../../envs/core.yaml"
     resources:
@@ -155,7 +160,7 @@ rule check_critiques:
     params:
         *code("multirm.critiques.check"),
     message:
-        "Check {wildcards.kind} critiques"
+        "Check {wildcards.kind} critiques of {wildcards.critique_set}"
     shell:
         "python -m multirm check-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -34,8 +34,8 @@ rule pretrain_backbone:
         solutions=ask(files.pretraining_solutions),
         gorm_demonstrations=ask(files.pretraining_demonstrations, kind="gORM"),
         gprm_demonstrations=ask(files.pretraining_demonstrations, kind="gPRM"),
-        gorm_template=files.used_template(study, "gORM", TEMPLATES),
-        gprm_template=files.used_template(study, "gPRM", TEMPLATES),
+        gorm_template=ask(files.template_of_backbone, kind="gORM", templates=TEMPLATES),
+        gprm_template=ask(files.template_of_backbone, kind="gPRM", templates=TEMPLATES),
         environment=environment("train"),
     output:
         multiext(
@@ -56,8 +56,8 @@ rule pretrain_backbone:
     params:
         *code("multirm.training.backbone"),
         folder=subpath(output.weights, parent=True),
-        gorm_template=options.pretraining_template(study, "gORM"),
-        gprm_template=options.pretraining_template(study, "gPRM"),
+        gorm_template=ask(options.template_of_backbone, kind="gORM"),
+        gprm_template=ask(options.template_of_backbone, kind="gPRM"),
         layers=lambda w: study.backbones[w.backbone].pretrain.layers,
         width=lambda w: study.backbones[w.backbone].pretrain.width,
         vocabulary=lambda w: study.backbones[w.backbone].pretrain.vocabulary,

@@ -13,7 +13,8 @@ from multirm.study.datasets import ReadDataset
 from multirm.study.load import load_study, read_yaml
 from multirm.study.reward_models import PublishedModel
 from multirm.study.study import Study
-from multirm.study.targets import taught_kinds, used_backbones, used_datasets
+from multirm.study.targets import used_backbones, used_critiques, used_datasets
+from multirm.tables.reward_models import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +63,9 @@ def _on_the_hub(study: Study) -> dict[str, Callable[[str], object]]:
 
 
 def _sources_of(study: Study) -> Iterator[list[str]]:
-    if study.critiques and study.critiques.published and taught_kinds(study):
-        yield study.critiques.published.gORM
-        yield study.critiques.published.gPRM
+    for name, kind in used_critiques(study):
+        if published := study.critiques[name].published:
+            yield published.gORM if kind is Kind.GORM else published.gPRM
     for name in used_datasets(study):
         dataset = study.datasets[name]
         if isinstance(dataset, ReadDataset) and dataset.reader is Reader.PUBLISHED:

@@ -13,13 +13,14 @@ from multirm.running.numbers import (
     Vocabulary,
     Width,
 )
-from multirm.study.settings import EachOnce, Name, Settings, Text
+from multirm.study.settings import EachOnce, Name, Settings, Templates, Text
 
 
 class Pretraining(Settings):
     """A small decoder trained from scratch, for studies that download nothing."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    templates: Templates = Templates()
     layers: Count = 4
     width: Width = 128
     vocabulary: Vocabulary = 2048

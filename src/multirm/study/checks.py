@@ -44,11 +44,11 @@ def _learned(study: Study) -> Iterator[tuple[str, str]]:
     for name, model in trained.items():
         if isinstance(model, DiscriminativeModel):
             yield f"models.{name}.dataset", model.dataset
-    if study.critiques and any(isinstance(model, GenerativeModel) for model in trained.values()):
-        yield "critiques.dataset", study.critiques.dataset
+        else:
+            yield f"critiques.{model.critiques}.dataset", study.critiques[model.critiques].dataset
     backbones = [model.backbone for model in trained.values()]
-    if study.critiques and study.critiques.teacher:
-        backbones.append(study.critiques.teacher)
+    sets = (model.critiques for model in trained.values() if isinstance(model, GenerativeModel))
+    backbones += [teacher for name in sets if (teacher := study.critiques[name].teacher)]
     for backbone in dict.fromkeys(backbones):
         pretraining = study.backbones[backbone].pretrain
         for dataset in pretraining.datasets if pretraining else []:
@@ -87,12 +87,11 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
                     key = f"models.{name}.rewards.{dataset_name}"
                     file = f"{category}_reward.json"
                     yield key, Reader.PUBLISHED, model.rewards[dataset_name], file
-    if study.critiques and study.critiques.published:
-        for kind in (Kind.GORM, Kind.GPRM):
-            source = getattr(study.critiques.published, kind)
-            for category in study.categories_of(study.critiques.dataset):
+    for name, critiques in study.critiques.items():
+        for kind, source in critiques.published or ():
+            for category in study.categories_of(critiques.dataset):
                 files = (f"preprocessed_{category}.json", f"{category}.json")
-                yield f"critiques.published.{kind}", Reader.PUBLISHED, source, *files
+                yield f"critiques.{name}.published.{kind}", Reader.PUBLISHED, source, *files
 
 
 def _circular_datasets(study: Study) -> Iterator[str]:
@@ -145,10 +144,12 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield f"models.{name}.backbone", model.backbone, backbones
         if isinstance(model, DiscriminativeModel):
             yield f"models.{name}.dataset", model.dataset, datasets
-    if study.critiques:
-        yield "critiques.dataset", study.critiques.dataset, datasets
-        if study.critiques.teacher:
-            yield "critiques.teacher", study.critiques.teacher, backbones
+        else:
+            yield f"models.{name}.critiques", model.critiques, list(study.critiques)
+    for name, critiques in study.critiques.items():
+        yield f"critiques.{name}.dataset", critiques.dataset, datasets
+        if critiques.teacher:
+            yield f"critiques.{name}.teacher", critiques.teacher, backbones
     for name, derived in study.datasets.items():
         if isinstance(derived, DerivedDataset):
             yield f"datasets.{name}.from", derived.from_, datasets
@@ -170,6 +171,7 @@ def _colliding_names(study: Study) -> Iterator[str]:
         "datasets": list(study.datasets),
         "backbones": list(study.backbones),
         "models": list(study.models),
+        "critiques": list(study.critiques),
         "categories": study.categories,
     }
     for name, dataset in study.datasets.items():
@@ -193,7 +195,7 @@ def _colliding_names(study: Study) -> Iterator[str]:
 def _braces(study: Study) -> Iterator[str]:
     """Paths in which Snakemake would look for wildcards, and there is no way to tell it otherwise."""
     paths = {"data": [study.data]}
-    paths |= {f"templates.{kind}": [path] for kind, path in study.templates if path}
+    paths |= {key: [path] for key, _, path in _templates(study)}
     for name, backbone in study.backbones.items():
         paths[f"backbones.{name}.model"] = [backbone.model] if backbone.model else []
     for name, dataset in study.datasets.items():
@@ -203,33 +205,44 @@ def _braces(study: Study) -> Iterator[str]:
         if isinstance(model, PublishedModel):
             for other, source in model.rewards.items():
                 paths[f"models.{name}.rewards.{other}"] = source
-    if study.critiques and study.critiques.published:
-        for kind, source in study.critiques.published:
-            paths[f"critiques.published.{kind}"] = source
+    for name, critiques in study.critiques.items():
+        for kind, source in critiques.published or ():
+            paths[f"critiques.{name}.published.{kind}"] = source
     for key, named in paths.items():
         for path in named:
             if set("{}") & set(path):
                 yield f"{key}: {path} has braces, which Snakemake takes for wildcards; rename it"
 
 
+def _templates(study: Study) -> Iterator[tuple[str, Kind, str]]:
+    """The key, the kind and the file of each prompt template that a study names."""
+    for name, model in study.models.items():
+        if isinstance(model, GenerativeModel) and model.template:
+            yield f"models.{name}.template", model.kind, model.template
+    named = [(f"critiques.{name}", each.templates) for name, each in study.critiques.items()]
+    for name, backbone in study.backbones.items():
+        if backbone.pretrain:
+            named.append((f"backbones.{name}.pretrain", backbone.pretrain.templates))
+    for place, templates in named:
+        for kind in (Kind.GORM, Kind.GPRM):
+            if path := templates.of(kind):
+                yield f"{place}.templates.{kind}", kind, path
+
+
 def _unusable_templates(study: Study) -> Iterator[str]:
-    for kind in (Kind.GORM, Kind.GPRM):
-        template = getattr(study.templates, kind)
-        if template:
-            try:
-                load_template(Path(template), kind)
-            except InputError as error:
-                yield f"templates.{kind}: {error}"
+    for key, kind, path in _templates(study):
+        try:
+            load_template(Path(path), kind)
+        except InputError as error:
+            yield f"{key}: {error}"
 
 
 def _missing_critiques(study: Study) -> Iterator[str]:
-    published = study.critiques.published if study.critiques else None
     for name, model in study.models.items():
         if isinstance(model, GenerativeModel):
-            if study.critiques is None:
-                yield f"models.{name}: a generative model needs `critiques`"
+            published = study.critiques[model.critiques].published
             if published and not getattr(published, model.kind):
-                yield f"models.{name}: there are no critiques.published.{model.kind}"
+                yield f"models.{name}: there are no critiques.{model.critiques}.published.{model.kind}"
 
 
 def _missing_rewards(study: Study) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A study's critiques, which generative reward models learn from."""
+"""A study's sets of critiques, which generative reward models learn from."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ from multirm.running.numbers import (
     FractionAboveZero,
 )
 from multirm.study.sampling import Sampling
-from multirm.study.settings import Name, Settings, Text
+from multirm.study.settings import Name, Settings, Templates, Text
 from multirm.tables.critiques import Agreement
 
 
@@ -25,12 +25,13 @@ class PublishedCritiques(Settings):
 
 
 class Critiques(Sampling):
-    """Critiques of training solutions, which generative reward models learn from.
+    """A set of critiques of training solutions, of both generative kinds.
 
     Exactly one of `teacher`, who writes them, and `published`.
     """
 
     dataset: Name
+    templates: Templates = Templates()
     teacher: Name | None = Field(None, description="one of the study's backbones")
     published: PublishedCritiques | None = Field(
         None,

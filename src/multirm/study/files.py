@@ -101,23 +101,23 @@ def reward_sources(study: Study, model: str, dataset: str, category: str) -> lis
     return without_braces(local_files(reward_places(study, model, dataset, category)))
 
 
-def critique_places(study: Study, kind: str, category: str) -> Places:
+def critique_places(study: Study, critique_set: str, kind: str, category: str) -> Places:
     """The places that published critiques of a kind and a category are read from.
 
     Raises:
-        TypeError: the study's critiques are not published.
+        TypeError: the set's critiques are not published.
     """
-    published = study.taught.published
+    published = study.critiques[critique_set].published
     if published is None:
-        raise TypeError("the study's critiques are not read from anywhere")
+        raise TypeError(f"the critiques of {critique_set} are not read from anywhere")
     source = published.gORM if kind == Kind.GORM else published.gPRM
     names = (f"preprocessed_{category}.json", f"{category}.json")
     return places_of(Reader.PUBLISHED, source, Path(study.data), *names)
 
 
-def critique_sources(study: Study, kind: str, category: str) -> list[str]:
+def critique_sources(study: Study, critique_set: str, kind: str, category: str) -> list[str]:
     """The local files that published critiques of a kind and a category are read from."""
-    return without_braces(local_files(critique_places(study, kind, category)))
+    return without_braces(local_files(critique_places(study, critique_set, kind, category)))
 
 
 def without_braces(files: Iterable[Path | str]) -> list[str]:
@@ -158,10 +158,30 @@ def backbone_files_of_model(study: Study, model: str) -> list[str]:
     return backbone_files(study, study.runs[model].trained.backbone)
 
 
-def teacher_files(study: Study) -> list[str]:
-    """The files of the teacher; none where there is no teacher, or one from the hub."""
-    teacher = study.critiques.teacher if study.critiques else None
-    return backbone_files(study, teacher) if teacher else []
+def teacher(study: Study, critique_set: str) -> str:
+    """The folder or hub name of the teacher that writes a set of critiques.
+
+    Raises:
+        TypeError: nobody does here.
+    """
+    return backbone_model(study, teacher_name(study, critique_set))
+
+
+def teacher_name(study: Study, critique_set: str) -> str:
+    """The backbone that writes a set of critiques.
+
+    Raises:
+        TypeError: nobody does here.
+    """
+    name = study.critiques[critique_set].teacher
+    if name is None:
+        raise TypeError(f"the critiques of {critique_set} are written by nobody here")
+    return name
+
+
+def teacher_files(study: Study, critique_set: str) -> list[str]:
+    """The files of the teacher that writes a set of critiques; none of one from the hub."""
+    return backbone_files(study, teacher_name(study, critique_set))
 
 
 def pretraining_solutions(study: Study, backbone: str) -> list[str]:
@@ -182,7 +202,9 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
 def training_dataset(study: Study, model: str) -> str:
     """The dataset whose solutions a reward model learns from."""
     settings = study.runs[model].trained
-    return settings.dataset if isinstance(settings, DiscriminativeModel) else study.taught.dataset
+    if isinstance(settings, DiscriminativeModel):
+        return settings.dataset
+    return study.critiques[settings.critiques].dataset
 
 
 def training_solutions(study: Study, model: str) -> list[str]:
@@ -191,41 +213,43 @@ def training_solutions(study: Study, model: str) -> list[str]:
 
 
 def critique_tables(
-    study: Study, kind: str, stage: CritiqueStage = CritiqueStage.SHORTENED
+    study: Study, critique_set: str, kind: str, stage: CritiqueStage = CritiqueStage.SHORTENED
 ) -> list[str]:
-    """The tables of critiques of a kind at a stage, a category each; models learn from the last stage."""
-    categories = study.categories_of(study.taught.dataset)
-    return [f"{RESULTS}/critiques/{kind}/{stage}/{category}.parquet" for category in categories]
+    """The tables of critiques of a set and kind at a stage, a category each; models learn from the last stage."""
+    folder = f"{RESULTS}/critiques/{critique_set}/{kind}/{stage}"
+    categories = study.categories_of(study.critiques[critique_set].dataset)
+    return [f"{folder}/{category}.parquet" for category in categories]
 
 
 def training_critiques(study: Study, model: str) -> list[str]:
     """The tables of critiques that a generative reward model learns from."""
-    return critique_tables(study, study.runs[model].kind)
+    return critique_tables(study, study.critique_set_of(model), study.runs[model].kind)
 
 
-def criticised_solutions(study: Study, category: str) -> str:
-    """The table of solutions that critiques of a category are about."""
-    return solution_table(study.taught.dataset, category)
+def criticised_solutions(study: Study, critique_set: str, category: str) -> str:
+    """The table of solutions that the critiques of a set and a category are about."""
+    return solution_table(study.critiques[critique_set].dataset, category)
 
 
-def own_template(study: Study, kind: str) -> list[str]:
-    """The study's own prompt template for a kind, as a list of none or one file."""
-    template = study.templates.gORM if kind == Kind.GORM else study.templates.gPRM
-    return [template] if template else []
-
-
-def used_template(study: Study, kind: str, templates: str) -> list[str]:
-    """The prompt template of a kind: the study's own, or else the package's.
+def template_of_critiques(study: Study, critique_set: str, kind: str, templates: str) -> str:
+    """The prompt template that critiques of a set and kind are asked for with.
 
     Args:
         templates: the folder of the package's own.
     """
-    return without_braces(own_template(study, kind)) or [f"{templates}/{kind}.txt"]
+    return study.critiques[critique_set].templates.of(kind) or f"{templates}/{kind}.txt"
 
 
-def template_of_model(study: Study, model: str, templates: str) -> list[str]:
+def template_of_model(study: Study, model: str, templates: str) -> str:
     """The prompt template of a generative reward model."""
-    return used_template(study, study.runs[model].kind, templates)
+    return study.template_of(model) or f"{templates}/{study.runs[model].kind}.txt"
+
+
+def template_of_backbone(study: Study, backbone: str, kind: str, templates: str) -> str:
+    """The prompt template of a kind that a backbone is pretrained on."""
+    pretraining = study.backbones[backbone].pretrain
+    own = pretraining.templates.of(kind) if pretraining else None
+    return own or f"{templates}/{kind}.txt"
 
 
 def reward_tables(study: Study, model: str, dataset: str) -> list[str]:

@@ -5,7 +5,7 @@ from multirm.models.activations import Decoder
 from multirm.models.dtype import Dtype
 from multirm.study import resources
 from multirm.study.datasets import DerivedDataset, MiniatureDataset
-from multirm.study.files import training_dataset
+from multirm.study.files import teacher_name, training_dataset
 from multirm.study.resources import Request, Share
 from multirm.study.reward_models import GenerativeScoring
 from multirm.study.sampling import Sampling
@@ -17,9 +17,9 @@ def engine_stage(engine: EngineName) -> str:
     return "vllm" if engine is EngineName.VLLM else "train"
 
 
-def critiques_stage(study: Study) -> str:
-    """The stage whose environment the teacher's engine needs."""
-    return engine_stage(study.critiques.engine) if study.critiques else "train"
+def critiques_stage(study: Study, critique_set: str) -> str:
+    """The stage whose environment the engine of a set's teacher needs."""
+    return engine_stage(study.critiques[critique_set].engine)
 
 
 def scoring_stage(study: Study, model: str) -> str:
@@ -70,7 +70,7 @@ def training(study: Study, model: str) -> Request:
     dataset = training_dataset(study, model)
     sequences = n_solutions(study, dataset) * len(study.categories_of(dataset))
     if run.kind.is_generative:
-        sequences *= study.taught.per_solution
+        sequences *= study.critiques_of(model).per_solution
     settings = run.trained.training
     return resources.of_training(
         study.backbones[run.trained.backbone].size,
@@ -104,13 +104,11 @@ def merging(study: Study, model: str) -> Request:
     return resources.of_merging(study.backbones[study.runs[model].trained.backbone].size)
 
 
-def criticising(study: Study) -> Request:
-    """What the teacher needs for the critiques of a category."""
-    settings = study.taught
+def criticising(study: Study, critique_set: str) -> Request:
+    """What a set's teacher needs for the critiques of a category."""
+    settings = study.critiques[critique_set]
     critiques = settings.per_solution * n_solutions(study, settings.dataset)
-    if settings.teacher is None:
-        raise TypeError("the study's critiques are written by nobody here")
-    return _writing(study, settings, settings.teacher, critiques, Dtype.AUTO)
+    return _writing(study, settings, teacher_name(study, critique_set), critiques, Dtype.AUTO)
 
 
 def scoring(study: Study, model: str, dataset: str) -> Request:

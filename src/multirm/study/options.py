@@ -5,7 +5,6 @@ from pathlib import Path
 
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
-from multirm.study.files import own_template
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
 from multirm.study.study import Study
 from multirm.tables.rewards import REWARD_TYPES
@@ -32,9 +31,9 @@ def reward_places(study: Study, model: str, dataset: str, category: str) -> list
     return [str(place) for place in files.reward_places(study, model, dataset, category)]
 
 
-def critique_places(study: Study, kind: str, category: str) -> list[str]:
+def critique_places(study: Study, critique_set: str, kind: str, category: str) -> list[str]:
     """The places that published critiques of a kind and a category are read from, as words."""
-    return [str(place) for place in files.critique_places(study, kind, category)]
+    return [str(place) for place in files.critique_places(study, critique_set, kind, category)]
 
 
 def reward_type(study: Study, model: str) -> list[str]:
@@ -51,24 +50,26 @@ def recipe(study: Study, model: str) -> list[str]:
     return [word for words in options for word in words]
 
 
-def template(study: Study, kind: str) -> list[str]:
-    """The option for the prompt template of a kind, where the study has its own."""
-    return option("--template", *own_template(study, kind))
+def template_of_critiques(study: Study, critique_set: str, kind: str) -> list[str]:
+    """The option for the prompt template of a set of critiques, where it has its own."""
+    return option("--template", study.critiques[critique_set].templates.of(kind))
 
 
 def template_of_model(study: Study, model: str) -> list[str]:
     """The option for the prompt template of a generative reward model, where the study has its own."""
-    return template(study, study.runs[model].kind)
+    return option("--template", study.template_of(model))
 
 
-def pretraining_template(study: Study, kind: str) -> list[str]:
-    """The option for the prompt template of a kind that a backbone is pretrained on."""
-    return option(f"--{kind.lower()}-template", *own_template(study, kind))
+def template_of_backbone(study: Study, backbone: str, kind: str) -> list[str]:
+    """The option for the prompt template of a kind that a backbone is pretrained on, where it has its own."""
+    pretraining = study.backbones[backbone].pretrain
+    own = pretraining.templates.of(kind) if pretraining else None
+    return option(f"--{kind.lower()}-template", own)
 
 
-def teacher_server(study: Study) -> list[str]:
-    """The option that names the teacher's server, where it has one."""
-    return option("--server", study.taught.server)
+def teacher_server(study: Study, critique_set: str) -> list[str]:
+    """The option that names the server of a set's teacher, where it has one."""
+    return option("--server", study.critiques[critique_set].server)
 
 
 def batch_tokens(study: Study, model: str) -> list[str]:

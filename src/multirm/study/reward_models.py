@@ -102,10 +102,14 @@ class DiscriminativeModel(Settings):
 
 
 class GenerativeModel(Settings):
-    """A gORM or gPRM, trained on the study's critiques of its kind."""
+    """A gORM or gPRM, trained on the critiques of its kind in one of the study's sets."""
 
     kind: Literal[Kind.GORM, Kind.GPRM]
     backbone: Name
+    critiques: Name = Field(description="one of the study's sets of critiques")
+    template: Text | None = Field(
+        None, description="a prompt template file, where not that of its set of critiques"
+    )
     training: GenerativeTraining = GenerativeTraining()
     scoring: GenerativeScoring = GenerativeScoring()
 

@@ -94,3 +94,14 @@ class Settings(BaseModel):
         if kind == UNKNOWN_KEY:
             kind = PydanticCustomError(UNKNOWN_KEY, "", context)
         return InitErrorDetails(type=kind, loc=line["loc"], input=line["input"], ctx=context)
+
+
+class Templates(Settings):
+    """Prompt template files, one for each generative kind, where not the package's own."""
+
+    gORM: Text | None = None  # noqa: N815
+    gPRM: Text | None = None  # noqa: N815
+
+    def of(self, kind: str) -> str | None:
+        """The file for a kind, if there is one."""
+        return {"gORM": self.gORM, "gPRM": self.gPRM}[kind]

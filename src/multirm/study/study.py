@@ -1,11 +1,10 @@
 """A study as frozen typed objects: datasets, backbones, reward models and evaluations that make up `all`."""
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-)
+from pydantic import BeforeValidator, Field, model_validator
 
 from multirm.formats.sources import Reader
 from multirm.running.numbers import (
@@ -16,7 +15,7 @@ from multirm.study.backbones import Backbone
 from multirm.study.critiques import Critiques
 from multirm.study.datasets import Dataset, DerivedDataset
 from multirm.study.evaluation import Evaluation, Figures
-from multirm.study.reward_models import RewardModel
+from multirm.study.reward_models import GenerativeModel, RewardModel
 from multirm.study.runs import Run, runs_of
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
@@ -26,11 +25,14 @@ from multirm.tables.reward_models import Kind
 VARIANTS = {"datasets": ("reader", ("miniature", *Reader)), "models": ("kind", tuple(Kind))}
 
 
-class Templates(Settings):
-    """Prompt template files for generative models, where not the package's own."""
-
-    gORM: Text | None = None  # noqa: N815
-    gPRM: Text | None = None  # noqa: N815
+def _named(sets: Any) -> Any:
+    """Say what became of studies that had one set without a name."""
+    if isinstance(sets, Mapping) and isinstance(sets.get("dataset"), str):
+        raise ValueError(
+            "sets of critiques have names now; write `critiques: {NAME: {dataset: …}}`, and "
+            "`critiques: NAME` in each generative model"
+        )
+    return sets
 
 
 class Study(Settings):
@@ -50,11 +52,22 @@ class Study(Settings):
     categories: Categories = Field(description="in the order of the figures' panels")
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
-    templates: Templates = Templates()
-    critiques: Critiques | None = None
+    critiques: Annotated[dict[Name, Critiques], BeforeValidator(_named)] = Field(
+        {}, description="sets of critiques, which generative reward models learn from"
+    )
     models: dict[Name, RewardModel]
     evaluation: Evaluation
     figures: Figures = Figures()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved_templates(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "templates" in values:
+            raise ValueError(
+                "`templates` stands in a set of critiques now (critiques.NAME.templates), "
+                "in `pretrain` of a backbone, or as `template` in a generative model"
+            )
+        return values
 
     @cached_property
     def runs(self) -> dict[str, Run]:
@@ -88,13 +101,27 @@ class Study(Settings):
             for run in self.runs.values()
         }
 
-    @property
-    def taught(self) -> Critiques:
-        """The critiques that generative reward models learn from.
+    def critiques_of(self, model: str) -> Critiques:
+        """The set of critiques that a generative reward model learns from.
 
         Raises:
-            LookupError: the study has none.
+            TypeError: the reward model learns from none.
         """
-        if self.critiques is None:
-            raise LookupError("the study has no critiques")
-        return self.critiques
+        return self.critiques[self.critique_set_of(model)]
+
+    def critique_set_of(self, model: str) -> str:
+        """The name of the set of critiques that a generative reward model learns from.
+
+        Raises:
+            TypeError: the reward model learns from none.
+        """
+        settings = self.runs[model].settings
+        if not isinstance(settings, GenerativeModel):
+            raise TypeError(f"{model} learns from no critiques")
+        return settings.critiques
+
+    def template_of(self, model: str) -> str | None:
+        """The prompt template file of a generative reward model, where not the package's own."""
+        settings = self.runs[model].settings
+        own = settings.template if isinstance(settings, GenerativeModel) else None
+        return own or self.critiques_of(model).templates.of(self.runs[model].kind)

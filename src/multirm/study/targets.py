@@ -71,11 +71,10 @@ def published_models(study: Study) -> str:
     return any_of(run.name for run in study.runs.values() if run.is_published)
 
 
-def kinds_of_critiques(study: Study, published: bool) -> str:
-    """A pattern for the kinds whose critiques are published, or are written by the study's teacher."""
-    critiques = study.critiques
-    is_so = critiques is not None and (critiques.published is not None) is published
-    return any_of([Kind.GORM, Kind.GPRM] if is_so else [])
+def critique_sets(study: Study, published: bool) -> str:
+    """A pattern for the sets of critiques that are published, or that a teacher writes."""
+    sets = study.critiques.items()
+    return any_of(name for name, each in sets if (each.published is not None) is published)
 
 
 def data_targets(study: Study) -> list[str]:
@@ -89,8 +88,7 @@ def used_datasets(study: Study) -> list[str]:
     """The datasets that a study evaluates on and learns from, and those that they are made of, each once."""
     datasets = [*study.evaluation.datasets]
     datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
-    if taught_kinds(study):
-        datasets.append(study.taught.dataset)
+    datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
     for backbone in used_backbones(study):
         pretraining = study.backbones[backbone].pretrain
         datasets += pretraining.datasets if pretraining else []
@@ -104,8 +102,8 @@ def _labels_of(run: Run) -> str | None:
 def used_backbones(study: Study) -> list[str]:
     """The backbones that a study trains reward models from, and its teacher, each once."""
     backbones = [run.trained.backbone for run in trained_runs(study)]
-    if taught_kinds(study) and study.taught.teacher:
-        backbones.append(study.taught.teacher)
+    for name, _ in used_critiques(study):
+        backbones += [teacher] if (teacher := study.critiques[name].teacher) else []
     return list(dict.fromkeys(backbones))
 
 
@@ -114,23 +112,21 @@ def trained_runs(study: Study) -> list[Run]:
     return [run for run in study.runs.values() if not run.is_published]
 
 
-def taught_kinds(study: Study) -> list[Kind]:
-    """The generative kinds of the reward models that a study trains."""
-    kinds = {run.kind for run in trained_runs(study)}
-    return sorted(kind for kind in kinds if kind.is_generative)
+def used_critiques(study: Study) -> list[tuple[str, Kind]]:
+    """The sets and kinds of critiques that reward models of a study learn from, each once."""
+    generative = [run for run in trained_runs(study) if run.kind.is_generative]
+    return sorted({(study.critique_set_of(run.name), run.kind) for run in generative})
 
 
 def critique_targets(study: Study) -> list[str]:
     """The tables of critiques that a study's reward models learn from, at every stage."""
-    kinds = taught_kinds(study)
-    has_teacher = bool(kinds) and study.taught.teacher is not None
-    stages = [CritiqueStage.SHORTENED]
-    if has_teacher:
-        stages = [CritiqueStage.GENERATED, CritiqueStage.FILTERED, CritiqueStage.SHORTENED]
     files = []
-    for kind in kinds:
-        files += [table for stage in stages for table in critique_tables(study, kind, stage)]
-        files.append(f"{RESULTS}/critiques/{kind}/checks.parquet")
+    for name, kind in used_critiques(study):
+        stages = [CritiqueStage.SHORTENED]
+        if study.critiques[name].teacher:
+            stages = [CritiqueStage.GENERATED, CritiqueStage.FILTERED, CritiqueStage.SHORTENED]
+        files += [each for stage in stages for each in critique_tables(study, name, kind, stage)]
+        files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
     return files
 
 
