@@ -39,6 +39,17 @@ def test_intermediate_steps_are_of_other_questions(lengths: list[int], seed: int
         assert other["step_labels"] is None
 
 
+def test_questions_of_one_id_in_two_categories_are_two() -> None:
+    rows = [
+        solution(q, 0) | {"category": category} for category in ("law", "art") for q in range(2)
+    ]
+    for row in rows:
+        row["steps"] = [f"{row['category']} {row['question_id']} {k}" for k in range(3)]
+    for seed in range(20):
+        for row, other in zip(rows, with_shuffled_steps(rows, seed, Path("t")), strict=True):
+            assert not set(other["steps"][:-1]) & set(row["steps"])
+
+
 def test_every_intermediate_step_is_drawn_about_as_often() -> None:
     rows = [solution(0, 0, 2), *(solution(q, 0, 3) for q in range(1, 6))]
     drawn = [with_shuffled_steps(rows, seed, Path("t"))[0]["steps"][0] for seed in range(1000)]

@@ -14,7 +14,7 @@ from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_generator
 from multirm.tables import parquet
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, pool_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +59,19 @@ def with_shuffled_steps(rows: Sequence[Row], seed: int, where: Path) -> list[dic
     # In the order of questions, those of one question are a slice.
     ordered = sorted(rows, key=lambda row: tuple(row[name] for name in SOLUTIONS.key))
     steps = [step for row in ordered for step in row["steps"][:-1]]
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     for row in ordered:
-        counts[row["question_id"]] += len(row["steps"]) - 1
+        counts[pool_of(row)] += len(row["steps"]) - 1
     ends = dict(zip(counts, accumulate(counts.values()), strict=True))
     shuffled = []
     for row in rows:
-        question_id, n_wanted = row["question_id"], len(row["steps"]) - 1
-        n_own, end = counts[question_id], ends[question_id]
+        question, n_wanted = pool_of(row), len(row["steps"]) - 1
+        n_own, end = counts[question], ends[question]
         n_others = len(steps) - n_own
         if n_wanted > n_others:
             raise InputError(
                 where,
-                expected=f"at least {n_wanted} intermediate steps of other questions than {question_id}",
+                expected=f"at least {n_wanted} intermediate steps of other questions than {row['question_id']}",
                 found=str(n_others),
                 remedy="shuffle more questions at once",
             )
