@@ -24,6 +24,7 @@ ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) 
 # What a text among the arguments may be other than a place to read from.
 NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
+    *("scale", "unit"),
 }
 
 
