@@ -221,7 +221,9 @@ def note_everything(checkout: Path) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
                 node.body[0] = ast.Expr(ast.Constant("Another docstring."))
-        more = "def called_by_nobody():\n    pass\n" if tree.body else ""
+        # A module that is run as a file counts whole.
+        is_run = path.name == "chat_rendering.py"
+        more = "def called_by_nobody():\n    pass\n" if tree.body and not is_run else ""
         path.write_text(f"# A comment.\n{ast.unparse(tree)}\n\n\n{more}")
 
 

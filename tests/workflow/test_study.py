@@ -253,6 +253,7 @@ def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None
     (tmp_path / "my template.txt").write_text("{question} {solution}")
     study = read_yaml(MICRO)
     study["critiques"]["micro"]["templates"] = {"gPRM": "my template.txt"}
+    study["backbones"]["micro"]["pretrain"]["templates"] = {"gPRM": "my template.txt"}
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study))
     run = snakemake(tmp_path, "--configfile", str(file), "--dry-run", "-p", "--", "all")
