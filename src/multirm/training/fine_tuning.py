@@ -110,8 +110,11 @@ def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
         InputError: what `load_model` refuses, and an adapter.
     """
     require_whole_model(backbone, backbone, fetch_model(backbone))
-    share = parallelism is Parallelism.FSDP
-    return load_model(backbone, device=torch.device("cpu") if share else None)
+    return load_model(backbone, device=torch.device("cpu") if _is_sharded(parallelism) else None)
+
+
+def _is_sharded(parallelism: Parallelism) -> bool:
+    return parallelism is Parallelism.FSDP and processes().num_processes > 1
 
 
 def fine_tune(
@@ -135,14 +138,14 @@ def fine_tune(
     attend_in_packs(model)
     at_once = _fit_in_memory(name, model, max(example.n_tokens for example in examples), recipe)
     learner = Learner(model, objective.loss)
-    place = processes()
-    if recipe.parallelism is Parallelism.FSDP and place.num_processes > 1:
+    if _is_sharded(recipe.parallelism):
         shard(learner, model.get_decoder().layers)
     trained = [weight for weight in learner.parameters() if weight.requires_grad]
     optimizer = AdamW(trained, weight_decay=recipe.weight_decay, fused=True)
     if is_main_process():
         size = sum(weight.numel() for weight in trained)
         logger.info("%s: %d examples, %d weights to train", name, len(examples), size)
+    place = processes()
     _seed_dropout(recipe.seed, place.process_index)
     steps = fine_tuning_steps(
         examples, objective.blank, recipe, at_once, place.process_index, place.num_processes

@@ -98,8 +98,8 @@ def train(
                 if is_main_process():
                     logger.info("%s: step %d of %d, loss %.4f", name, number, len(steps), loss)
             if number % save_every == 0:
-                told = {"step": number, "points": points, "losses": losses}
-                save_checkpoint(checkpoint, learner, optimizer, told)
+                reached = {"step": number, "points": points, "losses": losses}
+                save_checkpoint(checkpoint, learner, optimizer, reached)
             if progress:
                 progress.add(1, step.n_tokens)
     learner.eval()

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 
 class Countable(Protocol):
-    """An example, as far as steps are made of it."""
+    """What every kind of example says of itself: its length, and how much it counts."""
 
     @property
     def n_tokens(self) -> int:
