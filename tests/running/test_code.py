@@ -197,6 +197,15 @@ def test_only_entry_functions_count_where_a_module_has_some(tmp_path: Path) -> N
     assert code(tmp_path, {"entry.py": text.replace("return 1", "return 3")}) != before
 
 
+def test_what_the_command_line_makes_an_argument_of_counts(tmp_path: Path) -> None:
+    """Its class is named nowhere but in the annotation: a method of it may run all the same."""
+    text = "from pack.tools import Colour\n\n\n@entry\ndef run(colour: Colour):\n    return colour.is_warm\n"
+    files = {"entry.py": text, "tools.py": TOOLS}
+    cold = {**files, "tools.py": TOOLS.replace("self is Colour.RED", "False")}
+    navy = {**files, "tools.py": TOOLS.replace('"blue"', '"navy"')}
+    assert code(tmp_path, cold) != code(tmp_path, files) == code(tmp_path, navy)
+
+
 def test_an_unknown_module_is_a_bug() -> None:
     with pytest.raises(ValueError, match="no module"):
         code_of("multirm.nonsense")

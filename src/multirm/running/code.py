@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
+from typing import TypeGuard
 
 from multirm.running.files import digest
 
@@ -119,18 +120,29 @@ class Package:
         Raises:
             ValueError: the package has no such module.
         """
-        name = module.removeprefix(f"{self.root.name}.")
-        if self.find(name) is None:
-            raise ValueError(f"{module} is no module of {self.root.name}")
-        reached = _Reached(self)
-        reached.entries(name)
-        code = dict(reached.digests())
+        code = dict(self._reached_from(module).digests())
         for of, folder in _DATA_FOLDERS.items():
             if of in code:
                 for file in (self.root / folder).iterdir():
                     if file.is_file():
                         code[f"{of}/{file.name}"] = digest(file)
         return dict(sorted(code.items()))
+
+    def definitions_of(self, module: str) -> dict[str, set[str]]:
+        """The names of the definitions that a module runs, by the modules that they stand in.
+
+        Raises:
+            ValueError: the package has no such module.
+        """
+        return self._reached_from(module).definitions()
+
+    def _reached_from(self, module: str) -> "_Reached":
+        name = module.removeprefix(f"{self.root.name}.")
+        if self.find(name) is None:
+            raise ValueError(f"{module} is no module of {self.root.name}")
+        reached = _Reached(self)
+        reached.entries(name)
+        return reached
 
 
 class _Module:
@@ -147,7 +159,9 @@ class _Module:
         self.definitions: dict[str, list[_Statement]] = {}
         self.effects: list[_Statement] = []
         self.imports: dict[str, Chain] = {}
-        tree = _Meaning().visit(ast.parse(file.read_bytes(), str(file)))
+        tree = ast.parse(file.read_bytes(), str(file))
+        taken = {node.name: _argument_types(node) for node in tree.body if _is_entry(node)}
+        tree = _Meaning().visit(tree)
         is_package = file.name == "__init__.py"
         self._parent = (package, *name.split("."))[: None if is_package else -1]
         for node in tree.body:
@@ -155,6 +169,7 @@ class _Module:
                 self.imports |= self._imported(node)
                 continue
             statement = self._statement(node)
+            statement.types |= taken.get(getattr(node, "name", ""), set())
             defined = list(_defined(node))
             if not _only_defines(node):
                 self.effects.append(statement)
@@ -185,10 +200,9 @@ class _Module:
             if re.fullmatch(rf"{self._parent[0]}(\.\w+)+(:\w+)?", text):
                 imports[text] = tuple(re.split("[.:]", text))
                 names.uses.add((text,))
-        is_entry = any(
-            _chain(each)[-1:] == ("entry",) for each in getattr(node, "decorator_list", ())
+        return _Statement(
+            ast.dump(node), names.uses, names.types, imports, members, _is_entry(node)
         )
-        return _Statement(ast.dump(node), names.uses, names.types, imports, members, is_entry)
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> dict[str, Chain]:
         if isinstance(node, ast.Import):
@@ -328,6 +342,14 @@ class _Reached:
             text = "\n".join(sorted(parts.values()))
             yield name, hashlib.sha256(text.encode()).hexdigest()
 
+    def definitions(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name, parts in self._parts.items():
+            if module := self.package.find(name):
+                every = module.definitions.items()
+                found[name] = {key for key, of in every if any(id(each) in parts for each in of)}
+        return found
+
     def _import(self, name: str) -> "_Module | None":
         """A module that is imported, whose effects are reached, and those of what it imports in its turn."""
         if name in _WITHOUT_EFFECT:
@@ -423,6 +445,21 @@ def _texts(node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             yield inner.value
+
+
+def _is_entry(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    """Whether a statement is the entry function of a command."""
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else ()
+    return any(_chain(each)[-1:] == ("entry",) for each in decorators)
+
+
+def _argument_types(node: ast.FunctionDef) -> set[Chain]:
+    """What the arguments of an entry function are: the command line makes them of its words, and nothing else does."""
+    names = _Names()
+    for each in ast.walk(node.args):
+        if isinstance(each, ast.arg) and each.annotation:
+            names.visit(each.annotation)
+    return names.uses | names.types
 
 
 def _is_enum(node: ast.ClassDef) -> bool:

@@ -1,0 +1,117 @@
+"""What jobs really run is their code: nothing that a job calls may change without making it stale."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import multirm
+from multirm.cli import COMMANDS
+from multirm.running.code import Package
+
+WATCH = Path(__file__).with_name("run_watched.py")
+ENTRIES = {name: target for group in COMMANDS.values() for name, (target, _) in group.items()}
+
+# Only imported, which makes nothing: what a module says of itself is not called `checked`.
+NO_NAMES = {"<module>", "<lambda>", "<genexpr>", "<listcomp>"}
+
+
+def commands(model: Path, folder: Path) -> list[list[str]]:
+    """One of each command that a study's jobs run on a machine without a GPU, from data to figures."""
+    f = {
+        name: str(folder / f"{name}.parquet") for name in "questions data noisy less mixed".split()
+    }
+    f |= {name: str(folder / f"{name}.parquet") for name in "shown kept short counts".split()}
+    adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
+    recipe = ["--epochs", "1", "--learning-rate", "1e-3", "--batch-size", "4", "--rank", "4"]
+    recipe += ["--alpha", "8", "--dropout", "0.1", "--weight-decay", "0.01", "--warmup", "0.1"]
+    recipe += ["--seed", "1", "--parallelism", "ddp", "--max-length", "1000"]
+    backbone = ["--backbone", str(model), "--solutions", f["data"]]
+    evaluated = ["--solutions", f["data"], "--rewards", f"d={folder}/d.parquet"]
+    evaluated += [f"g={folder}/g.parquet", "--aggregation", "d=min,prod", "g=mean"]
+    sampled = ["--samples", "2", "--max-tokens", "4", "--temperature", "0.6", "--seed", "1"]
+    made = ["--category", "history", "--dataset", "d", "--policy", "junior", "--split", "train"]
+    made += ["--questions", "3", "--solutions", "4", "--label-noise", "0.1", "--seed", "1"]
+    figures = [str(folder / f"figure.{suffix}") for suffix in ("svg", "pdf", "png", "html")]
+    written = {
+        kind: [f"{folder}/{kind}-c.parquet", f"{folder}/{kind}-e.parquet"] for kind in adapters
+    }
+
+    def changed(command: str, output: str, *options: str) -> list[str]:
+        said = ["--solutions", f["data"], "--dataset", "e", "--output", f[output], "--seed", "1"]
+        return [command, *said, *options]
+
+    def trained(kind: str, command: str, *options: str) -> list[str]:
+        curve, examples = written[kind]
+        said = ["--kind", kind, "--name", kind, *backbone, "--output", adapters[kind]]
+        return [command, *said, "--curve", curve, "--examples", examples, *recipe, *options]
+
+    return [
+        ["generate-miniature", *made, "--output-questions", f["questions"]]
+        + ["--output-solutions", f["data"]],
+        changed("add-noise", "noisy", "--steps", "0.5", "--outcomes", "0.5"),
+        changed("take", "less", "--questions", "2", "--per-question", "2", "--steps", "2"),
+        changed("shuffle-steps", "mixed"),
+        [
+            "demonstrate",
+            "--kind",
+            "gORM",
+            "--solutions",
+            f["data"],
+            "--output",
+            f["shown"],
+            "--seed",
+            "1",
+        ],
+        ["filter-critiques", "--kind", "gORM", "--solutions", f["data"], "--critiques", f["shown"]]
+        + ["--output", f["kept"], "--max-length", "9999", "--seed", "1"],
+        ["shorten-critiques", "--kind", "gORM", "--critiques", f["kept"], "--output", f["short"]],
+        ["check-critiques", "--kind", "gORM", "--critiques", f["short"], "--output", f["counts"]],
+        trained("dPRM", "train-discriminative"),
+        trained("gORM", "train-generative", "--critiques", f["short"]),
+        ["score-discriminative", "--model", f"d={adapters['dPRM']}", "--solutions", f["data"]]
+        + ["--output", f"{folder}/d.parquet"],
+        ["score-generative", "--kind", "gORM", "--name", "g", "--model", adapters["gORM"], *sampled]
+        + ["--solutions", f["data"], "--output", f"{folder}/g.parquet"]
+        + ["--output-critiques", f"{folder}/gc.parquet", "--engine", "transformers"],
+        ["evaluate", *evaluated, "--n", "1", "2", "4", "--output", str(folder / "e")],
+        ["evaluate", *evaluated, "--n", "2", "--estimator", "paper", "--output", str(folder / "p")],
+        ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
+        ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
+        ["draw-accuracy-grid", "--accuracy", f"{folder}/e/accuracy.parquet"]
+        + ["--selection", "best_of_n", "--output", *figures],
+        ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
+    ]
+
+
+@pytest.fixture(scope="module")
+def ran(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[str, set[tuple[str, str]]]]:
+    """Commands, and the definitions that each of them ran."""
+    folder = tmp_path_factory.mktemp("jobs")
+    asked, found = folder / "commands.json", folder / "found.json"
+    given = commands(tiny_model, folder)
+    asked.write_text(json.dumps(given))
+    subprocess.run(
+        [sys.executable, WATCH, asked, found],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    names = json.loads(found.read_text())
+    return [
+        (command[0], {(module, name) for module, name in each})
+        for command, each in zip(given, names, strict=True)
+    ]
+
+
+def test_what_a_job_runs_is_its_code(ran: list[tuple[str, set[tuple[str, str]]]]) -> None:
+    package = Package(Path(multirm.__file__).parent)
+    for command, names in ran:
+        assert len(names) > 5, command
+        reached = package.definitions_of(ENTRIES[command].split(":")[0])
+        missed = {(module, name) for module, name in names if name not in reached.get(module, ())}
+        assert {each for each in missed if each[1] not in NO_NAMES} == set(), command
