@@ -100,3 +100,28 @@ def test_no_two_studies_make_the_same_rewards() -> None:
         study = yaml.safe_load(file.read_text())
         for key in ((m, d) for m in study["models"] for d in study["evaluation"]["datasets"]):
             assert made.setdefault(key, file.name) == file.name, key
+
+
+def test_a_file_that_snakemake_cannot_name_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a{b}.jsonl").touch()
+    study = {
+        "study": "braces",
+        "categories": ["math"],
+        "datasets": {"Read": {"reader": "gsm8k", "source": ["*.jsonl"]}},
+        "backbones": {},
+        "models": {},
+        "evaluation": {"datasets": ["Read"]},
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(tmp_path), "--configfile", str(tmp_path / "study.yaml"), "-n"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    line = "multirm: a{b}.jsonl: expected a path without braces, found some; rename it"
+    assert line in [said.strip() for said in (run.stdout + run.stderr).splitlines()]

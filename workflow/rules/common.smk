@@ -29,6 +29,8 @@ PREFIX += """python_in_processes() {
 # Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
+from snakemake.exceptions import WorkflowError
+
 from multirm.errors import InputError
 from multirm.running.code import code_lines as code
 from multirm.formats.sources import Reader
@@ -62,9 +64,15 @@ def ask(function, **fixed):
     """A function of a job's wildcards that asks a function of the study, whose arguments are called as they are."""
     asked = partial(function, study, **fixed)
     names = signature(asked).parameters.keys() - fixed.keys()
-    return lambda wildcards: asked(
-        **{name: wildcards[name] for name in names if name in wildcards.keys()}
-    )
+
+    def answer(wildcards):
+        given = {name: wildcards[name] for name in names if name in wildcards.keys()}
+        try:
+            return asked(**given)
+        except InputError as error:
+            raise WorkflowError(f"multirm: {error}") from None
+
+    return answer
 
 
 def resources_of(need, **fixed):
@@ -108,20 +116,21 @@ def begin():
     )
 
 
-def environment_file(stage):
-    """The environment file of a stage: with it its jobs' results may change."""
-    return files.from_here(Path(workflow.basedir, "envs", f"{stage}.yaml"), Path.cwd())
-
-
 def environment(stage):
-    """A function that gives the environment file of a stage."""
-    file = environment_file(stage)
+    """A function that gives the environment file of a stage: with it its jobs' results may change.
 
-    def planned(wildcards):
+    The stage is a name, or a function of wildcards that gives one.
+    """
+
+    def file(wildcards):
+        # Every rule asks for this once its jobs are planned.
         begin()
-        return file
+        name = stage(wildcards) if callable(stage) else stage
+        return files.from_here(
+            Path(workflow.basedir, "envs", f"{name}.yaml"), Path.cwd()
+        )
 
-    return planned
+    return file
 
 
 # What `all` makes: each stage adds its own.

@@ -12,9 +12,7 @@ rule generate_critiques:
         teacher=ask(files.teacher_files),
         solutions=ask(files.criticised_solutions),
         template=ask(files.template_of_critiques, templates=TEMPLATES),
-        environment=lambda w: environment_file(
-            needs.critiques_stage(study, w.critique_set)
-        ),
+        environment=environment(ask(needs.critiques_stage)),
     output:
         "<results>/critiques/{critique_set}/{kind}/generated/{category}.parquet",
     log:

@@ -65,7 +65,7 @@ rule score_generative:
         config="<results>/models/{model}/adapter/adapter_config.json",
         solutions="<results>/data/{dataset}/{category}.parquet",
         template=ask(files.template_of_model, templates=TEMPLATES),
-        environment=lambda w: environment_file(needs.scoring_stage(study, w.model)),
+        environment=environment(ask(needs.scoring_stage)),
     output:
         rewards="<results>/rewards/{model}/{dataset}/{category}.parquet",
         critiques="<results>/rewards/{model}/{dataset}/{category}.critiques.parquet",

@@ -11,7 +11,7 @@ from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
 from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, PublishedModel
 from multirm.study.study import Study
-from multirm.study.targets import used_datasets
+from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import Policy
@@ -87,9 +87,10 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
                     key = f"models.{name}.rewards.{dataset_name}"
                     file = f"{category}_reward.json"
                     yield key, Reader.PUBLISHED, model.rewards[dataset_name], file
-    for name, critiques in study.critiques.items():
+    for name, used in used_critiques(study):
+        critiques = study.critiques[name]
         for kind, source in critiques.published or ():
-            for category in study.categories_of(critiques.dataset):
+            for category in study.categories_of(critiques.dataset) if kind == used else ():
                 files = (f"preprocessed_{category}.json", f"{category}.json")
                 yield f"critiques.{name}.published.{kind}", Reader.PUBLISHED, source, *files
 
