@@ -1,4 +1,4 @@
-"""`multirm COMMAND`: every stage's entry function, its signature being the command line."""
+"""`multirm COMMAND`: each command is an entry function, whose signature is the command line."""
 
 import atexit
 import functools
@@ -20,7 +20,7 @@ from multirm.errors import InputError, did_you_mean, escaped, one_of, permitted,
 from multirm.running import interrupts
 from multirm.version import VERSION
 
-# Import path and description: `multirm evaluate` does not wait for torch.
+# By import path, so that `multirm evaluate` does not import torch.
 COMMANDS = {
     "Data": {
         "generate-miniature": (
@@ -29,40 +29,40 @@ COMMANDS = {
         ),
         "read-questions": (
             "multirm.data.read:read_questions",
-            "Read questions from published files.",
+            "Read questions from a benchmark's own files.",
         ),
         "read-solutions": (
             "multirm.data.read:read_solutions",
-            "Read solutions from published files or the hub.",
+            "Read solutions from files or the hub.",
         ),
-        "read-rewards": ("multirm.data.read:read_rewards", "Read published rewards."),
+        "read-rewards": ("multirm.data.read:read_rewards", "Read rewards from files or the hub."),
         "read-critiques": (
             "multirm.data.published_critiques:read_critiques",
-            "Read published critiques.",
+            "Read critiques from files or the hub.",
         ),
         "add-noise": (
             "multirm.data.noise:add_noise",
-            "Flip labels of a random share of solutions.",
+            "Flip labels of randomly chosen solutions.",
         ),
         "shuffle-steps": (
             "multirm.data.shuffle:shuffle_steps",
-            "Replace intermediate steps by those of solutions to other questions.",
+            "Replace intermediate steps with steps from solutions to other questions.",
         ),
         "take": (
             "multirm.data.take:take",
-            "Keep some questions, solutions to each, or first steps.",
+            "Keep some questions, some solutions to each, or only the first steps.",
         ),
         "convert": (
             "multirm.formats.convert:convert",
-            "Convert between our tables and the published layout.",
+            "Convert between our tables and Multi-RM's layout.",
         ),
         "read-pairs": (
             "multirm.data.judgebench:read_pairs",
-            "Read pairs of answers, one of them better, with a reward model's scores.",
+            "Read pairs of answers, one better than the other, with a reward model's scores.",
         ),
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
-            "Write critiques of the right form from step labels.",
+            "Write well-formed critiques from step labels.",
         ),
     },
     "Critiques": {
@@ -72,19 +72,19 @@ COMMANDS = {
         ),
         "filter-critiques": (
             "multirm.critiques.filter:filter_critiques",
-            "Mark the critiques not to learn from, with reasons.",
+            "Mark the critiques to leave out of training, with reasons.",
         ),
         "shorten-critiques": (
             "multirm.critiques.shorten:shorten_critiques",
-            "Cut critiques down to thought and verdict.",
+            "Cut critiques down to the thinking and the verdict.",
         ),
         "check-critiques": (
             "multirm.critiques.check:check_critiques",
-            "Count critiques by what became of them, what they say and what they look like.",
+            "Count critiques by filtering result, verdict and form.",
         ),
         "list-tokens": (
             "multirm.critiques.tokens:list_tokens",
-            "List the tokens of a critique that is learned from, and which of them are learned.",
+            "List the tokens of a training critique, and which of them carry loss.",
         ),
     },
     "Training": {
@@ -102,7 +102,7 @@ COMMANDS = {
         ),
         "merge-adapter": (
             "multirm.training.merge:merge_adapter",
-            "Add an adapter's weights to its backbone's.",
+            "Merge an adapter into its backbone.",
         ),
     },
     "Scoring": {
@@ -112,29 +112,29 @@ COMMANDS = {
         ),
         "score-generative": (
             "multirm.scoring.generative:score_generative",
-            "Score solutions by sampled critiques.",
+            "Score solutions by the verdicts of sampled critiques.",
         ),
         "join-shards": (
             "multirm.scoring.shards:join_shards",
-            "Put the parts of a table of rewards or critiques together.",
+            "Join the shards of a table of rewards or critiques.",
         ),
     },
     "Evaluation": {
         "evaluate": (
             "multirm.evaluation.accuracy:evaluate",
-            "Select answers with rewards and say how many are right.",
+            "Select answers by their rewards, and report accuracy.",
         ),
         "measure-uncertainty": (
             "multirm.evaluation.uncertainty:measure_uncertainty",
-            "Say what an accuracy's uncertainty is made of, and what more critiques bring.",
+            "Split an accuracy's variance into its sources, and estimate what more critiques would gain.",
         ),
         "evaluate-verification": (
             "multirm.evaluation.verification:evaluate_verification",
-            "Say how well rewards tell right from wrong: F1, curves, calibration.",
+            "Measure how well rewards predict correctness: F1, curves, calibration.",
         ),
         "evaluate-pairs": (
             "multirm.evaluation.pairs:evaluate_pairs",
-            "Say how often the better of two answers has the higher score.",
+            "Report how often the better of two answers has the higher score.",
         ),
         "summary": (
             "multirm.inspect.summary:summarise_study",
@@ -143,7 +143,7 @@ COMMANDS = {
         "query": ("multirm.inspect.query:query", "Run SQL over the tables."),
         "trace": (
             "multirm.inspect.trace:trace",
-            "Print what a table, figure or model was made of, back to the beginning.",
+            "Print what a table, figure or model was made from, back to the original inputs.",
         ),
     },
     "Figures": {
@@ -153,17 +153,17 @@ COMMANDS = {
         ),
         "draw-legend": (
             "multirm.figures.legend:draw_legend",
-            "Draw the legend of that figure by itself.",
+            "Draw the legend of that figure on its own.",
         ),
     },
     "Project": {
         "check-study": (
             "multirm.study.load:check_study",
-            "Check a study before anything is made from it.",
+            "Check a study before running it.",
         ),
         "prefetch": (
             "multirm.site.prefetch:prefetch",
-            "Download what a study needs from the hub, for jobs without a network.",
+            "Download what a study needs from the hub, for jobs without network access.",
         ),
         "write-schema": ("multirm.study.load:write_schema", "Write the JSON schema of a study."),
     },
@@ -173,10 +173,10 @@ NUMBERS = {int: "a whole number", float: "a number"}
 
 
 def build_app(asked: str = "") -> App:
-    """The command line, with the stages' modules left unimported until they are asked for.
+    """Build the command line. A command's module is imported only when that command runs.
 
     Args:
-        asked: the command that will be run, if that is known: its usage shows what may be left unnamed.
+        asked: the command that will run, if known. Its usage shows which arguments may be positional.
     """
     app = App(
         name="multirm",
@@ -193,7 +193,7 @@ def build_app(asked: str = "") -> App:
 
 
 def _unambiguous(target: str) -> Callable[..., None]:
-    """An entry function, all of whose parameters are named if one of several words would take in those after it."""
+    """An entry function, made keyword-only if a parameter that takes several words would swallow those after it."""
     module, name = target.split(":")
     entry: Callable[..., None] = getattr(importlib.import_module(module), name)
     signature = inspect.signature(entry)
@@ -223,18 +223,18 @@ def _is_several_words(hint: Any) -> bool:
 
 
 def _spare_the_last_collection() -> None:
-    # Only where torch is: DuckDB and vLLM complain of leaks where their objects are not collected.
+    # Only with torch: DuckDB and vLLM report leaks if their objects are not collected.
     if "torch" in sys.modules and not {"duckdb", "vllm"} & sys.modules.keys():
         gc.freeze()
 
 
 def _as_typed(name: str) -> str:
-    """How parameters and members of closed sets are matched: `gPRM`, `gsm8k`, `best_of_n` as written."""
+    """Normalize names of parameters and enum members for matching, so that `gPRM` and `best_of_n` work as written."""
     return name.lower().replace("_", "-")
 
 
 def _mistyped(error: CycloptsError) -> str:
-    """What is wrong with a command line, in one line, members of closed sets spelled as they are written."""
+    """Describe a command-line mistake in one line, with enum members spelled as users write them."""
     reason = error.__cause__
     if isinstance(reason, ValidationError) and isinstance(error, BadValue) and error.argument:
         details = reason.errors(include_url=False)[0]
@@ -253,23 +253,23 @@ def _mistyped(error: CycloptsError) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; what a person can mend is one line on stderr and exit code 2.
+    """Run a command; an error that the user can fix is one line on stderr and exit code 2.
 
     Args:
-        arguments: the command and its options; those of this process where null.
+        arguments: the command and its options; `sys.argv[1:]` if None.
     """
-    # torch and transformers are a million objects that live as long as the process: looking for
-    # garbage among them, while they are imported and once more at the end, costs each job over a second.
+    # torch and transformers create a million objects that live as long as the process. Garbage
+    # collection over them, during import and again at exit, costs each job over a second.
     gc.set_threshold(50_000)
     atexit.register(_spare_the_last_collection)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_EscapingFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        words = sys.argv[1:] if arguments is None else arguments
-        _refuse_nothing(words)
-        command, given, _ = build_app(next(iter(words), "")).parse_args(
-            words, print_error=False, exit_on_error=False
+        arguments = sys.argv[1:] if arguments is None else arguments
+        _refuse_empty(arguments)
+        command, given, _ = build_app(next(iter(arguments), "")).parse_args(
+            arguments, print_error=False, exit_on_error=False
         )
         with interrupts.ended_in_order():
             command(*given.args, **given.kwargs)
@@ -283,11 +283,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise
 
 
-def _refuse_nothing(words: Sequence[str]) -> None:
-    """Refuse an empty argument: as a path it would be the working directory, and as a name nothing."""
-    for number, word in enumerate(words):
-        if not word:
-            option = next((each for each in reversed(words[:number]) if each.startswith("--")), "")
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument: as a path it would mean the working directory."""
+    for number, argument in enumerate(arguments):
+        if not argument:
+            before = reversed(arguments[:number])
+            option = next((each for each in before if each.startswith("--")), "")
             raise InputError(option or f"argument {number}", expected="a value", found="''")
 
 
@@ -297,7 +298,7 @@ def _leave(line: str, status: int) -> NoReturn:
 
 
 class _EscapingFormatter(logging.Formatter):
-    """Names and ids in log lines come from data: a terminal shows their control characters, and does not obey them."""
+    """Escapes control characters: names and ids in log lines come from data."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return escaped(super().formatMessage(record))

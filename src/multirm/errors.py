@@ -1,4 +1,4 @@
-"""The one exception for what a person can mend (bad files, settings, arguments), and the words of its messages."""
+"""The one exception for what a user can fix (bad files, settings, arguments), and how its messages are worded."""
 
 import difflib
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 
 class InputError(Exception):
-    """Something outside the program is not as it must be.
+    """A file, a setting or an argument is wrong. A bug is never an `InputError`.
 
-    Its text is one line, `WHERE: expected EXPECTED, found FOUND; REMEDY`, which the command line
-    prints without a traceback. Control characters from data are escaped in it, so that a terminal
-    shows them and does not obey them. A bug is never an `InputError`.
+    The message is one line, `WHERE: expected EXPECTED, found FOUND; REMEDY`, which the command line
+    prints without a traceback. Control characters in it are escaped, so that a terminal does not
+    interpret them.
     """
 
     def __init__(self, where: object, *, expected: str, found: str, remedy: str = "") -> None:
@@ -22,7 +22,7 @@ class InputError(Exception):
 
     @property
     def mistake(self) -> str:
-        """What is wrong, without where."""
+        """The message without its `WHERE`."""
         mistake = f"expected {self.expected}, found {self.found}"
         return f"{mistake}; {self.remedy}" if self.remedy else mistake
 
@@ -31,10 +31,10 @@ _MOST_SHOWN = 10
 
 
 def together(where: object, errors: Sequence[InputError]) -> InputError:
-    """One error, of one line, that says all that is wrong with a thing: `… found 2: (1) … (2) …`.
+    """Combine several errors about one thing into one line: `… found 2: (1) … (2) …`.
 
     Args:
-        where: what the errors are about, a file say.
+        where: what the errors are about, such as a file.
         errors: at least one.
     """
     if len(errors) == 1:
@@ -46,17 +46,17 @@ def together(where: object, errors: Sequence[InputError]) -> InputError:
 
 
 def shown(value: object, length: int = 60) -> str:
-    """`value` as it may stand in a one-line message: quoted, control characters escaped, cut to `length`."""
+    """Format `value` for a one-line message: quoted, control characters escaped, cut to `length`."""
     try:
         text = repr(value)
     except (RecursionError, ValueError):
-        # Lists in lists without end, and whole numbers of thousands of digits.
+        # Very deeply nested lists, and integers of thousands of digits.
         text = f"{type(value).__name__} too large to show"
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def escaped(text: str) -> str:
-    """`text` with control characters, line ends and half characters as a terminal shows and does not obey them."""
+    """`text` with control characters, line ends and lone surrogates escaped, so that no terminal interprets them."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
@@ -69,12 +69,12 @@ def one_of(words: Sequence[str]) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """`did you mean NEAREST?`, or nothing where no known word is near; case counts for nothing."""
+    """`did you mean NEAREST?`, ignoring case; empty if no known word is close."""
     spelled = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(str(word).casefold(), spelled, n=1)
     return f"did you mean {spelled[near[0]]}?" if near else ""
 
 
 def permitted(message: str) -> str:
-    """What pydantic says that a value should be, to stand after `expected`."""
+    """The constraint in a pydantic message, worded to follow `expected`."""
     return re.sub(r"^\w+ should (be|have) | after validation, not \d+$", "", message)

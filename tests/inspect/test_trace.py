@@ -254,9 +254,9 @@ def test_the_second_of_a_name_is_the_file_of_that_name(study: Path) -> None:
         (
             "figure.html",
             b'<meta name="multirm" content="{}">',
-            "as multirm writes it, found b?'{}'",
+            "in multirm's format, found b?'{}'",
         ),
-        ("figure.pdf", b"/multirm <0>", "as multirm writes it, found 'non-hex"),
+        ("figure.pdf", b"/multirm <0>", "in multirm's format, found 'non-hex"),
         ("table.parquet", b"PAR1", "expected a whole Parquet table"),
         ("none.parquet", None, "found no such file"),
     ],

@@ -118,7 +118,7 @@ def test_no_command_writes_over_what_it_reads(
     for other in (source, tmp_path / "." / "nowhere" / ".." / source.name, link):
         if getattr(role, "among", False):
             continue
-        with pytest.raises(InputError, match=rf"{written.replace('_', '-')}|ours to replace"):
+        with pytest.raises(InputError, match=rf"{written.replace('_', '-')}|to replace a folder"):
             called(command, tmp_path, **{read: source, written: other})
     assert contents.read_text() == "years of work"
 
@@ -153,15 +153,15 @@ def test_no_command_writes_two_things_to_one_place(tmp_path: Path, command: str)
     _, written = places_of(command)
     for number, name in enumerate(written):
         for other in written[:number]:
-            with pytest.raises(InputError, match="expected a place for each output"):
+            with pytest.raises(InputError, match="expected a separate path for each output"):
                 called(command, tmp_path, **{name: tmp_path / "x", other: tmp_path / "y/../x"})
 
 
 def test_a_device_is_no_place_to_write_to(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="found something else than a file"):
+    with pytest.raises(InputError, match="found something other than a file"):
         called("shorten-critiques", tmp_path, output=tmp_path / "pipe")
-    with pytest.raises(InputError, match="found something else than a file"):
+    with pytest.raises(InputError, match="found something other than a file"):
         called("shorten-critiques", tmp_path, output=Path("/dev/null"))
 
 
@@ -217,7 +217,7 @@ def test_a_folder_is_replaced_only_if_it_is_ours_and_of_the_same_kind(
         except AssertionError:
             return True
         except InputError as error:
-            assert "a folder of ours to replace (adapter)" in str(error)
+            assert "to replace a folder made by multirm (adapter)" in str(error)
         return False
 
     assert fits(), "an empty one"

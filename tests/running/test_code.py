@@ -207,7 +207,7 @@ def test_what_the_command_line_makes_an_argument_of_counts(tmp_path: Path) -> No
 
 
 def test_an_unknown_module_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="no module"):
+    with pytest.raises(ValueError, match="is not a module"):
         code_of("multirm.nonsense")
 
 

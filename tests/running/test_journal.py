@@ -61,7 +61,7 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_its_items(output: P
     first.start()
     assert added.wait(30)
     with (
-        pytest.raises(InputError, match="no other process at work on the same table, found one"),
+        pytest.raises(InputError, match="no other process working on the same table, found one"),
         open_journal(*settings(output)),
     ):
         pass
@@ -116,7 +116,10 @@ def test_without_room_what_was_added_before_stays(output: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
         with (
-            pytest.raises(InputError, match="expected room to write down what is finished, found"),
+            pytest.raises(
+                InputError,
+                match="expected room on the disk, in a writable folder, for finished items, found",
+            ),
             open_journal(*settings(output)) as journal,
         ):
             journal.add({"1": "small"})

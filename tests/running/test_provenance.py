@@ -58,7 +58,7 @@ def test_a_model_s_files_are_those_that_were_written(tmp_path: Path) -> None:
     check_files(tmp_path)
     weights.write_bytes(b"weighs!")
     with pytest.raises(
-        InputError, match=r"model\.safetensors: expected the file that was .* found another"
+        InputError, match=r"model\.safetensors: expected the file whose .* found another"
     ):
         check_files(tmp_path)
     weights.unlink()
@@ -77,7 +77,7 @@ def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"sources": []}')
     check_files(tmp_path)
     (tmp_path / FILE).write_text('{"multirm": "0.1.0", "made": "adaqter"')
-    with pytest.raises(InputError, match="expected a provenance as multirm writes it"):
+    with pytest.raises(InputError, match="expected a provenance in multirm's format"):
         check_files(tmp_path)
 
 
@@ -98,6 +98,6 @@ def test_files_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -
 )
 def test_anything_else_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=r"provenance\.json: expected a provenance as") as caught:
+    with pytest.raises(InputError, match=r"provenance\.json: expected a provenance in") as caught:
         read_from_folder(tmp_path)
     assert len(str(caught.value)) < 300

@@ -220,7 +220,7 @@ def test_several_adapters_are_scored_on_one_base(
         (
             ["a=m", "b=m"],
             ["r", "r"],
-            "--output: expected a place for each output, found --output",
+            "--output: expected a separate path for each output, found --output",
         ),
     ],
 )

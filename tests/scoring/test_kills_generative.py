@@ -203,13 +203,13 @@ def test_a_full_disk_keeps_what_is_finished_for_the_next_attempt(
     )
     assert limited.returncode == 2, limited.stderr
     last = limited.stderr.splitlines()[-1]
-    assert last.startswith(f"multirm: {full}/.r.parquet.journal: expected room to write down")
-    assert "goes on where it was" in last
+    assert last.startswith(f"multirm: {full}/.r.parquet.journal: expected room on the disk")
+    assert "the job resumes" in last
     kept = n_kept(full)
     assert 0 < kept < 48
     assert tables_in(full) == {}
     assert run(None, log, scoring(full))[0] == 0
-    assert f"{kept} finished before, going on" in log.read_text()
+    assert f"resuming, {kept} already finished" in log.read_text()
     assert run(None, log, scoring(whole))[0] == 0
     assert tables_in(full) == tables_in(whole)
 
@@ -224,7 +224,7 @@ def test_what_another_seed_has_finished_is_not_taken_over(
         seconds += 0.1
     other = [*MANY, "--seed", "7"]
     assert run(None, log, scoring(begun, *other))[0] == 0
-    assert "of other inputs, settings or code, begun anew" in log.read_text()
+    assert "made with other inputs, settings or code; starting over" in log.read_text()
     assert run(None, log, scoring(whole, *other))[0] == 0
     assert tables_in(begun) == tables_in(whole)
 

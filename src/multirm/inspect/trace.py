@@ -141,7 +141,7 @@ def read_origin(path: Path) -> Provenance | None:
             text = text_in(path.read_bytes(), path.suffix)
         except ValueError as error:
             raise InputError(
-                path, expected="a provenance as multirm writes it", found=shown(str(error))
+                path, expected="a provenance in multirm's format", found=shown(str(error))
             ) from error
         return None if text is None else provenance.from_text(path, text)
     return None

@@ -1,7 +1,7 @@
-"""Which arguments of a command are places that it reads from or writes to, and what is refused of them.
+"""Which arguments of a command are read from or written to, and the checks on them before any work begins.
 
-An entry function says so by the types of its parameters; a `Path` without another word is read. What would
-destroy an input, another output or a stranger's folder, and what cannot be written, is refused before any work.
+The types of an entry function's parameters say which; a plain `Path` is an input. An output is refused if it cannot
+be written, or if writing it would destroy an input, another output or a folder that is not ours.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +20,11 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class _Written:
-    """A folder that gets some files, the others staying as they are; or one that is replaced.
+    """An output folder: files are added to it, or it is replaced as a whole.
 
     Attributes:
-        made: what stands in a folder that is replaced.
-        among: whether it may be a folder that is read, since what is written there is never read instead.
+        made: the kind of model in a folder that is replaced; empty for a folder that files are added to.
+        among: whether it may also be an input folder, because the files written are never read from it.
     """
 
     made: str = ""
@@ -46,12 +46,12 @@ MergedFolder = Annotated[Path, _Written(MERGED)]
 BackboneFolder = Annotated[Path, _Written(BACKBONE)]
 
 Place = Annotated[str, _Read()]
-"""A file, a folder or a hub name to read from; or one with a name before it, as in `dPRM=models/dPRM`."""
+"""A file, a folder or a hub name to read from, optionally with a name, as in `dPRM=models/dPRM`."""
 
 
 @dataclass(frozen=True)
 class _Given:
-    """A path among the arguments of a command, and what it is for."""
+    """A path among the arguments of a command, and its role."""
 
     option: str
     path: Path
@@ -63,7 +63,7 @@ class _Given:
 
     @property
     def is_replaced(self) -> bool:
-        """Whether nothing of what is there stays."""
+        """Whether everything at the path is replaced."""
         return self.role == _A_FILE or (isinstance(self.role, _Written) and self.role.made != "")
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class _Given:
 
 
 def entry(function: Callable[P, None]) -> Callable[P, None]:
-    """Make a function the entry of a command: the places among its arguments are checked before it begins."""
+    """Make a function the entry of a command: the paths among its arguments are checked before it runs."""
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -82,12 +82,11 @@ def entry(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def check_places(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that would have a function destroy what it reads, or fail at its end.
+    """Refuse arguments with which a command would destroy its inputs, or fail when it writes its outputs.
 
     Raises:
-        InputError: an output that cannot be written; that is an input, or in a folder that is one; that would
-            replace a folder with an input in it, or one that is not such a model of ours; or two outputs at
-            one place.
+        InputError: an output cannot be written; is an input, or is in an input folder; would replace a folder
+            that contains an input or is not our model of the same kind; or two outputs are at one path.
     """
     given = list(_paths(function, arguments))
     outputs = [each for each in given if each.is_output]
@@ -118,7 +117,7 @@ def _paths(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Iterat
 
 
 def _role(hint: Any) -> object:
-    """What a parameter's type says of the paths in it; None where there are none."""
+    """The role that a parameter's type gives to its paths; None if it holds no paths."""
     if get_origin(hint) is Annotated:
         kind, *words = get_args(hint)
         found = next((word for word in words if word == _A_FILE or type(word) in _ROLES), None)
@@ -160,9 +159,9 @@ def _refuse_to_destroy(output: _Given, read: _Given) -> None:
         return
     raise InputError(
         output.option,
-        expected="a place apart from what is read",
+        expected="a path apart from the inputs",
         found=problem,
-        remedy="say another one",
+        remedy="choose another",
     )
 
 
@@ -171,14 +170,14 @@ def _refuse_one_in_the_other(output: _Given, other: _Given) -> None:
         if _same(inner.path, outer.path) or (outer.is_replaced and _within(inner.path, outer.path)):
             raise InputError(
                 inner.option,
-                expected="a place for each output",
+                expected="a separate path for each output",
                 found=f"{inner} and {outer}",
-                remedy="say another one",
+                remedy="choose another",
             )
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file or folder, by whatever links and spelling."""
+    """Whether two paths lead to the same file or folder, links resolved."""
     if one.exists() and other.exists():
         return one.samefile(other)
     return one.resolve() == other.resolve()

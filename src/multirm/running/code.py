@@ -1,13 +1,12 @@
-"""Tell which code of this package a job runs, by what the code means.
+"""Find the code of this package that a job runs, and digest what it means.
 
-A job's code is the entry functions of its module, or all of a module that has none, and every definition of
-the package that they lead to by name. Comments, docstrings, annotations and formatting are no part of it, nor are
-definitions that nothing leads to. So a new table, figure or member of a closed set makes nothing stale that
-does not use it.
+A job's code is the entry functions of its module (the whole module if it has none) and every definition in
+the package that is reachable from them by name. Comments, docstrings, annotations, formatting and
+unreachable definitions do not count. So a new table, figure or enum member makes stale only what uses it.
 
-What only starts a job is not code of it: `cli` hands a command's words to an entry function, and `study`
-works out which words those are; Snakemake compares the words. Nor is what only refuses some of them, nor what
-a refusal says, nor the version's number.
+Code that only starts a job does not count either: `cli` passes arguments to an entry function, and `study` works out
+these arguments, which Snakemake compares itself. Nor do argument checks, the messages of `InputError`, and the
+version number.
 """
 
 import ast
@@ -24,8 +23,7 @@ from multirm.running.files import digest
 
 _PACKAGE = "multirm"
 
-# Files that a module reads. Prompt templates are not here: a rule that fills one in has it among its own
-# inputs, one of its kind alone.
+# Data files that a module reads. Prompt templates are not among them: they are inputs of the rules that use them.
 _DATA_FOLDERS = {"data.miniature.facts": "data/miniature/facts"}
 
 _WITHOUT_EFFECT = ("running.arguments", "running.numbers", "version")
@@ -33,17 +31,17 @@ _WITHOUT_EFFECT = ("running.arguments", "running.numbers", "version")
 _ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
 
 MARK = "code of "
-"""How a line of `code_lines` begins."""
+"""Prefix of each line of `code_lines`."""
 
 Chain = tuple[str, ...]
-"""A name and the attributes that are looked up in it: `tables.parquet.read` is three words."""
+"""A name and the attributes looked up in it: `tables.parquet.read` has three parts."""
 
 
 def code_lines(module: str) -> list[str]:
-    """The code that `module` runs, a line for each module with the beginning of its digest.
+    """The code that `module` runs: one line per reached module, with the start of its digest.
 
-    As parameters of a rule they make its outputs stale when, and only when, the meaning of code changed that
-    they are made by, and a dry run prints the lines that changed.
+    As parameters of a rule, these lines make its outputs stale if and only if the meaning of the code that makes
+    them has changed, and a dry run prints the lines that changed.
 
     Args:
         module: the full name of a module of this package.
@@ -63,7 +61,7 @@ def code_digest(module: str) -> str:
 
 @cache
 def code_of(module: str) -> dict[str, str]:
-    """Digests of the code that `module` runs, by modules and data files, sorted.
+    """Digests of the code that `module` runs, by module and data file, sorted.
 
     Raises:
         ValueError: the package has no such module.
@@ -73,14 +71,14 @@ def code_of(module: str) -> dict[str, str]:
 
 @dataclass
 class _Statement:
-    """A statement of a module without what means nothing, and the names in it.
+    """A statement of a module, reduced to what changes behaviour, and the names in it.
 
     Attributes:
-        text: what it is hashed as.
+        text: the text that is hashed.
         uses: chains of names that it looks up.
-        types: chains that only say a type, or are called.
-        imports: what names mean that are imported inside it.
-        members: of an enumeration, a statement for each member; they are not in `text`.
+        types: chains that are only called or used as types.
+        imports: the targets of names that are imported inside it.
+        members: of an enum, a statement for each member; they are not in `text`.
         is_entry: whether it is the entry function of a command.
     """
 
@@ -93,7 +91,7 @@ class _Statement:
 
 
 class Package:
-    """The modules of a package, parsed as they are asked for.
+    """The modules of a package, parsed on demand.
 
     Args:
         root: the package's folder.
@@ -104,7 +102,7 @@ class Package:
         self._modules: dict[str, _Module] = {}
 
     def find(self, name: str) -> "_Module | None":
-        """The module of a dotted name without the package's own; None where there is none."""
+        """The module of a dotted name, given without the package's own; None if there is none."""
         if name not in self._modules:
             path = self.root.joinpath(*name.split("."))
             file = path.with_suffix(".py")
@@ -115,7 +113,7 @@ class Package:
         return self._modules[name]
 
     def code_of(self, module: str) -> dict[str, str]:
-        """Digests of the code that a module runs, by modules and data files, sorted.
+        """Digests of the code that a module runs, by module and data file, sorted.
 
         Raises:
             ValueError: the package has no such module.
@@ -129,7 +127,7 @@ class Package:
         return dict(sorted(code.items()))
 
     def definitions_of(self, module: str) -> dict[str, set[str]]:
-        """The names of the definitions that a module runs, by the modules that they stand in.
+        """The names of the definitions that a module runs, by the module that defines them.
 
         Raises:
             ValueError: the package has no such module.
@@ -139,7 +137,7 @@ class Package:
     def _reached_from(self, module: str) -> "_Reached":
         name = module.removeprefix(f"{self.root.name}.")
         if self.find(name) is None:
-            raise ValueError(f"{module} is no module of {self.root.name}")
+            raise ValueError(f"{module} is not a module of {self.root.name}")
         reached = _Reached(self)
         reached.entries(name)
         return reached
@@ -149,9 +147,9 @@ class _Module:
     """A module's statements, by the names that they define.
 
     Attributes:
-        definitions: the statements that define a name; several where it is assigned more than once.
-        effects: the statements that are no definitions, which run on import.
-        imports: what imported names mean, as chains from a top-level package.
+        definitions: the statements that define a name; several if it is assigned more than once.
+        effects: the other statements, which run on import.
+        imports: the targets of imported names, as chains from a top-level package.
     """
 
     def __init__(self, package: str, name: str, file: Path) -> None:
@@ -196,7 +194,7 @@ class _Module:
             if isinstance(inner, ast.Import | ast.ImportFrom):
                 imports |= self._imported(inner)
         for text in _texts(node):
-            # Modules that are imported by a name in a text, `package.module:function`.
+            # Modules that are imported through a string, `package.module:function`.
             if re.fullmatch(rf"{self._parent[0]}(\.\w+)+(:\w+)?", text):
                 imports[text] = tuple(re.split("[.:]", text))
                 names.uses.add((text,))
@@ -218,7 +216,7 @@ class _Module:
 
 
 class _Meaning(ast.NodeTransformer):
-    """Takes out of a tree what means nothing: docstrings, annotations but those of fields, words of refusals."""
+    """Removes what does not change behaviour: docstrings, annotations (except fields'), messages of `InputError`."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return self._without_annotations(node)
@@ -234,7 +232,7 @@ class _Meaning(ast.NodeTransformer):
         return self._filled(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        # The annotations of a class's fields make them what they are: pydantic and dataclasses read them.
+        # Annotations of a class's fields stay: pydantic and dataclasses read them.
         fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
         node.body = [each if each in fields else self.visit(each) for each in node.body]
         node.body = [each for each in node.body if each is not None] or [ast.Pass()]
@@ -256,7 +254,7 @@ class _Meaning(ast.NodeTransformer):
         return self._filled(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        # A job that refuses makes nothing, whatever it says.
+        # A job that raises writes no output, whatever its message says.
         raised = node.exc
         if isinstance(raised, ast.Call) and _chain(raised.func) == ("InputError",):
             raised.args, raised.keywords = [], []
@@ -276,7 +274,7 @@ class _Meaning(ast.NodeTransformer):
 
 
 class _Names(ast.NodeVisitor):
-    """The chains of names in a tree: those that are used, and those that are but called or say a type."""
+    """The chains of names in a tree: those that are used, and those that are only called or used as types."""
 
     def __init__(self) -> None:
         self.uses: set[Chain] = set()
@@ -314,7 +312,7 @@ class _Names(ast.NodeVisitor):
 
 @dataclass
 class _Reached:
-    """What is reached of a package's modules so far."""
+    """The statements of a package's modules that have been reached so far."""
 
     package: Package
     _parts: dict[str, dict[int, str]] = field(default_factory=dict)
@@ -328,7 +326,7 @@ class _Reached:
                 self._statement(module, statement, whole=True)
 
     def entries(self, name: str) -> None:
-        """Reach what the entry functions of a module lead to; all of a module that has none."""
+        """Reach everything that a module's entry functions lead to; the whole module if it has none."""
         module = self._import(name)
         entries = [each for each in module.statements if each.is_entry] if module else []
         if module and entries:
@@ -351,7 +349,7 @@ class _Reached:
         return found
 
     def _import(self, name: str) -> "_Module | None":
-        """A module that is imported, whose effects are reached, and those of what it imports in its turn."""
+        """Import a module: reach its effects, and those of every module that it imports."""
         if name in _WITHOUT_EFFECT:
             return None
         module = self.package.find(name)
@@ -369,7 +367,7 @@ class _Reached:
         return module
 
     def _split(self, chain: Chain) -> tuple["_Module | None", Chain]:
-        """The module that a chain from a top-level package leads to, and what is left of it there."""
+        """The module that a chain from a top-level package leads to, and the rest of the chain."""
         if chain[0] != self.package.root.name:
             return None, chain
         for end in range(len(chain), 1, -1):
@@ -384,7 +382,7 @@ class _Reached:
         parts = self._parts.setdefault(module.name, {})
         is_new = id(statement) not in parts
         if is_new:
-            # What an imported name means is not in the statement's own text.
+            # The statement's own text does not say what imported names refer to.
             meant = sorted(
                 f"{chain[0]} is {'.'.join(target)}"
                 for chain in statement.uses | statement.types
@@ -412,7 +410,7 @@ class _Reached:
             elif rest and rest[0] in target.definitions:
                 self._define(target, rest, whole)
             else:
-                # A module that is passed about, or run as a file: anything in it may be used.
+                # A module that is passed around as an object or run as a file: anything in it may be used.
                 self.module(target.name)
         else:
             self._define(module, chain, whole)
@@ -433,7 +431,7 @@ _NO_STATEMENT = _Statement("", set(), set(), {})
 
 
 def _chain(node: ast.expr) -> Chain:
-    """The chain of names that an expression is; empty where it is something else."""
+    """The chain of names in an expression; empty if it is something else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -454,7 +452,7 @@ def _is_entry(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
 
 
 def _argument_types(node: ast.FunctionDef) -> set[Chain]:
-    """What the arguments of an entry function are: the command line makes them of its words, and nothing else does."""
+    """The types of an entry function's arguments. They count as code: the command line is parsed by them."""
     names = _Names()
     for each in ast.walk(node.args):
         if isinstance(each, ast.arg) and each.annotation:
@@ -477,7 +475,7 @@ def _only_defines(node: ast.stmt) -> bool:
 
 
 def _defined(node: ast.AST) -> Iterable[str]:
-    """The names of a module or class that a statement binds, anywhere in it but in functions."""
+    """The module- or class-level names that a statement binds, ignoring function bodies."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
         return

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and digests that say which bytes an output was made from."""
+"""Atomic writes of files and folders, checks of output paths, and digests of inputs."""
 
 import errno
 import hashlib
@@ -13,22 +13,21 @@ from tempfile import TemporaryDirectory
 
 from multirm.errors import InputError
 
-# Of bytes in a name; what is written beside a file until it is whole has a longer one.
+# In bytes. The temporary name beside a file is longer than its own.
 LONGEST_NAME = 255 - len("..4194304.part.mode")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; rename it to `path` once the block ends without an error.
+    """Write atomically: yield a temporary path beside `path`, and rename it to `path` if the block succeeds.
 
-    The block may make a file or a folder there, whose files get the permissions of any new file. An
-    existing folder at `path` is replaced by a folder; until the rename, and whenever the block fails, what
-    stood at `path` stays as it was. A folder cannot be replaced at one stroke: the old one steps aside, to
-    `.NAME.PID.old` beside `path`, and whoever is killed there has both. What processes that were killed
-    had written goes when the same output is written next.
+    The block may make a file or a folder; its files get the permissions of any new file. Until the rename,
+    and if the block fails, `path` keeps what it had. A folder cannot be replaced in one operation: the old
+    one is first renamed to `.NAME.PID.old` beside `path`, and a process killed at that moment leaves both.
+    Leftovers of killed processes are removed when the same output is written next.
 
     Raises:
-        InputError: no room on the disk, or a folder where a file must be.
+        InputError: no room on the disk, or a folder in place of a file (or the reverse).
     """
     with whole_together([path]) as (part,):
         yield part
@@ -36,7 +35,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """As `whole`, for several paths: all of them are replaced, or none of them if anything fails before.
+    """As `whole`, for several paths: all of them are replaced, or none if anything fails.
 
     Raises:
         InputError: as `whole`.
@@ -58,9 +57,9 @@ def whole_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
 
 @contextmanager
 def whole_files(folder: Path) -> Iterator[Path]:
-    """Give a folder inside `folder` to write to; move its files into `folder` once the block ends without an error.
+    """Yield a temporary folder inside `folder`, and move its files into `folder` if the block succeeds.
 
-    Files of the same name are replaced, others stay.
+    Files of the same name are replaced; other files stay.
 
     Raises:
         InputError: as `whole`.
@@ -80,7 +79,7 @@ def whole_files(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Tell of a full disk in one line, whichever library found it so.
+    """Report a full disk in one line, whichever library ran into it.
 
     Raises:
         InputError: no room on the disk that `path` is on.
@@ -95,12 +94,12 @@ def room_for(path: Path) -> Iterator[None]:
             path,
             expected="room on the disk",
             found=os.strerror(number),
-            remedy="make room, and start the job again",
+            remedy="free some space, and start the job again",
         ) from error
 
 
 def _put_in_place(made: Sequence[tuple[Path, Path]]) -> None:
-    """Rename what was made; should one of the renames fail, what stood there before stands there again."""
+    """Rename finished parts into place; if a rename fails, restore what was there before."""
     for part, path in made:
         if path.is_dir() is not part.is_dir() and path.exists():
             expected, found = ("file", "folder") if path.is_dir() else ("folder", "file")
@@ -122,7 +121,7 @@ def _put_in_place(made: Sequence[tuple[Path, Path]]) -> None:
     except BaseException:
         for path in begun:
             old = _beside(path, "old")
-            # A new folder in the place of an old one would be in the way.
+            # A new folder would block the old one from being restored.
             if path in new or (old.exists() and path.is_dir()):
                 _remove(path)
             if old.exists():
@@ -139,10 +138,10 @@ def _beside(path: Path, what: str) -> Path:
 
 
 def _error_number(error: Exception) -> int | None:
-    """What the system says is wrong, also by way of safetensors and tokenizers, whose errors only tell it in words."""
+    """The system's error number, parsed from the message where safetensors and tokenizers give it only there."""
     if isinstance(error, OSError):
         return error.errno
-    # PyTorch only says that it could not write all of a checkpoint.
+    # PyTorch reports only that it could not write a checkpoint.
     if isinstance(error, RuntimeError) and "inline_container" in str(error):
         return errno.ENOSPC
     found = re.search(r"\(os error ([0-9]+)\)", str(error))
@@ -150,9 +149,9 @@ def _error_number(error: Exception) -> int | None:
 
 
 def _clear_after_the_killed(path: Path) -> None:
-    """Remove what processes that are no more were about to make `path` from."""
+    """Remove temporary files that processes which are no longer running left for `path`."""
     for left in path.parent.glob(f".{escape(path.name)}.*"):
-        # An old folder is the only one while nothing stands in its place.
+        # If `path` is missing, the old folder is the only copy.
         found = re.fullmatch(r"([0-9]+)\.(part|part\.mode|old)", left.name[len(path.name) + 2 :])
         if found and not _is_running(int(found[1])) and (found[2] != "old" or path.exists()):
             _remove(left)
@@ -176,23 +175,23 @@ def _remove(left: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path at which no file can be written, before anybody computes what is to be in it.
+    """Refuse a path at which no file can be written, before its content is computed.
 
     Raises:
-        InputError: says what is in the way.
+        InputError: says why not.
     """
     with _told_of(path, "a file to write"):
         if path.exists() and not path.is_file():
-            found = "a folder" if path.is_dir() else "something else than a file"
+            found = "a folder" if path.is_dir() else "something other than a file"
             raise InputError(path, expected="a file to write", found=found)
         _try_out(path.parent.resolve(), _beside(path, "part.mode").name)
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before anybody computes what is to be in it.
+    """Refuse a folder that cannot be made or written to, before its content is computed.
 
     Raises:
-        InputError: says what is in the way.
+        InputError: says why not.
     """
     with _told_of(folder, "a folder to write to"):
         place = folder.resolve()
@@ -211,7 +210,7 @@ def _told_of(path: Path, expected: str) -> Iterator[None]:
 
 
 def _try_out(folder: Path, name: str) -> None:
-    """Write a file of a name, and take it away; folders that are not there are made beside where they would be."""
+    """Write and remove a trial file; missing folders are tried out as temporary ones in the nearest existing folder."""
     above = next(path for path in [folder, *folder.parents] if path.exists())
     if not above.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, f"the file {above}")
@@ -226,7 +225,7 @@ def _try_out(folder: Path, name: str) -> None:
 
 
 def _open_to_others(part: Path) -> None:
-    """Give the files at `part` the permissions of a new file; safetensors makes its own for the owner alone."""
+    """Give the files at `part` the permissions of a new file; safetensors makes its files owner-only."""
     probe = part.with_name(f"{part.name}.mode")
     probe.touch()
     mode = probe.stat().st_mode
@@ -250,7 +249,7 @@ def digest(path: Path) -> str:
 
 
 def digests(inputs: Iterable[Path]) -> dict[str, str]:
-    """The inputs by their portable names; those that come to the same name are numbered from the second on."""
+    """Digests of the inputs by their portable names; a repeated name is numbered from its second use on."""
     found: dict[str, str] = {}
     for file in inputs:
         name, number = portable(file), 1
@@ -261,16 +260,16 @@ def digests(inputs: Iterable[Path]) -> dict[str, str]:
 
 
 def portable(place: str | Path) -> str:
-    """A hub name, file or folder as it may stand in a footer: from the working directory, or the name alone.
+    """A hub name, file or folder for a footer: relative to the working directory, or its last part alone.
 
-    What lies elsewhere is told by its digest; the way to it would say where this machine keeps things.
+    A path outside it would reveal how this machine is laid out; the digest identifies the content.
     """
     here = Path.cwd()
-    # Links are left as they are: results may well lie elsewhere and be linked to from here.
+    # Links are not resolved: results may be a link to somewhere else.
     path = Path(os.path.normpath(here / place))
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def local(places: Iterable[str]) -> list[Path]:
-    """Those of some files, folders and hub names that are on this machine, and can be digested."""
+    """The places that exist on this machine, and so can be digested; hub names are left out."""
     return [Path(place) for place in places if Path(place).exists()]

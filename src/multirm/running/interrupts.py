@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command in one line: at once while it has begun nothing, else once its files are in order."""
+"""Ctrl-C ends a command with one line: at once before it has begun, else after it has cleaned up its files."""
 
 import os
 import signal
@@ -8,22 +8,22 @@ from types import FrameType
 from typing import NoReturn
 
 STATUS = 130
-"""What shells say of a process that Ctrl-C ended."""
+"""The exit status of a process ended by Ctrl-C, as shells report it."""
 
 
 def end_at_once() -> None:
-    """Have Ctrl-C end this process without further ado.
+    """Make Ctrl-C end this process immediately.
 
-    A library that is being imported would make another error of a `KeyboardInterrupt`, or say more of it.
+    During an import, a library might turn `KeyboardInterrupt` into another error, or print a traceback.
     """
-    # Who starts a process in the background lets it ignore Ctrl-C, which is meant for others then.
+    # A shell makes background processes ignore Ctrl-C, which is then meant for others.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _end)
 
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Meanwhile Ctrl-C raises `KeyboardInterrupt`, so that a command can tidy up."""
+    """Make Ctrl-C raise `KeyboardInterrupt` in the block, so that a command can clean up."""
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,7 +34,7 @@ def ended_in_order() -> Iterator[None]:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether Ctrl-C is behind an error, whatever a library has made of it."""
+    """Whether an error was caused by Ctrl-C, even if a library has wrapped it."""
     reason: BaseException | None = error
     while reason is not None:
         if isinstance(reason, KeyboardInterrupt):

@@ -1,8 +1,7 @@
-"""What a long job has finished so far, on disk: a job that is killed goes on from there.
+"""What a long job has finished so far, on disk: a killed job resumes from there.
 
-A journal lies beside the output that is being made, as `.NAME.journal`, and goes when the output stands.
-It is a database of SQLite, which holds what was added whole or not at all whenever the job dies, and
-which one process at a time has to itself.
+A journal lies beside the output as `.NAME.journal`, and is removed once the output is complete. It is an
+SQLite database: each addition is atomic, and one process at a time has exclusive access.
 """
 
 import json
@@ -22,7 +21,7 @@ Item = dict[str, Any]
 
 
 class Journal:
-    """The finished items of a job, by their names. Values are what JSON can hold."""
+    """The finished items of a job, by name; values are JSON."""
 
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         self._path, self._database = path, database
@@ -30,10 +29,10 @@ class Journal:
         self.items: dict[str, Any] = {name: json.loads(value) for name, value in rows}
 
     def add(self, items: Mapping[str, Any]) -> None:
-        """Write items down; once this returns they outlive the process.
+        """Write items to disk; once this returns, they survive the process.
 
         Raises:
-            InputError: no room on the disk; what was added before stays.
+            InputError: no room on the disk; earlier items are kept.
         """
         rows = [(name, json.dumps(value)) for name, value in items.items()]
         try:
@@ -49,10 +48,10 @@ class Journal:
 
 @contextmanager
 def open_journal(output: Path, origin: Origin) -> Iterator[Journal]:
-    """The journal of the job that makes `output`; it goes when the block ends without an error.
+    """Open the journal of the job that makes `output`; it is removed if the block succeeds.
 
     Args:
-        origin: of the items. A journal of another one is begun anew.
+        origin: origin of the items. A journal of another origin is emptied.
 
     Raises:
         InputError: another process has the journal open, or the file is damaged or cannot be written.
@@ -62,10 +61,10 @@ def open_journal(output: Path, origin: Origin) -> Iterator[Journal]:
     journal = _open(path, to_text("journal", origin))
     try:
         if journal.items:
-            logger.info("%s: %d finished before, going on", path, len(journal.items))
+            logger.info("%s: resuming, %d already finished", path, len(journal.items))
         yield journal
         path.unlink()
-        # What SQLite keeps beside it to undo half a change: it does not always go with the last connection.
+        # SQLite's rollback journal: closing the last connection does not always remove it.
         path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     finally:
         journal.close()
@@ -77,7 +76,7 @@ def _open(path: Path, origin: str) -> Journal:
     except sqlite3.OperationalError as error:
         raise _unwritable(path, error) from error
     try:
-        # The lock stays until the connection is closed, or its process has died.
+        # The lock is held until the connection is closed or the process dies.
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("BEGIN EXCLUSIVE")
         database.execute("CREATE TABLE IF NOT EXISTS origin (text TEXT)")
@@ -85,7 +84,7 @@ def _open(path: Path, origin: str) -> Journal:
         found = database.execute("SELECT text FROM origin").fetchall()
         if found != [(origin,)]:
             if found:
-                logger.warning("%s: of other inputs, settings or code, begun anew", path)
+                logger.warning("%s: made with other inputs, settings or code; starting over", path)
             database.execute("DELETE FROM origin")
             database.execute("DELETE FROM items")
             database.execute("INSERT INTO origin VALUES (?)", (origin,))
@@ -97,21 +96,21 @@ def _open(path: Path, origin: str) -> Journal:
             raise _unwritable(path, error) from error
         raise InputError(
             path,
-            expected="no other process at work on the same table",
-            found="one that is",
+            expected="no other process working on the same table",
+            found="one",
             remedy="wait for it, or stop it",
         ) from error
     except sqlite3.DatabaseError as error:
         database.close()
         raise InputError(
-            path, expected="a journal", found=str(error), remedy="remove it: the job begins anew"
+            path, expected="a journal", found=str(error), remedy="remove it: the job starts over"
         ) from error
 
 
 def _unwritable(path: Path, error: sqlite3.OperationalError) -> InputError:
     return InputError(
         path,
-        expected="room to write down what is finished",
+        expected="room on the disk, in a writable folder, for finished items",
         found=str(error),
-        remedy="make room, in a folder that may be written to, and start again: the job goes on where it was",
+        remedy="free some space or allow writing, and start again: the job resumes",
     )

@@ -1,6 +1,6 @@
-"""A text that a figure carries in its own metadata: `<metadata>` in SVG, tEXt in PNG, Info in PDF, `<meta>` in HTML.
+"""Text in a figure's own metadata: `<metadata>` in SVG, tEXt in PNG, Info in PDF, `<meta>` in HTML.
 
-What is read may be anybody's file: only the text's own place is looked at, and nothing in it is run.
+Files may come from anybody: only the place of the text is read, and nothing in them is executed.
 """
 
 import html
@@ -24,10 +24,10 @@ _PNG_CHUNK = struct.Struct(">I4s")
 
 
 def with_text(figure: bytes, suffix: str, text: str) -> bytes:
-    """The bytes of a figure with `text` in its metadata; the picture is as it was.
+    """Add `text` to a figure's metadata; the picture is unchanged.
 
     Args:
-        figure: a whole file, without such a text.
+        figure: the bytes of a figure without such a text.
         suffix: its format, one of `FORMATS`.
         text: ASCII.
     """
@@ -47,10 +47,10 @@ def with_text(figure: bytes, suffix: str, text: str) -> bytes:
 
 
 def text_in(figure: bytes, suffix: str) -> str | None:
-    """What `with_text` put into a figure; None where it holds no such text.
+    """The text that `with_text` put into a figure; None if there is none.
 
     Raises:
-        ValueError: bytes that are no ASCII text, or another suffix than those of `FORMATS`.
+        ValueError: the text is not ASCII, or the suffix is not one of `FORMATS`.
     """
     match suffix:
         case ".svg":
@@ -62,7 +62,7 @@ def text_in(figure: bytes, suffix: str) -> str | None:
         case ".png":
             return _in_png(figure)
         case ".pdf":
-            # The last one stands: each update of a PDF follows what it replaces.
+            # The last one counts: updates are appended to a PDF.
             texts = _PDF_TEXT.findall(figure)
             return bytes.fromhex(texts[-1].decode()).decode("ascii") if texts else None
     raise ValueError(f"no figure has the suffix {suffix}")
@@ -76,7 +76,7 @@ def _after(figure: bytes, tag: bytes, mark: bytes) -> bytes:
 
 
 def _into_png(figure: bytes, text: bytes) -> bytes:
-    """The text as a tEXt chunk behind the header, which comes first (PNG specification, sections 5.3 and 11.3.3)."""
+    """Insert the text as a tEXt chunk after the header chunk (PNG specification, sections 5.3 and 11.3.3)."""
     length, kind = _PNG_CHUNK.unpack_from(figure, len(_PNG_SIGNATURE))
     if not figure.startswith(_PNG_SIGNATURE) or kind != b"IHDR":
         raise ValueError("a PNG without header")
@@ -100,7 +100,7 @@ def _in_png(figure: bytes) -> str | None:
 
 
 def _into_pdf(figure: bytes, text: bytes) -> bytes:
-    """The text in an information dictionary, as an update behind the file (ISO 32000-1, 7.5.6 and 14.3.3)."""
+    """Append the text as an information dictionary in an incremental update (ISO 32000-1, 7.5.6 and 14.3.3)."""
     end = _PDF_END.search(figure)
     if end is None:
         raise ValueError("a PDF that does not end in a trailer and its cross-reference table")

@@ -1,4 +1,4 @@
-"""How a long job gets on: a bar in a terminal, a line every ten seconds in a log."""
+"""Progress of a long job: a bar in a terminal, a line every ten seconds in a log."""
 
 import logging
 import sys
@@ -14,18 +14,18 @@ SECONDS_BETWEEN_LINES = 10
 
 
 class Progress:
-    """A job of `total` items, from now on.
+    """Progress through `total` items, timed from its creation.
 
     Args:
-        done: what is done to an item, as in "scored".
-        items: what they are, as in "solutions".
+        done: what is done to an item, such as "scored".
+        items: what the items are, such as "solutions".
     """
 
     def __init__(self, done: str, items: str, total: int) -> None:
         self._done, self._items, self._total = done, items, total
         self._n = self._tokens = 0
         self._started = self._reported = time.monotonic()
-        # Without a terminal there is no bar, and `tqdm` does nothing.
+        # Without a terminal the bar is disabled.
         self._bar = tqdm(
             total=total, desc=done, unit=f" {items}", disable=not sys.stderr.isatty(), leave=False
         )
@@ -42,7 +42,7 @@ class Progress:
         self._bar.close()
 
     def add(self, items: int, tokens: int = 0) -> None:
-        """So many more items are done, for which so many tokens were read or written, if that is counted."""
+        """Count finished items, and the tokens read or written for them, if tokens are counted."""
         if not items:
             return
         self._n += items

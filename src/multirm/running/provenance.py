@@ -1,7 +1,7 @@
-"""Where a file came from: what it was made of, by which code and with which parameters.
+"""Provenance of outputs: the inputs they were made from, the code and the parameters.
 
-Tables have this in their footers (`tables.parquet`), figures in their metadata (`running.metadata`), model folders
-in a file of their own among the others. Journals and checkpoints are of no use to a job of another origin.
+Tables carry it in their footers (`tables.parquet`), figures in their metadata (`running.metadata`), and model folders
+in a file of their own. A journal or checkpoint is resumed only by a job of the same origin.
 """
 
 import json
@@ -19,7 +19,7 @@ from multirm.running.files import digest, digests, whole
 from multirm.version import VERSION
 
 FILE = "provenance.json"
-# What folders of models are.
+# Kinds of model folders.
 ADAPTER = "adapter"
 BACKBONE = "backbone"
 MERGED = "merged model"
@@ -27,13 +27,13 @@ MERGED = "merged model"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file was made of.
+    """What a file was made from.
 
     Attributes:
         multirm: version of this package that made it.
-        code: SHA-256 digest, by the name of the module that made it, of the package's files that it uses.
-        parameters: what made it, apart from the inputs; JSON, with no secret and no path in it.
-        inputs: SHA-256 digests by names of files and folders, as `files.portable` has them.
+        code: SHA-256 digest of the code that made it (`code.code_digest`), by the name of its module.
+        parameters: settings that it was made with, as JSON without secrets or paths.
+        inputs: SHA-256 digests of input files and folders, by their names as given by `files.portable`.
     """
 
     multirm: str
@@ -42,18 +42,18 @@ class Origin:
     inputs: dict[str, str]
 
     def having(self, **parameters: Any) -> Self:
-        """The same with more parameters."""
+        """The same origin with more parameters."""
         return replace(self, parameters={**self.parameters, **parameters})
 
 
 @dataclass(frozen=True)
 class Provenance(Origin):
-    """Where a figure or model came from.
+    """The provenance of a figure or model.
 
     Attributes:
         made: what it is, such as `adapter`.
-        files: SHA-256 digests of a model's files, by their names.
-        base: of an adapter, likewise those of the base that it belongs to; empty for a base on the hub.
+        files: SHA-256 digests of a model's files, by name.
+        base: SHA-256 digests of the files of an adapter's base model; empty for a base on the hub.
     """
 
     made: str
@@ -65,7 +65,7 @@ _PROVENANCE = TypeAdapter(Provenance)
 
 
 def origin_of(module: str, parameters: Mapping[str, Any], inputs: Iterable[Path]) -> Origin:
-    """The origin of what a module of this package makes here; reads the inputs for their digests."""
+    """The origin of an output that a module of this package makes; reads the inputs to digest them."""
     return Origin(VERSION, {module: code_digest(module)}, dict(parameters), digests(inputs))
 
 
@@ -75,23 +75,23 @@ def to_text(
     files: Mapping[str, str] | None = None,
     base: Mapping[str, str] | None = None,
 ) -> str:
-    """As JSON, in ASCII, the same for the same."""
-    words = {"made": made, **asdict(origin)}
-    words |= {name: of for name, of in (("files", files), ("base", base)) if of}
-    return json.dumps(words, sort_keys=True)
+    """A provenance as deterministic JSON in ASCII."""
+    fields = {"made": made, **asdict(origin)}
+    fields |= {name: of for name, of in (("files", files), ("base", base)) if of}
+    return json.dumps(fields, sort_keys=True)
 
 
 def from_text(path: Path, text: str | bytes) -> Provenance:
-    """What `to_text` wrote.
+    """Parse what `to_text` wrote.
 
     Raises:
-        InputError: `text`, which stands in `path`, is something else.
+        InputError: `text`, found in `path`, is something else.
     """
     try:
         return _PROVENANCE.validate_json(text)
     except ValidationError as error:
         raise InputError(
-            path, expected="a provenance as multirm writes it", found=shown(text)
+            path, expected="a provenance in multirm's format", found=shown(text)
         ) from error
 
 
@@ -99,10 +99,10 @@ def from_text(path: Path, text: str | bytes) -> Provenance:
 def whole_model(
     folder: Path, made: str, origin: Origin, base: Mapping[str, str] | None = None
 ) -> Iterator[Path]:
-    """Give a folder to write a model's files to; it becomes `folder`, with its provenance, as `whole` does.
+    """Write a model folder atomically, as `whole` does, and add its provenance.
 
     Args:
-        made: what it is; a folder at its place is replaced if that is one of ours, too.
+        made: its kind; an existing folder is replaced only if multirm made it and it is of the same kind.
         base: digests of the files of an adapter's base.
 
     Raises:
@@ -116,10 +116,10 @@ def whole_model(
 
 
 def check_replaceable(folder: Path, made: str) -> None:
-    """Refuse to replace a folder, unless it is empty or one of ours of the same kind with nothing else in it.
+    """Refuse to replace a folder, unless it is empty, or a model of the same kind made by multirm and nothing else.
 
     Raises:
-        InputError: says what it is.
+        InputError: says what is in it.
     """
     if not folder.is_dir():
         return
@@ -127,13 +127,13 @@ def check_replaceable(folder: Path, made: str) -> None:
     if found:
         raise InputError(
             folder,
-            expected=f"a folder of ours to replace ({made}), an empty one or none",
+            expected=f"to replace a folder made by multirm ({made}), an empty one or none",
             found=found,
-            remedy="move it away, or write to another",
+            remedy="move it away, or write to another folder",
         )
 
 
-_OF_MODELS = frozenset(
+_MODEL_FILES = frozenset(
     [
         *("adapter_config.json", "adapter_model.safetensors", "added_tokens.json"),
         *("chat_template.jinja", "config.json", "generation_config.json", "merges.txt"),
@@ -146,28 +146,28 @@ _OF_MODELS = frozenset(
 def _in_the_way(folder: Path, made: str) -> str:
     here, place = Path.cwd().resolve(), folder.resolve()
     if here.is_relative_to(place):
-        return "the working directory, or one that it is in"
+        return "the working directory or one of its parents"
     files = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
     if not files:
         return ""
     try:
-        told = read_from_folder(folder)
+        provenance = read_from_folder(folder)
     except InputError:
-        told = None
-    if told is None:
-        return f"{len(files)} files of others, such as {files[0].relative_to(folder)}"
-    if told.made != made:
-        return f"one of ours of another kind ({told.made})"
-    # Models of earlier versions do not say which files are theirs.
-    known = {*(told.files or _OF_MODELS), FILE}
+        provenance = None
+    if provenance is None:
+        return f"{len(files)} other files, such as {files[0].relative_to(folder)}"
+    if provenance.made != made:
+        return f"one of another kind ({provenance.made})"
+    # Models of earlier versions do not list their files.
+    known = {*(provenance.files or _MODEL_FILES), FILE}
     strange = [name for file in files if (name := file.relative_to(folder).as_posix()) not in known]
-    return f"files of others in it, such as {strange[0]}" if strange else ""
+    return f"other files in it, such as {strange[0]}" if strange else ""
 
 
 def write_to_folder(
     folder: Path, made: str, origin: Origin, base: Mapping[str, str] | None = None
 ) -> None:
-    """Put the provenance of a model among its files, when all of them are there.
+    """Add the provenance of a model to its folder, once all its files are there.
 
     Args:
         base: digests of the files of an adapter's base.
@@ -179,10 +179,10 @@ def write_to_folder(
 
 
 def read_from_folder(folder: Path) -> Provenance | None:
-    """The provenance of a model folder; None where it has none.
+    """The provenance of a model folder; None if it has none.
 
     Raises:
-        InputError: a file of that name, but not one of ours.
+        InputError: the file is not in multirm's format.
         OSError: it cannot be read.
     """
     path = folder / FILE
@@ -190,35 +190,35 @@ def read_from_folder(folder: Path) -> Provenance | None:
 
 
 def made_as(folder: Path) -> str | None:
-    """What kind of model of ours a folder holds; None where it has no provenance, or somebody else's."""
+    """The kind of model that multirm made in a folder; None if it has no provenance of multirm's."""
     try:
-        told = read_from_folder(folder)
+        provenance = read_from_folder(folder)
     except InputError:
         return None
-    return None if told is None else told.made
+    return None if provenance is None else provenance.made
 
 
 def check_files(folder: Path) -> None:
-    """Refuse a model folder whose files are not those that its provenance tells of, if it has one of ours.
+    """Refuse a model folder whose files differ from the digests in its provenance, if multirm made it.
 
     Raises:
-        InputError: a bit of one is another, or a file is missing.
+        InputError: a file has changed or is missing.
     """
     try:
-        told = read_from_folder(folder)
+        provenance = read_from_folder(folder)
     except InputError:
-        # Others publish models too, and may have a file of that name.
+        # Models from elsewhere may have a file of the same name.
         if b'"multirm"' in (folder / FILE).read_bytes():
             raise
         return
-    for name, recorded in told.files.items() if told else ():
+    for name, recorded in provenance.files.items() if provenance else ():
         file = folder / name
-        # Names in it may be anybody's: none of them leads out of the folder.
+        # The names are untrusted: none may lead out of the folder.
         leads_out = ".." in Path(name).parts or Path(name).is_absolute()
         if leads_out or not file.is_file() or digest(file) != recorded:
             raise InputError(
                 file,
-                expected=f"the file that was written, of which {FILE} has a digest",
+                expected=f"the file whose digest is in {FILE}",
                 found="another" if file.is_file() else "none",
                 remedy="delete it and make it again",
             )

@@ -1,4 +1,4 @@
-"""Generators that belong to items: the same item draws the same numbers, whatever runs before or beside it."""
+"""Generators keyed by item: the same item draws the same numbers, whatever runs before or beside it."""
 
 import hashlib
 

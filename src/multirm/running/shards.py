@@ -1,4 +1,4 @@
-"""A job in parts, each of which is a job of its own."""
+"""Shards: parts of a job, each of which runs as a job of its own."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -21,22 +21,20 @@ class Shard:
         """Read a shard from `number/count`.
 
         Raises:
-            InputError: not two such numbers.
+            InputError: not two numbers with 1 <= number <= count.
         """
         number, slash, count = text.partition("/")
         if not (slash and number.isdecimal() and count.isdecimal()) or not (
             1 <= int(number) <= int(count)
         ):
-            raise InputError(
-                "--shard", expected="NUMBER/COUNT, such as 2/8 of eight parts", found=shown(text)
-            )
+            raise InputError("--shard", expected="NUMBER/COUNT, such as 2/8", found=shown(text))
         return cls(int(number), int(count))
 
     def of(self, items: Sequence[Item], group_of: Callable[[Item], Hashable]) -> list[Item]:
         """Choose the items of this part, in their order.
 
-        Groups of items stay whole. Each part has a run of them, in the order of their first items, and as
-        many as the other parts, give or take one.
+        Groups of items are not split. Each part gets consecutive groups, in the order of their first items;
+        the numbers of groups differ by at most one.
 
         Args:
             group_of: the group that an item belongs to.
