@@ -83,7 +83,7 @@ def test_a_journal_of_another_job_is_begun_anew(
         origin = replace(origin, code=dict.fromkeys(origin.code, "0" * 64))
     with open_journal(path, origin) as journal:
         assert journal.items == {}
-    assert "of other inputs, settings or code" in caplog.text
+    assert "made with other inputs, settings or code" in caplog.text
 
 
 def test_what_is_no_journal_is_refused(output: Path) -> None:
