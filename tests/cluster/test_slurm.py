@@ -197,7 +197,7 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
             # For each job by itself, but not for those that are submitted together, whichever come first.
             {"partitions": {"main": {"max_runtime": "65m"}}},
             "job (data_demonstrate_generate_miniature|critiques_filter_critiques_shorten_critiques): "
-            "expected a partition that admits it: 0 GPUs, 1 ",
+            "expected a partition that allows 0 GPUs, 1 ",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_the_label_says_which_was_to_be_chosen() -> None:
         ({"label": "A=B"}, r"key label: expected A>B or B>A, found 'A=B'"),
         ({"judgments": []}, "key judgments: expected at least one game"),
         ({"judgments": [{}]}, r"judgments\[0\]: expected the key judgment"),
-        ({"judgments": [game(1)]}, r"judgments\[0\], judgment, key scores: expected two of them"),
+        ({"judgments": [game(1)]}, r"judgments\[0\], judgment, key scores: expected two scores"),
         ({"judgments": [game(1, "2")]}, r"key scores\[1\]: expected a number or null, found '2'"),
         ({"judgments": [game(1, True)]}, r"key scores\[1\]: expected a number or null"),
         ({"judgments": [game(1, 10**400)]}, r"key scores\[1\]: expected a number that float64"),

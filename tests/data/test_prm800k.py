@@ -81,11 +81,11 @@ def test_the_files_of_prm800k_itself_are_told_apart(tmp_path: Path) -> None:
         ({"steps": "one"}, "key steps: expected a list"),
         (
             {"augs": [{"aug_step": "x", "aug_idx": 3, "aug_type": 1}]},
-            r"augs\[0\], key aug_idx: expected a place from 0 to 2, found 3",
+            r"augs\[0\], key aug_idx: expected a position from 0 to 2, found 3",
         ),
         (
             {"augs": [{"aug_step": "x", "aug_idx": 1, "aug_type": "1"}]},
-            r"augs\[0\], key aug_type: expected -1, 0, 1 or an error's name",
+            r"augs\[0\], key aug_type: expected -1, 0, 1 or the name of an error",
         ),
     ],
 )

@@ -222,7 +222,7 @@ def test_what_is_not_as_its_label_says_is_marked(
         (Kind.GORM, critique(0, 1, "Yes", q_id="13"), "row 2: .*found q_id 13, cot_id 0 of d"),
         (Kind.GORM, critique(0, 1, "Yes", cot=["One."]), "row 2: .*found other steps"),
         (Kind.GPRM, critique(0, [1, -1], "No", cot=["One.", "2."]), "row 2: .*found other steps"),
-        (Kind.GORM, critique(0, 1, "Yes", critique="Fine."), "row 2, key critique: .*begins"),
+        (Kind.GORM, critique(0, 1, "Yes", critique="Fine."), "row 2, key critique: .*starts with"),
         (Kind.GORM, critique(0, 1, "Yes", critique=None), "row 2, key critique: expected a text"),
         (Kind.GORM, critique(0, 0, "Yes"), "row 2, key labels: expected 1 .* or -1, found 0"),
         (Kind.GORM, critique(0, [1, 1, 1], "Yes"), "row 2, key labels: expected a whole number"),
@@ -235,12 +235,12 @@ def test_what_is_not_as_its_label_says_is_marked(
         (
             Kind.GORM,
             renamed(critique(0, 1, "Yes"), -1),
-            "row 2, key labels: expected what the key label says, -1, found 1; .* two names",
+            "row 2, key labels: expected the same as the key label, -1, found 1; .* two names",
         ),
         (
             Kind.GPRM,
             renamed(critique(0, [1, 1, 1], "Yes"), [1, 1, -1]),
-            r"row 2, key labels: .*label says, \[1, 1, -1\], found \[1, 1, 1\]",
+            r"row 2, key labels: .*the key label, \[1, 1, -1\], found \[1, 1, 1\]",
         ),
     ],
 )
@@ -260,7 +260,9 @@ def test_bad_rows_are_named_and_nothing_is_lost(
 def test_critiques_of_another_kind(read: Read) -> None:
     with pytest.raises(InputError, match="kind: expected gORM or gPRM, found dORM"):
         read(Kind.DORM, *OF_OUTCOMES)
-    with pytest.raises(InputError, match="verdicts are their labels, found 1 unparsable; say the"):
+    with pytest.raises(
+        InputError, match="verdicts agree with their labels, found 1 unparsable; check --kind"
+    ):
         read(Kind.GORM, OF_OUTCOMES[0] | {"critique": OF_STEPS[0]["critique"]})
 
 

@@ -72,6 +72,6 @@ def test_too_few_other_steps_are_refused(
 ) -> None:
     path = write_solutions([solution(0, 0), solution(0, 1)])
     with pytest.raises(
-        InputError, match="expected at least 2 intermediate steps of other questions"
+        InputError, match="expected at least 2 intermediate steps of questions other"
     ):
         shuffle_steps(path, "shuffled", tmp_path / "shuffled.parquet", 1)

@@ -74,7 +74,7 @@ def test_a_table_is_cut(tmp_path: Path, write_solutions: Callable[[Any], Path]) 
     ("options", "complaint"),
     [
         ({"questions": 13}, "expected at least 13 questions, found 12"),
-        ({"per_question": 6}, "expected at least 6 solutions to a question, found 5 at most"),
+        ({"per_question": 6}, "expected at least 6 solutions to a question, found at most 5"),
     ],
 )
 def test_more_than_there_are_is_refused(

@@ -120,7 +120,7 @@ def test_snakemake_and_its_jobs_are_killed(study_copy: Path, finished_study: Pat
     assert list((study_copy / ".snakemake" / "locks").iterdir())
     code, said = run(study_copy)
     assert code == 0, said
-    assert "its lock is taken away" in said
+    assert "its lock is removed" in said
     assert_same(study_copy, finished_study)
     assert not (study_copy / ".snakemake" / "locks").exists()
 

@@ -304,7 +304,7 @@ def test_what_tables_do_not_keep_is_said(
     with caplog.at_level(logging.WARNING):
         convert(place, tmp_path / "ours", Layout.TABLES)
     (warning,) = caplog.messages
-    assert "law.json: 1 of 2 rows are not kept as they stand" in warning
+    assert "law.json: 1 of 2 rows lose something" in warning
     assert warning.endswith(f"the first is row 2, key {key}")
 
 
@@ -325,13 +325,13 @@ def test_command_lines_that_cannot_be_meant(tmp_path: Path) -> None:
     both = write_json(tmp_path / "d", law=[POOL], law_reward=[])
     ours = write_tables(tmp_path / "ours", SOLUTIONS, [SOLUTION])
     output = tmp_path / "out"
-    with pytest.raises(InputError, match="found rewards and solutions; say which with --table"):
+    with pytest.raises(InputError, match="found rewards and solutions; choose one with --table"):
         convert(both, output, Layout.TABLES)
-    with pytest.raises(InputError, match="expected tables, found the published layout"):
+    with pytest.raises(InputError, match="expected tables, found Multi-RM's layout"):
         convert(both, output, Layout.PUBLISHED)
     with pytest.raises(InputError, match="nowhere: expected tables, found none"):
         convert(f"{tmp_path}/nowhere", output, Layout.PUBLISHED)
-    with pytest.raises(InputError, match="expected the published layout, found tables"):
+    with pytest.raises(InputError, match="expected Multi-RM's layout, found tables"):
         convert(ours, output, Layout.TABLES)
     with pytest.raises(InputError, match="expected tables, found only tables of solutions"):
         convert(ours, output, Layout.PUBLISHED, table=Content.REWARDS)
@@ -339,7 +339,7 @@ def test_command_lines_that_cannot_be_meant(tmp_path: Path) -> None:
         row = SOLUTION | {"category": category}
         odd = tmp_path / "odd" / "t.parquet"
         parquet.write(odd, SOLUTIONS, [row], made_of())
-        with pytest.raises(InputError, match="expected a category that a file can be named after"):
+        with pytest.raises(InputError, match="expected a category that can be a file name"):
             convert(str(odd), output, Layout.PUBLISHED)
     assert not output.exists()
 
@@ -363,7 +363,9 @@ def test_tables_of_the_other_kind_are_not_replaced(tmp_path: Path) -> None:
     convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
     assert (output / "law.parquet").read_bytes() == before
     (output / "law.parquet").write_text("somebody's")
-    with pytest.raises(InputError, match=r"expected a table of solutions to replace, .* else; say"):
+    with pytest.raises(
+        InputError, match=r"expected a table of solutions to replace, .* else; choose"
+    ):
         convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
     assert (output / "law.parquet").read_text() == "somebody's"
 
@@ -398,7 +400,7 @@ def test_a_footer_of_others_may_say_nonsense(tmp_path: Path, form: Any) -> None:
     footer["parameters"]["published"] = form
     table = pq.read_table(path).replace_schema_metadata({b"multirm": json.dumps(footer)})
     pq.write_table(table, path)
-    with pytest.raises(InputError, match=r"law\.parquet: expected a footer that says how"):
+    with pytest.raises(InputError, match=r"law\.parquet: expected a footer that describes"):
         convert(str(path), tmp_path / "back", Layout.PUBLISHED)
 
 
@@ -410,7 +412,7 @@ def test_tables_of_others_say_by_their_columns_what_they_are(tmp_path: Path) -> 
     convert(str(tmp_path / "theirs.parquet"), tmp_path / "back", Layout.PUBLISHED)
     assert (tmp_path / "back" / "law.json").exists()
     pq.write_table(pa.table({"a": [1]}), tmp_path / "strange.parquet")
-    with pytest.raises(InputError, match="either solutions or rewards, found neither; say which"):
+    with pytest.raises(InputError, match="either solutions or rewards, found neither; choose one"):
         convert(str(tmp_path / "strange.parquet"), tmp_path / "back", Layout.PUBLISHED)
 
 
@@ -420,5 +422,5 @@ def test_a_category_too_long_for_a_file_is_one_line(tmp_path: Path) -> None:
     rows = parquet.read(tmp_path / "t" / "law.parquet", SOLUTIONS).to_pylist()
     long = [row | {"category": "x" * 300} for row in rows]
     parquet.write(tmp_path / "t" / "law.parquet", SOLUTIONS, long, made_of())
-    with pytest.raises(InputError, match="a category that a file can be named after"):
+    with pytest.raises(InputError, match="a category that can be a file name"):
         convert(str(tmp_path / "t"), tmp_path / "back", Layout.PUBLISHED)

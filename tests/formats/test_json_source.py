@@ -20,8 +20,11 @@ from multirm.formats.json_source import Placed, Record, each, files_of, read_jso
         (b'{"a": 1}\n\n{"a": \n', "line 3: expected JSON, found Expecting value at column"),
         (b'{"a": 1}\n[1]\n', "line 2: expected a JSON object, found [1]"),
         (b" \n\n", ": expected at least one row, found an empty file"),
-        (b"{}\n" + b"[" * 10**5, "line 2: expected JSON of rows, found lists or objects too deep"),
-        (b"{}\n" + b"9" * 5000, "line 2: expected JSON of rows, found a number of too many digits"),
+        (b"{}\n" + b"[" * 10**5, "line 2: expected JSON of rows, found too deeply nested lists or"),
+        (
+            b"{}\n" + b"9" * 5000,
+            "line 2: expected JSON of rows, found a number with too many digits",
+        ),
     ],
 )
 def test_broken_json_lines(tmp_path: Path, data: bytes, complaint: str) -> None:
@@ -48,10 +51,10 @@ def test_broken_json_lines(tmp_path: Path, data: bytes, complaint: str) -> None:
         (b'{"a": 1}\n{"a": ', "line 2: expected JSON"),
         ("[{}]".encode("utf-16"), "expected UTF-8, found UTF-16; save it as UTF-8"),
         (b"\0" * 100, "expected JSON, found the byte 0x00 at its start"),
-        (b"[" * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
-        (b'{"a":' * 10**5, "rows.json: expected JSON of rows, found lists or objects too deep"),
+        (b"[" * 10**5, "rows.json: expected JSON of rows, found too deeply nested lists or"),
+        (b'{"a":' * 10**5, "rows.json: expected JSON of rows, found too deeply nested lists or"),
         (b"[" * 900 + b"]" * 900, "row 1: expected a JSON object, found [["),
-        (b"[9" + b"9" * 5000 + b"]", "rows.json: expected JSON of rows, found a number of too"),
+        (b"[9" + b"9" * 5000 + b"]", "rows.json: expected JSON of rows, found a number with too"),
         (b"[]", ": expected at least one row"),
         (b"", ": expected at least one row"),
     ],
@@ -174,7 +177,7 @@ def test_files_and_folders(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps([]))
     found = files_of([str(tmp_path / "c.txt"), str(tmp_path)], "*.json")
     assert [file.name for file in found] == ["c.txt", "a.json", "b.json"]
-    with pytest.raises(InputError, match="nothing of that name"):
+    with pytest.raises(InputError, match="found neither"):
         files_of([str(tmp_path / "d.json")], "*.json")
     with pytest.raises(InputError, match=r"files named \*.jsonl, found none"):
         files_of([str(tmp_path)], "*.jsonl")

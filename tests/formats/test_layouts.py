@@ -346,8 +346,8 @@ def test_a_place_that_is_nowhere_is_one_line_at_once(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("no/folder: expected a folder of tables, a folder in the")
-    assert "and no way to the hub" in done.stdout
+    assert done.stdout.startswith("no/folder: expected a folder of tables, a folder in")
+    assert "and no connection to the hub" in done.stdout
     assert f"found no such folder below {Path.cwd()}" in done.stdout
     assert done.stderr == ""
     assert "datasets" not in done.stdout

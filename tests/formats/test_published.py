@@ -111,7 +111,7 @@ def test_outcomes(changes: dict[str, Any], outcome: int | None, labels: list[int
             {"labels": [1, 2]},
             r"key labels: expected 1 \(correct\) or -1 \(incorrect\), found 2",
         ),
-        (TRAIN, {"labels": [1, 0]}, "key labels: .* found 0; write -1 for each step that 0 calls"),
+        (TRAIN, {"labels": [1, 0]}, "key labels: .* found 0; write -1 where 0 means"),
         (TRAIN, {"cot": 7}, "key cot: expected a list"),
         (TRAIN, {"cot": " "}, "key cot: expected a text"),
         (TRAIN, {"cot_id": None}, "key cot_id: expected a whole number"),
@@ -203,7 +203,7 @@ def test_a_folder_of_splits_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert row["question_id"] == "13"
     with pytest.raises(InputError, match="the split math, found Unknown split"):
         list(published.records_of([str(folder)], "math"))
-    with pytest.raises(InputError, match="expected a folder or hub data set with the split law"):
+    with pytest.raises(InputError, match="expected a folder or hub dataset with the split law"):
         (tmp_path / "empty").mkdir()
         list(published.records_of([str(tmp_path / "empty")], "law"))
 
@@ -219,8 +219,11 @@ def test_a_hub_that_is_out_of_reach_is_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], env=offline, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("nobody/nothing: expected a folder or hub data set with the")
-    assert "`multirm prefetch STUDY`, or unset HF_HUB_OFFLINE" in done.stdout
+    assert done.stdout.startswith("nobody/nothing: expected a folder or hub dataset with the")
+    assert (
+        "`multirm prefetch STUDY` on a machine with network access, or unset HF_HUB_OFFLINE"
+        in done.stdout
+    )
     assert done.stdout.count("\n") == 1
 
 
@@ -236,5 +239,5 @@ def test_a_gated_data_set_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, stat
         InputError, match=r"is a gated dataset .* set HF_TOKEN to a token"
     ) as caught:
         list(published.records_of(["owner/gated"], "law"))
-    assert str(caught.value).startswith("owner/gated: expected a folder or hub data set")
+    assert str(caught.value).startswith("owner/gated: expected a folder or hub dataset")
     assert "\n" not in str(caught.value)

@@ -74,7 +74,7 @@ def test_a_site_that_fits(site: dict[str, Any], gpus: int, cluster: Cluster) -> 
         ({}, 1, ALONE, "found none with any; name a partition that has them in site.yaml"),
         ({"accounting": True}, 0, ALONE, "no accounting database, found accounting: True"),
         ({"account": "mine"}, 0, ALONE, "no accounting database, found account: 'mine'"),
-        ({}, 0, FORGETFUL, "MinJobAge of 200 s at least, found MinJobAge = 30 s"),
+        ({}, 0, FORGETFUL, "MinJobAge of at least 200 s, found MinJobAge = 30 s"),
         ({}, 0, Cluster({}, keeps_accounts=True, job_age=30), "expected `accounting: true`"),
     ],
 )
@@ -116,7 +116,7 @@ def test_jobs_that_fit_a_partition(partitions: dict[str, Any] | None) -> None:
 )
 def test_jobs_that_fit_no_partition(limits: dict[str, Any]) -> None:
     site = {"partitions": {"gpu": {**GPUS["gpu"], **limits}, "short": {"max_runtime": "1h"}}}
-    asked = "train: expected a partition that admits it: 1 GPUs, 8 cores, 30000 MB, 600 minutes"
+    asked = "train: expected a partition that allows 1 GPUs, 8 cores, 30000 MB, 600 minutes"
     with pytest.raises(InputError, match=asked):
         check_partitions(site, [TABLE, TRAINING], FILE)
 
@@ -129,7 +129,10 @@ def test_jobs_that_fit_no_partition(limits: dict[str, Any]) -> None:
         ("partitions: [gpu]\n", "expected partitions with what they allow"),
         ("partitions: {gpu: }\n", "what partition gpu allows, as `gpu: {}`"),
         ("partitions: {gpu: {max_gpus: 8}}\n", "found 'max_gpus'; did you mean max_gpu?"),
-        ("partitions: {gpu: {max_gpu: some}}\n", "expected a number as max_gpu, found 'some'"),
+        (
+            "partitions: {gpu: {max_gpu: some}}\n",
+            "expected a whole number as max_gpu, found 'some'",
+        ),
         ("partitions: {gpu: {max_runtime: often}}\n", "expected a time as max_runtime, such as"),
         ("partitions: {gpu: {max_runtime: }}\n", "expected a time as max_runtime, such as"),
         ("account: a\naccount: b\n", "account"),

@@ -313,7 +313,9 @@ def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"template\.txt: .* none for solution"):
         load_study(study, [MINIATURE])
     template.write_text('+++\nstep = "{number}."\n+++\n{question} {solution}')
-    with pytest.raises(InputError, match=r"template\.txt, key step: expected the place {step}"):
+    with pytest.raises(
+        InputError, match=r"template\.txt, key step: expected the placeholder {step}"
+    ):
         load_study(study, [MINIATURE])
 
 

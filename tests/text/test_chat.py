@@ -166,7 +166,7 @@ def test_a_template_that_does_not_think_unasked_is_asked_to(
 def test_thinking_that_is_over_before_the_reply_is_refused(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    with pytest.raises(InputError, match="one that says </think> before a reply begins"):
+    with pytest.raises(InputError, match="one that puts </think> before the reply"):
         framed(tokenizer, "{{ messages[0].content }}<think></think>So")
 
 
@@ -219,10 +219,10 @@ TOO_MUCH = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{%
         ("{% include 'x' %}" + CONTENT, "TypeError"),
         ("{{ 1 / 0 }}" + CONTENT, "ZeroDivisionError"),
         ("{{ 'x' * 10 ** 10 }}" + CONTENT, "over 1024 MB of memory"),
-        ("{{ 'x' * 2000000 }}" + CONTENT, "over 1,000,000 letters"),
+        ("{{ 'x' * 2000000 }}" + CONTENT, "over 1,000,000 characters"),
         ("{{ range(10 ** 9) }}" + CONTENT, "OverflowError"),
         ("{{ " + "(" * 5000 + ")" * 5000 + " }}" + CONTENT, "Error"),
-        (TOO_MUCH + CONTENT, "computes for over 5 seconds"),
+        (TOO_MUCH + CONTENT, "needs over 5 seconds"),
         ("{{ 'always the same' }}", "one that does not"),
         ("{{ messages[0].content | upper }}", "one that changes or drops them"),
         ("{{ messages[0].content | escape }}", "one that changes or drops them"),
@@ -232,7 +232,7 @@ TOO_MUCH = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{%
 def test_a_template_that_fails_or_harms_is_one_line(
     tokenizer: PreTrainedTokenizerFast, template: str, found: str
 ) -> None:
-    with pytest.raises(InputError, match="a chat template that shows a user's words") as caught:
+    with pytest.raises(InputError, match="a chat template that leaves the user turn") as caught:
         framed(tokenizer, template)
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -245,7 +245,7 @@ def test_a_process_that_dies_is_one_line(
     script = tmp_path / "dies.py"
     script.write_text("import os, sys; sys.stderr.write('Ouch\\n'); os.abort()")
     monkeypatch.setattr(chat.chat_rendering, "__file__", str(script))
-    with pytest.raises(InputError, match="one that ends its process, status -6 Ouch"):
+    with pytest.raises(InputError, match="one whose process exits with status -6 Ouch"):
         framed(tokenizer, CONTENT + "never rendered before")
 
 

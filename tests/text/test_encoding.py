@@ -183,7 +183,7 @@ def test_harmless_text_has_the_ids_of_a_plain_call(family: Callable[[], Any]) ->
 def test_a_chat_template_that_changes_words_is_refused() -> None:
     tokenizer = of_a_chat_family()
     tokenizer.chat_template = tokenizer.chat_template.replace("| trim", "| upper")
-    with pytest.raises(InputError, match="shows a user's words as they are"):
+    with pytest.raises(InputError, match="leaves the user turn unchanged"):
         encode_prompt(tokenizer, "Why?")
 
 

@@ -90,12 +90,12 @@ def test_texts_are_shown_as_they_are(
         (f"+++\nstep = 1\n{PLACES}", r"expected a second line \+\+\+ after the header"),
         (f"+++\nstep\n+++\n{PLACES}", "expected a header in TOML .* found .*line 2"),
         (f"+++\nstep = 1\n+++\n{PLACES}", "key step: expected a text, found 1"),
-        (f'+++\nstep = "x"\n+++\n{PLACES}', r"key step: expected the place \{step\}"),
+        (f'+++\nstep = "x"\n+++\n{PLACES}', r"key step: expected the placeholder \{step\}"),
         (f'+++\nbetwen = " "\n+++\n{PLACES}', "found betwen; did you mean between"),
         (f'+++\nstep = "{{step}}"\nstep = "{{step}}"\n+++\n{PLACES}', "expected a header in TOML"),
         (f"+++\ncategories = 3\n+++\n{PLACES}", "key categories: expected a text for each"),
         (f"+++\n[categories]\nlaw = 3\n+++\n{PLACES}", "key categories: expected a text for each"),
-        (f"+++\nx = {'[' * 5000}\n+++\n{PLACES}", "too deep in each other"),
+        (f"+++\nx = {'[' * 5000}\n+++\n{PLACES}", "too deeply nested"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:

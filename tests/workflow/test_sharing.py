@@ -116,10 +116,10 @@ def test_a_plan_leaves_the_lock_of_a_killed_run(folder: Path, question: str) -> 
         file.write_text(LAW)
 
     _, said = run(folder, "first", question)
-    assert "taken away" not in said
+    assert "its lock is removed" not in said
     assert killed.exists() and lock.exists()
 
     code, said = run(folder, "first")
     assert code == 0, said
-    assert said.count("its lock is taken away") == 1
+    assert said.count("its lock is removed") == 1
     assert not killed.exists() and not lock.exists()

@@ -1,4 +1,4 @@
-"""Entry point `demonstrate`: critiques made from known step labels, for a backbone to learn the formats from."""
+"""Entry point `demonstrate`: write critiques from known step labels, to teach a backbone the formats."""
 
 import logging
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from multirm.text.prompts import END_OF_THINKING, VERDICT_MARKS
 
 logger = logging.getLogger(__name__)
 
-# One in so many critiques says a sentence more than it needs after the end of thinking.
+# One critique in this many has a superfluous sentence after the end of thinking.
 _WORDY = 4
 _SURPLUS = (
     "So the check of this solution is complete.",
@@ -30,13 +30,12 @@ _SURPLUS = (
 
 @entry
 def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> None:
-    """Write a critique of every labelled solution, in the format of a generative reward model.
+    """Write a critique of each labelled solution, in the format of a generative reward model.
 
     Args:
         solutions: solutions table with step labels.
         kind: gORM or gPRM.
-        output: critiques table, of the stage `generated`; solutions without step labels or without an
-            outcome have no row.
+        output: critiques table, at the stage `generated`; solutions without step labels or outcome get no row.
         seed: seed of the study.
     """
     require_generative(kind)
@@ -91,6 +90,6 @@ def _critique(text: str, verdict: int, kind: Kind, surplus: str) -> dict[str, An
 
 
 def _surplus(draw: float) -> str:
-    """A sentence for the `_WORDY`th part of draws in [0, 1), else nothing."""
+    """A sentence for one in `_WORDY` draws in [0, 1), else nothing."""
     place = int(draw * _WORDY * len(_SURPLUS))
     return f"{_SURPLUS[place]}\n" if place < len(_SURPLUS) else ""

@@ -1,9 +1,8 @@
 """GSM8K's example model solutions (arXiv 2110.14168): each test question with one solution by each of four models.
 
-The models' solutions make a pool, numbered from 0 in the order of the keys in the file. Steps are the lines
-of a solution, without the calculator annotations (`<<16-3=13>>`), which were made for a calculator and not
-for a reader; one that a solution breaks off in stays. The answer is what follows `A:` in the last line; a
-solution that does not end so has none.
+The four solutions form a pool, numbered from 0 in the order of the keys in the file. Steps are the lines of a
+solution, without calculator annotations (`<<16-3=13>>`), which are meant for a calculator rather than a reader;
+an annotation that is cut off at the end is kept. The answer is what follows `A:` in the last line, if it starts so.
 """
 
 import re
@@ -19,12 +18,12 @@ _QUESTION_KEYS = ("question", "ground_truth")
 
 
 def questions(records: Iterable[Record]) -> Iterator[Placed]:
-    """Rows of the questions table, without `dataset`. A question's id is its 0-based place, in four digits."""
+    """Rows of the questions table, without `dataset`. A question's id is its 0-based position, in four digits."""
     return each(records, _questions)
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
-    """Rows of the solutions table, without `dataset`, with outcomes and no step labels."""
+    """Rows of the solutions table, without `dataset`, with outcomes but no step labels."""
     return each(records, _solutions)
 
 

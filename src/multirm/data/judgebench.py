@@ -1,8 +1,8 @@
-"""JudgeBench's (arXiv 2410.12784) output files: pairs of answers, one right and one wrong, and a judge's scores.
+"""JudgeBench's output files (arXiv 2410.12784): pairs of a right and a wrong answer, with a judge's scores.
 
-A reward model scores each answer by itself, so the second game of a pair, which shows the two in the other
-order, says nothing new: the scores are those of the first. The category is the `source` of the pair; the
-model is `judge_model`.
+A reward model scores each answer by itself, so the second game of a pair, which shows the answers in reverse
+order, adds nothing: scores are taken from the first game. The category is the pair's `source`; the model is
+`judge_model`.
 """
 
 import logging
@@ -29,10 +29,10 @@ def read_pairs(
     """Read scored pairs of answers into a table of pairs.
 
     Args:
-        source: Files of JudgeBench's, or folders of them, one line per pair.
-        dataset: The name that the rows get as their dataset.
+        source: JudgeBench's output files, or folders of them, one line per pair.
+        dataset: The dataset name for the rows.
         output: The table to write.
-        model: The name of the model that gave the scores; unless given, as the file has it.
+        model: The name of the model that gave the scores; by default, the one in the file.
 
     Raises:
         InputError: the source is missing or broken, or has a pair twice; nothing is written.
@@ -44,7 +44,7 @@ def read_pairs(
         key = tuple(named[name] for name in PAIRS.key)
         if key in seen:
             found = f"{'/'.join(key)} again, after {seen[key]}"
-            raise InputError(where, expected="each pair once for a model", found=found)
+            raise InputError(where, expected="each pair once per model", found=found)
         seen[key] = where
         rows.append(named)
     logger.info("%d pairs of %s", len(rows), dataset)
@@ -53,7 +53,7 @@ def read_pairs(
 
 
 def pairs(records: Iterable[Record]) -> Iterator[Placed]:
-    """Rows of the pairs table, without `dataset`; a null score, or one that is not a number, is missing."""
+    """Rows of the pairs table, without `dataset`; a score that is null or NaN is missing."""
     return each(records, _pair)
 
 
@@ -67,7 +67,7 @@ def _pair(_: int, record: Record) -> Iterator[Placed]:
     judgment = as_record(f"{games[0].where}, judgment", games[0].get("judgment"))
     scores = [_score(judgment, i, value) for i, value in enumerate(judgment.items("scores"))]
     if len(scores) != 2:
-        raise judgment.error("scores", expected="two of them", found=str(len(scores)))
+        raise judgment.error("scores", expected="two scores", found=str(len(scores)))
     chosen, rejected = scores if label == LABELS[0] else reversed(scores)
     yield (
         record.where,

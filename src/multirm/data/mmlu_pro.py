@@ -1,8 +1,8 @@
-"""MMLU-Pro (arXiv 2406.01574) in the JSON of VersaPRM's repository: questions, and exemplars that are solved.
+"""MMLU-Pro (arXiv 2406.01574) as JSON from VersaPRM's repository: questions, and exemplars with solutions.
 
-A question's id is its `id` where it has one, else its `question_id`. Its answer is the letter in `answer`;
-where `answer_index` disagrees with that (in one of the 2,063 test questions), the letter stands, which is what
-the published evaluations compare with, and a warning names the row.
+A question's id is its `id` if it has one, else its `question_id`. Its answer is the letter in `answer`. If
+`answer_index` disagrees (as in one of the 2,063 test questions), the letter counts, as in published evaluations, and
+a warning names the row.
 """
 
 import logging
@@ -26,7 +26,7 @@ def questions(records: Iterable[Record]) -> Iterator[Placed]:
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
-    """Rows of the solutions table, without `dataset`: one solution to each question, no step labels."""
+    """Rows of the solutions table, without `dataset`: one solution per question, no step labels."""
     return each(records, _solutions)
 
 
@@ -87,5 +87,5 @@ def _refuse_other_answer(record: Record, answer: str, options: list[str]) -> Non
     index = record.values.get("answer_index")
     if index is not None and index != letters.index(answer):
         logger.warning(
-            "%s: answer %s stands, though answer_index is %s", record.where, answer, index
+            "%s: using answer %s, though answer_index is %s", record.where, answer, index
         )

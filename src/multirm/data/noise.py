@@ -1,4 +1,4 @@
-"""Entry point `add_noise`: solutions some of whose labels are wrong, to measure what label noise does to training."""
+"""Entry point `add_noise`: flip some labels, to measure how label noise affects training."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -28,22 +28,22 @@ def add_noise(
     steps: Fraction = 0.0,
     outcomes: Fraction = 0.0,
 ) -> None:
-    """Flip labels of a random share of solutions; everything else stays as it is.
+    """Flip labels of randomly chosen solutions; everything else is unchanged.
 
-    With one seed, the labels that a smaller probability or share flips are a subset of those that a larger one
-    flips. Noise on noise is drawn anew.
+    With the same seed, the labels flipped at a smaller probability or share are a subset of those flipped at a
+    larger one. Noise added to a noisy dataset is independent of its noise.
 
     Args:
         solutions: solutions table.
-        dataset: name that the rows get as their dataset.
-        output: solutions table, with the same keys but for `dataset`.
+        dataset: dataset name for the rows.
+        output: solutions table, with the same keys except for `dataset`.
         seed: seed of the study.
         share: probability that a solution is noisy; the labels of the others are kept.
-        steps: probability that a step label of a noisy solution is flipped, each by itself.
+        steps: probability that a step label of a noisy solution is flipped, independently for each.
         outcomes: probability that the outcome label of a noisy solution is flipped.
 
     Raises:
-        InputError: no solution has the labels that are to be flipped.
+        InputError: no solution has the labels to flip.
     """
     rows: list[Row] = parquet.read(solutions, SOLUTIONS).to_pylist()
     _require_labels(solutions, rows, steps, outcomes)
@@ -58,16 +58,16 @@ def add_noise(
     origin = origin_of(__name__, parameters, [solutions])
     parquet.write(output, SOLUTIONS, [{**row, "dataset": dataset} for row in noisy], origin)
     changed = sum(row != other for row, other in zip(rows, noisy, strict=True))
-    logger.info("%s: labels of %d of %d solutions are flipped", dataset, changed, len(rows))
+    logger.info("%s: flipped labels of %d of %d solutions", dataset, changed, len(rows))
 
 
 def with_noise(row: Row, seed: int, share: float, steps: float, outcomes: float) -> dict[str, Any]:
-    """A solution with its labels flipped, with the probabilities of `add_noise`.
+    """A solution with labels flipped at the probabilities of `add_noise`.
 
-    Step labels and the outcome are flipped independently: the one comes from whoever labelled the steps, the
-    other from the reference answer. Without a reference answer the outcome has no source but the steps, so it
-    follows the noisy step labels and has no noise of its own. Labels that are missing stay missing. A step after
-    the first incorrect one keeps the label it draws: readers of step labels decide what counts after an error.
+    Step labels and the outcome are flipped independently, because the former come from whoever labelled the steps,
+    the latter from the reference answer. Without a reference answer, the outcome follows from the noisy step
+    labels and has no noise of its own. Missing labels stay missing. Steps after the first incorrect one are flipped
+    as well: what counts after an error is up to the readers of step labels.
     """
     generator = item_generator(seed, "noise", *(row[name] for name in SOLUTIONS.key))
     is_noisy = generator.random() < share
@@ -92,12 +92,12 @@ def _require_labels(path: Path, rows: Sequence[Row], steps: float, outcomes: flo
             path,
             expected="step labels to flip",
             found="none",
-            remedy="leave out the noise of steps",
+            remedy="leave out noise on steps",
         )
     if outcomes > 0 and not any(map(_has_own_outcome, rows)):
         raise InputError(
             path,
             expected="outcome labels to flip, of solutions with a reference answer",
             found="none",
-            remedy="leave out the noise of outcomes",
+            remedy="leave out noise on outcomes",
         )

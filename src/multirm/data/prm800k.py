@@ -1,13 +1,13 @@
 """PRM800K (arXiv 2305.20050) in VersaPRM's training format: rated steps, and alternatives to them.
 
-An alternative (an entry of `augs`) replaces the step at its place and ends there: it is a solution of its
-own, made of the steps before it and itself. A question's id is its 0-based place, in six digits. There are no
-parsed answers and the reference is a worked solution, so `answer` and `parsed_answer` are null, and the outcome
+An alternative (an entry of `augs`) replaces the step at its position and ends the chain: it is a solution of its
+own, consisting of the steps before it and itself. A question's id is its 0-based position, in six digits. There are no
+parsed answers, and the reference is a worked solution, so `answer` and `parsed_answer` are null, and the outcome
 label is whether all steps are correct.
 
-As VersaPRM reads this format, a step of a chain is correct if its label is 1, and incorrect if it is -1 or 0. An
-alternative is correct if its type is PRM800K's rating 1 (good) or 0 (neutral); -1 and the names of error types,
-which counterfactual alternatives have, are incorrect. PRM800K's own files are of another format.
+As in VersaPRM, a step of a chain is correct if its label is 1, and incorrect if it is -1 or 0. An alternative is
+correct if its type is PRM800K's rating 1 (good) or 0 (neutral); it is incorrect if its type is -1 or, for
+counterfactual alternatives, the name of an error. PRM800K's own files have another format.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _RATINGS = (-1, 0, 1)
 
 
 def solutions(records: Iterable[Record]) -> Iterator[Placed]:
-    """Rows of the solutions table, without `dataset`; `prm_math` is the category `math`."""
+    """Rows of the solutions table, without `dataset`; the domain `prm_math` becomes the category `math`."""
     return each(records, _solutions)
 
 
@@ -56,7 +56,7 @@ def _solutions(index: int, record: Record) -> Iterator[Placed]:
 
 
 def _rated(chain: Record) -> Iterator[tuple[str, list[str], list[int]]]:
-    """The chain itself, then each of its alternatives: where it stands, its steps, their labels."""
+    """The chain itself, then each of its alternatives: its position in the file, its steps, their labels."""
     steps, ratings = chain.texts("steps"), chain.integers("labels")
     if len(steps) != len(ratings):
         raise chain.error(
@@ -73,7 +73,7 @@ def _rated(chain: Record) -> Iterator[tuple[str, list[str], list[int]]]:
         place = alternative.integer("aug_idx")
         if not 0 <= place <= len(steps):
             raise alternative.error(
-                "aug_idx", expected=f"a place from 0 to {len(steps)}", found=str(place)
+                "aug_idx", expected=f"a position from 0 to {len(steps)}", found=str(place)
             )
         step = alternative.text("aug_step")
         yield alternative.where, [*steps[:place], step], [*labels[:place], _label(alternative)]
@@ -84,6 +84,6 @@ def _label(alternative: Record) -> int:
     is_rating = type(kind) is int and kind in _RATINGS
     if not is_rating and (not isinstance(kind, str) or kind.strip("+- ").isdigit()):
         raise alternative.error(
-            "aug_type", expected="-1, 0, 1 or an error's name", found=shown(kind)
+            "aug_type", expected="-1, 0, 1 or the name of an error", found=shown(kind)
         )
     return int(kind in (0, 1))

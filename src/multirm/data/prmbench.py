@@ -1,13 +1,14 @@
-"""PRMBench (arXiv 2501.03124): solutions from PRM800K, correct as they were and with errors put in on purpose.
+"""PRMBench (arXiv 2501.03124): correct solutions from PRM800K, and versions with errors inserted on purpose.
 
-The files differ in the class of error, and each has the same questions, told apart by `idx`. Solution 0 of a
-question is its error-free process, once, though every file repeats it (in slightly different words); the
-modified ones follow, by the name of their class. Both are read under `question`, the question as it was asked:
-`modified_question` sometimes builds the error in, and then the steps marked as errors would be none.
+Each file has one class of error and the same questions, identified by `idx`. Solution 0 of a question is its
+error-free process, taken once, though every file repeats it (with slight variations); the modified ones follow, sorted
+by class name. All use `question`, the original question: `modified_question` sometimes contains the error, and then
+the steps marked as errors would be correct.
 
-Some processes number their own steps (`1. …`); that is taken off, since prompts number steps themselves.
-A modified process whose `error_steps` point beyond it, or that is the error-free process word for word, contradicts
-itself: it is left out, and the log says how many were.
+Some processes number their own steps (`1. …`); the numbers are removed, since prompts number steps themselves.
+
+A modified process is inconsistent if its `error_steps` are empty or point beyond it, or if it equals the error-free
+process. Such processes are left out, and the log says how many.
 """
 
 import logging
@@ -44,14 +45,14 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
                 yield record.where, _row(question_id, solution_id, question, steps, labels)
     if left_out:
         logger.warning(
-            "PRMBench: %d modified solutions left out, their error steps contradict them; the first is at %s",
+            "PRMBench: left out %d modified solutions that contradict their error steps; the first is at %s",
             len(left_out),
             left_out[0],
         )
 
 
 def _by_question(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
-    """The records of each question by their class, questions in the order in which they first appear."""
+    """The records of each question by class; questions in the order of their first appearance."""
     grouped: dict[str, dict[str, Record]] = {}
     for record in records:
         question_id, name = record.identifier("idx"), record.text("classification")
@@ -67,7 +68,7 @@ def _by_question(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
 
 
 def _modified(record: Record) -> tuple[list[str], list[int] | None]:
-    """The modified process and its step labels, or None for these where the record contradicts itself."""
+    """The modified process and its step labels; None for the labels if the record is inconsistent."""
     steps = _steps(record, "modified_process")
     errors = record.integers("error_steps")
     beyond = any(not 1 <= error <= len(steps) for error in errors)
@@ -88,7 +89,7 @@ def _steps(record: Record, key: str) -> list[str]:
 
 
 def _without_numbers(steps: Sequence[str]) -> list[str]:
-    """The steps without their numbers, if they are numbered 1, 2, 3, … throughout; else as they are."""
+    """The steps without their numbers, if all are numbered 1, 2, 3, …; else unchanged."""
     numbers = [_NUMBER.match(step) for step in steps]
     if any(n is None or int(n.group(1)) != k for k, n in enumerate(numbers, start=1)):
         return list(steps)

@@ -1,10 +1,10 @@
-"""Entry point `read_critiques`: critiques as Multi-RM published them (arXiv 2510.00492), filtered and shortened.
+"""Entry point `read_critiques`: read critiques in Multi-RM's layout (arXiv 2510.00492), filtered and shortened.
 
-One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. A row is a critique
-of one solution, several rows are several critiques of it: `q_id, question, cot_id, cot, critique, labels`. The critique
-is the whole reply, from `<think>` to its verdict. `labels` is what it found: 1 or -1 (gORM), or one of these for each
-step up to the first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`. In critiques of
-relaxed agreement, `cot` ends where the solution is incorrect, wherever the critique says so.
+One hub split per category, or a `preprocessed_{category}.json` or `{category}.json` in a folder. Each row is one
+critique of a solution, which may have several: `q_id, question, cot_id, cot, critique, labels`. The critique is the
+whole reply, from `<think>` to its verdict. `labels` has its verdict as 1 or -1 (gORM), or one for each step up to the
+first incorrect one, where `cot` ends as well (gPRM). Earlier files call it `label`. For critiques with relaxed
+agreement, `cot` ends where the solution is incorrect, wherever the critique says so.
 """
 
 import logging
@@ -30,10 +30,10 @@ from multirm.text.verdicts import conclude, read_critique
 
 logger = logging.getLogger(__name__)
 
-# What preprocessing wrote often lies beside what it read, under the category's own name.
+# Preprocessed files are often beside the raw ones, which have the category's own name.
 _PREFIXES = ("preprocessed_", "")
-# Critiques are taken as they are, but for verdict lines that could not be scored.
-_NOT_TO_BE_LEARNED = {
+# Critiques are taken unchanged, except for verdict lines that could not be scored.
+_UNSCORABLE = {
     Deviation.VERDICT_SPELLING,
     Deviation.VERDICT_IMPLIED,
     Deviation.TEXT_AFTER,
@@ -50,18 +50,18 @@ def read_critiques(
     output: OutputFile,
     agreement: Agreement = Agreement.STRICT,
 ) -> None:
-    """Read published critiques of one category into a table of critiques that a model can learn from.
+    """Read critiques of one category from files or the hub into a critiques table, ready for training.
 
-    Those whose verdict is missing or not what their label says are marked with the reason; the others are kept.
+    Critiques whose verdict is missing or disagrees with their label are marked with the reason; the others are kept.
 
     Args:
         kind: gORM or gPRM.
         source: files, folders with `preprocessed_{category}.json` or `{category}.json`, or hub names.
         dataset: the dataset of the solutions.
         category: the category to read.
-        solutions: the table of the solutions that the critiques are about; it may have others, too.
-        output: the table to write, of the stage `shortened`.
-        agreement: how much of a gPRM critique must be as labelled, as `filter-critiques` says.
+        solutions: the table with the solutions that were critiqued; it may contain others, too.
+        output: the table to write, at the stage `shortened`.
+        agreement: which verdicts of a gPRM critique must agree with the labels, as in `filter-critiques`.
 
     Raises:
         InputError: the source is missing or broken, is about other solutions, or has no critique to keep.
@@ -102,19 +102,19 @@ def critique_row(
     solutions: Path,
     agreement: Agreement = Agreement.STRICT,
 ) -> dict[str, Any]:
-    """The columns of a published critique that are not its key.
+    """The columns of a critique, without its key.
 
     Args:
         solution: the row of the solution that it is about.
-        solutions: the table that this is in, for errors.
+        solutions: the table with this row, for errors.
 
     Raises:
-        InputError: a key that is missing or of another form, or steps that are not the solution's.
+        InputError: a key is missing or malformed, or the steps are not the solution's.
     """
     reply = record.text("critique")
     if not reply.startswith(REPLY_START):
         raise record.error(
-            "critique", expected=f"a text that begins {REPLY_START!r}", found=shown(reply)
+            "critique", expected=f"a text that starts with {REPLY_START!r}", found=shown(reply)
         )
     critique = reply.removeprefix(REPLY_START)
     steps = published.steps_of(record)
@@ -123,7 +123,7 @@ def critique_row(
     verdicts = (
         _step_verdicts(record, key, len(shown_steps), agreement) if kind is Kind.GPRM else None
     )
-    # gORM's critiques are of all steps, gPRM's end where the solution is first wrong.
+    # gORM critiques cover all steps; gPRM critiques end at the first incorrect one.
     own = solution["steps"] if verdicts is None else solution["steps"][: len(steps)]
     if steps != own:
         raise _about_others(record, f"other steps, {shown(steps)} not {shown(own)}", solutions)
@@ -137,7 +137,7 @@ def critique_row(
         reason = DropReason.LABEL_DISAGREES
     elif verdicts is not None:
         reason = _disagreeing(verdicts, solution, agreement)
-    if reason is None and _NOT_TO_BE_LEARNED & set(reading.deviations):
+    if reason is None and _UNSCORABLE & set(reading.deviations):
         critique = conclude(kind, critique, reading)
     return {
         "critique": critique,
@@ -153,14 +153,14 @@ def critique_row(
 
 
 def _label_key(record: Record) -> str:
-    """The key of the labels: `labels` today, `label` in earlier files."""
+    """The key of the labels: `labels`, or `label` in earlier files."""
     old, new = record.values.get("label"), record.values.get("labels")
     if old is not None and new is not None and old != new:
         raise record.error(
             "labels",
-            expected=f"what the key label says, {shown(old)}",
+            expected=f"the same as the key label, {shown(old)}",
             found=shown(new),
-            remedy="they are two names of one thing: delete the one that is wrong",
+            remedy="they are two names for the same value: delete the wrong one",
         )
     return "labels" if old is None else "label"
 
@@ -192,7 +192,7 @@ def _rating(record: Record, key: str, rating: int) -> int:
 def _disagreeing(
     verdicts: list[int], solution: Mapping[str, Any], agreement: Agreement
 ) -> DropReason | None:
-    """What is wrong with a gPRM critique beside the solution's labels."""
+    """Why a gPRM critique disagrees with the solution's labels; None if it agrees."""
     relaxed = agreement is Agreement.RELAXED
     labels = solution["outcome"] if relaxed else solution["step_labels"]
     if labels is None:
@@ -209,12 +209,12 @@ def _about_others(record: Record, found: str, solutions: Path) -> InputError:
         record.where,
         expected=f"a critique of one of the solutions in {solutions}",
         found=found,
-        remedy="give the solutions that the critiques were made from, and all of them",
+        remedy="give all the solutions that the critiques were made from",
     )
 
 
 def _report(kind: Kind, rows: list[dict[str, Any]], source: str, category: str) -> None:
-    """Log how many there are, and warn of those that are not kept.
+    """Log the number of critiques, with a warning about those that are not kept.
 
     Raises:
         InputError: none is kept.
@@ -224,9 +224,9 @@ def _report(kind: Kind, rows: list[dict[str, Any]], source: str, category: str) 
     if not reasons[None]:
         raise InputError(
             source,
-            expected=f"{kind} critiques of {category} whose verdicts are their labels",
+            expected=f"{kind} critiques of {category} whose verdicts agree with their labels",
             found=dropped,
-            remedy="say the kind that they are of, and give solutions with step labels for gPRM",
+            remedy="check --kind; for gPRM, give solutions with step labels",
         )
     logger.info("%s: %d %s critiques, %d of them kept", category, len(rows), kind, reasons[None])
     if dropped:

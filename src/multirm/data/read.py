@@ -1,6 +1,6 @@
-"""Other people's formats → this project's tables: one entry function each for questions, solutions and rewards.
+"""Read other formats into our tables: one entry function each for questions, solutions and rewards.
 
-A reader knows its format; what every row must satisfy is checked here, where the place that it was read from is
+Readers check their own format. What every row must satisfy is checked here, where its position in the source is
 still known.
 """
 
@@ -50,12 +50,11 @@ def read_solutions(
 
     Args:
         reader: The format of the source.
-        source: Files and folders; for published data also hub names.
-        dataset: The name that the rows get as their dataset.
-        category: The category to read; a source that has only others is refused.
+        source: Files and folders; with the reader `published`, also hub names.
+        dataset: The dataset name for the rows.
+        category: The category to read; a source without it is refused.
         output: The table to write.
-        limit: How many questions to keep, all of them if not given or if there are no more. They are drawn
-            as `multirm take` draws them.
+        limit: How many questions to keep, drawn as by `multirm take`; all by default, or if there are no more.
         seed: The study's seed.
 
     Raises:
@@ -87,9 +86,9 @@ def read_questions(
 
     Args:
         reader: The format of the source.
-        source: Files and folders; for published data also hub names.
-        dataset: The name that the rows get as their dataset.
-        category: The category to read; a source that has only others is refused.
+        source: Files and folders; with the reader `published`, also hub names.
+        dataset: The dataset name for the rows.
+        category: The category to read; a source without it is refused.
         output: The table to write.
 
     Raises:
@@ -119,20 +118,20 @@ def read_rewards(
     unit: Unit | None = None,
     scale: Scale | None = None,
 ) -> None:
-    """Read published rewards of one category into a rewards table.
+    """Read rewards of one category, in Multi-RM's layout, into a rewards table.
 
     Args:
         source: Files, folders with `{category}_reward.json`, or hub names.
         dataset: The dataset that was scored.
         category: The category to read.
         model: The name of the reward model that gave the rewards.
-        solutions: The table of the solutions that were scored; each must have its rewards, and nothing else.
+        solutions: The table of the solutions that were scored; the source must have rewards for exactly these.
         output: The table to write.
-        unit: What one reward is about, where the source does not say it.
-        scale: What a reward is a number of, where the source does not say it.
+        unit: What one reward is about, if the source does not say.
+        scale: What kind of number a reward is, if the source does not say.
 
     Raises:
-        InputError: the source is missing or broken, or its keys are not those of the solutions.
+        InputError: the source is missing or broken, or its keys differ from those of the solutions.
     """
     records = published.records_of(source, category, suffix="_reward")
     said = {"unit": unit, "scale": scale}
@@ -205,10 +204,10 @@ def _of_category(
 
 
 def _checked(placed: Iterable[Placed], schema: Schema, dataset: str) -> list[Row]:
-    """The rows with their dataset, each fit for the table and none twice; errors name where it was read.
+    """The rows with their dataset, checked against the schema and for duplicate keys.
 
     Raises:
-        InputError: the first few things that are wrong, at once.
+        InputError: the first few errors together, with their positions in the source.
     """
     rows: list[Row] = []
     problems: list[InputError] = []
@@ -230,7 +229,7 @@ def _checked(placed: Iterable[Placed], schema: Schema, dataset: str) -> list[Row
             seen[key] = where
             rows.append({"dataset": dataset, **row})
     except InputError as error:
-        # What the reader has to say comes at its end.
+        # Readers raise their collected errors at the end.
         problems.append(error)
     if problems:
         raise all_of(problems)
@@ -240,7 +239,7 @@ def _checked(placed: Iterable[Placed], schema: Schema, dataset: str) -> list[Row
 def _match(
     source: Sequence[str], rows: Sequence[Row], solutions: Path, scored: Sequence[Row]
 ) -> None:
-    """Refuse rewards whose keys are not one to one those of the solutions, naming the first that differ."""
+    """Refuse rewards whose keys differ from those of the solutions, naming the first ones that do."""
     rewarded = [tuple(row[name] for name in SOLUTIONS.key) for row in rows]
     wanted = [tuple(row.values()) for row in scored]
     has_reward, has_solution = set(rewarded), set(wanted)

@@ -1,4 +1,4 @@
-"""Entry point `shuffle_steps`: solutions whose reasoning is not their own, to see who reads more than the end."""
+"""Entry point `shuffle_steps`: swap reasoning between solutions, to test which models read more than the end."""
 
 import logging
 from collections import Counter
@@ -21,16 +21,15 @@ logger = logging.getLogger(__name__)
 
 @entry
 def shuffle_steps(solutions: Path, dataset: str, output: OutputFile, seed: Seed) -> None:
-    """Replace the intermediate steps of every solution by some of solutions to other questions.
+    """Replace the intermediate steps of every solution with steps of solutions to other questions.
 
-    The last step stays, and with it the parsed answer and the outcome: a reward model that judges as before
-    has looked at nothing else. Step labels are null, since nobody has judged the steps where they are now.
+    The last step is kept, and with it the parsed answer and the outcome: a reward model whose rewards do not change
+    has read nothing else. Step labels become null, since nobody has judged the steps in their new context.
 
     Args:
         solutions: solutions table of one category.
-        dataset: name that the rows get as their dataset.
-        output: solutions table, with the same keys but for `dataset`; solutions of one step have no
-            intermediate one, and keep theirs.
+        dataset: dataset name for the rows.
+        output: solutions table, with the same keys except for `dataset`; solutions with a single step are unchanged.
         seed: seed of the study.
 
     Raises:
@@ -41,22 +40,22 @@ def shuffle_steps(solutions: Path, dataset: str, output: OutputFile, seed: Seed)
     origin = origin_of(__name__, {"dataset": dataset, "seed": seed}, [solutions])
     parquet.write(output, SOLUTIONS, [{**row, "dataset": dataset} for row in shuffled], origin)
     short = sum(len(row["steps"]) == 1 for row in rows)
-    logger.info("%s: %d solutions, %d of one step, which stays", dataset, len(rows), short)
+    logger.info("%s: %d solutions, %d of them unchanged (one step)", dataset, len(rows), short)
 
 
 def with_shuffled_steps(rows: Sequence[Row], seed: int, where: Path) -> list[dict[str, Any]]:
     """The solutions, in their order, with intermediate steps drawn from those of other questions.
 
-    Each solution draws without replacement, uniformly over all intermediate steps of its table, whatever the
-    order of the rows.
+    Each solution draws without replacement, uniformly over the intermediate steps of other questions in its table;
+    the order of rows has no influence.
 
     Args:
-        where: the table, for the message.
+        where: the table, for errors.
 
     Raises:
         InputError: as `shuffle_steps`.
     """
-    # In the order of questions, those of one question are a slice.
+    # Sorted by question, so that the steps of one question are a slice.
     ordered = sorted(rows, key=lambda row: tuple(row[name] for name in SOLUTIONS.key))
     steps = [step for row in ordered for step in row["steps"][:-1]]
     counts: Counter[tuple[str, ...]] = Counter()
@@ -71,9 +70,9 @@ def with_shuffled_steps(rows: Sequence[Row], seed: int, where: Path) -> list[dic
         if n_wanted > n_others:
             raise InputError(
                 where,
-                expected=f"at least {n_wanted} intermediate steps of other questions than {row['question_id']}",
+                expected=f"at least {n_wanted} intermediate steps of questions other than {row['question_id']}",
                 found=str(n_others),
-                remedy="shuffle more questions at once",
+                remedy="shuffle more questions together",
             )
         generator = item_generator(seed, "shuffle_steps", *(row[name] for name in SOLUTIONS.key))
         places = generator.choice(n_others, n_wanted, replace=False) if n_wanted else ()

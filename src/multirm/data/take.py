@@ -1,4 +1,4 @@
-"""Entry point `take`: fewer questions, solutions or steps of a dataset, each size a subset of the larger ones."""
+"""Entry point `take`: a subset of a dataset's questions, solutions or steps; smaller subsets lie in larger ones."""
 
 import logging
 from collections import defaultdict
@@ -30,23 +30,23 @@ def take(
 ) -> None:
     """Keep some questions, some solutions to each question, or the first steps of each solution.
 
-    Which ones depends on the seed and on question and solution ids, neither on the dataset's name nor on the
-    order of rows: with one seed, 10 questions are among the 20, and those of a dataset with noise are the same
-    as without. Each limit that is null leaves everything.
+    The choice depends on the seed and on question and solution ids, but not on the dataset's name or the order of
+    rows: with the same seed, 10 questions are among the 20, and a dataset with noise gets the same questions as
+    without. A null limit keeps everything.
 
     Args:
         solutions: solutions table of one category.
-        dataset: name that the rows get as their dataset.
+        dataset: dataset name for the rows.
         output: solutions table, rows in the order of `solutions`.
         seed: seed of the study.
         questions: how many questions to keep, drawn at random.
-        per_question: how many solutions to keep of each question, drawn at random; questions with fewer keep
-            all of them, and are counted in a warning.
-        steps: how many steps to keep of each solution, the first ones; longer solutions are the beginning of
-            themselves, and their parsed answer and outcome stay those of the whole.
+        per_question: how many solutions to keep per question, drawn at random; questions with fewer keep all of
+            them, and a warning counts them.
+        steps: how many steps to keep of each solution, from the first; the parsed answer and outcome remain those
+            of the whole solution.
 
     Raises:
-        InputError: there are fewer questions, or no question has so many solutions.
+        InputError: there are too few questions, or no question has enough solutions.
     """
     rows: list[Row] = parquet.read(solutions, SOLUTIONS).to_pylist()
     _require_enough(solutions, rows, questions, per_question)
@@ -66,9 +66,9 @@ def take(
 
 
 def take_questions(rows: Sequence[Row], limit: int | None, seed: int) -> list[Row]:
-    """The rows of `limit` questions, or of all where there are no more, in the order given.
+    """The rows of `limit` questions (or of all, if there are fewer), in the order given.
 
-    A question is drawn by the seed, its category and its id.
+    Questions are drawn by the seed, their category and their id.
     """
     if limit is None:
         return list(rows)
@@ -77,7 +77,7 @@ def take_questions(rows: Sequence[Row], limit: int | None, seed: int) -> list[Ro
 
 
 def take_solutions(rows: Sequence[Row], limit: int | None, seed: int) -> list[Row]:
-    """The rows of `limit` solutions to each question, or of all where it has no more, in the order given."""
+    """The rows of `limit` solutions to each question (or of all, if it has fewer), in the order given."""
     if limit is None:
         return list(rows)
     kept: set[tuple[str | int, ...]] = set()
@@ -127,7 +127,7 @@ def _require_enough(
             path,
             expected=f"at least {questions} questions",
             found=str(len(pools)),
-            remedy="take no more than there are",
+            remedy="take at most that many",
         )
     if per_question is None:
         return
@@ -135,8 +135,8 @@ def _require_enough(
         raise InputError(
             path,
             expected=f"at least {per_question} solutions to a question",
-            found=f"{max(pools)} at most",
-            remedy="take no more than there are",
+            found=f"at most {max(pools)}",
+            remedy="take at most that many",
         )
     if fewer := sum(pool < per_question for pool in pools):
         logger.warning(

@@ -1,6 +1,6 @@
-"""Entry point `convert`: between our tables and the published layout, without loss.
+"""Entry point `convert`: between our tables and Multi-RM's layout, without loss.
 
-What one of them has no place for, the other's rows (`published_rows`) or the footer keep for the way back.
+What one format has no field for is kept for the way back: in extra keys of rows (`published_rows`), or in the footer.
 """
 
 import json
@@ -43,28 +43,28 @@ def convert(
     dataset: str | None = None,
     model: str | None = None,
 ) -> None:
-    """Convert solutions or rewards between our tables and the published layout, one file per category.
+    """Convert solutions or rewards between our tables and Multi-RM's layout, one file per category.
 
     Args:
-        input: A table, a folder of tables, a folder in the published layout or one of its files, or a hub name.
-        output: The folder to write to. Other files in it stay as they are.
+        input: A table, a folder of tables, a folder in Multi-RM's layout or one of its files, or a hub name.
+        output: The folder to write to. Other files in it are kept.
         to: `tables` for `{category}.parquet`; `published` for `{category}.json` and `{category}_reward.json`.
-        table: `solutions` or `rewards`; needed only where the input has both, and for rewards on the hub.
-        dataset: The dataset of published rows that do not name theirs; unless given, the input's own name.
-        model: The model whose published rewards they are, unless they say so themselves.
+        table: `solutions` or `rewards`; needed only if the input has both, and for rewards on the hub.
+        dataset: The dataset of JSON rows that do not name it; by default, the input's own name.
+        model: The model whose rewards they are, needed for JSON rows that do not name it.
 
     Raises:
-        InputError: the input is missing, broken or inconsistent, or already as asked for; nothing is written.
+        InputError: the input is missing, broken or inconsistent, or already in that format; nothing is written.
     """
     wanted = [_SCHEMAS[name] for name in ([table] if table else Content)]
     files = layouts.table_files(input, *wanted)
     if bool(files) is (to is Layout.TABLES):
-        other = "the published layout"
+        other = "Multi-RM's layout"
         if not layouts.published_files(input):
             other = layouts.contents(Path(input)) if Path(input).exists() else "none"
         raise InputError(
             input,
-            expected="the published layout" if to is Layout.TABLES else "tables",
+            expected="Multi-RM's layout" if to is Layout.TABLES else "tables",
             found="tables" if files else other,
         )
     schema = _SCHEMAS[table or Content(_content(input, files))]
@@ -120,7 +120,7 @@ def _to_published(files: Sequence[Path], output: Path, schema: Schema) -> None:
 
 
 def _content(place: str, files: Sequence[Path]) -> Content:
-    """What the input holds, where that is clear from its tables' footers or its files' names."""
+    """What the input holds, judged by its tables' footers or its files' names."""
     if files:
         names = {_kind(file) for file in files}
     else:
@@ -133,18 +133,18 @@ def _content(place: str, files: Sequence[Path]) -> Content:
         place,
         expected="either solutions or rewards",
         found=" and ".join(sorted(names)),
-        remedy="say which with --table",
+        remedy="choose one with --table",
     )
 
 
 def _kind(file: Path) -> str:
-    """What a table holds: by its footer or, where somebody else wrote it, by its columns."""
+    """What a table holds, judged by its footer or, if multirm did not write it, by its columns."""
     others = [name for name in Content if parquet.has_columns(file, _SCHEMAS[name])]
     return layouts.kind_of(file) or " and ".join(others) or "neither"
 
 
 def _warn_of_changes(category: Category, back: Sequence[JSON]) -> None:
-    """Say how many published rows would come back from the tables as others than they are."""
+    """Log how many JSON rows would come back from the tables changed."""
     nothing: JSON = {}
     places = [
         (number, key)
@@ -157,8 +157,8 @@ def _warn_of_changes(category: Category, back: Sequence[JSON]) -> None:
     if places:
         number, key = places[0]
         logger.warning(
-            "%s: %d of %d rows are not kept as they stand: tables have texts stripped, null for NaN,"
-            " and no other keys; the first is row %d, key %s",
+            "%s: %d of %d rows lose something: tables have stripped texts, null for NaN and no other keys;"
+            " the first is row %d, key %s",
             category.where,
             len({number for number, _ in places}),
             len(category.values),
@@ -171,31 +171,31 @@ def _form_in_footer(path: Path) -> Form:
     try:
         form = parquet.read_footer(path).parameters.get("published")
     except InputError:
-        # A table by somebody else, which has no footer of ours.
+        # A table that multirm did not write, so it has no footer.
         return Form()
     if form is None:
         return Form()
     try:
         return _FORM.validate_python(form)
     except ValidationError as error:
-        # Anybody can write a footer.
+        # Footers are untrusted.
         raise InputError(
             path,
-            expected="a footer that says how the published file was written",
+            expected="a footer that describes the form of the JSON file",
             found=shown(form),
             remedy="convert it without its footer",
         ) from error
 
 
 def _refuse_other_table(path: Path, schema: Schema) -> None:
-    """Solutions and rewards of a category have files of one name, and so need folders of their own."""
+    """Refuse to overwrite another kind of table: solutions and rewards of a category have the same file name."""
     kind = layouts.kind_of(path) if path.exists() else schema.name
     if kind != schema.name:
         raise InputError(
             path,
             expected=f"a table of {schema.name} to replace, or none",
             found=f"one of {kind}" if kind else "something else",
-            remedy="say another --output",
+            remedy="choose another --output",
         )
 
 
@@ -219,6 +219,6 @@ def _refuse_as_file_name(where: object, category: str) -> None:
     if not plain or category.startswith(".") or category.endswith((REWARD_SUFFIX, ".critiques")):
         raise InputError(
             where,
-            expected="a category that a file can be named after",
+            expected="a category that can be a file name",
             found=shown(category),
         )

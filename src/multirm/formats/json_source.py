@@ -1,4 +1,4 @@
-"""JSON from elsewhere, as records that know where they stand: every complaint names file, row and key."""
+"""Read untrusted JSON as records that know their position, so that every error names file, row and key."""
 
 import json
 import math
@@ -16,22 +16,22 @@ from multirm.tables.schema import Row
 _LARGEST = sys.float_info.max
 
 Placed = tuple[str, Row]
-"""A row of one of our tables, and the place in somebody's file that it was read from."""
+"""A row of one of our tables, and the place in the source file that it was read from."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A JSON object and where it stands ("FILE, line 3"). Its getters refuse what is missing or mistyped."""
+    """A JSON object and its position ("FILE, line 3"). Its getters raise `InputError` for missing or wrong values."""
 
     where: str
     values: Mapping[str, Any]
 
     def error(self, key: str, *, expected: str, found: str, remedy: str = "") -> InputError:
-        """What is wrong with the value of `key`, to be raised."""
+        """The error for a wrong value of `key`, to be raised."""
         return InputError(f"{self.where}, key {key}", expected=expected, found=found, remedy=remedy)
 
     def get(self, key: str) -> Any:
-        """The value of `key`, which must be there, whatever it is."""
+        """The value of `key`, of any type; the key must exist."""
         if key not in self.values:
             keys = ", ".join(map(str, self.values))
             found = (
@@ -41,39 +41,39 @@ class Record:
         return self.values[key]
 
     def text(self, key: str) -> str:
-        """A text that says something, stripped."""
+        """A text, stripped; blank texts are refused."""
         value = self._text(key, self.get(key), "a text").strip()
         if not value:
             raise self.error(key, expected="a text", found="an empty one")
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """A text, or None where the value is null or blank."""
+        """A text, stripped, or None if the value is null or blank."""
         value = self.get(key)
         return None if value is None else self._text(key, value, "a text or null").strip() or None
 
     def identifier(self, key: str) -> str:
-        """A text as it is written, blanks around it included, or a whole number as text.
+        """An id: a text, unstripped, or an integer as text.
 
-        Published subpools are drawn by the id: `7` and ` 7 ` draw others.
+        The paper's estimator draws subsets by the id, so `7` and ` 7 ` draw different ones.
         """
         value = self.get(key)
         if type(value) is int:
             return str(value)
         text = self._text(key, value, "a text")
-        # Verbatim records admit texts that say nothing.
+        # Verbatim records allow blank texts.
         self.text(key)
         return text
 
     def name(self, key: str) -> str:
-        """A text spelled as this project spells names: `computer science` is `computer_science`."""
+        """A name as this project spells it: `computer science` becomes `computer_science`."""
         return "_".join(self.text(key).lower().split())
 
     def integer(self, key: str) -> int:
         return self._integer(key, self.get(key))
 
     def items(self, key: str) -> list[Any]:
-        """A list, whatever is in it."""
+        """A list of anything."""
         value = self.get(key)
         if not isinstance(value, list):
             raise self.error(key, expected="a list", found=shown(value))
@@ -90,21 +90,21 @@ class Record:
         return [self._integer(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
 
     def counts(self, key: str) -> list[int | None]:
-        """A list of whole numbers, or null."""
+        """A list of integers or nulls."""
         return [
             None if value is None else self._integer(f"{key}[{i}]", value)
             for i, value in enumerate(self.items(key))
         ]
 
     def truths(self, key: str) -> list[bool | None]:
-        """A list of true, false or null."""
+        """A list of booleans or nulls."""
         for i, value in enumerate(self.items(key)):
             if value is not None and not isinstance(value, bool):
                 raise self.error(f"{key}[{i}]", expected="true, false or null", found=shown(value))
         return self.items(key)
 
     def numbers(self, key: str) -> list[float | None]:
-        """A list of finite numbers, or null; not a number is null, too."""
+        """A list of finite numbers or nulls; NaN becomes None."""
         values = [
             None if type(value) is float and math.isnan(value) else value
             for value in self.items(key)
@@ -142,7 +142,7 @@ class Record:
 
 
 class VerbatimRecord(Record):
-    """A record whose texts are taken as they stand: not stripped, and some may be empty."""
+    """A record whose texts are taken verbatim: not stripped, and they may be empty."""
 
     def text(self, key: str) -> str:
         return self._text(key, self.get(key), "a text")
@@ -163,10 +163,10 @@ def as_record(where: str, value: object) -> Record:
 
 
 def files_of(source: Sequence[str], pattern: str) -> list[Path]:
-    """The files among `source`, and those in its folders whose names match `pattern`, sorted in each.
+    """The files among `source`, and those in its folders whose names match `pattern`, sorted within each.
 
     Raises:
-        InputError: something is not there, or there are no files.
+        InputError: a path does not exist, or there are no files.
     """
     files: list[Path] = []
     for path in map(Path, source):
@@ -178,19 +178,17 @@ def files_of(source: Sequence[str], pattern: str) -> list[Path]:
         elif path.is_file():
             files.append(path)
         else:
-            raise InputError(path, expected="a file or a folder", found="nothing of that name")
+            raise InputError(path, expected="a file or a folder", found="neither")
     if not files:
         raise InputError("source", expected="at least one file or folder", found="none")
     return files
 
 
 def read_json_lines(files: Sequence[Path]) -> Iterator[Record]:
-    """The objects in files that hold one per line; blank lines are passed over.
-
-    A file that is one JSON list is read as that.
+    """The objects in JSON Lines files; blank lines are skipped. A file with one JSON list is accepted, too.
 
     Raises:
-        InputError: a file without rows, or a line that is not UTF-8, not JSON or not an object.
+        InputError: a file has no rows, or a line is not UTF-8, not JSON or not an object.
     """
     for path in files:
         if _starts_a_list(path):
@@ -201,12 +199,10 @@ def read_json_lines(files: Sequence[Path]) -> Iterator[Record]:
 
 
 def read_json(files: Sequence[Path]) -> Iterator[Record]:
-    """The objects in files that each hold one JSON list of them; rows are counted from 1.
-
-    A file with an object per line is read as that.
+    """The objects in files with one JSON list each; rows count from 1. JSON Lines files are accepted, too.
 
     Raises:
-        InputError: a file without rows, not UTF-8, not JSON, or with another shape.
+        InputError: a file has no rows, is not UTF-8, not JSON, or has another shape.
     """
     for path in files:
         for number, value in enumerate(read_values(path), start=1):
@@ -214,10 +210,10 @@ def read_json(files: Sequence[Path]) -> Iterator[Record]:
 
 
 def read_values(path: Path) -> list[Any]:
-    """What a file with one JSON list, or with an object per line, holds, whatever that is.
+    """The values in a file with one JSON list or in a JSON Lines file, of any type.
 
     Raises:
-        InputError: a file without rows, not UTF-8, not JSON, neither a list nor lines, or an object that has a
+        InputError: the file has no rows, is not UTF-8, not JSON, neither a list nor lines, or an object has a
             key twice.
     """
     data = _bytes(path)
@@ -240,13 +236,13 @@ MOST_PROBLEMS = 5
 def each(
     records: Iterable[Record], rows_of: Callable[[int, Record], Iterable[Placed]]
 ) -> Iterator[Placed]:
-    """The rows of every record; what is wrong with the first few is said at once, behind the last row.
+    """The rows of every record; errors are collected, and raised together after the last row.
 
     Args:
-        rows_of: the rows of a record at a place, from 0 on.
+        rows_of: makes the rows of a record, given its 0-based index.
 
     Raises:
-        InputError: what `rows_of` says of `MOST_PROBLEMS` records at most.
+        InputError: the errors of up to `MOST_PROBLEMS` records; reading stops there.
     """
     problems: list[InputError] = []
     for index, record in enumerate(records):
@@ -261,7 +257,7 @@ def each(
 
 
 def all_of(problems: Sequence[InputError]) -> InputError:
-    """Several problems as one, in one line."""
+    """Combine several errors into one, in one line."""
     first, *others = problems
     if not others:
         return first
@@ -275,10 +271,10 @@ def all_of(problems: Sequence[InputError]) -> InputError:
 
 
 def _bytes(path: Path) -> bytes:
-    """What a file holds, without a byte order mark.
+    """The bytes of a file, without a byte order mark.
 
     Raises:
-        InputError: more than fits into memory, or nothing that could be JSON.
+        InputError: the file does not fit into memory, or cannot be JSON.
     """
     try:
         with path.open("rb") as file:
@@ -292,10 +288,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that say something, with their numbers.
+    """The non-blank lines of a file, with their numbers.
 
     Raises:
-        InputError: none of them does, a line that does not fit into memory, or nothing that could be JSON.
+        InputError: there are none, a line does not fit into memory, or the file cannot be JSON.
     """
     empty = True
     with path.open("rb") as lines:
@@ -321,7 +317,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _refuse_other_encodings(path: Path, start: bytes) -> None:
-    """Refuse what begins as UTF-16 does, or as no text: before all of it is read."""
+    """Refuse UTF-16 and binary files by their first bytes, before all of the file is read."""
     if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         raise InputError(path, expected="UTF-8", found="UTF-16", remedy="save it as UTF-8")
     if b"\0" in start:
@@ -329,7 +325,7 @@ def _refuse_other_encodings(path: Path, start: bytes) -> None:
 
 
 def _starts_a_list(path: Path) -> bool:
-    """Whether a file is one list rather than an object per line."""
+    """Whether a file is one JSON list rather than JSON Lines."""
     _, line = next(_lines(path))
     return line.lstrip().startswith(b"[")
 
@@ -342,7 +338,7 @@ def _is_object(line: bytes) -> bool:
 
 
 class _KeyTwiceError(ValueError):
-    """An object that has a key twice."""
+    """An object has a key twice."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -377,12 +373,12 @@ def _parse(path: Path, data: bytes, number: int | None = None) -> Any:
         raise InputError(where, expected="JSON that fits into memory", found=found) from error
     except (RecursionError, ValueError) as error:
         deep = isinstance(error, RecursionError)
-        found = "lists or objects too deep in each other" if deep else "a number of too many digits"
+        found = "too deeply nested lists or objects" if deep else "a number with too many digits"
         raise InputError(where, expected="JSON of rows", found=found) from error
 
 
 def _row_with_a_key_twice(text: str) -> int:
-    """The number of the first row of a list that has such an object; rows are parsed one after the other."""
+    """The number of the first row of a list in which an object has a key twice."""
     decoder = json.JSONDecoder(object_pairs_hook=_object)
     place, number = re.compile(r"\s*\[?\s*").match(text).end(), 1  # type: ignore[union-attr]
     while True:

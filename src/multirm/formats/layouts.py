@@ -1,7 +1,7 @@
-"""Solutions and rewards from wherever somebody has them: tables, the published layout, the hub.
+"""Read solutions and rewards from any layout: our tables, Multi-RM's layout, the hub.
 
-The published layout is a folder with `{category}.json` for solutions and `{category}_reward.json` for rewards,
-which may lie in the same folder, or a hub data set with a split per category.
+Multi-RM's layout is a folder with `{category}.json` for solutions and `{category}_reward.json` for rewards,
+possibly in the same folder, or a hub dataset with a split per category.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from multirm.tables.solutions import SOLUTIONS
 
 
 class Layout(StrEnum):
-    """How solutions and rewards lie in a folder: our own tables, or the published JSON."""
+    """How solutions and rewards are stored: our own tables, or Multi-RM's JSON."""
 
     TABLES = "tables"
     PUBLISHED = "published"
 
 
 class Content(StrEnum):
-    """What both layouts can hold."""
+    """The tables that both layouts can hold."""
 
     SOLUTIONS = "solutions"
     REWARDS = "rewards"
@@ -39,18 +39,18 @@ class Content(StrEnum):
 
 REWARD_SUFFIX = "_reward"
 
-_EXPECTED = "a folder of tables, a folder in the published layout, or a hub name"
+_EXPECTED = "a folder of tables, a folder in Multi-RM's layout, or a hub name"
 
 
 @dataclass(frozen=True)
 class Category:
-    """The rows of one category in the published layout.
+    """The rows of one category in Multi-RM's layout.
 
     Attributes:
-        name: of the category.
-        where: what the rows stand in, for errors: a file, or a split.
+        name: name of the category.
+        where: the file or split that the rows are in, for errors.
         values: the rows, as JSON.
-        file: the file that they stand in; none for a split.
+        file: the file that they are in; None for a split.
     """
 
     name: str
@@ -60,19 +60,19 @@ class Category:
 
 
 def read_solutions(place: str, dataset: str | None = None) -> pa.Table:
-    """All solutions at a place.
+    """Read all solutions at a place.
 
     Args:
-        place: a table, a folder of tables, a folder in the published layout or one of its files, or a hub name.
-        dataset: the name of the dataset in published rows that do not name theirs; unless given, that
-            of the folder or the hub data set.
+        place: a table, a folder of tables, a folder in Multi-RM's layout or one of its files, or a hub name.
+        dataset: the dataset of JSON rows that do not name it; by default, the name of the folder or the
+            hub dataset.
 
     Returns:
-        the columns of `SOLUTIONS`, categories sorted by name, those of a hub data set in its order;
-        solutions in the order of their file.
+        the columns of `SOLUTIONS`; categories sorted by name, or in the hub dataset's order; solutions in the
+        order of their file.
 
     Raises:
-        InputError: nothing there, no solutions, or not as they must be.
+        InputError: nothing is there, there are no solutions, or they are invalid.
     """
     if files := table_files(place, SOLUTIONS):
         return _read_tables(files, SOLUTIONS)
@@ -80,19 +80,19 @@ def read_solutions(place: str, dataset: str | None = None) -> pa.Table:
 
 
 def read_rewards(place: str, model: str | None = None, dataset: str | None = None) -> pa.Table:
-    """All rewards at a place.
+    """Read all rewards at a place.
 
     Args:
         place: as in `read_solutions`.
-        model: the name of the model in the rows returned; unless given, as the rows say.
+        model: the model that the returned rows name; by default, the one in the rows.
         dataset: as in `read_solutions`.
 
     Returns:
-        the columns of `REWARDS`, in the order of `read_solutions`; the rewards are float64 where
-        float32 would lose digits.
+        the columns of `REWARDS`, in the order of `read_solutions`; the rewards are float64 if float32 would
+        lose digits.
 
     Raises:
-        InputError: nothing there, no rewards, or not as they must be.
+        InputError: nothing is there, there are no rewards, or they are invalid.
     """
     if files := table_files(place, REWARDS):
         table = _read_tables(files, REWARDS)
@@ -108,7 +108,7 @@ def read_rewards(place: str, model: str | None = None, dataset: str | None = Non
 def solution_parts(
     place: str, dataset: str | None = None, judged: bool = True
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The categories of `read_solutions` where there are no tables, each with the file or split it is in.
+    """The categories of `read_solutions` in Multi-RM's layout, each with the file or split that it is in.
 
     Args:
         judged: as in `published.solutions`.
@@ -124,20 +124,19 @@ def solution_parts(
 def reward_parts(
     place: str, model: str | None = None, dataset: str | None = None
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The categories of `read_rewards` where there are no tables, each with the file or split it is in."""
+    """The categories of `read_rewards` in Multi-RM's layout, each with the file or split that it is in."""
     for found in categories(place, REWARDS):
         name = dataset or dataset_name(place)
         yield found.where, rewards_table(found.values, found.where, found.name, name, model)
 
 
 def table_files(place: str, *schemas: Schema) -> list[Path]:
-    """The tables of some schemas that `place` holds, sorted by name; or `place`, if it is a table itself.
+    """The tables of some schemas in a folder, sorted by name; or `place` itself, if it is a table.
 
-    Of a folder's tables those are left out whose footers name another schema; what has no footer of
-    ours may be meant.
+    Tables whose footers name another schema are left out; tables without a footer of ours are included.
 
     Raises:
-        InputError: `place` is a table by its name, and is not there.
+        InputError: `place` has the name of a table, and does not exist.
     """
     path = Path(place)
     if path.suffix == ".parquet" and not path.is_dir():
@@ -153,7 +152,7 @@ def table_files(place: str, *schemas: Schema) -> list[Path]:
 
 
 def kind_of(file: Path) -> str | None:
-    """The name of the schema in a table's footer; None where there is no footer of ours."""
+    """The name of the schema in a table's footer; None if it has no footer of ours."""
     try:
         return parquet.read_footer(file).schema
     except InputError:
@@ -161,7 +160,7 @@ def kind_of(file: Path) -> str | None:
 
 
 def files_read(place: str, schema: Schema) -> list[Path]:
-    """The files, here, that solutions or rewards at `place` are read from; none of a hub name."""
+    """The local files that solutions or rewards at `place` are read from; none for a hub name."""
     if files := table_files(place, schema):
         return files
     if files := published_files(place):
@@ -170,7 +169,7 @@ def files_read(place: str, schema: Schema) -> list[Path]:
 
 
 def dataset_name(place: str) -> str:
-    """What a folder, the folder of a file, or a hub data set is called."""
+    """The name of a folder, of a file's folder, or of a hub dataset."""
     path = Path(place)
     if path.exists():
         path = path.absolute()
@@ -179,13 +178,13 @@ def dataset_name(place: str) -> str:
 
 
 def categories(place: str, schema: Schema) -> Iterator[Category]:
-    """The categories of a place in the published layout, one after the other.
+    """The categories of a place in Multi-RM's layout, one after the other.
 
     Args:
         schema: `SOLUTIONS` or `REWARDS`.
 
     Raises:
-        InputError: nothing there, none of this kind, not JSON, or no rows.
+        InputError: nothing is there, none are of this kind, it is not JSON, or there are no rows.
     """
     path = Path(place)
     if files := published_files(place):
@@ -205,10 +204,10 @@ def categories(place: str, schema: Schema) -> Iterator[Category]:
 
 
 def published_files(place: str) -> list[Path]:
-    """The JSON files that `place` is or holds, sorted by name.
+    """The JSON files in a folder, sorted by name; or `place` itself, if it is one.
 
     Raises:
-        InputError: `place` is a JSON file by its name, and is not there.
+        InputError: `place` has the name of a JSON file, and does not exist.
     """
     path = Path(place)
     if path.suffix == ".json" and not path.is_dir():
@@ -219,7 +218,7 @@ def published_files(place: str) -> list[Path]:
 
 
 def _is_hub_copy(folder: Path) -> bool:
-    """Whether it is a copy of a hub data set, whose files are named after their splits."""
+    """Whether a folder is a copy of a hub dataset, whose files are named after their splits."""
     return any(folder.glob("data/*-of-*"))
 
 
@@ -232,7 +231,7 @@ def _form(schema: Schema) -> str:
 
 
 def contents(path: Path) -> str:
-    """What somebody has given, where it is neither of the layouts."""
+    """Describe a path that has neither layout, for errors."""
     if not path.is_dir():
         return f"a file named {path.name}"
     kinds = sorted({kind for file in _visible(path, "*.parquet") if (kind := kind_of(file))})
@@ -243,7 +242,7 @@ def contents(path: Path) -> str:
 
 
 def _of_kind(path: Path, every: list[Path], schema: Schema) -> list[Path]:
-    """The files of solutions or those of rewards, which lie in one folder and are told apart by their names."""
+    """The files of solutions, or those of rewards, among files told apart by their names."""
     wanted = [file for file in every if file.stem.endswith(REWARD_SUFFIX) is (schema is REWARDS)]
     if not wanted:
         raise InputError(

@@ -1,18 +1,17 @@
-"""The format of Multi-RM's published data (arXiv 2510.00492): a hub split, or a `{category}.json`, per category.
+"""Multi-RM's layout (arXiv 2510.00492): a hub split, or a file `{category}.json`, per category.
 
 Training rows hold one solution each (`q_id, question, cot_id, cot, parsed_answer, answer, labels`), test rows a
 pool (`q_id, question, answer, cot_ids, cots, parsed_answers`), reward rows the rewards of a pool (`q_id, cot_ids,
-rewards`). A solution is a list of steps, or one text that is split at blank lines. A null or blank answer is a
-missing one. Null or empty `labels` are no labels.
+rewards`). A solution is a list of steps, or one text that is split at blank lines. A null or blank answer is
+missing. Null or empty `labels` mean no labels.
 
-A table can hold what this layout has no place for. Such rows have keys of our own, each only where it is needed:
-`dataset` and `model`, of the row; in a pool `labels`, a list or null for each solution; `outcomes` (`outcome` in a
-training row) where they are not what follows from the answers; `n_tokens` and `truncated` of each solution
-with rewards; `verbatim: true` where texts would come out different if they were stripped.
+Tables hold more than this layout. What it lacks goes into keys of our own, each only where needed: `dataset` and
+`model` of a row; `labels` in a pool, a list or null per solution; `outcomes` (`outcome` in a training row) if they
+differ from what follows from the answers; `n_tokens` and `truncated` of each solution with rewards; `unit` and
+`scale` of rewards; `verbatim: true` if stripping would change a text.
 
-Answers stay as they are written: whoever compares them says how. The outcome label says whether the parsed answer
-means the reference answer (`answers`); where there is no reference answer,
-whether all labelled steps are correct; where there are no labels either, it is null.
+Answers are kept as written. The outcome label says whether the parsed answer equals the reference answer (see
+`answers`); without a reference answer, whether all labelled steps are correct; without labels either, it is null.
 """
 
 import logging
@@ -32,7 +31,7 @@ OUR_KEYS = frozenset(
         *("unit", "scale"),
     ]
 )
-"""What rows have of our own, in a pool or with rewards, for what the layout has no place for."""
+"""Keys of our own, in pools or reward rows, for what the layout has no field for."""
 
 _SECONDS_TO_ANSWER = 10
 
@@ -40,13 +39,13 @@ _SECONDS_TO_ANSWER = 10
 def records_of(
     source: Sequence[str], category: str, suffix: str = "", prefixes: Sequence[str] = ("",)
 ) -> Iterator[Record]:
-    """The rows of a category: from files, from folders with `{category}{suffix}.json`, or by `datasets`.
+    """Read the rows of a category: from files, from folders with `{category}{suffix}.json`, or by `datasets`.
 
     Args:
         source: JSON files, local folders, hub names.
         category: also the name of the hub split.
         suffix: `_reward` for rewards.
-        prefixes: what may stand before a file's name, the likelier first.
+        prefixes: possible prefixes of a file's name, the likeliest first.
 
     Raises:
         InputError: a source has no such category, cannot be read, or is empty.
@@ -70,7 +69,7 @@ def records_of(
 
 
 def missing(place: str, expected: str) -> InputError:
-    """What to say of a place that is neither here nor a name that the hub may be asked for."""
+    """The error for a place that does not exist here and cannot be a hub name."""
     found = "nothing of that name"
     return InputError(
         place,
@@ -80,12 +79,12 @@ def missing(place: str, expected: str) -> InputError:
 
 
 def hub_names(source: Sequence[str]) -> list[str]:
-    """The places that are not here, for the footer of what is read from them."""
+    """The places that are not local, for the footer of what is read from them."""
     return [place for place in source if not Path(place).exists()]
 
 
 def questions(records: Iterable[Record], category: str) -> Iterator[Placed]:
-    """Rows of the questions table, without `dataset`: each question once, its options within its text."""
+    """Rows of the questions table, without `dataset`: each question once; its options are part of its text."""
     asked: dict[str, tuple[str, str]] = {}
     for record in records:
         question_id = record.identifier("q_id")
@@ -106,7 +105,7 @@ def solutions(records: Iterable[Record], category: str, judged: bool = True) -> 
     """Rows of the solutions table, without `dataset`, from training or test rows.
 
     Args:
-        judged: give outcomes that rows do not say where they follow from the answers; else they are null.
+        judged: derive outcomes from the answers, for rows that do not give them; else they are null.
     """
     return each(map(_as_it_stands, records), lambda _, record: _solutions(record, category, judged))
 
@@ -141,8 +140,8 @@ def _solutions(record: Record, category: str, judged: bool) -> Iterator[Placed]:
 def rewards(records: Iterable[Record], category: str) -> Iterator[Placed]:
     """Rows of the rewards table, without `dataset` and `model`.
 
-    Null, not a number and an empty list are missing rewards, and stay so: a value is nobody's to guess. What the
-    rewards are, rows that we wrote may say in `unit` and `scale`; published ones do not.
+    Null, NaN and an empty list are missing rewards, and stay missing. Rows written by us may give `unit` and
+    `scale`; downloaded ones do not.
     """
     return each(map(_as_it_stands, records), lambda _, record: _rewards(record, category))
 
@@ -178,7 +177,7 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
 
 
 def _pool(record: Record) -> Iterator[Record]:
-    """A test row's solutions, each as the training row that it would be, without labels."""
+    """A test row's solutions, each in the form of a training row."""
     solution_ids, chains = record.integers("cot_ids"), record.items("cots")
     parsed_answers = record.items("parsed_answers")
     if not solution_ids:
@@ -205,7 +204,7 @@ def _as_it_stands(record: Record) -> Record:
 
 
 def steps_of(record: Record) -> list[str]:
-    """The steps of a row's `cot`, a list of them or one text."""
+    """The steps of a row's `cot`, which is a list of them or one text."""
     if isinstance(record.get("cot"), str):
         return split_steps(record.text("cot"))
     return record.texts("cot")
@@ -219,8 +218,8 @@ def _step_labels(record: Record) -> list[int] | None:
                 "labels",
                 expected="1 (correct) or -1 (incorrect)",
                 found=str(label),
-                # Elsewhere a 0 is an incorrect step, or one that is neither good nor bad.
-                remedy="write -1 for each step that 0 calls incorrect, 1 for one that it calls neutral"
+                # In other datasets, 0 means incorrect or neutral.
+                remedy="write -1 where 0 means incorrect, 1 where it means neutral"
                 if label == 0
                 else "",
             )
@@ -240,7 +239,7 @@ def _outcome(
 
 
 def outcome_of(parsed: str | None, answer: str | None, labels: Sequence[int] | None) -> int | None:
-    """The outcome label that follows from the answers or, where there is no reference, from the step labels."""
+    """The outcome label that follows from the answers or, without a reference answer, from the step labels."""
     if answer is not None:
         parsed, reference = spelled_alike(parsed, answer)
         return int(parsed == reference)
@@ -255,10 +254,10 @@ def _refuse_other_length(record: Record, key: str, found: int, expected: int) ->
 
 
 def splits(place: str, expected: str) -> dict[str, list[dict[str, Any]]]:
-    """The rows of every category of a hub data set, or of a copy of one in a folder, in its order.
+    """The rows of every category of a hub dataset, or of a local copy of one, in its order.
 
     Args:
-        expected: for errors, what a place may be.
+        expected: what a place may be, for errors.
 
     Raises:
         InputError: it cannot be read, or has no rows.
@@ -269,19 +268,19 @@ def splits(place: str, expected: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def fetch_dataset(place: str) -> None:
-    """Download all of a hub data set into the cache that it will be read from.
+    """Download a hub dataset into the cache that it will be read from.
 
     Raises:
-        InputError: it cannot be had.
+        InputError: it cannot be downloaded.
     """
-    expected = "a hub data set"
+    expected = "a hub dataset"
     _require_hub(place, expected)
     _loaded(place, None, expected)
 
 
 def _require_hub(place: str, expected: str) -> None:
-    """One short try: `datasets` goes on trying for half a minute where there is no connection."""
-    # Neither are these waited for where everything is here.
+    """Try the connection once, briefly: without one, `datasets` retries for half a minute."""
+    # Imported late: local files do not need them.
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
@@ -300,14 +299,13 @@ def _require_hub(place: str, expected: str) -> None:
         raise InputError(
             place,
             expected=expected,
-            found=f"no such folder below {Path.cwd()}, and no way to the hub",
-            remedy="check the spelling and the connection, or set HF_HUB_OFFLINE=1 to use what was"
-            " downloaded before",
+            found=f"no such folder below {Path.cwd()}, and no connection to the hub",
+            remedy="check the spelling and the connection, or set HF_HUB_OFFLINE=1 to use earlier downloads",
         ) from error
 
 
 def _load(place: str, category: str) -> Iterator[Record]:
-    rows = _loaded(place, category, f"a folder or hub data set with the split {category}")
+    rows = _loaded(place, category, f"a folder or hub dataset with the split {category}")
     if not len(rows):
         raise InputError(f"{place}, split {category}", expected="at least one row", found="none")
     for number, row in enumerate(rows, start=1):
@@ -315,17 +313,17 @@ def _load(place: str, category: str) -> Iterator[Record]:
 
 
 def _loaded(place: str, split: str | None, expected: str) -> Any:
-    """What `datasets` makes of a place: one split, or all of them by name. No code of the place's is run."""
-    # Plain JSON, the commoner case, does not wait for this import.
+    """Load a place with `datasets`: one split, or all of them by name. Never runs code from the place."""
+    # Imported late: plain JSON, the common case, does not need it.
     import datasets
 
-    # What they have to say is in the error, too.
+    # Their messages are in the error, too.
     for name in ("huggingface_hub", "datasets"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         return datasets.load_dataset(place, split=split)
     except (
-        # The last is what `datasets` says of a place that would have its own code run.
+        # `datasets` raises RuntimeError for places with a loading script.
         *(OSError, ValueError, datasets.exceptions.DatasetsError),
         RuntimeError,
     ) as error:
@@ -339,7 +337,7 @@ def _found(place: str, error: Exception) -> str:
     return (
         first
         if Path(place).exists()
-        else f"no such folder below {Path.cwd()}, and of the hub: {first}"
+        else f"no such folder below {Path.cwd()}, and on the hub: {first}"
     )
 
 
@@ -352,6 +350,6 @@ def _remedy(place: str, error: Exception) -> str:
         return "accept its terms on the hub, and set HF_TOKEN to a token of the same account"
     if constants.HF_HUB_OFFLINE:
         return (
-            "fetch it where there is a network, `multirm prefetch STUDY`, or unset HF_HUB_OFFLINE"
+            "run `multirm prefetch STUDY` on a machine with network access, or unset HF_HUB_OFFLINE"
         )
-    return "check the spelling and the connection, and HF_TOKEN where it is not public"
+    return "check the spelling, the connection and, if it is not public, HF_TOKEN"

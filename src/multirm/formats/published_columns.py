@@ -1,8 +1,7 @@
-"""Rows of the published layout → tables of ours, columns at a time: evaluation reads millions of rewards.
+"""Rows of Multi-RM's layout → our tables, by column, because evaluation reads millions of rewards.
 
-What is in order is read without an object per solution. Anything else (another type, a missing key, a key of
-our own) is left to `published`, which reads row by row and names what is wrong; the two agree on all that
-both read.
+Regular rows are read without an object per solution. Anything else (another type, a missing key, a key of our
+own) is left to `published`, which reads row by row and reports what is wrong. Where both can read, they agree.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,12 +27,12 @@ _REWARDS = REWARDS.columns.field("rewards").type
 _DOUBLES = pa.list_(_REWARDS.value_field.with_type(pa.float64()))
 _Columns = Mapping[str, pa.Array | pa.Scalar]
 
-# What a value that is not in order runs into below.
-_OUT_OF_ORDER = (AttributeError, TypeError, KeyError, ValueError, OverflowError, pa.ArrowException)
+# Raised below by irregular values.
+_IRREGULAR = (AttributeError, TypeError, KeyError, ValueError, OverflowError, pa.ArrowException)
 
 
-class _OutOfOrderError(ValueError):
-    """The rows are for the careful reader."""
+class _IrregularError(ValueError):
+    """The rows are irregular: `published` must read them."""
 
 
 def solutions_table(
@@ -43,15 +42,15 @@ def solutions_table(
 
     Args:
         values: test or training rows.
-        where: what they stand in, for errors: a file, or a split.
-        dataset: of the rows that do not name theirs.
+        where: the file or split that they are in, for errors.
+        dataset: the dataset of rows that do not name it.
         judged: as in `published.solutions`.
 
     Returns:
         the columns of `SOLUTIONS`.
 
     Raises:
-        InputError: names row and key of what is wrong.
+        InputError: a row is invalid; names row and key.
     """
     return _table(
         values,
@@ -71,15 +70,15 @@ def rewards_table(
 
     Args:
         values: reward rows.
-        where: what they stand in, for errors: a file, or a split.
-        dataset: of the rows that do not name theirs.
-        model: whose rewards they are; if not given, as the rows say.
+        where: the file or split that they are in, for errors.
+        dataset: the dataset of rows that do not name it.
+        model: the model whose rewards they are; by default, the one in the rows.
 
     Returns:
-        the columns of `REWARDS`; `rewards` are float64 where float32 would lose digits.
+        the columns of `REWARDS`; `rewards` are float64 if float32 would lose digits.
 
     Raises:
-        InputError: names row and key of what is wrong.
+        InputError: a row is invalid; names row and key.
     """
     if model is None:
         _require_models(values, where)
@@ -95,12 +94,12 @@ def _require_models(values: Values, where: str) -> None:
                 f"{where}, row {number}",
                 expected="the model's name",
                 found="none",
-                remedy="say --model NAME",
+                remedy="add --model NAME",
             )
 
 
 def as_table(rows: Sequence[Row], schema: Schema) -> pa.Table:
-    """Rows as a table of `schema` in which numbers keep their digits."""
+    """Rows as a table of `schema`, with rewards wide enough to keep their digits."""
     fields = [
         field.with_type(_DOUBLES) if field.name == "rewards" else field for field in schema.columns
     ]
@@ -119,7 +118,7 @@ def _table(
 ) -> pa.Table:
     try:
         columns = dict(fast(values))
-    except _OUT_OF_ORDER:
+    except _IRREGULAR:
         return _row_by_row(values, where, category, dataset, schema, careful, model)
     n = len(columns["solution_id"])
     for name, text in (("dataset", dataset), ("category", category), ("model", model)):
@@ -162,7 +161,7 @@ def _refuse_unfit(place: str, row: Row, schema: Schema) -> None:
 
 
 def _solution_columns(values: Values, judged: bool) -> _Columns:
-    """All columns but the names', of test rows."""
+    """All columns of test rows, except dataset and category."""
     ids, asked, answers, sizes = [], [], [], []
     solution_ids: list[int] = []
     parsed_answers: list[str | None] = []
@@ -173,7 +172,7 @@ def _solution_columns(values: Values, judged: bool) -> _Columns:
         _refuse_our_keys(row)
         cot_ids, cots, parsed = row["cot_ids"], row["cots"], row["parsed_answers"]
         if not cot_ids or not len(cot_ids) == len(cots) == len(parsed):
-            raise _OutOfOrderError
+            raise _IrregularError
         _refuse_other_types((list,), (cot_ids, cots, parsed))
         answer = row["answer"]
         answer = None if answer is None else answer.strip() or None
@@ -191,7 +190,7 @@ def _solution_columns(values: Values, judged: bool) -> _Columns:
         asked.append(_said(row["question"]))
         answers.append(answer)
     if not all(lengths) or not all(steps):
-        raise _OutOfOrderError
+        raise _IrregularError
     _refuse_other_types((int,), solution_ids)
     owners = _owners(sizes)
     return {
@@ -207,7 +206,7 @@ def _solution_columns(values: Values, judged: bool) -> _Columns:
 
 
 def _reward_columns(values: Values) -> _Columns:
-    """All columns but the names', of reward rows."""
+    """All columns of reward rows, except dataset, category and model."""
     ids, sizes = [], []
     solution_ids: list[int] = []
     lists: list[Any] = []
@@ -216,7 +215,7 @@ def _reward_columns(values: Values) -> _Columns:
         cot_ids, given = row["cot_ids"], row["rewards"]
         _refuse_other_types((list,), (cot_ids, given))
         if len(cot_ids) != len(given):
-            raise _OutOfOrderError
+            raise _IrregularError
         ids.append(_identifier(row["q_id"]))
         sizes.append(len(cot_ids))
         solution_ids += cot_ids
@@ -228,7 +227,7 @@ def _reward_columns(values: Values) -> _Columns:
     _refuse_other_types((int, float, type(None)), numbers)
     rewards = pc.if_else(pc.is_nan(found := pa.array(numbers, pa.float64())), None, found)
     if pc.any(pc.is_inf(rewards)).as_py():
-        raise _OutOfOrderError
+        raise _IrregularError
     n = len(solution_ids)
     return {
         "question_id": pa.array(ids, pa.string()).take(_owners(sizes)),
@@ -243,17 +242,17 @@ def _reward_columns(values: Values) -> _Columns:
 
 def _refuse_our_keys(row: Mapping[str, Any]) -> None:
     if not published.OUR_KEYS.isdisjoint(row):
-        raise _OutOfOrderError
+        raise _IrregularError
 
 
 def _refuse_other_types(types: tuple[type, ...], values: Iterable[object]) -> None:
-    # Exactly these: true is an int to Python, and nobody's reward.
+    # By exact type: to Python, `True` is an int, but it is not a reward.
     if not set(map(type, values)) <= set(types):
-        raise _OutOfOrderError
+        raise _IrregularError
 
 
 def _identifier(value: Any) -> str:
-    """As it is written: published subpools are drawn by it."""
+    """An id, unstripped: the paper's estimator draws subsets by it."""
     if type(value) is not int:
         _said(value)
     return str(value)
@@ -262,7 +261,7 @@ def _identifier(value: Any) -> str:
 def _said(text: str) -> str:
     stripped = text.strip()
     if not stripped:
-        raise _OutOfOrderError
+        raise _IrregularError
     return stripped
 
 
@@ -272,12 +271,12 @@ def _outcome(parsed: str | None, answer: str | None) -> int | None:
 
 
 def _owners(sizes: Sequence[int]) -> np.ndarray:
-    """For each solution, the row that it is in."""
+    """For each solution, the index of its row."""
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def _lists(values: pa.Array, lengths: Sequence[int], type_: pa.DataType) -> pa.ListArray:
-    """The values in lists of these lengths, as `type_` is but for the width of its numbers."""
+    """The values in lists of these lengths, of type `type_` except for the width of its numbers."""
     offsets = pa.array(np.cumsum([0, *lengths]), pa.int32())
     element = type_.value_field.with_type(values.type)
     return pa.ListArray.from_arrays(offsets, values, type=pa.list_(element))

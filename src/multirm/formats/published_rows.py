@@ -1,7 +1,7 @@
-"""Rows of our tables → rows of the published layout, from which `published` gives the same rows again.
+"""Rows of our tables → rows of Multi-RM's layout, which `published` reads back as the same rows.
 
-What the layout has no place for goes into keys of our own (`published.OUR_KEYS`), only where it is needed. What
-our tables have no place for (whether an id was written as a number, say) is the `Form` of a file.
+What the layout has no field for goes into keys of our own (`published.OUR_KEYS`), only where needed. What our tables
+have no field for (for example, whether an id was a number) is in the `Form` of a file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ _SHARED = ("question_id", "question", "answer")
 
 @dataclass(frozen=True)
 class Form:
-    """How a published file writes what the tables hold in one way only.
+    """The variant of Multi-RM's layout that a file uses.
 
     Attributes:
         training: rows hold one solution, not a pool.
-        number_ids: questions' ids are numbers, not texts.
+        number_ids: question ids are numbers, not texts.
         joined: a solution is one text with blank lines, not a list of steps.
         single: a solution has one reward, not a list.
-        named: which of `dataset` and `model` the rows say themselves.
+        named: which of `dataset` and `model` the rows give themselves.
     """
 
     training: bool = False
@@ -40,9 +40,9 @@ class Form:
 
 
 def solution_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
-    """Rows of a solutions table, of one category → published rows, from which `published` gives the same rows.
+    """Rows of a solutions table, of one category → JSON rows, which `published` reads back as the same rows.
 
-    Solutions that follow each other share a pool if they have the question and its answer in common.
+    Consecutive solutions share a pool if they have the same question and answer.
     """
     for (dataset, question_id, question, answer), group in groupby(
         rows, lambda row: tuple(row[name] for name in ("dataset", *_SHARED))
@@ -58,7 +58,7 @@ def solution_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
 
 
 def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
-    """Rows of a rewards table, of one category → published rows, from which `published` gives the same rows."""
+    """Rows of a rewards table, of one category → JSON rows, which `published` reads back as the same rows."""
     for (question_id, dataset, model, _, _), group in groupby(
         rows,
         lambda row: (row["question_id"], row["dataset"], row["model"], row["unit"], row["scale"]),
@@ -81,7 +81,7 @@ def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
 
 
 def form_of(rows: Sequence[JSON]) -> Form:
-    """The form of rows that have been read without a complaint; where they are not all alike, that of our own."""
+    """The form of rows that have been read without errors; a property that only some rows have is left out."""
     cots = [cot for row in rows for cot in row.get("cots", [row.get("cot")])]
     rewards = [reward for row in rows for reward in row.get("rewards", [])]
     return Form(
@@ -94,7 +94,7 @@ def form_of(rows: Sequence[JSON]) -> Form:
 
 
 def _attempt(row: Row, form: Form) -> JSON:
-    """The part of a training row that is the solution's own."""
+    """The part of a training row that is specific to the solution."""
     return {
         "cot_id": row["solution_id"],
         "cot": _chain(row, form),
@@ -105,7 +105,7 @@ def _attempt(row: Row, form: Form) -> JSON:
 
 
 def _pool(rows: Sequence[Row], form: Form) -> JSON:
-    """The part of a test row that is the solutions' own."""
+    """The part of a test row that is specific to its solutions."""
     pool: JSON = {
         "cot_ids": [row["solution_id"] for row in rows],
         "cots": [_chain(row, form) for row in rows],
@@ -134,7 +134,7 @@ def _id(question_id: str, form: Form) -> str | int:
 
 
 def _faithful(value: JSON, rows: Sequence[Row]) -> JSON:
-    """A published row with the fewest keys of our own that make the reader give the rows back."""
+    """A JSON row with the fewest keys of our own with which the reader returns the same rows."""
     outcomes = [row["outcome"] for row in rows]
     own = {"outcomes": outcomes} if "cots" in value else {"outcome": outcomes[0]}
     *fewer, most = ({}, own, {"verbatim": True}, {**own, "verbatim": True})

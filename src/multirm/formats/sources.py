@@ -1,4 +1,4 @@
-"""Where a dataset is read from: files and folders below the study's data folder, and names on the hub."""
+"""Where datasets are read from: files and folders below the study's data folder, and the hub."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,9 +22,9 @@ _LIKE_A_FILE = re.compile(r"\.(?:jsonl?|parquet|csv|ya?ml)$")
 
 
 def is_hub_name(place: str, below: Path = Path()) -> bool:
-    """Whether a place that is not here may be asked for on the hub: OWNER/NAME, and no folder OWNER is here.
+    """Whether a place that does not exist here may be looked up on the hub: OWNER/NAME, without a local folder OWNER.
 
-    Whoever has a folder `data` and writes `data/mine` means a folder, and its name is nobody else's business.
+    If there is a folder `data`, `data/mine` means a folder, and its name must not be sent to the hub.
 
     Args:
         below: the folder that paths start from.
@@ -35,17 +35,17 @@ def is_hub_name(place: str, below: Path = Path()) -> bool:
 
 
 def places_of(reader: Reader, source: Sequence[str], data: Path, *files: str) -> list[Path | str]:
-    """The places that a category of a dataset is read from: paths, and hub names, which are text.
+    """The places that a category of a dataset is read from: paths, and hub names as strings.
 
-    What is found nowhere is a hub name to the one reader that knows the hub, if `is_hub_name` says so;
+    A source that does not exist locally is a hub name if the reader supports the hub and `is_hub_name` holds;
     else it is a path, to be reported as missing below `data`.
 
     Args:
         reader: the format of the source.
         source: files and folders below `data` (wildcards allowed), and hub names.
         data: the study's data folder.
-        files: of the category in a folder of the published format, such as law_reward.json: the first that
-            is there, else the last.
+        files: names of the category's file in a folder in Multi-RM's layout, such as law_reward.json: the first that
+            exists, else the last.
     """
     published = reader == Reader.PUBLISHED
     places: list[Path | str] = []
@@ -66,7 +66,7 @@ def _first_there(folder: Path, names: Sequence[str]) -> Path:
 
 
 def local_files(places: Iterable[Path | str]) -> list[Path]:
-    """The files among some places and in their folders; a hub name is no file."""
+    """The files among some places and in their folders; hub names are left out."""
     files: list[Path] = []
     for place in places:
         if isinstance(place, Path) and place.is_dir():

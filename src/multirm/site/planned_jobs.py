@@ -1,4 +1,4 @@
-"""What the jobs that Snakemake has planned will do: what they replace, load and are submitted as."""
+"""What planned Snakemake jobs will do: the files they replace, the models they load, how they are submitted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ class Rule(Protocol):
 
 
 class Job(Protocol):
-    """A job of Snakemake, as far as it is looked at here."""
+    """A job of Snakemake, as far as it is used here."""
 
     rule: Rule
     output: Sequence[Any]
@@ -36,9 +36,9 @@ Group = TypeVar("Group")
 
 
 def replaced_files(jobs: Iterable[Job], reason_of: Callable[[Any], Reason]) -> Iterator[str]:
-    """The files that jobs make anew because their settings or their inputs are others than they were.
+    """The existing files that jobs replace because their settings or inputs have changed.
 
-    Other code is not a reason: it is the same study's result, computed anew.
+    Changed code does not count: the result is still the same study's.
     """
     for job in jobs:
         reason = reason_of(job)
@@ -64,12 +64,12 @@ def used_engines(jobs: Iterable[Job]) -> list[str]:
 def submissions(
     jobs: Iterable[AnyJob], group_of: Callable[[AnyJob], Group | None]
 ) -> list[AnyJob | Group]:
-    """What is submitted of some jobs: groups of them, and those that are in none."""
+    """The submissions of some jobs: their groups, and the jobs without a group."""
     return list(dict.fromkeys(group_of(job) or job for job in jobs))
 
 
 def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
-    """The models that jobs load and that the study has a name for; those that jobs make are not among them."""
+    """The models named in the study that jobs load; not those that jobs make."""
     named = {backbone.model for backbone in study.backbones.values() if backbone.model}
     loaded: set[str] = set()
     for job in jobs:

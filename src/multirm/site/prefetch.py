@@ -1,4 +1,4 @@
-"""Get from the hub what a study needs, where jobs will have no way to it."""
+"""Download what a study needs from the hub, for jobs without network access."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -21,16 +21,16 @@ logger = logging.getLogger(__name__)
 
 @entry
 def prefetch(study: Path) -> None:
-    """Download every model and data set of a study that is on the hub, into the cache that jobs look in.
+    """Download all models and datasets of a study that are on the hub, into the cache that jobs use.
 
-    Then jobs can run with HF_HUB_OFFLINE=1. What cannot be had, for want of a licence or of a token, is
-    said before any of them has run; the rest is fetched all the same.
+    Jobs can then run with HF_HUB_OFFLINE=1. Failed downloads (for lack of a licence or a token) are reported;
+    the rest is downloaded all the same.
 
     Args:
         study: the YAML file.
 
     Raises:
-        InputError: not a study, or names on the hub that cannot be had.
+        InputError: the study is invalid, or some downloads failed.
     """
     missed = 0
     for name, fetch in _on_the_hub(load_study(read_yaml(study), [study])).items():
@@ -43,14 +43,14 @@ def prefetch(study: Path) -> None:
     if missed:
         raise InputError(
             study,
-            expected="models and data sets that can be downloaded",
+            expected="models and datasets that can be downloaded",
             found=f"{missed} that cannot",
             remedy="see above for each",
         )
 
 
 def _on_the_hub(study: Study) -> dict[str, Callable[[str], object]]:
-    """The hub names in a study, each once, with what downloads it."""
+    """The hub names in a study, each with the function that downloads it."""
     backbones = (study.backbones[name].model for name in used_backbones(study))
     found: dict[str, Callable[[str], object]] = {
         model: fetch_model for model in backbones if model and not Path(model).exists()

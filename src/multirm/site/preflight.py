@@ -1,4 +1,4 @@
-"""What can be known to be missing before the first job of a run, and would stop a later one."""
+"""Checks before the first job of a run, for what would stop a later one."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,14 +7,14 @@ from multirm.errors import InputError
 
 
 def check_engines(engines: Iterable[str], environments: Path) -> None:
-    """Check that the engines that have an environment of their own have been installed.
+    """Check that engines with an environment of their own are installed.
 
     Args:
         engines: names of the engines that jobs will use.
         environments: the folder that `.venv-vllm` is in.
 
     Raises:
-        InputError: there is no vLLM.
+        InputError: vLLM is needed and missing.
     """
     environment = environments / ".venv-vllm"
     if "vllm" in engines and not (environment / "bin" / "python").exists():
@@ -22,21 +22,20 @@ def check_engines(engines: Iterable[str], environments: Path) -> None:
             environment.name,
             expected="an environment with vLLM, which this study's jobs need",
             found="none",
-            remedy="`make vllm` without GPUs; see README, Engines, for machines with them",
+            remedy="run `make vllm` (CPU only); for GPUs, see README, Engines",
         )
 
 
 def check_access(models: Iterable[str]) -> None:
-    """Check that the hub gives what is not on this machine to whoever runs this.
+    """Check that this user may download the models that are not on this machine.
 
-    Where the hub is out of reach, or HF_HUB_OFFLINE forbids to ask, nothing is said: jobs may find in a cache
-    what they need.
+    If the hub is unreachable, or HF_HUB_OFFLINE is set, nothing is checked: jobs may find the models in a cache.
 
     Args:
         models: folders and hub names.
 
     Raises:
-        InputError: a model is gated or private and the token missing or not admitted, or there is none so called.
+        InputError: a model does not exist, or is gated or private and the token is missing or lacks access.
     """
     names = sorted({model for model in models if not Path(model).exists()})
     if not names:

@@ -1,6 +1,6 @@
-"""What a Slurm site offers, held against what the profile's site.yaml and the jobs expect of it.
+"""Check the profile's site.yaml and the planned jobs against what a Slurm site offers.
 
-Run before the first job, because Slurm itself refuses a job only when it is submitted, which may be after days.
+Run before the first job, because Slurm refuses a job only when it is submitted, which may be days later.
 """
 
 import re
@@ -18,17 +18,17 @@ from snakemake_interface_common.exceptions import WorkflowError
 from multirm.errors import InputError, did_you_mean, one_of, shown
 from multirm.study.load import read_yaml
 
-# Finished jobs are asked for every 180 s at least; with a little more, none is forgotten in between.
+# Jobs are polled at least every 180 s; remembered a little longer, none is missed.
 _LEAST_JOB_AGE = 200
 _KEYS = ("account", "accounting", "gpu_type", "partitions")
 
-# What the executor knows of a partition, as far as jobs here ask for it.
+# The executor's partition limits that jobs here may need.
 _LIMITS = ("max_runtime", "max_mem_mb", "max_threads", "max_gpu")
 _COUNTS = _LIMITS[1:]
 
 
 class Job(Protocol):
-    """What is asked of a job, as Snakemake knows it."""
+    """A Snakemake job and its resources."""
 
     name: str
     threads: int
@@ -36,7 +36,7 @@ class Job(Protocol):
 
 
 class Gpu(NamedTuple):
-    """GPUs of one type on a node; `type` is empty where the site names none."""
+    """GPUs of one type on a node; `type` is empty if the site names none."""
 
     type: str
     number: int
@@ -44,10 +44,10 @@ class Gpu(NamedTuple):
 
 @dataclass(frozen=True)
 class Cluster:
-    """What Slurm says of itself.
+    """What Slurm reports about itself.
 
     Attributes:
-        gpus: by partition, the GPUs that its nodes have.
+        gpus: by partition, the GPUs of its nodes.
         keeps_accounts: whether there is an accounting database.
         job_age: seconds for which finished jobs are remembered without one.
     """
@@ -58,12 +58,12 @@ class Cluster:
 
 
 def check_site(file: Path, jobs: Collection[Job]) -> None:
-    """Check that the site described in `file` is the one at hand, and has room for each of the jobs.
+    """Check that `file` describes this site correctly, and that each job fits into it.
 
-    For the process that runs Snakemake, in which it also sees that breaks of Slurm are outlived.
+    To be called in the process that runs Snakemake, which it also makes survive outages of Slurm.
 
     Raises:
-        InputError: the file is not as it must be, Slurm does not answer, or it lacks what is expected.
+        InputError: the file is invalid, Slurm does not answer, or it lacks what is expected.
     """
     site = read_site(file)
     cluster = ask_slurm()
@@ -74,7 +74,7 @@ def check_site(file: Path, jobs: Collection[Job]) -> None:
     account = ["--account", str(site["account"])] if site.get("account") else []
     for name in site.get("partitions") or [None]:
         partition = ["--partition", str(name)] if name else []
-        # Some sites let nothing into their GPUs' partitions that asks for none.
+        # Some sites refuse jobs without GPUs in their GPU partitions.
         has_gpus = name and site["partitions"][name].get("max_gpu", 0) > 0
         kind = f"{site['gpu_type']}:" if site.get("gpu_type") else ""
         gpu = [f"--gpus={kind}1"] if has_gpus else []
@@ -85,7 +85,7 @@ def read_site(file: Path) -> dict[str, Any]:
     """The settings in a site.yaml.
 
     Raises:
-        InputError: not a mapping, an unknown key, or partitions that are no mapping of mappings.
+        InputError: it is not a mapping, has an unknown key, or its partitions are not a mapping of mappings.
     """
     site = read_yaml(file) or {}
     if not isinstance(site, dict):
@@ -111,7 +111,7 @@ def read_site(file: Path) -> dict[str, Any]:
                     hint = did_you_mean(key, _LIMITS)
                     raise InputError(where, expected=one_of(_LIMITS), found=shown(key), remedy=hint)
                 if key in _COUNTS and type(value) is not int:
-                    expected = f"a number as {key}"
+                    expected = f"a whole number as {key}"
                     raise InputError(where, expected=expected, found=shown(value))
             runtime = limits.get("max_runtime", 0)
             try:
@@ -128,7 +128,7 @@ def check(site: dict[str, Any], gpus: int, cluster: Cluster, file: Path) -> None
     """Check a site's settings, read from `file`, and the GPUs that one job needs against the cluster.
 
     Raises:
-        InputError: a partition or GPU type does not exist, no node has so many GPUs, or finished jobs
+        InputError: a partition or GPU type does not exist, no node has enough GPUs, or finished jobs
             could not be told from lost ones.
     """
     partitions = site.get("partitions") or {}
@@ -161,17 +161,14 @@ def check(site: dict[str, Any], gpus: int, cluster: Cluster, file: Path) -> None
 
 
 def limits_of(site: Mapping[str, Any]) -> dict[str, PartitionLimits]:
-    """What each partition named by a site admits."""
+    """The limits of each partition that a site names."""
     return {
         name: PartitionLimits(**limits) for name, limits in (site.get("partitions") or {}).items()
     }
 
 
 def partitions_of(file: Path) -> list[PartitionLimits]:
-    """What the partitions that a site's file names admit; none where it cannot be read.
-
-    That is said before the first job, in one line (`check_site`).
-    """
+    """The limits of the partitions in a site.yaml; none if it is invalid, which `check_site` reports."""
     try:
         return list(limits_of(read_site(file)).values())
     except InputError:
@@ -179,12 +176,12 @@ def partitions_of(file: Path) -> list[PartitionLimits]:
 
 
 def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path) -> None:
-    """Check that each job fits into one of a site's partitions, where any are named.
+    """Check that each job fits into one of a site's partitions, if any are named.
 
-    The executor would send one that fits nowhere to the default partition, which may keep it for ever.
+    The executor would send a job that fits nowhere to the default partition, where it might wait forever.
 
     Raises:
-        InputError: a job asks for more than every partition admits.
+        InputError: a job requests more than any partition allows.
     """
     partitions = [Partition(name, limits) for name, limits in limits_of(site).items()]
     alike: dict[tuple[int, ...], Job] = {}
@@ -195,16 +192,16 @@ def check_partitions(site: Mapping[str, Any], jobs: Collection[Job], file: Path)
         if partitions and all(place.score_job_fit(job) is None for place in partitions):
             raise InputError(
                 f"{file}, partitions, job {job.name}",
-                expected="a partition that admits it:"
+                expected="a partition that allows"
                 f" {gpu} GPUs, {threads} cores, {mem_mb} MB, {runtime} minutes",
                 found="none",
-                remedy="name one with higher limits, or let rules ask for less with --set-resources"
-                " RULE:runtime=MINUTES; what is cut off goes on where it was",
+                remedy="name one with higher limits, or request less with --set-resources"
+                " RULE:runtime=MINUTES; a job that is cut off resumes when run again",
             )
 
 
 def _check_accounting(site: dict[str, Any], cluster: Cluster, file: Path) -> None:
-    """Check that the end of a job is noticed, and that an account can be charged."""
+    """Check that finished jobs will be noticed, and that an account can be charged."""
     if cluster.keeps_accounts:
         if cluster.job_age < _LEAST_JOB_AGE and not site.get("accounting"):
             expected = "`accounting: true`, since squeue here forgets finished jobs"
@@ -217,14 +214,14 @@ def _check_accounting(site: dict[str, Any], cluster: Cluster, file: Path) -> Non
     if cluster.job_age < _LEAST_JOB_AGE:
         raise InputError(
             "slurm.conf",
-            expected=f"an accounting database, or MinJobAge of {_LEAST_JOB_AGE} s at least",
+            expected=f"an accounting database, or MinJobAge of at least {_LEAST_JOB_AGE} s",
             found=f"MinJobAge = {cluster.job_age} s",
             remedy="ask the site's administrators: finished jobs are forgotten before they are noticed",
         )
 
 
 def ask_slurm() -> Cluster:
-    """What the site's Slurm says of itself.
+    """Ask the site's Slurm for its partitions, GPUs and accounting.
 
     Raises:
         InputError: Slurm is not installed or does not answer.
@@ -241,35 +238,35 @@ def ask_slurm() -> Cluster:
 
 
 def keep_asking_squeue(cluster: Cluster) -> None:
-    """See that Snakemake outlives a break of Slurm's controller where nothing but squeue knows jobs.
+    """Make Snakemake survive an outage of Slurm's controller on sites without accounting.
 
-    Its executor asks for MinJobAge whenever it asks for jobs. Without an answer it turns to sacct, which
-    fails here, and forgets the jobs that it asked for: it would wait for them for ever.
+    Its executor queries MinJobAge whenever it polls jobs. Without an answer it falls back to sacct, which fails
+    without accounting, and forgets the jobs: it would wait for them forever.
     """
     executor.get_min_job_age = lambda: cluster.job_age
 
 
 def try_submission(options: list[str], file: Path) -> None:
-    """Ask sbatch whether it would take a small job of a minute with these options; none is submitted.
+    """Ask sbatch whether it would accept a small one-minute job with these options; none is submitted.
 
-    Snakemake does not repeat what sbatch says of jobs that are submitted together.
+    Snakemake does not show what sbatch says about jobs that are submitted together.
 
     Raises:
-        InputError: it would not.
+        InputError: sbatch would not accept it.
     """
     job = ["--ntasks=1", "--mem=2000", "--time=1", "--wrap=true"]
     command = ["sbatch", "--test-only", *options, *job]
     run = _run(command)
     if run.returncode != 0:
         options_shown = " ".join(["sbatch", *options])
-        expected, found = "Slurm to take a small job", run.stderr.strip()
-        remedy = f"mend account and partitions in {file}"
+        expected, found = "Slurm to accept a small job", run.stderr.strip()
+        remedy = f"correct account and partitions in {file}"
         raise InputError(options_shown, expected=expected, found=found, remedy=remedy)
 
 
 def parse_gpus(resources: str) -> set[Gpu]:
     """The GPUs among a node's generic resources as sinfo writes them: `gpu:a100:4(S:0-1),nvme:1`."""
-    # Without what is in brackets, where there may be commas.
+    # Without brackets, which may contain commas.
     parts = [part.split(":") for part in re.sub(r"\([^)]*\)", "", resources).split(",")]
     return {
         Gpu(type="".join(part[1:-1]), number=int(part[-1]))
@@ -279,7 +276,7 @@ def parse_gpus(resources: str) -> set[Gpu]:
 
 
 def _answer(*command: str) -> str:
-    """What a command of Slurm prints."""
+    """The output of a Slurm command."""
     run = _run(command)
     if run.returncode != 0:
         found = run.stderr.strip() or f"exit code {run.returncode}"
@@ -288,7 +285,7 @@ def _answer(*command: str) -> str:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """A command of Slurm, run to its end."""
+    """Run a Slurm command."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     except FileNotFoundError:

@@ -1,10 +1,10 @@
-"""How reference answers are written, and when two answers are the same."""
+"""Closed sets for comparing answers: the format of a reference answer, and the rule for equality."""
 
 from enum import StrEnum
 
 
 class AnswerFormat(StrEnum):
-    """How a reference answer is written, and so how a parsed answer is compared with it."""
+    """The format of a reference answer, which decides how a parsed answer is compared with it."""
 
     CHOICE = "choice"
     NUMBER = "number"
@@ -13,9 +13,9 @@ class AnswerFormat(StrEnum):
 
 
 class AnswerRule(StrEnum):
-    """When two answers are the same."""
+    """When two answers count as equal."""
 
     MEANING = "meaning"
-    """If they mean the same: `(c)` and `C`, `1/2` and `0.5`."""
+    """Same meaning: `(c)` and `C`, `1/2` and `0.5`."""
     STRICT = "strict"
-    """If they are the same text, but for blanks around it."""
+    """Same text, apart from surrounding whitespace."""

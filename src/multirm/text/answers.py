@@ -1,8 +1,7 @@
-"""Answers as people and language models write them: which are the same, and which are letters, numbers or formulas.
+"""Compare answers as people and language models write them: letters, numbers, formulas or text.
 
-Answers to a question are compared in the form of its reference answer, each by itself: an answer has one
-spelling in that form, and two are the same if their spellings are. So what is the same as the same is the same,
-and a vote counts what it should.
+Each answer to a question gets one canonical spelling, in the form of the question's reference answer; two answers are
+equal if their spellings are. So equality is transitive, and votes can be counted by spelling.
 """
 
 import re
@@ -14,7 +13,7 @@ from multirm.text.answer_rules import AnswerFormat, AnswerRule
 from multirm.text.expressions import spelled_formula
 from multirm.text.quantities import PERCENT, Quantity, parse_quantity, spelled_number
 
-# What is longer is compared as text, whatever it says.
+# Longer answers are compared as text.
 _LONGEST = 1000
 
 _CHARACTERS = str.maketrans(
@@ -28,7 +27,7 @@ _CHARACTERS = str.maketrans(
         "\u200b": "",
         "\ufeff": "",
         "’": "'",
-        # Letters, brackets and signs as wide as Chinese characters are.
+        # Full-width letters, brackets and signs.
         **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
         "½": " 1/2",
         "⅓": " 1/3",
@@ -49,7 +48,7 @@ _AROUND = [
     *(('"', '"'), ("'", "'"), ("“", "”"), (r"\(", r"\)"), (r"\[", r"\]")),
 ]
 _SAID = re.compile(r"(?:the\s+)?(?:(?:final|correct)\s+)?answer(?:\s+is\s*:?|\s*:)\s*(?=\S)")
-# Only at the beginning: what stands before another sign is a side of an equation.
+# Only at the start: anything before a later sign is a side of an equation.
 _EQUALS = re.compile(r"\A(?:(?:[a-z]\s*)?=\s*(?=[^=\s])|(?:≈|\\approx)\s*(?=\S))")
 _SIDES = re.compile(r"=|≈|\\approx(?![a-z])")
 
@@ -62,7 +61,7 @@ _LETTER = re.compile(r"[(\[{<]?\s*([a-z])\s*[)\]}>]?[.:)]?")
 _LETTER_AND_TEXT = re.compile(
     r"(?:option|choice)\s+[(\[]?([a-z])[)\].:]*|[(\[]?([a-z])[)\].:]\s+(\S.*)"
 )
-# Behind a letter: it is not the option's text, but speaks of the letter or of others.
+# After a letter: not the option's text, but words about this letter or others.
 _OF_LETTERS = re.compile(
     r"(?:and|or|nor|is|isn't|not)\b.*|.*[(\[]\s*[a-z]\s*[)\]].*|.*\b[a-z][):].*"
     r"|.*(?:,|\band|\bor)\s*[a-z]\.?"
@@ -71,13 +70,13 @@ _OF_LETTERS = re.compile(
 
 @dataclass(frozen=True)
 class AnswerForm:
-    """How the reference answer of a question is written, and so how answers to it are read.
+    """The form of a question's reference answer, in which answers to the question are read.
 
     Attributes:
         format: a letter, a number, a formula or a text.
-        unit: of a number, "" if it has none; then that of an answer says nothing either.
-        hundredths: of a number, whether 50% is 0.5 and not 50.
-        above_one: of a percentage, whether it is of more than 1 %, so that 0.5 is 50 %.
+        unit: a number's unit, "" if it has none; then the units of answers are ignored.
+        hundredths: for a number, whether 50% means 0.5 rather than 50.
+        above_one: for a percentage, whether it is over 1 %, so that 0.5 means 50 %.
     """
 
     format: AnswerFormat
@@ -88,11 +87,11 @@ class AnswerForm:
 
 @dataclass(frozen=True)
 class Spelled:
-    """An answer in the one spelling that those have that are the same.
+    """An answer in its canonical spelling, which equal answers share.
 
     Attributes:
         text: the spelling.
-        of_form: whether the answer is what its reference is: a letter, a number, a formula.
+        of_form: whether the answer has the format of its reference: a letter, a number, a formula.
     """
 
     text: str
@@ -120,12 +119,12 @@ def answer_form(answer: str) -> AnswerForm:
 
 
 def spell(answer: str, form: AnswerForm) -> Spelled:
-    """The spelling of an answer to a question whose reference answer has a form.
+    """The canonical spelling of an answer, given the form of the reference answer.
 
-    A letter comes out as a capital, `(c)`, `**C**` and `$C$` as `C`. A number comes out exact and without
-    markup, `$1,000.0` as `1000` and `\\frac12` as `0.5`. Its unit counts only if the reference has another. A
-    percentage is its number where the reference is 1 or more, and a hundredth of it where that is a fraction.
-    A formula comes out as its values. What is none of that is a text: spelled without regard to case and blanks.
+    Letters become capitals: `(c)`, `**C**` and `$C$` become `C`. Numbers become exact and lose markup:
+    `$1,000.0` becomes `1000`, `\\frac12` becomes `0.5`. A unit counts only if the reference has another. A
+    percentage becomes its number if the reference is 1 or more, and a hundredth of it if the reference is a fraction.
+    Formulas are spelled by their values. Anything else is text, without regard to case and whitespace.
     """
     return _spelled(_bare(answer), form)
 
@@ -133,7 +132,7 @@ def spell(answer: str, form: AnswerForm) -> Spelled:
 def spelled_alike(
     parsed: str | None, answer: str, rule: AnswerRule = AnswerRule.MEANING
 ) -> tuple[str | None, str]:
-    """A parsed and its reference answer in the spellings that tell by a rule whether they are the same."""
+    """A parsed answer and its reference answer in spellings that are equal if the answers are equal by `rule`."""
     if rule is AnswerRule.STRICT:
         return None if parsed is None else parsed.strip(), answer.strip()
     form = answer_form(answer)
@@ -141,7 +140,7 @@ def spelled_alike(
 
 
 def outcome_label(parsed_answer: str | None, answer: str) -> int:
-    """1 if the parsed answer means the reference answer, else 0; no parsed answer means nothing."""
+    """1 if the parsed answer means the same as the reference answer, else 0; also 0 without a parsed answer."""
     parsed, reference = spelled_alike(parsed_answer, answer)
     return int(parsed == reference)
 
@@ -178,13 +177,13 @@ def _number(quantity: Quantity, form: AnswerForm) -> str:
 
 
 def _bare(answer: str) -> str:
-    """An answer in lower case without blanks, markup and punctuation around it, digits in ASCII."""
+    """An answer in lower case and ASCII digits, without surrounding whitespace, markup and punctuation."""
     text = answer.strip()
     if len(text) > _LONGEST:
         return " ".join(text.casefold().split())
     text = "".join(_ascii_digit(char) for char in text.translate(_CHARACTERS))
     before = None
-    # Every round makes it shorter, but for letters that fold to several; these fold once.
+    # Terminates: each round shortens the text, except for letters that fold to several, which fold once.
     while text != before:
         before = text
         text = " ".join(text.casefold().split())
@@ -200,7 +199,7 @@ def _ascii_digit(char: str) -> str:
 
 
 def _inside(text: str) -> str:
-    """What stands in a pair of marks, or between the braces of a command, and before a full stop."""
+    """Remove a surrounding pair of marks, a LaTeX command and its braces, or a final full stop."""
     for start, end in _AROUND:
         if len(text) > len(start + end) and text.startswith(start) and text.endswith(end):
             inner = text[len(start) : -len(end)]
@@ -213,7 +212,7 @@ def _inside(text: str) -> str:
 
 
 def _closing(text: str, start: int) -> int:
-    """The place of the brace that closes the one at `start`, or -1."""
+    """The index of the brace that closes the one at `start`, or -1."""
     depth = 0
     for place in range(start, len(text)):
         depth += (text[place] == "{") - (text[place] == "}")
@@ -235,18 +234,18 @@ def _letter_with_text(text: str) -> str | None:
 
 
 def _formula(text: str) -> str | None:
-    """The spelling of what looks like a formula at first sight; other texts are not to wait for a parser."""
+    """The spelling of a formula; a cheap check spares other texts the parser."""
     return spelled_formula(text) if _OF_FORMULAS.search(text) else None
 
 
 def _result(text: str) -> str:
-    """The last side of a calculation, `12` of `3 * 4 = 12`; all of the text where a side is no number."""
+    """The last side of a calculation, `12` of `3 * 4 = 12`; the whole text if another side is not a number."""
     *steps, last = _SIDES.split(text)
     values = [parse_quantity(step.strip()) or _computed(step.strip()) for step in steps]
     return last.strip() if all(values) else text
 
 
 def _computed(text: str) -> Quantity | None:
-    """A number that is written as a sum, a root or a power of some."""
+    """The value of a number that is written as a sum, a root or a power."""
     spelled = _formula(text) if not re.search(r"[,=<>]", text) else None
     return parse_quantity(spelled) if spelled else None

@@ -1,9 +1,9 @@
-"""What a model's chat template says around a user's words, found out once and safely.
+"""What a model's chat template puts around a user turn, found out once and safely.
 
-A template is a stranger's program. It is given words of ours, a few times, in a process that is stopped
-when it takes too long or too much (`chat_rendering`), and shows by them what it says before and after what a
-user says, and whether it trims it. Prompts are put between the two here: what stands in a question, whoever
-wrote it, never reaches the program, and cannot change what the model is told of who is speaking.
+A template is untrusted code. It is run on a few probe texts in a process with limits on time and memory
+(`chat_rendering`); the output shows what it puts before and after a user turn, and how it trims it. Prompts are put
+between the two here. So the text of a question never reaches the template, and cannot change who the model
+believes is speaking.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from multirm.text import chat_rendering
 from multirm.text.prompts import END_OF_THINKING, REPLY_START
 
 if TYPE_CHECKING:
-    # Typing only: the stages that read and write no text do without transformers.
+    # Typing only: stages without tokenization run without transformers.
     from transformers import PreTrainedTokenizerBase
 
 _OPENING = REPLY_START.split("\n")[0]
 
-# A letter that no template trims or looks for.
+# A character that no template trims or looks for.
 _MARK = "\uffff"
 _WORDS = f'Is 2 < 3 & "{_MARK}" {{{{x}}}} {{% y %}} it\'s?\n\n\n Step 1: \\boxed{{é数}}.\tYes'
 _SPACED = f" \n\t{_WORDS}\n \t"
 
 _TRIMS: tuple[Callable[[str], str], ...] = (str, str.strip, str.lstrip, str.rstrip)
 
-# By these names templates are asked to let a model think.
+# Variables by which templates turn thinking on.
 _THINKING = {"enable_thinking": True, "thinking": True}
 _CLOSED_THINKING = re.compile(
     rf"(?:{re.escape(_OPENING)}\s*)?{re.escape(END_OF_THINKING)}\s*\Z", re.DOTALL
 )
 
-# Beyond what it may compute: a machine may be busy.
+# Far beyond the limit on CPU time: the machine may be busy.
 _PATIENCE = 30 * chat_rendering.SECONDS
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around a user's words in a prompt.
+    """What a chat template puts around a user turn.
 
     Attributes:
-        before: what is said before them.
-        after: what is said after them, up to where the reply begins; it does not open the thinking.
-        trim: what the template does to the space around them.
-        date: what it has been told is today, as YYYY-MM-DD; None where it did not ask.
+        before: the text before it.
+        after: the text after it, up to the start of the reply; it does not open the thinking.
+        trim: how the template trims whitespace around the user turn.
+        date: the date that the template was given, as YYYY-MM-DD; None if it did not ask for one.
     """
 
     before: str
@@ -63,28 +63,27 @@ class Frame:
 
 
 def chat_frame(tokenizer: PreTrainedTokenizerBase) -> Frame:
-    """The frame that a tokenizer's chat template puts around a user's words.
+    """What a tokenizer's chat template puts around a user turn.
 
-    Templates that open the thinking are not made to open it twice. Those that close it at once, because
-    nobody asked for it, are asked for it, or lose their last words.
+    If a template opens the thinking, that is removed, so that it is not opened twice. If it closes the thinking
+    at once, because thinking is off, it is rendered with thinking on, or else the closing is removed.
 
     Raises:
-        InputError: there is no template, or one that fails, takes too much, or does not show a user's words
-            as they are.
+        InputError: there is no template, or it fails, exceeds the limits, or changes the user turn.
     """
-    # As JSON: names of tokens, or lists of them, by what they are for.
+    # JSON, to be hashable: names of special tokens, or lists of them, by role.
     variables = json.dumps(tokenizer.special_tokens_map, default=str)
     return _frame(tokenizer.name_or_path or "tokenizer", chat_template(tokenizer), variables)
 
 
 def date_told(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """For a footer, the date that a tokenizer's chat template was told; nothing where it asks for none."""
+    """The date that a tokenizer's chat template was given, for a footer; empty if it asks for none."""
     date = chat_frame(tokenizer).date
     return {"date": date} if date else {}
 
 
 def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A tokenizer's chat template, the one for talk where it has several.
+    """A tokenizer's chat template; the default one if it has several.
 
     Raises:
         InputError: it has none.
@@ -99,7 +98,7 @@ def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
             found="none",
             remedy="generative reward models need a backbone that was trained to chat",
         )
-    # An editor's byte order mark would be the first thing that the model reads.
+    # A byte order mark left by an editor would be the first thing that the model reads.
     return template.removeprefix("\ufeff")
 
 
@@ -112,7 +111,7 @@ def _frame(name: str, template: str, variables: str) -> Frame:
             break
     after = _CLOSED_THINKING.sub("", after)
     if END_OF_THINKING in after:
-        raise _refusal(name, f"one that says {END_OF_THINKING} before a reply begins")
+        raise _refusal(name, f"one that puts {END_OF_THINKING} before the reply")
     if after.rstrip().endswith(_OPENING):
         after = after.rstrip().removesuffix(_OPENING)
     date = chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
@@ -120,7 +119,7 @@ def _frame(name: str, template: str, variables: str) -> Frame:
 
 
 def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What `chat_rendering.render` makes of the probes."""
+    """Run `chat_rendering.render` on the probe texts, in a process of its own."""
     request = {"template": template, "contents": [_MARK, _SPACED], "variables": variables}
     command = [sys.executable, "-P", str(chat_rendering.__file__)]
     try:
@@ -132,14 +131,14 @@ def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _refusal(name, f"one that is not done after {_PATIENCE} seconds") from error
+        raise _refusal(name, f"one that has not finished after {_PATIENCE} seconds") from error
     if run.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise _refusal(name, f"one that computes for over {chat_rendering.SECONDS} seconds")
+        raise _refusal(name, f"one that needs over {chat_rendering.SECONDS} seconds of CPU time")
     try:
         answer: dict[str, Any] = json.loads(run.stdout)
     except ValueError as error:
         said = run.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        found = f"one that ends its process, status {run.returncode} {said}"
+        found = f"one whose process exits with status {run.returncode} {said}"
         raise _refusal(name, found) from error
     if "error" in answer:
         raise _refusal(name, answer["error"])
@@ -147,7 +146,7 @@ def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str,
 
 
 def _around(name: str, of_mark: str, of_spaced: str) -> tuple[str, str, Callable[[str], str]]:
-    """What a template says before and after, and how it trims, of what it made of the probes."""
+    """The text before and after a user turn, and the trimming, from the rendered probes."""
     before, mark, after = of_mark.partition(_MARK)
     for trim in _TRIMS:
         if mark and of_spaced == before + trim(_SPACED) + after:
@@ -158,7 +157,7 @@ def _around(name: str, of_mark: str, of_spaced: str) -> tuple[str, str, Callable
 def _refusal(name: str, found: str) -> InputError:
     return InputError(
         name,
-        expected="a chat template that shows a user's words as they are",
+        expected="a chat template that leaves the user turn unchanged",
         found=found,
-        remedy="choose another backbone, or mend its chat template",
+        remedy="choose another backbone, or fix its chat template",
     )

@@ -1,8 +1,7 @@
-"""Renders a chat template, in a process of its own with little time and memory: a template is a stranger's program.
+"""Render a chat template, which is untrusted code, in a process of its own with limits on time and memory.
 
-Run as a script, with nothing but Jinja and the standard library. A request in JSON comes in on stdin, and
-what became of it goes out on stdout, in JSON too. The environment is that of transformers: its sandbox, its
-names and its tags, but for the clock.
+Run as a script, with only Jinja and the standard library: it reads a JSON request on stdin and writes a JSON reply
+to stdout. The Jinja environment has the sandbox, names and tags of transformers', but a fixed date.
 """
 
 import json
@@ -17,19 +16,19 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# The day that templates are told when they ask for today's, as Llama's are where there is no clock.
+# The date given to templates that ask for today's; the default in Llama's templates.
 DATE = date(2024, 7, 26)
 
 SECONDS = 5
 BYTES = 2**30
-# Of all that is said around a user's words.
+# Limit on the characters of a rendered text.
 LETTERS = 1_000_000
-# Of a template's own words, in messages.
+# Characters of a template's own error message that are shown.
 _SHOWN = 200
 
 
 class _Generation(Extension):
-    """`{% generation %}`, by which transformers finds what an assistant said; here it says nothing."""
+    """`{% generation %}`, which marks the assistant's text for transformers; here it has no effect."""
 
     tags = {"generation"}  # noqa: RUF012
 
@@ -40,13 +39,13 @@ class _Generation(Extension):
 
 
 def render(request: dict[str, Any]) -> dict[str, Any]:
-    """What a template makes of some user turns, each of them a conversation.
+    """Render a template for each of some user turns, as a conversation of its own.
 
     Args:
         request: `template`; `contents`, the user turns; `variables`, the other names that the template may use.
 
     Returns:
-        `texts`, one per content, and `is_dated`, whether the date was asked for; or the `error`.
+        `texts`, one per content, and `is_dated`, whether the template asked for the date; or `error`.
     """
     asked = []
 
@@ -78,21 +77,21 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
             for content in request["contents"]
         ]
     except MemoryError:
-        return {"error": f"one that takes over {BYTES >> 20} MB of memory"}
+        return {"error": f"one that needs over {BYTES >> 20} MB of memory"}
     except TemplateSyntaxError as error:
         return {"error": f"line {error.lineno}: {str(error)[:_SHOWN]}"}
-    # Of a program anything can come.
+    # An untrusted program can raise anything.
     except Exception as error:
         return {"error": f"{type(error).__name__}: {str(error)[:_SHOWN]}"}
     if max(map(len, texts)) > LETTERS:
-        return {"error": f"one that says over {LETTERS:,} letters"}
+        return {"error": f"one that writes over {LETTERS:,} characters"}
     return {"texts": texts, "is_dated": bool(asked)}
 
 
 def main() -> None:
     """Answer the request on stdin."""
     request = json.load(sys.stdin)
-    # Not every system has these limits.
+    # Not every system supports these limits.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))

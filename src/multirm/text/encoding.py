@@ -1,15 +1,15 @@
-r"""Text to token ids, the same token for token in training and in scoring.
+r"""Text to token ids, identical in training and scoring.
 
 Discriminative text (Multi-RM, arXiv 2510.00492): the question + " \n\n", then each step + " \n\n\n\n",
 every piece tokenized on its own, special tokens only before the first. A step's label sits on the last
-token of its piece, and its probability is the softmax there over the two tokens `-` and `+`.
+token of its piece, and its probability is the softmax over the two tokens `-` and `+` at that position.
 
-Generative text: the prompt as user turn of the chat template, then the reply, which starts with
-`prompts.REPLY_START`; prompt and critique are tokenized apart, so that a critique is learned after exactly
-the ids that it is sampled after.
+Generative text: the prompt as the user turn of the chat template, then the reply, which starts with
+`prompts.REPLY_START`. Prompt and critique are tokenized separately, so that a critique follows exactly the same ids
+in training as in sampling.
 
-Questions, steps and critiques are other people's text. Where they spell a token that shapes a conversation
-(`<|im_end|>`, `</s>`), they get the tokens of its letters, never the token itself.
+Questions, steps and critiques are untrusted text. If they spell a control token (`<|im_end|>`, `</s>`), they get the
+tokens of its characters, never the token itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from multirm.text.chat import chat_frame
 from multirm.text.prompts import END_OF_THINKING, REPLY_START
 
 if TYPE_CHECKING:
-    # Typing only: the stages that read and write no text do without transformers.
+    # Typing only: stages without tokenization run without transformers.
     from transformers import PreTrainedTokenizerBase
 
 QUESTION_END = " \n\n"
@@ -68,10 +68,10 @@ class EncodedCritique:
 
 
 def single_token(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
-    """The id of the one token that `text` is.
+    """The id of a text that is a single token.
 
     Raises:
-        InputError: the tokenizer makes more or fewer than one token of it.
+        InputError: the tokenizer does not encode it as one known token.
     """
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
@@ -100,7 +100,7 @@ def encode_solution(
     steps: Sequence[str],
     layout: SolutionLayout = MULTI_RM_LAYOUT,
 ) -> EncodedSolution:
-    """Encode a solution for a discriminative reward model; one step end per step, always."""
+    """Encode a solution for a discriminative reward model, with exactly one step end per step."""
     controls = _controls(tokenizer)
     opening, *pieces = _apart(controls, question + layout.question_end)
     ids = [*tokenizer.encode(opening), *_ids(tokenizer, pieces)]
@@ -112,13 +112,13 @@ def encode_solution(
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    """The ids that a critique continues: the prompt as user turn and the start of the reply.
+    """The ids that a critique continues: the prompt as user turn, and the start of the reply.
 
     Raises:
-        InputError: what `chat.chat_frame` refuses.
+        InputError: as `chat.chat_frame`.
     """
     frame = chat_frame(tokenizer)
-    # One text where nothing is to be taken apart: a token may span what the template says and the prompt.
+    # One text unless it must be split: a token may span the template's text and the prompt.
     first, *rest = _apart(_controls(tokenizer), frame.trim(prompt))
     pieces = [frame.before + first, *rest]
     pieces[-1] += frame.after + REPLY_START
@@ -131,7 +131,7 @@ def encode_critique(
     """A training example of a generative reward model: the loss is on the critique and its end.
 
     Raises:
-        InputError: the tokenizer has no chat template, or nothing to end a text with.
+        InputError: the tokenizer has no usable chat template, or no end-of-sequence token.
     """
     prefix = encode_prompt(tokenizer, prompt)
     if tokenizer.eos_token_id is None:
@@ -139,23 +139,23 @@ def encode_critique(
             tokenizer.name_or_path or "tokenizer",
             expected="an end-of-sequence token",
             found="none",
-            remedy="choose a backbone whose texts can end",
+            remedy="choose a backbone whose tokenizer has one",
         )
     completion = _ids(tokenizer, _apart(_controls(tokenizer), critique))
     return EncodedCritique([*prefix, *completion, int(tokenizer.eos_token_id)], len(prefix))
 
 
 def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
-    """Where a name begins that stands for a token which other people's text may spell but not be."""
+    """A pattern that matches where the name of a control token starts."""
     return _find_controls(tokenizer, str(tokenizer.chat_template or ""), len(tokenizer))
 
 
 @lru_cache(maxsize=8)
 def _find_controls(tokenizer: PreTrainedTokenizerBase, template: str, size: int) -> re.Pattern[str]:
-    """The names of special tokens, and of those that the chat template has.
+    """A pattern for the names of special tokens, and of added tokens that the chat template uses.
 
-    Some families (DeepSeek-R1) do not call the tokens special that open the turns of a conversation.
-    The marks of thinking are for critiques to use, and runs of spaces for everybody.
+    Some families (DeepSeek-R1) do not mark the tokens that open a turn as special. The marks of thinking are
+    excluded, because critiques use them, and so are runs of spaces.
     """
     names = {
         token.content
@@ -167,7 +167,7 @@ def _find_controls(tokenizer: PreTrainedTokenizerBase, template: str, size: int)
 
 
 def _apart(controls: re.Pattern[str], text: str) -> list[str]:
-    """`text`, cut behind the first letter of all that spells a control token; whole where nothing does."""
+    """Split `text` after the first character of each control token that it spells."""
     cuts = [0, *(found.start() + 1 for found in controls.finditer(text)), len(text)]
     return [text[start:end] for start, end in pairwise(cuts)]
 

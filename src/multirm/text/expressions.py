@@ -1,9 +1,9 @@
-"""Formulas in answers: one spelling for those that have the same values.
+"""Formulas in answers: the same spelling for formulas with the same values.
 
-latex2sympy2_extended reads expressions; nothing is simplified. One is spelled by its values at fixed points, to 25
-digits, so that `\\frac{\\sqrt 3}{2}` and `\\sqrt{3}/2`, `(x+1)^2` and `x^2+2x+1` have one. Lists, intervals
-and equations are spelled by their parts. What is long, deep or unknown is no formula here, and no number grows beyond
-some thousand digits: an answer cannot take the evaluation's time or memory.
+latex2sympy2_extended parses expressions; nothing is simplified. An expression is spelled by its values at fixed points,
+to 25 digits, so that `\\frac{\\sqrt 3}{2}` and `\\sqrt{3}/2`, or `(x+1)^2` and `x^2+2x+1`, are spelled alike. Lists,
+intervals and equations are spelled by their parts. Anything too long, too deep or unknown is not a formula, and
+numbers are limited to some thousand digits, so that no answer can exhaust time or memory.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 
 from multirm.text.quantities import parse_quantity, spelled_number
 
-# The parser takes exponentially long over many powers, bars or brackets in each other.
+# The parser takes exponential time on many nested powers, bars or brackets.
 _LONGEST = 100
 _DEEPEST = 5
 _MOST = {"^": 6, "|": 2, "_": 2, "!": 2, r"\sqrt": 6, r"\frac": 6, "/": 6}
@@ -44,15 +44,15 @@ _SPELLINGS = (
 )
 _RELATIONS = {"=": "equal", "<": "less", r"\lt": "less", r"\leq": "most", r"\le": "most"}
 _REVERSED = {">": "less", r"\gt": "less", r"\geq": "most", r"\ge": "most"}
-# Dates, scores and ranges: what could be computed was not meant so.
+# Dates, scores and ranges, which look like sums but are not meant as such.
 _NO_SUMS = re.compile(r"\s*\d+\s*-\s*\d+(?:\s*-\s*\d+)*\s*|.*\d+/\d+/\d+.*|.*\d\.\d+\.\d.*")
 
 
 def spelled_formula(text: str) -> str | None:
-    """The spelling of a text in lower case; None where it is no formula.
+    """The spelling of a lower-case text; None if it is not a formula.
 
-    Numbers that it comes to are spelled as `quantities.spelled_number` does, if their denominators have up to three
-    digits.
+    A formula whose value is a number is spelled by `quantities.spelled_number`, if the denominator has at most
+    three digits.
     """
     if len(text) > _LONGEST:
         return None
@@ -62,7 +62,7 @@ def spelled_formula(text: str) -> str | None:
 
 
 def _looks_like_formula(text: str) -> bool:
-    """Whether a text has nothing in it but what formulas are made of, and not too much of that."""
+    """Whether a text consists only of what formulas are made of, within the limits above."""
     words = re.sub(r"\\[a-z]+", " ", text)
     if re.search("[a-z]{3}", words) or not re.search(r"[\d\\]|[a-z]\s*[-+*/^=<>]", text):
         return False
@@ -106,7 +106,7 @@ def _spelled(text: str) -> str | None:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """The parts of a text between separators that stand outside all brackets."""
+    """Split a text at the separators outside brackets."""
     parts, depth, start, place = [], 0, 0, 0
     while place < len(text):
         token = _TOKEN.match(text, place)
@@ -129,14 +129,14 @@ def _joined(name: str, parts: list[str], in_order: bool) -> str | None:
 
 
 class _NoValueError(ValueError):
-    """An expression that has no value, or none of a reasonable size."""
+    """The expression has no value, or one that is too large."""
 
 
 def _by_values(text: str) -> str | None:
-    """The spelling of an expression; None where it cannot be read, or has no value."""
+    """The spelling of an expression by its values; None if it cannot be parsed or has no value."""
     if text.lstrip("+-").strip() == r"\infty":
         return "-infinity" if text.startswith("-") else "infinity"
-    # It takes sympy some time to start, which letters and plain numbers do without.
+    # Imported late: sympy is slow to import, and letters and plain numbers do not need it.
     from latex2sympy2_extended import NormalizationConfig, latex2sympy
 
     form = NormalizationConfig(basic_latex=True, malformed_operators=True, nits=True)
@@ -146,7 +146,7 @@ def _by_values(text: str) -> str | None:
         )
         return _values(expression)
     except Exception:
-        # The parser raises whatever it comes across: what it cannot read is no formula.
+        # The parser raises all kinds of errors: what it cannot read is not a formula.
         return None
 
 
@@ -160,14 +160,14 @@ def _values(expression: Any) -> str:
     shown = [_shown(value, context) for value in values]
     if len(set(shown)) > 1:
         return f"values {'; '.join(shown)}"
-    # A number, whether or not variables stand in it.
+    # A constant, even if the expression has variables.
     number = _rational(values[0], context)
     return f"value {shown[0]}" if number is None else spelled_number(number)
 
 
 @cache
 def _context() -> Any:
-    """Arithmetic of our own, whose precision nobody else changes."""
+    """A context of our own, whose precision no other code changes."""
     from mpmath.ctx_mp import MPContext
 
     context = MPContext()
@@ -176,13 +176,13 @@ def _context() -> Any:
 
 
 def _place(name: str, point: int, context: Any) -> Any:
-    """Where a variable stands at a point: somewhere from -2 to 2, the same on every machine."""
+    """A variable's value at a point, pseudo-random between -2 and 2, the same on every machine."""
     drawn = hashlib.sha256(f"{point} {name}".encode()).digest()
     return context.mpf(int.from_bytes(drawn[:8], "big")) / 2**62 - 2
 
 
 def _evaluate(node: Any, at: Mapping[str, Any], context: Any) -> Any:
-    """The value of a sympy expression, in numbers that stay small."""
+    """The value of a sympy expression, within the limits on size."""
     kind = type(node).__name__
     if node.is_Symbol:
         return at[node.name]
@@ -253,7 +253,7 @@ _CONSTANTS: dict[str, Callable[[Any], Any]] = {
 
 
 def _rational(value: Any, context: Any) -> Fraction | None:
-    """The fraction with a small denominator that a value is, or None."""
+    """The fraction with a small denominator that equals a value, or None."""
     if context.im(value):
         return None
     for denominator in range(1, _LARGEST_DENOMINATOR + 1):
@@ -265,7 +265,7 @@ def _rational(value: Any, context: Any) -> Fraction | None:
 
 
 def _shown(value: Any, context: Any) -> str:
-    """A value to 25 digits; what is nothing but rounding is 0."""
+    """A value to 25 digits; rounding errors around 0 become 0."""
     if context.im(value):
         return f"{_shown(context.re(value), context)} and {_shown(context.im(value), context)} i"
     value = context.re(value)

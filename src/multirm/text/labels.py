@@ -1,4 +1,4 @@
-"""Outcome and step labels; how questions are written and answers found in solutions."""
+"""Outcome and step labels, the text of questions, and parsing of steps and answers in solutions."""
 
 import re
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ _CHOICE = (
 
 
 def split_steps(text: str) -> list[str]:
-    """The steps of a chain of thought: its pieces between blank lines, stripped, empty ones left out."""
+    """Split a chain of thought into steps at blank lines; steps are stripped, empty ones left out."""
     return [piece.strip() for piece in re.split(r"\n\s*\n", text) if piece.strip()]
 
 
 def parse_choice(text: str, n_options: int = 10) -> str | None:
-    """The option that a chain of thought last gives as its answer ("The answer is (C)"), or None.
+    """The option that a chain of thought gives last as its answer ("The answer is (C)"), or None.
 
     Args:
-        n_options: how many there are, from A on; another letter names none.
+        n_options: number of options, from A on; other letters are ignored.
     """
     last = option_letters(n_options)[-1]
     found = re.findall(_CHOICE.format(last=last, small=last.lower()), text, re.MULTILINE)
@@ -31,7 +31,7 @@ def parse_choice(text: str, n_options: int = 10) -> str | None:
 
 
 def format_question(question: str, options: Sequence[str] | None) -> str:
-    """The text of a question as models read it: with options, one line `A. …` for each below it."""
+    """The text of a question as models read it; options follow it, one per line, as `A. …`."""
     lines = [question.strip()]
     if options:
         letters = option_letters(len(options))
@@ -52,13 +52,13 @@ def first_incorrect(step_labels: Sequence[int]) -> int | None:
 
 
 def after_first_error(step_labels: Sequence[int]) -> list[int]:
-    """The labels with every step from the first incorrect one on counted as incorrect."""
+    """The labels, with every step after the first incorrect one set to incorrect."""
     first = first_incorrect(step_labels)
     return list(step_labels) if first is None else [1] * first + [0] * (len(step_labels) - first)
 
 
 def flipped(labels: Sequence[int], probability: float, generator: np.random.Generator) -> list[int]:
-    """Labels 0 or 1, each flipped with a probability; takes one draw for each, whatever the probability."""
+    """Flip each label (0 or 1) with a probability; draws one number per label, whatever the probability."""
     array = np.array(labels)
     noisy: list[int] = np.where(
         generator.random(len(array)) < probability, 1 - array, array

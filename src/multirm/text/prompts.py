@@ -1,8 +1,8 @@
-r"""Prompts for generative verification, and the marks that their replies are read by.
+r"""Prompts for generative reward models, and the marks by which their replies are parsed.
 
 A critique is the text after `REPLY_START`: reasoning, `END_OF_THINKING`, and the verdict line of its
-kind. The marks are those of the published checkpoints (Multi-RM, arXiv 2510.00492); `verdicts` reads them.
-The sentences of the prompts are this project's own and live in `templates/`.
+kind. The marks are those of Multi-RM's checkpoints (arXiv 2510.00492); `verdicts` parses them.
+The prompts themselves are this project's own, in `templates/`.
 """
 
 import re
@@ -32,13 +32,13 @@ _HEADER_FENCE = "+++"
 
 @dataclass(frozen=True)
 class Template:
-    """The words around a question and a solution in a prompt.
+    """A prompt with placeholders.
 
     Attributes:
-        text: the prompt with the places `{question}`, `{solution}`, `{category}` and `{Category}`.
-        step: how a step is written, with the place `{step}` and perhaps `{number}`, counted from 1.
-        between: what stands between steps.
-        categories: what categories are called where not by their name with spaces for underscores.
+        text: the prompt, with the placeholders `{question}`, `{solution}`, `{category}` and `{Category}`.
+        step: the form of a step, with the placeholder `{step}` and optionally `{number}`, which counts from 1.
+        between: the separator between steps.
+        categories: display names of categories; by default, a category's name with spaces for underscores.
     """
 
     text: str
@@ -55,13 +55,13 @@ def own_template(kind: Kind) -> Path:
 def load_template(path: Path, kind: Kind) -> Template:
     """The prompt template in a file.
 
-    It may begin with a header in TOML between two lines `+++`, which says how steps are written (`step`),
-    what stands between them (`between`) and what categories are called (`[categories]`). Without one,
-    steps are joined by blank lines, those of gPRM numbered.
+    It may start with a TOML header between two lines `+++`, which sets the form of steps (`step`), the
+    separator between them (`between`) and the display names of categories (`[categories]`). Without a header,
+    steps are joined by blank lines, and those of gPRM are numbered.
 
     Raises:
-        InputError: `path` is missing or not UTF-8, lacks one of the places `{question}` and `{solution}`,
-            or has a header that cannot be used.
+        InputError: `path` is missing or not UTF-8, lacks the placeholder `{question}` or `{solution}`, or has an
+            invalid header.
     """
     if not path.is_file():
         raise InputError(path, expected="a prompt template", found="no such file")
@@ -77,16 +77,16 @@ def load_template(path: Path, kind: Kind) -> Template:
     if missing:
         raise InputError(
             path,
-            expected="the places {question} and {solution}",
+            expected="the placeholders {question} and {solution}",
             found=f"none for {', '.join(sorted(missing))}",
         )
     return Template(text, **{"step": _STEP_FORMS[kind], **header})
 
 
 def render_prompt(template: Template, category: str, question: str, steps: Sequence[str]) -> str:
-    """The user turn that asks for one verification of `steps`.
+    """The user turn that asks for a critique of `steps`.
 
-    Braces in the texts are left as they are: only the template's own places are filled.
+    Only the template's own placeholders are filled; braces in the texts are left alone.
     """
     written = [
         _filled(_STEP_PLACEHOLDER, template.step, {"number": str(number), "step": step})
@@ -118,7 +118,7 @@ def _apart(path: Path, content: str) -> tuple[dict[str, Any], str]:
     try:
         header = tomllib.loads(f"{head}\n")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = str(error) if isinstance(error, ValueError) else "values too deep in each other"
+        found = str(error) if isinstance(error, ValueError) else "too deeply nested values"
         raise InputError(
             path, expected="a header in TOML between two lines +++", found=found
         ) from error
@@ -141,4 +141,4 @@ def _check_header(path: Path, header: Mapping[str, Any]) -> None:
         elif not isinstance(value, str):
             raise InputError(where, expected="a text", found=shown(value))
         elif key == "step" and "{step}" not in value:
-            raise InputError(where, expected="the place {step}", found=shown(value))
+            raise InputError(where, expected="the placeholder {step}", found=shown(value))

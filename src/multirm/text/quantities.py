@@ -1,4 +1,4 @@
-"""Numbers as people and language models write them, with what they are numbers of: text → exact value and unit."""
+"""Parse numbers with units as people and language models write them: text → exact value and unit."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 PERCENT = "%"
 
-# Beyond these a text is no number that anybody meant: nothing is computed with it.
+# Beyond these limits, a text is not treated as a number.
 _LONGEST = 1000
 _LARGEST_EXPONENT = 400
 
@@ -35,14 +35,14 @@ _NAMES = {
     **dict.fromkeys(("°", "degrees", "deg"), "degree"),
     **_CURRENCIES,
 }
-# Units that people write without a space, or with one letter; other words need a space and three letters.
+# Units that may be written without a space, or have one letter; others need a space and three letters.
 _SHORT = frozenset(
     "m s g h l j n w v cm mm km nm kg mg lb oz hr min ms ml ft in yd mi mph kph hz khz mhz kw kj kv pa kpa mol"
     " lbs hrs mins sec secs kwh ev °c °f am pm".split()
 )
 _WORD = r"[^\W\d_]+(?:\^\{?-?\d\}?|[²³])?\.?"
 _WORDS = re.compile(rf"(?:°[cf]|{_WORD})(?:(?: |/|\*|·|-| per ){_WORD}){{0,4}}")
-# Words after a number that say another number.
+# Words that are not units: with them, the text means another number.
 _NO_UNITS = frozenset(
     "or and to not plus minus times divided over than by is if but mod modulo base choose pi sqrt squared cubed"
     " dozen hundred hundreds half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths"
@@ -52,18 +52,18 @@ _NO_UNITS = frozenset(
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number and its unit, "" where none is written: in the singular, without regard to case."""
+    """A number and its unit, in the singular and lower case; "" if there is none."""
 
     value: Fraction
     unit: str = ""
 
 
 def parse_quantity(text: str, unit: str = "") -> Quantity | None:
-    """The number that a text is, or None where it is something else.
+    """Parse a text that is a number, with or without a unit; None if it is something else.
 
     Args:
-        text: in lower case and ASCII digits, without markup around it.
-        unit: one that is meant for sure where it stands right behind the number.
+        text: in lower case and ASCII digits, without surrounding markup.
+        unit: a unit that is always recognized, even right after the number.
     """
     if len(text) > _LONGEST:
         return None
@@ -80,7 +80,7 @@ def parse_quantity(text: str, unit: str = "") -> Quantity | None:
 
 
 def spelled_number(value: Fraction) -> str:
-    """The one spelling of a number: its decimal digits where they end, else a fraction in lowest terms."""
+    """The canonical spelling of a number: a decimal if it terminates, else a fraction in lowest terms."""
     denominator, exponents = value.denominator, [0, 0]
     for place, prime in enumerate((2, 5)):
         while denominator % prime == 0:
@@ -120,7 +120,7 @@ def _decimal(text: str) -> tuple[Fraction, str] | None:
 
 
 def _unit(text: str, known: str) -> str | None:
-    """The unit that follows a number, "" where nothing does, None where it is no unit."""
+    """The unit that follows a number; "" if nothing does, None if it is not a unit."""
     apart = not text or not text[0].isalpha()
     bare = re.sub(r"\\(?:text|mathrm)\s*\{([^{}]*)\}", r"\1", text)
     apart = apart or bare != text

@@ -1,12 +1,12 @@
-r"""What a critique says: its verdict, its step verdicts, and how far its words are from those it was asked for.
+r"""Parse critiques: the verdict, the step verdicts, and deviations from the requested form.
 
-The asked-for form ends `Verification: Is the answer correct (Yes/No)? Yes` (gORM), or has lines
-`Step k: The step is \boxed{correct}` and ends `Is the solution correct? Yes` (gPRM). Language models vary it:
-bold type, other capitals, steps that are numbered from 0 or not at all, the verdict of a step on a line of
-its own. All of that is read, and `Deviation` says which.
+The requested form ends with `Verification: Is the answer correct (Yes/No)? Yes` (gORM), or has lines
+`Step k: The step is \boxed{correct}` and ends with `Is the solution correct? Yes` (gPRM). Language models vary it:
+bold type, other capitals, steps numbered from 0 or not at all, a step's verdict on a line of its own. All of these
+are parsed, and reported as `Deviation`s.
 
-Filtering, shortening and scoring read critiques by this module and so agree. Text from models is hostile:
-every search here takes time linear in the text.
+Filtering, shortening and scoring share this parser, so they agree. Text from models is untrusted: every search
+here takes time linear in the text.
 """
 
 import re
@@ -32,7 +32,7 @@ _BOX = re.compile(
     r"\\boxed\{\s*(?:\\text(?:bf|it|rm)?\{\s*)?(correct|incorrect)[\s.]*\}{1,2}(?:\\[)\]])?[$*_.]*",
     re.IGNORECASE,
 )
-# At the beginning of a line, or behind the end of a sentence.
+# At the start of a line, or after the end of a sentence.
 _HEADING = re.compile(
     r"^[ \t#>*_`-]*(?:\d{1,3}[.)][ \t*_`]*)?Step[ \t]+#?(\d{1,4})\b"
     r"|(?<=[.;!?}$*)])[ \t]+[*_]*Step[ \t]+(\d{1,4})[*_]*:",
@@ -45,16 +45,16 @@ _ASKED_STEP = re.compile(r"(?:\A|\n)Step \d{1,4}: The step is \Z")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a critique says.
+    """A parsed critique.
 
     Attributes:
-        verdict: 1 (Yes), 0 (No), or None where it reached none.
-        step_verdicts: 1 or 0 for each judged step, from the first; None where none or no sequence can be read.
+        verdict: 1 (Yes), 0 (No), or None if there is none.
+        step_verdicts: 1 or 0 for each judged step, from the first; None if there are none or they form no sequence.
         judges_steps: whether it judges any step at all, however numbered.
-        concludes_steps: whether it judges any after the end of thinking.
-        deviations: what is not as the prompt asks, in the order of `Deviation`.
-        thought_end: the place of the end of thinking; -1 where there is none.
-        cut: the place where everything has been said but the verdict line.
+        concludes_steps: whether it judges any step after the end of thinking.
+        deviations: deviations from the requested form, in the order of `Deviation`.
+        thought_end: the index of the end of thinking; -1 if there is none.
+        cut: the index at which only the verdict line remains to be said.
     """
 
     verdict: int | None
@@ -71,10 +71,10 @@ class _StepVerdict:
     r"""One `\boxed{correct}` or `\boxed{incorrect}`.
 
     Attributes:
-        number: its step's, where it has a heading of its own.
-        nearest: that of the last heading before it, in the same part of the critique.
-        end: where it ends in the text.
-        line_end: where the line of that heading ends.
+        number: the number of its step, if it has a heading of its own.
+        nearest: the number in the last heading before it, in the same part of the critique.
+        end: the index of its end.
+        line_end: the index of the end of that heading's line.
         in_sentence: whether it follows `The step is`.
     """
 
@@ -88,7 +88,7 @@ class _StepVerdict:
 
 
 def find_verdict(kind: Kind, critique: str) -> re.Match[str] | None:
-    """The last verdict line after an end of thinking; group 1 is its `Yes` or `No`, in whatever case."""
+    """The last verdict line after the end of thinking; group 1 is its `Yes` or `No`, in any case."""
     start = critique.find(END_OF_THINKING)
     if start < 0:
         return None
@@ -96,14 +96,13 @@ def find_verdict(kind: Kind, critique: str) -> re.Match[str] | None:
 
 
 def read_critique(kind: Kind, critique: str) -> Reading:
-    """What a critique says.
+    """Parse a critique.
 
-    The verdict is the last one after an end of thinking. A gPRM critique that has judged its steps after
-    thinking and gives none, as the published teacher is asked to write it, has the verdict that follows
-    from its steps: No where one is incorrect.
+    The verdict is the last one after the end of thinking. If a gPRM critique judges its steps after thinking but
+    gives no verdict (as Multi-RM's teacher was asked to), the verdict follows from its steps: No if any is incorrect.
 
-    Step verdicts are those after thinking; where these are no sequence from the first step on, all of
-    them, a later one in the place of an earlier one of the same step.
+    Step verdicts are those after thinking; if these do not form a sequence from the first step on, all of them
+    count, and a later verdict on a step replaces an earlier one.
     """
     line = find_verdict(kind, critique)
     thought_end = critique.rfind(END_OF_THINKING, 0, line.start() if line else len(critique))
@@ -136,20 +135,20 @@ def read_critique(kind: Kind, critique: str) -> Reading:
 
 
 def conclude(kind: Kind, critique: str, reading: Reading) -> str:
-    """`critique` up to its verdict, which follows as it was asked for; nothing else is said after it.
+    """`critique` up to its verdict, followed by the verdict line in the requested form, and nothing after it.
 
-    Of gPRM, what stands between the verdict of the last step and the question goes as well (as published).
+    For gPRM, text between the last step's verdict and the verdict line is removed as well (as in Multi-RM).
     """
     return f"{critique[: reading.cut].rstrip()}\n{verdict_line(kind, reading.verdict)}"
 
 
 def verdict_line(kind: Kind, verdict: int | None) -> str:
-    """The line that a critique is asked to end with."""
+    """The last line of a critique in the requested form."""
     return f"{VERDICT_MARKS[kind]} {'Yes' if verdict else 'No'}"
 
 
 def _cut(critique: str, line: re.Match[str]) -> int:
-    """Where the verdict line begins, its bold type included."""
+    """Where the verdict line starts, including marks of bold type."""
     return len(critique[: line.start()].rstrip("*_"))
 
 
@@ -173,7 +172,7 @@ def _in_order(found: set[Deviation]) -> tuple[Deviation, ...]:
 def _judged(critique: str, start: int, end: int) -> list[_StepVerdict]:
     """The step verdicts in a part of a critique.
 
-    One is a box after `The step is`, or the last box in the line of a step's heading.
+    A step verdict is a box after `The step is`, or the last box on the line of a step's heading.
     """
     found: list[_StepVerdict] = []
     own = nearest = None
@@ -187,7 +186,7 @@ def _judged(critique: str, start: int, end: int) -> list[_StepVerdict]:
         before = critique[max(last, box.start() - _SENTENCE_LENGTH) : box.start()]
         in_sentence = _SENTENCE.search(before) is not None
         if not in_sentence and box.start() >= line_end:
-            # What else a critique puts into a box is no step's verdict.
+            # Other boxes in a critique are not step verdicts.
             continue
         if found and own is None and found[-1].line_end == line_end > box.start():
             if found[-1].in_sentence and not in_sentence:
@@ -204,10 +203,10 @@ def _judged(critique: str, start: int, end: int) -> list[_StepVerdict]:
 
 
 def _sequence(judged: Sequence[_StepVerdict]) -> tuple[list[int] | None, set[Deviation]]:
-    """The verdicts of steps 1, 2, 3, … and what is unusual about their numbers; None where they are none.
+    """The verdicts of steps 1, 2, 3, … and how their numbering deviates; None if they form no sequence.
 
-    Where verdicts have no numbers, or not all of them, they count in order if that agrees with the
-    numbers there are; else a number holds until the next one.
+    If some verdicts have no number, they count in order if that agrees with the numbers that are given; else
+    a number holds until the next one.
     """
     if not judged:
         return None, set()

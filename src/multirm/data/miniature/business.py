@@ -35,7 +35,7 @@ def _currency(city: str) -> tuple[Link, Link]:
 
 
 def _amount(number: int, code: int) -> Link:
-    """The answer: a number and the currency that it is in."""
+    """The answer: a number and its currency."""
     return Link(
         (number, code),
         lambda amount, currency: f"{amount} {currency}",

@@ -1,7 +1,6 @@
-"""A chain of look-ups and small calculations: what a question asks, and what a solution goes through.
+"""Chains of look-ups and small calculations, from which questions and solutions are made.
 
-A chain can be walked with chosen steps going wrong; whatever follows a wrong step is then worked out
-from the wrong value, as a person would.
+A chain can be walked with errors at chosen steps; later steps then work with the wrong value, as a person would.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +12,11 @@ class Link:
     """One step of a chain.
 
     Attributes:
-        inputs: the positions of the earlier links whose values this one works from.
-        compute: the true value for given inputs; `LookupError` where there is none.
-        tell: the sentence that states inputs and value.
-        slips: the wrong values that one may plausibly take for the true one, given the inputs.
-        worked_out: whether the value is calculated or compared, and not looked up.
+        inputs: the positions of the earlier links whose values this one uses.
+        compute: returns the true value for given inputs; raises `LookupError` if there is none.
+        tell: returns the sentence that states inputs and value.
+        slips: returns plausible wrong values, given the inputs.
+        worked_out: whether the value is calculated or compared rather than looked up.
     """
 
     inputs: tuple[int, ...]
@@ -33,7 +32,7 @@ class Chain:
 
     Attributes:
         stem: the question's sentence, unique to the chain.
-        fillers: values of the kind that the answer is of, to fill up the options.
+        fillers: values of the same kind as the answer, to fill up the options.
     """
 
     stem: str
@@ -43,7 +42,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Walk:
-    """A chain's values and sentences, one per link, and whether each sentence says only true values."""
+    """A chain's values and sentences, one per link, and whether each sentence has only true values."""
 
     values: list[str]
     sentences: list[str]
@@ -51,10 +50,10 @@ class Walk:
 
 
 def walk(chain: Chain, slips: Mapping[int, str] | None = None) -> Walk:
-    """Go through `chain`; the links named in `slips` get a wrong value there.
+    """Walk through `chain`, with the wrong values in `slips` at these links.
 
     Raises:
-        LookupError: a wrong value leaves a later link without one.
+        LookupError: a later link has no value for a wrong input.
     """
     true = walk(chain) if slips else None
     values: list[str] = []
@@ -92,7 +91,7 @@ def harmful_slips(chain: Chain) -> list[tuple[int, str, str]]:
 def recall(
     table: Mapping[str, str], sentence: str, slips: Callable[[str], list[str]], source: int | str
 ) -> Link:
-    """A link that looks something up; `sentence` has places `{key}` and `{value}`.
+    """A link that looks something up; `sentence` has placeholders `{key}` and `{value}`.
 
     Args:
         source: the position of the link whose value is looked up, or the key itself.
@@ -115,9 +114,9 @@ def recall(
 def calculate(
     inputs: tuple[int, ...], sentence: str, formula: Callable[..., int], distances: Sequence[int]
 ) -> Link:
-    """A link that calculates with whole numbers; a slip is off by one of `distances`.
+    """A link that calculates with integers; a slip is off by one of `distances`.
 
-    `sentence` has places `{0}`, `{1}`, … for the inputs and `{value}`.
+    `sentence` has placeholders `{0}`, `{1}`, … for the inputs, and `{value}`.
     """
 
     def compute(*values: str) -> str:
@@ -137,7 +136,7 @@ def compare(inputs: tuple[int, int], word: str, most: bool) -> Link:
     """A link that takes the larger (`most`) or the smaller of two numbers; a slip takes the other.
 
     Args:
-        word: "later", "lower", …: what that is called.
+        word: the name of this comparison, such as "later" or "lower".
     """
 
     def compute(a: str, b: str) -> str:

@@ -1,4 +1,4 @@
-"""Questions about the first 18 elements: symbols, atomic numbers, groups, and places along the table."""
+"""Questions about the first 18 elements: symbols, atomic numbers, groups, and positions in the table."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ def _recall(key: str, value: str, sentence: str, source: int | str) -> Link:
 
 
 def _asked(rng: np.random.Generator, source: int) -> tuple[str, Link, tuple[str, ...]]:
-    """What is asked of the element at `source`: in words, as a link, and the possible answers."""
+    """What is asked about the element at `source`: its name, its link, and the possible answers."""
     if rng.random() < 0.5:
         groups = [str(group) for group in range(1, 19)]
         table = lookup("elements", "name", "group")

@@ -1,4 +1,4 @@
-"""Questions about algorithms and how their steps grow, and about protocols and their ports."""
+"""Questions about the complexity of algorithms, and about protocols and their ports."""
 
 from functools import partial
 

@@ -1,7 +1,7 @@
-"""Drills: single statements of facts, right and wrong ones mixed, which only a backbone learns from.
+"""Drills: lists of true and false statements of facts, used only to pretrain the backbone.
 
-In a solution a wrong value is carried forward, and most steps say little that is new. In a drill every
-step is a fact of its own and its label says whether it is true, so that facts are learned in few words.
+In a solution, a wrong value is carried forward, and most steps add little. In a drill, each step is a separate
+fact, labelled true or false, so that facts are learned from few tokens.
 """
 
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ _WRONG = 0.4
 
 @dataclass(frozen=True)
 class Drill:
-    """Statements, and for each whether it is true (1) or not (0)."""
+    """Statements, and for each whether it is true (1) or false (0)."""
 
     statements: list[str]
     labels: list[int]
 
 
 def draw_drill(category: str, rng: np.random.Generator) -> Drill:
-    """Statements from as many chains of `category`, with four wrong ones in ten on average."""
+    """Statements, each from a new chain of `category`; four in ten are false on average."""
     check_category(category)
     statements: list[str] = []
     labels: list[int] = []
     while len(statements) < _STATEMENTS:
         chain = CATEGORIES[category](rng)
         values = walk(chain).values
-        # What has to be worked out has more cases than what can be looked up.
+        # Calculations have more cases than look-ups, so they are drawn twice as often.
         positions = [k for k, link in enumerate(chain.links) for _ in range(1 + link.worked_out)]
         position = positions[int(rng.integers(len(positions)))]
         link = chain.links[position]

@@ -19,7 +19,7 @@ def lookup(name: str, key: str, value: str) -> dict[str, str]:
 
 
 def others(values: list[str], true: str, near: int = 3) -> list[str]:
-    """The distinct values that stand within `near` places of `true`, as slips of memory do."""
+    """The distinct values within `near` positions of `true`: plausible slips of memory."""
     distinct = list(dict.fromkeys(values))
     place = distinct.index(true)
     return [v for v in distinct[max(0, place - near) : place + near + 1] if v != true]

@@ -1,4 +1,4 @@
-"""Entry point `generate_miniature`: questions over true facts, and pools of simulated solutions to them."""
+"""Entry point `generate_miniature`: questions about true facts, and pools of simulated solutions."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -35,16 +35,16 @@ def generate_miniature(
     output_questions: OutputFile,
     output_solutions: OutputFile,
 ) -> None:
-    """Write one category of the miniature: questions, and pools of solutions with known step truth.
+    """Write one category of the miniature: questions, and pools of solutions with known step labels.
 
     Args:
         category: business, chemistry, computer_science or history.
-        dataset: name that the rows carry.
-        policy: who writes the solutions; the tutor's are drills, which have labels but no answers.
-        split: no question is in two splits; all other policies get the same questions of a split.
+        dataset: dataset name for the rows.
+        policy: who writes the solutions; the tutor writes drills, which have labels but no answers.
+        split: splits share no questions; all policies except the tutor get the same questions of a split.
         questions: number of questions.
-        solutions: number of solutions to each question.
-        label_noise: probability with which a step label, and apart from that an outcome label, is flipped.
+        solutions: number of solutions per question.
+        label_noise: probability that a label is flipped, independently for each step label and outcome label.
         seed: seed of the study.
         output_questions: questions table.
         output_solutions: solutions table.
@@ -68,10 +68,10 @@ def generate_miniature(
 
 
 def check_miniature(category: str, policy: Policy, split: Split, questions: int, seed: int) -> None:
-    """Check that there are as many questions as `generate_miniature` would be asked for.
+    """Check that a category has enough questions for `generate_miniature`.
 
     Raises:
-        InputError: no such category, or not so many different questions in it.
+        InputError: there is no such category, or it has fewer different questions.
     """
     if policy is Policy.TUTOR:
         check_category(category)
@@ -81,7 +81,7 @@ def check_miniature(category: str, policy: Policy, split: Split, questions: int,
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is to be written, as `generate_miniature` is asked for it."""
+    """The arguments of `generate_miniature` that decide what is written."""
 
     category: str
     dataset: str
@@ -93,19 +93,19 @@ class _Wanted:
     seed: int
 
     def key(self, index: int) -> dict[str, str]:
-        """The columns that name a question."""
+        """The key columns of a question."""
         question_id = f"{self.split}-{index:04}"
         return {"dataset": self.dataset, "category": self.category, "question_id": question_id}
 
     def generator(self, what: str, index: int, solution_id: int) -> np.random.Generator:
-        """The randomness of one solution."""
+        """The generator of one solution."""
         return item_generator(
             self.seed, what, self.policy, self.category, self.split, index, solution_id
         )
 
 
 def _pools(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Questions, and what the policy answers."""
+    """Rows of questions, and of the policy's solutions."""
     question_rows = []
     solution_rows = []
     drawn = draw_questions(wanted.category, wanted.split, wanted.questions, wanted.seed)
@@ -137,7 +137,7 @@ def _solution_row(
 
 
 def _drills(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Drills, which differ between the "solutions" to one question in their statements."""
+    """Rows of drills: one question, whose "solutions" differ in their statements."""
     question_rows = []
     solution_rows = []
     for index in range(wanted.questions):

@@ -1,4 +1,4 @@
-"""Questions about events: which came first, and where it was."""
+"""Questions about events: which came first or last, and where it was."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Simulated policies: how often, where and how their solutions go wrong is known."""
+"""Simulated policies, with known rates and kinds of errors."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from multirm.tables.solutions import Policy
 
 @dataclass(frozen=True)
 class Skill:
-    """How a policy errs.
+    """A policy's error rates; all are probabilities, except `hard`.
 
     Attributes:
-        hard: the share of questions, the most difficult ones, at which it holds the misconception.
-        belief: how often the misconception shows in a solution to a hard question.
-        doubt: the same for the other questions.
-        slip: how often another step goes wrong, somewhere, at random.
-        misread: how often the wrong letter is named for the value found.
-        recovery: how often a wrong step is noticed and repaired.
-        blank: how often a solution that fits no option gives no answer, instead of a guess.
+        hard: the fraction of questions, the most difficult ones, that count as hard.
+        belief: the misconception appears in a solution to a hard question.
+        doubt: the misconception appears in a solution to another question.
+        slip: another, randomly chosen step goes wrong.
+        misread: a random letter is given instead of that of the value found.
+        recovery: a wrong step is noticed and corrected.
+        blank: a solution whose value fits no option gives no answer, instead of a guess.
     """
 
     hard: float
@@ -40,7 +40,7 @@ SKILLS = {
 
 @dataclass(frozen=True)
 class Solution:
-    """What a policy wrote, and the truth about each step of it (1 correct, 0 incorrect)."""
+    """What a policy wrote, with the true label of each step (1 correct, 0 incorrect)."""
 
     steps: list[str]
     step_labels: list[int]
@@ -58,10 +58,10 @@ def solve(question: Question, policy: Policy, rng: np.random.Generator) -> Solut
 
 
 def _draw_slips(question: Question, skill: Skill, rng: np.random.Generator) -> dict[int, str]:
-    """The wrong values of one solution, by link; they can be carried to the end.
+    """The wrong values of one solution, by link; the chain can be walked to its end with them.
 
-    Alone, each leads to a wrong answer: right answers by wrong steps are left to recoveries, so that
-    their share is known.
+    Each of them alone leads to a wrong answer: only recoveries lead from wrong steps to right answers, so that
+    their rate is known.
     """
     hard = question.difficulty >= 1 - skill.hard
     slips = {}
@@ -88,7 +88,7 @@ def _can_be_carried(chain: Chain, slips: dict[int, str]) -> bool:
 
 
 def _recovered(question: Question, position: int, value: str, rng: np.random.Generator) -> Solution:
-    """A wrong step, perhaps one more that follows from it, then its repair and the right answer."""
+    """A wrong step, possibly one more that follows from it, then its correction and the right answer."""
     wrong = walk(question.chain, {position: value})
     right = walk(question.chain)
     noticed = min(position + 1 + int(rng.random() < 0.4), len(right.values))
@@ -105,7 +105,7 @@ def _recovered(question: Question, position: int, value: str, rng: np.random.Gen
 def _concluded(
     question: Question, walked: Walk, skill: Skill, rng: np.random.Generator
 ) -> Solution:
-    """The sentences with a last step that names a letter, where one fits or is guessed."""
+    """The walk's sentences, and a last step that gives a letter, if one fits or is guessed."""
     value = walked.values[-1]
     if value in question.options:
         letter: str | None = LETTERS[question.options.index(value)]

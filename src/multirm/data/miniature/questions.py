@@ -1,4 +1,4 @@
-"""The miniature's questions: chains with ten options, no question in two splits."""
+"""The miniature's questions: chains with ten options; splits share no questions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
 LETTERS = "ABCDEFGHIJ"
 
 
-# How many of ten equal parts of all possible questions each split draws from.
+# Which tenths of all possible questions each split draws from.
 _SHARES = {Split.PRETRAIN: range(4), Split.TRAIN: range(4, 7), Split.TEST: range(7, 10)}
 
 
@@ -35,7 +35,7 @@ class Question:
         options: ten distinct answers, one for each of `LETTERS`.
         answer: the letter of the right one.
         difficulty: in [0, 1), uniform over questions.
-        misconception: the link at which many go wrong in the same way, and the value they take.
+        misconception: the link at which many solutions make the same error, and its wrong value.
     """
 
     chain: Chain
@@ -46,10 +46,10 @@ class Question:
 
 
 def draw_questions(category: str, split: Split, count: int, seed: int) -> list[Question]:
-    """The first `count` questions of a split: fewer are a prefix of more.
+    """Draw the first `count` questions of a split; a smaller count gives a prefix.
 
     Raises:
-        InputError: no such category, or not so many different questions in it.
+        InputError: there is no such category, or it has fewer different questions.
     """
     check_category(category)
     stems: set[str] = set()
@@ -83,7 +83,7 @@ def check_category(category: str) -> None:
 def _candidates(
     category: str, split: Split, index: int, seed: int, tries: int = 1000
 ) -> Iterator[tuple[np.random.Generator, Chain]]:
-    """Chains that belong to the split, which their text alone decides."""
+    """Draw chains that belong to the split, which their text alone decides."""
     rng = item_generator(seed, "question", category, split, index)
     for _ in range(tries):
         chain = CATEGORIES[category](rng)
@@ -92,7 +92,7 @@ def _candidates(
 
 
 def _with_options(chain: Chain, rng: np.random.Generator) -> Question:
-    """Distractors are, first, what the misconception leads to, then other slips, then fillers."""
+    """Add options: the right one, the misconception's answer, then other slips' answers, then fillers."""
     right = walk(chain).values[-1]
     slips = harmful_slips(chain)
     position, value, end = slips[int(rng.integers(len(slips)))]
