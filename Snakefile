@@ -62,5 +62,8 @@ onstart:
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
         tables = files.accuracy_tables(study, RESULTS)
-        shell("python -m multirm summary --accuracy {tables:q}")
+        described = [Path(table).with_name("reward_models.parquet") for table in tables]
+        shell(
+            "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
+        )
         print("\nFigures are in results/figures, tables in results/evaluation.")

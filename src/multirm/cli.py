@@ -120,6 +120,10 @@ COMMANDS = {
         ),
     },
     "Evaluation": {
+        "describe-reward-models": (
+            "multirm.evaluation.describe:describe_reward_models",
+            "Write down what is known of the reward models that are evaluated together.",
+        ),
         "evaluate": (
             "multirm.evaluation.accuracy:evaluate",
             "Select answers by their rewards, and report accuracy.",

@@ -22,6 +22,7 @@ from multirm.evaluation.significance import holm, p_values
 from multirm.evaluation.training_seeds import parts_of, seed_degrees, variance_of_means
 from multirm.evaluation.variance import extrapolated, halves, variance_from_halves
 from multirm.tables.accuracy import OVERALL, Aggregation
+from multirm.tables.reward_model_rows import from_names, means_of
 
 # Signs or resamples behind a p-value: enough that the least of 66 can be 0.05 after Holm's correction.
 TIMES = 6000
@@ -175,9 +176,10 @@ def seeds(generator: np.random.Generator, samples: int) -> None:
                 for k in range(models)
                 for s in range(n_seeds)
             ]
-            keys, parts = columns([4], scorers), parts_of([4], scorers)
+            means = means_of(from_names(scorer.model for scorer in scorers))
+            keys, parts = columns([4], scorers), parts_of([4], scorers, means)
             where = [k for k, (_, method) in enumerate(keys) if method.selection == "best_of_n"]
-            means = [
+            averaged = [
                 k
                 for k, (_, method) in enumerate(parts)
                 if method.selection == "best_of_n" and method.scorer and "mean" in method.scorer[0]
@@ -191,13 +193,13 @@ def seeds(generator: np.random.Generator, samples: int) -> None:
                 values[:, where] += generator.normal(0, 0.3, (150, 1))
                 values[:, where] += generator.normal(0, scales)
                 averages = np.stack([values[:, part].mean(axis=1) for part in parts.values()], 1)
-                own = intervals.mean_of({"": averages[:, means]})
+                own = intervals.mean_of({"": averages[:, averaged]})
                 inside = intervals.of_shares(own)
                 spread_of_own = [
                     values.mean(axis=0)[list(parts.values())[k]].var(ddof=1) / n_seeds
-                    for k in means
+                    for k in averaged
                 ]
-                pooled = variance_of_means(values.mean(axis=0), parts)[means]
+                pooled = variance_of_means(values.mean(axis=0), parts)[averaged]
                 for bounds, variance, df in (
                     (alone, np.array(spread_of_own), n_seeds - 1),
                     (together, pooled, seed_degrees(parts)),

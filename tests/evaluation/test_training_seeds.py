@@ -11,9 +11,11 @@ import pytest
 from multirm.errors import InputError
 from multirm.evaluation import intervals
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.describe import describe_reward_models
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.training_seeds import (
+    Means,
     averaged,
     one_per_model,
     parts_of,
@@ -27,6 +29,7 @@ from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL, Aggregation, Estimator, Selection
 from multirm.tables.registry import SCHEMAS
+from multirm.tables.reward_model_rows import RewardModel, from_names, means_of
 
 TRAININGS = ["dORM", "dORM@43", "dORM@7"]
 MODELS = [*TRAININGS, "gORM"]
@@ -80,6 +83,11 @@ def keyed(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
     return {tuple(row[name] for name in names): row for row in rows}
 
 
+def named(scorers: list[Scorer]) -> Means:
+    """The means over training runs, as the runs' names tell."""
+    return means_of(from_names(dict.fromkeys(scorer.model for scorer in scorers)))
+
+
 def test_means_stand_before_their_trainings_and_for_them() -> None:
     last, mean = Aggregation.LAST, Aggregation.MEAN
     scorers = [
@@ -94,9 +102,18 @@ def test_means_stand_before_their_trainings_and_for_them() -> None:
     ]
     means = [Scorer("b@mean", last), Scorer("a@mean", last), Scorer("a@mean", mean)]
     x, b, a_last, a_mean, *_, c = scorers
-    assert with_means(scorers) == [x, means[0], b, means[1], a_last, means[2], a_mean, *scorers[4:]]
-    assert one_per_model(scorers) == [x, *means, c]
-    parts = parts_of([1, 4], scorers)
+    assert with_means(scorers, named(scorers)) == [
+        x,
+        means[0],
+        b,
+        means[1],
+        a_last,
+        means[2],
+        a_mean,
+        *scorers[4:],
+    ]
+    assert one_per_model(scorers, named(scorers)) == [x, *means, c]
+    parts = parts_of([1, 4], scorers, named(scorers))
     place = {key: k for k, key in enumerate(columns([1, 4], scorers))}
     vote = Method(Selection.MAJORITY_VOTE)
     assert parts[4, vote] == [place[4, vote]]
@@ -111,7 +128,7 @@ def test_the_variance_from_training_is_that_of_all_models() -> None:
     last, mean = Aggregation.LAST, Aggregation.MEAN
     scorers = [Scorer(name, last) for name in ("a", "a@1", "b", "b@1", "b@2", "c")]
     scorers += [Scorer(name, mean) for name in ("b", "b@1", "b@2")]
-    parts = parts_of([4], scorers)
+    parts = parts_of([4], scorers, named(scorers))
     accuracies = np.random.default_rng(0).random(len(columns([4], scorers)))
     found = dict(zip(parts, variance_of_means(accuracies, parts), strict=True))
     assert seed_degrees(parts) == 1 + 2
@@ -129,7 +146,7 @@ def test_the_variance_from_training_is_that_of_all_models() -> None:
 
 
 def test_one_seed_each_has_no_variance_from_training() -> None:
-    parts = parts_of([2, 4], [Scorer("a", Aggregation.LAST), Scorer("b", Aggregation.LAST)])
+    parts = parts_of([2, 4], [Scorer("a", Aggregation.LAST), Scorer("b", Aggregation.LAST)], {})
     assert seed_degrees(parts) == 0
     assert not variance_of_means(np.random.default_rng(0).random(len(parts)), parts).any()
 
@@ -142,7 +159,7 @@ def test_an_interval_holds_what_other_seeds_and_questions_bring(
     generator = np.random.default_rng(0)
     names = [f"m{k}" + f"@{seed}" * (seed > 0) for k in range(n_models) for seed in range(n_seeds)]
     scorers = [Scorer(name, Aggregation.LAST) for name in names]
-    parts = parts_of([4], scorers)
+    parts = parts_of([4], scorers, named(scorers))
     keys = list(parts)
     mean = keys.index((4, Method(Selection.BEST_OF_N, Scorer("m0@mean", Aggregation.LAST))))
     places = [
@@ -311,7 +328,7 @@ def test_critiques_of_several_trainings(tmp_path: Path, write_tables: Any) -> No
 
 def test_spreads_are_those_of_several() -> None:
     scorers = [Scorer(name, Aggregation.LAST) for name in ("a", "a@1", "b")]
-    parts = parts_of([2], scorers)
+    parts = parts_of([2], scorers, named(scorers))
     accuracies = np.array([0.1, 0.4, 0.6, 0.5, 0.4, 0.6, 0.5, 0.9])
     keys = [(method.selection, method.columns["model"]) for _, method in parts]
     spreads = dict(zip(keys, spread_over_seeds(accuracies, parts), strict=True))
@@ -323,16 +340,60 @@ def test_spreads_are_those_of_several() -> None:
     assert np.isnan(variances[best, "b"]) and np.isnan(spreads[best, "a"])
 
 
+def test_the_table_says_which_are_runs_of_one_model(tmp_path: Path, write_tables: Any) -> None:
+    """Runs with names of their own are averaged as those named MODEL@SEED are, to the bit."""
+    names = {"dORM": "mine", "dORM@43": "another", "dORM@7": "third", "gORM": "mine@7"}
+    drawn = study()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for described in (False, True):
+        called = names if described else {name: name for name in names}
+        models = list(called.values())
+        of_study = {
+            category: {
+                question: (
+                    answer,
+                    [(parsed, {called[m]: lists[m] for m in names}) for parsed, lists in solutions],
+                )
+                for question, (answer, solutions) in questions.items()
+            }
+            for category, questions in drawn.items()
+        }
+        folder = tmp_path / str(described)
+        written = write_tables(of_study, models)
+        options: dict[str, Any] = {}
+        if described:
+            options["reward_models"] = folder / "reward_models.parquet"
+            rows = [
+                RewardModel(model="mine", run_of="ours"),
+                RewardModel(model="another", run_of="ours", seed=43),
+                RewardModel(model="third", run_of="ours", seed=7),
+                RewardModel(model="mine@7", run_of="mine@7"),
+            ]
+            describe_reward_models("small", options["reward_models"], rows)
+        how = [f"{called[m]}={'mean' if m[0] == 'g' else 'last'}" for m in names]
+        run(evaluate, folder, written, models, aggregation=how, **options)
+        for table in ("accuracy", "comparisons"):
+            found[f"{table} {described}"] = [
+                {k: back.get(v, v) if isinstance(v, str) else v for k, v in row.items()}
+                for back in [{v: k for k, v in called.items()} | {"ours@mean": "dORM@mean"}]
+                for row in rows_of(folder, table)
+            ]
+    assert "dORM@mean" in {row["model"] for row in found["accuracy True"]}
+    assert found["accuracy True"] == found["accuracy False"]
+    assert found["comparisons True"] == found["comparisons False"]
+
+
 @pytest.mark.parametrize(
     ("aggregation", "message"),
     [
-        (["a=last", "a@43=last,mean"], "--aggregation a@43: expected last, as a, another training"),
-        (["a=last", "a@mean=last"], "a training's name: .* found 'a@mean'"),
+        (["a=last", "a@43=last,mean"], "--aggregation a@43: expected last, as of a, another run"),
+        (["a=last", "a@mean=last"], "a training run's name: .* found 'a@mean'"),
     ],
 )
 def test_bad_trainings(
     tmp_path: Path, write_tables: Any, aggregation: list[str], message: str
 ) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"a": [0.5]})])}}, ["a"])
+    rewards = [f"{pair.partition('=')[0]}={written.rewards[0]}" for pair in aggregation]
     with pytest.raises(InputError, match=message):
-        run(evaluate, tmp_path, written, ["a"], aggregation=aggregation)
+        run(evaluate, tmp_path, written, ["a"], aggregation=aggregation, rewards=rewards)

@@ -143,7 +143,7 @@ def test_simulation_is_no_variance_of_the_solutions() -> None:
     ids = [str(k) for k in range(questions)]
     pools = Pools("law", ids, answers, correct, {scorer: rewards})
     few, many = (
-        pool_variance(pools, [scorer], Subpools([8, 16], runs, 42)).mean(axis=0)
+        pool_variance(pools, [scorer], {}, Subpools([8, 16], runs, 42)).mean(axis=0)
         for runs in (10, 500)
     )
     np.testing.assert_allclose(few, many, rtol=0.25)

@@ -1,6 +1,7 @@
 """The lines for the terminal."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,8 @@ from multirm.errors import InputError
 from multirm.inspect.summary import summarise, summarise_study
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
+from multirm.tables.reward_model_rows import RewardModel, with_means
+from multirm.tables.reward_models import REWARD_MODELS
 from tests.origins import made_of
 
 ROW = {
@@ -128,3 +131,29 @@ def test_rows_that_are_missing_are_left_blank() -> None:
     *_, line = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
     assert "61.25" in line
     assert line.endswith("]")
+
+
+def test_reward_models_are_told_apart_by_dataset(tmp_path: Path, capsys: Any) -> None:
+    """Two names are runs of one model on one dataset, as its table says, and two models on the other."""
+    paths: dict[str, list[Path]] = {"accuracy": [], "reward_models": []}
+    for dataset, model in (("small", "ours"), ("large", None)):
+        rows = [
+            row | {"dataset": dataset, "model": name, "aggregation": "last"}
+            for name in ("one", "two", *(["ours@mean"] if model else []))
+            for row in accuracy_rows()
+            if row["model"]
+        ]
+        runs = [RewardModel(model=name, run_of=model or name) for name in ("one", "two")]
+        for name, schema, of_table in (
+            ("accuracy", ACCURACY, rows),
+            ("reward_models", REWARD_MODELS, [each.columns(dataset) for each in with_means(runs)]),
+        ):
+            paths[name].append(tmp_path / f"{dataset}.{name}.parquet")
+            parquet.write(paths[name][-1], schema, of_table, made_of())
+    summarise_study(**paths)
+    first = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert [name for name in first if name in ("ours (2 seeds)", "one", "two")] == [
+        "ours (2 seeds)",
+        "one",
+        "two",
+    ]

@@ -3,10 +3,35 @@
 wanted += targets.evaluation_targets(study)
 
 
+rule describe_reward_models:
+    """Write down what the study says of the reward models that it evaluates."""
+    input:
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/{dataset}/reward_models.parquet",
+    log:
+        "<logs>/describe_reward_models/{dataset}.log",
+    benchmark:
+        "<benchmarks>/describe_reward_models/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.evaluation.describe"),
+        models=options.reward_models(study),
+    message:
+        "Describe the reward models evaluated on {wildcards.dataset}"
+    shell:
+        "python -m multirm describe-reward-models --dataset {wildcards.dataset:q} --models {params.models:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
 rule evaluate:
     """Select answers with every reward model, and say how many are right and how sure that is."""
     input:
         unpack(ask(files.evaluated_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
         multiext(
@@ -35,7 +60,7 @@ rule evaluate:
     message:
         "Evaluate on {wildcards.dataset}"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator exact --answers {params.answers} --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
@@ -44,6 +69,7 @@ rule evaluate_as_published:
     """The same by random subpools, as published, in the published layout."""
     input:
         unpack(ask(files.evaluated_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
         multiext(
@@ -82,7 +108,7 @@ rule evaluate_as_published:
     message:
         "Evaluate on {wildcards.dataset} as published"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
@@ -91,6 +117,7 @@ rule measure_uncertainty:
     """Say what the uncertainty of accuracies is made of, and what more critiques bring."""
     input:
         unpack(ask(files.evaluated_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
         multiext(
@@ -118,7 +145,7 @@ rule measure_uncertainty:
     message:
         "Measure uncertainty on {wildcards.dataset}"
     shell:
-        "python -m multirm measure-uncertainty --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        "python -m multirm measure-uncertainty --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --answers {params.answers} --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -126,6 +153,7 @@ rule evaluate_verification:
     """Say how well rewards tell right from wrong."""
     input:
         unpack(ask(files.evaluated_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
         multiext(
@@ -151,5 +179,5 @@ rule evaluate_verification:
     message:
         "Evaluate verification on {wildcards.dataset}"
     shell:
-        "python -m multirm evaluate-verification --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        "python -m multirm evaluate-verification --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --answers {params.answers} --output {params.folder:q} > {log:q} 2>&1"

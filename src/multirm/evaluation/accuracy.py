@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def evaluate(
     n: list[Count] | None = None,
     runs: Runs = 100,
     seed: Seed = 42,
+    reward_models: Path | None = None,
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
@@ -52,8 +54,9 @@ def evaluate(
     `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. What is
     correct is told by the answers, also where outcome labels say otherwise.
 
-    Models called `dPRM` and `dPRM@43` are trainings of one model with other seeds. Their mean,
-    `dPRM@mean`, has accuracies of its own, and what is compared is that.
+    The mean over the training runs of one reward model has accuracies of its own, and comparisons are of
+    that mean. Without a table of reward models, `dPRM` and `dPRM@43` are taken for two runs of one model,
+    and their mean is called `dPRM@mean`.
 
     Args:
         solutions: PATHs of one dataset's solutions. Categories are reported in the order of these.
@@ -74,6 +77,7 @@ def evaluate(
         n: Sizes of the subpools to select from; 1, 2, 4, 8 and 16 unless given.
         runs: Number of random subpools for each question and size, where any are drawn.
         seed: Seed of the subpools, and of the tests' random signs.
+        reward_models: Table of reward models, as `describe-reward-models` writes it.
     """
     opened = open_evaluation(
         __name__,
@@ -85,6 +89,7 @@ def evaluate(
         answers=answers,
         unit=unit,
         scale=scale,
+        reward_models=reward_models,
     )
     subpools = choose_subpools(opened, n, runs, seed, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
@@ -111,7 +116,7 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
         ledger += ledger_rows(pools, opened, Estimator.EXACT, counts)
     accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
-    parts = parts_of(subpools.n, opened.scorers)
+    parts = parts_of(subpools.n, opened.scorers, opened.means)
     variances = {name: variance_of_means(own, parts) for name, own in accuracies.items()}
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
@@ -125,7 +130,7 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
                     variances,
                     seed_degrees(parts),
                     list(parts),
-                    one_per_model(opened.scorers),
+                    one_per_model(opened.scorers, opened.means),
                     subpools.seed,
                 ),
             ),
@@ -150,9 +155,9 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
         )
         # What is missing is counted before it is filled in.
         ledger += ledger_rows(lay_out(category, opened.scorers), opened, Estimator.PAPER, counts)
-    parts = parts_of(subpools.n, opened.scorers)
+    parts = parts_of(subpools.n, opened.scorers, opened.means)
     per_run = {name: paper.over_trainings(runs, parts) for name, runs in per_run.items()}
-    reported = with_means(opened.scorers)
+    reported = with_means(opened.scorers, opened.means)
     return _Evaluated(
         [(ACCURACY, paper_rows(per_run, sizes, subpools.runs)), (LEDGER, ledger)],
         {

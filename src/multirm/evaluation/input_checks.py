@@ -12,7 +12,6 @@ import duckdb
 
 from multirm.errors import InputError, one_of, shown
 from multirm.tables.accuracy import OVERALL
-from multirm.tables.reward_models import model_of
 from multirm.tables.rewards import RewardType, Scale, Unit
 
 logger = logging.getLogger(__name__)
@@ -278,20 +277,23 @@ def reward_type(
     return known
 
 
-def check_apart(database: duckdb.DuckDBPyConnection) -> None:
-    """Refuse one table as the rewards of several trainings, whose deviation would be 0; say it of other models.
+def check_apart(database: duckdb.DuckDBPyConnection, run_of: Mapping[str, str]) -> None:
+    """Refuse one table as the rewards of several runs of a model, whose deviation would be 0; say it of others.
+
+    Args:
+        run_of: the reward model that each is a training run of.
 
     Raises:
-        InputError: names the two trainings.
+        InputError: names the two runs.
     """
-    for (models,) in database.execute(SAME_REWARDS).fetchall():
-        for first, second in pairwise(sorted(models, key=model_of)):
-            if model_of(first) == model_of(second):
+    for (names,) in database.execute(SAME_REWARDS).fetchall():
+        for first, second in pairwise(sorted(names, key=lambda name: run_of[name])):
+            if run_of[first] == run_of[second]:
                 raise InputError(
                     "--rewards",
-                    expected=f"rewards of its own for each training of {model_of(first)}",
+                    expected=f"rewards of its own for each training run of {run_of[first]}",
                     found=f"the same rewards for every solution by {first} and {second}",
-                    remedy="give each training what it gave itself, or leave one of them out",
+                    remedy="give each run the rewards it gave itself, or leave one of them out",
                 )
             logger.warning(
                 "%s and %s have the same rewards for every solution: they are compared all the same",

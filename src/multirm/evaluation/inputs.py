@@ -20,11 +20,12 @@ from multirm.evaluation.input_checks import (
 )
 from multirm.evaluation.methods import Scorer, scorers
 from multirm.evaluation.pools import OURS, published_answers
+from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation, Estimator
-from multirm.tables.reward_models import mean_name, model_of
+from multirm.tables.reward_model_rows import RewardModel, describe, means_of, runs_of
 from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
 from multirm.text.answer_rules import AnswerRule
@@ -64,6 +65,7 @@ class Opened:
     Attributes:
         database: with the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
+        means: the names of means over training runs, and of the runs of each.
         types: what the rewards of each model are.
         answers: how answers are compared, `OURS` or as published.
         files: what was read.
@@ -73,6 +75,7 @@ class Opened:
     database: duckdb.DuckDBPyConnection
     dataset: str
     scorers: list[Scorer]
+    means: Means
     types: dict[str, RewardType]
     answers: Mapping[str, str]
     files: list[Path]
@@ -125,6 +128,7 @@ def open_evaluation(
     answers: AnswerRule = AnswerRule.MEANING,
     unit: Sequence[str] | None = None,
     scale: Sequence[str] | None = None,
+    reward_models: Path | None = None,
 ) -> Opened:
     """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
 
@@ -135,6 +139,7 @@ def open_evaluation(
         needs_unit: whether it matters what one reward is about.
         answers: when two are the same; with the estimator `paper`, as published whatever is said here.
         unit, scale: what the rewards of models are whose tables do not say it.
+        reward_models: the table of reward models; names alone tell what is a run of what without it.
 
     Raises:
         InputError: an option that makes no sense, or solutions and rewards that do not match.
@@ -144,6 +149,10 @@ def open_evaluation(
     published = estimator is Estimator.PAPER
     database, files = open_inputs(solutions, places, None if published else answers)
     check_solutions(database)
+    (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
+    tables = [reward_models] if reward_models else []
+    models = describe(aggregations, dataset, tables)
+    _check_runs(models, aggregations)
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
@@ -162,10 +171,10 @@ def open_evaluation(
         for model in aggregations
     }
     _check_scores(types, aggregations, estimator)
-    check_apart(database)
+    check_apart(database, {each.model: each.run_of for each in models})
     compared = published_answers(database) if published else OURS
     warn_of_outcomes(database, compared["correct"])
-    (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
+    files += tables
     origin = origin_of(
         module,
         {
@@ -176,7 +185,42 @@ def open_evaluation(
         },
         files,
     )
-    return Opened(database, dataset, scorers(aggregations), types, compared, files, origin)
+    return Opened(
+        database,
+        dataset,
+        scorers(aggregations),
+        means_of(models),
+        types,
+        compared,
+        files,
+        origin,
+    )
+
+
+def _check_runs(
+    models: Sequence[RewardModel], aggregations: Mapping[str, Sequence[Aggregation]]
+) -> None:
+    """Refuse what has no mean over training runs.
+
+    Raises:
+        InputError: a mean, whose rewards there are none of, or runs of one model with other aggregations.
+    """
+    for each in models:
+        if each.is_mean:
+            raise InputError(
+                "--aggregation",
+                expected="a training run's name: the mean over training runs is computed",
+                found=shown(each.model),
+                remedy="call it something else, here and in --rewards",
+            )
+    for first, *others in runs_of(models).values():
+        for other in others:
+            if set(aggregations[other]) != set(aggregations[first]):
+                raise InputError(
+                    f"--aggregation {other}",
+                    expected=f"{','.join(aggregations[first])}, as of {first}, another run of it",
+                    found=",".join(aggregations[other]),
+                )
 
 
 Member = TypeVar("Member", bound=StrEnum)
@@ -302,8 +346,7 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
     """`model=aggregation` pairs, in order; a model may name several, separated by commas.
 
     Raises:
-        InputError: not such a pair, an unknown aggregation, a model or aggregation given twice, or
-            trainings of one model with different ones.
+        InputError: not such a pair, an unknown aggregation, or an aggregation given twice.
     """
     result: dict[str, list[Aggregation]] = {}
     for pair in pairs:
@@ -316,13 +359,6 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
             raise InputError(
                 "--aggregation",
                 expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
-                found=shown(model),
-                remedy="call it something else, here and in --rewards",
-            )
-        if model == mean_name(model_of(model)):
-            raise InputError(
-                "--aggregation",
-                expected="a training's name: the mean over trainings is computed",
                 found=shown(model),
                 remedy="call it something else, here and in --rewards",
             )
@@ -341,14 +377,6 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
                     f"--aggregation {model}", expected="each once", found=f"{name} again"
                 )
             result.setdefault(model, []).append(aggregation)
-    for model, aggregations in result.items():
-        first = next(name for name in result if model_of(name) == model_of(model))
-        if set(aggregations) != set(result[first]):
-            raise InputError(
-                f"--aggregation {model}",
-                expected=f"{','.join(result[first])}, as {first}, another training of it, has",
-                found=",".join(aggregations),
-            )
     return result
 
 

@@ -22,45 +22,49 @@ from multirm.evaluation.expected import Expected, columns
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.variance import seed_variance
 from multirm.tables.accuracy import Selection
-from multirm.tables.reward_models import mean_name, model_of
 
 Parts = Mapping[tuple[int, Method], list[int]]
 """Columns, each with the places of the trainings' columns that it is the mean of: its own, if it is one of them."""
 
 
-def trainings_of_means(scorers: Sequence[Scorer]) -> dict[Scorer, list[Scorer]]:
-    """The mean of each model that was trained several times, with the trainings."""
+Means = Mapping[str, Sequence[str]]
+"""The names of means over training runs, and of the runs of each."""
+
+
+def runs_of_means(scorers: Sequence[Scorer], means: Means) -> dict[Scorer, list[Scorer]]:
+    """The mean of each model with several training runs, and the runs, for each of their aggregations."""
+    mean_of = {run: mean for mean, runs in means.items() for run in runs}
     groups: dict[Scorer, list[Scorer]] = {}
     for scorer in scorers:
-        mean = Scorer(mean_name(model_of(scorer.model)), scorer.aggregation)
-        groups.setdefault(mean, []).append(scorer)
-    return {mean: trainings for mean, trainings in groups.items() if len(trainings) > 1}
+        if scorer.model in mean_of:
+            mean = Scorer(mean_of[scorer.model], scorer.aggregation)
+            groups.setdefault(mean, []).append(scorer)
+    return groups
 
 
-def with_means(scorers: Sequence[Scorer]) -> list[Scorer]:
-    """The scorers with the mean of each model that was trained several times before its first training."""
-    firsts = {trainings[0]: mean for mean, trainings in trainings_of_means(scorers).items()}
+def with_means(scorers: Sequence[Scorer], means: Means) -> list[Scorer]:
+    """The scorers, with the mean of each model with several training runs before its first run."""
+    firsts = {runs[0]: mean for mean, runs in runs_of_means(scorers, means).items()}
     return [each for scorer in scorers for each in (firsts.get(scorer), scorer) if each is not None]
 
 
-def one_per_model(scorers: Sequence[Scorer]) -> list[Scorer]:
-    """The scorers with the mean of each model that was trained several times instead of its trainings."""
-    several = trainings_of_means(scorers)
-    trainings = {training for each in several.values() for training in each}
-    return [scorer for scorer in with_means(scorers) if scorer not in trainings]
+def one_per_model(scorers: Sequence[Scorer], means: Means) -> list[Scorer]:
+    """The scorers, with the mean of each model with several training runs instead of its runs."""
+    averaged_runs = {run for runs in runs_of_means(scorers, means).values() for run in runs}
+    return [scorer for scorer in with_means(scorers, means) if scorer not in averaged_runs]
 
 
-def parts_of(n: Sequence[int], scorers: Sequence[Scorer]) -> Parts:
+def parts_of(n: Sequence[int], scorers: Sequence[Scorer], means: Means) -> Parts:
     """The columns of the scorers and of the means over them."""
     place = {key: k for k, key in enumerate(columns(n, scorers))}
     several = {
-        Method(selection, mean): [Method(selection, training) for training in trainings]
-        for mean, trainings in trainings_of_means(scorers).items()
+        Method(selection, mean): [Method(selection, run) for run in runs]
+        for mean, runs in runs_of_means(scorers, means).items()
         for selection in Selection
     }
     return {
         (size, method): [place[size, part] for part in several.get(method, [method])]
-        for size, method in columns(n, with_means(scorers))
+        for size, method in columns(n, with_means(scorers, means))
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from multirm.evaluation.inputs import Row, Subpools, choose_subpools, open_evalu
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
+    Means,
     Parts,
     averaged,
     averaged_expected,
@@ -61,6 +63,7 @@ def measure_uncertainty(
     n: list[Count] | None = None,
     runs: Runs = 100,
     seed: Seed = 42,
+    reward_models: Path | None = None,
 ) -> None:
     """Say where an accuracy's uncertainty comes from, and how it depends on the number of critiques.
 
@@ -78,9 +81,17 @@ def measure_uncertainty(
         n: Sizes of the subpools to select from.
         runs: Number of random subpools, where any are drawn.
         seed: Seed of everything drawn.
+        reward_models: Table of reward models.
     """
     opened = open_evaluation(
-        __name__, solutions, rewards, aggregation, answers=answers, unit=unit, scale=scale
+        __name__,
+        solutions,
+        rewards,
+        aggregation,
+        answers=answers,
+        unit=unit,
+        scale=scale,
+        reward_models=reward_models,
     )
     subpools = choose_subpools(opened, n, runs, seed)
     categories = {}
@@ -89,14 +100,14 @@ def measure_uncertainty(
             category = evened(category, model)
         categories[category.name] = category
     rows = [
-        (VARIANCE, variance_rows(categories, opened.scorers, subpools)),
+        (VARIANCE, variance_rows(categories, opened.scorers, opened.means, subpools)),
         (CRITIQUE_COUNTS, critique_count_rows(categories, opened.scorers, subpools)),
     ]
     opened.write(output, rows, subpools)
 
 
 def variance_rows(
-    categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
+    categories: dict[str, Category], scorers: Sequence[Scorer], means: Means, subpools: Subpools
 ) -> list[Row]:
     """The variance table: a budget of every accuracy, in squared percentage points.
 
@@ -104,7 +115,7 @@ def variance_rows(
     `seeds` is null where it was trained once; of a training it is the variance between trainings,
     of the mean over S of them 1/S of that.
     """
-    parts = parts_of(subpools.n, scorers)
+    parts = parts_of(subpools.n, scorers, means)
     counts = {
         model: min(critique_count(category, model) for category in categories.values())
         for model in dict.fromkeys(scorer.model for scorer in scorers)
@@ -115,7 +126,9 @@ def variance_rows(
     for name, category in categories.items():
         batches = lay_out(category, scorers)
         found[name] = _expected(batches, scorers, subpools)
-        pools[name] = np.concatenate([pool_variance(batch, scorers, subpools) for batch in batches])
+        pools[name] = np.concatenate(
+            [pool_variance(batch, scorers, means, subpools) for batch in batches]
+        )
         critiques[name] = _critique_variance(category, scorers, subpools, parts, counts)
     rows = []
     for name in [OVERALL, *categories]:
@@ -154,13 +167,15 @@ def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Sub
     return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs)
 
 
-def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -> np.ndarray:
+def pool_variance(
+    pools: Pools, scorers: Sequence[Scorer], means: Means, subpools: Subpools
+) -> np.ndarray:
     """Each question's variance from its pool, by halves of it; NaN where N is over half of it.
 
     Returns:
         float64 [questions, columns], those of means over trainings among them.
     """
-    every = parts_of(subpools.n, scorers)
+    every = parts_of(subpools.n, scorers, means)
     result = np.full((len(pools.question_ids), len(every)), np.nan)
     half = pools.size // 2
     sizes = [size for size in subpools.n if size <= half]
@@ -170,7 +185,7 @@ def pool_variance(pools: Pools, scorers: Sequence[Scorer], subpools: Subpools) -
 
     def found(part: Pools) -> Expected:
         own = expected([part], sizes, scorers, subpools.seed, subpools.runs)
-        return averaged_expected(own, parts_of(sizes, scorers))
+        return averaged_expected(own, parts_of(sizes, scorers, means))
 
     whole = found(pools)
     a, b = (

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def evaluate_verification(
     unit: list[str] | None = None,
     scale: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
+    reward_models: Path | None = None,
 ) -> None:
     """Say how well rewards tell right from wrong, per category: F1, areas under curves, calibration.
 
@@ -51,6 +53,7 @@ def evaluate_verification(
         unit: MODEL=UNIT.
         scale: MODEL=SCALE.
         answers: When two answers are the same, `meaning` or `strict`.
+        reward_models: Table of reward models.
     """
     opened = open_evaluation(
         __name__,
@@ -61,6 +64,7 @@ def evaluate_verification(
         answers=answers,
         unit=unit,
         scale=scale,
+        reward_models=reward_models,
     )
     check_labels(opened.database)
     of_solutions: list[Row] = []

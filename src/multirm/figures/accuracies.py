@@ -9,7 +9,7 @@ from pathlib import Path
 from multirm.errors import InputError, shown
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
-from multirm.tables.reward_models import shown_models
+from multirm.tables.reward_model_rows import describe, from_names, labels_of_shown
 
 MAJORITY_VOTE = "Majority vote"
 CEILING = "Pass@N"
@@ -40,7 +40,9 @@ class Point:
     note: IntervalNote | None = None
 
 
-def read_accuracies(path: Path, selection: Selection) -> list[Point]:
+def read_accuracies(
+    path: Path, selection: Selection, reward_models: Sequence[Path] = ()
+) -> list[Point]:
     """The curves in a file: `selection` by each model, the majority vote and the ceiling.
 
     A model that was trained several times has one curve, its mean's.
@@ -48,6 +50,8 @@ def read_accuracies(path: Path, selection: Selection) -> list[Point]:
     Args:
         path: an accuracy table (.parquet), or accuracies in the published layout (.csv), which hold
             one selection only.
+        reward_models: tables of the reward models in it; names tell what is a run of what without any, and
+            in the published layout.
 
     Raises:
         InputError: another suffix, not such a file, or one without a curve to draw.
@@ -57,7 +61,7 @@ def read_accuracies(path: Path, selection: Selection) -> list[Point]:
         raise InputError("--selection", expected=f"one of {options}", found=selection)
     match path.suffix:
         case ".parquet":
-            points = _read_table(path, selection)
+            points = _read_table(path, selection, reward_models)
         case ".csv":
             points = _read_published(path)
         case _:
@@ -86,7 +90,7 @@ def _check_once(path: Path, points: Sequence[Point]) -> None:
         seen.add(place)
 
 
-def _read_table(path: Path, selection: Selection) -> list[Point]:
+def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> list[Point]:
     fixed = {Selection.MAJORITY_VOTE: MAJORITY_VOTE, Selection.PASS: CEILING}
     rows = [
         row
@@ -95,7 +99,8 @@ def _read_table(path: Path, selection: Selection) -> list[Point]:
     ]
     scorers = {(row["model"], row["aggregation"]) for row in rows}
     models = [model for model, _ in scorers]
-    names = shown_models(row["model"] for row in rows if row["model"])
+    named = [row["model"] for row in rows if row["model"]]
+    names = labels_of_shown(describe(named, rows[0]["dataset"], tables)) if rows else {}
     return [
         Point(
             row["category"],
@@ -133,7 +138,7 @@ def _read_published(path: Path) -> list[Point]:
         for column in columns
         if line
     ]
-    names = shown_models(point.method for point in points)
+    names = labels_of_shown(from_names(dict.fromkeys(point.method for point in points)))
     return [replace(point, method=names[point.method]) for point in points if point.method in names]
 
 

@@ -10,24 +10,25 @@ import pyarrow as pa
 from multirm.running.arguments import entry
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
-from multirm.tables.reward_models import shown_models
+from multirm.tables.reward_model_rows import describe, labels_of_shown
 
 # A model and its aggregation.
 Scorer = tuple[str | None, str | None]
 
 
 @entry
-def summarise_study(accuracy: list[Path]) -> None:
+def summarise_study(accuracy: list[Path], reward_models: list[Path] | None = None) -> None:
     """Print each dataset's overall accuracies at the largest N, a line per reward model.
 
     Args:
         accuracy: Accuracy tables, as `multirm evaluate` writes them.
+        reward_models: Tables of the reward models in them; without any, names tell what is a run of what.
     """
-    parts = [summarise(parquet.read(path, ACCURACY)) for path in accuracy]
+    parts = [summarise(parquet.read(path, ACCURACY), reward_models or []) for path in accuracy]
     sys.stdout.write("\n\n".join("\n".join(lines) for lines in parts) + "\n")
 
 
-def summarise(accuracy: pa.Table) -> list[str]:
+def summarise(accuracy: pa.Table, reward_models: Sequence[Path] = ()) -> list[str]:
     """One dataset's table as lines of text; percent, with the 95 % interval over questions, where known,
     or ± the standard deviation over runs. Stars lead to lines below the table, which say what an interval
     rests on besides the spread over questions, or why there is none.
@@ -40,7 +41,8 @@ def summarise(accuracy: pa.Table) -> list[str]:
         return ["no accuracies"]
     largest = max(row["n"] for row in rows)
     cells = {(row["selection"], (row["model"], row["aggregation"]), row["n"]): row for row in rows}
-    shown = shown_models(str(row["model"]) for row in rows if row["model"])
+    names = [str(row["model"]) for row in rows if row["model"]]
+    shown = labels_of_shown(describe(names, rows[0]["dataset"], reward_models))
     scorers = [scorer for scorer in dict.fromkeys(key[1] for key in cells) if scorer[0] in shown]
     models = [model for model, _ in scorers]
     nothing = (None, None)

@@ -1,12 +1,15 @@
 """The words of commands that a study's settings are passed on as."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
+from multirm.study.runs import Run
 from multirm.study.study import Study
+from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES
 
 _RECIPE = (
@@ -111,6 +114,23 @@ def take(study: Study, dataset: str) -> list[str]:
 def named_rewards(tables: Iterable[str]) -> list[str]:
     """Tables of rewards, each after the name of its reward model, which is that of the folder's folder."""
     return [f"{Path(table).parts[-3]}={table}" for table in tables]
+
+
+def reward_models(study: Study) -> list[str]:
+    """What the study says of each training run, and of each model that is trained elsewhere, as JSON."""
+    return [json.dumps(_description(study, run)) for run in study.runs.values()]
+
+
+def _description(study: Study, run: Run) -> dict[str, object]:
+    known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
+    if not run.is_published:
+        known["backbone"] = run.trained.backbone
+        known["seed"] = run.seed
+        known["learned_from"] = [files.training_dataset(study, run.name)]
+        known["format"] = FormatName.MULTI_RM
+    if not run.is_published and run.kind.is_generative:
+        known["critiques"] = study.critique_set_of(run.name)
+    return known
 
 
 def aggregations(study: Study) -> list[str]:

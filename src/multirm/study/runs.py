@@ -11,7 +11,7 @@ from multirm.study.reward_models import (
     PublishedModel,
     RewardModel,
 )
-from multirm.tables.reward_models import Kind, trained_name
+from multirm.tables.reward_models import Kind, run_name
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ def runs_of(name: str, model: RewardModel, seeds: Sequence[int]) -> list[Run]:
     first, *others = seeds
     return [
         Run(name, name, model, first),
-        *(Run(trained_name(name, seed), name, model, seed) for seed in others),
+        *(Run(run_name(name, seed), name, model, seed) for seed in others),
     ]

@@ -155,7 +155,13 @@ def scoring_targets(study: Study) -> list[str]:
 def evaluation_targets(study: Study) -> list[str]:
     """The tables of each dataset that a study evaluates on."""
     tables = (
-        *("accuracy.parquet", "comparisons.parquet", "ledger.parquet", "variance.parquet"),
+        *(
+            "reward_models.parquet",
+            "accuracy.parquet",
+            "comparisons.parquet",
+            "ledger.parquet",
+            "variance.parquet",
+        ),
         *("critique_counts.parquet", "verification.parquet", "reliability.parquet"),
         *("step_verification.parquet", "paper/accuracy.parquet", "paper/best_of_n.csv"),
         "paper/weighted_vote.csv",

@@ -6,6 +6,7 @@ from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
+from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES, EXAMPLES
@@ -20,6 +21,7 @@ SCHEMAS = {
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
+        REWARD_MODELS,
         REWARDS,
         SCORED_CRITIQUES,
         CURVES,

@@ -1,8 +1,11 @@
-"""Reward models: their kinds and their names."""
+"""Reward models: their kinds, their training runs, and what is known of each."""
 
-import re
-from collections.abc import Iterable
 from enum import StrEnum
+
+import pyarrow as pa
+
+from multirm.errors import one_of, shown
+from multirm.tables.schema import Row, Schema, column, list_of
 
 
 class Kind(StrEnum):
@@ -22,34 +25,53 @@ class Kind(StrEnum):
         return self in (Kind.DPRM, Kind.GPRM)
 
 
-def trained_name(model: str, seed: int) -> str:
-    """What a reward model is called that was trained with another than the study's first seed."""
+class FormatName(StrEnum):
+    """Ways to lay out a solution for a reward model, and to read its rewards."""
+
+    MULTI_RM = "multi_rm"
+
+
+def run_name(model: str, seed: int) -> str:
+    """The name of a training run whose seed is not the study's first."""
     return f"{model}@{seed}"
 
 
 def mean_name(model: str) -> str:
-    """What the mean over several trainings of a reward model is called where the name of one would stand."""
+    """The name of the mean over a reward model's training runs, where a run's name would stand."""
     return f"{model}@mean"
 
 
-def model_of(name: str) -> str:
-    """The reward model that something so called is a training of, or their mean: what stands before the @.
-
-    Other names, also such as `model@main`, are those of models themselves.
-    """
-    found = re.fullmatch(r"(.+)@(?:[0-9]+|mean)", name)
-    return found[1] if found else name
+def _check_closed_sets(row: Row) -> tuple[str, str] | None:
+    for name, closed_set in (("kind", Kind), ("format", FormatName)):
+        if row[name] not in (None, *closed_set):
+            return f"{name} {one_of(list(closed_set))}, or null", shown(row[name])
+    return None
 
 
-def shown_models(names: Iterable[str]) -> dict[str, str]:
-    """What a person is shown of a table's models, and as what: of a model with several trainings their mean."""
-    every = list(dict.fromkeys(names))
-    shown = {}
-    for name in every:
-        model, mean = model_of(name), mean_name(model_of(name))
-        if mean in every:
-            n_seeds = sum(model_of(other) == model for other in every) - 1
-            shown[mean] = f"{model} ({n_seeds} seeds)"
-        else:
-            shown[name] = name
-    return shown
+REWARD_MODELS = Schema(
+    "reward_models",
+    1,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            # As in the tables of rewards and accuracies.
+            column("model", pa.string()),
+            # The reward model that this is a training run of, or the mean over all of its runs: equal to
+            # `model` where it was trained once, or elsewhere.
+            column("run_of", pa.string()),
+            column("is_mean", pa.bool_()),
+            # A Kind.
+            column("kind", pa.string(), nullable=True),
+            # Null where the model was trained elsewhere; the seed of a mean is null, too.
+            column("backbone", pa.string(), nullable=True),
+            column("seed", pa.int64(), nullable=True),
+            # Datasets whose solutions it was trained on, and the set of critiques of them.
+            column("learned_from", list_of(pa.string()), nullable=True),
+            column("critiques", pa.string(), nullable=True),
+            # A FormatName.
+            column("format", pa.string(), nullable=True),
+        ]
+    ),
+    ("dataset", "model"),
+    _check_closed_sets,
+)

@@ -1,0 +1,90 @@
+"""The table of what is known of reward models."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm.cli import main
+from multirm.errors import InputError
+from multirm.evaluation.describe import describe_reward_models
+from multirm.study import options
+from multirm.study.load import load_study, read_yaml
+from multirm.tables import parquet
+from multirm.tables.reward_model_rows import RewardModel
+from multirm.tables.reward_models import REWARD_MODELS
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+def described(folder: Path, words: list[str]) -> dict[str, dict[str, object]]:
+    """The rows that the command makes of words, as the rule calls it, by their models."""
+    table = folder / "reward_models.parquet"
+    command = ["describe-reward-models", "--dataset", "junior", "--output", str(table)]
+    main([*command, "--models", *words])
+    return {row["model"]: row for row in parquet.read(table, REWARD_MODELS).to_pylist()}
+
+
+def test_what_a_study_says_of_its_models_becomes_rows(tmp_path: Path) -> None:
+    study = load_study(read_yaml(CONFIG / "config.yaml") | {"training_seeds": [42, 7]}, [])
+    rows = described(tmp_path, options.reward_models(study))
+    assert list(rows)[:3] == ["dORM-mini@mean", "dORM-mini", "dORM-mini@7"]
+    assert rows["gPRM-mini@7"] == {
+        "dataset": "junior",
+        "model": "gPRM-mini@7",
+        "run_of": "gPRM-mini",
+        "is_mean": False,
+        "kind": "gPRM",
+        "backbone": "mini",
+        "seed": 7,
+        "learned_from": ["Facts_train"],
+        "critiques": "facts",
+        "format": "multi_rm",
+    }
+    assert rows["gPRM-mini@mean"] == rows["gPRM-mini@7"] | {
+        "model": "gPRM-mini@mean",
+        "is_mean": True,
+        "seed": None,
+    }
+    assert rows["dPRM-mini"]["critiques"] is None
+
+
+def test_of_models_that_others_trained_the_kind_is_known(tmp_path: Path) -> None:
+    rows = described(
+        tmp_path, options.reward_models(load_study(read_yaml(CONFIG / "published.yaml"), []))
+    )
+    assert rows["gORM-14B-published"]["kind"] == "gORM"
+    assert {
+        rows["gORM-14B-published"][name] for name in ("backbone", "seed", "learned_from", "format")
+    } == {None}
+
+
+def test_without_models_there_are_no_rows(tmp_path: Path) -> None:
+    assert described(tmp_path, []) == {}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        [RewardModel(model="a", run_of="a"), RewardModel(model="a", run_of="b")],
+        [RewardModel(model="a", run_of="a", is_mean=True)],
+    ],
+)
+def test_a_run_twice_and_a_mean_are_refused(tmp_path: Path, models: list[RewardModel]) -> None:
+    with pytest.raises(InputError, match="--models: expected each training run once.*found 'a'"):
+        describe_reward_models("junior", tmp_path / "models.parquet", models)
+
+
+def test_words_that_are_no_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in (
+        '{"model": "a"}',
+        '{"model": "a", "run_of": "a", "kind": "xPRM"}',
+        "a",
+        '{"x": 1}',
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(
+                ["describe-reward-models", "--dataset", "d", "--models", word]
+                + ["--output", str(tmp_path / "models.parquet")]
+            )
+        assert ended.value.code == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1

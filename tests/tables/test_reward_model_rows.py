@@ -1,0 +1,99 @@
+"""What is known of reward models, from their table or from names alone."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.tables import parquet
+from multirm.tables.reward_model_rows import (
+    RewardModel,
+    describe,
+    from_names,
+    labels_of_shown,
+    means_of,
+    runs_of,
+    with_means,
+)
+from multirm.tables.reward_models import REWARD_MODELS, FormatName, Kind, mean_name, run_name
+from tests.origins import made_of
+
+
+def test_names_tell_runs_and_means() -> None:
+    names = ["dORM", run_name("dORM", 0), mean_name("dORM")]
+    found = from_names(names)
+    assert [each.run_of for each in found] == ["dORM"] * 3
+    assert [each.seed for each in found] == [None, 0, None]
+    assert [each.is_mean for each in found] == [False, False, True]
+
+
+@pytest.mark.parametrize("name", ["model@main", "@43", "a@b@", "a@-1", "a@mean ", "a@٤٣"])
+def test_other_names_are_models(name: str) -> None:
+    assert from_names([name]) == [RewardModel(model=name, run_of=name)]
+
+
+def test_the_mean_stands_before_the_first_run() -> None:
+    models = from_names(["b@7", "a", "c", "a@43"])
+    found = with_means(models)
+    assert [each.model for each in found] == ["b@7", "a@mean", "a", "c", "a@43"]
+    assert means_of(models) == means_of(found) == {"a@mean": ["a", "a@43"]}
+    assert runs_of(found) == {"b": ["b@7"], "a": ["a", "a@43"], "c": ["c"]}
+
+
+def test_a_mean_is_of_the_model_and_of_no_seed() -> None:
+    runs = [
+        RewardModel(model="mine", run_of="mine", kind=Kind.DPRM, backbone="small", seed=1),
+        RewardModel(model="my second", run_of="mine", kind=Kind.DPRM, backbone="small", seed=2),
+    ]
+    mean = with_means(runs)[0]
+    assert (mean.model, mean.run_of, mean.is_mean) == ("mine@mean", "mine", True)
+    assert (mean.kind, mean.backbone, mean.seed) == (Kind.DPRM, "small", None)
+
+
+def test_means_are_shown_for_their_runs() -> None:
+    models = from_names(["b@7", "a@mean", "a", "a@43", "c"])
+    assert labels_of_shown(models) == {"b@7": "b@7", "a@mean": "a (2 seeds)", "c": "c"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    models = [
+        RewardModel(
+            model="one",
+            run_of="one",
+            kind=Kind.GORM,
+            seed=1,
+            learned_from=["MMLU"],
+            critiques="by a teacher",
+            format=FormatName.MULTI_RM,
+        ),
+        # The same name on two datasets, and one whose name looks like a run and is none.
+        RewardModel(model="one@2", run_of="one@2"),
+    ]
+    rows = [each.columns(dataset) for dataset in ("junior", "senior") for each in models]
+    parquet.write(tmp_path / "models.parquet", REWARD_MODELS, rows, made_of())
+    return tmp_path / "models.parquet"
+
+
+def test_the_table_is_believed_and_not_the_names(table: Path) -> None:
+    found = describe(["one@2", "one"], "senior", [table])
+    assert [each.model for each in found] == ["one@2", "one"]
+    assert means_of(found) == {}
+    assert found[1].kind is Kind.GORM
+    assert found[1].learned_from == ["MMLU"]
+    assert found[1].format is FormatName.MULTI_RM
+    assert means_of(describe(["one@2", "one"], "senior", [])) == {"one@mean": ["one@2", "one"]}
+
+
+def test_a_model_that_the_table_lacks(table: Path) -> None:
+    with pytest.raises(InputError, match=r"models\.parquet: expected 'ones' on 'junior'.*one\?"):
+        describe(["ones"], "junior", [table])
+    with pytest.raises(InputError, match="found nothing on 'medium'; describe all"):
+        describe(["one"], "medium", [table])
+
+
+@pytest.mark.parametrize(("column", "value"), [("kind", "xPRM"), ("format", "unheard of")])
+def test_a_value_out_of_its_closed_set(tmp_path: Path, column: str, value: str) -> None:
+    row = RewardModel(model="one", run_of="one").columns("junior") | {column: value}
+    with pytest.raises(InputError, match=f"expected {column} .* or null, found '{value}'"):
+        parquet.write(tmp_path / "models.parquet", REWARD_MODELS, [row], made_of())
