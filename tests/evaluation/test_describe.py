@@ -70,7 +70,7 @@ def test_without_models_there_are_no_rows(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_twice_and_a_mean_are_refused(tmp_path: Path, models: list[RewardModel]) -> None:
-    with pytest.raises(InputError, match="--models: expected each training run once.*found 'a'"):
+    with pytest.raises(InputError, match=r"--models: expected each training run once.*found 'a'"):
         describe_reward_models("junior", tmp_path / "models.parquet", models)
 
 

@@ -95,5 +95,5 @@ def test_a_model_that_the_table_lacks(table: Path) -> None:
 @pytest.mark.parametrize(("column", "value"), [("kind", "xPRM"), ("format", "unheard of")])
 def test_a_value_out_of_its_closed_set(tmp_path: Path, column: str, value: str) -> None:
     row = RewardModel(model="one", run_of="one").columns("junior") | {column: value}
-    with pytest.raises(InputError, match=f"expected {column} .* or null, found '{value}'"):
+    with pytest.raises(InputError, match=f"expected a {column}, .* or null, found '{value}'"):
         parquet.write(tmp_path / "models.parquet", REWARD_MODELS, [row], made_of())

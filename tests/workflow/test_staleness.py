@@ -17,6 +17,7 @@ Jobs = Mapping[str, int]
 
 # What the micro study consists of: rules, and how many jobs each has.
 STUDY: Jobs = {
+    "describe_reward_models": 1,
     "generate_miniature": 6,
     "add_noise": 2,
     "demonstrate": 4,
@@ -49,7 +50,9 @@ def jobs(*rules: str) -> Jobs:
 
 
 NONE: Jobs = {}
+DESCRIBED = jobs("describe_reward_models")
 EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
+GENERATED = jobs(*RULES[RULES.index("generate_miniature") :])
 LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
 CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
@@ -144,11 +147,11 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "the seed": ("seed=7", STUDY),
     "one more training seed": (
         "training_seeds=[42, 43]",
-        jobs("train_discriminative", "train_generative") | SCORED | EVALUATED,
+        jobs("train_discriminative", "train_generative") | SCORED | DESCRIBED | EVALUATED,
     ),
     "one more model": (
         "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
-        {"train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+        {"train_discriminative": 1, "score_discriminative": 2} | DESCRIBED | EVALUATED,
     ),
     "one category more to evaluate on": (
         "datasets/Micro/categories=[chemistry, history, business]",
@@ -168,7 +171,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
             "datasets/Senior={reader: miniature, policy: senior, split: test, questions: 2, solutions: 4}",
             "evaluation/datasets=[Micro, Senior]",
         ),
-        {"generate_miniature": 2} | SCORED | EVALUATED,
+        {"generate_miniature": 2} | SCORED | DESCRIBED | EVALUATED,
     ),
 }
 
@@ -365,7 +368,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "the encoding": (put("text/encoding.py", 'STEP_END = "', 'STEP_END = " '), LEARNED),
     "facts of the miniature": (
         add("\n", "src/multirm/data/miniature/facts/elements.csv"),
-        STUDY,
+        GENERATED,
     ),
     "what is read as a verdict": (add(EFFECT, "src/multirm/text/verdicts.py"), JUDGED),
     "a prompt template": (add("\n", "src/multirm/text/templates/gORM.txt"), LEARNED),

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.errors import one_of, shown
-from multirm.tables.schema import Row, Schema, column, list_of
+from multirm.errors import shown
+from multirm.tables.schema import Row, Schema, column, is_refused, list_of
 
 
 class Kind(StrEnum):
@@ -42,9 +42,11 @@ def mean_name(model: str) -> str:
 
 
 def _check_closed_sets(row: Row) -> tuple[str, str] | None:
-    for name, closed_set in (("kind", Kind), ("format", FormatName)):
-        if row[name] not in (None, *closed_set):
-            return f"{name} {one_of(list(closed_set))}, or null", shown(row[name])
+    kind, format_ = row["kind"], row["format"]
+    if kind is not None and is_refused(lambda: Kind(kind)):
+        return "a kind, such as dPRM, or null", shown(kind)
+    if format_ is not None and is_refused(lambda: FormatName(format_)):
+        return "a format, such as multi_rm, or null", shown(format_)
     return None
 
 

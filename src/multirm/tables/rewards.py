@@ -1,7 +1,6 @@
 """Rewards, and the critiques behind those of generative reward models."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 
 from multirm.errors import shown
 from multirm.tables.reward_models import Kind
-from multirm.tables.schema import Row, Schema, column, list_of
+from multirm.tables.schema import Row, Schema, column, is_refused, list_of
 from multirm.tables.solutions import SOLUTION_KEY
 
 
@@ -73,9 +72,9 @@ def _is_no_probability(reward: float | None) -> bool:
 def _check_rewards(row: Row) -> tuple[str, str] | None:
     # Others' tables may leave out what their rewards are; whoever reads them as either says so.
     unit, scale = row.get("unit"), row.get("scale")
-    if unit is not None and _is_refused(lambda: Unit(unit)):
+    if unit is not None and is_refused(lambda: Unit(unit)):
         return "a unit, such as step, or null", shown(unit)
-    if scale is not None and _is_refused(lambda: Scale(scale)):
+    if scale is not None and is_refused(lambda: Scale(scale)):
         return "a scale, such as probability, or null", shown(scale)
     if scale == Scale.PROBABILITY:
         wrong = [reward for reward in row["rewards"] if _is_no_probability(reward)]
@@ -89,20 +88,11 @@ def _check_rewards(row: Row) -> tuple[str, str] | None:
     return None
 
 
-def _is_refused(value: Callable[[], StrEnum]) -> bool:
-    """Whether a closed set does not have a value: asked so that no other member of it matters."""
-    try:
-        value()
-    except ValueError:
-        return True
-    return False
-
-
 def _check_scored(row: Row) -> tuple[str, str] | None:
     reward, reason = row["reward"], row["reason"]
     if _is_no_probability(reward):
         return "a reward from 0 to 1, or null", shown(reward)
-    if reward is None and _is_refused(lambda: NoReward(reason)):
+    if reward is None and is_refused(lambda: NoReward(reason)):
         return "a reason for the missing reward, such as length", shown(reason)
     if reward is not None and reason is not None:
         return "no reason beside a reward", shown(reason)

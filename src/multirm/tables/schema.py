@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -47,3 +48,12 @@ def column(name: str, type_: pa.DataType, nullable: bool = False) -> pa.Field:
 
 def list_of(type_: pa.DataType, nullable: bool = False) -> pa.DataType:
     return pa.list_(pa.field("element", type_, nullable=nullable))
+
+
+def is_refused(value: Callable[[], StrEnum]) -> bool:
+    """Whether a closed set does not have a value: asked so that no other member of it matters."""
+    try:
+        value()
+    except ValueError:
+        return True
+    return False
