@@ -62,7 +62,9 @@ onstart:
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
         tables = files.accuracy_tables(study, RESULTS)
-        described = [Path(table).with_name("reward_models.parquet") for table in tables]
+        described = [
+            Path(table).with_name("reward_models.parquet") for table in tables
+        ]
         shell(
             "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
         )
