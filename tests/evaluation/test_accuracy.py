@@ -14,7 +14,6 @@ import pytest
 from multirm.data.read import read_solutions
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.inputs import parse_aggregations
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.formats.sources import Reader
@@ -358,21 +357,6 @@ def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
     assert rows["Overall", "majority_vote", None, 1]["accuracy"] == pytest.approx(100 * 2001 / 5276)
     assert rows["Overall", "pass", None, 4]["accuracy"] == pytest.approx(100 * 887 / 1319)
     assert rows["Overall", "pass", None, 4]["n_questions"] == 1319
-
-
-@pytest.mark.parametrize(
-    ("pairs", "message"),
-    [
-        (["dPRM"], "MODEL=AGGREGATION"),
-        (["=min"], "MODEL=AGGREGATION"),
-        (["dPRM=median"], "found 'median'"),
-        (["dPRM=min,"], "found ''"),
-        (["dPRM=min", "dPRM=min"], "expected each once, found min again"),
-    ],
-)
-def test_bad_aggregations(pairs: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=re.escape(message)):
-        parse_aggregations(pairs)
 
 
 def test_several_aggregations_of_a_model_have_a_row_each(tmp_path: Path, write_tables: Any) -> None:

@@ -1,15 +1,15 @@
 """What every command of the evaluation is given: one dataset's solutions and rewards, and what to do with them."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
-from multirm.errors import InputError, did_you_mean, one_of, shown
+from multirm.errors import InputError, shown
+from multirm.evaluation.arguments import parse_aggregations, parse_rewards, parse_said
 from multirm.evaluation.input_checks import (
     check_answers,
     check_apart,
@@ -24,7 +24,7 @@ from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
-from multirm.tables.accuracy import RESERVED_NAMES, Aggregation, Estimator
+from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_model_rows import RewardModel, describe, means_of, runs_of
 from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
@@ -156,21 +156,7 @@ def open_evaluation(
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
-    units = _said("--unit", unit or [], Unit, aggregations)
-    scales = _said("--scale", scale or [], Scale, aggregations)
-    types = {
-        model: reward_type(
-            database,
-            model,
-            units.get(model),
-            scales.get(model),
-            # The published evaluation knows nothing else.
-            Scale.PROBABILITY if published else None,
-            needs_unit,
-        )
-        for model in aggregations
-    }
-    _check_scores(types, aggregations, estimator)
+    types = _reward_types(database, aggregations, estimator, unit or [], scale or [], needs_unit)
     check_apart(database, {each.model: each.run_of for each in models})
     compared = published_answers(database) if published else OURS
     warn_of_outcomes(database, compared["correct"])
@@ -223,41 +209,32 @@ def _check_runs(
                 )
 
 
-Member = TypeVar("Member", bound=StrEnum)
-
-
-def _said(
-    option: str, words: Sequence[str], closed_set: type[Member], models: Collection[str]
-) -> dict[str, Member]:
-    """What an option says of each model, from `model=word` pairs; a word alone is said of all models.
+def _reward_types(
+    database: duckdb.DuckDBPyConnection,
+    aggregations: Mapping[str, Sequence[Aggregation]],
+    estimator: Estimator,
+    unit: Sequence[str],
+    scale: Sequence[str],
+    needs_unit: bool,
+) -> dict[str, RewardType]:
+    """What the rewards of each model are, as their tables say, or else the options.
 
     Raises:
-        InputError: an unknown word or model, or one model twice.
+        InputError: an option that makes no sense, tables that say otherwise or nothing, or scores without
+            bounds where there must be probabilities.
     """
-    said: dict[str, Member] = {}
-    for pair in words:
-        model, _, word = pair.rpartition("=")
-        try:
-            value = closed_set(word)
-        except ValueError:
-            raise InputError(
-                option,
-                expected=f"MODEL=WORD, and {one_of(list(closed_set))} as WORD",
-                found=shown(pair),
-                remedy=did_you_mean(word, list(closed_set)),
-            ) from None
-        if model and model not in models:
-            raise InputError(
-                option,
-                expected=one_of(list(models)) if models else "no model, as there are no rewards",
-                found=shown(model),
-                remedy=did_you_mean(model, models),
-            )
-        for name in [model] if model else models:
-            if name in said:
-                raise InputError(option, expected=f"one for {name}", found=f"{said[name]}, {word}")
-            said[name] = value
-    return said
+    units = parse_said("--unit", unit, Unit, aggregations)
+    scales = parse_said("--scale", scale, Scale, aggregations)
+    # The estimator `paper` knows nothing else.
+    default = Scale.PROBABILITY if estimator is Estimator.PAPER else None
+    types = {
+        model: reward_type(
+            database, model, units.get(model), scales.get(model), default, needs_unit
+        )
+        for model in aggregations
+    }
+    _check_scores(types, aggregations, estimator)
+    return types
 
 
 def _check_scores(
@@ -340,75 +317,6 @@ def choose_subpools(
         if short:
             logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
     return Subpools(sizes, runs, seed)
-
-
-def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
-    """`model=aggregation` pairs, in order; a model may name several, separated by commas.
-
-    Raises:
-        InputError: not such a pair, an unknown aggregation, or an aggregation given twice.
-    """
-    result: dict[str, list[Aggregation]] = {}
-    for pair in pairs:
-        model, equals, names = pair.rpartition("=")
-        if not model or not equals:
-            raise InputError(
-                "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
-            )
-        if "=" in model or model in RESERVED_NAMES:
-            raise InputError(
-                "--aggregation",
-                expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
-                found=shown(model),
-                remedy="call it something else, here and in --rewards",
-            )
-        for name in names.split(","):
-            try:
-                aggregation = Aggregation(name)
-            except ValueError:
-                raise InputError(
-                    f"--aggregation {model}",
-                    expected=one_of(list(Aggregation)),
-                    found=shown(name),
-                    remedy=did_you_mean(name, list(Aggregation)),
-                ) from None
-            if aggregation in result.get(model, []):
-                raise InputError(
-                    f"--aggregation {model}", expected="each once", found=f"{name} again"
-                )
-            result.setdefault(model, []).append(aggregation)
-    return result
-
-
-def parse_rewards(
-    pairs: Sequence[str], aggregations: Mapping[str, Sequence[Aggregation]]
-) -> dict[str, list[str]]:
-    """The PATHs of each model with an aggregation, from `model=path` pairs.
-
-    Raises:
-        InputError: not such a pair, or a model that lacks rewards or an aggregation.
-    """
-    result: dict[str, list[str]] = {model: [] for model in aggregations}
-    for pair in pairs:
-        model, equals, place = pair.partition("=")
-        if not model or not equals or not place:
-            raise InputError(
-                "--rewards", expected="MODEL=PATH, such as dPRM=rewards/dPRM", found=shown(pair)
-            )
-        if model not in result:
-            raise InputError(
-                "--rewards",
-                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
-                found=f"some of {shown(model)}",
-                remedy=f"say --aggregation {model}=… as well",
-            )
-        result[model].append(place)
-    for model, places in result.items():
-        if not places:
-            raise InputError(
-                "--rewards", expected=f"{model}=PATH, as it has an aggregation", found="none"
-            )
-    return result
 
 
 def _usable(n: Sequence[int], largest: int) -> list[int]:

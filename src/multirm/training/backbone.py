@@ -1,7 +1,7 @@
 """Entry point `pretrain_backbone`: a small decoder and its tokenizer, from scratch, in place of a download."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,10 +25,11 @@ from multirm.tables import parquet
 from multirm.tables.critique_rows import with_solutions
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.reward_models import Kind
+from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES
 from multirm.text.encoding import STEP_END
-from multirm.text.prompts import load_template, own_template
+from multirm.text.prompts import Template, load_template, own_template
 from multirm.training.checkpoints import open_checkpoint
 from multirm.training.examples import UNLABELLED
 from multirm.training.loop import Learner, train
@@ -93,20 +94,9 @@ def pretrain_backbone(
         Kind.GPRM: gprm_template or own_template(Kind.GPRM),
     }
     templates = {kind: load_template(file, kind) for kind, file in files.items()}
-    texts = [row["question"] for row in rows]
-    texts += [step + STEP_END for row in rows for step in row["steps"]]
-    texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
-    words = [template.text for template in templates.values()]
-    tokenizer = train_tokenizer(texts, words, vocabulary, max_length)
-    examples = examples_of_solutions(tokenizer, rows)
-    for kind, pairs in demonstrations.items():
-        examples += examples_of_critiques(tokenizer, templates[kind], pairs)
-    kept = [example for example in examples if len(example.ids) <= max_length]
-    logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
-    if not kept:
-        raise InputError(
-            "max_length", expected="a text of at most so many tokens", found=str(max_length)
-        )
+    tokenizer, kept = tokenizer_and_examples(
+        rows, demonstrations, templates, vocabulary, max_length
+    )
     model = build_decoder(tokenizer, layers, width, max_length, seed)
     parameters = {
         "layers": layers,
@@ -131,6 +121,38 @@ def pretrain_backbone(
             tokenizer.save_pretrained(part)
             write_learned(part, (row["question"] for row in rows))
         parquet.write(curve, CURVES, points, origin)
+
+
+def tokenizer_and_examples(
+    solutions: Sequence[Row],
+    demonstrations: Mapping[Kind, Sequence[tuple[Row, Row]]],
+    templates: Mapping[Kind, Template],
+    vocabulary: int,
+    max_length: int,
+) -> tuple[PreTrainedTokenizerBase, list[PretrainingExample]]:
+    """A tokenizer trained on all texts, and the texts of at most `max_length` tokens as examples.
+
+    Args:
+        demonstrations: of each kind, critiques and the solutions they are about.
+
+    Raises:
+        InputError: all texts are longer.
+    """
+    texts = [row["question"] for row in solutions]
+    texts += [step + STEP_END for row in solutions for step in row["steps"]]
+    texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
+    words = [template.text for template in templates.values()]
+    tokenizer = train_tokenizer(texts, words, vocabulary, max_length)
+    examples = examples_of_solutions(tokenizer, solutions)
+    for kind, pairs in demonstrations.items():
+        examples += examples_of_critiques(tokenizer, templates[kind], pairs)
+    kept = [example for example in examples if len(example.ids) <= max_length]
+    logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
+    if not kept:
+        raise InputError(
+            "max_length", expected="a text of at most so many tokens", found=str(max_length)
+        )
+    return tokenizer, kept
 
 
 def build_decoder(

@@ -1,0 +1,118 @@
+"""The options of an evaluation that speak of reward models: MODEL=AGGREGATION, MODEL=PATH, MODEL=UNIT, MODEL=SCALE."""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from multirm.errors import InputError, did_you_mean, one_of, shown
+from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
+
+
+def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
+    """`model=aggregation` pairs, in order; a model may name several, separated by commas.
+
+    Raises:
+        InputError: not such a pair, an unknown aggregation, or an aggregation given twice.
+    """
+    result: dict[str, list[Aggregation]] = {}
+    for pair in pairs:
+        model, equals, names = pair.rpartition("=")
+        if not model or not equals:
+            raise InputError(
+                "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
+            )
+        if "=" in model or model in RESERVED_NAMES:
+            raise InputError(
+                "--aggregation",
+                expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
+                found=shown(model),
+                remedy="call it something else, here and in --rewards",
+            )
+        for name in names.split(","):
+            try:
+                aggregation = Aggregation(name)
+            except ValueError:
+                raise InputError(
+                    f"--aggregation {model}",
+                    expected=one_of(list(Aggregation)),
+                    found=shown(name),
+                    remedy=did_you_mean(name, list(Aggregation)),
+                ) from None
+            if aggregation in result.get(model, []):
+                raise InputError(
+                    f"--aggregation {model}", expected="each once", found=f"{name} again"
+                )
+            result.setdefault(model, []).append(aggregation)
+    return result
+
+
+def parse_rewards(
+    pairs: Sequence[str], aggregations: Mapping[str, Sequence[Aggregation]]
+) -> dict[str, list[str]]:
+    """The PATHs of each model with an aggregation, from `model=path` pairs.
+
+    Raises:
+        InputError: not such a pair, or a model that lacks rewards or an aggregation.
+    """
+    result: dict[str, list[str]] = {model: [] for model in aggregations}
+    for pair in pairs:
+        model, equals, place = pair.partition("=")
+        if not model or not equals or not place:
+            raise InputError(
+                "--rewards", expected="MODEL=PATH, such as dPRM=rewards/dPRM", found=shown(pair)
+            )
+        if model not in result:
+            raise InputError(
+                "--rewards",
+                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
+                found=f"some of {shown(model)}",
+                remedy=f"say --aggregation {model}=… as well",
+            )
+        result[model].append(place)
+    for model, places in result.items():
+        if not places:
+            raise InputError(
+                "--rewards", expected=f"{model}=PATH, as it has an aggregation", found="none"
+            )
+    return result
+
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def parse_said(
+    option: str, words: Sequence[str], closed_set: type[Member], models: Collection[str]
+) -> dict[str, Member]:
+    """What an option says of each model, from `model=word` pairs; a word alone is said of all models.
+
+    Args:
+        option: its name, for messages.
+        closed_set: what the words are members of.
+
+    Raises:
+        InputError: an unknown word or model, or one model twice.
+    """
+    said: dict[str, Member] = {}
+    for pair in words:
+        model, _, word = pair.rpartition("=")
+        try:
+            value = closed_set(word)
+        except ValueError:
+            raise InputError(
+                option,
+                expected=f"MODEL=WORD, and {one_of(list(closed_set))} as WORD",
+                found=shown(pair),
+                remedy=did_you_mean(word, list(closed_set)),
+            ) from None
+        if model and model not in models:
+            raise InputError(
+                option,
+                expected=one_of(list(models)) if models else "no model, as there are no rewards",
+                found=shown(model),
+                remedy=did_you_mean(model, models),
+            )
+        for name in [model] if model else models:
+            if name in said:
+                raise InputError(option, expected=f"one for {name}", found=f"{said[name]}, {word}")
+            said[name] = value
+    return said

@@ -1,0 +1,29 @@
+"""The options of an evaluation that speak of reward models."""
+
+import re
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.evaluation.arguments import parse_aggregations
+
+
+@pytest.mark.parametrize("name", ["MV", "Pass@N", "Overall", "a=b"])
+def test_names_that_mean_something_else_are_no_models(name: str) -> None:
+    with pytest.raises(InputError, match="expected a model's name without =, and none of MV, Pass"):
+        parse_aggregations([f"{name}=min"])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["dPRM"], "MODEL=AGGREGATION"),
+        (["=min"], "MODEL=AGGREGATION"),
+        (["dPRM=median"], "found 'median'"),
+        (["dPRM=min,"], "found ''"),
+        (["dPRM=min", "dPRM=min"], "expected each once, found min again"),
+    ],
+)
+def test_bad_aggregations(pairs: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        parse_aggregations(pairs)
