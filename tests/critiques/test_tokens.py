@@ -92,9 +92,7 @@ def test_the_first_that_is_kept_of_each_category(
 
 
 def test_nothing_to_show(tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"c\.parquet: expected at least one critique that is kept"
-    ):
+    with pytest.raises(InputError, match=r"c\.parquet: expected at least one kept critique"):
         listed(tmp_path, tiny_model, False)
     assert not (tmp_path / "t.parquet").exists()
 

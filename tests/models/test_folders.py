@@ -29,7 +29,7 @@ def test_a_gated_model_asks_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(folders, "snapshot_download", refuse)
     with pytest.raises(
-        InputError, match=r"^owner/gated: .*gated; .* set HF_TOKEN to a token"
+        InputError, match=r"^owner/gated: .*gated one; .* set HF_TOKEN to a token"
     ) as caught:
         load_model("owner/gated")
     assert "\n" not in str(caught.value)
@@ -42,7 +42,9 @@ def test_a_model_that_the_hub_does_not_show(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(folders, "snapshot_download", refuse)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with pytest.raises(InputError, match="spelling and the connection, and HF_TOKEN"):
+    with pytest.raises(
+        InputError, match="spelling, the connection and, if it is not public, HF_TOKEN"
+    ):
         load_model("owner/hidden")
 
 
@@ -102,7 +104,10 @@ def test_a_revision_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"pad_token_id": 10**6}, "expected a causal language model, found"),
         ({"rope_parameters": {"rope_type": "no_such"}}, "expected"),
         # What would take minutes and all memory to build is seen in the file.
-        ({"num_hidden_layers": 10**9}, "num_hidden_layers 1000000000, and 21 weights of sides"),
+        (
+            {"num_hidden_layers": 10**9},
+            "num_hidden_layers 1000000000, and 21 weights with dimensions",
+        ),
         ({"hidden_size": 10**9}, "hidden_size 1000000000, and"),
         ({"head_dim": 10**12}, "head_dim 1000000000000, and"),
         ({"vocab_size": 10**9}, "vocab_size 1000000000, and"),
@@ -136,5 +141,5 @@ def test_a_model_on_the_hub_without_a_network_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(InputError, match=r"^owner/model: .* nothing downloaded before; fetch it"):
+    with pytest.raises(InputError, match=r"^owner/model: .* no earlier download; run"):
         fetch_model("owner/model")

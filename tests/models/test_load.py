@@ -133,7 +133,9 @@ def test_an_unknown_architecture(folder: Path) -> None:
 def test_weights_cut_short(folder: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    with pytest.raises(InputError, match=r"model\.safetensors: expected whole weights.*delete it"):
+    with pytest.raises(
+        InputError, match=r"model\.safetensors: expected complete weights.*delete it"
+    ):
         load_model(str(folder))
 
 
@@ -265,7 +267,7 @@ def test_a_model_with_another_head_is_refused(head: str, tied: bool, tmp_path: P
     with pytest.raises(
         InputError,
         match=rf"config\.json: expected the architecture LlamaForCausalLM, found '{type(model).__name__}';"
-        " reward models with heads of their own are not read yet",
+        " reward models with their own heads are not supported yet",
     ):
         load_model(str(tmp_path))
 
@@ -276,7 +278,7 @@ def test_a_trained_head_under_a_false_name_is_refused(tiny_model: Path, folder: 
         more = {**weights, name: torch.zeros(2, 32)}
         save_file(more, folder / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises(
-            InputError, match=rf"the weights of LlamaForCausalLM and no others, found {name};"
+            InputError, match=rf"only the weights of LlamaForCausalLM, found {name};"
         ):
             load_model(str(folder))
 
@@ -313,7 +315,7 @@ def test_a_merged_model_in_bf16_is_warned_of(
     load_model(str(folder), torch.float32)
     assert not caplog.records
     load_model(str(folder), torch.bfloat16)
-    assert "loses most of what its adapter had learned" in caplog.text
+    assert "loses most of what its adapter has learned" in caplog.text
 
 
 @pytest.mark.parametrize(

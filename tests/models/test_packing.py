@@ -234,7 +234,7 @@ def test_packs_keep_to_the_budget(texts: list[list[int]], budget: int, group: in
             Gemma3ForCausalLM,
             Gemma3TextConfig,
             {**GEMMA, "use_bidirectional_attention": True},
-            "Gemma3Attention: expected .* found attention to what follows",
+            "Gemma3Attention: expected .* found bidirectional attention",
         ),
         (
             Gemma3ForCausalLM,

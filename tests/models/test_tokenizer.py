@@ -105,8 +105,8 @@ def test_what_was_taken_instead_is_said_in_a_line(
         for record in caplog.records
         if record.name == "multirm.models.tokenizer"
     ]
-    assert "read by LlamaTokenizer" in line
-    assert "tokenizer.json is taken as it is" in line
+    assert "with LlamaTokenizer" in line
+    assert "using tokenizer.json instead" in line
     assert "\n" not in line
 
 
@@ -146,7 +146,9 @@ def test_what_cannot_be_read_as_the_file_has_it_is_refused(tmp_path: Path) -> No
     configure(
         tmp_path / "model", "PreTrainedTokenizerFast", "llama", extra_special_tokens=["x = 3"]
     )
-    with pytest.raises(InputError, match=r"model: expected a tokenizer that .* reads as tokenizer"):
+    with pytest.raises(
+        InputError, match=r"model: expected a tokenizer that .* reads as defined in tokenizer"
+    ):
         load_tokenizer(str(tmp_path / "model"))
 
 
@@ -156,7 +158,9 @@ def test_without_the_file_spaces_must_not_be_lost(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(InputError, match=r"gives texts back as they are, found .*put the model's"):
+    with pytest.raises(
+        InputError, match=r"decodes texts to what was encoded, found .*put the model's"
+    ):
         load_tokenizer(str(tmp_path))
 
 
@@ -211,7 +215,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, broken: Callable[[bytes], byt
     assert changed != content
     path.write_bytes(changed)
     with pytest.raises(
-        InputError, match=r"model/tokenizer\.json: expected a whole tokenizer"
+        InputError, match=r"model/tokenizer\.json: expected a complete tokenizer"
     ) as caught:
         load_tokenizer(str(tmp_path / "model"))
     assert "\n" not in str(caught.value)

@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
         pretrain(tmp_path, tmp_path / "killed", tokens=5000)
     assert (tmp_path / ".killed.checkpoints" / "checkpoint.pt").is_file()
     killed = pretrain(tmp_path, tmp_path / "killed", tokens=5000)
-    assert "mini: going on from step 6" in caplog.text
+    assert "mini: resuming from step 6" in caplog.text
     name = "model.safetensors"
     assert (killed / name).read_bytes() == (whole / name).read_bytes()
     curves = [parquet.read(tmp_path / f"{run}.parquet", CURVES) for run in ("whole", "killed")]
@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 
 
 def test_nothing_short_enough_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="max_length: expected a text of at most"):
+    with pytest.raises(InputError, match="max_length: expected at least one text of at most"):
         pretrain(tmp_path, tmp_path / "backbone", max_length=3)
     assert not (tmp_path / "backbone").exists()
 

@@ -32,7 +32,7 @@ def test_a_checkpoint_belongs_to_one_run_and_is_removed_at_its_end(
         raise RuntimeError
     with open_checkpoint(output, made_of({"seed": 2}, [given])) as checkpoint:
         assert not checkpoint.exists()
-    assert "begun anew" in caplog.text
+    assert "starting over" in caplog.text
     assert list(tmp_path.iterdir()) == [given]
 
 
@@ -41,7 +41,7 @@ def test_two_runs_of_the_same_are_refused(tmp_path: Path) -> None:
     with open_checkpoint(output, made_of({"seed": 1})) as checkpoint:
         checkpoint.touch()
         with (
-            pytest.raises(InputError, match="no other process that trains the same model, found"),
+            pytest.raises(InputError, match="no other process training the same model, found"),
             open_checkpoint(output, made_of({"seed": 2})),
         ):
             pass

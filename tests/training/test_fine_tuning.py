@@ -151,8 +151,8 @@ def test_what_would_not_fit_is_read_in_parts_and_said(
             GenerativeRecipe(**RECIPE),
             tmp_path / "checkpoint",
         )
-    assert "reads 1 examples at once, of 5 tokens at most" in caplog.text
-    assert "computing layers twice" in caplog.text
+    assert "1 examples per forward pass and process, of at most 5 tokens" in caplog.text
+    assert "with gradient checkpointing" in caplog.text
 
 
 @pytest.mark.parametrize("copies", [1, 4])

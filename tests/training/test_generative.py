@@ -183,9 +183,7 @@ def test_a_date_that_prompts_were_told_is_in_the_provenance(
 
 
 def test_without_kept_critiques_nothing_is_trained(tmp_path: Path, tiny_model: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"c\.parquet: expected at least one critique that is kept"
-    ):
+    with pytest.raises(InputError, match=r"c\.parquet: expected at least one kept critique"):
         trained(tmp_path, tiny_model, [critique(0, 1, kept=False)])
     assert not (tmp_path / "adapter").exists()
 

@@ -66,7 +66,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
         trained(tiny_model, tmp_path / "killed", trains_all)
     with caplog.at_level(logging.INFO):
         again, relearned = trained(tiny_model, tmp_path / "killed", trains_all)
-    assert "going on from step 5" in caplog.text
+    assert "resuming from step 5" in caplog.text
     assert again == curve
     for name, weights in learned.items():
         assert torch.equal(weights, relearned[name])

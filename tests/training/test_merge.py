@@ -142,7 +142,7 @@ def test_what_rounding_to_bf16_loses_is_told(
     assert 0.2 < unchanged < 1
     assert told.parameters["unchanged_share"] == pytest.approx(unchanged, abs=1e-4)
     assert told.parameters["relative_error"] == pytest.approx((lost / learned) ** 0.5, rel=1e-2)
-    assert f"of the adapted weights {100 * unchanged:.1f} % are unchanged" in caplog.text
+    assert f"{100 * unchanged:.1f} % of the adapted weights are unchanged" in caplog.text
     assert all(weight.dtype == torch.bfloat16 for weight in after.values())
 
 

@@ -181,7 +181,7 @@ def test_what_is_made_is_written_and_told_once(two: Path) -> None:
 
 
 def test_a_batch_that_two_processes_cannot_share_is_refused(two: Path) -> None:
-    line = "batch_size: expected a multiple of 2 processes that read 3 at once, found 7"
+    line = "batch_size: expected a multiple of 2 processes × 3 examples at once, found 7"
     for process in "01":
         assert f"process {process} refused: {line}" in (two / "log").read_text()
     assert not (two / "uneven").exists()
@@ -190,9 +190,7 @@ def test_a_batch_that_two_processes_cannot_share_is_refused(two: Path) -> None:
 def test_a_batch_that_one_process_cannot_share_is_refused() -> None:
     assert share_batch(16, None) == 16
     assert share_batch(16, 4) == 4
-    with pytest.raises(
-        InputError, match="batch_size: expected a multiple of 1 processes that read 5"
-    ):
+    with pytest.raises(InputError, match="batch_size: expected a multiple of 1 processes × 5"):
         share_batch(16, 5)
 
 
@@ -213,7 +211,7 @@ def test_where_one_process_dies_all_end_and_the_next_run_goes_on(
 
     again = together(trainings, tmp_path)
     assert again.returncode == 0, again.stderr[:4000]
-    assert "toy: going on from step 3" in again.stderr
+    assert "toy: resuming from step 3" in again.stderr
     assert_alike(two / "dropout", made)
 
 

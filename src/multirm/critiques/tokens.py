@@ -62,7 +62,7 @@ def list_tokens(
         if row["kept"]:
             first.setdefault((row["dataset"], row["category"]), row)
     if not first:
-        raise InputError(source, expected="at least one critique that is kept", found="none")
+        raise InputError(source, expected="at least one kept critique", found="none")
     verified = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     template = template or own_template(kind)
     words = load_template(template, kind)

@@ -1,7 +1,7 @@
-"""What a decoder keeps in memory between the two passes of a training, and how many examples are read at once.
+"""Estimate the activation memory of a training step, and from it how many examples fit into one forward pass.
 
-The laws are for decoders of the Llama kind with an adapter on every linear layer.
-`tests/benchmarks/training_memory.py` holds them against peaks that it measures.
+The formulas are for Llama-like decoders with an adapter on every linear layer.
+`tests/benchmarks/training_memory.py` compares them with measured peaks.
 """
 
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from typing import Any, Literal, Self
 
 Device = Literal["cpu", "cuda"]
 
-# What one layer keeps of a token for its gradient, in hidden sizes and in feed-forward sizes: what its linear
-# layers, their adapters' dropout, norms, activations and attention were given.
+# Values that one layer keeps per token for its gradient, in multiples of the hidden and the feed-forward size: the
+# inputs of its linear layers, adapters' dropout, norms, activations and attention.
 _OF_HIDDEN, _OF_FEED_FORWARD = 16, 5.25
-# A CPU's heap has gaps between what it holds, which come to three quarters of that.
+# Fragmentation of a CPU's heap adds about three quarters.
 _HEAP = 1.75
 _BYTES: dict[Device, int] = {"cpu": 4, "cuda": 2}
 _BUDGET: dict[Device, float] = {"cpu": 3e9, "cuda": 16e9}
 
-# Logits that stand at once, of so many tokens at most; beside them stand as many probabilities and gradients.
+# Limits on the logits in memory at once, in values and in tokens; probabilities and gradients take as much each.
 LOGITS_AT_ONCE = 2**26
 TOKENS_OF_LOGITS = 1024
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """The shape of a decoder, which need not be whole numbers where it is a guess."""
+    """The shape of a decoder; sizes may be fractional if they are estimated."""
 
     layers: float
     hidden: float
@@ -42,19 +42,19 @@ class Decoder:
 
     @classmethod
     def guessed(cls, parameters: float) -> Self:
-        """One of so many parameters, larger than most: 32 layers of twelve squares would be narrower."""
+        """An estimate from the number of parameters, on the large side: 32 layers of 12 hidden² would be narrower."""
         hidden = sqrt(parameters) / 16
         return cls(32, hidden, 3.5 * hidden)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a process reads its share of a batch.
+    """How a process splits its share of a batch into forward passes.
 
     Attributes:
-        at_once: examples, a divisor of its share.
-        is_checkpointed: whether layers are computed once more for their gradients, rather than kept.
-        memory: bytes that this takes at most.
+        at_once: examples per forward pass, a divisor of its share.
+        is_checkpointed: whether gradient checkpointing is used.
+        memory: upper bound on the memory for activations, in bytes.
     """
 
     at_once: int
@@ -65,14 +65,15 @@ class Reading:
 def reading(
     decoder: Decoder, device: Device, share: int, longest: int, at_once: int | None = None
 ) -> Reading:
-    """As much at once as a budget of 3 GB on a CPU and 16 GB on a GPU allows, and one example at least.
+    """The most examples per forward pass in a budget of 3 GB on a CPU or 16 GB on a GPU; at least one.
 
-    On a CPU layers are kept where they may be: that is faster, and gives the same gradients to the bit.
+    On a CPU, gradient checkpointing is used only if necessary: without it, training is faster, and the gradients are
+    bit-identical.
 
     Args:
-        share: examples of a batch that fall to one process.
+        share: examples of a batch per process.
         longest: tokens of the longest example.
-        at_once: examples, where that is settled.
+        at_once: examples per forward pass, if fixed.
     """
     choices = [at_once] if at_once else [n for n in range(share, 0, -1) if share % n == 0]
     kept = longest * _kept(decoder)
@@ -86,25 +87,25 @@ def reading(
 
 
 def logits_memory(vocabulary: int | None, n_tokens: float) -> float:
-    """Bytes of a part of the logits over a vocabulary, of any size where None, and of what is made of them."""
+    """Bytes of one part of the logits, its probabilities and its gradients; a vocabulary of None has any size."""
     logits = min(LOGITS_AT_ONCE, TOKENS_OF_LOGITS * (vocabulary or LOGITS_AT_ONCE))
     return 3 * 4 * min(logits, n_tokens * (vocabulary or LOGITS_AT_ONCE))
 
 
 def pretraining_memory(decoder: Decoder, vocabulary: int, n_tokens: int) -> float:
-    """Bytes of so many tokens read at once on a CPU, with logits of all of them."""
+    """Bytes of a forward pass over `n_tokens` tokens on a CPU, with the logits of all of them."""
     return n_tokens * (_kept(decoder) + 3 * 4 * vocabulary)
 
 
 def _kept(decoder: Decoder) -> float:
-    """Bytes per token on a CPU if all layers are kept."""
+    """Bytes per token on a CPU without gradient checkpointing."""
     return _HEAP * _BYTES["cpu"] * decoder.layers * _of_layer(decoder)
 
 
 def _checkpointed(decoder: Decoder, device: Device) -> float:
-    """Bytes per token if all layers' inputs are kept, and one layer with its gradients.
+    """Bytes per token with gradient checkpointing: the inputs of all layers, and one layer with its gradients.
 
-    Large blocks do not come from a CPU's heap then (`training.fine_tuning.spare_memory`).
+    Large blocks then do not come from a CPU's heap (`training.fine_tuning.spare_memory`).
     """
     inputs = 1.2 * decoder.layers * decoder.hidden
     return _BYTES[device] * (inputs + 2 * _of_layer(decoder))

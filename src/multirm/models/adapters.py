@@ -1,4 +1,4 @@
-"""Adapters in peft's layout: which base one is for, and the two as one model that leaves the base as it was."""
+"""Adapters in peft's layout: find and check an adapter's base, apply an adapter without changing its base, merge."""
 
 import copy
 import json
@@ -31,12 +31,12 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 _PREFIX = "base_model.model."
-# What peft puts between a module's name and its weight's, where it wraps the module.
+# What peft puts between the names of a module that it wraps and of its weight.
 _WRAPPED = re.compile(r"\.(base_layer|original_module|modules_to_save)(?=\.)")
-# Ways to begin an adapter that leave the base's weights alone; others begin with a part of them taken out.
+# Initializations that leave the base's weights alone; the others subtract something from them.
 _APART = (True, False, None, "gaussian", "orthogonal", "eva")
-# Settings of LoRA as it was first published, and of what it is put on; where others are used, weights and
-# adapter may be more than a sum.
+# Settings of original LoRA, and of where it is applied. With others, the adapted layer may be more than a sum of
+# base and adapter.
 _PLAIN = {
     *(
         "auto_mapping",
@@ -54,15 +54,15 @@ _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a model folder holds an adapter, and not a whole model."""
+    """Whether a model folder holds an adapter rather than a full model."""
     return (folder / ADAPTER_CONFIG).is_file()
 
 
 def read_settings(adapter: Path) -> dict[str, Any]:
-    """The settings of an adapter that can be read here: LoRA, for a causal language model.
+    """Read the settings of an adapter: LoRA, for a causal language model.
 
     Raises:
-        InputError: an adapter of another kind, or no settings of one.
+        InputError: it is another kind of adapter, or the settings are invalid.
     """
     path = adapter / ADAPTER_CONFIG
     try:
@@ -75,7 +75,7 @@ def read_settings(adapter: Path) -> dict[str, Any]:
     if not isinstance(name, str) or not name or "\0" in name:
         raise InputError(path, expected="base_model_name_or_path, a text", found=shown(name))
     kind, task = settings.get("peft_type"), settings.get("task_type")
-    remedy = "merge it into its base by the library that made it, and give the merged model"
+    remedy = "merge it into its base with the library that made it, and use the merged model"
     if kind != "LORA":
         raise InputError(path, expected="a LoRA adapter", found=shown(kind), remedy=remedy)
     if task not in (None, "CAUSAL_LM"):
@@ -83,29 +83,29 @@ def read_settings(adapter: Path) -> dict[str, Any]:
             path,
             expected="an adapter for a causal language model",
             found=f"one of task type {shown(task)}",
-            remedy="reward models with heads of their own are not read yet",
+            remedy="reward models with their own heads are not supported yet",
         )
     if settings.get("alora_invocation_tokens"):
-        found = "alora_invocation_tokens, with which it depends on the text"
+        found = "alora_invocation_tokens, which make it depend on the text"
         raise InputError(path, expected="an adapter that is always on", found=found)
     return settings
 
 
 def beyond_lora(settings: Mapping[str, Any]) -> list[str]:
-    """The settings by which an adapter is another thing than two matrices beside some weights."""
+    """The settings that make an adapter more than a low-rank product added to some weights."""
     usual = LoraConfig().to_dict()
     used = settings.keys() - _PLAIN
     return sorted(name for name in used if settings[name] and settings[name] != usual.get(name))
 
 
 def named_base(adapter: Path) -> str:
-    """The base that the adapter in a folder names: the path of a folder, or a hub name, with a revision if it has one.
+    """The base that an adapter names: the path of a folder, or a hub name, with a revision if it has one.
 
-    A path is one from the adapter's folder. Of an adapter made elsewhere it may be one from the working
-    directory. What was a folder when the adapter was trained is never a hub name.
+    A path is relative to the adapter's folder; for an adapter made elsewhere, it may be relative to the working
+    directory. A base that was a folder in training is never looked up on the hub.
 
     Raises:
-        InputError: it names none, or a folder that is not there, or an adapter, such as itself.
+        InputError: it names no base, a folder that does not exist, or an adapter.
     """
     settings = read_settings(adapter)
     name = settings["base_model_name_or_path"]
@@ -119,62 +119,62 @@ def named_base(adapter: Path) -> str:
     raise InputError(
         adapter,
         expected=f"the base that it names, the model folder {name}",
-        found="no such folder from the adapter's on",
-        remedy=f"put the base there, or mend base_model_name_or_path in {ADAPTER_CONFIG}",
+        found="no such folder, relative to the adapter's",
+        remedy=f"put the base there, or correct base_model_name_or_path in {ADAPTER_CONFIG}",
     )
 
 
 def require_whole_model(where: object, base: str, folder: Path) -> None:
-    """Refuse a base that is an adapter itself.
+    """Refuse a base that is itself an adapter.
 
     Args:
-        where: what asks for it, for the message.
+        where: what needs the base, for the error.
 
     Raises:
-        InputError: it is one.
+        InputError: it is an adapter.
     """
     if is_adapter(folder):
         raise InputError(
             where,
-            expected="a base that is a whole model",
+            expected="a base that is a full model",
             found=f"{base}, which is an adapter",
-            remedy="merge that one first, and name the merged model",
+            remedy="merge that one first, and use the merged model",
         )
 
 
 def _folder_of_base(adapter: Path, name: str, may_be_here: bool) -> Path | None:
-    # Without regard to links first: results may be one, and the way was written down without regard to them.
+    # First without resolving links: results may be one, and the path was written without resolving them.
     places = [Path(os.path.normpath(adapter / name)), adapter / name]
     places += [Path(name)] * (may_be_here and not name.startswith("."))
     return next((place for place in places if place.is_dir()), None)
 
 
 def _was_hub_name(adapter: Path) -> bool:
-    """Whether the base of an adapter may be a hub name, as far as its provenance tells."""
-    told = _told(adapter)
-    return told is None or not (told.base or _recorded_folder(told))
+    """Whether the base of an adapter may be a hub name, according to its provenance."""
+    provenance = _provenance(adapter)
+    return provenance is None or not (provenance.base or _recorded_folder(provenance))
 
 
-def _told(adapter: Path) -> Provenance | None:
+def _provenance(adapter: Path) -> Provenance | None:
     try:
         return read_from_folder(adapter)
     except InputError:
-        # Somebody else's file of that name; whether it is a damaged one of ours is looked at on loading.
+        # Another tool's file of the same name; a damaged one of ours is reported on loading.
         return None
 
 
-def _recorded_folder(told: Provenance) -> str | None:
-    """The digest of the folder that a base was, where nothing is recorded of its files."""
-    names = told.parameters.get("backbone")
-    return told.inputs.get(names[0]) if isinstance(names, list) and names else None
+def _recorded_folder(provenance: Provenance) -> str | None:
+    """The digest of a base's folder, recorded by versions that did not record its files."""
+    names = provenance.parameters.get("backbone")
+    return provenance.inputs.get(names[0]) if isinstance(names, list) and names else None
 
 
 def base_as_written(base: str, adapter: Path) -> dict[str, str | None]:
-    """How the settings of an adapter in the folder `adapter` name its base.
+    """The adapter settings that name the base of an adapter in the folder `adapter`.
 
     Args:
-        base: a folder, from the working directory or the root, or a hub name with a revision, as
-            `load_model` names what it has loaded.
+        base: a folder (absolute or relative to the working directory), or a hub name with a revision, as in
+            `name_or_path` of what `load_model` returns.
     """
     if not Path(base).is_dir():
         name, _, revision = base.partition("@")
@@ -186,57 +186,57 @@ def base_as_written(base: str, adapter: Path) -> dict[str, str | None]:
 
 
 def base_files(folder: Path) -> dict[str, str]:
-    """SHA-256 digests of the files of a base that an adapter depends on: its configuration and its weights.
+    """SHA-256 digests of the files of a base that an adapter depends on: configuration and weights.
 
-    None for a hub name, which has its revision.
+    Empty for a hub name, which has a revision instead.
     """
     files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))]
     return {file.name: digest(file) for file in files if file.is_file()}
 
 
 def require_own_base(adapter: Path, base: str, folder: Path) -> None:
-    """Refuse a base that is not the one that an adapter was trained on; say so where that is not known.
+    """Refuse a base other than the one that an adapter was trained on; warn if that is unknown.
 
     Args:
         adapter: folder of the adapter.
-        base: what `folder` is called, for messages.
-        folder: of the base.
+        base: the name of the base, for messages.
+        folder: folder of the base.
 
     Raises:
-        InputError: another base than is recorded in the adapter's provenance.
+        InputError: the base differs from the one recorded in the adapter's provenance.
     """
-    told = _told(adapter)
-    if told is None or not (told.base or _recorded_folder(told)):
+    provenance = _provenance(adapter)
+    if provenance is None or not (provenance.base or _recorded_folder(provenance)):
         if "@" not in base:
             logger.warning(
-                "%s: made elsewhere; whether %s is the base that it was trained on cannot be checked",
+                "%s: made elsewhere, so it cannot be checked whether it was trained on %s",
                 *(adapter, base),
             )
         return
-    if told.base:
+    if provenance.base:
         found = base_files(folder)
-        names = sorted(told.base.keys() | found.keys())
-        differing = [name for name in names if told.base.get(name) != found.get(name)]
+        names = sorted(provenance.base.keys() | found.keys())
+        differing = [name for name in names if provenance.base.get(name) != found.get(name)]
     else:
-        differing = [] if digest(folder) == _recorded_folder(told) else ["content"]
+        differing = [] if digest(folder) == _recorded_folder(provenance) else ["content"]
     if differing:
         raise InputError(
             adapter,
-            expected=f"the base that it was trained on, of which its {FILE} has digests",
+            expected=f"the base that it was trained on, with the digests in its {FILE}",
             found=f"another {', '.join(differing[:3])} in {base}",
-            remedy="put that base back in its place, or train the adapter anew on this one",
+            remedy="put that base back, or train the adapter again on this one",
         )
 
 
 def with_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
-    """A model of `base` and an adapter, in evaluation mode. The base stays as it is, and lends its weights.
+    """Apply an adapter to a base, in evaluation mode. The base is unchanged, and shares its weights with the result.
 
     Args:
-        base: may be lent to any number of adapters, and used by itself.
-        adapter: folder with settings and with whole weights in safetensors.
+        base: can be shared by any number of adapters, and used by itself.
+        adapter: folder with settings and with complete weights in safetensors.
 
     Raises:
-        InputError: the two do not go together.
+        InputError: base and adapter do not fit together.
     """
     settings = read_settings(adapter)
     try:
@@ -247,30 +247,30 @@ def with_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
         model = _lent(base, replaced if begins_apart else None)
         _resize(model, {base_name(name): shape for name, shape in shapes.items()})
         with warnings.catch_warnings():
-            # Weights that the adapter lacks would only be warned of; they are refused below.
+            # peft only warns about weights that the adapter lacks; they are refused below.
             warnings.simplefilter("ignore", UserWarning)
             adapted = PeftModel.from_pretrained(model, str(adapter))
             needed = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
             known = set(get_peft_model_state_dict(adapted, save_embedding_layers=True))
     except InputError:
         raise
-    # Whatever peft and torch make of settings and shapes that are somebody else's.
+    # peft and torch raise all kinds of errors for untrusted settings and shapes.
     except (Exception, SafetensorError) as error:
         raise _unfit(base, adapter, _last_line(error)) from error
     if differing := (needed - shapes.keys()) | (shapes.keys() - known):
         name = min(differing)
         held = "the adapter" if name in shapes else "the base with these settings"
-        raise _unfit(base, adapter, f"{name} in {held} alone")
+        raise _unfit(base, adapter, f"{name} only in {held}")
     if model.dtype != torch.float32 and not beyond_lora(settings):
         _round_once(adapted)
     return adapted.eval()
 
 
 def _round_once(adapted: PeftModel) -> None:
-    """Let the layers of a model in bf16 add what an adapter has learned before they round, and not after.
+    """Make the adapted layers of a bf16 model add the adapter's output before rounding instead of after.
 
-    peft rounds what the base gives and adds to that: less than half of a last digit is rounded away again,
-    always in the same direction, and most of what is learned is less.
+    peft rounds the base's output and then adds the adapter's. An addend below half a unit in the last place is rounded
+    away, always in the same direction, and most of what an adapter has learned is that small.
     """
     for layer in adapted.modules():
         if type(layer) is Linear and type(layer.base_layer) is nn.Linear:
@@ -283,22 +283,22 @@ def _forward(layer: Linear, states: Tensor) -> Tensor:
     base = layer.base_layer
     learned = functional.linear(functional.linear(states.to(a.dtype), a), b) * layer.scaling[name]
     rows = states.reshape(-1, states.shape[-1])
-    # One product with its sum: it is in fp32 until it is done.
+    # A fused multiply-add, accumulated in fp32.
     summed = torch.addmm(learned.reshape(len(rows), -1).to(rows.dtype), rows, base.weight.T)
     summed = summed.view(*states.shape[:-1], -1)
     return summed if base.bias is None else summed + base.bias
 
 
 def base_name(name: str) -> str:
-    """The name that a weight of an adapter has in the base, if it stands for one of the base's."""
+    """The base's name for the weight that an adapter's weight replaces."""
     return _WRAPPED.sub("", name.removeprefix(_PREFIX))
 
 
 def _lent(base: PreTrainedModel, replaced: Collection[str] | None) -> PreTrainedModel:
-    """`base` in modules of its own, with the same weights, but for copies of some.
+    """A copy of `base` that shares its weights, except for those in `replaced`.
 
     Args:
-        replaced: names of weights that are to be copies, because they will be changed; all where None.
+        replaced: names of weights to copy, because they will be changed; None for all.
     """
     shared = [
         tensor
@@ -309,7 +309,7 @@ def _lent(base: PreTrainedModel, replaced: Collection[str] | None) -> PreTrained
 
 
 def _resize(model: PreTrainedModel, shapes: Mapping[str, list[int]]) -> None:
-    """Give a model the vocabulary of an adapter that brings embeddings of another size."""
+    """Resize a model's vocabulary for an adapter that has embeddings of another size."""
     held = {
         name: weight.shape[0]
         for name, weight in model.named_parameters(remove_duplicate=False)
@@ -323,20 +323,20 @@ def _resize(model: PreTrainedModel, shapes: Mapping[str, list[int]]) -> None:
     tied = len({id(model.get_parameter(name)) for name in held}) == 1
     if len(sizes) > 1 or not (tied or brought.keys() == held.keys()):
         lacking = sorted(held.keys() - brought.keys())
-        raise ValueError(f"a vocabulary of {max(sizes)}, but no such {', '.join(lacking)}")
+        raise ValueError(f"a vocabulary of {max(sizes)}, but no {', '.join(lacking)} of that size")
     model.resize_token_embeddings(sizes.pop(), mean_resizing=False)
 
 
 def merged(
     adapted: PeftModel, watch: Callable[[Tensor, Tensor], None] | None = None
 ) -> PreTrainedModel:
-    """The plain model that is the same as one with an adapter, whose weights are changed for it.
+    """Merge an adapter into its base, in place, and return the plain model.
 
     Args:
-        watch: is given each adapted weight as it was and as it became.
+        watch: called with each adapted weight before and after.
 
     Raises:
-        InputError: an adapter that cannot be added to the weights; some may have been by then.
+        InputError: the adapter cannot be merged; some weights may already have changed.
     """
     causal = adapted.get_base_model()
     _untie(causal)
@@ -344,7 +344,7 @@ def merged(
         if adapted.peft_config["default"].layer_replication:
             raise ValueError("layers that share their weights")
         for layer in [module for module in adapted.modules() if isinstance(module, LoraLayer)]:
-            # Of a mixture's experts it is a parameter by another name.
+            # In a mixture of experts, the adapted parameter has another name.
             name = getattr(layer, "parameter_name", "weight")
             before = getattr(layer.get_base_layer(), name).detach().clone() if watch else None
             with torch.no_grad():
@@ -353,20 +353,20 @@ def merged(
                 watch(before, getattr(layer.get_base_layer(), name).detach())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            # What is merged by now is only unwrapped; of what was trained whole the trained one is taken.
+            # Merged layers are only unwrapped; of modules trained in full, the trained copy is kept.
             return adapted.merge_and_unload().eval()
     except (ValueError, RuntimeError, AttributeError) as error:
         settings = adapted.peft_config["default"].to_dict()
         raise InputError(
             causal.name_or_path,
-            expected="an adapter that can be added to the weights",
+            expected="an adapter that can be merged",
             found=", ".join(beyond_lora(settings)) or _last_line(error),
             remedy="score it unmerged",
         ) from error
 
 
 def _untie(causal: PreTrainedModel) -> None:
-    """Part input and output embeddings that are one weight, where an adapter changes one of them, or each by itself."""
+    """Untie input and output embeddings if an adapter changes either of them."""
     layers = [causal.get_input_embeddings(), causal.get_output_embeddings()]
     if not any(isinstance(layer, LoraLayer | ModulesToSaveWrapper) for layer in layers):
         return

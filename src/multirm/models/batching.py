@@ -1,13 +1,13 @@
-"""Items of like size together, so that padding is little and memory is bounded."""
+"""Batch items of similar size, to limit padding and memory."""
 
 from collections.abc import Iterator, Sequence
 
 
 def batches(sizes: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices of `sizes` in batches, whose items all count as the largest of them, each within `budget`.
+    """Indices of `sizes` in batches within `budget`, where each item counts as much as the largest in its batch.
 
-    The largest come first, so that memory runs out at once or never. An item that is over the budget by
-    itself makes a batch by itself.
+    The largest items come first, so that memory runs out at once or never. An item over the budget gets a batch
+    of its own.
     """
     batch: list[int] = []
     for index in sorted(range(len(sizes)), key=lambda i: -sizes[i]):

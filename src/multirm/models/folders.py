@@ -1,4 +1,4 @@
-"""A model's folder, before anything is loaded from it: fetched, whole, and of the architecture that is needed."""
+"""Fetch a model's folder, and check its files and architecture before anything is loaded from it."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from multirm.running.provenance import check_files
 HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
 HUB_WEIGHTS = ["*.safetensors"]
 
-HEADS_LATER = "reward models with heads of their own are not read yet"
+HEADS_LATER = "reward models with their own heads are not supported yet"
 
 _LAYERS = re.compile(r"(num|n)_(\w+_)?layers?")
 _COUNTS = re.compile(r"(num|n)_(\w+_)?(experts?|heads?)")
@@ -26,16 +26,16 @@ _SIZES = re.compile(r"(\w+_)?(hidden_size|intermediate_size|vocab_size|head_dim)
 
 
 def fetch_model(model: str, weights: bool = True) -> Path:
-    """The folder of a model: the one named, or one into which the hub's model of that name is downloaded.
+    """The folder of a model, downloaded from the hub if there is no such local folder.
 
-    Of a model on the hub only what is needed and safe is fetched: no code, no pickled weights.
+    Only necessary and safe files are downloaded: no code, no pickled weights.
 
     Args:
-        model: a folder, or a hub name, which may end with `@` and a revision.
-        weights: whether they are needed, or only what belongs to a tokenizer.
+        model: a folder, or a hub name, optionally with `@` and a revision.
+        weights: whether to download weights, or only the small files (configuration and tokenizer).
 
     Raises:
-        InputError: no such folder, and no model of that name that can be had.
+        InputError: there is no such folder, and no such model that can be downloaded.
     """
     path = Path(model)
     if model and path.is_dir():
@@ -50,7 +50,7 @@ def fetch_model(model: str, weights: bool = True) -> Path:
         raise InputError(
             model,
             expected="a model that may be downloaded",
-            found="one that is gated",
+            found="a gated one",
             remedy="accept its terms on the hub, and set HF_TOKEN to a token of the same account",
         ) from error
     except (OSError, ValueError, HfHubHTTPError) as error:
@@ -58,20 +58,20 @@ def fetch_model(model: str, weights: bool = True) -> Path:
         raise InputError(
             model,
             expected="a model folder or hub name",
-            found="no such folder, and nothing downloaded before" if offline else first_line(error),
-            remedy="fetch it where there is a network, `multirm prefetch STUDY` or `hf download`,"
+            found="no such folder, and no earlier download" if offline else first_line(error),
+            remedy="run `multirm prefetch STUDY` or `hf download` on a machine with network access,"
             " or unset HF_HUB_OFFLINE"
             if offline
-            else "check the spelling and the connection, and HF_TOKEN where it is not public",
+            else "check the spelling, the connection and, if it is not public, HF_TOKEN",
         ) from error
 
 
 def _why_no_hub_name(model: str) -> str | None:
-    """What is found in place of a folder that is not there, where a path was meant and no hub name."""
+    """Why a missing folder cannot be a hub name either; None if it can."""
     path = Path(model)
     if path.is_file():
         return "a file"
-    # A hub name has one slash at most.
+    # A hub name has at most one slash.
     if path.is_absolute() or len(path.parts) > 2 or model.startswith((".", "~")):
         return "no such folder"
     if model.endswith("/") or not model.strip():
@@ -82,10 +82,10 @@ def _why_no_hub_name(model: str) -> str | None:
 
 
 def require_safetensors(folder: Path) -> None:
-    """Refuse a model folder without weights in safetensors, or with some that are cut short or damaged.
+    """Refuse a model folder whose weights are not in safetensors, or are incomplete or damaged.
 
     Raises:
-        InputError: it has none, one that is no whole file of safetensors, or others than were written.
+        InputError: it has no such files, an incomplete one, or files that differ from its provenance.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -102,19 +102,19 @@ def require_safetensors(folder: Path) -> None:
         except (OSError, SafetensorError) as error:
             raise InputError(
                 file,
-                expected="whole weights",
+                expected="complete weights",
                 found=first_line(error),
-                remedy="delete it and make it again, or fetch it again",
+                remedy="delete it and make or download it again",
             ) from error
     check_files(folder)
 
 
 def read_config(folder: Path) -> PreTrainedConfig:
-    """The configuration of a causal language model, whose weights are in a folder.
+    """Read the configuration of a causal language model from the folder with its weights.
 
     Raises:
-        InputError: none, one that transformers refuses, one of another kind of model, or one of a model
-            larger than the weights.
+        InputError: there is none, transformers refuses it, it is for another kind of model, or it describes a
+            model larger than the weights.
     """
     path = folder / "config.json"
     try:
@@ -127,7 +127,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
         raise InputError(path, expected="a model as large as its weights", found=oversized)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    # Whatever its classes make of settings that are somebody else's.
+    # Its classes raise all kinds of errors for untrusted settings.
     except Exception as error:
         raise InputError(
             path, expected="the configuration of a causal language model", found=first_line(error)
@@ -156,7 +156,7 @@ def _require_causal(path: Path, config: PreTrainedConfig) -> None:
 
 
 def _extent(folder: Path) -> tuple[int, int]:
-    """How many weights a folder holds, and the longest side of any."""
+    """The number of weight tensors in a folder, and their largest dimension."""
     count, longest = 0, 0
     for file in folder.glob("*.safetensors"):
         with safe_open(file, "pt") as weights:
@@ -167,18 +167,18 @@ def _extent(folder: Path) -> tuple[int, int]:
 
 
 def _oversized(settings: Any, count: int, longest: int) -> Iterator[str]:
-    """The settings in a configuration that ask for more than there are weights for."""
+    """The settings in a configuration that are too large for the weights."""
     bounds = ((_LAYERS, count), (_COUNTS, max(count, longest)), (_SIZES, longest))
     for name, value in settings.items() if isinstance(settings, dict) else ():
         if isinstance(value, dict):
             yield from _oversized(value, count, longest)
         for pattern, bound in bounds:
             if pattern.fullmatch(name) and isinstance(value, int | float) and value > bound:
-                yield f"{name} {shown(value)}, and {count} weights of sides up to {longest}"
+                yield f"{name} {shown(value)}, and {count} weights with dimensions up to {longest}"
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, without the help for programmers that follows; or its name."""
+    """The first line of an exception's message, or its name if it has none."""
     text = str(error).strip()
     if not isinstance(error, StrictDataclassError):
         text = next(iter(text.splitlines()), "")

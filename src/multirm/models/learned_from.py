@@ -1,7 +1,7 @@
-"""Which questions a model has learned from: digests of them in its folder, for whoever scores others with it.
+"""Record the questions that a model was trained on, as digests in its folder, to warn of scoring them later.
 
-The name of a data set does not tell, nor does that of a file: what counts is whether a question's text is the
-same but for white space and capitals. Digests, because questions may be somebody's secret or many.
+Names of datasets and files are no evidence: questions are the same if their texts are, up to whitespace and case.
+Digests keep private questions private, and the file small.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 def write_learned(folder: Path, questions: Iterable[str], *models: str) -> None:
-    """Put into a model's folder what it has learned from: questions, and those of models that it is made of.
+    """Write the questions that a model was trained on into its folder, with those of the models it is made from.
 
-    Nothing is written of a model made of others of which none tells.
+    Nothing is written if it is made from other models and none of them has a record.
     """
     learned = {_digest(question) for question in questions}
     told = [found for found in map(learned_by, models) if found is not None]
@@ -34,7 +34,7 @@ def write_learned(folder: Path, questions: Iterable[str], *models: str) -> None:
 
 
 def learned_by(model: str) -> set[str] | None:
-    """Digests of the questions that a model and, for an adapter, its base have learned from; None if neither tells."""
+    """Digests of the questions that a model and its base (for an adapter) were trained on; None without a record."""
     folder = fetch_model(model, weights=False)
     found = None
     if (folder / FILE).is_file():
@@ -44,12 +44,12 @@ def learned_by(model: str) -> set[str] | None:
 
 
 def count_learned(name: str, model: str, questions: Iterable[str]) -> int | None:
-    """How many different questions a model has learned from, with a warning if any; None if it does not tell.
+    """How many of some questions a model was trained on, with a warning if any; None without a record.
 
     Args:
-        name: the model's, for the warning.
+        name: name of the model, for the warning.
         model: folder or hub name.
-        questions: those that it is to score solutions to.
+        questions: the questions whose solutions it will score.
     """
     learned = learned_by(model)
     if learned is None:
@@ -58,7 +58,7 @@ def count_learned(name: str, model: str, questions: Iterable[str]) -> int | None
     n_learned = len(asked & learned)
     if n_learned:
         logger.warning(
-            "%s has learned from %d of these %d questions: its rewards say little of new ones",
+            "%s was trained on %d of these %d questions: its rewards say little about new ones",
             name,
             n_learned,
             len(asked),

@@ -44,15 +44,15 @@ from multirm.running.provenance import MERGED, made_as
 
 logger = logging.getLogger(__name__)
 
-# Bars of thousands of updates would fill the logs of jobs.
+# Progress bars would fill the logs of jobs.
 disable_progress_bar()
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a local model folder or a hub name; the base's, for an adapter without one.
+    """The tokenizer of a model folder or hub name; for an adapter without one, the base's.
 
     Raises:
-        InputError: there is none, or what `tokenizer.read_tokenizer` refuses.
+        InputError: there is none, or `tokenizer.read_tokenizer` refuses it.
     """
     folder = fetch_model(model, weights=False)
     if is_adapter(folder) and not (folder / CONFIG).is_file():
@@ -65,20 +65,20 @@ def load_model(
     dtype: torch.dtype | Literal["auto"] | None = None,
     device: torch.device | None = None,
 ) -> PreTrainedModel:
-    """A causal language model from a local folder or hub name, in evaluation mode, on a device.
+    """Load a causal language model from a local folder or hub name, in evaluation mode.
 
-    In fp32 an adapter is added to the weights of its base, which is faster. In bf16 the sums would be
-    rounded, most of them to what they were: it is computed beside them, and added before anything is rounded.
+    In fp32, an adapter is merged into its base, which is faster. In bf16, rounding would undo most of the merge, so
+    the adapter is computed separately, and added before anything is rounded.
 
     Args:
-        model: folder with config.json and model.safetensors, or with a peft adapter, which comes with
-            the base that it names; or a hub name.
-        dtype: "auto" for that of the weights; bf16 where there is a GPU, else fp32, where None.
-        device: the first GPU where there is one, else the CPU, where None.
+        model: folder with config.json and model.safetensors, or with a peft adapter, whose base is loaded, too;
+            or a hub name.
+        dtype: "auto" for that of the weights; None for bf16 with a GPU, else fp32.
+        device: None for the first GPU, or the CPU if there is none.
 
     Raises:
-        InputError: no or not all weights there, or more of them, as of a trained head; an architecture
-            that is not known, or an adapter for another base.
+        InputError: weights are missing or superfluous (such as a trained head), the architecture is unknown, or
+            the adapter is for another base.
     """
     folder = fetch_model(model)
     if is_adapter(folder):
@@ -91,7 +91,7 @@ def load_model(
     loaded = read_weights(folder, wanted, device or default_device())
     if wanted is torch.bfloat16:
         _warn_of_rounding(folder)
-    # Adapters name their base by it: as it was given, not where this machine keeps what it has downloaded.
+    # Adapters name their base by it: the given name, not the path of a download on this machine.
     loaded.name_or_path = model if Path(model).is_dir() else _pinned(model, folder)
     return loaded.eval()
 
@@ -99,10 +99,10 @@ def load_model(
 def read_weights(
     folder: Path, dtype: torch.dtype | Literal["auto"], device: torch.device
 ) -> PreTrainedModel:
-    """The causal language model of a folder; on the device `meta` what can be told without its weights.
+    """Read the causal language model in a folder; on the device `meta`, without its weights.
 
     Raises:
-        InputError: no causal language model, or other weights than it has.
+        InputError: it is not a causal language model, or weights are missing or superfluous.
     """
     config = read_config(folder)
     try:
@@ -113,10 +113,10 @@ def read_weights(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            # Weights that are read on no device are not read at all.
+            # On the device `meta`, weights are not read.
             **({"device_map": "meta"} if device.type == "meta" else {}),
         )
-    # Whatever comes of settings and weights that are somebody else's.
+    # Untrusted settings and weights can raise anything.
     except Exception as error:
         raise InputError(
             folder, expected="a causal language model", found=first_line(error)
@@ -126,12 +126,12 @@ def read_weights(
             folder,
             expected="all weights of the model",
             found=f"none for {min(report['missing_keys'])}",
-            remedy="load a whole model, not a part or another kind of it",
+            remedy="load a full model, not a part or another kind of it",
         )
     if report["unexpected_keys"]:
         raise InputError(
             folder,
-            expected=f"the weights of {type(loaded).__name__} and no others",
+            expected=f"only the weights of {type(loaded).__name__}",
             found=min(report["unexpected_keys"]),
             remedy=HEADS_LATER,
         )
@@ -141,7 +141,7 @@ def read_weights(
 def _warn_of_rounding(folder: Path) -> None:
     if made_as(folder) == MERGED:
         logger.warning(
-            "%s: in bf16 a merged model loses most of what its adapter had learned;"
+            "%s: in bf16, a merged model loses most of what its adapter has learned;"
             " score the adapter itself, or use float32",
             folder,
         )
@@ -150,9 +150,9 @@ def _warn_of_rounding(folder: Path) -> None:
 def load_in_turn(
     models: Sequence[str], dtype: torch.dtype | None = None
 ) -> Iterator[PreTrainedModel]:
-    """Load models one after the other, as `load_model` does, the base that neighbours share once.
+    """Load models one after the other, as `load_model` does; a base shared by consecutive models is loaded once.
 
-    A model is good until the next one is asked for. None leaves a trace in those after it.
+    A model is valid until the next one is requested, and has no effect on later ones.
     """
     for base_name, neighbours in groupby(models, key=_base_named_by):
         names = list(neighbours)
@@ -163,7 +163,7 @@ def load_in_turn(
         base = load_model(base_name, dtype)
         for name in names:
             yield load_adapter(base, fetch_model(name), base_name)
-        # Gone before the next one comes: two may be more than there is memory for.
+        # Freed before the next base is loaded: both may not fit into memory.
         del base
 
 
@@ -173,10 +173,10 @@ def _base_named_by(model: str) -> str | None:
 
 
 def base_of(adapter: Path) -> str:
-    """The folder or hub name of the base that the adapter in a folder is for; a whole model.
+    """The folder or hub name of an adapter's base, which is a full model.
 
     Raises:
-        InputError: it names none that is there, or another adapter.
+        InputError: the base does not exist, or is itself an adapter.
     """
     base = named_base(adapter)
     require_whole_model(adapter, base, fetch_model(base, weights=False))
@@ -184,11 +184,11 @@ def base_of(adapter: Path) -> str:
 
 
 def sources_of(model: str) -> tuple[list[str], list[Path]]:
-    """What a model is made of: itself and, for an adapter, its base.
+    """The models that a model consists of: itself and, for an adapter, its base.
 
     Returns:
-        names for a footer, of folders as `files.portable` has them and of hub models with their commit;
-        and those of them that are folders here, to be digested.
+        names for a footer (folders as in `files.portable`, hub models with their commit), and the local folders
+        among them, to be digested.
     """
     folder = fetch_model(model, weights=False)
     is_local = Path(model).is_dir()
@@ -201,18 +201,18 @@ def sources_of(model: str) -> tuple[list[str], list[Path]]:
 
 
 def _pinned(model: str, folder: Path) -> str:
-    """A hub name with the commit that was fetched, after which its folder is called."""
+    """A hub name with the downloaded commit, which is the name of its folder."""
     return f"{model.partition('@')[0]}@{folder.name}"
 
 
 def load_adapter(base: PreTrainedModel, adapter: Path, name: str | None = None) -> PeftModel:
-    """`base` with the peft adapter of the folder `adapter` on it, in evaluation mode; see `with_adapter`.
+    """Apply the peft adapter in a folder to `base`, in evaluation mode; see `with_adapter`.
 
     Args:
-        name: the base's folder or hub name; what it was loaded by where None.
+        name: the base's folder or hub name; by default, the one that it was loaded by.
 
     Raises:
-        InputError: no adapter there, or one that was trained on another base.
+        InputError: there is no adapter, or it was trained on another base.
     """
     for file in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (adapter / file).is_file():
@@ -226,18 +226,18 @@ def load_adapter(base: PreTrainedModel, adapter: Path, name: str | None = None) 
 def output_logits(
     model: PreTrainedModel, hidden: Tensor, columns: Sequence[int] | None = None
 ) -> Tensor:
-    """Logits of some tokens after some last hidden states, without computing the others'.
+    """Compute the logits of some tokens only, from last hidden states.
 
     Args:
         model: a causal language model, plain or wrapped by peft.
-        hidden: float [places, width], what its decoder ends with.
-        columns: token ids; the whole vocabulary where None.
+        hidden: float [positions, hidden size], the output of its decoder.
+        columns: token ids; None for the whole vocabulary.
 
     Returns:
-        float [places, columns].
+        float [positions, columns].
 
     Raises:
-        InputError: the model's logits are not simply the output of its last layer.
+        InputError: the model transforms the output layer's logits.
     """
     causal = model.get_base_model() if isinstance(model, PeftModel) else model
     head = causal.get_output_embeddings()
@@ -245,11 +245,11 @@ def output_logits(
     if columns is None:
         return head(hidden)
     if type(head) is not nn.Linear:
-        # An adapted output layer is more than its weight.
+        # An adapted output layer has more than one weight.
         return head(hidden)[:, list(columns)]
     weight = head.weight[list(columns)].float()
     bias = None if head.bias is None else head.bias[list(columns)].float()
-    # bf16 would round the logits, and so the rewards, to two digits; few columns cost nothing in fp32.
+    # bf16 would round the logits, and so the rewards, to two digits; fp32 costs nothing for few columns.
     with torch.autocast(hidden.device.type, enabled=False):
         return functional.linear(hidden.float(), weight, bias)
 
@@ -264,14 +264,14 @@ def _refuse_changed_logits(model: PreTrainedModel) -> None:
         if getattr(model.config, setting, None) not in (None, 1.0):
             raise InputError(
                 model.name_or_path,
-                expected="logits that are the output layer's own",
+                expected="untransformed logits of the output layer",
                 found=f"{setting} in its configuration",
                 remedy="choose a backbone of another family",
             )
 
 
 def default_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
+    """The first GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -281,10 +281,10 @@ def default_dtype(device: torch.device) -> torch.dtype:
 
 
 def dtype_of(dtype: Dtype, device: torch.device) -> torch.dtype:
-    """The precision that a model is computed in on a device."""
+    """The precision of a model on a device."""
     return default_dtype(device) if dtype is Dtype.AUTO else getattr(torch, dtype)
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """As footers have it: `float32`."""
+    """The name in footers, such as `float32`."""
     return str(dtype).removeprefix("torch.")

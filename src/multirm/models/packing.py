@@ -1,8 +1,8 @@
-"""Texts side by side in one row, without padding; what several of them begin with is read only once.
+"""Pack several texts into one row without padding; common prefixes are encoded only once.
 
-A *pack* is cut into segments. The tokens of a segment attend to those before them in it, and to the whole
-of the segments that it continues: the text of a solution is a way from a root to a leaf of a tree. So
-texts never see one another, whatever else is in the row, and no token is there for padding.
+A *pack* consists of segments. A segment's tokens attend to earlier tokens in it, and to all of the segments that it
+continues: segments form trees, and each text is a path from a root. So texts in a row never attend to one another,
+and there are no padding tokens.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from multirm.errors import InputError
 _NAME = "packed"
 _ROOT = -1
 
-# A segment of its own costs every layer a call and a copy of the keys before it; rather than that, so
-# many tokens are read again.
+# Each segment costs every layer a call and a copy of the keys before it; sharing fewer tokens does not pay.
 WORTH_SHARING = 32
 
 Ranges = tuple[tuple[int, int], ...]
 
 
 class Segment(NamedTuple):
-    """Where a segment lies in the pack, and the number of the segment that it continues, or -1."""
+    """The range of a segment in the pack, and the number of the segment that it continues, or -1."""
 
     start: int
     end: int
@@ -41,12 +40,12 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Pack:
-    """Token ids in a row.
+    """Packed texts.
 
     Attributes:
         input_ids: int64 [1, tokens].
-        positions: int64 [1, tokens], of each token in its text.
-        segments: int64 [segments, 3], the fields of `Segment`; one after the other, parents first.
+        positions: int64 [1, tokens], the position of each token in its text.
+        segments: int64 [segments, 3], the fields of `Segment`; consecutive, parents first.
         places: for each text, the index in the row of each of its tokens.
     """
 
@@ -57,12 +56,12 @@ class Pack:
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `read_pack` takes."""
+        """The arguments of `read_pack`."""
         return self.input_ids, self.positions, self.segments
 
 
 def pack(texts: Sequence[Sequence[int]]) -> Pack:
-    """Texts after one another, none of them empty, nothing shared."""
+    """Pack non-empty texts one after the other, without sharing prefixes."""
     packing = _Packing()
     for number, text in enumerate(texts):
         packing.add(text, 0, _ROOT, [number])
@@ -70,12 +69,12 @@ def pack(texts: Sequence[Sequence[int]]) -> Pack:
 
 
 def pack_tree(texts: Sequence[list[int]]) -> Pack:
-    """Texts, none of them empty, with what several of them begin with there once, where that pays."""
+    """Pack non-empty texts, sharing common prefixes where that pays."""
     packing = _Packing()
     order = sorted(range(len(texts)), key=lambda number: texts[number])
     waiting = [([list(same) for _, same in groupby(order, key=lambda k: texts[k])], 0, _ROOT)]
     while waiting:
-        # Texts in alphabetical order, those that are equal in one list; the segment they continue ends at `start`.
+        # Sorted texts, equal ones in one list; the segment that they continue ends at token `start`.
         group, start, parent = waiting.pop()
         first, last = texts[group[0][0]], texts[group[-1][0]]
         if len(group) == 1:
@@ -84,7 +83,7 @@ def pack_tree(texts: Sequence[list[int]]) -> Pack:
         shared = _shared(first, last)
         ended = []
         if (shared - start) * (len(group) - 1) >= WORTH_SHARING:
-            # The first may end where the others go on.
+            # The first text may end where the shared prefix does.
             ended = group.pop(0) if len(first) == shared else []
             parent = packing.add(first[:shared], start, parent, ended)
             start = shared
@@ -98,14 +97,14 @@ def pack_tree(texts: Sequence[list[int]]) -> Pack:
 def group_in_packs(
     groups: Iterable[Sequence[int]], texts: Sequence[list[int]], budget: int
 ) -> Iterator[list[int]]:
-    """Cut groups of texts, which begin alike, into lists that `pack_tree` makes packs of about `budget` tokens of.
+    """Divide groups of texts with common prefixes into lists for `pack_tree`, of about `budget` tokens per pack.
 
-    Groups stay whole and in order, but for those that do not fit into one pack. A text that is over the
-    budget by itself makes a pack by itself.
+    Groups stay in order and are split only if they do not fit into one pack. A text over the budget gets a pack of
+    its own.
 
     Args:
         groups: indices of `texts`.
-        budget: tokens of a pack, if all is shared that can be; what is not worth sharing comes on top.
+        budget: tokens per pack if all common prefixes were shared; those not worth sharing come on top.
     """
     chosen: list[int] = []
     used = 0
@@ -128,7 +127,7 @@ def group_in_packs(
 
 
 class _Packing:
-    """A pack in the making."""
+    """Builds a pack."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
@@ -137,7 +136,7 @@ class _Packing:
         self.places: dict[int, np.ndarray] = {}
 
     def add(self, text: Sequence[int], start: int, parent: int, ending: Sequence[int]) -> int:
-        """Append what follows the first `start` tokens of `text`, with which the texts `ending` are over.
+        """Append a segment with `text` after its first `start` tokens; the texts numbered `ending` end with it.
 
         Returns:
             the number of the new segment.
@@ -163,7 +162,7 @@ class _Packing:
 
 
 def _shared(first: Sequence[int], last: Sequence[int]) -> int:
-    """How many tokens two texts begin with that are the same."""
+    """The length of the common prefix of two texts, in tokens."""
     for k, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:
             return k
@@ -171,7 +170,7 @@ def _shared(first: Sequence[int], last: Sequence[int]) -> int:
 
 
 def _ranges(segments: Sequence[Segment], number: int) -> Ranges:
-    """Where a segment and those that it continues lie, from the root on; neighbours as one."""
+    """The ranges of a segment and of those that it continues, from the root on; adjacent ranges are joined."""
     ranges: list[tuple[int, int]] = []
     while number != _ROOT:
         segment = segments[number]
@@ -186,7 +185,7 @@ def _ranges(segments: Sequence[Segment], number: int) -> Ranges:
 def read_pack(
     model: PreTrainedModel, input_ids: Tensor, positions: Tensor, segments: Tensor
 ) -> Tensor:
-    """The last hidden states of a pack, float [tokens, width].
+    """The last hidden states of a pack, float [tokens, hidden size].
 
     Args:
         model: a causal language model, plain or wrapped by peft, that `attend_in_packs` has prepared.
@@ -207,10 +206,10 @@ def read_pack_at(
     segments: Tensor,
     places: Tensor,
 ) -> Tensor:
-    """The last hidden states of a pack at some places, float [places, width]; without gradients.
+    """The last hidden states of a pack at some positions, float [positions, hidden size]; without gradients.
 
-    What comes after the last attention is token by token, and so the last feed-forward layer, a large
-    part of a small model, is spared where nobody asks for what it gives.
+    After the last attention, tokens are independent, so the last feed-forward layer (a large part of a small
+    model) is computed only at these positions.
 
     Args:
         places: int64, indices in the row.
@@ -238,11 +237,11 @@ def read_pack_at(
 
 
 def attend_in_packs(model: PreTrainedModel) -> None:
-    """Let `model` read packs from now on, and nothing else.
+    """Make `model` read packs, and only packs, from now on.
 
     Raises:
-        InputError: a model in which tokens learn of others by more than attention, or positions mean
-            other things the longer a row is.
+        InputError: the model mixes tokens by more than attention, or its position embeddings depend on the
+            length of the row.
     """
     causal = _causal(model)
     text = causal.config.get_text_config()
@@ -262,7 +261,7 @@ def attend_in_packs(model: PreTrainedModel) -> None:
 
 
 def _rope_types(parameters: Any) -> set[str]:
-    """The kinds of rotary positions in a configuration, which may have some for each kind of layer."""
+    """The types of rotary position embeddings in a configuration, which may have one for each type of layer."""
     if not isinstance(parameters, Mapping):
         return set()
     nested = [_rope_types(value) for value in parameters.values()]
@@ -275,12 +274,12 @@ def _causal(model: PreTrainedModel) -> PreTrainedModel:
 
 @dataclass(frozen=True)
 class Span:
-    """A segment, and what its tokens see.
+    """A segment, and what its tokens attend to.
 
     Attributes:
-        start, end: of the segment.
-        ranges: where the tokens lie that its last token sees, in their order; they end with the segment.
-        mask: float [segment, tokens seen], to be added to the scores; None where the segment is all.
+        start, end: range of the segment.
+        ranges: ranges of the tokens that its last token attends to, in order; the last one ends with the segment.
+        mask: float [segment, attended tokens], added to the scores; None for a segment without a parent.
     """
 
     start: int
@@ -312,34 +311,34 @@ def packed_attention(
     sliding_window: int | None = None,
     **settings: Any,
 ) -> tuple[Tensor, None]:
-    """The attention of every segment, as transformers calls it.
+    """Attention within each segment's text, with the signature that transformers calls.
 
     Args:
-        query: (1, heads, tokens, width).
-        key: (1, groups, tokens, width); `value` likewise.
-        sliding_window: how many tokens back a token sees, itself included; None for all.
+        query: (1, heads, tokens, head size).
+        key: (1, groups, tokens, head size); `value` likewise.
+        sliding_window: number of tokens that a token attends to, itself included; None for all.
 
     Returns:
-        (1, tokens, heads, width), and None for the weights, which are not kept.
+        (1, tokens, heads, head size), and None for the attention weights, which are not kept.
 
     Raises:
-        InputError: attention of a kind that is not known here.
+        InputError: the model needs another kind of attention.
     """
     others = [
         name for name in ("softcap", "s_aux", "position_bias") if settings.get(name) is not None
     ]
     others += ["a mask of its own"] * (attention_mask is not None)
-    # Gemma's embedding models have it, and other checkpoints by a setting alone.
-    others += ["attention to what follows"] * (getattr(module, "is_causal", True) is False)
+    # In Gemma's embedding models, and in other checkpoints by a setting.
+    others += ["bidirectional attention"] * (getattr(module, "is_causal", True) is False)
     if others:
         raise InputError(
             f"attention of {type(module).__name__}",
-            expected="scaled dot products over what comes before",
+            expected="causal scaled dot-product attention",
             found=", ".join(others),
             remedy="choose a backbone of another family",
         )
     per_group = query.shape[1] // key.shape[1]
-    # Token by token in memory, as the model made them: parts can be copied as blocks.
+    # In the model's memory order, token by token, so that ranges can be copied as blocks.
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))
     attended = []
     for span in spans:
@@ -349,7 +348,7 @@ def packed_attention(
         if sliding_window and n_keys > sliding_window:
             mask = _mask(n_queries, n_keys, sliding_window, query.dtype, query.device)
         if mask is not None and per_group > 1:
-            # The fast kernels take either a mask or groups.
+            # The fast kernels support either a mask or groups.
             keys, values = (x.repeat_interleave(per_group, dim=2) for x in (keys, values))
         states = scaled_dot_product_attention(
             query[:, span.start : span.end].transpose(1, 2),
@@ -373,7 +372,7 @@ def _gather(states: Tensor, ranges: Ranges) -> Tensor:
 def _mask(
     n_queries: int, n_keys: int, window: int | None, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """0 where the last `n_queries` of `n_keys` tokens see a key, minus infinity elsewhere: [queries, keys]."""
+    """0 where the last `n_queries` of `n_keys` tokens attend to a key, minus infinity elsewhere: [queries, keys]."""
     queries = torch.arange(n_keys - n_queries, n_keys, device=device)[:, None]
     keys = torch.arange(n_keys, device=device)
     hidden = keys > queries

@@ -1,4 +1,4 @@
-"""Entry point `pretrain_backbone`: a small decoder and its tokenizer, from scratch, in place of a download."""
+"""Entry point `pretrain_backbone`: train a small decoder and its tokenizer from scratch, instead of a download."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -66,23 +66,23 @@ def pretrain_backbone(
     """Train a tokenizer and a small decoder from scratch on solutions and demonstrated critiques.
 
     Args:
-        solutions: solutions tables; step labels, where known, are learned at the step ends. Those of one
+        solutions: solutions tables; step labels, where known, are learned at the step ends. The solutions of one
             dataset and category join the run together, in the order given.
         gorm_demonstrations: critiques tables in the gORM format, of those solutions.
         gprm_demonstrations: critiques tables in the gPRM format, of those solutions.
         output: folder for the model (safetensors) and its tokenizer.
         curve: curves table.
         layers: number of decoder layers.
-        width: width of the hidden states, a multiple of 32.
-        vocabulary: number of tokens that the tokenizer may have.
-        tokens: number of tokens to train on, with repetition: the budget of the whole run.
-        batch_tokens: number of tokens in a batch, padding included, at most.
-        learning_rate: at its peak.
-        max_length: texts of more tokens are left out, and counted in the log.
+        width: hidden size, a multiple of 32.
+        vocabulary: maximum vocabulary size.
+        tokens: number of tokens to train on, repetitions included: the budget of the run.
+        batch_tokens: maximum number of tokens in a batch, padding included.
+        learning_rate: peak learning rate.
+        max_length: longer texts, in tokens, are left out and counted in the log.
         seed: seed of the study.
         name: name of the backbone in the curves table.
-        gorm_template: prompt template before gORM critiques; the package's own where none is given.
-        gprm_template: likewise before gPRM critiques.
+        gorm_template: prompt template for gORM critiques; by default, the package's own.
+        gprm_template: likewise for gPRM critiques.
     """
     rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     demonstrations = {}
@@ -110,7 +110,7 @@ def pretrain_backbone(
         "name": name,
     }
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations, *files.values()]
-    # Before the run: the code may be edited during it.
+    # Before training, because the code may be edited during it.
     origin = origin_of(__name__, parameters, inputs)
     optimizer = AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
     steps = pretraining_steps(kept, tokens, batch_tokens, learning_rate, seed)
@@ -150,7 +150,9 @@ def tokenizer_and_examples(
     logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
     if not kept:
         raise InputError(
-            "max_length", expected="a text of at most so many tokens", found=str(max_length)
+            "max_length",
+            expected="at least one text of at most that many tokens",
+            found=str(max_length),
         )
     return tokenizer, kept
 
@@ -158,7 +160,7 @@ def tokenizer_and_examples(
 def build_decoder(
     tokenizer: PreTrainedTokenizerBase, layers: int, width: int, max_length: int, seed: int
 ) -> LlamaForCausalLM:
-    """A Llama decoder with random weights, heads of 32, and input and output embeddings in one."""
+    """A Llama decoder with random weights, head size 32, and tied embeddings."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -168,7 +170,7 @@ def build_decoder(
         num_key_value_heads=width // 32,
         max_position_embeddings=max_length,
         tie_word_embeddings=True,
-        # The usual 0.02 is for wide models; a narrow one would take most of its training to leave it.
+        # The usual 0.02 suits wide models; a narrow one would spend most of its training growing its weights.
         initializer_range=width**-0.5,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -182,7 +184,7 @@ def build_decoder(
 def pretraining_loss(model: PreTrainedModel, examples: Sequence[PretrainingExample]) -> Tensor:
     """The weighted cross-entropy at all labelled positions, summed; a scalar.
 
-    Texts of like length are padded on the right, where causal attention never looks, so nothing is masked.
+    Texts are padded on the right, where causal attention never looks, so no mask is needed.
     """
     shape = len(examples), max(example.n_tokens for example in examples)
     ids = torch.zeros(shape, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Checkpoints: a training run that was killed goes on from its last one."""
+"""Checkpoints, from which a killed training run resumes."""
 
 import fcntl
 import logging
@@ -32,17 +32,17 @@ CHECKPOINT = "checkpoint.pt"
 
 @contextmanager
 def open_checkpoint(output: Path, origin: Origin | None) -> Iterator[Path]:
-    """The file for the checkpoint of a training run that makes the folder `output`.
+    """Yield the path for the checkpoint of a training run that makes the folder `output`.
 
-    It is in the folder `.NAME.checkpoints` beside the output, which is removed when the block ends without an
-    error. A checkpoint of another origin is removed first. All processes of a run must call this together.
+    It is in the folder `.NAME.checkpoints` beside the output, which is removed if the block succeeds. A checkpoint
+    of another origin is removed first. All processes of a run must call this together.
 
     Args:
         output: the folder of the trained model.
-        origin: of the training run; None in all processes but the main one, which does the writing.
+        origin: origin of the training run; None except in the main process, which writes the checkpoint.
 
     Raises:
-        InputError: another process trains the same model.
+        InputError: another process is training the same model.
     """
     folder = output.with_name(f".{output.name}.checkpoints")
     with _alone(folder) if origin else nullcontext():
@@ -58,7 +58,7 @@ def open_checkpoint(output: Path, origin: Origin | None) -> Iterator[Path]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Lock a file beside `folder`, so that no other process trains into it; the lock ends with this process."""
+    """Lock a file beside `folder`, so that no other process trains the same model; the lock dies with the process."""
     path = folder.with_name(f"{folder.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path):
@@ -75,25 +75,25 @@ def _locked(path: Path) -> IO[bytes]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and path.samefile(f"/dev/fd/{file.fileno()}"):
                 return file
-            # The process that held the lock has removed the file since it was opened here.
+            # The process that held the lock removed the file after it was opened here.
             file.close()
         except BlockingIOError as error:
             file.close()
             raise InputError(
                 path,
-                expected="no other process that trains the same model",
-                found="one that is at work",
+                expected="no other process training the same model",
+                found="one",
                 remedy="wait for it, or stop it",
             ) from error
         except OSError:
-            logger.warning("%s: a file system without locks; train it once at a time", path)
+            logger.warning("%s: the file system has no locks; train it in one job at a time", path)
             return file
 
 
 def _prepare(folder: Path, origin: str) -> None:
     path = folder / ORIGIN
     if folder.exists() and (not path.is_file() or path.read_text("utf-8") != origin):
-        logger.warning("%s: of other inputs, settings or code, begun anew", folder)
+        logger.warning("%s: made with other inputs, settings or code; starting over", folder)
         shutil.rmtree(folder)
     if not path.exists():
         with whole(path) as part:
@@ -103,12 +103,12 @@ def _prepare(folder: Path, origin: str) -> None:
 def save_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizer, reached: Mapping[str, Any]
 ) -> None:
-    """Write the trained weights, the optimizer's state and the random generators' in place of the last checkpoint.
+    """Replace the checkpoint: trained weights, states of the optimizer and the random generators, and `reached`.
 
     All processes must call it together.
 
     Args:
-        reached: numbers, tensors, lists and mappings to be kept with them.
+        reached: numbers, tensors, lists and mappings to save as well.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     held = {
@@ -123,10 +123,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
-    """Restore what `save_checkpoint` wrote, and return its `reached`; None where there is no checkpoint.
+    """Restore what `save_checkpoint` wrote, and return its `reached`; None if there is no checkpoint.
 
     Raises:
-        InputError: a file that is no checkpoint.
+        InputError: the file is not a checkpoint.
     """
     if not path.is_file():
         return None
@@ -137,13 +137,13 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[
             path,
             expected="a checkpoint",
             found="a damaged file",
-            remedy="delete it, and the training run starts from the beginning",
+            remedy="delete it, and training starts from the beginning",
         ) from error
     set_trained_weights(model, held["weights"])
     options = StateDictOptions(full_state_dict=True)
     set_optimizer_state_dict(model, optimizer, held["optimizer"], options=options)
     process = processes().process_index
-    # With more processes than before, the new ones keep the seeds of their own.
+    # If there are more processes than before, the new ones keep their own seeds.
     if process < len(held["generators"]):
         _restore_generators(held["generators"][process])
     reached: dict[str, Any] = held["reached"]
@@ -151,7 +151,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> dict[
 
 
 def _generator_states() -> dict[str, Tensor]:
-    """The states of PyTorch's generators of this process, uint8."""
+    """The states of this process's PyTorch generators, uint8."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()

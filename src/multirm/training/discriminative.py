@@ -1,4 +1,4 @@
-"""Train dORM or dPRM: the probability that a step is correct, read off the network at the step's last token."""
+"""Train dORM or dPRM, which predict the probability that a step is correct at the step's last token."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminativeRecipe(Recipe):
-    """How dORM and dPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
+    """Training settings of dORM and dPRM; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
     schedule = "cosine"
     max_length: Count = 650
@@ -54,13 +54,13 @@ def train_discriminative(
 
     Args:
         kind: dORM (one label, at the last step) or dPRM (one per step, up to the first incorrect one).
-        name: the reward model's, for the tables.
+        name: name of the reward model in the tables.
         backbone: model folder or hub name.
         solutions: tables of labelled solutions.
         output: folder for the adapter and its tokenizer.
         curve: table of loss and learning rate.
-        examples: table of how many solutions of each category were used or left out.
-        recipe: how it is optimised, and what is left out.
+        examples: table with the numbers of solutions per category that were used or left out.
+        recipe: training settings.
     """
     if kind.is_generative:
         raise InputError("kind", expected="dORM or dPRM", found=kind)
@@ -93,11 +93,11 @@ def label_solutions(
     rows: Iterable[Mapping[str, Any]],
     max_length: int,
 ) -> tuple[list[Example], Tally]:
-    """Make training examples of the rows of a solutions table, and count what became of each row.
+    """Make training examples from rows of a solutions table, and count the rows by what became of them.
 
-    An example ends with its last label, as in VersaPRM (arXiv 2502.06737): for dPRM at the first incorrect
-    step. Examples that are still over `max_length` tokens are left out. A positive example is one without
-    an incorrect label.
+    An example ends with its last label, as in VersaPRM (arXiv 2502.06737): for dPRM, at the first incorrect
+    step. Examples that are still over `max_length` tokens are left out. An example without incorrect labels is
+    positive.
     """
     examples, tally = [], Tally()
     for row in rows:
@@ -119,10 +119,10 @@ def label_solutions(
 def step_targets(
     kind: Kind, outcome: int | None, step_labels: list[int] | None, n_steps: int
 ) -> dict[int, int] | None:
-    """The label of each step to learn from, by the step's 0-based position; None where labels are not known.
+    """The training labels, by the step's 0-based position; None if labels are unknown.
 
-    dORM learns the outcome at the last step; dPRM the step labels up to and including the first
-    incorrect one, after which "correct" has no meaning.
+    dORM learns the outcome, at the last step; dPRM learns the step labels up to and including the first incorrect
+    one, after which "correct" has no meaning.
     """
     if kind is Kind.DORM:
         return None if outcome is None else {n_steps - 1: outcome}

@@ -1,4 +1,4 @@
-"""Examples to fine-tune on, and how many rows of each category became one."""
+"""Fine-tuning examples, and counts of the rows that became one."""
 
 import logging
 from array import array
@@ -16,11 +16,11 @@ UNLABELLED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids, and what the network should predict at each of them, or `UNLABELLED`.
+    """Token ids, and the label to predict at each of them, or `UNLABELLED`.
 
-    `labels[t]` belongs to the output at position t: for a discriminative model the index of the right
-    candidate, for a generative one the token `ids[t + 1]`. Arrays of C ints: lists of millions of examples
-    would take five times the memory.
+    `labels[t]` belongs to the output at position t: for a discriminative model, the index of the right candidate;
+    for a generative one, the token `ids[t + 1]`. Arrays of C ints, because lists would take five times the memory
+    for millions of examples.
     """
 
     ids: "array[int]"
@@ -28,7 +28,7 @@ class Example:
 
     @classmethod
     def of(cls, ids: Sequence[int], labels: Sequence[int]) -> Self:
-        """From as many ids as labels."""
+        """Make an example from equally many ids and labels."""
         return cls(array("i", ids), array("i", labels))
 
     @property
@@ -38,13 +38,13 @@ class Example:
 
     @property
     def count(self) -> int:
-        """The number of its labels: each counts the same in the loss."""
+        """Its number of labels, which all have the same weight in the loss."""
         return len(self.labels) - self.labels.count(UNLABELLED)
 
 
 @dataclass
 class Tally:
-    """What became of the rows of each category, as `tables.EXAMPLES` counts them."""
+    """Counts of rows by category and by what became of them, for the table `EXAMPLES`."""
 
     used: Counter[str] = field(default_factory=Counter)
     positive: Counter[str] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ class Tally:
     unlabelled: Counter[str] = field(default_factory=Counter)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """One row of `tables.EXAMPLES` per category, for the model `name`."""
+        """Rows of the table `EXAMPLES` for the model `name`, one per category."""
         categories = sorted({*self.used, *self.too_long, *self.unlabelled})
         return [
             {
@@ -67,10 +67,10 @@ class Tally:
         ]
 
     def require_examples(self, source: str, max_length: int) -> None:
-        """Say where the rows went if none is left; warn if all that are left have one label.
+        """Refuse to train without examples; warn if all of them have the same label; log those left out.
 
         Raises:
-            InputError: nothing to train on.
+            InputError: there are no examples.
         """
         n_used, n_positive = self.used.total(), self.positive.total()
         if n_used == 0:
@@ -78,11 +78,11 @@ class Tally:
                 source,
                 expected="at least one example to train on",
                 found=f"{self.too_long.total()} over {max_length} tokens, {self.unlabelled.total()} unlabelled",
-                remedy="give more data, or a greater max_length",
+                remedy="use more data or a larger max_length",
             )
         if n_positive in (0, n_used):
             logger.warning(
-                "%s: all %d examples are %s; the model will learn nothing but that",
+                "%s: all %d examples are %s; the model will learn nothing else",
                 source,
                 n_used,
                 "positive" if n_positive else "negative",

@@ -1,4 +1,4 @@
-"""Fine-tune a backbone: what training the reward models of all kinds shares."""
+"""Fine-tune a backbone; shared by the training of all kinds of reward model."""
 
 import ctypes
 import logging
@@ -39,10 +39,10 @@ from multirm.training.steps import E
 
 logger = logging.getLogger(__name__)
 
-# A setting of glibc's mallopt, and the size in bytes from which on it takes each block from the system.
+# A parameter of glibc's mallopt, and its value: larger blocks, in bytes, are mapped one by one from the system.
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 2**20
 
-# Those of the layers alone: no more of the output layer is computed than the loss needs.
+# Only the kernels for layers: the output layer is computed only as far as the loss needs it.
 LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
 
 
@@ -67,19 +67,20 @@ def train_adapter(
     """Train a LoRA adapter on a backbone, and write it with its learning curve and the counts of its examples.
 
     Args:
-        name: the reward model's, for the tables.
+        name: name of the reward model in the tables.
         backbone: model folder or hub name.
-        tokenizer: the backbone's, kept with the adapter.
-        questions: those that the examples are about.
-        made_by: the module that the origin names as its maker.
-        inputs: the files that the examples were made of.
-        extra_parameters: of the origin, beside the kind, the name, the backbone and the recipe.
+        tokenizer: the backbone's tokenizer, saved with the adapter.
+        questions: the questions of the examples.
+        made_by: the module to name in the origin.
+        inputs: the files that the examples were made from.
+        extra_parameters: parameters for the origin, besides kind, name, backbone and recipe.
         output: folder for the adapter.
         curve: file for the table of losses.
         counts: file for the table of examples used and left out.
 
     Raises:
-        InputError: no examples, a backbone that cannot be trained, or another process that trains the same.
+        InputError: there are no examples, the backbone cannot be trained, or another process is training the same
+            model.
     """
     tally.require_examples(name, recipe.max_length)
     network = load_backbone(backbone, recipe.parallelism)
@@ -104,10 +105,10 @@ def train_adapter(
 
 
 def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """Load the model to train: onto the device, or into main memory if it is to be sharded.
+    """Load the model to train onto the device, or into main memory if it will be sharded.
 
     Raises:
-        InputError: what `load_model` refuses, and an adapter.
+        InputError: `load_model` refuses it, or it is an adapter.
     """
     require_whole_model(backbone, backbone, fetch_model(backbone))
     return load_model(backbone, device=torch.device("cpu") if _is_sharded(parallelism) else None)
@@ -125,10 +126,10 @@ def fine_tune(
     recipe: Recipe,
     checkpoint: Path,
 ) -> list[dict[str, Any]]:
-    """Train whatever requires a gradient in `model`, in place; the learning curve, as rows of `CURVES`.
+    """Train the weights of `model` that require a gradient, in place; return the learning curve, rows of `CURVES`.
 
     Args:
-        name: the reward model's, for the curve.
+        name: name of the reward model in the curve.
         model: a causal language model, plain or wrapped by peft.
         checkpoint: as in `loop.train`.
     """
@@ -154,7 +155,7 @@ def fine_tune(
 
 
 def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Recipe) -> int:
-    """How many examples are read at once; has layers computed twice where they would not fit otherwise."""
+    """The number of examples per forward pass; turns on gradient checkpointing if memory requires it."""
     share = share_batch(recipe.batch_size, recipe.device_batch_size)
     device: Device = "cuda" if torch.cuda.is_available() else "cpu"
     read = reading(Decoder.of(model.config), device, share, longest, recipe.device_batch_size)
@@ -162,21 +163,21 @@ def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Reci
         spare_memory(model)
     if is_main_process():
         logger.info(
-            "%s: a process reads %d examples at once, of %d tokens at most, in %.1f GB%s",
+            "%s: %d examples per forward pass and process, of at most %d tokens, in %.1f GB%s",
             name,
             read.at_once,
             longest,
             read.memory / 1e9,
-            ", computing layers twice" if read.is_checkpointed else "",
+            ", with gradient checkpointing" if read.is_checkpointed else "",
         )
     return read.at_once
 
 
 def spare_memory(model: PreTrainedModel) -> None:
-    """Keep only each layer's input for the gradient; the rest of the layer is computed again.
+    """Turn on gradient checkpointing: keep only each layer's input, and compute the rest again for the gradient.
 
-    The C library would keep most of the memory that this frees: with blocks in use between them, those that
-    are free are too small for the next layer's. So large ones come from the system and go back to it.
+    On a CPU, the heap would become too fragmented to reuse the memory that this frees. So large blocks are taken from
+    the system and returned to it.
     """
     model.gradient_checkpointing_enable({"use_reentrant": False})
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -187,5 +188,5 @@ def spare_memory(model: PreTrainedModel) -> None:
 def _seed_dropout(seed: int, process: int) -> None:
     """Seed dropout, differently in each process."""
     torch.manual_seed(item_seed(seed, "train", process) if process else run_seed(seed))
-    # A data loader used to draw one number first: without it, every model would come out different.
+    # A data loader used to draw one number first: without this, every model would change.
     torch.empty((), dtype=torch.int64).random_()

@@ -1,4 +1,4 @@
-"""The steps of fine-tuning: batches in an order that is the seed's alone, and the recipe's learning rates."""
+"""The steps of fine-tuning: batches in an order given by the seed alone, and the recipe's learning rates."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ def fine_tuning_steps(
 
     Args:
         examples: at least one.
-        blank: an example that counts nothing. It fills up the last batch of an epoch, so that every process has
+        blank: an example without loss. It fills up the last batch of an epoch, so that every process has
             something to read.
-        at_once: how many examples a process reads at once; a divisor of its share of a batch.
-        process: its number, from 0.
+        at_once: examples per forward pass; a divisor of the process's share of a batch.
+        process: number of this process, from 0.
     """
     seed = run_seed(recipe.seed)
     lengths = [example.n_tokens for example in examples]
@@ -59,13 +59,13 @@ def fine_tuning_steps(
 
 
 def run_seed(seed: int) -> int:
-    """The seed of a training run's order and dropout, 31 bits, from the study's."""
+    """The 31-bit seed of a training run's order and dropout, derived from the study's seed."""
     return item_seed(seed, "train") % 2**31
 
 
 def learning_rates(recipe: Recipe, n_steps: int) -> list[float]:
     """The learning rate of each of `n_steps` steps: a linear warm-up from 0, then the recipe's schedule down to 0."""
-    # The first step of a warm-up has rate 0: were it the only one, nothing would be learned.
+    # The first step of a warm-up has rate 0, so a run of one step needs to have none.
     warmup = min(math.ceil(recipe.warmup * n_steps), n_steps - 1)
 
     def factor(step: int) -> float:
@@ -81,10 +81,10 @@ def learning_rates(recipe: Recipe, n_steps: int) -> list[float]:
 def shuffled_batches(
     lengths: Sequence[int], batch_size: int, seed: int, epoch: int
 ) -> Iterator[list[int]]:
-    """All indices of `lengths` in a random order that depends on the seed and the epoch alone.
+    """All indices of `lengths` in batches, in a random order that depends on the seed and the epoch alone.
 
-    The examples of a batch are about equally long: devices that share one are done with it at the same time.
-    A batch that is not full comes last.
+    The examples of a batch have similar lengths, so that devices that share it finish at the same time. An incomplete
+    batch comes last.
     """
     generator = item_generator(seed, "order", epoch)
     sizes = np.asarray(lengths)

@@ -1,4 +1,4 @@
-"""Train gORM or gPRM: a language model that writes critiques and ends them with a verdict."""
+"""Train gORM or gPRM, language models that write a critique ending in a verdict."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class GenerativeRecipe(Recipe):
-    """How gORM and gPRM are trained; the defaults are Multi-RM's (arXiv 2510.00492)."""
+    """Training settings of gORM and gPRM; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
     schedule = "linear"
     max_length: Count = 8192
@@ -56,21 +56,21 @@ def train_generative(
     template: Path | None = None,
     recipe: GenerativeRecipe = RECIPE,
 ) -> None:
-    """Train a generative reward model on the critiques that are kept: a LoRA adapter on a backbone.
+    """Train a generative reward model on the kept critiques: a LoRA adapter on a backbone.
 
-    The loss is on the critiques and their ends alone, not on the prompts.
+    The loss is on the critiques and their end-of-sequence tokens only, not on the prompts.
 
     Args:
         kind: gORM or gPRM.
-        name: the reward model's, for the tables.
+        name: name of the reward model in the tables.
         backbone: model folder or hub name.
         solutions: tables of the solutions that the critiques are about.
         critiques: tables of filtered critiques.
         output: folder for the adapter and its tokenizer.
         curve: table of loss and learning rate.
-        examples: table of how many critiques of each category were used or left out.
-        template: prompt template; the package's own where none is given.
-        recipe: how it is optimised, and what is left out.
+        examples: table with the numbers of critiques per category that were used or left out.
+        template: prompt template; by default, the package's own.
+        recipe: training settings.
     """
     require_generative(kind)
     for path in critiques:
@@ -81,9 +81,9 @@ def train_generative(
     if not rows:
         raise InputError(
             source,
-            expected="at least one critique that is kept",
+            expected="at least one kept critique",
             found="none",
-            remedy="the reasons stand in column `reason`; a better teacher or more solutions may help",
+            remedy="the reasons are in column `reason`; a better teacher or more solutions may help",
         )
     verified = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     template = template or own_template(kind)
@@ -119,10 +119,9 @@ def critique_examples(
     pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]],
     max_length: int,
 ) -> tuple[list[Example], Tally]:
-    """Make training examples of critiques and their solutions, and count what became of each.
+    """Make training examples from critiques and their solutions, and count the critiques by what became of them.
 
-    A positive example is one whose verdict is Yes. Nothing is truncated: an example over `max_length`
-    tokens is left out.
+    An example whose verdict is Yes is positive. Nothing is truncated: examples over `max_length` tokens are left out.
     """
     examples, tally = [], Tally()
     for critique, solution in pairs:
@@ -134,7 +133,7 @@ def critique_examples(
             continue
         tally.used[category] += 1
         tally.positive[category] += critique["verdict"] == 1
-        # The output at a position predicts the token after it, so labels stand one place to the left.
+        # The output at a position predicts the next token, so labels are shifted left by one.
         unlearned = [UNLABELLED] * (encoded.n_prompt - 1)
         completion = encoded.ids[encoded.n_prompt :]
         examples.append(Example.of(encoded.ids, [*unlearned, *completion, UNLABELLED]))

@@ -1,6 +1,6 @@
-"""The training loop: any loss, any weights, in one process or several, from the last checkpoint on.
+"""The training loop: for any loss and weights, in one or several processes, resuming from the last checkpoint.
 
-Started by `torch.distributed.run --nproc-per-node K`, the same code trains on K devices.
+Started with `torch.distributed.run --nproc-per-node K`, the same code trains on K devices.
 """
 
 import logging
@@ -38,9 +38,9 @@ class Learner(nn.Module, Generic[E]):
         self.loss = loss
 
     def forward(self, examples: Sequence[E]) -> Tensor:
-        """The summed loss of examples that are read at once, a scalar; computed in bf16 on a GPU."""
+        """The summed loss of one forward pass over examples, a scalar; computed in bf16 on a GPU."""
         device = self.model.device.type
-        # What is sharded has a policy of its own for that (`sharding.shard`).
+        # A sharded model has its own mixed-precision policy (`sharding.shard`).
         is_mixed = device == "cuda" and not isinstance(self, FSDPModule)
         with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
             return self.loss(self.model, examples)
@@ -53,15 +53,15 @@ def train(
     steps: Sequence[Step[E]],
     checkpoint: Path,
 ) -> list[dict[str, Any]]:
-    """Train in place, from `checkpoint` on where there is one; returns the learning curve, rows of `CURVES`.
+    """Train in place, resuming from `checkpoint` if it exists; return the learning curve, rows of `CURVES`.
 
     All processes must call it together.
 
     Args:
-        name: of what is trained, for the curve.
+        name: name of the trained model in the curve.
         learner: its weights that require a gradient are trained.
-        optimizer: of these weights; its learning rate is set at each step.
-        steps: all steps of the run, also those before the checkpoint.
+        optimizer: optimizer of these weights; its learning rate is set at each step.
+        steps: all steps of the run, including those before the checkpoint.
         checkpoint: a file, replaced about twenty times during a run.
     """
     place = processes()
@@ -75,7 +75,7 @@ def train(
     if reached is not None:
         done, points, losses = reached["step"], reached["points"], reached["losses"]
         if is_main_process():
-            logger.info("%s: going on from step %d", name, done)
+            logger.info("%s: resuming from step %d", name, done)
     save_every = max(1, len(steps) // CHECKPOINTS)
     learner.train()
     with (
@@ -107,7 +107,7 @@ def train(
 
 
 def _update(learner: nn.Module, optimizer: Optimizer, step: Step[Any]) -> Tensor:
-    """Take one step; returns the mean loss before it, over all processes, a scalar."""
+    """Take one step; return the mean loss over all processes before the update, a scalar."""
     n_processes = processes().num_processes
     losses = []
     for number, part in enumerate(step.parts, start=1):
@@ -118,7 +118,7 @@ def _update(learner: nn.Module, optimizer: Optimizer, step: Step[Any]) -> Tensor
             else nullcontext()
         ):
             loss = learner(part) / step.count
-            # The gradients of several processes are averaged.
+            # Gradients are averaged over processes, not summed.
             (loss * n_processes).backward()
         losses.append(loss.detach())
     torch.nn.utils.clip_grad_norm_(learner.parameters(), MAX_GRADIENT_NORM)

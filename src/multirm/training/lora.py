@@ -1,4 +1,4 @@
-"""Low-rank adapters: put on a backbone before training, kept as ordinary peft folders after it."""
+"""LoRA adapters: add one to a backbone before training, and save it in peft's layout afterwards."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,13 +17,13 @@ from multirm.running.randomness import item_seed
 def add_adapter(
     model: PreTrainedModel, rank: int, alpha: int, dropout: float, seed: int
 ) -> PeftModel:
-    """`model` with a fresh adapter on every linear layer but the output's; all else is frozen.
+    """Add a new adapter to every linear layer of `model` except the output layer; all other weights are frozen.
 
     Args:
-        rank: of the two matrices of each layer.
-        alpha: the adapter counts `alpha / rank` times.
+        rank: rank of each layer's adapter.
+        alpha: the adapter is scaled by `alpha / rank`.
         dropout: on the adapter's input, in [0, 1).
-        seed: of the adapter's first weights.
+        seed: seed of the adapter's initial weights.
     """
     config = LoraConfig(
         r=rank,
@@ -35,7 +35,7 @@ def add_adapter(
     with torch.random.fork_rng():
         torch.manual_seed(item_seed(seed, "adapter"))
         adapted = get_peft_model(model, config)
-    # peft writes down every layer's full name, in the order of a set: other bytes in every run.
+    # peft saves every layer's full name in the order of a set, which would differ from run to run.
     layers = adapted.peft_config["default"].target_modules
     adapted.peft_config["default"].target_modules = sorted({n.rpartition(".")[2] for n in layers})
     return adapted
@@ -49,18 +49,18 @@ def save_adapter(
     origin: Origin,
     questions: Iterable[str],
 ) -> None:
-    """Write the adapter, its tokenizer and where it came from to the folder `output`, whole or not at all.
+    """Write the adapter, its tokenizer and its provenance to the folder `output`, atomically.
 
     Args:
-        weights: of the adapter, as `sharding.trained_weights` gives them.
-        questions: those that it has learned from.
+        weights: the adapter's weights, as returned by `sharding.trained_weights`.
+        questions: the questions that it was trained on.
     """
     base = model.get_base_model().name_or_path
     for setting, value in base_as_written(base, output).items():
         setattr(model.peft_config["default"], setting, value)
     with whole_model(output, ADAPTER, origin, base_files(Path(base))) as part:
         model.save_pretrained(part, save_embedding_layers=False, state_dict=dict(weights))
-        # A model card in which nothing is filled in.
+        # An empty model card.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
         write_learned(part, questions)

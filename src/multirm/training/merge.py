@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Rounding:
-    """What becomes of an adapter's changes to weights when the sums are rounded to a precision.
+    """How much of an adapter's changes is lost when the merged weights are rounded.
 
     Attributes:
-        dtype: the precision.
-        weights: how many weights the adapter changes.
-        unchanged: how many of them are, rounded, what they were before.
-        lost, learned: sums of squares, of what is rounded away and of the changes.
+        dtype: the precision that they are rounded to.
+        weights: number of weights that the adapter changes.
+        unchanged: number of weights that, rounded, are what they were before.
+        lost, learned: sums of squares of the rounding errors and of the changes.
     """
 
     dtype: torch.dtype
@@ -36,7 +36,7 @@ class Rounding:
     learned: float = 0.0
 
     def add(self, before: Tensor, after: Tensor) -> None:
-        """Count in a weight as it was, in its own precision or a finer one, and as it became."""
+        """Add a weight tensor before and after merging, in the base's precision or a higher one."""
         rounded = after.to(self.dtype).to(after.dtype)
         self.weights += after.numel()
         self.unchanged += int((rounded == before).sum())
@@ -45,12 +45,12 @@ class Rounding:
 
     @property
     def unchanged_share(self) -> float:
-        """Of the weights that the adapter changes, those that rounding puts back."""
+        """The fraction of the adapted weights that rounding leaves unchanged."""
         return self.unchanged / max(1, self.weights)
 
     @property
     def relative_error(self) -> float:
-        """How far the rounded changes are from the learned ones, by the length of these; 1: all is lost."""
+        """The norm of the rounding errors relative to that of the learned changes; 1 means that all is lost."""
         return sqrt(self.lost / self.learned) if self.learned else 0.0
 
 
@@ -61,17 +61,17 @@ def merge_adapter(
     output: MergedFolder,
     dtype: Literal["float32", "bfloat16"] = "float32",
 ) -> None:
-    """Write the model that a backbone and its adapter make together. Scoring needs none: it takes adapters.
+    """Merge an adapter into its backbone. Scoring does not need merged models: it takes adapters.
 
-    The sums are computed in fp32. How much of what was learned is lost by rounding them is logged, and
-    stands in the model's provenance.
+    The merge is computed in fp32. How much of what was learned is lost by rounding is logged, and recorded in the
+    model's provenance.
 
     Args:
         backbone: model folder or hub name that the adapter was trained on.
         adapter: folder of the adapter and its tokenizer.
         output: folder for the merged model: config, tokenizer and one file of weights.
-        dtype: what the weights are rounded to. An adapter changes weights by little: in bfloat16 most of
-            them come out as they were.
+        dtype: precision of the merged weights. An adapter's changes are small: in bfloat16, most weights come out
+            unchanged.
     """
     names, folders = sources_of(backbone)
     parameters = {"backbone": names, "dtype": dtype}
@@ -85,11 +85,11 @@ def merge_adapter(
         relative_error=float(f"{rounding.relative_error:.3g}"),
     )
     with whole_model(output, MERGED, origin) as part:
-        # One file of known name, so that workflows can declare it.
+        # One file with a known name, so that workflows can declare it.
         model.save_pretrained(part, max_shard_size="1TB")
         tokenizer.save_pretrained(part)
         write_learned(part, (), backbone, str(adapter))
     logger.info(
-        "merged %s into %s, as %s: of the adapted weights %.1f %% are unchanged, and what was learned is %.2g off",
+        "merged %s into %s, as %s: %.1f %% of the adapted weights are unchanged, relative error of the changes %.2g",
         *(adapter, backbone, dtype, 100 * rounding.unchanged_share, rounding.relative_error),
     )

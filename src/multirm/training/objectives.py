@@ -1,4 +1,4 @@
-"""What fine-tuning minimises: a loss of a model on examples."""
+"""Objectives of fine-tuning: the loss of a model on examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from multirm.training.steps import E, Loss
 
 @dataclass(frozen=True)
 class Objective(Generic[E]):
-    """A loss, and an example that costs nothing.
+    """A loss, and an example without loss.
 
     Attributes:
-        loss: on a model that reads packs (`packing.attend_in_packs`).
+        loss: for models that read packs (`packing.attend_in_packs`).
         blank: an example whose loss and count are 0.
     """
 
@@ -32,11 +32,10 @@ class Objective(Generic[E]):
 
 
 def prediction(columns: Sequence[int] | None = None) -> Objective[Example]:
-    """The cross-entropy of the labels, over some columns of the model's logits or the whole vocabulary.
+    """Cross-entropy of the labels, over some columns of the logits or the whole vocabulary.
 
     Args:
-        columns: the token ids that compete, in the order in which the labels count them; the whole
-            vocabulary where None.
+        columns: the token ids that labels are indices of; None for the whole vocabulary.
     """
     loss = partial(_prediction_loss, columns=columns)
     return Objective(loss, blank=Example.of([0], [UNLABELLED]))
@@ -47,7 +46,7 @@ def _prediction_loss(
 ) -> Tensor:
     """The cross-entropy at all labelled positions, summed; a scalar.
 
-    A whole vocabulary's logits are computed some positions at a time, and once more for the gradient.
+    Logits are computed for some positions at a time, and again for the gradient, to save memory.
     """
     packed = pack([example.ids for example in examples])
     labels = torch.tensor([label for example in examples for label in example.labels])

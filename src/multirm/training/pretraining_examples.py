@@ -1,6 +1,6 @@
-"""Examples to pretrain a small backbone on: solutions in the discriminative format, critiques in the generative ones.
+"""Pretraining examples for a small backbone, in the formats that it will be fine-tuned on.
 
-They are in the formats that it will be fine-tuned on.
+Solutions are in the discriminative format, critiques in the generative formats.
 """
 
 import math
@@ -22,24 +22,24 @@ from multirm.training.steps import Step
 
 Row = Mapping[str, Any]
 
-# A model learns to compare claims with facts early where there are few facts, and late where there are many.
-# So the groups of solutions join one by one over the first part of the run, the first staying alone the
-# longest, and critiques join once all are there.
+# A model learns to compare claims with facts early if there are few facts, and late if there are many. So the groups
+# of solutions join one by one over the first part of the run, with the longest time for the first one, and critiques
+# join once all groups have.
 CURRICULUM = 0.3
-# The weight in the loss of marks and critiques, which say whether something is right; other text has 1.
+# The loss weight of step marks and critiques, which judge correctness; other text has weight 1.
 JUDGEMENT_WEIGHT = 3.0
 LOGGED_POINTS = 20
 
 
 @dataclass(frozen=True)
 class PretrainingExample:
-    """A text to learn.
+    """A text to train on.
 
     Attributes:
         ids: its tokens.
-        labels: the token to be predicted after each of them, or `UNLABELLED`.
-        weights: of each prediction in the loss.
-        joins: the fraction of the run, in [0, 1), before which it is not shown.
+        labels: the token to predict after each of them, or `UNLABELLED`.
+        weights: the loss weight of each prediction.
+        joins: the fraction of the run, in [0, 1), from which on it is used.
     """
 
     ids: list[int]
@@ -54,7 +54,7 @@ class PretrainingExample:
 
     @property
     def count(self) -> float:
-        """The sum of its predictions' weights."""
+        """The sum of the weights of its predictions."""
         return math.fsum(
             weight
             for weight, label in zip(self.weights, self.labels, strict=True)
@@ -65,11 +65,10 @@ class PretrainingExample:
 def examples_of_solutions(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]
 ) -> list[PretrainingExample]:
-    """Solutions in the discriminative format: the steps' text is predicted, and + or - at step ends with a label.
+    """Solutions in the discriminative format, to predict the steps' text, and + or - at labelled step ends.
 
-    Neither questions, which cannot be predicted, nor incorrect steps, which the model is to judge and not to
-    write, carry a loss. The solutions of one dataset and category join the run together, one group after
-    the other.
+    There is no loss on questions, which cannot be predicted, or on incorrect steps, which the model should judge but
+    not write. The solutions of one dataset and category join the run together, one group after the other.
     """
     groups = list(dict.fromkeys(_group(row) for row in rows))
     examples = []
@@ -93,11 +92,11 @@ def examples_of_solutions(
 def examples_of_critiques(
     tokenizer: PreTrainedTokenizerBase, template: Template, pairs: Sequence[tuple[Row, Row]]
 ) -> list[PretrainingExample]:
-    """Critiques after their prompts: the critique's text is predicted, and + or - at the step ends of the prompt.
+    """Critiques after their prompts, to predict the critique's text, and + or - at the step ends of the prompt.
 
-    So the step ends of a prompt carry the same information as those of a solution, and the critique only
-    has to read it there. The prompt shows all steps, also to gPRM: if it stopped at the first incorrect
-    step, a missing answer would give the verdict away.
+    So the step ends of a prompt carry the same information as those of a solution, and the critique only has to
+    read it there. The prompt shows all steps, even for gPRM: if it stopped at the first incorrect step, the missing
+    answer would give the verdict away.
 
     Args:
         pairs: rows of a critiques table, each with the row of its solution.
@@ -124,11 +123,11 @@ def pretraining_steps(
 ) -> list[Step[PretrainingExample]]:
     """The steps of a run over `tokens` tokens, twenty of which are points of the learning curve.
 
-    The learning rate rises for a twentieth of the run and falls linearly. An epoch is as many tokens as
+    The learning rate warms up over a twentieth of the run and then falls linearly. An epoch is as many tokens as
     the examples have.
 
     Args:
-        learning_rate: at its peak.
+        learning_rate: peak learning rate.
     """
     total = sum(example.n_tokens for example in examples)
     steps: list[Step[PretrainingExample]] = []
@@ -154,10 +153,10 @@ def pretraining_steps(
 def draw_batches(
     examples: Sequence[PretrainingExample], tokens: int, batch_tokens: int, seed: int
 ) -> Iterator[tuple[float, list[PretrainingExample]]]:
-    """Batches until `tokens` tokens have been drawn, each with the fraction of them drawn before it.
+    """Draw batches until `tokens` tokens have been drawn, each with the fraction drawn before it.
 
-    A batch holds at most `batch_tokens` tokens, padding included. Passes over the examples that have
-    joined follow each other; a pass is cut short when others join.
+    A batch has at most `batch_tokens` tokens, padding included. Batches come from passes over the examples that
+    have joined; a pass is cut short when more examples join.
     """
     joining = sorted({example.joins for example in examples})
     seen = passes = 0
@@ -176,7 +175,7 @@ def draw_batches(
 def _one_pass(
     examples: Sequence[PretrainingExample], batch_tokens: int, rng: np.random.Generator
 ) -> list[list[PretrainingExample]]:
-    """All examples once, in batches of like length and in random order."""
+    """All examples once, in batches of similar lengths, in random order."""
     shuffled = [examples[i] for i in rng.permutation(len(examples))]
     found = list(batches([len(example.ids) for example in shuffled], batch_tokens))
     return [[shuffled[k] for k in found[i]] for i in rng.permutation(len(found))]
@@ -193,7 +192,7 @@ def _mark_steps(
     ends: Sequence[int],
     step_labels: Sequence[int] | None,
 ) -> None:
-    """Make + or - the label at each step end, or nothing where the step labels are not known."""
+    """Set the label at each step end to + or -, or to `UNLABELLED` if step labels are unknown."""
     candidates = step_candidates(tokenizer)
     marks = (
         [UNLABELLED] * len(ends)
@@ -206,7 +205,7 @@ def _mark_steps(
 
 
 def _step_ends(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[int], row: Row) -> list[int]:
-    """The place in a prompt of the token in which each step ends."""
+    """The index in a prompt of the token in which each step ends."""
     text = tokenizer.decode(prompt)
     spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True).offset_mapping
     starts = [start for start, _ in spans]

@@ -1,4 +1,4 @@
-"""The processes that train together, one per device, one process by itself or several by torch.distributed.run."""
+"""The processes of a training run, one per device: a single one, or several started by torch.distributed.run."""
 
 import torch
 from accelerate import PartialState
@@ -7,20 +7,20 @@ from multirm.errors import InputError
 
 
 def processes() -> PartialState:
-    """This process's place among those that train together; asking for the first time joins them."""
+    """This process's place among those that train together; the first call joins them."""
     return PartialState(cpu=not torch.cuda.is_available())
 
 
 def is_main_process() -> bool:
-    """Whether this process is the one that writes."""
+    """Whether this is the process that writes outputs."""
     return bool(processes().is_main_process)
 
 
 def share_batch(batch_size: int, device_batch_size: int | None) -> int:
-    """How many examples a process reads at once if its memory allows: its share of a batch unless told otherwise.
+    """The number of examples per forward pass if memory allows: `device_batch_size`, or the process's share of a batch.
 
-    Also joins this process to the others, and must therefore come before a model is loaded: it is what
-    makes each process's own GPU its current one.
+    It also joins this process to the others, which selects each process's own GPU, and so must be called before a
+    model is loaded.
 
     Raises:
         InputError: the batch does not divide evenly.
@@ -30,7 +30,7 @@ def share_batch(batch_size: int, device_batch_size: int | None) -> int:
     if batch_size % (count * at_once):
         raise InputError(
             "batch_size",
-            expected=f"a multiple of {count} processes that read {at_once} at once",
+            expected=f"a multiple of {count} processes × {at_once} examples at once",
             found=str(batch_size),
             remedy="choose another batch_size, device_batch_size or number of GPUs",
         )

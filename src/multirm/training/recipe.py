@@ -1,4 +1,4 @@
-"""How a reward model is trained: its adapter, its optimizer and its schedule."""
+"""Training settings of a reward model: adapter, optimizer and schedule."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -19,24 +19,24 @@ from multirm.running.numbers import (
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The settings that discriminative and generative training share; each has a recipe of its own kind.
+    """Settings shared by discriminative and generative training; each kind has a recipe of its own.
 
     Attributes:
-        schedule: of the learning rate after its peak.
-        max_length: examples of more tokens are left out whole, and counted.
-        rank: of the adapter.
-        alpha: the adapter counts alpha / rank times.
+        schedule: decay of the learning rate after its peak.
+        max_length: longer examples, in tokens, are left out and counted.
+        rank: rank of the adapter.
+        alpha: the adapter is scaled by alpha / rank.
         epochs: passes over the examples.
-        learning_rate: at its peak.
+        learning_rate: peak learning rate.
         batch_size: examples per step, over all processes together.
-        device_batch_size: examples that a process reads at once; by default as many of its share of a batch
-            as 16 GB of a GPU or 3 GB of main memory are enough for. The gradient does not depend on it.
-        parallelism: of several processes; ddp, each has the whole backbone, or fsdp, each has a part of
-            every layer, for backbones that are too much for a device's memory.
-        dropout: on the adapter's inputs.
-        weight_decay: of AdamW.
-        warmup: share of the steps before the peak.
-        seed: of the first weights, dropout and order.
+        device_batch_size: examples per forward pass in a process; by default as many of its share of a batch as
+            fit into 16 GB of a GPU or 3 GB of main memory. The gradient does not depend on it.
+        parallelism: how several processes share the model: with ddp, each has the whole backbone; with fsdp, each
+            has a part of every layer, for backbones that are too large for a device's memory.
+        dropout: dropout on the adapter's inputs.
+        weight_decay: weight decay of AdamW.
+        warmup: fraction of the steps before the peak.
+        seed: seed of initial weights, dropout and order.
     """
 
     schedule: ClassVar[Literal["cosine", "linear"]]

@@ -1,6 +1,6 @@
 """Shard a model over the processes that train it (FSDP): each keeps a part of every layer.
 
-A layer's weights are gathered when its turn comes and freed after it, so a model may be larger than a device.
+A layer's weights are gathered when needed and freed afterwards, so a model may be larger than a device's memory.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
     """Shard `model` in place: each of `layers` by itself, and the other weights together.
 
-    Each process keeps its part on its own device and gathers the others', so all of them must run the same
-    passes from now on.
+    Each process keeps its part on its own device and gathers the others', so from now on all processes must run
+    the same passes.
 
     Args:
         model: the module whose forward pass is called.
-        layers: modules in it, which are called one after the other.
+        layers: modules in it, called one after the other.
     """
     policy = MixedPrecisionPolicy()
     if torch.cuda.is_available():
-        # As autocast does for models that each process has whole; gradients are summed as precisely.
+        # The precision of autocast, which unsharded models use; gradients are reduced in fp32 as well.
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     for layer in layers:
         fully_shard(layer, mp_policy=policy)
@@ -31,7 +31,7 @@ def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The trained weights, unsharded, by their names. All processes must call it together."""
+    """The trained weights, unsharded, by name. All processes must call it together."""
     return {
         name: (w.full_tensor() if isinstance(w, DTensor) else w).detach().contiguous()
         for name, w in model.named_parameters()

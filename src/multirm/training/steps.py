@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 
 class Countable(Protocol):
-    """What every kind of example says of itself: its length, and how much it counts."""
+    """What every kind of example has: a length and a loss weight."""
 
     @property
     def n_tokens(self) -> int:
@@ -17,13 +17,13 @@ class Countable(Protocol):
 
     @property
     def count(self) -> float:
-        """How much it counts in the mean loss of a step, such as its number of labels."""
+        """Its weight in the mean loss of a step, such as its number of labels."""
 
 
 E = TypeVar("E", bound=Countable)
 
 Loss = Callable[[PreTrainedModel, Sequence[E]], Tensor]
-"""The loss of the examples that a model reads at once, summed: a scalar on the model's device."""
+"""The summed loss of one forward pass over examples: a scalar on the model's device."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Step(Generic[E]):
     """One update of the weights.
 
     Attributes:
-        parts: the examples that this process reads, those of a part at once; every process has as many parts.
-        count: of the examples of all processes; the summed loss is divided by it.
-        n_tokens: tokens of all processes' examples.
-        learning_rate: of this update.
+        parts: this process's examples, one forward pass per part; all processes have equally many parts.
+        count: total count of all processes' examples, by which the summed loss is divided.
+        n_tokens: number of tokens of all processes' examples.
+        learning_rate: learning rate of this update.
         epoch: passes over the examples that are complete after it.
         is_logged: whether the learning curve has a point here.
     """

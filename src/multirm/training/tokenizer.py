@@ -1,4 +1,4 @@
-"""A small byte-level BPE tokenizer, trained on a study's own text, in the form that reward models need."""
+"""Train a small byte-level BPE tokenizer on a study's own text, with what reward models need."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ _CHAT_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-# Pieces within which tokens may form. Openings of sentences and of lines are one piece, and so is a full
-# stop with the blank lines after it: fewer tokens say the same, and a model this small pays for each.
+# Pieces that tokens cannot cross. Common starts of sentences and lines are one piece, and so is a full stop with
+# the line ends after it: this saves tokens, which are expensive for such a small model.
 _PIECES = Regex(
     r"\n[A-J]\.|\n+Step \d+:| ?The \p{Ll}+ of\b|\. ?\n+|"
     r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -28,10 +28,10 @@ _PIECES = Regex(
 def train_tokenizer(
     texts: Sequence[str], templates: Sequence[str], vocabulary: int, max_length: int
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer of at most `vocabulary` tokens that can encode any text.
+    """Train a tokenizer of at most `vocabulary` tokens that can encode any text.
 
-    The sentences that prompts (of `templates`) and critiques always have in common are one token each:
-    to a model this small they say nothing, and it would spend most of its time on them.
+    Sentences that all prompts (of `templates`) or critiques share become one token each: they carry no
+    information, and such a small model would spend most of its time on them.
     """
     fixed = _fixed_sentences(templates)
     tokenizer = Tokenizer(models.BPE())
