@@ -1,4 +1,4 @@
-"""The counts of critiques, against plain loops over random tables."""
+"""Counts of critiques, against plain loops over random tables."""
 
 from pathlib import Path
 from statistics import median
@@ -85,14 +85,14 @@ def test_counts(rows: list[dict[str, Any]]) -> None:
     assert found["max_tokens"] == (max(counted) if counted else None)
 
 
-def test_agreement_is_of_those_that_were_compared_with_labels() -> None:
+def test_agreement_is_among_critiques_compared_with_labels() -> None:
     reasons = [None, "unbalanced", "duplicate", "label_disagrees", "unparsable", "unlabelled"]
     found = counts([row(k, reason) for k, reason in enumerate(reasons)])
     assert found["agreement"] == 3 / 4
     assert counts([row(0, "unparsable")])["agreement"] is None
 
 
-def test_a_row_for_each_category(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_row_per_category(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paths = [tmp_path / "law.parquet", tmp_path / "math.parquet"]
     made_by = {"kind": "gORM", "stage": "shortened"}
     for path, reason in zip(paths, (None, "too_long"), strict=True):
@@ -116,7 +116,7 @@ def test_a_row_for_each_category(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     ) in caplog.text
 
 
-def test_critiques_that_nobody_has_judged_are_refused(tmp_path: Path) -> None:
+def test_unfiltered_critiques_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
     parquet.write(path, CRITIQUES, [row(0, None)], made_of({"kind": "gORM", "stage": "generated"}))
     with pytest.raises(InputError, match="gORM critiques, filtered or shortened, found gORM, gen"):

@@ -1,4 +1,4 @@
-"""Every reason to leave a critique out, by a critique made for it; and the law of balance."""
+"""Each reason to drop a critique, on a critique made for it; and the law of balancing."""
 
 from collections import Counter
 from pathlib import Path
@@ -71,7 +71,7 @@ def reason_for(
     agreement: Agreement = Agreement.STRICT,
     **columns: Any,
 ) -> DropReason | None:
-    """Why a critique is left out for what it is itself, or None."""
+    """The reason to drop a critique judged by itself, or None."""
     row = critique(text) | columns
     (marked,) = filtered(kind, [(row, solution(outcome=outcome, labels=labels))], 99, 0, agreement)
     assert marked["kept"] == (marked["reason"] is None)
@@ -138,14 +138,14 @@ def test_agreement(
         ([1, 0], "No", 1, DropReason.LABEL_DISAGREES),
         ([1, 1, 1], "Yes", 0, DropReason.LABEL_DISAGREES),
         ([1, 1, 1], "Yes", None, DropReason.UNLABELLED),
-        # As little as before: not all steps, none beyond the first error, no steps that are not there.
+        # Refused as before: too few steps, steps after the first error, steps that do not exist.
         ([1, 1], "Yes", 1, DropReason.LABEL_DISAGREES),
         ([1, 0, 0], "No", 0, DropReason.LABEL_DISAGREES),
         ([1, 1, 1, 0], "No", 0, DropReason.LABEL_DISAGREES),
         ([1, 0], "Yes", 0, DropReason.LABEL_DISAGREES),
     ],
 )
-def test_relaxed_agreement_is_with_the_outcome(
+def test_relaxed_agreement_is_about_the_outcome(
     verdicts: list[int], word: str, outcome: int | None, reason: DropReason | None
 ) -> None:
     text = steps_text(*verdicts, verdict=word)
@@ -153,13 +153,13 @@ def test_relaxed_agreement_is_with_the_outcome(
     assert reason_for(Kind.GPRM, text, outcome, None, Agreement.RELAXED) is reason
 
 
-def test_relaxed_agreement_is_nothing_else_for_gorm() -> None:
+def test_relaxed_agreement_changes_nothing_for_gorm() -> None:
     assert reason_for(Kind.GORM, YES, 1, None, Agreement.RELAXED) is None
     assert reason_for(Kind.GORM, NO, 1, None, Agreement.RELAXED) is DropReason.LABEL_DISAGREES
 
 
 @pytest.mark.parametrize("kept", [YES, steps_text(1, 1, 1, verdict="Yes")])
-def test_what_is_kept_ends_with_its_verdict(kept: str) -> None:
+def test_kept_critiques_end_with_the_verdict(kept: str) -> None:
     kind = Kind.GORM if kept is YES else Kind.GPRM
     no, wrong = (
         (NO, solution(1, 0)) if kept is YES else (steps_text(0, verdict="No"), solution(1, 0, [0]))
@@ -174,18 +174,18 @@ def test_what_is_kept_ends_with_its_verdict(kept: str) -> None:
     assert (second["critique"], second["kept"], second["deviations"]) == (no, True, [])
 
 
-def test_what_is_not_learned_makes_no_critique_too_long() -> None:
+def test_text_after_the_verdict_does_not_count_as_length() -> None:
     long = YES + "." * len(YES)
     counted = {"n_prompt_tokens": 9, "n_tokens": 9 + 180}
     assert reason_for(Kind.GORM, long, **counted) is None
     assert reason_for(Kind.GORM, long, n_prompt_tokens=9, n_tokens=9 + 181) is DropReason.TOO_LONG
-    # Where the prompt is not counted apart, all of it counts.
+    # Without a count of the prompt's tokens, the whole critique counts.
     assert reason_for(Kind.GORM, long, n_tokens=100) is DropReason.TOO_LONG
     assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=99) is None
     assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=100) is DropReason.TOO_LONG
 
 
-def test_repeated_are_all_but_the_first_of_a_solution() -> None:
+def test_all_but_the_first_duplicate_of_a_solution_are_repeated() -> None:
     rows = [
         critique(YES, number=2),
         critique(YES, number=0),
@@ -216,7 +216,7 @@ def test_balance(rows: list[dict[str, Any]], random: Any) -> None:
     assert dropped_again == {rows[place]["critique_id"] for place in dropped}
 
 
-def test_reasons_are_tried_in_order_and_only_what_is_left_is_balanced() -> None:
+def test_reasons_are_checked_in_order_and_only_the_rest_is_balanced() -> None:
     right, wrong = solution(0, outcome=1), solution(1, outcome=0)
     pairs = [
         (critique(YES, number=0), right),
@@ -264,7 +264,7 @@ def written(
     return parquet.read(tmp_path / "f.parquet", CRITIQUES).to_pylist()
 
 
-def test_no_row_is_lost_and_a_one_sided_category_says_so(
+def test_no_row_is_lost_and_a_one_sided_category_is_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     critiques = [
@@ -309,7 +309,7 @@ def test_other_critiques_are_refused(tmp_path: Path, made_by: dict[str, Any], fo
     assert not (tmp_path / "f.parquet").exists()
 
 
-def test_the_table_says_that_it_is_filtered(tmp_path: Path) -> None:
+def test_the_footer_has_the_stage_filtered(tmp_path: Path) -> None:
     written(tmp_path, [critique(YES)])
     parameters = parquet.read_footer(tmp_path / "f.parquet").parameters
     assert (parameters["kind"], parameters["stage"]) == ("gORM", "filtered")

@@ -1,4 +1,4 @@
-"""Generation on the tiny model: whole tables, keyed by solution, the same whatever is generated beside."""
+"""Generation with the tiny model: complete tables, keyed by solution, independent of the other solutions."""
 
 import dataclasses
 import shutil
@@ -55,7 +55,7 @@ def generated(
     return parquet.read(tmp_path / "c.parquet", CRITIQUES).to_pylist()
 
 
-def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
+def test_a_solutions_critiques_do_not_depend_on_other_solutions(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     rows = solutions(6)
@@ -68,7 +68,7 @@ def test_each_solution_gets_its_critiques_whatever_stands_beside_it(
     assert all(row in all_of_them for row in some)
 
 
-def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path) -> None:
+def test_the_footer_describes_the_critiques(tmp_path: Path, tiny_model: Path) -> None:
     generated(tmp_path, tiny_model, solutions(1))
     footer = parquet.read_footer(tmp_path / "c.parquet")
     assert (footer.parameters["kind"], footer.parameters["stage"]) == ("gPRM", "generated")
@@ -85,9 +85,7 @@ def test_the_table_says_what_its_critiques_are(tmp_path: Path, tiny_model: Path)
     assert str(tmp_path.parent).encode() not in (tmp_path / "c.parquet").read_bytes()
 
 
-def test_a_date_that_the_teacher_was_told_is_in_the_footer(
-    tmp_path: Path, tiny_model: Path
-) -> None:
+def test_the_date_in_the_prompt_is_in_the_footer(tmp_path: Path, tiny_model: Path) -> None:
     dated = shutil.copytree(tiny_model, tmp_path / "dated")
     template = "{{ strftime_now('%d %b %Y') }}" + CHAT_TEMPLATE
     (dated / "chat_template.jinja").write_text(template)
@@ -95,13 +93,15 @@ def test_a_date_that_the_teacher_was_told_is_in_the_footer(
     assert parquet.read_footer(tmp_path / "c.parquet").parameters["date"] == "2024-07-26"
 
 
-def test_what_is_left_out_is_never_drawn(tmp_path: Path, tiny_model: Path) -> None:
+def test_tokens_that_sampling_options_exclude_are_never_drawn(
+    tmp_path: Path, tiny_model: Path
+) -> None:
     for narrow in ({"top_k": 1}, {"top_k": 0, "min_p": 1.0}):
         first, second = generated(tmp_path, tiny_model, solutions(1), **narrow)
         assert first["critique"] == second["critique"]
 
 
-def test_the_published_teacher_is_the_studys_default() -> None:
+def test_a_study_defaults_to_the_papers_teacher() -> None:
     for field in dataclasses.fields(TeacherSampling):
         assert Critiques.model_fields[field.name].default == field.default
 

@@ -1,4 +1,4 @@
-"""What follows the end of thinking becomes the verdict line; everything else stays."""
+"""Text after the end of thinking becomes the verdict line; everything else stays."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.origins import made_of
 
 
 @pytest.mark.parametrize("kind", [Kind.GORM, Kind.GPRM])
-def test_only_the_verdict_follows_the_thought(kind: Kind) -> None:
+def test_only_the_verdict_follows_the_thinking(kind: Kind) -> None:
     mark = VERDICT_MARKS[kind]
     text = f" Hm.\n{mark} Yes\n</think>\nLong talk.\n{mark} Yes, or:\n{mark}\nNo\nBye."
     short = f" Hm.\n{mark} Yes\n</think>\n{mark} No"
@@ -33,15 +33,15 @@ ASKED = "Is the solution correct? No"
     [
         # Judged while thinking: only the verdict follows, as for gORM.
         (f" Hm.\n{STEPS}\n</think>\nLong talk.\n{ASKED}", f" Hm.\n{STEPS}\n</think>\n{ASKED}"),
-        # Judged after thinking: that is what is learned, and stays.
+        # Judged after thinking: these steps are trained on, and stay.
         (f" Hm.\n</think>\n{STEPS}\n{ASKED}", f" Hm.\n</think>\n{STEPS}\n{ASKED}"),
         (
             f" Hm.\n</think>\nI think:\n{STEPS}.\n\nTalk.\n{ASKED}.\nBye.",
             f" Hm.\n</think>\nI think:\n{STEPS}.\n{ASKED}",
         ),
-        # Judged in both places.
+        # Judged both while and after thinking.
         (f"{STEPS}\n</think>\n{STEPS}\nSo.\n{ASKED}", f"{STEPS}\n</think>\n{STEPS}\n{ASKED}"),
-        # A teacher that was not asked the question.
+        # A teacher that gives no final verdict.
         (f" Hm.\n</think>\n{STEPS}\nTalk.", f" Hm.\n</think>\n{STEPS}\n{ASKED}"),
     ],
 )

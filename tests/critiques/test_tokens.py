@@ -1,4 +1,4 @@
-"""The tokens that are listed are those that training learns from."""
+"""The listed tokens are those of the training examples."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def listed(tmp_path: Path, model: Path, *kept: bool) -> list[dict[str, Any]]:
     return parquet.read(paths[2], EXAMPLE_TOKENS).to_pylist()
 
 
-def test_the_first_that_is_kept_of_each_category(
+def test_the_first_kept_critique_of_each_category(
     tmp_path: Path, tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
@@ -79,7 +79,7 @@ def test_the_first_that_is_kept_of_each_category(
         own = [token for token in rows if token["category"] == category]
         assert [token["token"] for token in own] == list(example.ids)
         assert [token["place"] for token in own] == list(range(len(example.ids)))
-        # What the output at a place is to predict is the token after it.
+        # The target of each position is the next token.
         learned = [label != UNLABELLED for label in example.labels]
         assert [token["learned"] for token in own[1:]] == learned[:-1]
         assert {token["critique_id"] for token in own} == {1}

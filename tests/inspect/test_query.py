@@ -1,4 +1,4 @@
-"""SQL over tables found by their footers."""
+"""SQL over tables that are found by their footers."""
 
 import contextlib
 import csv
@@ -25,7 +25,7 @@ KEY = {"dataset": "d", "category": "law", "question_id": "q", "solution_id": 0}
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Two reward tables in folders with odd names, and strays of every sort."""
+    """Two reward tables in folders with odd names, and other files of all sorts."""
     folder = tmp_path / "it's [re]sults"
     for model in ("dORM", "gORM"):
         row = KEY | {"model": model, "rewards": [0.25, None], "n_tokens": 3, "truncated": False}
@@ -68,7 +68,7 @@ def test_prints_the_rows_of_all_files(
 def test_every_row_and_column_is_printed(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For other programs as CSV, for a terminal as a table, however long and wide."""
+    """As CSV for other programs, as a table for a terminal, however long and wide."""
     sql = "SELECT i, NULL AS nothing, [i, NULL] AS list, " + ", ".join(
         f"repeat('{letter}', 150) AS {letter}" for letter in "abcdef"
     )
@@ -85,7 +85,7 @@ def test_every_row_and_column_is_printed(
     assert sum("f" * 150 in line for line in lines) == 2000
 
 
-def test_whoever_has_read_enough_may_go(tmp_path: Path) -> None:
+def test_a_reader_may_close_the_pipe_early(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "multirm", "query", "SELECT * FROM range(200000)"]
     with subprocess.Popen(
         [*command, "--results", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -101,7 +101,7 @@ def test_whoever_has_read_enough_may_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "sibling"), [("run[1]", "run1"), ("star*", "starX"), ("what?", "whatX")]
 )
-def test_a_path_is_no_pattern(
+def test_a_path_is_not_a_glob_pattern(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, sibling: str
 ) -> None:
     for name, reward in ((folder, 0.25), (sibling, 0.75)):
@@ -113,7 +113,9 @@ def test_a_path_is_no_pattern(
 
 
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE rewards", "EXPLAIN FROM rewards"])
-def test_tells_what_there_is(results: Path, capsys: pytest.CaptureFixture[str], sql: str) -> None:
+def test_lists_views_and_columns(
+    results: Path, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
     query(sql, results)
     assert "rewards" in capsys.readouterr().out
 
@@ -202,11 +204,11 @@ def test_damaged_tables_are_not_read(
     with pytest.raises(InputError, match=r"law\.parquet: expected a whole Parquet table"):
         query(statement, results)
     assert not capsys.readouterr().out
-    # Others are none of its business.
+    # A query that reads no damaged table runs.
     query("SELECT 1", results)
 
 
-def test_a_footer_that_says_another_table_is_one_line(results: Path) -> None:
+def test_a_footer_of_another_table_is_an_error_of_one_line(results: Path) -> None:
     row = {"dataset": "d", "category": "law", "question_id": "q", "question": "?"}
     path = results / "theirs.parquet"
     parquet.write(path, QUESTIONS, [row | {"options": None, "answer": None}], made_of())
@@ -231,7 +233,7 @@ def test_ctrl_c_stops_duckdb(results: Path, capsys: pytest.CaptureFixture[str]) 
         assert process.stdout is not None
         process.stdout.readline()
         while process.poll() is None:
-            # Early ones find it importing: any of them ends it.
+            # Early signals may arrive while it imports: any of them stops it.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.send_signal(signal.SIGINT)
                 process.wait(timeout=1)

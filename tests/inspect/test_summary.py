@@ -1,4 +1,4 @@
-"""The lines for the terminal."""
+"""The summary's lines for the terminal."""
 
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.count("small: accuracy") == 2
 
 
-def test_a_line_for_the_mean_over_trainings() -> None:
+def test_one_line_for_the_mean_over_training_runs() -> None:
     rows = accuracy_rows()
     for model, mean in (("dORM@mean", 61.5), ("dORM@43", 61.75), ("gORM", 58.0)):
         rows += [
@@ -92,7 +92,7 @@ def test_a_line_for_the_mean_over_trainings() -> None:
     assert last.startswith("expected accuracy")
 
 
-def test_an_interval_that_rests_on_something_else_says_on_what() -> None:
+def test_an_interval_based_on_something_else_says_on_what() -> None:
     rows = accuracy_rows()
     for row in rows:
         if row["selection"] == "pass" and row["n"] == 4:
@@ -109,7 +109,7 @@ def test_an_interval_that_rests_on_something_else_says_on_what() -> None:
     assert "came out alike" in notes[1]
 
 
-def test_no_interval_says_why() -> None:
+def test_a_missing_interval_is_explained() -> None:
     rows = [
         row | {"low": None, "high": None, "std": 1.5, "note": "published"}
         for row in accuracy_rows()
@@ -119,22 +119,22 @@ def test_no_interval_says_why() -> None:
     assert lines[-1] == "* the published estimator has a deviation over runs, and no interval"
 
 
-def test_a_note_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_note_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "accuracy.parquet"
     rows = [row | {"note": "<b>"} for row in accuracy_rows()]
     with pytest.raises(InputError, match=r"expected an interval's note, .* found '<b>'"):
         parquet.write(path, ACCURACY, rows, made_of())
 
 
-def test_rows_that_are_missing_are_left_blank() -> None:
+def test_missing_rows_are_left_blank() -> None:
     rows = [row for row in accuracy_rows() if row["selection"] not in ("pass", "weighted_vote")]
     *_, line = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
     assert "61.25" in line
     assert line.endswith("]")
 
 
-def test_reward_models_are_told_apart_by_dataset(tmp_path: Path, capsys: Any) -> None:
-    """Two names are runs of one model on one dataset, as its table says, and two models on the other."""
+def test_training_runs_are_recognised_per_dataset(tmp_path: Path, capsys: Any) -> None:
+    """By the tables, two names are runs of one model on one dataset, and two models on the other."""
     paths: dict[str, list[Path]] = {"accuracy": [], "reward_models": []}
     for dataset, model in (("small", "ours"), ("large", None)):
         rows = [

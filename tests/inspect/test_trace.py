@@ -1,4 +1,4 @@
-"""The way back: every file once, what has changed or gone said, and nothing believed of anybody's file."""
+"""Provenance: each file once, changed and missing files marked, and no file's content trusted."""
 
 import json
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ FIGURE = RESULTS / "figures/toy_best_of_n"
 
 
 def by(module: str) -> str:
-    """What is said of the code of a module, as it is now."""
+    """How a trace shows the current code of a module."""
     return f"by multirm {VERSION}, {module} {code_digest(module)[:8]}"
 
 
@@ -64,7 +64,7 @@ def write_solutions(answer: str = "A") -> None:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A chain as the pipeline leaves it: source, solutions, adapter, merged model, rewards, accuracy."""
+    """A chain as the pipeline makes it: source, solutions, adapter, merged model, rewards, accuracy."""
     monkeypatch.chdir(tmp_path)
     Path("source").write_text("raw data")
     write_solutions()
@@ -117,7 +117,7 @@ def test_a_figure_leads_back_to_the_source(
     assert told == "6 inputs: 6 as recorded"
 
 
-def test_weights_are_asked_about_as_their_folder(
+def test_a_weights_file_is_traced_as_its_folder(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     by_file, _ = traced(capsys, MERGED / "model.safetensors")
@@ -126,7 +126,7 @@ def test_weights_are_asked_about_as_their_folder(
     assert by_file[0] == f"results/models/dORM/merged/model.safetensors: merged model, {BY}"
 
 
-def test_what_has_changed_since_and_what_is_gone_is_said(
+def test_changed_and_missing_inputs_are_marked(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (ADAPTER / "model.safetensors").write_text("other weights")
@@ -140,11 +140,11 @@ def test_what_has_changed_since_and_what_is_gone_is_said(
     assert told == "5 inputs: 3 as recorded, 1 changed since, 1 place not recorded"
 
 
-def test_what_has_changed_for_some_has_changed(
+def test_an_input_that_changed_for_one_file_counts_as_changed(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_solutions("B")
-    # Made again since, of the new ones; the rest was not.
+    # Remade since, from the new solutions; the rest was not.
     write_model(ADAPTER, "adapter", [SOLUTIONS_FILE])
     lines, told = traced(capsys, ACCURACY_FILE)
     marks = [line.endswith("[changed since], as above") for line in lines]
@@ -154,7 +154,7 @@ def test_what_has_changed_for_some_has_changed(
     assert told == "5 inputs: 3 as recorded, 2 changed since"
 
 
-def test_a_torn_input_is_named_with_its_reason(
+def test_a_damaged_input_is_named_with_the_reason(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     REWARDS_FILE.write_bytes(REWARDS_FILE.read_bytes()[:-20])
@@ -182,7 +182,7 @@ def test_results_may_have_moved(
     assert told_there == "2 inputs: 2 gone"
 
 
-def test_files_that_name_each_other_come_to_an_end(
+def test_files_that_name_each_other_end_the_trace(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = REWARDS_FILE.with_name("other.parquet")
@@ -211,9 +211,7 @@ def test_a_chain_of_thousands_of_files(study: Path, capsys: pytest.CaptureFixtur
     assert lines[-1].strip() == "from results/models/1500 [gone]"
 
 
-def test_what_others_wrote_is_shown_and_not_obeyed(
-    study: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_from_other_files_is_escaped(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2Jtitle\u202e\n\x9b"
     origin = replace(made_of({evil: [evil]}), code={evil: evil})
     figure = Path("evil\n\x1b.svg")
@@ -238,7 +236,7 @@ def test_names_that_lead_elsewhere_or_nowhere_are_gone(
     assert told in ("1 inputs: 1 gone", "1 inputs: 1 unreadable")
 
 
-def test_the_second_of_a_name_is_the_file_of_that_name(study: Path) -> None:
+def test_a_numbered_name_is_the_file_without_the_number(study: Path) -> None:
     assert find_input("source (2)", RESULTS) == Path("source")
     Path("source (2)").touch()
     assert find_input("source (2)", RESULTS) == Path("source (2)")
@@ -247,10 +245,10 @@ def test_the_second_of_a_name_is_the_file_of_that_name(study: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
-        ("notes.txt", b"", "no word of where it came from"),
-        ("figure.svg", b"<svg></svg>", "no word of where it came from"),
-        ("figure.png", b"", "no word of where it came from"),
-        ("best_of_n.csv", b"N,Method", "ask about the table beside it"),
+        ("notes.txt", b"", "found no provenance"),
+        ("figure.svg", b"<svg></svg>", "found no provenance"),
+        ("figure.png", b"", "found no provenance"),
+        ("best_of_n.csv", b"N,Method", "trace the table beside it"),
         (
             "figure.html",
             b'<meta name="multirm" content="{}">',
@@ -278,9 +276,7 @@ def test_a_digest_is_of_the_whole_folder(study: Path) -> None:
     assert digest(ADAPTER) != before
 
 
-def test_code_that_has_changed_since_is_said(
-    study: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_changed_code_is_marked(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module = "multirm.scoring.generative"
     parameters: dict[str, Any] = {"model": "dORM"}
     row = {"dataset": "toy", "category": "law", "question_id": "q", "solution_id": 0}
@@ -291,11 +287,11 @@ def test_code_that_has_changed_since_is_said(
         lines, told = traced(capsys, REWARDS_FILE)
         (name, recorded) = next(iter(code.items()))
         mark = "" if code == as_now else f" [code {'gone' if 'gone' in name else 'changed since'}]"
-        assert told.endswith("1 files by code that is another now") == (code != as_now)
+        assert told.endswith("1 files by code that differs now") == (code != as_now)
         assert lines[0].endswith(f"by multirm {VERSION}, {name} {recorded[:8]}{mark}")
 
 
-def test_a_file_outside_is_not_called_gone(
+def test_a_file_outside_the_working_directory_is_not_called_gone(
     study: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside = tmp_path_factory.mktemp("data") / "law.json"

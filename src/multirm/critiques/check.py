@@ -1,4 +1,4 @@
-"""Count what became of critiques: by category, how many are kept, why the others are not, and what they look like."""
+"""Count critiques by category: how many are kept, why the others are not, and what they look like."""
 
 import logging
 from collections import Counter, defaultdict
@@ -24,18 +24,18 @@ logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 
-# The reasons of critiques that say what the labels say: they are tried after that of disagreement.
+# Reasons of critiques that agree with the labels: they are checked only after disagreement.
 _AGREEING = (None, DropReason.TOO_LONG, DropReason.DUPLICATE, DropReason.UNBALANCED)
 
 
 @entry
 def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> None:
-    """Count critiques that are kept, by verdict, and that are not, by reason; their forms and lengths.
+    """Count kept critiques by verdict and dropped ones by reason, with deviations in form and lengths.
 
     Args:
         kind: gORM or gPRM.
-        critiques: tables of filtered, shortened or published critiques.
-        output: a row for each category of each dataset.
+        critiques: tables of filtered, shortened or downloaded critiques.
+        output: table with a row per dataset and category.
     """
     require_generative(kind)
     for path in critiques:
@@ -54,7 +54,7 @@ def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> No
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:
-    """The columns of `tables.CRITIQUE_CHECKS` that say what rows of a critiques table are like."""
+    """The columns of `tables.CRITIQUE_CHECKS` that summarise rows of a critiques table."""
     kept = [row for row in rows if row["kept"]]
     reasons = Counter(row["reason"] for row in rows)
     deviations = Counter(deviation for row in rows for deviation in row["deviations"] or ())
@@ -88,13 +88,13 @@ def _n_solutions(rows: Sequence[Row]) -> int:
 
 
 def _in_words(row: Row) -> str:
-    """What a row of the table says, in a line of the log."""
-    said = (
+    """A row of the table as a log message."""
+    text = (
         f"{row['n_kept']} of {row['n_critiques']} critiques kept, "
         f"{row['n_kept_yes']} Yes and {row['n_kept_no']} No, "
         f"of {row['n_kept_solutions']} solutions of {row['n_solutions']}"
     )
     if row["agreement"] is not None:
-        said += f"; {100 * row['agreement']:.1f} % of verdicts as labelled"
+        text += f"; {100 * row['agreement']:.1f} % of verdicts as labelled"
     dropped = [f"{row[f'n_{reason}']} {reason}" for reason in DropReason if row[f"n_{reason}"]]
-    return "; ".join([said, *([f"not kept: {', '.join(dropped)}"] if dropped else [])])
+    return "; ".join([text, *([f"not kept: {', '.join(dropped)}"] if dropped else [])])

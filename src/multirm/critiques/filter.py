@@ -1,6 +1,6 @@
-"""Read the critiques, and mark those that are not to be learned from, each with its reason; no row is lost.
+"""Read verdicts from critiques and mark those not to train on, each with its reason; no row is lost.
 
-The reasons are those of Multi-RM (arXiv 2510.00492), tried in the order of `DropReason`.
+The reasons are those of Multi-RM (arXiv 2510.00492), checked in the order of `DropReason`.
 """
 
 import logging
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 Pair = tuple[Row, Row]
 
-# The block of common ideographs; a teacher that slips into Chinese leaves the language of its prompt.
+# The block of common Chinese characters; a teacher that slips into Chinese leaves the language of its prompt.
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -47,20 +47,20 @@ def filter_critiques(
     seed: Seed,
     agreement: Agreement = Agreement.STRICT,
 ) -> None:
-    """Mark critiques that are badly formed, disagree with the labels, are too long, repeated, or too many.
+    """Mark critiques that are badly formed, disagree with the labels, are too long, duplicated, or surplus.
 
-    Those that are kept end with the verdict line that the prompt asks for: what was said after the verdict
-    is not learned, and so not looked at.
+    Kept critiques end with the verdict line that the prompt asks for: text after the verdict is not trained on, so it
+    is not checked.
 
     Args:
         kind: gORM or gPRM.
-        critiques: table of critiques as they were generated.
-        solutions: table of the solutions that they are about, with labels.
-        output: table of the same critiques, read, and kept or with a reason.
-        max_length: most tokens of prompt and critique together, as the teacher counts them.
-        seed: seed of the study; decides which critiques balancing leaves out.
-        agreement: how much of a gPRM critique must be as labelled: `strict`, its verdict on each step up to
-            the first incorrect one, or `relaxed`, only whether it finds one, which it must where the
+        critiques: table of generated critiques.
+        solutions: table of their solutions, with labels.
+        output: table of the same critiques with verdicts, each kept or with a reason.
+        max_length: maximum number of tokens of prompt and critique together, in the teacher's tokens.
+        seed: seed of the study; decides which critiques balancing drops.
+        agreement: how far a gPRM critique must agree with the labels: `strict`, in its verdict on each step up to
+            the first incorrect one, or `relaxed`, only in whether it finds an error, which it must if the
             solution's answer is wrong.
     """
     require_generative(kind)
@@ -84,12 +84,12 @@ def filter_critiques(
 def filtered(
     kind: Kind, pairs: Sequence[Pair], max_length: int, seed: int, agreement: Agreement
 ) -> list[dict[str, Any]]:
-    """The rows of critiques with what they say, and why each is left out if it is.
+    """The rows of critiques, with their verdicts and the reason for each one that is dropped.
 
     Args:
-        pairs: critiques with the solutions that they are about.
-        max_length: most tokens.
-        seed: of the balance.
+        pairs: critiques with their solutions.
+        max_length: maximum number of tokens.
+        seed: seed of the balancing.
     """
     marked = [
         _read(kind, critique, solution, max_length, agreement) for critique, solution in pairs
@@ -108,10 +108,10 @@ def filtered(
 def _read(
     kind: Kind, critique: Row, solution: Row, max_length: int, agreement: Agreement
 ) -> dict[str, Any]:
-    """The row of a critique by itself: whether it is repeated or too many is seen among others."""
+    """The row of a critique judged by itself; duplicates and surplus are found among all."""
     text = critique["critique"]
     reading = read_critique(kind, text)
-    # What of it would be learned from; where it cannot be, what there is.
+    # What would be trained on; if there is no verdict, the whole text.
     learned = text if reading.verdict is None else conclude(kind, text, reading)
     reason = (
         malformed(kind, text, reading, learned)
@@ -130,9 +130,9 @@ def _read(
 
 
 def malformed(kind: Kind, critique: str, reading: Reading, learned: str) -> DropReason | None:
-    """What is wrong with a critique's form.
+    """The reason to drop a critique for its form, or None.
 
-    A gORM critique without steps thought nothing; a gPRM critique without steps judged none.
+    A gORM critique without steps has no reasoning; a gPRM critique without steps judged none.
     """
     if reading.thought_end < 0:
         return DropReason.NO_END_OF_THINKING
@@ -149,11 +149,11 @@ def malformed(kind: Kind, critique: str, reading: Reading, learned: str) -> Drop
 def disagreeing(
     kind: Kind, reading: Reading, solution: Row, agreement: Agreement
 ) -> DropReason | None:
-    """Whether a critique says what the labels say: the outcome (gORM), or each step up to the first error (gPRM).
+    """Whether a critique agrees with the labels: the outcome (gORM), or each step up to the first error (gPRM).
 
-    A gPRM critique must also stop at the first step that it finds incorrect, because what it learns from
-    ends there, and its verdict must be that of its steps. A relaxed one judges all steps or stops at any of
-    them, if only that is as the outcome.
+    A gPRM critique must also stop at the first step that it finds incorrect, because training ends there, and its
+    verdict must follow from its steps. With relaxed agreement, it may judge all steps or stop at any of them, as
+    long as the verdict matches the outcome.
     """
     outcome, labels = solution["outcome"], solution["step_labels"]
     if kind is Kind.GORM:
@@ -171,16 +171,15 @@ def disagreeing(
 
 
 def _up_to_the_first_error(labels: Sequence[int]) -> tuple[list[int], int]:
-    """The labels that a gPRM critique has verdicts on, and the verdict that follows from them."""
+    """The labels that a gPRM critique should have verdicts on, and the verdict that follows from them."""
     first = first_incorrect(labels)
     return list(labels) if first is None else list(labels[: first + 1]), int(first is None)
 
 
 def too_long(critique: Row, learned: str, max_length: int) -> DropReason | None:
-    """Whether prompt and critique come to more than `max_length` tokens; uncounted ones do not.
+    """Whether prompt and critique have more than `max_length` tokens together; never if they were not counted.
 
-    A critique of which only the first part is learned is taken to have as many tokens as that part has
-    characters.
+    If only the first part of a critique is trained on, its tokens are estimated by its share of the characters.
     """
     n_tokens, n_prompt, text = (
         critique[name] for name in ("n_tokens", "n_prompt_tokens", "critique")
@@ -199,7 +198,7 @@ def _compared(labels: object, verdicts: object) -> DropReason | None:
 
 
 def repeated(critiques: Sequence[Row]) -> list[int]:
-    """The places of critiques whose solution has the same text under a smaller critique_id."""
+    """The positions of critiques whose solution has the same text under a smaller critique_id."""
     first: dict[tuple[Any, ...], int] = {}
     by_number = sorted(range(len(critiques)), key=lambda place: critiques[place]["critique_id"])
     return [
@@ -213,9 +212,9 @@ def repeated(critiques: Sequence[Row]) -> list[int]:
 
 
 def surplus(critiques: Sequence[Row], seed: int) -> list[int]:
-    """The places of critiques that must go for each category to have as many Yes as No.
+    """The positions of critiques to drop so that each category has as many Yes as No.
 
-    Which ones go depends on `seed` and each critique's own key, not on the order of rows.
+    The choice depends on `seed` and each critique's own key, not on the order of rows.
     """
     places: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for place, critique in enumerate(critiques):
@@ -233,7 +232,7 @@ def surplus(critiques: Sequence[Row], seed: int) -> list[int]:
 
 
 def _report(rows: Sequence[Row]) -> None:
-    """Log what became of each category's critiques, and warn where none is left."""
+    """Log the counts of each category by reason, and warn if none is kept."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         counts[row["category"]][row["reason"] or "kept"] += 1

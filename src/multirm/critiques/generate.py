@@ -1,4 +1,4 @@
-"""Let a teacher verify solutions: critiques for generative reward models to learn from."""
+"""Have a teacher verify solutions: critiques to train generative reward models on."""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherSampling(SamplingOptions):
-    """As Multi-RM's teacher, QwQ-32B, was asked (arXiv 2510.00492)."""
+    """The sampling options of Multi-RM's teacher, QwQ-32B (arXiv 2510.00492)."""
 
     top_p: FractionAboveZero = 0.95
     top_k: CountOrZero = 20
@@ -51,20 +51,20 @@ def generate_critiques(
     template: Path | None = None,
     seed: Seed = 42,
 ) -> None:
-    """Sample critiques of each solution from a teacher. All are written; none is judged here.
+    """Sample critiques of each solution from a teacher. All are written; none is filtered here.
 
-    A job that was killed goes on where it was.
+    A killed job resumes where it stopped.
 
     Args:
         kind: gORM (verify the answer) or gPRM (verify each step).
         teacher: model folder or hub name.
-        engine: what runs the teacher.
+        engine: the engine that runs the teacher.
         solutions: table of solutions.
         output: table of critiques.
-        server: address of the server that the engine openai asks.
+        server: address of the server for the engine openai.
         per_solution: critiques per solution.
-        sampling: how they are drawn.
-        template: prompt template; the package's own where none is given.
+        sampling: sampling options.
+        template: prompt template; by default, the package's own.
         seed: seed of the study.
     """
     require_generative(kind)
@@ -102,9 +102,9 @@ def generate_critiques(
 
 
 def columns(prompt: Prompt, samples: Sequence[Completion]) -> list[dict[str, Any]]:
-    """The columns of `tables.CRITIQUES` that samples fill; their verdicts are read when they are filtered.
+    """The columns of `tables.CRITIQUES` filled from samples.
 
-    So what is read as a verdict may change without a teacher having to write everything again.
+    Verdicts are read by filtering, so how they are read may change without generating critiques again.
     """
     return [
         {

@@ -1,4 +1,4 @@
-"""Cut critiques down to the thought and its verdict."""
+"""Cut critiques down to the thinking and its verdict."""
 
 import logging
 from pathlib import Path
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 @entry
 def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
-    """Cut what follows the end of thinking down to the verdicts, in the critiques that are kept.
+    """Cut what follows the end of thinking down to the verdicts, in kept critiques.
 
-    What follows it is the verdict line; of gPRM, before that, all up to the verdict of the last step, where
-    steps are judged after thinking: that is what gPRM learns.
+    What remains is the verdict line and, for gPRM critiques that judge steps after thinking, everything before it
+    up to the last step's verdict, because gPRM learns from those.
 
-    The other rows stay in the table as they are, so that it has the same keys as the one it is made from.
+    Other rows stay unchanged, so that both tables have the same keys.
 
     Args:
         kind: gORM or gPRM.
@@ -45,10 +45,10 @@ def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
 
 
 def shorten(kind: Kind, critique: str) -> str:
-    """`critique` with nothing but the verdicts after the end of thinking.
+    """`critique` with only the verdicts after the end of thinking.
 
-    A gPRM critique that judges steps there keeps everything up to the last of these verdicts (as
-    published). A critique without a verdict stays as it is. Shortening twice is shortening once.
+    If a gPRM critique judges steps there, everything up to the last of these verdicts stays (as in Multi-RM).
+    A critique without a verdict is unchanged. Shortening is idempotent.
     """
     reading = read_critique(kind, critique)
     if reading.verdict is None:

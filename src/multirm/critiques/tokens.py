@@ -1,4 +1,4 @@
-"""Show what a backbone sees of a critique that it learns from: its tokens, and which of them are learned."""
+"""Show a training critique as a backbone sees it: its tokens, and which of them count in the loss."""
 
 import logging
 from collections.abc import Mapping
@@ -40,18 +40,18 @@ def list_tokens(
     output: OutputFile,
     template: Path | None = None,
 ) -> None:
-    """List the tokens of one training example of each category, as `train-generative` makes it.
+    """List the tokens of one training example of each category, as `train-generative` encodes it.
 
-    To be looked at before a training: whether the chat template, the prompt and the start of the reply are
-    as they should be, where learning begins, and whether it ends with the verdict.
+    Check it before a training run: are the chat template, the prompt and the start of the reply right, where does
+    the loss begin, and does the example end with the verdict?
 
     Args:
         kind: gORM or gPRM.
-        backbone: model folder or hub name, of which no more than the tokenizer is loaded.
-        solutions: tables of the solutions that the critiques are about.
-        critiques: tables of filtered critiques; the first of each category that is kept is shown.
-        output: a row for each token.
-        template: prompt template; the package's own where none is given.
+        backbone: model folder or hub name; only its tokenizer is loaded.
+        solutions: tables of the critiques' solutions.
+        critiques: tables of filtered critiques; the first kept one of each category is shown.
+        output: table with a row per token.
+        template: prompt template; by default, the package's own.
     """
     require_generative(kind)
     for path in critiques:
@@ -94,7 +94,7 @@ def example_tokens(
     critique: Row,
     solution: Row,
 ) -> list[dict[str, Any]]:
-    """The tokens of a training example: place, id, text by itself, and whether it is learned."""
+    """The tokens of a training example: position, id, the token's own text, and whether it counts in the loss."""
     prompt = learned_prompt(kind, template, solution, critique)
     encoded = encode_critique(tokenizer, prompt, critique["critique"])
     return [

@@ -1,4 +1,4 @@
-"""SQL over every table below a folder, read in place by DuckDB and never written to."""
+"""SQL over all tables below a folder, read in place by DuckDB and never modified."""
 
 import csv
 import logging
@@ -22,11 +22,11 @@ from multirm.tables.sql import literals, without_wildcards
 
 logger = logging.getLogger(__name__)
 
-# Columns that are wider, and rows that are more, would be left out of a terminal's table.
+# DuckDB would elide wider columns and further rows from a terminal's table.
 EVERYTHING = 10**9
 ROWS_AT_ONCE = 1000
 
-# The shard of a table that was made in one.
+# The `shard` of a table that was not made in shards.
 WHOLE = "1/1"
 
 SECONDS_TO_STOP = 0.1
@@ -40,15 +40,15 @@ _EXPLAIN = re.compile(
 
 @entry
 def query(sql: str, results: Path = Path("results")) -> None:
-    """Run one SELECT over the tables and print all that it gives: for a terminal as a table, else as CSV.
+    """Run one SELECT over the tables and print the whole result: as a table on a terminal, else as CSV.
 
-    Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over
-    all the files of that kind; the column `file` says which one a row is from. `SHOW TABLES` lists
-    the views, `DESCRIBE rewards` the columns of one.
+    Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over all files of
+    that kind; the column `file` has the file of each row. `SHOW TABLES` lists the views, `DESCRIBE rewards` the
+    columns of one.
 
     Args:
         sql: The statement, in DuckDB's dialect.
-        results: The folder to find tables in, at any depth.
+        results: The folder to search for tables, at any depth.
     """
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
@@ -61,7 +61,7 @@ def query(sql: str, results: Path = Path("results")) -> None:
         _print_all_or_stop(database, statement)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads, such as `head`, has enough; Python would still try to write the rest at its end.
+        # The reader, such as `head`, has closed the pipe; Python would still flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except duckdb.Error as error:
         raise InputError(
@@ -73,9 +73,9 @@ def query(sql: str, results: Path = Path("results")) -> None:
 
 
 def find_tables(folder: Path) -> dict[str, list[Path]]:
-    """The tables below `folder` by the name of their schema; whatever is not one is left out.
+    """The tables below `folder` by the name of their schema; other files are skipped.
 
-    So are shards, whose rows stand in the table that they are put together to.
+    Shards are skipped, too: the merged table has their rows.
     """
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(_parquet_files(folder)):
@@ -96,7 +96,7 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
 
 
 def _parquet_files(folder: Path) -> Iterator[Path]:
-    """Files named so; jobs at work may make and remove folders meanwhile, which `Path.rglob` falls over."""
+    """Parquet files, by name; running jobs may create and remove folders meanwhile, which breaks `Path.rglob`."""
     for place, _, names in os.walk(folder):
         for name in names:
             if name.endswith(".parquet") and not name.startswith("."):
@@ -104,7 +104,7 @@ def _parquet_files(folder: Path) -> Iterator[Path]:
 
 
 def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
-    """A database in memory with a view for each kind of table, which can reach no other files."""
+    """A database in memory with a view per kind of table, without access to other files."""
     database = duckdb.connect()
     for name, paths in views.items():
         database.execute(
@@ -113,7 +113,7 @@ def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection
             "union_by_name = true, hive_partitioning = false, filename = 'file')"
         )
     every = [path for paths in views.values() for path in paths]
-    # Looking for a file and opening it are two things to allow.
+    # Globbing for a file and opening it are allowed separately.
     allowed = literals([*every, *map(without_wildcards, every)])
     database.execute(f"SET allowed_paths = {allowed}")
     database.execute("SET enable_external_access = false")
@@ -122,12 +122,12 @@ def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection
 
 
 def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statement, str]:
-    """The one statement, and what it reads with: itself, or what it explains.
+    """The single statement, and the SQL that it reads with: itself, or the statement it explains.
 
-    `EXPLAIN ANALYZE` runs what it explains, and that may be any statement.
+    `EXPLAIN ANALYZE` runs what it explains, which may be any statement.
 
     Raises:
-        InputError: none, several, or one that does more than read.
+        InputError: no statement, several, or one that does more than read.
     """
     statements = database.extract_statements(sql)
     reading = sql
@@ -143,7 +143,7 @@ def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statem
 
 
 def _explained(sql: str) -> str:
-    """What stands after `EXPLAIN`, `ANALYZE` and options in brackets, without comments."""
+    """What follows `EXPLAIN`, `ANALYZE` and options in brackets, without comments."""
     text = sql.encode()
     tokens = [*duckdb.tokenize(sql), (len(text), None)]
     plain = b" ".join(
@@ -155,18 +155,18 @@ def _explained(sql: str) -> str:
 
 
 def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
-    """The tables that a statement reads, or more than those where that is hard to tell."""
+    """The tables that a statement reads; possibly more if that is hard to tell."""
     named = set(views)
-    # Files can be named, too, and functions run other statements.
+    # A statement can name files as well, and functions can run other statements.
     if not any(word in reading.lower() for word in ("parquet", "query")):
         with suppress(duckdb.Error), duckdb.connect(config=SHUT_IN) as empty:
-            # As DuckDB does, which takes `Rewards` for `rewards`.
+            # Case-insensitive, like DuckDB: `Rewards` is `rewards`.
             named = {name.casefold() for name in empty.get_table_names(reading)}
     return [path for name, paths in views.items() if name in named for path in paths]
 
 
 def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    """Print what a statement gives, in a thread: DuckDB hears nothing of Ctrl-C, which comes to the main one."""
+    """Print a statement's result in a thread, because DuckDB ignores Ctrl-C, which reaches the main thread."""
     with ThreadPoolExecutor(1) as worker:
         printing = worker.submit(_print_all, database, statement)
         try:
@@ -178,7 +178,7 @@ def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.St
 
 
 def _print_all(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    """Every row and column of what a statement gives."""
+    """Print every row and column of a statement's result."""
     if sys.stdout.isatty():
         found = database.sql(statement)
         found.show(max_rows=EVERYTHING, max_width=EVERYTHING, max_col_width=EVERYTHING)

@@ -1,4 +1,4 @@
-"""Accuracy tables → the few numbers a person wants first, as lines for the terminal."""
+"""Accuracy tables → the most important numbers, as lines for the terminal."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,23 +18,22 @@ Scorer = tuple[str | None, str | None]
 
 @entry
 def summarise_study(accuracy: list[Path], reward_models: list[Path] | None = None) -> None:
-    """Print each dataset's overall accuracies at the largest N, a line per reward model.
+    """Print each dataset's overall accuracies at the largest N, one line per reward model.
 
     Args:
         accuracy: Accuracy tables, as `multirm evaluate` writes them.
-        reward_models: Tables of the reward models in them; without any, names tell what is a run of what.
+        reward_models: Tables of these reward models; without them, training runs are recognised by name.
     """
     parts = [summarise(parquet.read(path, ACCURACY), reward_models or []) for path in accuracy]
     sys.stdout.write("\n\n".join("\n".join(lines) for lines in parts) + "\n")
 
 
 def summarise(accuracy: pa.Table, reward_models: Sequence[Path] = ()) -> list[str]:
-    """One dataset's table as lines of text; percent, with the 95 % interval over questions, where known,
-    or ± the standard deviation over runs. Stars lead to lines below the table, which say what an interval
-    rests on besides the spread over questions, or why there is none.
+    """One dataset's table as lines of text: percentages with 95 % intervals over questions where known, else ± the
+    standard deviation over runs. Stars refer to lines below the table, which say what an interval is based on
+    besides the spread over questions, or why there is none.
 
-    A model that was trained several times has one line, its mean's, whose interval is over training seeds
-    as well.
+    A model with several training runs has one line, for their mean, whose interval is over training seeds as well.
     """
     rows = [row for row in accuracy.to_pylist() if row["category"] == OVERALL]
     if not rows:
@@ -49,7 +48,7 @@ def summarise(accuracy: pa.Table, reward_models: Sequence[Path] = ()) -> list[st
     notes: list[str] = []
 
     def cell(selection: Selection, scorer: Scorer = nothing, n: int = largest) -> str:
-        # Somebody may have taken out some of the rows.
+        # Rows may be missing from a table that somebody has edited.
         row = cells.get((selection, scorer, n))
         if row is None:
             return ""

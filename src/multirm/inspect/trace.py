@@ -1,4 +1,4 @@
-"""The way back from a number: what a table, figure or model was made of, and whether that is still so."""
+"""The provenance of a table, figure or model: what it was made from, and whether that has changed since."""
 
 import json
 import os
@@ -24,24 +24,24 @@ WEIGHTS = ".safetensors"
 AS_RECORDED = "as recorded"
 CHANGED = "changed since"
 GONE = "gone"
-# Of a file outside of the folder that a job ran in, the name alone is recorded: it may well be there still.
+# Of a file outside the job's working directory, only the name is recorded: it may well exist.
 UNPLACED = "place not recorded"
 UNREADABLE = "unreadable"
 
-# From the second on, inputs that come to the same name are numbered (`files.digests`).
+# Inputs with the same name are numbered from the second on (`files.digests`).
 _NUMBER = re.compile(r" \(\d+\)$")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A file on the way back.
+    """A file in a chain of provenance.
 
     Attributes:
-        name: as it was recorded by what was made from it.
+        name: as recorded by the file made from it.
         depth: how many steps back it is.
-        state: whether it is what was read then: one of the words above; "" for the file asked about.
-        origin: where it came from itself, where it says so.
-        seen: whether that stands further up already.
+        state: whether it is still the file that was read: one of the words above; "" for the traced file itself.
+        origin: its own provenance, if it has one.
+        seen: whether its origin is listed further up.
         problem: why it could not be read, if it could not.
     """
 
@@ -55,15 +55,15 @@ class Step:
 
 @entry
 def trace(file: Path, results: Path = Path("results")) -> None:
-    """Print what a table, figure or model was made of, and what that was made of, back to the beginning.
+    """Print what a table, figure or model was made from, and what that was made from, back to the beginning.
 
-    Each file stands once with its parameters; every file is read for its digest, and said to be "changed
-    since" where it is not what was read then, or "gone"; likewise the code that made it. Of files outside
-    of the folder that a job ran in, names and digests are recorded, but not the place.
+    Each file is listed once with its parameters. Every file is read for its digest, and marked "changed since" if it
+    is not what was read then, or "gone"; likewise the code that made it. Of files outside the job's working
+    directory, names and digests are recorded, but not the place.
 
     Args:
-        file: A table, a figure (svg, pdf, png or html), or the folder of a model.
-        results: Where the results lie, among which the inputs are looked for.
+        file: A table, a figure (svg, pdf, png or html), or a model folder.
+        results: The results folder, which is searched for the inputs.
     """
     steps = []
     try:
@@ -73,15 +73,15 @@ def trace(file: Path, results: Path = Path("results")) -> None:
         sys.stdout.write(f"\n{summary(steps)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads, such as `head`, has enough; Python would still try to write the rest at its end.
+        # The reader, such as `head`, has closed the pipe; Python would still flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def way_back(file: Path, results: Path) -> Iterator[Step]:
-    """The file and all that it was made of, each before what it was made of itself.
+    """The file and everything it was made from, each before its own inputs.
 
     Raises:
-        InputError: no such file, or one that does not say what it was made of.
+        InputError: there is no such file, or it has no provenance.
     """
     path = file.parent if file.suffix == WEIGHTS else file
     origin = read_origin(path)
@@ -89,13 +89,13 @@ def way_back(file: Path, results: Path) -> Iterator[Step]:
         raise InputError(
             file,
             expected="a table, figure or model that multirm wrote",
-            found="no word of where it came from",
-            remedy="a CSV has none: ask about the table beside it" if file.suffix == ".csv" else "",
+            found="no provenance",
+            remedy="a CSV has none: trace the table beside it" if file.suffix == ".csv" else "",
         )
     yield Step(str(file), 0, "", origin)
     seen = {path.resolve()}
     digest_of = cache(digest)
-    # A stack, since nobody knows how long a chain of files is that somebody else wrote.
+    # A stack rather than recursion: files written by others may form a chain of any length.
     ahead = _inputs(origin, 1)
     while ahead:
         name, depth, recorded = ahead.pop()
@@ -120,10 +120,10 @@ def way_back(file: Path, results: Path) -> Iterator[Step]:
 
 
 def read_origin(path: Path) -> Provenance | None:
-    """Where a table, figure or model folder says that it came from; None for what does not say.
+    """The provenance of a table, figure or model folder; None if it has none.
 
     Raises:
-        InputError: no such file, or one that is cut short or changed by hand.
+        InputError: there is no such file, or it is truncated or was edited by hand.
         OSError: it cannot be read.
     """
     if path.is_dir():
@@ -148,10 +148,10 @@ def read_origin(path: Path) -> Provenance | None:
 
 
 def find_input(name: str, results: Path) -> Path | None:
-    """Where a file of a recorded name is now; None where it is not to be found.
+    """The current path of a file by its recorded name; None if not found.
 
-    Names begin at the folder that the results lay in. What begins elsewhere, or climbs out, was not
-    recorded by us, and is not looked at.
+    Names start at the parent of the results folder. A name that starts elsewhere, or climbs out, was not recorded by
+    multirm and is not looked up.
     """
     for spelling in (name, _NUMBER.sub("", name)):
         parts = PurePosixPath(spelling).parts
@@ -166,12 +166,12 @@ def find_input(name: str, results: Path) -> Path | None:
 
 
 def _is_bare(name: str) -> bool:
-    """Whether a name is one without a way to it, as `files.portable` gives what lies outside."""
+    """Whether a name has no folder, as `files.portable` records files outside."""
     return PurePosixPath(name).parts == (name,) and not name.startswith(("/", "..", "\0"))
 
 
 def lines(step: Step) -> list[str]:
-    """A step in words, further in the further back; what others wrote is escaped."""
+    """A step as lines of text, indented by depth; names and values are escaped."""
     margin = "  " * step.depth
     words = f"{margin}{'from ' if step.depth else ''}{escaped(step.name)}"
     if step.origin is not None:
@@ -191,7 +191,7 @@ def lines(step: Step) -> list[str]:
 
 
 def code_marks(origin: Provenance) -> list[str]:
-    """The modules that made a file, each with the beginning of its code's digest, and whether that has changed."""
+    """The modules that made a file, each with the start of its code's digest, and a mark if that has changed."""
     marks = []
     for module, recorded in sorted(origin.code.items()):
         state = _state_of_code(module, recorded)
@@ -208,8 +208,8 @@ def _state_of_code(module: str, recorded: str) -> str:
 
 
 def summary(steps: list[Step]) -> str:
-    """How many of the inputs are what they were."""
-    # What is named twice and has changed for one of them has changed.
+    """Count the inputs by state."""
+    # A file that is named twice counts as changed if it has changed for one of them.
     inputs = sorted(
         (step for step in steps if step.state), key=lambda step: step.state != AS_RECORDED
     )
@@ -218,16 +218,16 @@ def summary(steps: list[Step]) -> str:
     told = [
         f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNPLACED, UNREADABLE)
     ]
-    made_otherwise = {
+    by_other_code = {
         step.name
         for step in steps
         if step.origin
         and any(_state_of_code(*each) != AS_RECORDED for each in step.origin.code.items())
     }
-    code = f"; {len(made_otherwise)} files by code that is another now" if made_otherwise else ""
+    code = f"; {len(by_other_code)} files by code that differs now" if by_other_code else ""
     return f"{n_files} inputs: {', '.join(one for one in told if not one.startswith('0 '))}{code}"
 
 
 def _inputs(origin: Provenance, depth: int) -> list[tuple[str, int, str]]:
-    """Names, how far back they are, and digests, to be taken from the end."""
+    """Names, depths and digests of inputs, last first: a stack."""
     return [(name, depth, found) for name, found in sorted(origin.inputs.items(), reverse=True)]
