@@ -300,7 +300,7 @@ def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
     [
         (GENERATED | {"kind": "gPRM"}, "found gPRM, generated"),
         (GENERATED | {"stage": "filtered"}, "found gORM, filtered"),
-        ({}, "found some of no known kind, of no known stage"),
+        ({}, "found an unknown kind, an unknown stage"),
     ],
 )
 def test_other_critiques_are_refused(tmp_path: Path, made_by: dict[str, Any], found: str) -> None:

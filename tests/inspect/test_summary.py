@@ -116,7 +116,7 @@ def test_a_missing_interval_is_explained() -> None:
     ]
     lines = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
     assert "61.25 ± 1.50*" in lines[2]
-    assert lines[-1] == "* the published estimator has a deviation over runs, and no interval"
+    assert lines[-1] == "* the estimator paper has a standard deviation over runs, but no interval"
 
 
 def test_an_unknown_note_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables: what is written is read back, and what does not fit is refused with its place."""
+"""Tables: what is written is read back, and what does not fit is refused with file and row."""
 
 import json
 import math
@@ -80,7 +80,7 @@ def write(path: Path, name: str, *rows: dict[str, Any]) -> None:
     parquet.write(path, SCHEMAS[name], rows, made_of())
 
 
-def test_rows_come_back(tmp_path: Path) -> None:
+def test_rows_are_read_back(tmp_path: Path) -> None:
     texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
     labelled = st.lists(st.tuples(texts, st.integers(0, 1)), min_size=1)
 
@@ -101,7 +101,7 @@ def test_rows_come_back(tmp_path: Path) -> None:
     check()
 
 
-def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
+def test_the_footer_has_the_origin_of_a_table(tmp_path: Path) -> None:
     source, path = tmp_path / "source", tmp_path / "t.parquet"
     source.write_text("x")
     parquet.write(path, SOLUTIONS, [SOLUTION], made_of({"seed": 1, "limit": None}, [source]))
@@ -111,7 +111,7 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
     assert footer.code == {"multirm.tables.parquet": code_digest("multirm.tables.parquet")}
 
 
-def test_a_footer_does_not_say_where_this_machine_keeps_things(
+def test_a_footer_has_no_paths_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "study"
@@ -135,7 +135,7 @@ def test_a_footer_does_not_say_where_this_machine_keeps_things(
     assert str(tmp_path).encode() not in Path("t").read_bytes()
 
 
-def test_a_path_is_no_parameter(tmp_path: Path) -> None:
+def test_a_path_is_not_a_parameter(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         parquet.write(tmp_path / "t", SOLUTIONS, [], made_of({"p": tmp_path}))
 
@@ -151,7 +151,7 @@ def test_a_path_is_no_parameter(tmp_path: Path) -> None:
         b'{"schema": ["solutions"], "schema_version": 1, "multirm": "", "parameters": {}, "inputs": {}}',
     ],
 )
-def test_a_footer_of_others_is_one_line(tmp_path: Path, footer: bytes) -> None:
+def test_another_programs_footer_is_an_error_of_one_line(tmp_path: Path, footer: bytes) -> None:
     path = tmp_path / "theirs.parquet"
     table = pa.Table.from_pylist([SOLUTION], schema=SOLUTIONS.columns)
     pq.write_table(table.replace_schema_metadata({b"multirm": footer}), path)
@@ -217,12 +217,12 @@ def test_a_bad_row_is_named_and_nothing_is_overwritten(
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_key_stands_once(tmp_path: Path, name: str) -> None:
+def test_a_repeated_key_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"row 2 .*expected each key once"):
         write(tmp_path / "t.parquet", name, ROWS[name], ROWS[name])
 
 
-def test_files_that_are_no_such_table(tmp_path: Path) -> None:
+def test_other_files_and_tables_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     with pytest.raises(InputError, match="no such file"):
         parquet.read(path, SOLUTIONS)
@@ -239,7 +239,7 @@ def test_files_that_are_no_such_table(tmp_path: Path) -> None:
         parquet.read(path, SOLUTIONS)
 
 
-def test_one_wrong_bit_amid_the_data_is_noticed(tmp_path: Path) -> None:
+def test_one_flipped_bit_in_the_data_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     write(path, "solutions", SOLUTION)
     content = bytearray(path.read_bytes())
@@ -283,7 +283,7 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     ]:
         pq.write_table(table, path)
         for read in (parquet.read, parquet.check_readable):
-            # Only `read` looks at values.
+            # Only `read` checks values.
             if read is parquet.read or not complaint.startswith(("row 1", "outcome")):
                 with pytest.raises(InputError, match=complaint):
                     read(path, SOLUTIONS)
@@ -293,7 +293,9 @@ def test_columns_that_do_not_fit(tmp_path: Path) -> None:
     ("reward", "complaint"),
     [(math.nan, r"not NaN, found \[nan\]"), (math.inf, "0 to 1, .*found inf"), (2, "found 2.0")],
 )
-def test_bad_values_in_files_of_others(tmp_path: Path, reward: float, complaint: str) -> None:
+def test_bad_values_in_files_of_other_programs(
+    tmp_path: Path, reward: float, complaint: str
+) -> None:
     path = tmp_path / "theirs.parquet"
     pq.write_table(
         pa.table(
@@ -308,7 +310,7 @@ def test_bad_values_in_files_of_others(tmp_path: Path, reward: float, complaint:
         parquet.read(path, REWARDS)
 
 
-def test_numbers_from_elsewhere_keep_their_digits(tmp_path: Path) -> None:
+def test_numbers_from_elsewhere_keep_their_precision(tmp_path: Path) -> None:
     path = tmp_path / "theirs.parquet"
     wide = pa.list_(pa.float64())
     table = pa.table(
@@ -326,7 +328,7 @@ def test_numbers_from_elsewhere_keep_their_digits(tmp_path: Path) -> None:
     assert both["rewards"].to_pylist() == [[0.5, None], [0.1, None]]
 
 
-def test_texts_in_files_of_others_are_utf8(tmp_path: Path) -> None:
+def test_text_in_files_of_other_programs_must_be_utf8(tmp_path: Path) -> None:
     path = tmp_path / "theirs.parquet"
     theirs = pa.Table.from_pylist([SOLUTION], schema=SOLUTIONS.columns)
     broken = pa.array([b"\xff"]).view(pa.string())
@@ -383,7 +385,7 @@ def test_tables_of_pandas_are_read(tmp_path: Path) -> None:
     assert parquet.read(path, SOLUTIONS).to_pylist() == rows
 
 
-def test_a_table_that_outgrows_the_memory_is_refused_before_it_is_read(
+def test_a_table_too_large_for_the_memory_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "theirs.parquet"
@@ -399,7 +401,7 @@ def test_a_table_that_outgrows_the_memory_is_refused_before_it_is_read(
         parquet.read(path, SOLUTIONS)
 
 
-def test_the_memory_is_what_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_limits_of_the_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _: (2 * 10**9, -1))
     assert parquet._half_the_memory() == 10**9
     monkeypatch.setattr("resource.getrlimit", lambda _: (resource.RLIM_INFINITY, -1))
@@ -407,7 +409,7 @@ def test_the_memory_is_what_the_process_may_use(monkeypatch: pytest.MonkeyPatch)
 
 
 def damaged(path: Path, n: int, seed: int) -> Iterator[bytes]:
-    """The bytes of a file with one bit flipped, anywhere in it."""
+    """The bytes of a file with one random bit flipped."""
     rng, content = random.Random(seed), path.read_bytes()
     for _ in range(n):
         place = rng.randrange(len(content))
@@ -417,7 +419,7 @@ def damaged(path: Path, n: int, seed: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("name", ["solutions", "rewards"])
-def test_a_flipped_bit_gives_no_other_values_and_no_traceback(tmp_path: Path, name: str) -> None:
+def test_a_flipped_bit_changes_no_value_and_gives_no_traceback(tmp_path: Path, name: str) -> None:
     path, schema = tmp_path / "t.parquet", SCHEMAS[name]
     write(path, name, *({**ROWS[name], "solution_id": number} for number in range(50)))
     intact, n_refused = parquet.read(path, schema), 0
@@ -431,7 +433,7 @@ def test_a_flipped_bit_gives_no_other_values_and_no_traceback(tmp_path: Path, na
     assert n_refused > 150
 
 
-def test_an_empty_list_of_rewards_stays_one(tmp_path: Path) -> None:
+def test_an_empty_list_of_rewards_stays_empty(tmp_path: Path) -> None:
     write(tmp_path / "t.parquet", "rewards", REWARD | {"rewards": []})
     (row,) = parquet.read(tmp_path / "t.parquet", REWARDS).to_pylist()
     assert row["rewards"] == []
@@ -454,7 +456,7 @@ CRITIQUE: dict[str, Any] = {
 
 
 def rewritten(path: Path, version: int, *without: str) -> None:
-    """A table as another version of its schema has it: with another number and without some columns."""
+    """Rewrite a table as another version of its schema: with that number, and without some columns."""
     table = pq.read_table(path).drop_columns(list(without))
     footer = json.loads(table.schema.metadata[parquet.FOOTER_KEY]) | {"schema_version": version}
     pq.write_table(
@@ -469,7 +471,7 @@ def test_earlier_critiques_are_read(tmp_path: Path) -> None:
     table = parquet.read(path, CRITIQUES)
     assert table.schema.equals(CRITIQUES.columns)
     assert table.to_pylist() == [CRITIQUE | dict.fromkeys(new)]
-    # Not those of a version that is not known, nor what this version lacks.
+    # An unknown version is refused, as is this version without its new columns.
     for version, lacking in ((0, ()), (3, ()), (2, new)):
         parquet.write(path, CRITIQUES, [CRITIQUE], made_of())
         rewritten(path, version, *lacking)
@@ -493,7 +495,7 @@ def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["solutions", "rewards", "pairs"])
-def test_nothing_can_be_made_of_no_solutions_rewards_or_pairs(tmp_path: Path, name: str) -> None:
+def test_tables_without_solutions_rewards_or_pairs_are_refused(tmp_path: Path, name: str) -> None:
     paths = [tmp_path / "full.parquet", tmp_path / "empty.parquet"]
     write(paths[0], name, ROWS[name])
     write(paths[1], name)

@@ -1,4 +1,4 @@
-"""What is known of reward models, from their table or from names alone."""
+"""The known facts about reward models, from their table or from names alone."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from multirm.tables.reward_models import REWARD_MODELS, FormatName, Kind, mean_n
 from tests.origins import made_of
 
 
-def test_names_tell_runs_and_means() -> None:
+def test_names_imply_runs_and_means() -> None:
     names = ["dORM", run_name("dORM", 0), mean_name("dORM")]
     found = from_names(names)
     assert [each.run_of for each in found] == ["dORM"] * 3
@@ -32,7 +32,7 @@ def test_other_names_are_models(name: str) -> None:
     assert from_names([name]) == [RewardModel(model=name, run_of=name)]
 
 
-def test_the_mean_stands_before_the_first_run() -> None:
+def test_the_mean_is_before_the_first_run() -> None:
     models = from_names(["b@7", "a", "c", "a@43"])
     found = with_means(models)
     assert [each.model for each in found] == ["b@7", "a@mean", "a", "c", "a@43"]
@@ -40,7 +40,7 @@ def test_the_mean_stands_before_the_first_run() -> None:
     assert runs_of(found) == {"b": ["b@7"], "a": ["a", "a@43"], "c": ["c"]}
 
 
-def test_a_mean_is_of_the_model_and_of_no_seed() -> None:
+def test_a_mean_has_its_model_and_no_seed() -> None:
     runs = [
         RewardModel(model="mine", run_of="mine", kind=Kind.DPRM, backbone="small", seed=1),
         RewardModel(model="my second", run_of="mine", kind=Kind.DPRM, backbone="small", seed=2),
@@ -50,7 +50,7 @@ def test_a_mean_is_of_the_model_and_of_no_seed() -> None:
     assert (mean.kind, mean.backbone, mean.seed) == (Kind.DPRM, "small", None)
 
 
-def test_means_are_shown_for_their_runs() -> None:
+def test_means_replace_their_runs() -> None:
     models = from_names(["b@7", "a@mean", "a", "a@43", "c"])
     assert labels_of_shown(models) == {"b@7": "b@7", "a@mean": "a (2 seeds)", "c": "c"}
 
@@ -67,7 +67,7 @@ def table(tmp_path: Path) -> Path:
             critiques="by a teacher",
             format=FormatName.MULTI_RM,
         ),
-        # The same name on two datasets, and one whose name looks like a run and is none.
+        # The same name on two datasets, and a model whose name looks like that of a run.
         RewardModel(model="one@2", run_of="one@2"),
     ]
     rows = [each.columns(dataset) for dataset in ("junior", "senior") for each in models]
@@ -75,7 +75,7 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "models.parquet"
 
 
-def test_the_table_is_believed_and_not_the_names(table: Path) -> None:
+def test_the_table_counts_rather_than_the_names(table: Path) -> None:
     found = describe(["one@2", "one"], "senior", [table])
     assert [each.model for each in found] == ["one@2", "one"]
     assert means_of(found) == {}
@@ -93,7 +93,7 @@ def test_a_model_that_the_table_lacks(table: Path) -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [("kind", "xPRM"), ("format", "unheard of")])
-def test_a_value_out_of_its_closed_set(tmp_path: Path, column: str, value: str) -> None:
+def test_a_value_outside_its_closed_set(tmp_path: Path, column: str, value: str) -> None:
     row = RewardModel(model="one", run_of="one").columns("junior") | {column: value}
     with pytest.raises(InputError, match=f"expected a {column}, .* or null, found '{value}'"):
         parquet.write(tmp_path / "models.parquet", REWARD_MODELS, [row], made_of())

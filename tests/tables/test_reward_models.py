@@ -1,4 +1,4 @@
-"""The names of training runs and of the mean over them."""
+"""The names of training runs and of their mean."""
 
 from multirm.tables.reward_models import mean_name, run_name
 

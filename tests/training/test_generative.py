@@ -193,7 +193,7 @@ def test_without_kept_critiques_nothing_is_trained(tmp_path: Path, tiny_model: P
     [
         (FILTERED | {"kind": "gORM"}, "found gORM, filtered"),
         (FILTERED | {"stage": "generated"}, "found gPRM, generated"),
-        ({}, "found some of no known kind, of no known stage"),
+        ({}, "found an unknown kind, an unknown stage"),
     ],
 )
 def test_critiques_of_another_kind_or_unfiltered_are_refused(

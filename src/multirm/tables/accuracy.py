@@ -1,4 +1,4 @@
-"""Accuracies of selections, and what an accuracy is of."""
+"""Accuracies of selections, and what an accuracy is measured for."""
 
 from enum import StrEnum
 
@@ -9,10 +9,10 @@ from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row, Schema, column
 
 OVERALL = "Overall"
-"""What the macro-average over categories is called where a category's name stands: no category's name."""
+"""The category name of the macro-average over categories; no category may have it."""
 
 
-# What the published layout calls these two.
+# The names of these two in Multi-RM's CSV files.
 MAJORITY_VOTE_NAME = "MV"
 
 
@@ -20,7 +20,7 @@ PASS_NAME = "Pass@N"
 
 
 RESERVED_NAMES = (MAJORITY_VOTE_NAME, PASS_NAME, OVERALL)
-"""What tables and figures call something else than a reward model: no reward model's names."""
+"""Names that tables and figures use for something else; no reward model may have them."""
 
 
 class Aggregation(StrEnum):
@@ -37,7 +37,7 @@ class Aggregation(StrEnum):
 
     @property
     def is_probability(self) -> bool:
-        """Whether it makes a number from 0 to 1 of such numbers; a delta is one from -1 to 1."""
+        """Whether it turns probabilities into a number from 0 to 1; a delta is from -1 to 1."""
         return self not in (Aggregation.MIN_DELTA, Aggregation.MAX_DELTA)
 
 
@@ -47,18 +47,19 @@ DEFAULT_AGGREGATION = {
     Kind.GORM: Aggregation.MEAN,
     Kind.GPRM: Aggregation.MEAN,
 }
-"""The aggregation that Multi-RM (arXiv 2510.00492) evaluates each kind with."""
+"""The aggregation with which Multi-RM (arXiv 2510.00492) evaluates each kind."""
 
 
 class Estimator(StrEnum):
-    """How the accuracy of a selection is estimated: `exact` is the expectation over all subpools of N."""
+    """How the accuracy of a selection is estimated: `exact` is the expectation over all subsets of N,
+    `paper` the mean over random ones."""
 
     EXACT = "exact"
     PAPER = "paper"
 
 
 class Selection(StrEnum):
-    """How a pool becomes one answer. `PASS` is the ceiling: right if any solution is."""
+    """How a pool becomes one answer. `PASS` is the ceiling: correct if any solution is."""
 
     BEST_OF_N = "best_of_n"
     WEIGHTED_VOTE = "weighted_vote"
@@ -71,7 +72,7 @@ class Selection(StrEnum):
 
 
 class IntervalNote(StrEnum):
-    """Why an interval is missing, or rests on something else than the spread over its questions."""
+    """Why an interval is missing, or is based on something else than the spread over its questions."""
 
     ONE_QUESTION = "one_question"
     SINGLE_QUESTIONS = "single_questions"
@@ -81,7 +82,7 @@ class IntervalNote(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """The note as a clause, for people."""
+        """The note as a clause for readers."""
         return {
             IntervalNote.ONE_QUESTION: "one question shows no spread: its interval allows for the largest possible",
             IntervalNote.SINGLE_QUESTIONS: "some categories have one question each, which shows no spread:"
@@ -89,7 +90,7 @@ class IntervalNote(StrEnum):
             IntervalNote.NO_SPREAD: "where all questions came out alike, the interval allows"
             " for one that would not have",
             IntervalNote.NOTHING_TO_SELECT: "N = 1 leaves nothing to select, so all methods are the same",
-            IntervalNote.PUBLISHED: "the published estimator has a deviation over runs, and no interval",
+            IntervalNote.PUBLISHED: "the estimator paper has a standard deviation over runs, but no interval",
         }[self]
 
 
@@ -115,13 +116,13 @@ ACCURACY = Schema(
             column("low", pa.float64(), nullable=True),
             column("high", pa.float64(), nullable=True),
             column("standard_error", pa.float64(), nullable=True),
-            # Over runs, categories and trainings, with the published estimator; with the exact one over the
-            # trainings of a mean.
+            # With the estimator paper, over runs, categories and training runs; with the exact one, over the
+            # training runs of a mean.
             column("std", pa.float64(), nullable=True),
             column("runs", pa.int32(), nullable=True),
             column("n_questions", pa.int32()),
             column("n_short", pa.int32()),
-            # An IntervalNote: why there is no interval, or what it rests on besides the spread over questions.
+            # An IntervalNote: why there is no interval, or what it is based on besides the spread over questions.
             column("note", pa.string(), nullable=True),
         ]
     ),

@@ -8,12 +8,12 @@ from multirm.tables.schema import Schema, column
 
 
 class Family(StrEnum):
-    """Which tests a comparison's p-value is corrected together with."""
+    """The tests among which a comparison's p-value is corrected."""
 
     PRIMARY = "primary"
-    """Overall at the largest N: the one family that a study is judged by."""
+    """Overall at the largest N: the family for a study's conclusions."""
     EXPLORATORY = "exploratory"
-    """Any other category, N and selection, one of many families: a p-value there is a hint, not a finding."""
+    """Any other category, N and selection, one of many families: a small p-value is a hint, not a finding."""
 
 
 COMPARISONS = Schema(
@@ -34,8 +34,8 @@ COMPARISONS = Schema(
             column("low", pa.float64(), nullable=True),
             column("high", pa.float64(), nullable=True),
             column("p", pa.float64(), nullable=True),
-            # Corrected within the family, of which the table has so many: the primary one (Overall, the
-            # largest N), and one for each other category, selection and N. Null at N = 1, which is no test.
+            # Corrected within the family. There is the primary one (Overall, the largest N), and one for each
+            # other category, selection and N, `n_families` in all. Null at N = 1, where there is nothing to test.
             column("p_holm", pa.float64(), nullable=True),
             column("family", pa.string(), nullable=True),
             column("n_families", pa.int32()),

@@ -1,4 +1,4 @@
-"""Rows of critiques: the kind and stage they are of, and the solutions they are about."""
+"""Rows of critiques: their kind and stage, and their solutions."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,12 +24,12 @@ def require_generative(kind: Kind) -> None:
 
 
 def require_critiques(path: Path, kind: Kind, *stages: CritiqueStage) -> None:
-    """Refuse a table of critiques that are not of `kind` and have not come to one of `stages`.
+    """Refuse a table of critiques unless they are of `kind` and at one of `stages`.
 
-    Its rows would not show it: they look alike whatever they are for.
+    The rows alone do not tell: they look alike.
 
     Raises:
-        InputError: other critiques, or a table whose footer does not say which.
+        InputError: other critiques, or a table whose footer has no kind or stage.
     """
     made_by = parquet.read_footer(path).parameters
     found_kind, found_stage = made_by.get("kind"), made_by.get("stage")
@@ -37,13 +37,13 @@ def require_critiques(path: Path, kind: Kind, *stages: CritiqueStage) -> None:
         raise InputError(
             path,
             expected=f"{kind} critiques, {' or '.join(stages)}",
-            found=f"{found_kind or 'some of no known kind'}, {found_stage or 'of no known stage'}",
+            found=f"{found_kind or 'an unknown kind'}, {found_stage or 'an unknown stage'}",
             remedy="critiques are generated, filtered and shortened for one kind, in this order",
         )
 
 
 def solution_key(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that name a solution, of a row of any table that has them."""
+    """The key columns of a solution, from a row of any table that has them."""
     return {column: row[column] for column in SOLUTIONS.key}
 
 
@@ -52,13 +52,13 @@ def with_solutions(
     solutions: Iterable[Mapping[str, Any]],
     where: Path | str,
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Each row of a critiques table with the row of the solution that it is about.
+    """Pair each row of a critiques table with the row of its solution.
 
     Args:
         where: the table of critiques, for the message.
 
     Raises:
-        InputError: a critique is about none of `solutions`.
+        InputError: a critique's solution is not among `solutions`.
     """
     by_key: dict[Key, Mapping[str, Any]] = {
         tuple(solution_key(row).values()): row for row in solutions

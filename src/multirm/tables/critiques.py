@@ -1,4 +1,4 @@
-"""Critiques, what filtering says of them, and what is counted of them."""
+"""Critiques, the marks of filtering, and counts of both."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from multirm.tables.solutions import SOLUTION_KEY
 
 
 class CritiqueStage(StrEnum):
-    """The three tables that critiques pass through."""
+    """The three stages of critiques, each with its table."""
 
     GENERATED = "generated"
     FILTERED = "filtered"
@@ -18,7 +18,7 @@ class CritiqueStage(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why filtering left a critique out of training, in the order in which the reasons are tried."""
+    """Why filtering dropped a critique, in the order in which the reasons are checked."""
 
     NO_END_OF_THINKING = "no_end_of_thinking"
     CHINESE_CHARACTERS = "chinese_characters"
@@ -32,33 +32,33 @@ class DropReason(StrEnum):
 
 
 class Agreement(StrEnum):
-    """What of a gPRM critique must be as labelled for it to be learned from; gORM has but a verdict."""
+    """How far a gPRM critique must agree with the labels to be kept; a gORM critique has only its verdict."""
 
     STRICT = "strict"
     """Its verdict on each step up to the first incorrect one."""
     RELAXED = "relaxed"
-    """Only whether it finds an incorrect step: it must where the solution's answer is wrong, and else not."""
+    """Only whether it finds an incorrect step: it must if and only if the solution's answer is wrong."""
 
 
 class Deviation(StrEnum):
-    """What of a critique that can be read is not as the prompt asks for it."""
+    """How the form of a readable critique deviates from what the prompt asks for."""
 
     VERDICT_SPELLING = "verdict_spelling"
     """Bold type, other capitals, a box, or a line end in the verdict line."""
     VERDICT_TWICE = "verdict_twice"
-    """Another verdict before the one that counts, perhaps while thinking."""
+    """Another verdict before the one that counts, possibly while thinking."""
     TEXT_AFTER = "text_after"
-    """Something follows the verdict."""
+    """Text after the verdict."""
     VERDICT_IMPLIED = "verdict_implied"
-    """There is none but the one that follows from the verdicts on the steps."""
+    """No verdict except the one implied by the verdicts on the steps."""
     STEP_SPELLING = "step_spelling"
-    """Bold type, other capitals, other words, or a line of its own for a step's verdict."""
+    """Bold type, other capitals, other words, or a separate line for a step's verdict."""
     UNNUMBERED = "unnumbered"
     """Steps are judged in order, but not all by number."""
     FROM_ZERO = "from_zero"
     """Steps are numbered from 0."""
     STEPS_TWICE = "steps_twice"
-    """A step is judged more than once, perhaps once while thinking."""
+    """A step is judged more than once, possibly once while thinking."""
 
 
 def _check_critique(row: Row) -> tuple[str, str] | None:
@@ -79,20 +79,20 @@ CRITIQUES = Schema(
             column("critique", pa.string()),
             column("verdict", pa.int8(), nullable=True),
             column("step_verdicts", list_of(pa.int8()), nullable=True),
-            # Of the prompt and of prompt and critique, as it was generated, by the tokenizer that wrote it;
-            # null where none did.
+            # Tokens of the prompt, and of prompt and generated critique together, by the tokenizer of the model
+            # that wrote it; null if none did.
             column("n_prompt_tokens", pa.int32(), nullable=True),
             column("n_tokens", pa.int32(), nullable=True),
             column("truncated", pa.bool_()),
             column("kept", pa.bool_()),
             column("reason", pa.string(), nullable=True),
-            # Where it is not as the prompt asks; null where it was not looked at.
+            # Deviations from the form that the prompt asks for; null if not checked.
             column("deviations", list_of(pa.string()), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "critique_id"),
     _check_critique,
-    # What a teacher wrote is worth GPU-months.
+    # Older tables are read, since a teacher's critiques cost GPU-months.
     older={1: ("n_prompt_tokens", "deviations")},
 )
 
@@ -106,16 +106,16 @@ CRITIQUE_CHECKS = Schema(
             *(column(f"n_{name}", pa.int32()) for name in ("solutions", "critiques", "truncated")),
             *(column(f"n_kept{name}", pa.int32()) for name in ("", "_solutions", "_yes", "_no")),
             *(column(f"n_{reason}", pa.int32()) for reason in DropReason),
-            # Of those that disagree with the labels, by their own verdict.
+            # Those that disagree with the labels, by their own verdict.
             *(column(f"n_disagreeing_{verdict}", pa.int32()) for verdict in ("yes", "no")),
-            # The share, of critiques that were compared with labels, that say the same; null where none was.
+            # The fraction of the critiques compared with labels that agree with them; null if none was compared.
             column("agreement", pa.float64(), nullable=True),
-            # Of all critiques that can be read, kept or not.
+            # Of all readable critiques, kept or not.
             *(column(f"n_{deviation}", pa.int32()) for deviation in Deviation),
-            # Of those that are kept: prompt and critique as it was generated, where tokens were counted.
+            # Of kept critiques with token counts: prompt and critique as generated.
             column("median_tokens", pa.float64(), nullable=True),
             column("max_tokens", pa.int32(), nullable=True),
-            # Of those that are kept, as they stand in the table.
+            # Of kept critiques, as in the table.
             column("median_characters", pa.float64(), nullable=True),
             column("max_characters", pa.int32(), nullable=True),
         ]
@@ -134,7 +134,7 @@ EXAMPLE_TOKENS = Schema(
             column("kind", pa.string()),
             column("place", pa.int32()),
             column("token", pa.int32()),
-            # Of the token by itself, which may be a part of a letter.
+            # The token decoded by itself; it may be part of a character.
             column("text", pa.string()),
             column("learned", pa.bool_()),
         ]

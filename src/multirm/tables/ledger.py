@@ -1,4 +1,4 @@
-"""What an evaluation left out, and how much of it."""
+"""What an evaluation left out, with counts."""
 
 from enum import StrEnum
 
@@ -8,12 +8,12 @@ from multirm.tables.schema import Schema, column
 
 
 class VoteWeight(StrEnum):
-    """What the weight of a solution in a weighted vote is."""
+    """The weight of a solution in a weighted vote."""
 
     REWARD = "reward"
-    """Its reward, where that is a probability."""
+    """Its reward, if that is a probability."""
     SOFTMAX = "softmax"
-    """The exponential of its reward, where that is a score, as a share of its pool's."""
+    """The softmax of its reward over the pool, if that is a score."""
 
 
 LEDGER = Schema(
@@ -29,7 +29,7 @@ LEDGER = Schema(
             column("n_questions", pa.int32()),
             column("n_solutions", pa.int32()),
             column("n_unanswered", pa.int32()),
-            # Answers that are no letter, number or formula where the reference is one; null where not looked at.
+            # Answers that are not a letter, number or formula though the reference is; null if not checked.
             column("n_other_form", pa.int32(), nullable=True),
             column("n_unscored", pa.int32()),
             column("n_unscored_pools", pa.int32()),

@@ -13,7 +13,7 @@ PAIRS = Schema(
             column("category", pa.string()),
             column("pair_id", pa.string()),
             column("model", pa.string()),
-            # As the model gives them, a logit perhaps: only which one is higher counts.
+            # As the model outputs them, possibly logits: only their order counts.
             column("score_chosen", pa.float64(), nullable=True),
             column("score_rejected", pa.float64(), nullable=True),
         ]
@@ -35,7 +35,7 @@ PAIRWISE = Schema(
             column("n_right", pa.int32()),
             column("n_tied", pa.int32()),
             column("n_unscored", pa.int32()),
-            # In percent, of the pairs that are scored; null where none is.
+            # In percent, among the scored pairs; null if none is scored.
             column("accuracy", pa.float64(), nullable=True),
             column("low", pa.float64(), nullable=True),
             column("high", pa.float64(), nullable=True),

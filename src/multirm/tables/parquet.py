@@ -1,11 +1,11 @@
 """The only reader and writer of tables.
 
-A table is checked when it is written and when it is read: the checksums of its pages, columns and types,
-nulls and NaN, one row per key, and what its schema says of a row. Its footer (metadata key `multirm`)
-records the schema, and what the table was made of: the code, the parameters and the digests of its inputs.
+A table is checked when it is written and when it is read: page checksums, columns and types, nulls and NaN, one row
+per key, and its schema's check of each row. Its footer (metadata key `multirm`) records the schema and the table's
+origin: the code, the parameters and the digests of the inputs.
 
-Tables that others wrote, such as pandas and polars, may spell the same values in wider types and have
-columns of their own beside ours.
+Tables that other programs wrote, such as pandas and polars, may have the same values in wider types, and further
+columns.
 """
 
 import json
@@ -32,7 +32,7 @@ ROWS_AT_ONCE = 4096
 BYTES_AT_ONCE = 2**20
 COLUMNS_SHOWN = 20
 
-# The memory that a container or a job of Slurm may have.
+# The memory limit of a container or a Slurm job.
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 _LISTS = (
@@ -47,7 +47,7 @@ _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 @dataclass(frozen=True)
 class Footer(Origin):
-    """What a table is, and what it was made of."""
+    """What a table is, and what it was made from."""
 
     schema: str
     schema_version: int
@@ -62,7 +62,7 @@ def write(
     rows: Sequence[Row] | pa.Table,
     origin: Origin,
 ) -> None:
-    """Check `rows` and write them to `path`, whole or not at all.
+    """Check `rows` and write them to `path` atomically.
 
     Args:
         origin: of the rows, for the footer.
@@ -78,14 +78,14 @@ def write_together(
     origin: Origin,
     texts: Mapping[Path, str] | None = None,
 ) -> None:
-    """As `write`, for several tables: all of them appear, or none where anything fails.
+    """Like `write`, for several tables: all of them appear, or none if anything fails.
 
     Args:
-        made: where each goes, and what it is.
-        texts: what goes into files that are no tables, and belong to them.
+        made: path, schema and rows of each table.
+        texts: contents of further text files that belong to them.
 
     Raises:
-        InputError: as `write`.
+        InputError: as for `write`.
     """
     checked = [(path, _to_write(path, schema, rows, origin)) for path, schema, rows in made]
     texts = texts or {}
@@ -99,12 +99,12 @@ def write_together(
 def read(path: Path, schema: Schema) -> pa.Table:
     """The table at `path`, checked against `schema`, with its columns in the schema's types.
 
-    Of what others wrote, the types may be others that hold the same values, such as wider integers, and
-    columns that are not in the schema are left out.
+    A table that other programs wrote may have other types that hold the same values, such as wider integers; its
+    columns outside the schema are left out.
 
     Raises:
-        InputError: no such file, not Parquet, damaged, cut short, too large for the memory, columns that
-            are missing, a row that does not fit, or none where the schema needs some.
+        InputError: no such file, not Parquet, damaged, truncated, too large for the memory, missing columns,
+            a row that does not fit, or no rows where the schema requires some.
     """
     table = _open(path, _read_whole)
     footer = _check_kind(path, schema, table.schema)
@@ -118,16 +118,15 @@ def read(path: Path, schema: Schema) -> pa.Table:
 
 
 def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> None:
-    """Refuse a file that others than this module could not read as a table of `schema`, whoever wrote it.
+    """Refuse a file that cannot be read elsewhere as a table of `schema`, whoever wrote it.
 
-    Its columns may be as in `read`. Pages are held against their checksums; what their values mean is not
-    looked at.
+    Its columns may be as for `read`. Page checksums are verified; values are not checked against the schema.
 
     Args:
-        unread: columns that may be missing, and are not looked at.
+        unread: columns that may be missing, and are not checked.
 
     Raises:
-        InputError: no such file, not Parquet, damaged, cut short, another table, other columns, or no rows.
+        InputError: no such file, not Parquet, damaged, truncated, another table, other columns, or no rows.
     """
     metadata = _open(path, lambda file: pq.read_metadata(file))
     found = _open(path, lambda file: pq.read_schema(file))
@@ -155,13 +154,13 @@ def has_columns(path: Path, schema: Schema) -> bool:
 
 
 def check_undamaged(path: Path, columns: Sequence[str] | None = None) -> None:
-    """Refuse a Parquet file whose pages are not those that were written, or whose texts are not UTF-8.
+    """Refuse a Parquet file with a page that fails its checksum, or with text that is not UTF-8.
 
-    Pages without a checksum, as others write them, need only be readable. Takes little memory, however
+    Pages without a checksum, as other programs write them, only need to be readable. Takes little memory, however
     large the table.
 
     Args:
-        columns: the ones to look at; all where None.
+        columns: the columns to check; None for all.
 
     Raises:
         InputError: no such file, or damaged.
@@ -170,10 +169,10 @@ def check_undamaged(path: Path, columns: Sequence[str] | None = None) -> None:
 
 
 def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
-    """The tables at `paths`, one after the other; with no paths, an empty table.
+    """The concatenated tables at `paths`; an empty table without paths.
 
     Raises:
-        InputError: as `read`, or a key that stands in two of them.
+        InputError: as for `read`, or a key is in two of them.
     """
     paths = list(paths)
     table = pa.concat_tables(
@@ -199,7 +198,7 @@ def read_footer(path: Path) -> Footer:
 
 
 def find_footer(path: Path) -> Footer | None:
-    """The footer of a table that this package wrote; None where something else wrote it.
+    """The footer of a table that this package wrote; None if something else wrote it.
 
     Raises:
         InputError: no such file, or not Parquet.
@@ -219,7 +218,7 @@ def _to_write(
 
 
 def _footer(path: Path, schema: pa.Schema) -> Footer | None:
-    """What this package wrote into a table's footer, or None where something else wrote the table."""
+    """What this package wrote into a table's footer, or None if something else wrote the table."""
     written = (schema.metadata or {}).get(FOOTER_KEY)
     if written is None:
         return None
@@ -232,7 +231,7 @@ def _footer(path: Path, schema: pa.Schema) -> Footer | None:
 
 
 def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer | None:
-    """Refuse a table of ours that is another; its footer, or None where it is not of ours."""
+    """Refuse a table of ours with another schema; return its footer, or None if something else wrote it."""
     footer = _footer(path, found_schema)
     if footer is not None:
         found = f"{footer.schema} version {footer.schema_version}"
@@ -243,7 +242,7 @@ def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer |
 
 
 def _with_nulls(schema: Schema, table: pa.Table, columns: Iterable[str]) -> pa.Table:
-    """A table with nulls in those of some columns that it does not have."""
+    """The table with columns of nulls for those of `columns` that it lacks."""
     for name in set(columns) - set(table.column_names):
         nulls = pa.nulls(table.num_rows, schema.columns.field(name).type)
         table = table.append_column(schema.columns.field(name), nulls)
@@ -262,7 +261,7 @@ def _read_whole(path: Path) -> pa.Table:
         batches.append(batch)
         size += batch.nbytes
         if size > most:
-            # A few bytes can stand for a text that is repeated millions of times.
+            # A few bytes can encode a string that is repeated millions of times.
             raise InputError(
                 path,
                 expected=f"a table of at most {most / 1e9:.1f} GB once it is read, half the memory",
@@ -273,19 +272,19 @@ def _read_whole(path: Path) -> pa.Table:
 
 
 def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, some at a time, held against the checksums of the pages that they are in."""
+    """The rows of a file in batches; page checksums are verified."""
     file = pq.ParquetFile(
         path, page_checksum_verification=True, pre_buffer=False, buffer_size=BYTES_AT_ONCE
     )
     with file:
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
-            # Texts that are not UTF-8 would only show once somebody looks at them.
+            # Invalid UTF-8 would otherwise only fail once the text is used.
             batch.validate(full=True)
             yield batch
 
 
 def _half_the_memory() -> int:
-    """Half of what this process may use, in bytes."""
+    """Half of the memory that this process may use, in bytes."""
     most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     if allowed != resource.RLIM_INFINITY:
@@ -303,7 +302,7 @@ def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
         raise InputError(
             path, expected="a table that fits into memory", found="one that does not"
         ) from error
-    # A damaged file may be anything to what reads it: its footer need not even be text.
+    # A damaged file can raise anything; its footer need not even be text.
     except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError) as error:
         raise InputError(
             path,
@@ -314,7 +313,7 @@ def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
 
 
 def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
-    """Rows to Arrow; where that fails, look for the first row and column that does not fit."""
+    """Convert rows to Arrow; on failure, find the first row and column that does not fit."""
     try:
         return pa.Table.from_pylist(list(rows), schema=_nullable(schema.columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
@@ -332,7 +331,7 @@ def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
 
 
 def _checked(path: Path, schema: Schema, table: pa.Table, ours: bool) -> pa.Table:
-    """The table in the types of the schema, without what others have beside its columns."""
+    """The table in the schema's types, without further columns of other programs."""
     _check_columns(path, schema, table.schema, schema.columns)
     extra = sorted(set(table.schema.names) - set(schema.columns.names))
     if extra and ours:
@@ -354,7 +353,7 @@ def _checked(path: Path, schema: Schema, table: pa.Table, ours: bool) -> pa.Tabl
 
 
 def _as_wide(columns: pa.Schema, found: pa.Schema) -> pa.Schema:
-    """The columns with float64 for float32 where that is found: numbers from elsewhere keep their digits."""
+    """The columns, with float64 instead of float32 where found: numbers from elsewhere keep their precision."""
     return pa.schema(
         field.with_type(_wide(field.type, found.field(field.name).type)) for field in columns
     )
@@ -369,7 +368,7 @@ def _wide(ours: pa.DataType, found: pa.DataType) -> pa.DataType:
 
 
 def _in_our_types(path: Path, schema: Schema, table: pa.Table, columns: pa.Schema) -> pa.Table:
-    """The columns of the table that `columns` names, in its types."""
+    """The table's columns named by `columns`, in the schema's types."""
     cast = []
     for field in columns:
         column = table[field.name]
@@ -395,7 +394,7 @@ def _casts(column: pa.ChunkedArray, index: int, field: pa.Field) -> bool:
 
 
 def _nullable(columns: pa.Schema) -> pa.Schema:
-    """The columns with nulls admitted everywhere, to hold rows until they have been checked."""
+    """The columns, all nullable, to hold rows that are not checked yet."""
     return pa.schema(
         pa.field(
             field.name,
@@ -410,8 +409,8 @@ def _nullable(columns: pa.Schema) -> pa.Schema:
 def _check_columns(
     path: Path, schema: Schema, found: pa.Schema, wanted: Iterable[pa.Field]
 ) -> None:
-    """Refuse columns that are missing, are there twice or cannot be read in our types, all of them at once."""
-    # To DuckDB, `Answer` and `answer` are one column.
+    """Refuse missing or duplicate columns and types that cannot be converted, all in one message."""
+    # DuckDB's column names are case-insensitive: `Answer` and `answer` are one column.
     names = [name.casefold() for name in found.names]
     missing, wrong = [], []
     for field in wanted:
@@ -436,7 +435,7 @@ def _check_columns(
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether values of the one type can be read as the other; numbers may be ids, which are texts here."""
+    """Whether values of the one type can be read as the other; numbers can be ids, which are strings here."""
     if pa.types.is_dictionary(found):
         found = found.value_type
     if pa.types.is_null(found):
@@ -451,7 +450,7 @@ def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
         return integer or any(is_text(found) for is_text in _TEXTS)
     if pa.types.is_boolean(expected):
         return bool(pa.types.is_boolean(found))
-    # Labels with some missing are floating-point numbers to pandas.
+    # pandas stores labels with missing values as floating-point numbers.
     floating = pa.types.is_floating(expected) or expected == pa.int8()
     return integer or (floating and pa.types.is_floating(found))
 

@@ -1,4 +1,4 @@
-"""Questions, and the splits that they are in."""
+"""Questions, and their splits."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from multirm.tables.schema import Row, Schema, column, list_of
 
 
 class Split(StrEnum):
-    """What a set of questions is for. No question is in two of them."""
+    """What a set of questions is for. Splits share no questions."""
 
     PRETRAIN = "pretrain"
     TRAIN = "train"
@@ -23,7 +23,7 @@ MOST_OPTIONS = 26
 
 
 def option_letters(n_options: int) -> list[str]:
-    """The letters that name options, from A on; there are at most `MOST_OPTIONS`."""
+    """The letters of options, from A on; there are at most `MOST_OPTIONS`."""
     return [chr(ord("A") + i) for i in range(n_options)]
 
 

@@ -1,4 +1,4 @@
-"""All tables that there are: imported only by what looks at all of them."""
+"""All tables: imported only by modules that need all of them."""
 
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.comparisons import COMPARISONS

@@ -1,4 +1,4 @@
-"""What evaluation and figures know of reward models: rows of the reward_models table, or what names tell."""
+"""What evaluation and figures know of reward models: rows of the reward_models table, or what names imply."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,13 +33,13 @@ class RewardModel:
 
 
 def describe(names: Iterable[str], dataset: str, tables: Sequence[Path]) -> list[RewardModel]:
-    """What is known of the reward models that are evaluated on a dataset, in the order of their names.
+    """The known facts about the reward models evaluated on a dataset, in the order of `names`.
 
     Args:
-        tables: reward_models tables; without one, names alone tell what is a run of what.
+        tables: reward_models tables; without any, training runs are recognised by name.
 
     Raises:
-        InputError: the tables lack one of them.
+        InputError: a model is missing from the tables.
     """
     names = list(dict.fromkeys(names))
     if not tables:
@@ -62,9 +62,9 @@ def describe(names: Iterable[str], dataset: str, tables: Sequence[Path]) -> list
 
 
 def from_names(names: Iterable[str]) -> list[RewardModel]:
-    """What names tell: MODEL@SEED is a training run of MODEL, and MODEL@mean the mean over its runs.
+    """What names imply: MODEL@SEED is a training run of MODEL, and MODEL@mean the mean over its runs.
 
-    This is for tables that come without a reward_models table; nothing else reads names.
+    Only for evaluations without a reward_models table; nothing else interprets names.
     """
     return [_from_name(name) for name in names]
 
@@ -90,7 +90,7 @@ def _typed(row: Mapping[str, Any]) -> RewardModel:
 
 
 def with_means(models: Sequence[RewardModel]) -> list[RewardModel]:
-    """The training runs, with the mean over those of one model before the first of them."""
+    """The training runs, with the mean over a model's runs before the first of them."""
     first = {runs[0]: mean for mean, runs in means_of(models).items()}
     result = []
     for each in models:
@@ -101,7 +101,7 @@ def with_means(models: Sequence[RewardModel]) -> list[RewardModel]:
 
 
 def means_of(models: Iterable[RewardModel]) -> dict[str, list[str]]:
-    """The name of the mean of each reward model with several training runs, and their names, in order."""
+    """For each reward model with several training runs, the name of their mean, and their names, in order."""
     return {mean_name(name): runs for name, runs in runs_of(models).items() if len(runs) > 1}
 
 
@@ -115,7 +115,7 @@ def runs_of(models: Iterable[RewardModel]) -> dict[str, list[str]]:
 
 
 def labels_of_shown(models: Sequence[RewardModel]) -> dict[str, str]:
-    """The models that people are shown, each with its label: the mean stands for the runs of its model."""
+    """The models to show readers, each with its label: a mean replaces the runs of its model."""
     means = {each.run_of for each in models if each.is_mean}
     runs = runs_of(models)
     return {

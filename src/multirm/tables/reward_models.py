@@ -1,4 +1,4 @@
-"""Reward models: their kinds, their training runs, and what is known of each."""
+"""Reward models: their kinds, their training runs, and the known facts about each."""
 
 from enum import StrEnum
 
@@ -26,18 +26,18 @@ class Kind(StrEnum):
 
 
 class FormatName(StrEnum):
-    """Ways to lay out a solution for a reward model, and to read its rewards."""
+    """Ways to format a solution for a reward model, and to read its rewards."""
 
     MULTI_RM = "multi_rm"
 
 
 def run_name(model: str, seed: int) -> str:
-    """The name of a training run whose seed is not the study's first."""
+    """The name of a training run with another seed than the study's first."""
     return f"{model}@{seed}"
 
 
 def mean_name(model: str) -> str:
-    """The name of the mean over a reward model's training runs, where a run's name would stand."""
+    """The name of the mean over a reward model's training runs, in place of a run's name."""
     return f"{model}@mean"
 
 
@@ -56,18 +56,18 @@ REWARD_MODELS = Schema(
     pa.schema(
         [
             column("dataset", pa.string()),
-            # As in the tables of rewards and accuracies.
+            # As in tables of rewards and accuracies.
             column("model", pa.string()),
-            # The reward model that this is a training run of, or the mean over all of its runs: equal to
-            # `model` where it was trained once, or elsewhere.
+            # The reward model that this is a training run of, or the mean over all its runs: equal to
+            # `model` if it was trained once, or elsewhere.
             column("run_of", pa.string()),
             column("is_mean", pa.bool_()),
             # A Kind.
             column("kind", pa.string(), nullable=True),
-            # Null where the model was trained elsewhere; the seed of a mean is null, too.
+            # Null if the model was trained elsewhere; the seed of a mean is null, too.
             column("backbone", pa.string(), nullable=True),
             column("seed", pa.int64(), nullable=True),
-            # Datasets whose solutions it was trained on, and the set of critiques of them.
+            # Datasets with the solutions it was trained on, and the name of their critique set.
             column("learned_from", list_of(pa.string()), nullable=True),
             column("critiques", pa.string(), nullable=True),
             # A FormatName.

@@ -18,29 +18,29 @@ class NoReward(StrEnum):
     CONTEXT = "context"
     """The prompt leaves no room in the model's context."""
     LENGTH = "length"
-    """It was cut off before it came to a verdict."""
+    """It was cut off before a verdict."""
     FORMAT = "format"
-    """It ended without a verdict, or with one in other tokens than ` Yes` and ` No`."""
+    """It ended without a verdict, or with a verdict in other tokens than ` Yes` and ` No`."""
 
 
 class Unit(StrEnum):
     """What one number of a list of rewards is about."""
 
     STEP = "step"
-    """A step: one number for each of the solution's, in their order."""
+    """A step: one number per step of the solution, in order."""
     CRITIQUE = "critique"
-    """A sampled critique of the solution: one number for each, in any order."""
+    """A sampled critique of the solution: one number per critique, in any order."""
     SOLUTION = "solution"
-    """The solution: one number."""
+    """The whole solution: one number."""
 
 
 class Scale(StrEnum):
-    """What a reward is a number of."""
+    """What kind of number a reward is."""
 
     PROBABILITY = "probability"
-    """A probability that what it is about is correct, from 0 to 1."""
+    """The probability that the step or solution is correct, from 0 to 1."""
     SCORE = "score"
-    """A finite number without bounds, such as a logit: the higher, the better."""
+    """A finite number without bounds, such as a logit; higher is better."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class RewardType:
     """What the numbers of a model's rewards are.
 
     Attributes:
-        unit: None where nobody said it: best-of-N and votes do without.
-        scale: what one of them is.
+        unit: None if unknown: best-of-N and votes do not need it.
+        scale: what kind of number each is.
     """
 
     unit: Unit | None
@@ -62,7 +62,7 @@ REWARD_TYPES = {
     Kind.GORM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
     Kind.GPRM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
 }
-"""What the rewards of each kind are. A dORM, too, gives a number at each step; the last one is the solution's."""
+"""What the rewards of each kind are. A dORM gives a number per step, too; the last one is the solution's."""
 
 
 def _is_no_probability(reward: float | None) -> bool:
@@ -70,7 +70,7 @@ def _is_no_probability(reward: float | None) -> bool:
 
 
 def _check_rewards(row: Row) -> tuple[str, str] | None:
-    # Others' tables may leave out what their rewards are; whoever reads them as either says so.
+    # Tables of other programs may lack unit and scale; whoever reads them states these.
     unit, scale = row.get("unit"), row.get("scale")
     if unit is not None and is_refused(lambda: Unit(unit)):
         return "a unit, such as step, or null", shown(unit)
@@ -109,7 +109,7 @@ REWARDS = Schema(
             column("rewards", list_of(pa.float32(), nullable=True)),
             column("n_tokens", pa.int32(), nullable=True),
             column("truncated", pa.bool_(), nullable=True),
-            # A Unit and a Scale; null where nobody said.
+            # A Unit and a Scale; null if unknown.
             column("unit", pa.string(), nullable=True),
             column("scale", pa.string(), nullable=True),
         ]

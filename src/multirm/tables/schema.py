@@ -1,4 +1,4 @@
-"""What any table declares: its columns, their types, its key, and what must be true of a row."""
+"""What each table declares: its columns, their types, its key, and its check of a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ class Schema:
 
     Attributes:
         name: also the name of its view in `multirm query`.
-        version: rises when columns change meaning.
+        version: incremented when columns change meaning.
         columns: names, types and nullability.
-        key: the columns whose values no two rows share.
-        check_row: says of one row what was expected and what was found where it is wrong.
-        at_least_one: what a table without rows lacks, where reading one is refused.
-        older: the earlier versions that are read as well, each with the columns that it lacks: they are null.
-        optional: the columns that others' tables may lack: they are null, too.
+        key: the columns whose values are unique to a row.
+        check_row: if a row is wrong, returns what was expected and what was found.
+        at_least_one: what a table without rows lacks, if reading one is refused.
+        older: earlier versions that are read as well, each with the columns that it lacks, which become null.
+        optional: columns that tables of other programs may lack, which become null, too.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Schema:
     optional: tuple[str, ...] = ()
 
     def reads(self, version: int) -> bool:
-        """Whether tables of a version are read."""
+        """Whether tables of this version can be read."""
         return version == self.version or version in self.older
 
 
@@ -51,7 +51,7 @@ def list_of(type_: pa.DataType, nullable: bool = False) -> pa.DataType:
 
 
 def is_refused(value: Callable[[], StrEnum]) -> bool:
-    """Whether a closed set does not have a value: asked so that no other member of it matters."""
+    """Whether a value is outside its closed set; a job that asks this does not depend on the set's other members."""
     try:
         value()
     except ValueError:

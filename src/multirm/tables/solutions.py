@@ -10,7 +10,7 @@ from multirm.tables.schema import Row, Schema, column, list_of
 
 
 class Policy(StrEnum):
-    """The simulated policies of the miniature; the tutor states single facts, for a backbone to learn."""
+    """The simulated policies of the miniature; the tutor states single facts, to pretrain the backbone."""
 
     JUNIOR = "junior"
     SENIOR = "senior"
@@ -59,5 +59,5 @@ SOLUTIONS = Schema(
 
 
 def pool_of(row: Row) -> tuple[str, ...]:
-    """The key of the question that a row's solution answers: what all solutions of a pool have in common."""
+    """The key of the question of a row's solution, shared by all solutions of its pool."""
     return tuple(row[name] for name in QUESTIONS.key)

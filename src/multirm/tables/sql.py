@@ -1,4 +1,4 @@
-"""Text and paths as DuckDB's SQL writes them, since a view cannot have parameters; and its errors in one line."""
+"""Strings and paths as SQL literals for DuckDB, whose views cannot have parameters; and its errors in one line."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import duckdb
 
 from multirm.errors import InputError
 
-# What is no fault of a statement. Others are bugs, or somebody's SQL.
+# Errors in the data. Others are bugs, or errors in somebody's SQL.
 _OF_DATA = (
     duckdb.OutOfMemoryException,
     duckdb.InvalidInputException,
@@ -21,35 +21,35 @@ _WILDCARDS = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 
 def literal(text: str) -> str:
-    """A string."""
+    """A string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def literals(texts: Iterable[object]) -> str:
-    """A list of strings."""
+    """A list of string literals."""
     return "[" + ", ".join(literal(str(text)) for text in texts) + "]"
 
 
 def without_wildcards(path: Path) -> str:
-    """A path as what reads files takes it, so that it is this file's and no pattern for others' names."""
+    """A path in which `*`, `?` and `[` are escaped, so that DuckDB does not take it for a glob pattern."""
     return str(path).translate(_WILDCARDS)
 
 
 @contextmanager
 def reading(where: object, *also: type[duckdb.Error]) -> Iterator[None]:
-    """Tell of tables that DuckDB cannot read, or not in the memory there is, in one line.
+    """Report tables that DuckDB cannot read, or not in the available memory, in one line.
 
     Args:
         where: the tables.
-        also: errors that are the tables' fault as well here.
+        also: further errors that are due to the tables here.
 
     Raises:
-        InputError: in place of DuckDB's own.
+        InputError: instead of DuckDB's own error.
     """
     try:
         yield
     except duckdb.Error as error:
-        # Of a footer that makes no sense it knows no better than `Error`.
+        # DuckDB raises a plain `Error` for a footer that it cannot interpret.
         if not isinstance(error, (*_OF_DATA, *also)) and type(error) is not duckdb.Error:
             raise
         short = isinstance(error, duckdb.OutOfMemoryException)

@@ -1,4 +1,4 @@
-"""What a training run leaves beside a model: its loss, and what became of its examples."""
+"""What a training run writes beside its model: the loss, and counts of its examples."""
 
 import pyarrow as pa
 

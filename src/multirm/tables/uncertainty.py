@@ -1,4 +1,4 @@
-"""What the uncertainty of accuracies is made of, and what more critiques bring."""
+"""The components of accuracies' variance, and accuracies by the number of critiques."""
 
 import pyarrow as pa
 
@@ -21,8 +21,8 @@ VARIANCE = Schema(
         [
             *_ACCURACY_OF,
             column("n_short", pa.int32()),
-            # Beside the total and no part of it are the seeds: null where a model was trained once, of a
-            # training the variance between trainings, of the mean of S of them 1/S of that.
+            # `seeds` is not part of the total: null if a model was trained once; for a training run, the variance
+            # between runs; for the mean over S runs, 1/S of that.
             *(
                 column(name, pa.float64(), nullable=True)
                 for name in ("total", "questions", "solutions", "critiques", "seeds")

@@ -1,4 +1,4 @@
-"""How well rewards tell correct solutions, and correct steps, from incorrect ones."""
+"""How well rewards separate correct solutions, and correct steps, from incorrect ones."""
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ _OF_SCORER = [
 
 
 def _measures(*names: str) -> list[pa.Field]:
-    """Measures from 0 to 1 with their 95 % intervals over questions; null where one is not defined."""
+    """Measures from 0 to 1 with 95 % intervals over questions; null if undefined."""
     return [
         column(measure, pa.float64(), nullable=True)
         for name in names
@@ -35,10 +35,10 @@ VERIFICATION = Schema(
                 *("precision", "recall", "specificity", "f1"),
                 *("roc_auc", "pr_auc", "brier", "ece"),
             ),
-            # What the calibration error would be by chance alone, and about what it is without chance.
+            # The expected calibration error if rewards were perfectly calibrated, and one corrected for bias.
             column("ece_null", pa.float64(), nullable=True),
             column("ece_debiased", pa.float64(), nullable=True),
-            # Which measures have an interval that rests on one question.
+            # Which measures have an interval based on one question.
             column("note", pa.string(), nullable=True),
         ]
     ),
@@ -55,7 +55,7 @@ RELIABILITY = Schema(
             column("low", pa.float64()),
             column("high", pa.float64()),
             column("count", pa.int32()),
-            # Null where the bin is empty, as is the share's 95 % interval over questions.
+            # Null if the bin is empty, like the 95 % interval of the fraction over questions.
             column("mean_reward", pa.float64(), nullable=True),
             column("share_correct", pa.float64(), nullable=True),
             column("share_low", pa.float64(), nullable=True),
