@@ -1,4 +1,4 @@
-"""What every test may use: the real data, and a tiny model with a real tokenizer."""
+"""Shared fixtures: the real data, the micro study, and a tiny model with a real tokenizer."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Machines are shared and slow at times; what is tested is what comes out, not how fast.
+# No deadlines: machines may be slow, and tests check results, not speed.
 settings.register_profile("untimed", deadline=None, derandomize=True)
 settings.load_profile("untimed")
 
@@ -26,7 +26,7 @@ CHAT_TEMPLATE = (
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The real data, which stays outside the project; a test without it skips, except under CI."""
+    """The real data, which is outside the project; without it, tests are skipped, except under CI."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         if os.environ.get("CI") == "true":
@@ -36,7 +36,7 @@ def shared_data() -> Path:
 
 
 def copy_checkout(folder: Path) -> None:
-    """Put into `folder` what Snakemake runs by, as a clone of this checkout would have it, and the micro study."""
+    """Copy what Snakemake needs into `folder`, as in a clone of this checkout, and the micro study."""
     for name in ("src", "workflow", "envs", "config"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "all"):
@@ -49,7 +49,7 @@ def copy_checkout(folder: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of this checkout in which nothing has been run."""
+    """A copy of this checkout without any results."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     copy_checkout(folder)
@@ -58,7 +58,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this checkout in which the micro study has been run to its end: to be read, or copied."""
+    """A copy of this checkout with the finished micro study, to be read or copied, not changed."""
     folder = tmp_path_factory.mktemp("study")
     copy_checkout(folder)
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
@@ -75,14 +75,14 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def study_copy(finished_study: Path, tmp_path: Path) -> Path:
-    """The finished micro study once more, for a test to do what it likes with."""
+    """A copy of the finished micro study that a test may change."""
     folder = tmp_path / "study"
     shutil.copytree(finished_study, folder, symlinks=True)
     return folder
 
 
 def byte_level_tokenizer(texts: list[str], vocab_size: int = 600) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer that has the tokens which reward models need."""
+    """A byte-level BPE tokenizer with the tokens that reward models need."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

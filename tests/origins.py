@@ -1,4 +1,4 @@
-"""Where tables, journals and models come from that tests make by hand."""
+"""Origins of tables, journals and models that tests make by hand."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,5 +8,5 @@ from multirm.running.provenance import Origin, origin_of
 
 
 def made_of(parameters: Mapping[str, Any] | None = None, inputs: Iterable[Path] = ()) -> Origin:
-    """The origin of what was made with some parameters from some inputs."""
+    """An origin with some parameters and inputs."""
     return origin_of("multirm.tables.parquet", parameters or {}, inputs)

@@ -1,4 +1,4 @@
-"""The shape of the package: data flows one way, and no stage knows another."""
+"""The architecture of the package: data flows one way, and stages never import each other."""
 
 from pathlib import Path
 
@@ -38,14 +38,14 @@ def _folder(module: str) -> str:
     return module.split(".")[1]
 
 
-def test_entry_points_stand_at_the_top_and_nothing_else() -> None:
+def test_only_entry_points_are_at_the_top() -> None:
     top = ROOT / "src" / "multirm"
     assert {file.stem for file in top.glob("*.py")} == AT_THE_TOP | {"__init__"}
     assert {folder.parent.name for folder in top.glob("*/__init__.py")} <= set(PERMITTED)
 
 
 @pytest.mark.parametrize("folder", PERMITTED)
-def test_a_folder_uses_only_what_it_stands_on(graph: grimp.ImportGraph, folder: str) -> None:
+def test_a_folder_imports_only_those_below_it(graph: grimp.ImportGraph, folder: str) -> None:
     permitted = {folder, *PERMITTED[folder], "errors", "version"}
     strange = [
         f"{module} imports {imported}"
@@ -57,7 +57,7 @@ def test_a_folder_uses_only_what_it_stands_on(graph: grimp.ImportGraph, folder: 
     assert strange == []
 
 
-def test_packages_are_empty_doors() -> None:
+def test_init_files_are_empty() -> None:
     assert [p for p in (ROOT / "src").rglob("__init__.py") if p.read_text().strip()] == []
 
 

@@ -44,7 +44,7 @@ def test_entry_functions_are_documented_parameter_by_parameter(target: str) -> N
 
 
 def parameters_of(entry: Any) -> Iterator[tuple[str, Any]]:
-    """Every parameter of an entry function by its name, those of its recipe among them."""
+    """The parameters of an entry function by name, including those of its recipe."""
     hints = get_type_hints(entry, include_extras=True)
     names = [field.name for field in fields(entry)] if is_dataclass(entry) else hints
     for name in names:
@@ -56,7 +56,7 @@ def parameters_of(entry: Any) -> Iterator[tuple[str, Any]]:
 
 
 def kinds_of_number(hint: Any) -> Iterator[Any]:
-    """What a type says of numbers, wherever in it."""
+    """The types of numbers anywhere in a type."""
     if hint in (int, float) or get_args(hint)[:1] in ((int,), (float,)):
         yield hint
     else:
@@ -97,7 +97,7 @@ def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
 
 
 def words_for(hint: Any) -> list[str]:
-    """What may be written for a parameter of a type; two words where it takes several."""
+    """Valid arguments for a parameter of a type; two if it takes several."""
     if get_origin(hint) is list:
         return words_for(get_args(hint)[0]) * 2
     if isinstance(hint, type) and issubclass(hint, StrEnum):
@@ -108,7 +108,7 @@ def words_for(hint: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("command", [name for commands in COMMANDS.values() for name in commands])
-def test_what_a_command_shows_without_a_name_may_be_given_without_one(command: str) -> None:
+def test_arguments_shown_without_a_name_are_accepted_without_one(command: str) -> None:
     app = build_app(command)
     arguments = app[command].assemble_argument_collection()
     words = {
@@ -160,7 +160,7 @@ TRAIN += ["--curve", "c", "--examples", "d"]
         (["evaluate", "--solutions", "a", "--output", "b", "--n", "1", ".5"], "found '.5'"),
     ],
 )
-def test_a_value_that_no_study_may_have_is_refused(
+def test_a_value_outside_its_range_is_refused(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -191,7 +191,7 @@ def test_a_mistake_in_a_query_is_one_line_too(tmp_path: Path) -> None:
     assert run.stderr.count("\n") == 1
 
 
-def test_members_of_closed_sets_are_typed_as_they_are_written() -> None:
+def test_enum_members_are_typed_as_written() -> None:
     importlib.import_module("multirm.study.load")
     ours = [each for each in StrEnum.__subclasses__() if each.__module__.startswith("multirm.")]
     assert len(ours) > 10
@@ -220,7 +220,7 @@ def test_a_mistyped_command_is_one_line(arguments: list[str], message: str) -> N
     assert run.stderr.count("\n") == 1
 
 
-def test_a_log_line_shows_control_characters_and_does_not_send_them() -> None:
+def test_a_log_line_escapes_control_characters() -> None:
     script = (
         "import sys; sys.argv = ['multirm', '--version']; from multirm.cli import main; main();"
     )

@@ -1,6 +1,6 @@
-"""The environments hold what their jobs import, with the pins that make uses.
+"""The conda environments have what their jobs import, with the pins that make uses.
 
-Read, not installed: that conda makes them is not tried here.
+The files are only read: conda itself is not tried here.
 """
 
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "envs").glob("*.yaml"))}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# An engine's own packages are needed in its environment alone.
+# An engine's own packages are needed only in its environment.
 ABSENT_MODULES = {
     "core": set[str](),
     "train": {"multirm.engines.vllm"},
@@ -32,7 +32,7 @@ ABSENT_MODULES = {
 
 
 def as_pins(lines: list[str]) -> dict[str, Version]:
-    """Versions by names, of lines that each pin one package."""
+    """Versions by package name, from lines that each pin one package."""
     pins = {}
     for line in lines:
         name, equals, version = line.partition("==")
@@ -88,13 +88,13 @@ def test_pins_of_vllm_are_those_of_make_with_vllm_under_its_other_name() -> None
 @pytest.mark.parametrize(
     "text", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
 )
-def test_what_the_project_asks_for_is_pinned(text: str) -> None:
+def test_the_dependencies_of_the_project_are_pinned(text: str) -> None:
     asked = Requirement(text)
     pinned = constraints("constraints.txt")[canonicalize_name(asked.name)]
     assert asked.specifier.contains(pinned)
 
 
-def test_no_environment_has_what_the_project_does_not_admit() -> None:
+def test_pins_satisfy_the_requirements_of_the_project() -> None:
     texts = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["vllm"]]
     for stage in ENVIRONMENTS:
         pins = pins_of(stage)
@@ -104,8 +104,8 @@ def test_no_environment_has_what_the_project_does_not_admit() -> None:
 
 
 @pytest.mark.parametrize("stage", ["core", "train"])
-def test_what_a_package_needs_is_pinned_too(stage: str) -> None:
-    """Else pip would choose it on the day that the environment is made."""
+def test_dependencies_of_packages_are_pinned_too(stage: str) -> None:
+    """Otherwise pip would choose their versions when the environment is made."""
     pins = pins_of(stage)
     lacking = [
         f"{name} needs {needed.name}"
@@ -118,7 +118,7 @@ def test_what_a_package_needs_is_pinned_too(stage: str) -> None:
 
 
 def jobs() -> list[tuple[str, str, str]]:
-    """Each rule that runs a module of the package (as all do), that module, and an environment it may run in."""
+    """Each rule, the module that it runs, and an environment that it may run in."""
     found = []
     for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         for text in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
@@ -127,7 +127,7 @@ def jobs() -> list[tuple[str, str, str]]:
             if module is None or conda is None:
                 continue
             named = re.search(r"envs/(\w+)\.yaml", conda[1])
-            # Where no name stands there, it depends on the engine.
+            # Without a name, it depends on the engine.
             stages = [named[1]] if named else ["train", "vllm"]
             found += [(rule, module[1], stage) for stage in stages]
     return found
@@ -145,13 +145,13 @@ def test_every_rule_has_an_environment_and_every_environment_a_rule() -> None:
 
 @cache
 def imports_of(module: str, stage: str) -> set[str]:
-    """The packages that a module and the command line import, however far, as distributions call them."""
+    """The distributions that a module and the command line import, directly or indirectly."""
     graph = grimp.build_graph("multirm", include_external_packages=True, cache_dir=None)
     for absent in ABSENT_MODULES[stage]:
         graph.remove_module(absent)
     names = graph.find_upstream_modules(module) | graph.find_upstream_modules("multirm.cli")
     outside = {name for name in names if not name.startswith("multirm")} - sys.stdlib_module_names
-    # One that is not installed here, as vLLM, is called as what brings it.
+    # A package that is not installed here, such as vLLM, has the name of its distribution.
     installed = packages_distributions()
     return {canonicalize_name(installed.get(name, [name])[0]) for name in outside}
 

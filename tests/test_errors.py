@@ -1,4 +1,4 @@
-"""Errors are one line that a terminal can be trusted with."""
+"""Errors are one line that is safe to print in a terminal."""
 
 import pytest
 
@@ -21,12 +21,12 @@ def test_a_message_says_where_what_and_what_to_do() -> None:
         ("Straße 中 ∑", "Straße 中 ∑"),
     ],
 )
-def test_what_a_terminal_would_obey_is_shown_instead(found: str, printed: str) -> None:
+def test_control_characters_are_escaped(found: str, printed: str) -> None:
     error = InputError(f"file {found}", expected=f"a {found}", found=found, remedy=found)
     assert str(error) == f"file {printed}: expected a {printed}, found {printed}; {printed}"
 
 
-def test_values_are_shown_however_large() -> None:
+def test_values_of_any_size_are_shown() -> None:
     deep: list[object] = []
     for _ in range(10**5):
         deep = [deep]
@@ -35,7 +35,7 @@ def test_values_are_shown_however_large() -> None:
     assert shown(10**5000) == "int too large to show"
 
 
-def test_permitted_words_are_listed_as_one_says_them() -> None:
+def test_choices_are_listed_in_words() -> None:
     assert one_of(["a"]) == "a"
     assert one_of(["a", "b"]) == "a or b"
     assert one_of(["a", "b", "c"]) == "a, b or c"
@@ -45,9 +45,9 @@ def test_permitted_words_are_listed_as_one_says_them() -> None:
     ("word", "hint"),
     [("dorm", "did you mean dORM?"), ("gRPM", "did you mean gPRM?"), ("zzz", ""), (5, "")],
 )
-def test_the_nearest_is_suggested_whatever_its_case(word: object, hint: str) -> None:
+def test_the_nearest_word_is_suggested_whatever_its_case(word: object, hint: str) -> None:
     assert did_you_mean(word, ["dORM", "dPRM", "gPRM"]) == hint
 
 
-def test_nothing_is_near_where_nothing_is_known() -> None:
+def test_without_known_words_nothing_is_suggested() -> None:
     assert did_you_mean("a", []) == ""

@@ -1,4 +1,4 @@
-"""Small tables of solutions to derive others from."""
+"""Small solutions tables to derive others from."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Demonstrated critiques say what the labels say, in the format that the parsers read."""
+"""Demonstrated critiques agree with the labels, in the format that the parser expects."""
 
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def test_demonstrations_are_filtered_shortened_and_trained_on(
     demonstrate(solutions, kind, written, 3)
     filter_critiques(kind, written, solutions, filtered, 8192, 3)
     reasons = parquet.read(filtered, CRITIQUES).column("reason").to_pylist()
-    # All of them say what the labels say; only the balance of Yes and No costs some.
+    # All agree with the labels; only balancing Yes and No drops some.
     assert set(reasons) <= {None, str(DropReason.UNBALANCED)}
     assert reasons.count(None) > 20
     shorten_critiques(kind, filtered, shortened)
@@ -120,7 +120,7 @@ def test_some_conclusions_can_be_shortened(solutions: Path, tmp_path: Path) -> N
         assert 0 < surplus < len(conclusions) / 2
 
 
-def test_an_incorrect_step_is_said(tmp_path: Path) -> None:
+def test_an_incorrect_step_is_stated(tmp_path: Path) -> None:
     ((_, gorm),) = pairs(write(tmp_path), Kind.GORM, tmp_path)
     assert gorm["critique"].startswith(" A step is incorrect.\n</think>\n")
     ((_, gprm),) = pairs(write(tmp_path), Kind.GPRM, tmp_path)

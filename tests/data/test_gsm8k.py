@@ -1,4 +1,4 @@
-"""GSM8K: the check figures on the real file, and what counts as an answer."""
+"""GSM8K: known counts of the real file, and what counts as an answer."""
 
 import json
 from collections import defaultdict
@@ -22,7 +22,7 @@ def rows(path: Path) -> list[Any]:
     return [row for _, row in gsm8k.solutions(read_json_lines([path]))]
 
 
-def test_the_check_figures(rows: list[Any]) -> None:
+def test_known_counts_of_the_real_file(rows: list[Any]) -> None:
     assert len(rows) == 5276
     assert sum(row["parsed_answer"] is None for row in rows) == 11
     assert sum(row["outcome"] for row in rows) == 2001
@@ -32,7 +32,7 @@ def test_the_check_figures(rows: list[Any]) -> None:
     assert (sum(solved.values()), len(solved)) == (887, 1319)
 
 
-def test_every_outcome_is_the_files_own(path: Path, rows: list[Any]) -> None:
+def test_outcomes_agree_with_the_file(path: Path, rows: list[Any]) -> None:
     published = [
         value["is_correct"]
         for line in path.read_text().splitlines()

@@ -30,7 +30,7 @@ def read(**changes: Any) -> Any:
     return row
 
 
-def test_the_label_says_which_was_to_be_chosen() -> None:
+def test_the_label_says_which_answer_is_better() -> None:
     assert read() == {
         "category": "mmlu-pro-computer_science",
         "pair_id": "p",
@@ -61,7 +61,7 @@ def test_bad_rows_are_named(changes: dict[str, Any], complaint: str) -> None:
         read(**changes)
 
 
-def test_a_pair_stands_once(tmp_path: Path) -> None:
+def test_a_repeated_pair_is_refused(tmp_path: Path) -> None:
     source, output = tmp_path / "pairs.jsonl", tmp_path / "pairs.parquet"
     source.write_text(f"{json.dumps(PAIR)}\n{json.dumps(PAIR | {'pair_id': 'q'})}\n")
     read_pairs([str(source)], "d", output, model="mine")

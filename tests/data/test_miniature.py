@@ -1,4 +1,4 @@
-"""The miniature: its labels are true, its splits are apart, its policies behave as they are described."""
+"""The miniature: its labels are true, its splits disjoint, and its policies behave as described."""
 
 import re
 from collections import Counter
@@ -56,14 +56,14 @@ def test_questions_have_ten_distinct_options_and_a_right_answer(made: tuple[Rows
         ]
 
 
-def test_outcomes_are_what_the_text_says(made: tuple[Rows, Rows]) -> None:
+def test_outcomes_agree_with_the_text(made: tuple[Rows, Rows]) -> None:
     for row in made[1]:
         assert parse_choice("\n\n".join(row["steps"])) == row["parsed_answer"]
         assert row["outcome"] == outcome_label(row["parsed_answer"], row["answer"])
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_step_labels_say_whether_a_sentence_is_that_of_the_true_chain(
+def test_step_labels_say_whether_a_sentence_is_in_the_true_chain(
     category: str, tmp_path: Path
 ) -> None:
     _, rows = generate(tmp_path, category)
@@ -116,7 +116,7 @@ def test_some_solutions_have_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_no_question_is_in_two_splits(category: str) -> None:
+def test_splits_share_no_questions(category: str) -> None:
     stems = [
         question.chain.stem
         for split in Split
@@ -125,7 +125,7 @@ def test_no_question_is_in_two_splits(category: str) -> None:
     assert len(set(stems)) == len(stems) == 270
 
 
-def test_fewer_questions_are_the_first_of_more(tmp_path: Path) -> None:
+def test_a_smaller_count_gives_a_prefix(tmp_path: Path) -> None:
     few = generate(tmp_path, "chemistry", questions=3, solutions=2)
     many = generate(tmp_path, "chemistry", questions=5, solutions=3)
     assert few[0] == many[0][:3]
@@ -149,7 +149,7 @@ def test_label_noise_flips_labels_and_nothing_else(tmp_path: Path) -> None:
     ]
 
 
-def test_drills_say_which_of_their_statements_are_true(tmp_path: Path) -> None:
+def test_drills_label_their_statements(tmp_path: Path) -> None:
     _, rows = generate(tmp_path, "chemistry", Policy.TUTOR, questions=50, solutions=2)
     elements = load_facts("elements")
     checked = []
@@ -179,7 +179,7 @@ def test_more_questions_than_there_are_is_refused() -> None:
         draw_questions("computer_science", Split.TEST, 5000, 7)
 
 
-def test_facts_agree_with_what_can_be_worked_out() -> None:
+def test_facts_agree_with_what_can_be_computed() -> None:
     for row in load_facts("protocols"):
         assert int(row["hexadecimal"], 16) == int(row["port"])
     elements = load_facts("elements")

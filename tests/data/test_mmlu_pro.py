@@ -49,7 +49,7 @@ def record(**changes: Any) -> Record:
     return Record("f.json, row 4", values | changes)
 
 
-def test_a_solution_reads_its_options() -> None:
+def test_a_solution_has_its_options() -> None:
     ((where, row),) = mmlu_pro.solutions([record()])
     assert where == "f.json, row 4"
     assert row == {

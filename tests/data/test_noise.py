@@ -1,4 +1,4 @@
-"""Noise on labels: as often as it says, of the same labels whatever else there is, and of nothing else."""
+"""Label noise: at the given rates, on the same labels in any table, and on nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ ROWS = [solution(question, number) for question in range(100) for number in rang
 
 
 def flips(share: float, steps: float, outcomes: float, seed: int = 1) -> set[tuple[int, int]]:
-    """Which labels are flipped: those of steps by their place, the outcome at -1."""
+    """The flipped labels: steps by their index, the outcome as -1."""
     found = set()
     for index, row in enumerate(ROWS):
         noisy = with_noise(row, seed, share, steps, outcomes)
@@ -31,7 +31,7 @@ def flips(share: float, steps: float, outcomes: float, seed: int = 1) -> set[tup
     return found
 
 
-def test_no_noise_and_nothing_but_noise() -> None:
+def test_probabilities_of_0_and_1() -> None:
     assert flips(1, 0, 0) == flips(0, 1, 1) == set()
     every = {(index, place) for index in range(len(ROWS)) for place in (-1, 0, 1, 2)}
     assert flips(1, 1, 1) == every
@@ -40,15 +40,13 @@ def test_no_noise_and_nothing_but_noise() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), probabilities=st.tuples(*[st.floats(0, 1)] * 2))
-def test_less_noise_flips_some_of_what_more_does(
-    seed: int, probabilities: tuple[float, float]
-) -> None:
+def test_less_noise_flips_a_subset(seed: int, probabilities: tuple[float, float]) -> None:
     low, high = sorted(probabilities)
     assert flips(1, low, low, seed) <= flips(1, high, high, seed)
     assert flips(low, 0.5, 0.5, seed) <= flips(high, 0.5, 0.5, seed)
 
 
-def test_as_many_are_flipped_as_it_says() -> None:
+def test_labels_are_flipped_at_the_given_rates() -> None:
     """Within four standard errors of 1,200 step labels and of 400 outcomes, half of them noisy."""
     found = flips(1, 0.3, 0.3)
     steps = sum(place >= 0 for _, place in found) / 1200
@@ -66,7 +64,7 @@ def test_an_outcome_without_an_answer_follows_its_steps() -> None:
     assert with_noise(row, 1, 1, 0, 1) == row
 
 
-def test_a_table_is_the_same_but_for_its_labels(
+def test_only_labels_of_a_table_change(
     tmp_path: Path, write_solutions: Callable[[Any], Path]
 ) -> None:
     output = tmp_path / "noisy.parquet"
@@ -76,7 +74,7 @@ def test_a_table_is_the_same_but_for_its_labels(
     assert parquet.read_footer(output).parameters["steps"] == 0.5
 
 
-def test_labels_that_are_not_there_are_not_flipped(
+def test_missing_labels_are_not_flipped(
     tmp_path: Path, write_solutions: Callable[[Any], Path]
 ) -> None:
     path = write_solutions([solution(0, 0, labelled=False)])

@@ -25,7 +25,7 @@ def test_the_real_file(shared_data: Path) -> None:
                     ([*chain["steps"][:at], aug["aug_step"]], [*labels[:at], aug["aug_type"] in (0, 1)])
                 )  # fmt: skip
     assert len(rows) == len(expected) == 44
-    # One chain of one step, which the worked answer contradicts, has the label 0.
+    # A chain with a single step, which contradicts the worked answer, has the label 0.
     assert sum(not all(labels) for _, labels in expected) == 23
     for row, (steps, labels) in zip(rows, expected, strict=True):
         assert row["steps"] == [step.strip() for step in steps]
@@ -41,7 +41,7 @@ def record(**changes: Any) -> Record:
     return Record("f.json, row 2", values)
 
 
-def test_an_alternative_in_the_middle_ends_there() -> None:
+def test_an_alternative_ends_the_chain() -> None:
     augs = [{"aug_step": "other", "aug_idx": 0, "aug_type": -1}]
     rows = [row for _, row in prm800k.solutions([record(augs=augs)])]
     assert [(row["solution_id"], row["steps"], row["step_labels"]) for row in rows] == [
@@ -66,7 +66,7 @@ def test_a_step_of_a_chain_is_correct_only_if_it_is_rated_good(label: int) -> No
     assert (row["step_labels"], row["outcome"]) == ([1, 0], 0)
 
 
-def test_the_files_of_prm800k_itself_are_told_apart(tmp_path: Path) -> None:
+def test_the_files_of_prm800k_itself_are_refused(tmp_path: Path) -> None:
     row = {"question": {"problem": "2 + 3?"}, "label": {"steps": []}}
     with pytest.raises(InputError, match="expected a question in VersaPRM's training format"):
         list(prm800k.solutions([Record("f.jsonl, line 1", row)]))

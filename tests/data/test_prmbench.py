@@ -1,4 +1,4 @@
-"""PRMBench: error steps become labels, the error-free process stands once, contradictions are left out."""
+"""PRMBench: error steps become labels, the error-free process is taken once, contradictions are left out."""
 
 import json
 from collections import Counter
@@ -46,7 +46,7 @@ def record(line: int = 1, **changes: Any) -> Record:
     return Record(f"f.jsonl, line {line}", values | changes)
 
 
-def test_labels_and_the_question_as_it_was_asked() -> None:
+def test_labels_and_the_original_question() -> None:
     rows = [row for _, row in prmbench.solutions([record()])]
     assert [(row["steps"], row["step_labels"], row["outcome"]) for row in rows] == [
         (["a", "b"], [1, 1], 1),
@@ -64,12 +64,12 @@ def test_labels_and_the_question_as_it_was_asked() -> None:
         (["1.5 is a half more than 1", "2.5 too"], ["1.5 is a half more than 1", "2.5 too"]),
     ],
 )
-def test_only_numbers_of_steps_are_taken_off(steps: list[str], read: list[str]) -> None:
+def test_only_numbers_of_steps_are_removed(steps: list[str], read: list[str]) -> None:
     (_, row), *_ = prmbench.solutions([record(original_process=steps)])
     assert row["steps"] == read
 
 
-def test_the_error_free_process_stands_once() -> None:
+def test_the_error_free_process_is_taken_once() -> None:
     records = [record(1), record(2, classification="a", original_process=["a", "b'"])]
     rows = [row for _, row in prmbench.solutions(records)]
     assert [row["solution_id"] for row in rows] == [0, 1, 2]

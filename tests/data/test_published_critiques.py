@@ -1,4 +1,4 @@
-"""Published critiques: what training reads of them, what is marked, and what is refused."""
+"""Critiques in Multi-RM's layout: what training uses, what is marked, and what is refused."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ ROWS = [solution(0, [1, 1, 1]), solution(3, [1, -1, 1], "A"), solution(4, None)]
 
 
 def critique(cot_id: int, label: int | list[int], word: str, **changes: Any) -> dict[str, Any]:
-    """A row as it is published: of gPRM where there is a label for each step, else of gORM."""
+    """A row in Multi-RM's layout: of gPRM if there is a label for each step, else of gORM."""
     if isinstance(label, list):
         lines = [
             f"\nStep {k}: The step is \\boxed{{{'correct' if each == 1 else 'incorrect'}}}"
@@ -66,7 +66,7 @@ def critique(cot_id: int, label: int | list[int], word: str, **changes: Any) -> 
 
 
 def renamed(row: dict[str, Any], label: Any = None) -> dict[str, Any]:
-    """As in earlier files: `label` in the place of `labels`, or beside it."""
+    """As in earlier files: `label` instead of `labels`, or in addition."""
     if label is not None:
         return {**row, "label": label}
     return {"label" if key == "labels" else key: value for key, value in row.items()}
@@ -125,12 +125,12 @@ def test_labels_have_had_two_names(read: Read, kind: Kind, rows: list[dict[str, 
     expected = read(kind, *rows)
     assert read(kind, *map(renamed, rows)) == expected
     assert read(kind, *(renamed(row, row["labels"]) for row in rows)) == expected
-    # Of a table with both columns, rows may have one of them.
+    # In a table with both columns, rows may have only one of them.
     assert read(kind, *({**renamed(row), "labels": None} for row in rows)) == expected
 
 
 def test_relaxed_critiques_may_find_another_step_incorrect(read: Read, tmp_path: Path) -> None:
-    # Solution 3 is wrong from its second step on, and `cot` ends there; solution 0 is right.
+    # Solution 3 is incorrect from its second step on, where `cot` ends; solution 0 is correct.
     rows = [
         critique(3, [-1], "No", cot=STEPS[:2]),
         critique(3, [1, 1, -1], "No", cot=STEPS[:2]),
@@ -151,10 +151,10 @@ def test_relaxed_critiques_may_find_another_step_incorrect(read: Read, tmp_path:
             read(Kind.GPRM, critique(3, labels, "No", cot=STEPS[:2]), agreement=Agreement.RELAXED)
 
 
-def test_critiques_are_read_in_whatever_form(read: Read) -> None:
+def test_critiques_may_have_any_form(read: Read) -> None:
     (row,) = read(Kind.GORM, critique(0, 1, "**yes**"))
     assert (row["verdict"], row["kept"], row["deviations"]) == (1, True, ["verdict_spelling"])
-    # What is learned can be scored.
+    # Verdicts used in training can be scored.
     assert row["critique"].endswith("</think>\nVerification: Is the answer correct (Yes/No)? Yes")
     (row,) = read(Kind.GPRM, critique(3, [1, -1], "perhaps"))
     assert (row["verdict"], row["kept"], row["deviations"]) == (0, True, ["verdict_implied"])
@@ -192,7 +192,7 @@ def test_they_train_a_model(read: Read, tmp_path: Path, tiny_model: Path) -> Non
     assert (counts["n_used"], counts["n_positive"]) == (2, 1)
 
 
-def test_what_is_not_as_its_label_says_is_marked(
+def test_critiques_that_disagree_with_their_labels_are_marked(
     read: Read, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = read(
@@ -266,7 +266,7 @@ def test_critiques_of_another_kind(read: Read) -> None:
         read(Kind.GORM, OF_OUTCOMES[0] | {"critique": OF_STEPS[0]["critique"]})
 
 
-def test_a_folder_may_hold_what_was_preprocessed(read: Read, tmp_path: Path) -> None:
+def test_a_folder_may_have_preprocessed_files(read: Read, tmp_path: Path) -> None:
     folder, output = tmp_path / "folder", tmp_path / "critiques.parquet"
     folder.mkdir()
 

@@ -1,4 +1,4 @@
-"""The entry functions: tables from real files, and bad input that leaves what is there alone."""
+"""The entry functions: tables from real files, and bad input, which leaves existing tables alone."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -
         read_questions(reader, [str(tmp_path / "s")], "d", "math", tmp_path / "t.parquet")
 
 
-def test_no_questions_are_too_few(tmp_path: Path) -> None:
+def test_a_limit_of_0_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="limit: expected at least 1 question, found 0"):
         read_solutions(Reader.GSM8K, ["x"], "d", "math", tmp_path / "t.parquet", limit=0)
 
@@ -124,7 +124,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
             )
 
 
-def test_rewards_fit_their_solutions(tmp_path: Path) -> None:
+def test_rewards_must_match_their_solutions(tmp_path: Path) -> None:
     theirs, solutions = tmp_path / "theirs", tmp_path / "law.parquet"
     theirs.mkdir()
     (theirs / "law.json").write_text(json.dumps([TEST]))

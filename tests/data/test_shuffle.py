@@ -1,4 +1,4 @@
-"""Shuffled steps: from other questions, drawn alike whatever the order, the last one and the answer kept."""
+"""Shuffled steps: from other questions, independent of row order, with the last step and the answer kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.data.conftest import solution
     lengths=st.lists(st.integers(1, 4), min_size=4, max_size=12),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_intermediate_steps_are_of_other_questions(lengths: list[int], seed: int) -> None:
+def test_intermediate_steps_are_from_other_questions(lengths: list[int], seed: int) -> None:
     rows = [solution(number % 3, number, n_steps) for number, n_steps in enumerate(lengths)]
     rows += [solution(9, number, 9) for number in range(2)] + [solution(8, 0, 9)]
     shuffled = with_shuffled_steps(rows, seed, Path("t"))
@@ -27,7 +27,7 @@ def test_intermediate_steps_are_of_other_questions(lengths: list[int], seed: int
     for row, other in zip(rows, shuffled, strict=True):
         assert len(other["steps"]) == len(row["steps"])
         assert other["steps"][-1] == row["steps"][-1]
-        # Each once, none of this question, none that ends a solution.
+        # Each at most once, none of the same question, none that ends a solution.
         drawn = other["steps"][:-1]
         assert len(set(drawn)) == len(drawn)
         others = {
@@ -39,7 +39,7 @@ def test_intermediate_steps_are_of_other_questions(lengths: list[int], seed: int
         assert other["step_labels"] is None
 
 
-def test_questions_of_one_id_in_two_categories_are_two() -> None:
+def test_equal_ids_in_two_categories_are_two_questions() -> None:
     rows = [
         solution(q, 0) | {"category": category} for category in ("law", "art") for q in range(2)
     ]
@@ -58,7 +58,7 @@ def test_every_intermediate_step_is_drawn_about_as_often() -> None:
     assert all(abs(count - 100) < 4 * 90**0.5 for count in counts)
 
 
-def test_a_table_is_shuffled_whole(tmp_path: Path, write_solutions: Callable[[Any], Path]) -> None:
+def test_a_table_is_shuffled(tmp_path: Path, write_solutions: Callable[[Any], Path]) -> None:
     rows = [solution(question, 0) for question in range(3)]
     path, output = write_solutions(rows), tmp_path / "shuffled.parquet"
     shuffle_steps(path, "shuffled", output, 1)

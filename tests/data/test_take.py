@@ -1,4 +1,4 @@
-"""Parts of a dataset: nested, and the same whatever else is there and in whatever order."""
+"""Subsets of a dataset: nested, and independent of other rows and their order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,9 @@ def keys(rows: Any) -> set[tuple[str, int]]:
     sizes=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_parts_are_nested_and_know_no_order(rows: Rows, sizes: tuple[int, int], seed: int) -> None:
+def test_subsets_are_nested_and_independent_of_order(
+    rows: Rows, sizes: tuple[int, int], seed: int
+) -> None:
     low, high = sorted(sizes)
     for part, most in ((take_questions, 12), (take_solutions, 5)):
         smaller, larger = (part(rows, min(size, most), seed) for size in (low, high))
@@ -42,12 +44,12 @@ def test_parts_are_nested_and_know_no_order(rows: Rows, sizes: tuple[int, int], 
         assert len(own) == min(low, 5)
 
 
-def test_another_seed_takes_others() -> None:
+def test_another_seed_takes_another_subset() -> None:
     assert len({frozenset(keys(take_questions(ROWS, 6, seed))) for seed in range(9)}) > 5
     assert len({frozenset(keys(take_solutions(ROWS, 2, seed))) for seed in range(9)}) > 5
 
 
-def test_the_dataset_s_name_and_its_labels_change_nothing() -> None:
+def test_the_dataset_name_and_labels_change_nothing() -> None:
     other = [row | {"dataset": "e", "outcome": 0, "step_labels": None} for row in ROWS]
     assert keys(take_questions(other, 6, 1)) == keys(take_questions(ROWS, 6, 1))
     assert keys(take_solutions(other, 2, 1)) == keys(take_solutions(ROWS, 2, 1))

@@ -1,4 +1,4 @@
-"""Between tables and the published layout and back: what comes back is what went in."""
+"""Conversion between tables and Multi-RM's layout, in both directions, without loss."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ def read_json(folder: Path) -> dict[str, Any]:
     return {file.stem: json.loads(file.read_text()) for file in folder.iterdir()}
 
 
-# Texts that a careless way there and back would strip, respell, split or take for a number.
+# Texts that a careless conversion would strip, respell, split or take for a number.
 TEXTS = st.sampled_from(
     ["", " ", "a", " a\n", "B", "b", "(c)", "1,000", "7.0", "x\n\ny", "ä\u2028", "12"]
 )
@@ -160,7 +160,7 @@ def test_rewards_come_back_row_for_row(rows: list[Any]) -> None:
 
 
 SAID = st.sampled_from(["Which?", "two\nlines", "ä", "12"])
-# Answers as they are spelled next to a reference answer: as choices, numbers, texts, or anything at all.
+# Answers in the spelling of a reference answer: choices, numbers, texts, or anything at all.
 SPELLED = {
     "B": ["B", "J", "b c"],
     "1000": ["1000", "0.5", "b c"],
@@ -225,9 +225,7 @@ def published_rewards(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(published_solutions(), published_rewards())
-def test_published_files_come_back_value_for_value(
-    solutions: list[Any], rewards: list[Any]
-) -> None:
+def test_json_files_come_back_value_for_value(solutions: list[Any], rewards: list[Any]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         place = write_json(folder / "d", law=solutions, law_reward=rewards)
@@ -238,7 +236,7 @@ def test_published_files_come_back_value_for_value(
         assert read_json(folder / "back") == {"law": solutions, "law_reward": rewards}
 
 
-def test_keys_of_our_own_stand_only_where_they_are_needed(tmp_path: Path) -> None:
+def test_our_own_keys_are_written_only_where_needed(tmp_path: Path) -> None:
     plain = SOLUTION | {"category": "plain"}
     judged = SOLUTION | {"category": "judged", "outcome": 0}
     labelled = SOLUTION | {"category": "labelled", "step_labels": [1, 0]}
@@ -296,7 +294,7 @@ def test_the_footer_says_where_a_table_came_from(tmp_path: Path) -> None:
         ({"parsed_answers": ["(b) ", None]}, "parsed_answers"),
     ],
 )
-def test_what_tables_do_not_keep_is_said(
+def test_what_tables_do_not_keep_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], key: str
 ) -> None:
     other = POOL | {"q_id": "8"}
@@ -308,7 +306,7 @@ def test_what_tables_do_not_keep_is_said(
     assert warning.endswith(f"the first is row 2, key {key}")
 
 
-def test_what_goes_wrong_leaves_everything_as_it_was(tmp_path: Path) -> None:
+def test_errors_leave_existing_files_alone(tmp_path: Path) -> None:
     place = write_json(tmp_path / "d", law=[POOL])
     convert(place, tmp_path / "ours", Layout.TABLES)
     before = (tmp_path / "ours" / "law.parquet").read_bytes()
@@ -321,7 +319,7 @@ def test_what_goes_wrong_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "ours" / "law.parquet").read_bytes() == before
 
 
-def test_command_lines_that_cannot_be_meant(tmp_path: Path) -> None:
+def test_inconsistent_command_lines(tmp_path: Path) -> None:
     both = write_json(tmp_path / "d", law=[POOL], law_reward=[])
     ours = write_tables(tmp_path / "ours", SOLUTIONS, [SOLUTION])
     output = tmp_path / "out"
@@ -344,7 +342,7 @@ def test_command_lines_that_cannot_be_meant(tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_a_rewards_number_keeps_its_digits_in_json(tmp_path: Path) -> None:
+def test_rewards_keep_their_digits_in_json(tmp_path: Path) -> None:
     single = float(np.float32(0.1))
     rows = [{"q_id": "7", "cot_ids": [0, 1], "rewards": [[0.1], [single]]}]
     place = write_json(tmp_path / "d", law_reward=rows)
@@ -353,7 +351,7 @@ def test_a_rewards_number_keeps_its_digits_in_json(tmp_path: Path) -> None:
     assert read_json(tmp_path / "back") == {"law_reward": rows}
 
 
-def test_tables_of_the_other_kind_are_not_replaced(tmp_path: Path) -> None:
+def test_tables_of_another_kind_are_not_replaced(tmp_path: Path) -> None:
     both = write_json(tmp_path / "d", law=[POOL], law_reward=[PUBLISHED_REWARD])
     output = tmp_path / "ours"
     convert(both, output, Layout.TABLES, table=Content.SOLUTIONS)
@@ -370,7 +368,7 @@ def test_tables_of_the_other_kind_are_not_replaced(tmp_path: Path) -> None:
     assert (output / "law.parquet").read_text() == "somebody's"
 
 
-def test_an_output_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_refused_first(tmp_path: Path) -> None:
     place = write_json(tmp_path / "d", law=[POOL])
     for output in ("d/law.json", "d/law.json/below"):
         with pytest.raises(InputError, match="expected a folder to write to, found the file"):
@@ -378,7 +376,7 @@ def test_an_output_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "d" / "law.json").read_text()) == [POOL]
 
 
-def test_other_tables_beside_those_meant_are_passed_over(tmp_path: Path) -> None:
+def test_other_tables_in_the_folder_are_ignored(tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     write_tables(ours, SOLUTIONS, [SOLUTION])
     pairs = {"dataset": "d", "category": "law", "pair_id": "1", "model": "m"}
@@ -392,7 +390,7 @@ FORMS: list[Any] = [{"named": 5}, 7, {"training": "x"}, [1], {"named": [[]]}]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-def test_a_footer_of_others_may_say_nonsense(tmp_path: Path, form: Any) -> None:
+def test_a_footer_from_elsewhere_may_be_invalid(tmp_path: Path, form: Any) -> None:
     (tmp_path / "law.json").write_text(json.dumps([POOL]))
     convert(str(tmp_path / "law.json"), tmp_path / "t", Layout.TABLES)
     path = tmp_path / "t" / "law.parquet"
@@ -404,7 +402,7 @@ def test_a_footer_of_others_may_say_nonsense(tmp_path: Path, form: Any) -> None:
         convert(str(path), tmp_path / "back", Layout.PUBLISHED)
 
 
-def test_tables_of_others_say_by_their_columns_what_they_are(tmp_path: Path) -> None:
+def test_tables_from_elsewhere_are_recognized_by_their_columns(tmp_path: Path) -> None:
     (tmp_path / "law.json").write_text(json.dumps([POOL]))
     convert(str(tmp_path / "law.json"), tmp_path / "t", Layout.TABLES)
     path = tmp_path / "t" / "law.parquet"

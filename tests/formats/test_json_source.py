@@ -1,4 +1,4 @@
-"""JSON that is broken is refused with file, line or row, and key, in one line."""
+"""Broken JSON is refused in one line with file, line or row, and key."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def test_broken_json(tmp_path: Path, data: bytes, complaint: str) -> None:
     assert complaint in str(caught.value)
 
 
-def test_rows_know_where_they_stand(tmp_path: Path) -> None:
+def test_rows_know_their_position(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n\n{"a": 2}\n')
     assert list(read_json_lines([path])) == [
@@ -82,7 +82,7 @@ def test_rows_know_where_they_stand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", [b"", BOM_UTF8])
 @pytest.mark.parametrize("data", [b'[{"a": 1}, {"a": 2}]', b'{"a": 1}\n\n{"a": 2}\n'])
 @pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
-def test_lists_and_lines_are_told_apart_by_what_is_in_them(
+def test_lists_and_lines_are_told_apart_by_content(
     tmp_path: Path, mark: bytes, data: bytes, name: str
 ) -> None:
     path = tmp_path / name
@@ -91,7 +91,7 @@ def test_lists_and_lines_are_told_apart_by_what_is_in_them(
         assert [record.values for record in read([path])] == [{"a": 1}, {"a": 2}]
 
 
-def test_several_problems_are_said_at_once() -> None:
+def test_several_errors_are_reported_together() -> None:
     def rows_of(index: int, record: Record) -> Iterator[Placed]:
         yield record.where, {"a": record.integer("a"), "index": index}
 
@@ -157,12 +157,12 @@ def test_a_wrong_element_is_named(
         getter(Record("f.json, row 3", {"k": values}), "k")
 
 
-def test_a_missing_key_is_named_with_those_there() -> None:
+def test_a_missing_key_is_named_with_the_existing_ones() -> None:
     with pytest.raises(InputError, match=r"row 3: expected the key k, found the keys a, b"):
         Record("f.json, row 3", {"a": 1, "b": 2}).text("k")
 
 
-def test_values_come_clean() -> None:
+def test_values_are_cleaned() -> None:
     record = Record("", {"t": " x ", "blank": " ", "null": None, "n": 7, "c": "Computer  Science"})
     assert record.text("t") == "x"
     assert record.optional_text("blank") is record.optional_text("null") is None

@@ -1,4 +1,4 @@
-"""Solutions and rewards from tables, the published layout and the hub's: what is read, and what is refused."""
+"""Solutions and rewards from tables, Multi-RM's layout and the hub: what is read, and what is refused."""
 
 import json
 import math
@@ -51,7 +51,7 @@ def write(folder: Path, **files: Any) -> str:
     return str(folder)
 
 
-def test_a_published_folder(tmp_path: Path) -> None:
+def test_a_folder_in_multi_rms_layout(tmp_path: Path) -> None:
     place = write(
         tmp_path / "d", math=[POOL], law=[POOL], law_reward=[REWARD], math_reward=[REWARD]
     )
@@ -142,7 +142,7 @@ def test_a_folder_of_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         read_rewards(str(folder), "m")
 
 
-def test_code_from_elsewhere_is_not_run(tmp_path: Path) -> None:
+def test_code_in_a_dataset_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     (folder / "data").mkdir(parents=True)
     (folder / "theirs.py").write_text("raise SystemExit('was run')")
@@ -203,7 +203,7 @@ def test_bad_rewards_are_named(tmp_path: Path, changes: dict[str, Any], complain
         read_rewards(write(tmp_path, law_reward=[REWARD | changes]), "m")
 
 
-def test_a_place_with_nothing(tmp_path: Path) -> None:
+def test_an_empty_place(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="or a hub name, found nothing of that name"):
         read_solutions(f"{tmp_path}/nowhere/")
     with pytest.raises(
@@ -267,7 +267,7 @@ REWARD_ROWS = st.integers(0, 3).flatmap(
 def carefully(
     rows: list[Any], schema: Schema, names: dict[str, str], **options: bool
 ) -> pa.Table | None:
-    """The table that the reader that goes row by row would give; None where it refuses."""
+    """The table that the row-by-row reader gives; None if it refuses."""
     read: Callable[..., Iterator[Any]] = published.solutions
     if schema is REWARDS:
         read = published.rewards
@@ -290,8 +290,8 @@ def test_both_readers_agree_on_solutions(rows: list[Any], judged: bool) -> None:
         assert found.to_pylist() == expected.to_pylist()
 
 
-def test_who_compares_answers_says_what_is_correct(tmp_path: Path) -> None:
-    """The reader does not, unless the rows say it or there is no answer to compare with."""
+def test_outcomes_are_null_if_answers_are_compared_later(tmp_path: Path) -> None:
+    """Unless the rows give them or there is no answer to compare with."""
     ((_, found),) = solution_parts(write(tmp_path, law=[POOL]), judged=False)
     assert found["parsed_answer"].to_pylist() == ["(b)", None]
     assert found["outcome"].to_pylist() == [None, None]
@@ -313,10 +313,10 @@ def test_both_readers_agree_on_rewards(rows: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "found"), [("law.jsonl", "only law.jsonl"), ("", "an empty folder")]
 )
-def test_a_folder_without_our_files_is_not_looked_for_on_the_hub(
+def test_a_folder_without_our_files_is_not_looked_up_on_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, found: str
 ) -> None:
-    """Nor read by `datasets`, to which every file is of the split `train`."""
+    """Nor read by `datasets`, which would take every file for the split `train`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     if name:
@@ -329,8 +329,8 @@ def test_a_folder_without_our_files_is_not_looked_for_on_the_hub(
         read_rewards("mine")
 
 
-def test_a_place_that_is_nowhere_is_one_line_at_once(tmp_path: Path) -> None:
-    """Nobody listens there, as where there is no connection."""
+def test_a_missing_place_is_one_line_at_once(tmp_path: Path) -> None:
+    """Nothing listens at the address, as without a connection."""
     script = (
         "import logging\nlogging.basicConfig(level=logging.INFO)\n"
         "from multirm.formats.layouts import read_solutions\n"

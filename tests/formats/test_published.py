@@ -1,4 +1,4 @@
-"""The published format: pools and single solutions, from JSON and through `datasets`."""
+"""Multi-RM's layout: pools and single solutions, from JSON and through `datasets`."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_a_test_row_is_a_pool() -> None:
 @pytest.mark.parametrize(
     ("parsed", "answer"), [("1,000", "1000"), ("(c)", "C"), ("c", "C"), ("7.0", "7"), ("No", "no")]
 )
-def test_answers_stay_as_they_are_written_and_mean_the_same(parsed: str, answer: str) -> None:
+def test_answers_are_kept_as_written_and_compared_by_meaning(parsed: str, answer: str) -> None:
     (row,) = solve(TRAIN, parsed_answer=parsed, answer=answer)
     assert row["outcome"] == 1
     assert (row["parsed_answer"], row["answer"]) == (parsed, answer)
@@ -129,7 +129,7 @@ def test_bad_rows_are_named(
         solve(values, **changes)
 
 
-def test_questions_stand_once_however_many_solutions() -> None:
+def test_questions_are_listed_once() -> None:
     rows = [row for _, row in published.questions([record(TRAIN), record(TRAIN)], "law")]
     assert [(row["question_id"], row["answer"], row["options"]) for row in rows] == [
         ("12", "B", None)
@@ -208,7 +208,7 @@ def test_a_folder_of_splits_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
         list(published.records_of([str(tmp_path / "empty")], "law"))
 
 
-def test_a_hub_that_is_out_of_reach_is_one_line() -> None:
+def test_an_unreachable_hub_is_one_line() -> None:
     script = (
         "from multirm.formats.published import records_of\n"
         "from multirm.errors import InputError\n"
@@ -228,7 +228,7 @@ def test_a_hub_that_is_out_of_reach_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_gated_data_set_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+def test_a_gated_dataset_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         response = SimpleNamespace(status_code=status, headers={}, request=None)
         raise GatedRepoError(f"{status} Client Error.\n\nNo access.", response=response)  # type: ignore[arg-type]

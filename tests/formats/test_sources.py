@@ -1,4 +1,4 @@
-"""Files, folders and hub names in one source, in any mixture."""
+"""Any mixture of files, folders and hub names in one source."""
 
 from pathlib import Path
 
@@ -51,22 +51,22 @@ def test_a_folder_of_any_other_format_is_read_whole(data: Path) -> None:
         "no/ne.csv",
     ],
 )
-def test_what_looks_like_a_file_is_no_hub_name(data: Path, name: str) -> None:
+def test_a_file_name_is_not_a_hub_name(data: Path, name: str) -> None:
     places = places_of(Reader.PUBLISHED, [name], data, "law.json")
     assert local_files(places) == [data / name]
 
 
-def test_only_one_reader_knows_the_hub(data: Path) -> None:
+def test_only_one_reader_supports_the_hub(data: Path) -> None:
     assert places_of(Reader.GSM8K, ["owner/name"], data, "math.json") == [data / "owner" / "name"]
     assert places_of(Reader.PUBLISHED, ["owner/name"], data, "math.json") == ["owner/name"]
 
 
-def test_a_category_that_a_folder_lacks_is_asked_for(data: Path) -> None:
+def test_a_category_missing_in_a_folder_is_still_listed(data: Path) -> None:
     places = places_of(Reader.PUBLISHED, ["ours"], data, "history.json")
     assert local_files(places) == [data / "ours" / "history.json"]
 
 
-def test_the_first_file_of_a_category_that_is_there_is_read(data: Path) -> None:
+def test_the_first_existing_file_of_a_category_is_read(data: Path) -> None:
     files = ("preprocessed_law.json", "law.json")
     assert places_of(Reader.PUBLISHED, ["ours"], data, *files) == [data / "ours" / "law.json"]
     (data / "ours" / "preprocessed_law.json").write_text("[]")
@@ -74,7 +74,7 @@ def test_the_first_file_of_a_category_that_is_there_is_read(data: Path) -> None:
     assert found == [data / "ours" / "preprocessed_law.json"]
 
 
-def test_a_folder_of_ours_is_not_asked_for_on_the_hub(
+def test_a_local_folder_is_not_looked_up_on_the_hub(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)

@@ -1,4 +1,4 @@
-"""Little is read at once where much would not fit, what divides a share, and never less than one example."""
+"""The number of examples per forward pass fits the budget, divides the share, and is at least one."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ SMOL = Decoder(30, 576, 1536)
 MINI = Decoder(3, 128, 384)
 
 
-def test_small_models_read_their_share_at_once_and_compute_nothing_twice() -> None:
+def test_small_models_read_their_share_at_once_without_checkpointing() -> None:
     read = reading(MINI, "cpu", 16, 512)
     assert (read.at_once, read.is_checkpointed) == (16, False)
 
 
-def test_on_a_cpu_fewer_examples_come_before_computing_twice() -> None:
+def test_on_a_cpu_fewer_examples_are_preferred_to_checkpointing() -> None:
     assert reading(SMOL, "cpu", 16, 100).at_once > 1
     assert not reading(SMOL, "cpu", 16, 100).is_checkpointed
     assert (
@@ -31,7 +31,7 @@ def test_on_a_cpu_fewer_examples_come_before_computing_twice() -> None:
     assert reading(SMOL, "cpu", 16, 8192).is_checkpointed
 
 
-def test_on_a_gpu_layers_are_never_kept() -> None:
+def test_on_a_gpu_checkpointing_is_always_used() -> None:
     assert reading(MINI, "cuda", 16, 10).is_checkpointed
     large = Decoder(48, 5120, 13824)
     assert reading(large, "cuda", 16, 650).at_once == 16
@@ -79,7 +79,7 @@ def test_shapes_are_read_from_configurations(config: Any, expected: Decoder) -> 
         (14.8e9, 48, 5120, 13824),
     ],
 )
-def test_a_guess_asks_for_about_as_much_as_the_shape(
+def test_an_estimate_is_close_to_the_shape(
     parameters: float, layers: int, hidden: int, feed_forward: int
 ) -> None:
     real = reading(Decoder(layers, hidden, feed_forward), "cuda", 1, 1000).memory

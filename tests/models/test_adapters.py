@@ -1,4 +1,4 @@
-"""Adapters on one loading of their base are each what they were when they were saved, and the base stays as it was."""
+"""Adapters that share a base give the logits that they were saved with, and the base is unchanged."""
 
 import json
 import logging
@@ -59,7 +59,7 @@ def logits(model: PreTrainedModel) -> Tensor:
 
 
 def save_trained(base: Path, folder: Path, vocabulary: int = SIZE, **settings: Any) -> Tensor:
-    """Save an adapter, each of whose weights differs from its first value, as somebody else would with peft.
+    """Save an adapter, all of whose weights differ from their initial values, with peft alone.
 
     Returns:
         the logits of the model that was saved.
@@ -69,7 +69,7 @@ def save_trained(base: Path, folder: Path, vocabulary: int = SIZE, **settings: A
         model.resize_token_embeddings(vocabulary, mean_resizing=False)
     settings = {"r": 3, "target_modules": LINEAR, "task_type": "CAUSAL_LM"} | settings
     with warnings.catch_warnings():
-        # peft's advice to those who train.
+        # peft's advice on training.
         warnings.simplefilter("ignore", UserWarning)
         adapted = get_peft_model(model, LoraConfig(**settings))
         generator = torch.Generator().manual_seed(len(str(sorted(settings))))
@@ -121,7 +121,7 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Path,
     return {above / name: save_trained(base, above / name, **kind) for name, kind in kinds.items()}
 
 
-def test_adapters_of_all_kinds_leave_no_trace_in_one_another(
+def test_adapters_of_all_kinds_do_not_affect_each_other(
     base: Path, adapters: dict[Path, Tensor]
 ) -> None:
     before = logits(load_model(str(base)))
@@ -136,13 +136,13 @@ def test_adapters_of_all_kinds_leave_no_trace_in_one_another(
         torch.testing.assert_close(logits(shared), before, atol=0, rtol=0)
 
 
-def test_an_adapter_alone_is_what_was_saved(adapters: dict[Path, Tensor]) -> None:
+def test_a_single_adapter_gives_the_saved_logits(adapters: dict[Path, Tensor]) -> None:
     for folder, expected in adapters.items():
         found = logits(load_model(str(folder)))[..., :SIZE]
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_neighbours_share_the_weights_of_their_base(base: Path, tmp_path: Path) -> None:
+def test_consecutive_adapters_share_the_weights_of_their_base(base: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         save_trained(base, tmp_path / name, bias="all")
     held = []
@@ -157,7 +157,7 @@ def test_neighbours_share_the_weights_of_their_base(base: Path, tmp_path: Path) 
 
 @pytest.fixture
 def adapter(base: Path, tmp_path: Path) -> Path:
-    """A copy of a base with an adapter beside it, whose provenance tells of it."""
+    """A copy of a base, and an adapter with the base in its provenance."""
     shutil.copytree(base, tmp_path / "base")
     byte_level_tokenizer(["a"], 300).save_pretrained(tmp_path / "base")
     backbone = load_model(str(tmp_path / "base"))
@@ -181,20 +181,20 @@ def test_another_base_is_refused_by_name(adapter: Path) -> None:
             load(str(adapter))
 
 
-def test_a_setting_of_the_base_counts_too(adapter: Path) -> None:
+def test_a_changed_setting_of_the_base_is_refused(adapter: Path) -> None:
     path = adapter.parent.parent / "base" / "config.json"
     path.write_text(path.read_text().replace('"rope_theta": ', '"rope_theta": 1'))
     with pytest.raises(InputError, match=r"found another config\.json in"):
         load_model(str(adapter))
 
 
-def test_what_does_not_belong_to_the_model_does_not_count(adapter: Path) -> None:
+def test_other_files_in_the_folder_of_the_base_do_not_count(adapter: Path) -> None:
     (adapter.parent.parent / "base" / "README.md").write_text("A base.")
     load_model(str(adapter))
 
 
-def test_a_base_that_was_recorded_as_a_folder_alone(adapter: Path, base: Path) -> None:
-    """As adapters were written before they had digests of the base's files."""
+def test_a_base_recorded_only_as_a_folder(adapter: Path, base: Path) -> None:
+    """As in adapters written before they had digests of the base's files."""
     origin = made_of({"backbone": [base.name]})
     origin.inputs[base.name] = digest(adapter.parent.parent / "base")
     write_to_folder(adapter, "adapter", origin)
@@ -204,7 +204,7 @@ def test_a_base_that_was_recorded_as_a_folder_alone(adapter: Path, base: Path) -
         load_model(str(adapter))
 
 
-def test_an_adapter_made_elsewhere_is_said_not_to_be_checked(
+def test_an_adapter_made_elsewhere_is_warned_of(
     base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     save_trained(base, tmp_path / "adapter")
@@ -213,7 +213,7 @@ def test_an_adapter_made_elsewhere_is_said_not_to_be_checked(
     assert f"it cannot be checked whether it was trained on {base}" in caplog.text
 
 
-def test_a_base_is_looked_for_from_the_adapters_folder(
+def test_a_path_to_a_base_starts_from_the_adapters_folder(
     adapter: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     above = adapter.parent.parent
@@ -233,14 +233,14 @@ def test_a_base_is_looked_for_from_the_adapters_folder(
     assert named_base(Path("models/adapter")) == "base"
 
 
-def test_a_path_is_never_asked_for_on_the_hub(
+def test_a_path_is_never_looked_up_on_the_hub(
     adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = adapter / "adapter_config.json"
     settings = json.loads(path.read_text())
     asked: list[str] = []
     monkeypatch.setattr("multirm.models.folders.snapshot_download", asked.append)
-    # The last two are how hub names look; what was trained here was a folder.
+    # The last two look like hub names, but the base was a folder in training.
     for name in (
         "../gone",
         "/gone/base",
@@ -263,7 +263,7 @@ def test_hub_names_keep_the_commit_that_was_trained_on(tmp_path: Path) -> None:
     assert named_base(tmp_path) == "owner/base@" + "1" * 40
 
 
-def test_an_adapter_is_no_base(adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_refused_as_a_base(adapter: Path, tmp_path: Path) -> None:
     path = adapter / "adapter_config.json"
     settings = json.loads(path.read_text())
     shutil.copytree(adapter, tmp_path / "first")
@@ -295,7 +295,7 @@ def test_an_adapter_is_no_base(adapter: Path, tmp_path: Path) -> None:
         ({"bias": "all"}, r"bias only in the base with these settings"),
     ],
 )
-def test_settings_that_do_not_go_with_the_weights_or_the_work(
+def test_unsupported_settings_are_refused(
     adapter: Path, settings: dict[str, Any], found: str
 ) -> None:
     path = adapter / "adapter_config.json"
@@ -306,7 +306,7 @@ def test_settings_that_do_not_go_with_the_weights_or_the_work(
     assert "\n" not in str(caught.value)
 
 
-def test_other_methods_are_refused_by_what_peft_writes(base: Path, tmp_path: Path) -> None:
+def test_other_methods_of_peft_are_refused(base: Path, tmp_path: Path) -> None:
     config = IA3Config(target_modules=["q_proj", "down_proj"], feedforward_modules=["down_proj"])
     get_peft_model(load_model(str(base)), config).save_pretrained(tmp_path / "adapter")
     with pytest.raises(InputError, match="expected a LoRA adapter, found 'IA3'"):
@@ -335,11 +335,11 @@ def test_half_of_a_larger_vocabulary_is_refused(base: Path, tmp_path: Path) -> N
         load_model(str(tmp_path))
 
 
-def test_in_bf16_what_was_learned_is_not_rounded_away(base: Path, tmp_path: Path) -> None:
-    """Little is learned beside the base's last digit: what comes out shows it on average."""
+def test_in_bf16_an_adapter_is_not_rounded_away(base: Path, tmp_path: Path) -> None:
+    """Its changes are below the base's last digit, so they show only on average."""
     torch.manual_seed(0)
     model = Qwen2ForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
-    # Sums of some size, and biases that would cover what is learned.
+    # Large sums, and biases that would hide the adapter's changes.
     with torch.no_grad():
         for layer in model.model.layers:
             layer.self_attn.q_proj.weight.normal_()
@@ -367,5 +367,5 @@ def test_in_bf16_what_was_learned_is_not_rounded_away(base: Path, tmp_path: Path
         return float((difference * learned).sum() / learned.square().sum())
 
     assert shown(found) == pytest.approx(1, abs=0.2)
-    # peft loses most: where it no longer does, ours can go.
+    # peft loses most of it; once it no longer does, our own code can be removed.
     assert shown(by_peft) < 0.6

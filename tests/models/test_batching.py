@@ -1,4 +1,4 @@
-"""Batches hold everything once, within the budget."""
+"""Batches have every item once, within the budget."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from multirm.models.batching import batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
-def test_batches_hold_everything_once_within_the_budget(sizes: list[int], budget: int) -> None:
+def test_batches_have_every_item_once_within_the_budget(sizes: list[int], budget: int) -> None:
     made = list(batches(sizes, budget))
     assert sorted(index for batch in made for index in batch) == list(range(len(sizes)))
     for batch in made:

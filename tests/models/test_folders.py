@@ -1,4 +1,4 @@
-"""A folder is fetched only if it may be a hub name, and read only if it is one of a causal language model."""
+"""A model is fetched only if it may be a hub name, and read only if it is a causal language model."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def test_a_gated_model_asks_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_that_the_hub_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         response = SimpleNamespace(status_code=401, headers={}, request=None)
         raise RepositoryNotFoundError("401 Client Error.\n\nNone such.", response=response)  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def test_a_model_that_the_hub_does_not_show(monkeypatch: pytest.MonkeyPatch) -> 
         ("file", "a file"),
     ],
 )
-def test_a_path_is_not_asked_for_on_the_hub(
+def test_a_path_is_not_looked_up_on_the_hub(
     model: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -103,7 +103,7 @@ def test_a_revision_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"vocab_size": 0}, "expected a causal language model, found"),
         ({"pad_token_id": 10**6}, "expected a causal language model, found"),
         ({"rope_parameters": {"rope_type": "no_such"}}, "expected"),
-        # What would take minutes and all memory to build is seen in the file.
+        # Rejected by the file alone: building the model would take minutes and all memory.
         (
             {"num_hidden_layers": 10**9},
             "num_hidden_layers 1000000000, and 21 weights with dimensions",
@@ -115,7 +115,7 @@ def test_a_revision_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"text_config": {"num_hidden_layers": 1e99}}, "num_hidden_layers 1e.99, and"),
     ],
 )
-def test_configurations_that_make_no_model(
+def test_impossible_configurations_are_refused(
     folder: Path, settings: dict[str, Any], found: str
 ) -> None:
     path = folder / "config.json"
@@ -129,7 +129,7 @@ def test_configurations_that_make_no_model(
 @pytest.mark.parametrize(
     "text", ["", "[]", "{", "[" * 100_000, '{"a":' * 900 + "1" + "}" * 900, "\x00"]
 )
-def test_configurations_that_are_none(folder: Path, text: str) -> None:
+def test_broken_configurations_are_refused(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)
     with pytest.raises(InputError, match="expected") as caught:
         read_config(folder)

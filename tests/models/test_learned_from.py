@@ -1,4 +1,4 @@
-"""What a model has learned from is known wherever it goes, and counted by whoever scores or evaluates with it."""
+"""A model's record of training questions is kept with it, and used in scoring and evaluation."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def solutions(path: Path, *questions: str) -> Path:
 
 @pytest.fixture
 def adapter(tiny_model: Path, tmp_path: Path) -> Path:
-    """One that has learned from `Is it lawful?` and `Who pays?`."""
+    """A model that was trained on `Is it lawful?` and `Who pays?`."""
     train_discriminative(
         kind=Kind.DORM,
         name="toy",
@@ -55,20 +55,20 @@ def adapter(tiny_model: Path, tmp_path: Path) -> Path:
     return tmp_path / "adapter"
 
 
-def test_white_space_and_capitals_make_no_other_question(adapter: Path) -> None:
+def test_whitespace_and_case_do_not_matter(adapter: Path) -> None:
     asked = ["IS it\nlawful? ", "is it lawful?", "Who  pays?", "Who paid?"]
     assert count_learned("toy", str(adapter), asked) == 2
     assert "Is it lawful" not in (adapter / FILE).read_text()
 
 
-def test_a_model_that_does_not_tell_is_not_said_to_be_innocent(
+def test_a_model_without_a_record_is_unknown(
     tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert count_learned("toy", str(tiny_model), ["Who pays?"]) is None
     assert caplog.text == ""
 
 
-def test_a_merged_model_has_learned_what_its_parts_have(
+def test_a_merged_model_has_the_records_of_its_parts(
     adapter: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     merge_adapter(str(tiny_model), adapter, tmp_path / "merged")
@@ -84,7 +84,7 @@ def test_a_merged_model_has_learned_what_its_parts_have(
 @pytest.mark.parametrize(
     ("questions", "n_learned"), [(("Who pays?", "Who paid?"), 1), (("Who paid?",), 0)]
 )
-def test_scoring_and_evaluation_count_what_was_learned_from(
+def test_scoring_and_evaluation_count_training_questions(
     adapter: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,

@@ -1,4 +1,4 @@
-"""Loading refuses what is not whole; logits at some places are the logits that transformers computes."""
+"""Loading refuses incomplete models; logits at some positions equal those of transformers."""
 
 import json
 import shutil
@@ -91,7 +91,7 @@ def test_the_output_layer_may_have_a_bias_or_an_adapter() -> None:
     check_against_transformers(adapted(model, ["lm_head", "q_proj"]))
 
 
-def test_logits_that_are_not_the_output_layers_are_refused() -> None:
+def test_transformed_logits_are_refused() -> None:
     model = random_model("llama")
     model.config.final_logit_softcapping = 30.0
     with pytest.raises(InputError, match="final_logit_softcapping in its configuration"):
@@ -104,7 +104,7 @@ def folder(tiny_model: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_model, tmp_path / "model")
 
 
-def test_a_whole_model_loads(tiny_model: Path) -> None:
+def test_a_complete_model_loads(tiny_model: Path) -> None:
     model = load_model(str(tiny_model))
     assert not model.training
     assert model.dtype == torch.float32 or torch.cuda.is_available()
@@ -139,7 +139,7 @@ def test_weights_cut_short(folder: Path) -> None:
         load_model(str(folder))
 
 
-def test_missing_weights_are_not_made_up(folder: Path) -> None:
+def test_missing_weights_are_refused(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -179,7 +179,7 @@ def test_adapters_in_turn_share_their_base(tiny_model: Path, tmp_path: Path) -> 
     for k, target in enumerate(["q_proj", "up_proj", "v_proj"]):
         torch.manual_seed(k)
         adapted(load_model(str(tiny_model)), [target]).save_pretrained(tmp_path / str(k))
-    # In fp32 an adapter by itself is merged when it is loaded.
+    # In fp32, a single adapter is merged when it is loaded.
     load_model(str(tmp_path / "1")).save_pretrained(tmp_path / "merged")
     places = [str(tmp_path / name) for name in ("0", "1", "merged", "2")]
     ids = torch.tensor([[1, 2, 3]])
@@ -195,7 +195,7 @@ def test_adapters_in_turn_share_their_base(tiny_model: Path, tmp_path: Path) -> 
 
 @pytest.fixture
 def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What was downloaded of the hub, out of its reach: a base, and an adapter of it without a tokenizer."""
+    """Downloads, with the hub out of reach: a base, and an adapter of it without a tokenizer."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
@@ -214,7 +214,7 @@ def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return adapter
 
 
-def test_published_adapters_bring_their_base_and_its_tokenizer(hub: Path) -> None:
+def test_adapters_on_the_hub_bring_their_base_and_its_tokenizer(hub: Path) -> None:
     ids = torch.tensor([load_tokenizer("owner/dORM").encode("The answer")])
     with torch.no_grad():
         found = load_model("owner/dORM")(ids).logits
@@ -222,7 +222,7 @@ def test_published_adapters_bring_their_base_and_its_tokenizer(hub: Path) -> Non
     torch.testing.assert_close(found, expected)
 
 
-def test_a_hub_name_that_was_not_fetched_says_how_to(hub: Path) -> None:
+def test_a_hub_name_that_was_not_fetched_says_how(hub: Path) -> None:
     with pytest.raises(
         InputError, match=r"^owner/gORM: expected a model folder or hub name.*`hf download`"
     ) as caught:
@@ -284,7 +284,7 @@ def test_a_trained_head_under_a_false_name_is_refused(tiny_model: Path, folder: 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_tied_output_layer_may_be_absent_or_there(family: str, tmp_path: Path) -> None:
+def test_a_tied_output_layer_may_be_absent_or_present(family: str, tmp_path: Path) -> None:
     model = random_model(family, tie_word_embeddings=True)
     model.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
@@ -297,7 +297,7 @@ def test_a_tied_output_layer_may_be_absent_or_there(family: str, tmp_path: Path)
     torch.testing.assert_close(load_model(str(tmp_path)).cpu()(ids).logits, expected)
 
 
-def test_in_bf16_an_adapter_stays_beside_the_weights(tiny_model: Path, adapter: Path) -> None:
+def test_in_bf16_an_adapter_stays_unmerged(tiny_model: Path, adapter: Path) -> None:
     ids = torch.tensor([[1, 2, 3]])
     model = load_model(str(adapter), torch.bfloat16)
     assert isinstance(model, PeftModel)
@@ -326,7 +326,7 @@ def test_a_merged_model_in_bf16_is_warned_of(
         (Dtype.BFLOAT16, {"cpu": torch.bfloat16, "cuda": torch.bfloat16}),
     ],
 )
-def test_the_precision_is_the_devices_where_none_is_asked_for(
+def test_the_default_precision_depends_on_the_device(
     dtype: Dtype, expected: dict[str, torch.dtype]
 ) -> None:
     for device, found in expected.items():

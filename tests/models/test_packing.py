@@ -1,4 +1,4 @@
-"""Reading packs is reading each text by itself, whatever lies beside it and however it is cut."""
+"""A pack gives the hidden states of each text by itself, whatever else is in it and however it is split."""
 
 import numpy as np
 import pytest
@@ -113,7 +113,7 @@ def random_model(family: str) -> PreTrainedModel:
 
 
 def random_tree(seed: int, texts: int) -> list[list[int]]:
-    """Texts that begin alike, in several ways."""
+    """Texts with several kinds of common prefixes."""
     generator = np.random.default_rng(seed)
     result = [generator.integers(0, 50, 6).tolist()]
     while len(result) < texts:
@@ -146,13 +146,13 @@ def test_hidden_states_are_those_of_each_text_alone(
     model = random_model(family)
     if adapted:
         lora = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
-        # Adapters drawn at random magnify rounding, by how much depends on the processor.
+        # Random adapters amplify rounding errors; by how much depends on the processor.
         model = get_peft_model(model, lora).eval().double()
     check_hidden_states(model, random_tree(0, 14), tree)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "mixture"])
-def test_hidden_states_at_some_places_are_those_of_all(family: str) -> None:
+def test_hidden_states_at_some_positions(family: str) -> None:
     if family == "mixture":
         set_seed(1)
         experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
@@ -166,7 +166,7 @@ def test_hidden_states_at_some_places_are_those_of_all(family: str) -> None:
         everywhere = read_pack(model, *packed.tensors)
         found = read_pack_at(model, *packed.tensors, places)
         torch.testing.assert_close(found, everywhere[places], atol=1e-6, rtol=1e-6)
-        # Nothing is left of it in the model.
+        # The model has no hooks left.
         torch.testing.assert_close(read_pack(model, *packed.tensors), everywhere)
 
 
@@ -186,7 +186,7 @@ def test_gradients_are_those_of_each_text_alone() -> None:
 
 @pytest.mark.parametrize("worth", [1, 4, 10_000])
 @given(TEXTS)
-def test_every_text_is_a_way_through_the_tree(worth: int, texts: list[list[int]]) -> None:
+def test_every_text_is_a_path_through_the_tree(worth: int, texts: list[list[int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "WORTH_SHARING", worth)
         packed = pack_tree(texts)
@@ -206,7 +206,7 @@ def test_every_text_is_a_way_through_the_tree(worth: int, texts: list[list[int]]
 
 
 @given(TEXTS, st.integers(1, 40), st.integers(1, 4))
-def test_packs_keep_to_the_budget(texts: list[list[int]], budget: int, group: int) -> None:
+def test_packs_stay_within_the_budget(texts: list[list[int]], budget: int, group: int) -> None:
     groups = [range(k, min(k + group, len(texts))) for k in range(0, len(texts), group)]
     packs = list(group_in_packs(groups, texts, budget))
     assert sorted(index for chosen in packs for index in chosen) == list(range(len(texts)))
@@ -270,7 +270,7 @@ def test_attention_of_other_kinds_is_refused(
         ),
     ],
 )
-def test_models_that_read_by_more_than_attention_are_refused(
+def test_models_that_mix_tokens_by_more_than_attention_are_refused(
     settings: dict[str, object], found: str
 ) -> None:
     model = LlamaForCausalLM(LlamaConfig(**SHAPE))

@@ -1,4 +1,4 @@
-"""Whatever class a folder's configuration names, texts get the ids of its tokenizer.json, or it is refused."""
+"""Whatever class a folder's configuration names, texts get the ids of tokenizer.json, or it is refused."""
 
 import json
 import logging
@@ -22,13 +22,13 @@ TEXTS = [
     "naïve 数学 🙂",
     " Yes No + -",
 ]
-# As DeepSeek's and gpt4o's: digits by threes, and other pieces than GPT-2's.
+# As in DeepSeek's and gpt4o's: digits in threes, and other pieces than GPT-2's.
 PIECES = Regex(r"\p{N}{1,3}|[^\r\n\p{L}\p{N}]?\p{L}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+")
 SPECIAL = ["<|begin|>", "<|end|>"]
 
 
 def write_tokenizer(folder: Path, pieces: Regex = PIECES) -> Tokenizer:
-    """A byte-level tokenizer.json, which puts a token before each text."""
+    """A byte-level tokenizer.json that adds a token before each text."""
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -85,7 +85,7 @@ def test_texts_get_the_ids_of_the_file(
     assert tokenizer.decode(steps.ids[1:]) == "Why? \n\nLet x = 3. \n\n\n\nSo. \n\n\n\n"
 
 
-def test_an_adapter_with_a_tokenizer_of_its_own_is_no_exception(tmp_path: Path) -> None:
+def test_an_adapters_own_tokenizer_is_checked_as_well(tmp_path: Path) -> None:
     file = write_tokenizer(tmp_path / "adapter")
     configure(tmp_path / "adapter", "LlamaTokenizerFast", None)
     (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
@@ -93,7 +93,7 @@ def test_an_adapter_with_a_tokenizer_of_its_own_is_no_exception(tmp_path: Path) 
     assert tokenizer.encode(TEXTS[0]) == file.encode(TEXTS[0]).ids
 
 
-def test_what_was_taken_instead_is_said_in_a_line(
+def test_following_the_file_instead_is_reported_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_tokenizer(tmp_path / "model")
@@ -110,7 +110,7 @@ def test_what_was_taken_instead_is_said_in_a_line(
     assert "\n" not in line
 
 
-def test_it_stays_right_when_it_is_saved_again(tmp_path: Path) -> None:
+def test_a_saved_copy_is_still_right(tmp_path: Path) -> None:
     file = write_tokenizer(tmp_path / "model")
     configure(tmp_path / "model", "LlamaTokenizerFast", "llama")
     load_tokenizer(str(tmp_path / "model")).save_pretrained(tmp_path / "merged")
@@ -121,7 +121,7 @@ def test_it_stays_right_when_it_is_saved_again(tmp_path: Path) -> None:
     assert saved.encode(TEXTS[0]).ids == file.encode(TEXTS[0]).ids
 
 
-def test_a_file_that_was_saved_with_a_limit_cuts_nothing_off(tmp_path: Path) -> None:
+def test_truncation_in_the_file_is_ignored(tmp_path: Path) -> None:
     file = write_tokenizer(tmp_path / "model")
     text = TEXTS[0] * 50
     expected = file.encode(text).ids
@@ -132,7 +132,7 @@ def test_a_file_that_was_saved_with_a_limit_cuts_nothing_off(tmp_path: Path) -> 
     assert load_tokenizer(str(tmp_path / "model")).encode(text) == expected
 
 
-def test_probes_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_probes_give_no_warnings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_tokenizer(tmp_path / "model")
     configure(tmp_path / "model", "PreTrainedTokenizerFast", "llama", model_max_length=20)
     tokenizer = load_tokenizer(str(tmp_path / "model"))
@@ -141,7 +141,7 @@ def test_probes_are_not_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert "longer than" in caplog.text
 
 
-def test_what_cannot_be_read_as_the_file_has_it_is_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_that_differs_from_the_file_is_refused(tmp_path: Path) -> None:
     write_tokenizer(tmp_path / "model")
     configure(
         tmp_path / "model", "PreTrainedTokenizerFast", "llama", extra_special_tokens=["x = 3"]
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_as_the_file_has_it_is_refused(tmp_path: Path) -> No
         load_tokenizer(str(tmp_path / "model"))
 
 
-def test_without_the_file_spaces_must_not_be_lost(tmp_path: Path) -> None:
+def test_a_tokenizer_without_the_file_must_keep_spaces(tmp_path: Path) -> None:
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,;()+=-'"]
     words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", *letters, *("##" + x for x in letters)]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
@@ -164,9 +164,7 @@ def test_without_the_file_spaces_must_not_be_lost(tmp_path: Path) -> None:
         load_tokenizer(str(tmp_path))
 
 
-def test_a_beginning_that_is_asked_for_in_vain_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_missing_bos_token_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = write_tokenizer(tmp_path / "model")
     configure(tmp_path / "model", None, "llama", add_bos_token=True)
     with caplog.at_level(logging.WARNING):

@@ -1,4 +1,4 @@
-"""Run commands of multirm in one process, and write down which definitions of the package each of them runs.
+"""Run multirm commands in one process, and record which definitions of the package each of them runs.
 
 python run_watched.py COMMANDS.json FOUND.json
 """
@@ -14,21 +14,21 @@ from typing import Any
 import multirm
 from multirm.cli import main
 
-# What only starts a command, and what is no code of this machine: an engine with an environment of its own.
+# Code that only starts a command, and an engine that has its own environment.
 ABSENT = ("multirm.engines.vllm",)
 STARTER, COMMAND_LINE = str(Path("running", "arguments.py")), str(Path("multirm", "cli.py"))
 SOURCE = str(Path(multirm.__file__).parent)
 
 
 def import_all() -> None:
-    """Import every module, so that later nothing but calls is seen."""
+    """Import every module, so that later only calls are recorded."""
     for found in pkgutil.walk_packages(multirm.__path__, "multirm."):
         if not found.name.startswith(ABSENT) and not found.name.endswith("__main__"):
             importlib.import_module(found.name)
 
 
 def is_of_the_job(frame: FrameType | None) -> bool:
-    """Whether a frame is of an entry function: called by `arguments.entry`, not by its checks, nor to log a line."""
+    """Whether a frame belongs to an entry function, called by `arguments.entry`, and not to checks or logging."""
     while frame is not None:
         if frame.f_code.co_filename.endswith(COMMAND_LINE):
             return False
@@ -39,7 +39,7 @@ def is_of_the_job(frame: FrameType | None) -> bool:
 
 
 def run(arguments: list[str]) -> list[tuple[str, str]]:
-    """Run a command; which top-level definitions of which modules it ran."""
+    """Run a command, and return the top-level definitions that it ran, by module."""
     ran: set[tuple[str, str]] = set()
 
     def watch(frame: FrameType, event: str, _: Any) -> None:

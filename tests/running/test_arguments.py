@@ -1,4 +1,4 @@
-"""What is read and what is written: no command destroys the one by the other, or begins what it cannot end."""
+"""Inputs and outputs: no command overwrites its inputs, or starts what it cannot write."""
 
 import importlib
 import inspect
@@ -21,7 +21,7 @@ from tests.origins import made_of
 
 ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) in commands.items()}
 
-# What a text among the arguments may be other than a place to read from.
+# Text arguments that are not places to read from.
 NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
     *("scale", "unit"),
@@ -35,7 +35,7 @@ def function_of(command: str) -> Callable[..., None]:
 
 
 def places_of(command: str) -> tuple[list[str], list[str]]:
-    """The parameters that are read from, and those that are written to."""
+    """The parameters that are inputs, and those that are outputs."""
     hints = get_type_hints(function_of(command), include_extras=True)
     roles = {name: arguments._role(hint) for name, hint in hints.items()}
     read = [name for name, role in roles.items() if isinstance(role, arguments._Read)]
@@ -58,7 +58,7 @@ def something(hint: Any, path: Path) -> Any:
 
 
 def called(command: str, folder: Path, **given: Any) -> None:
-    """Run a command with arguments of the right types, none of which is there but those given."""
+    """Run a command with arguments of the right types; only the given ones exist."""
     function = function_of(command)
     hints = get_type_hints(function, include_extras=True)
     needed = {
@@ -81,7 +81,7 @@ WRITING = [(command, written) for command in ENTRIES for written in places_of(co
 
 
 @pytest.mark.parametrize("command", ENTRIES)
-def test_every_command_tells_its_places(command: str) -> None:
+def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
     function = function_of(command)
     assert hasattr(function, "__wrapped__"), "not an entry"
     read, written = places_of(command)
@@ -101,7 +101,7 @@ def test_there_are_commands_to_try() -> None:
 
 
 @pytest.mark.parametrize(("command", "read", "written"), READING)
-def test_no_command_writes_over_what_it_reads(
+def test_no_command_overwrites_its_inputs(
     tmp_path: Path, command: str, read: str, written: str
 ) -> None:
     source = tmp_path / "precious.svg"
@@ -125,7 +125,7 @@ def test_no_command_writes_over_what_it_reads(
 
 @pytest.mark.parametrize(("command", "written"), WRITING)
 @pytest.mark.parametrize("place", ["/proc/multirm/x.svg", "file/x.svg", "x" * 250, "x" * 255])
-def test_no_command_begins_what_it_cannot_write(
+def test_no_command_starts_with_an_unwritable_output(
     tmp_path: Path, command: str, written: str, place: str
 ) -> None:
     (tmp_path / "file").touch()
@@ -149,7 +149,7 @@ def test_no_command_writes_a_file_over_a_folder_or_a_folder_over_a_file(
 
 
 @pytest.mark.parametrize("command", ENTRIES)
-def test_no_command_writes_two_things_to_one_place(tmp_path: Path, command: str) -> None:
+def test_no_command_writes_two_outputs_to_one_path(tmp_path: Path, command: str) -> None:
     _, written = places_of(command)
     for number, name in enumerate(written):
         for other in written[:number]:
@@ -157,7 +157,7 @@ def test_no_command_writes_two_things_to_one_place(tmp_path: Path, command: str)
                 called(command, tmp_path, **{name: tmp_path / "x", other: tmp_path / "y/../x"})
 
 
-def test_a_device_is_no_place_to_write_to(tmp_path: Path) -> None:
+def test_a_device_is_not_an_output(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="found something other than a file"):
         called("shorten-critiques", tmp_path, output=tmp_path / "pipe")
@@ -172,7 +172,7 @@ WRITTEN = "written"
 def example(
     reads: list[Place], file: OutputFile, model: AdapterFolder, folder: OutputFolder
 ) -> None:
-    """Stands for a command."""
+    """A stand-in for a command."""
     raise AssertionError(WRITTEN)
 
 
@@ -181,7 +181,7 @@ def run(tmp_path: Path, read: Path | str, **given: Path) -> None:
     example([str(read)], **(places | given))
 
 
-def test_what_is_apart_is_written(tmp_path: Path) -> None:
+def test_separate_outputs_are_written(tmp_path: Path) -> None:
     for name in ("read", "model"):
         (tmp_path / name).mkdir()
     for read in (tmp_path / "read", f"dPRM={tmp_path / 'read'}", "nobody/hub-name", "x" * 10**4):
@@ -191,7 +191,7 @@ def test_what_is_apart_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", ["{0}", "dPRM={0}"])
-def test_what_is_read_is_neither_in_nor_above_what_is_written(tmp_path: Path, read: str) -> None:
+def test_inputs_are_neither_inside_nor_above_outputs(tmp_path: Path, read: str) -> None:
     inner = tmp_path / "above" / "read"
     inner.mkdir(parents=True)
     place = read.format(inner)
@@ -205,7 +205,7 @@ def test_what_is_read_is_neither_in_nor_above_what_is_written(tmp_path: Path, re
         run(tmp_path, place, file=tmp_path / "m" / "file", model=tmp_path / "m")
 
 
-def test_a_folder_is_replaced_only_if_it_is_ours_and_of_the_same_kind(
+def test_a_folder_is_replaced_only_if_multirm_made_it_and_it_is_of_the_same_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tmp_path / "model"

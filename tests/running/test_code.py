@@ -60,7 +60,7 @@ FILES = {"entry.py": ENTRY, "tools.py": TOOLS, "numbers.py": NUMBERS, "strange.p
 
 
 def code(folder: Path, files: Mapping[str, str] = FILES) -> dict[str, str]:
-    """The code of `entry` in a package of some files."""
+    """The code of `entry` in a package with these files."""
     package = folder / "pack"
     shutil.rmtree(package, ignore_errors=True)
     package.mkdir()
@@ -97,7 +97,7 @@ MEANING_NOTHING = {
 
 
 @pytest.mark.parametrize("name", MEANING_NOTHING)
-def test_what_means_nothing_changes_nothing(tmp_path: Path, name: str) -> None:
+def test_edits_without_effect_change_nothing(tmp_path: Path, name: str) -> None:
     assert code(tmp_path, edited(*MEANING_NOTHING[name])) == code(tmp_path)
 
 
@@ -121,7 +121,7 @@ MEANING_SOMETHING = {
 
 
 @pytest.mark.parametrize("name", MEANING_SOMETHING)
-def test_what_means_something_changes_its_module(tmp_path: Path, name: str) -> None:
+def test_edits_with_effect_change_their_module(tmp_path: Path, name: str) -> None:
     file, before, after, expected = MEANING_SOMETHING[name]
     old, new = code(tmp_path), code(tmp_path, edited(file, before, after))
     changed = {module for module in old | new if old.get(module) != new.get(module)}
@@ -137,20 +137,20 @@ USES_OF_A_SET = {
 
 
 @pytest.mark.parametrize("name", USES_OF_A_SET)
-def test_all_members_count_where_the_set_itself_is_used(tmp_path: Path, name: str) -> None:
+def test_all_members_count_if_the_enum_itself_is_used(tmp_path: Path, name: str) -> None:
     files = edited("tools.py", "def helper(n):\n    return n * FACTOR", USES_OF_A_SET[name])
     more = {**files, "tools.py": files["tools.py"].replace('"blue"', '"navy"')}
     assert code(tmp_path, more) != code(tmp_path, files)
 
 
 @pytest.mark.parametrize("use", ["Colour(n)", "Colour(value=n).is_warm", "Colour.RED.is_warm"])
-def test_members_do_not_count_where_one_is_made(tmp_path: Path, use: str) -> None:
+def test_members_do_not_count_if_one_is_only_constructed(tmp_path: Path, use: str) -> None:
     files = edited("tools.py", "n * FACTOR", use)
     more = {**files, "tools.py": files["tools.py"].replace('"blue"', '"navy"')}
     assert code(tmp_path, more) == code(tmp_path, files)
 
 
-def test_a_type_of_a_field_counts_but_not_the_members_of_a_set(tmp_path: Path) -> None:
+def test_the_type_of_a_field_counts_but_not_the_members_of_an_enum(tmp_path: Path) -> None:
     record = "@dataclass\nclass Record:\n    colour: Colour\n    n: int\n\n\ndef helper(n):\n    return Record(n)"
     files = edited("tools.py", "def helper(n):\n    return n * FACTOR", record)
     more = {**files, "tools.py": files["tools.py"].replace('"blue"', '"navy"')}
@@ -190,15 +190,15 @@ def test_a_definition_is_found_however_it_is_reached(tmp_path: Path, name: str) 
     assert before["strange"] != after["strange"]
 
 
-def test_only_entry_functions_count_where_a_module_has_some(tmp_path: Path) -> None:
+def test_only_entry_functions_count_if_a_module_has_some(tmp_path: Path) -> None:
     text = "@entry\ndef run():\n    return used()\n\n\ndef used():\n    return 1\n\n\ndef unused():\n    return 2\n"
     before = code(tmp_path, {"entry.py": text})
     assert code(tmp_path, {"entry.py": text.replace("return 2", "return 3")}) == before
     assert code(tmp_path, {"entry.py": text.replace("return 1", "return 3")}) != before
 
 
-def test_what_the_command_line_makes_an_argument_of_counts(tmp_path: Path) -> None:
-    """Its class is named nowhere but in the annotation: a method of it may run all the same."""
+def test_the_type_of_a_command_line_argument_counts(tmp_path: Path) -> None:
+    """Its class is named only in the annotation, but its methods may run."""
     text = "from pack.tools import Colour\n\n\n@entry\ndef run(colour: Colour):\n    return colour.is_warm\n"
     files = {"entry.py": text, "tools.py": TOOLS}
     cold = {**files, "tools.py": TOOLS.replace("self is Colour.RED", "False")}
@@ -218,7 +218,7 @@ def test_a_line_names_each_module() -> None:
     assert len(code_digest("multirm.evaluation.accuracy")) == 64
 
 
-def test_jobs_use_what_they_use() -> None:
+def test_the_code_of_some_jobs() -> None:
     evaluation = set(code_of("multirm.evaluation.accuracy"))
     assert {"evaluation.exact", "tables.accuracy", "running.files"} <= evaluation
     assert not {"version", "tables.registry", "running.numbers", "running.arguments"} & evaluation
@@ -235,7 +235,7 @@ def test_the_miniature_depends_on_its_facts() -> None:
 
 
 def with_notes(source: str, seed: int) -> str:
-    """A source with comments and blank lines between its statements, and docstrings in its functions."""
+    """A source with added comments, blank lines and docstrings."""
     tree = ast.parse(source)
     draw = random.Random(seed)
     for node in ast.walk(tree):
@@ -246,7 +246,7 @@ def with_notes(source: str, seed: int) -> str:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_notes_anywhere_in_this_package_change_nothing(
+def test_comments_and_docstrings_anywhere_in_this_package_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     module = "running.files"

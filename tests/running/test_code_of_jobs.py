@@ -1,4 +1,4 @@
-"""What jobs really run is their code: nothing that a job calls may change without making it stale."""
+"""The digested code of a job includes everything that it really runs."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from multirm.running.code import Package
 WATCH = Path(__file__).with_name("run_watched.py")
 ENTRIES = {name: target for group in COMMANDS.values() for name, (target, _) in group.items()}
 
-# Only imported, which makes nothing: what a module says of itself is not called `checked`.
+# Imports only, which have no effect.
 NO_NAMES = {"<module>", "<lambda>", "<genexpr>", "<listcomp>"}
 
 
 def commands(model: Path, folder: Path) -> list[list[str]]:
-    """One of each command that a study's jobs run on a machine without a GPU, from data to figures."""
+    """One of each command that a study's jobs run without a GPU, from data to figures."""
     f = {
         name: str(folder / f"{name}.parquet") for name in "questions data noisy less mixed".split()
     }
@@ -108,7 +108,9 @@ def ran(
     ]
 
 
-def test_what_a_job_runs_is_its_code(ran: list[tuple[str, set[tuple[str, str]]]]) -> None:
+def test_the_code_of_a_job_includes_what_it_runs(
+    ran: list[tuple[str, set[tuple[str, str]]]],
+) -> None:
     package = Package(Path(multirm.__file__).parent)
     for command, names in ran:
         assert len(names) > 5, command

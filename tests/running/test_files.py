@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all."""
+"""Files and folders are written atomically."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failure_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table"
     path.write_text("old")
     with pytest.raises(RuntimeError), whole(path) as part:
@@ -38,7 +38,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert names(tmp_path) == ["table"]
 
 
-def test_without_room_the_old_file_stays(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table"
     path.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -57,7 +57,7 @@ def test_without_room_the_old_file_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == ["table"]
 
 
-def test_without_room_for_weights_it_is_said_alike(tmp_path: Path) -> None:
+def test_a_full_disk_while_writing_weights_is_reported_the_same_way(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
@@ -72,7 +72,7 @@ def test_without_room_for_weights_it_is_said_alike(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_file_replaces_a_file_in_a_folder_that_is_made(tmp_path: Path) -> None:
+def test_a_file_is_replaced_and_a_missing_folder_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table"
     for text in ("old", "new"):
         with whole(path) as part:
@@ -95,7 +95,7 @@ def test_files_appear_together_and_leave_others_alone(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "new"
 
 
-def test_of_several_files_all_are_replaced_or_none(
+def test_several_files_are_replaced_together_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [tmp_path / name for name in ("a", "b", "new")]
@@ -134,7 +134,7 @@ def test_of_several_files_all_are_replaced_or_none(
     assert names(tmp_path) == ["a", "b", "new"]
 
 
-def test_a_file_does_not_replace_a_folder_nor_a_folder_a_file(tmp_path: Path) -> None:
+def test_a_file_does_not_replace_a_folder_or_a_folder_a_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with (
@@ -150,7 +150,7 @@ def test_a_file_does_not_replace_a_folder_nor_a_folder_a_file(tmp_path: Path) ->
     assert names(tmp_path) == ["file", "folder"]
 
 
-def test_without_room_for_a_checkpoint_it_is_said_alike(tmp_path: Path) -> None:
+def test_a_full_disk_while_writing_a_checkpoint_is_reported_the_same_way(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
@@ -162,14 +162,14 @@ def test_without_room_for_a_checkpoint_it_is_said_alike(tmp_path: Path) -> None:
         raise RuntimeError("a bug")
 
 
-def test_what_a_killed_process_left_of_files_goes(tmp_path: Path) -> None:
+def test_files_left_by_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".files.4194305.part").mkdir()
     with whole_files(tmp_path) as part:
         (part / "a").touch()
     assert names(tmp_path) == ["a"]
 
 
-def test_a_link_to_a_folder_is_replaced_and_the_folder_stays(tmp_path: Path) -> None:
+def test_a_link_to_a_folder_is_replaced_and_the_folder_kept(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "old").touch()
     (tmp_path / "link").symlink_to("real")
@@ -216,7 +216,9 @@ def test_a_folder_is_never_lost_between_two_renames(
     assert names(tmp_path) == ["model"]
 
 
-def test_what_killed_processes_left_goes_and_what_others_write_stays(tmp_path: Path) -> None:
+def test_leftovers_of_killed_processes_are_removed_and_those_of_running_ones_kept(
+    tmp_path: Path,
+) -> None:
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
     (tmp_path / f".model.{killed.pid}.part").mkdir()
@@ -234,7 +236,7 @@ def test_what_killed_processes_left_goes_and_what_others_write_stays(tmp_path: P
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_files_are_open_to_whom_new_files_are(tmp_path: Path, mask: int) -> None:
+def test_files_have_the_permissions_of_new_files(tmp_path: Path, mask: int) -> None:
     before = os.umask(mask)
     try:
         with whole(tmp_path / "model") as part:
@@ -275,25 +277,27 @@ def test_no_path_of_this_machine_reaches_a_footer(place: str | Path, name: str) 
     assert portable(place) == name
 
 
-def test_what_is_here_can_be_digested(tmp_path: Path) -> None:
+def test_local_places_are_those_that_exist(tmp_path: Path) -> None:
     assert local([str(tmp_path), "org/model-8B", "nowhere"]) == [tmp_path]
 
 
-def test_a_folder_to_write_to_leaves_no_trace_of_being_checked(tmp_path: Path) -> None:
+def test_checking_an_output_folder_leaves_no_trace(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "below"):
         check_folder(folder)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "file/below/that", "x" * 300])
-def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="expected a folder to write to, found "):
         check_folder(tmp_path / name)
     assert names(tmp_path) == ["file"]
 
 
-def test_the_folder_s_way_is_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_folder_starts_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     check_folder(Path("results/mine"))
     Path("file").write_text("")

@@ -1,4 +1,4 @@
-"""Ctrl-C is one line and exit code 130, whatever is going on."""
+"""Ctrl-C gives one line and exit code 130, whatever is running."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ main()
 
 
 def press_at(module: str, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command, and press Ctrl-C when it begins to import a module."""
+    """Run a command, and press Ctrl-C when it starts to import a module."""
     script = PRESSED.format(before=before)
     return subprocess.run(
         [sys.executable, "-c", script, module, "multirm", *arguments],
@@ -56,7 +56,7 @@ def test_a_process_in_the_background_leaves_ctrl_c_to_others() -> None:
 
 
 @pytest.mark.parametrize("made_of_it", [None, ImportError, SystemError])
-def test_an_interrupted_command_is_one_line_once_it_has_tidied_up(
+def test_an_interrupted_command_is_one_line_after_cleaning_up(
     made_of_it: type[Exception] | None,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -88,7 +88,7 @@ def test_an_interrupted_command_is_one_line_once_it_has_tidied_up(
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_an_error_of_its_own_stays_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_other_errors_are_not_interrupts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(MINIATURE.read_text())
 

@@ -1,4 +1,4 @@
-"""What is in a journal outlives its process, is of one job, and of one process at a time."""
+"""A journal survives its process, and belongs to one job and one process at a time."""
 
 import multiprocessing
 import os
@@ -31,13 +31,13 @@ def files(output: Path) -> list[str]:
 
 
 def interrupted(output: Path, items: dict[str, object]) -> None:
-    """A job that fails after it has written some items down."""
+    """A job that fails after adding some items."""
     with pytest.raises(RuntimeError), open_journal(*settings(output)) as journal:
         journal.add(items)
         raise RuntimeError
 
 
-def test_items_outlive_a_job_that_fails_and_go_with_one_that_ends(output: Path) -> None:
+def test_items_survive_a_job_that_fails_and_are_removed_by_one_that_succeeds(output: Path) -> None:
     interrupted(output, {"1": [0.1, None], "2": [1 / 3]})
     assert files(output) == [".rewards.parquet.journal"]
     with open_journal(*settings(output)) as journal:
@@ -54,7 +54,7 @@ def add_and_wait(output: Path, added: "multiprocessing.synchronize.Event") -> No
         signal.pause()
 
 
-def test_a_second_process_is_refused_and_a_killed_one_leaves_its_items(output: Path) -> None:
+def test_a_second_process_is_refused_and_the_items_of_a_killed_one_are_kept(output: Path) -> None:
     context = multiprocessing.get_context("fork")
     added = context.Event()
     first = context.Process(target=add_and_wait, args=(output, added))
@@ -72,7 +72,7 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_its_items(output: P
 
 
 @pytest.mark.parametrize("change", ["settings", "inputs", "code"])
-def test_a_journal_of_another_job_is_begun_anew(
+def test_a_journal_of_another_job_starts_over(
     output: Path, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     interrupted(output, {"1": 1})
@@ -86,7 +86,7 @@ def test_a_journal_of_another_job_is_begun_anew(
     assert "made with other inputs, settings or code" in caplog.text
 
 
-def test_what_is_no_journal_is_refused(output: Path) -> None:
+def test_another_file_is_refused(output: Path) -> None:
     output.parent.mkdir()
     path = output.parent / ".rewards.parquet.journal"
     path.write_text("not a database, " * 100)
@@ -111,7 +111,7 @@ def test_a_damaged_journal_is_refused(output: Path) -> None:
         pass
 
 
-def test_without_room_what_was_added_before_stays(output: Path) -> None:
+def test_a_full_disk_keeps_earlier_items(output: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
@@ -131,7 +131,7 @@ def test_without_room_what_was_added_before_stays(output: Path) -> None:
         journal.add({"2": "large" * 20_000})
 
 
-def test_items_are_written_whole_or_not_at_all(output: Path) -> None:
+def test_items_are_added_atomically(output: Path) -> None:
     with open_journal(*settings(output)) as journal:
         journal.add({"2": 2})
         with pytest.raises(sqlite3.IntegrityError):

@@ -1,4 +1,4 @@
-"""A text in a figure's metadata comes out as it went in, and the figure is still a whole file of its kind."""
+"""Text in a figure's metadata is read back unchanged, and the figure stays valid."""
 
 import re
 import struct
@@ -36,12 +36,12 @@ def figures() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @given(text=st.text(st.characters(max_codepoint=126, min_codepoint=32)))
-def test_any_text_comes_out_again(figures: dict[str, bytes], suffix: str, text: str) -> None:
+def test_any_text_is_read_back(figures: dict[str, bytes], suffix: str, text: str) -> None:
     assert text_in(figures[suffix], suffix) is None
     assert text_in(with_text(figures[suffix], suffix, text), suffix) == text
 
 
-def test_an_svg_is_still_one_with_the_same_picture(figures: dict[str, bytes]) -> None:
+def test_an_svg_stays_valid_with_the_same_picture(figures: dict[str, bytes]) -> None:
     before = ET.fromstring(figures[".svg"])
     after = ET.fromstring(with_text(figures[".svg"], ".svg", AWKWARD))
     assert [child.tag for child in after][1:] == [child.tag for child in before]
@@ -49,7 +49,7 @@ def test_an_svg_is_still_one_with_the_same_picture(figures: dict[str, bytes]) ->
     assert after[0].text == AWKWARD
 
 
-def test_an_html_page_is_still_one_and_no_markup_gets_in(figures: dict[str, bytes]) -> None:
+def test_an_html_page_stays_valid_without_injected_markup(figures: dict[str, bytes]) -> None:
     tags: list[tuple[str, dict[str, str | None]]] = []
 
     class Parser(HTMLParser):
@@ -74,14 +74,14 @@ def png_chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def test_a_png_has_one_chunk_more(figures: dict[str, bytes]) -> None:
+def test_a_png_gets_one_more_chunk(figures: dict[str, bytes]) -> None:
     before = png_chunks(figures[".png"])
     after = png_chunks(with_text(figures[".png"], ".png", AWKWARD))
     assert after == [before[0], (b"tEXt", b"multirm\0" + AWKWARD.encode()), *before[1:]]
 
 
-def test_a_pdf_is_updated_behind_its_end(figures: dict[str, bytes]) -> None:
-    """As a reader goes: from the last table to the object, and to the table before."""
+def test_a_pdf_gets_an_incremental_update(figures: dict[str, bytes]) -> None:
+    """As a PDF reader does: from the last table to the object, and to the previous table."""
     before, after = figures[".pdf"], with_text(figures[".pdf"], ".pdf", AWKWARD)
     assert after.startswith(before)
     end = re.search(rb"startxref\n(\d+)\n%%EOF\n\Z", after)
@@ -100,7 +100,7 @@ def test_a_pdf_is_updated_behind_its_end(figures: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_other_bytes_hold_no_text_and_take_none(suffix: str) -> None:
+def test_other_bytes_have_no_text_and_accept_none(suffix: str) -> None:
     for other in (b"", b"multirm", b"\x89PNG\r\n\x1a\n\xff\xff\xff\xfftEXt", b"\0" * 40):
         assert text_in(other, suffix) is None
         with pytest.raises((ValueError, struct.error)):
@@ -116,6 +116,6 @@ def test_other_bytes_hold_no_text_and_take_none(suffix: str) -> None:
         (".pdf", b"/multirm <abc>"),
     ],
 )
-def test_a_text_that_is_none_of_ours_is_said_to_be_so(suffix: str, figure: bytes) -> None:
+def test_a_text_in_another_format_is_reported(suffix: str, figure: bytes) -> None:
     with pytest.raises(ValueError, match=r"codec|hex"):
         text_in(figure, suffix)

@@ -1,4 +1,4 @@
-"""What each kind of number admits."""
+"""The range of each type of number."""
 
 import math
 from typing import Any
@@ -27,7 +27,7 @@ NEVER = [math.nan, math.inf, -math.inf, -1, -0.5, True, False, None, "many", 10*
         (numbers.FractionAboveZero, [0.001, 1], [0]),
     ],
 )
-def test_a_kind_of_number_admits_its_range(
+def test_a_type_of_number_accepts_its_range(
     kind: Any, admitted: list[float], refused: list[float]
 ) -> None:
     adapter = TypeAdapter(kind)

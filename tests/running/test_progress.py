@@ -1,4 +1,4 @@
-"""Jobs say how they get on now and then, and always at the end."""
+"""Jobs report progress regularly, and always at the end."""
 
 import logging
 import sys
@@ -30,7 +30,7 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
     ]
 
 
-def test_tokens_that_are_not_counted_are_not_told_of(
+def test_tokens_that_are_not_counted_are_not_reported(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO), Progress("trained on", "tokens", 5000) as progress:
@@ -62,7 +62,7 @@ def test_a_terminal_has_a_bar_instead(
     with caplog.at_level(logging.INFO), Progress("scored", "solutions", 8) as progress:
         for _ in range(4):
             clock[0] += 11
-            # A bar is drawn ten times a second at most.
+            # A bar is drawn at most ten times a second.
             time.sleep(0.12)
             progress.add(1, 110)
         assert not caplog.messages

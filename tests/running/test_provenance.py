@@ -1,4 +1,4 @@
-"""What a model folder says of where it came from."""
+"""The provenance of model folders."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,7 @@ from multirm.version import VERSION
 from tests.origins import made_of
 
 
-def test_it_names_code_and_inputs_by_their_digests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_has_digests_of_code_and_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.parquet").write_text("a")
     module = "multirm.training.merge"
@@ -33,7 +31,7 @@ def test_it_names_code_and_inputs_by_their_digests(
     assert origin.inputs == {"a.parquet": digest(tmp_path / "a.parquet")}
 
 
-def test_it_is_the_same_bytes_for_the_same_and_ascii() -> None:
+def test_it_is_deterministic_and_ascii() -> None:
     one = to_text("adapter", made_of({"a": 1, "name": "é\n\u202e"}))
     assert one == to_text("adapter", made_of({"name": "é\n\u202e", "a": 1}))
     assert one.isascii()
@@ -42,7 +40,7 @@ def test_it_is_the_same_bytes_for_the_same_and_ascii() -> None:
     assert asdict(made_of({"a": 1, "name": "é\n\u202e"})).items() <= asdict(read).items()
 
 
-def test_a_folder_keeps_it_and_one_without_says_nothing(tmp_path: Path) -> None:
+def test_a_folder_keeps_it_and_another_has_none(tmp_path: Path) -> None:
     assert read_from_folder(tmp_path) is None
     write_to_folder(tmp_path, "merged model", made_of({"backbone": ["org/name@abc"]}))
     told = read_from_folder(tmp_path)
@@ -50,7 +48,7 @@ def test_a_folder_keeps_it_and_one_without_says_nothing(tmp_path: Path) -> None:
     assert (told.made, told.parameters) == ("merged model", {"backbone": ["org/name@abc"]})
 
 
-def test_a_model_s_files_are_those_that_were_written(tmp_path: Path) -> None:
+def test_changed_or_missing_files_of_a_model_are_refused(tmp_path: Path) -> None:
     check_files(tmp_path)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"weights")
@@ -66,14 +64,14 @@ def test_a_model_s_files_are_those_that_were_written(tmp_path: Path) -> None:
         check_files(tmp_path)
 
 
-def test_a_tokenizer_s_folder_of_further_chat_templates_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_of_chat_templates_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "additional_chat_templates").mkdir()
     (tmp_path / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages }}")
     write_to_folder(tmp_path, "adapter", made_of())
     check_files(tmp_path)
 
 
-def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
+def test_models_from_elsewhere_may_have_a_file_of_the_same_name(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"sources": []}')
     check_files(tmp_path)
     (tmp_path / FILE).write_text('{"multirm": "0.1.0", "made": "adaqter"')
@@ -82,7 +80,7 @@ def test_models_of_others_may_have_a_file_of_that_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret", "a/../../secret", "{}/secret"])
-def test_files_are_looked_for_in_their_folder_alone(tmp_path: Path, name: str) -> None:
+def test_files_are_looked_up_only_in_their_folder(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
     (folder / "a").mkdir(parents=True)
     name = name.format(tmp_path)

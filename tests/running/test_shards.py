@@ -1,4 +1,4 @@
-"""Shards have every group once and whole, and as many groups each."""
+"""Shards have each group exactly once, unsplit, and equally many groups."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ def test_every_group_is_in_one_shard(groups: list[int], count: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/2/3", "-1/2", "a/b", "1/0", "½/2"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_an_invalid_shard_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="NUMBER/COUNT"):
         Shard.parse(text)
     assert Shard.parse("2/8") == Shard(2, 8)

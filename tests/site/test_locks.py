@@ -1,4 +1,4 @@
-"""Locks of Snakemake are taken away when, and only when, who held them is known to be dead."""
+"""Snakemake's locks are removed if and only if the runs that held them are known to be dead."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ time.sleep(600)
 
 
 def begin(state: Path) -> subprocess.Popen[str]:
-    """A process that runs Snakemake, so far as its lock is concerned."""
+    """A process that holds a run's lock, as one that runs Snakemake."""
     command = [sys.executable, "-c", HELD.format(str(state))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -42,7 +42,7 @@ def end(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) ->
 
 
 def is_freed(state: Path) -> bool:
-    """Whether a run that begins now, and ends, takes the lock away."""
+    """Whether a run that starts and ends now removes the lock."""
     handle, is_stale = enter_run(state)
     handle.close()
     for file in (state / "runs").iterdir():
@@ -51,12 +51,12 @@ def is_freed(state: Path) -> bool:
     return is_stale
 
 
-def test_the_lock_of_a_killed_run_goes(state: Path) -> None:
+def test_the_lock_of_a_killed_run_is_removed(state: Path) -> None:
     end(begin(state))
     assert is_freed(state)
 
 
-def test_the_lock_of_a_run_at_work_stays(state: Path) -> None:
+def test_the_lock_of_an_active_run_is_kept(state: Path) -> None:
     killed, going = begin(state), begin(state)
     try:
         end(killed)
@@ -65,7 +65,7 @@ def test_the_lock_of_a_run_at_work_stays(state: Path) -> None:
         end(going)
 
 
-def test_a_lock_that_nobody_is_known_to_have_held_stays(state: Path) -> None:
+def test_a_lock_of_unknown_origin_is_kept(state: Path) -> None:
     assert not is_freed(state)
 
 
@@ -75,7 +75,7 @@ def test_a_run_on_another_machine_may_be_alive(state: Path) -> None:
     assert not is_freed(state)
 
 
-def test_runs_on_other_machines_are_over_where_nothing_is_locked(state: Path) -> None:
+def test_runs_on_other_machines_are_over_if_nothing_is_locked(state: Path) -> None:
     (state / "runs").mkdir()
     (state / "runs" / "another-machine 1").touch()
     (state / "locks" / "0.output.lock").unlink()
@@ -83,7 +83,7 @@ def test_runs_on_other_machines_are_over_where_nothing_is_locked(state: Path) ->
     assert not (state / "runs" / "another-machine 1").exists()
 
 
-def test_a_run_that_ended_leaves_nothing(state: Path) -> None:
+def test_a_finished_run_leaves_nothing(state: Path) -> None:
     process = begin(state)
     assert len(list((state / "runs").iterdir())) == 1
     end(process, signal.SIGINT)

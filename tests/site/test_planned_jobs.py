@@ -1,4 +1,4 @@
-"""What planned jobs replace, load and are submitted as, told from stand-ins for Snakemake's jobs."""
+"""What planned jobs replace, load and are submitted as, with stand-ins for Snakemake's jobs."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ def change(before: set[str], now: set[str]) -> Any:
     return SimpleNamespace(only_old=before, only_new=now)
 
 
-def test_other_settings_replace_files_and_other_code_does_not(tmp_path: Path) -> None:
+def test_changed_settings_replace_files_and_changed_code_does_not(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     job = Job(output=[str(tmp_path / "there"), str(tmp_path / "new")])
     code = change({f"'{MARK}errors: 1'"}, {f"'{MARK}errors: 2'"})
@@ -52,7 +52,7 @@ def test_a_group_is_submitted_once() -> None:
     assert planned_jobs.submissions(jobs, groups.get) == ["group", jobs[2]]
 
 
-def test_models_of_the_hub_are_those_that_jobs_load() -> None:
+def test_hub_models_are_those_that_jobs_load() -> None:
     study = load_study(read_yaml(PAPER), [])
     backbones = {name: backbone.model for name, backbone in study.backbones.items()}
     run = next(iter(study.runs.values()))

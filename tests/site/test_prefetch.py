@@ -1,4 +1,4 @@
-"""Everything a study takes from the hub is fetched, once, and what cannot be had is said at the end."""
+"""Everything that a study needs from the hub is downloaded once, and failures are reported at the end."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What was asked of the hub, where `gated` can't be had."""
+    """The names requested from the hub, where `gated` cannot be downloaded."""
     asked: dict[str, list[str]] = {"models": [], "datasets": []}
 
     def asking(kind: str, name: str) -> None:
@@ -38,13 +38,13 @@ def test_all_of_the_paper_is_fetched_once(fetched: dict[str, list[str]]) -> None
     assert len(fetched["datasets"]) == len(set(fetched["datasets"])) == 15
 
 
-def test_published_rewards_are_fetched_without_any_model(fetched: dict[str, list[str]]) -> None:
+def test_rewards_on_the_hub_are_fetched_without_any_model(fetched: dict[str, list[str]]) -> None:
     prefetch(ROOT / "config" / "published.yaml")
     assert fetched["models"] == []
     assert len(fetched["datasets"]) == 14 + 12 * 14
 
 
-def test_what_is_here_or_not_used_is_not_fetched(
+def test_local_and_unused_sources_are_not_fetched(
     fetched: dict[str, list[str]], tmp_path: Path
 ) -> None:
     (tmp_path / "backbone").mkdir()
@@ -62,7 +62,7 @@ def test_what_is_here_or_not_used_is_not_fetched(
     assert fetched == {"models": [], "datasets": ["owner/critiques", "owner/more"]}
 
 
-def test_what_cannot_be_had_is_said_when_the_rest_is_there(
+def test_failures_are_reported_after_the_rest_is_fetched(
     fetched: dict[str, list[str]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())

@@ -1,4 +1,4 @@
-"""What would stop a job after days is said before the first."""
+"""What would stop a job after days is reported before the first one."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def test_an_engine_that_is_not_installed_is_named(tmp_path: Path) -> None:
     ("error", "message"),
     [(GatedRepoError, "put your token into HF_TOKEN"), (RepositoryNotFoundError, "found neither")],
 )
-def test_what_the_hub_does_not_give_is_said(
+def test_models_without_access_are_reported(
     monkeypatch: pytest.MonkeyPatch, error: type[GatedRepoError], message: str
 ) -> None:
     response = httpx2.Response(403, request=httpx2.Request("GET", "https://hub/api"))
@@ -39,7 +39,7 @@ def test_what_the_hub_does_not_give_is_said(
         check_access(["owner/model"])
 
 
-def test_without_a_way_to_the_hub_nothing_is_said(
+def test_without_a_connection_nothing_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = []

@@ -1,4 +1,4 @@
-"""A site's settings against what Slurm says of itself: made up here, asked of a real Slurm in tests/cluster."""
+"""A site's settings against Slurm's own reports: made up here, from a real Slurm in tests/cluster."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,17 +146,17 @@ def test_a_site_file_is_read_strictly(tmp_path: Path, text: str, message: str) -
     assert message in str(error.value)
 
 
-def test_the_site_file_as_it_comes_says_nothing() -> None:
+def test_the_site_file_is_empty_by_default() -> None:
     root = Path(__file__).resolve().parents[2]
     assert read_site(root / "workflow" / "profiles" / "slurm" / "site.yaml") == {}
 
 
-def test_the_executor_asks_for_the_age_of_jobs_by_the_name_that_is_replaced() -> None:
-    """`keep_asking_squeue` would change nothing otherwise, and nobody notice."""
+def test_the_executor_queries_the_age_of_jobs_by_the_name_that_is_replaced() -> None:
+    """Otherwise `keep_asking_squeue` would silently have no effect."""
     assert "get_min_job_age" in Executor.check_active_jobs.__code__.co_names
 
 
-def test_where_there_is_no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="sinfo: expected Slurm, found no such program"):
         ask_slurm()

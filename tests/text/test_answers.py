@@ -1,4 +1,4 @@
-"""What answers mean, and the laws that votes and outcome labels rest on."""
+"""The meaning of answers, and the properties that votes and outcome labels rely on."""
 
 import subprocess
 import sys
@@ -128,7 +128,7 @@ OTHER = [
 )
 def test_spellings_of_one_answer(answer: str, parsed: str) -> None:
     assert outcome_label(parsed, answer) == 1
-    # What is spelled already means what it meant.
+    # A canonical spelling is spelled as itself.
     assert outcome_label(*spelled_alike(parsed, answer)) == 1
 
 
@@ -197,7 +197,7 @@ PIECES = st.lists(
 
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(REFERENCES), PIECES)
-def test_what_is_spelled_stays_as_it_is(answer: str, text: str) -> None:
+def test_spelling_is_idempotent(answer: str, text: str) -> None:
     form = answer_form(answer)
     spelled = spell(text, form).text
     assert spell(spelled, form).text == spelled
@@ -236,8 +236,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_answers_are_texts_soon(text: str) -> None:
-    """In a process with little time and memory, for both a reference and an answer to others."""
+def test_hostile_answers_quickly_become_text(text: str) -> None:
+    """In a process with limits on time and memory, as a reference and as an answer to others."""
     script = (
         "import resource, sys\n"
         "from multirm.text.answers import spelled_alike\n"
@@ -252,7 +252,7 @@ def test_hostile_answers_are_texts_soon(text: str) -> None:
     subprocess.run([sys.executable, "-c", script], input=given_text, check=True)
 
 
-def test_the_strict_rule_looks_at_the_text_alone() -> None:
+def test_the_strict_rule_compares_only_the_text() -> None:
     for parsed, answer in ((" C", "C "), ("1,000", "1,000")):
         said, reference = spelled_alike(parsed, answer, AnswerRule.STRICT)
         assert said == reference

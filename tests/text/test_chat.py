@@ -1,4 +1,4 @@
-"""Chat templates: what transformers makes of the real ones, whatever day it is, and no harm from the others."""
+"""Chat templates: real ones are rendered as by transformers, on any date, and hostile ones do no harm."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from multirm.text.encoding import encode_prompt
 from multirm.text.prompts import REPLY_START
 from tests.conftest import CHAT_TEMPLATE, byte_level_tokenizer
 
-# Each in the manner of a family, with what it says before and after where nothing else is asked for.
+# One in the style of each family, with the text before and after the user turn.
 QWEN = textwrap.dedent("""\
     {%- for message in messages %}
         {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
@@ -85,7 +85,7 @@ def framed(tokenizer: PreTrainedTokenizerFast, template: object) -> Frame:
 def of_transformers(
     tokenizer: PreTrainedTokenizerFast, content: str, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """With its clock at the day that our templates are told."""
+    """With its clock set to the date that our templates get."""
 
     class Clock:
         @staticmethod
@@ -115,7 +115,7 @@ def test_prompts_are_those_of_transformers(
 
 
 @pytest.mark.parametrize("template", [LLAMA, SMOLLM])
-def test_the_date_is_always_the_same_and_told(
+def test_the_date_is_always_the_same_and_recorded(
     tokenizer: PreTrainedTokenizerFast, template: str
 ) -> None:
     frame = framed(tokenizer, template)
@@ -138,7 +138,7 @@ def reply_of(tokenizer: PreTrainedTokenizerFast, template: str) -> str:
         (QWEN, "<|im_end|>\n<|im_start|>assistant\n"),
         (R1, "<｜Assistant｜>"),
         (V31, "<｜Assistant｜>"),
-        # Asked in vain for thinking, or closed in another way: without the end of it.
+        # Thinking cannot be turned on, or is closed in another way: without its end.
         (R1.replace("<think>\\n", "</think>"), "<｜Assistant｜>"),
         (R1.replace("<think>\\n", "<think>\\n\\n</think>\\n\\n"), "<｜Assistant｜>"),
         (
@@ -153,13 +153,13 @@ def test_thinking_is_opened_once_and_never_closed(
     assert reply_of(tokenizer, template) == expected + REPLY_START
 
 
-def test_a_template_that_does_not_think_unasked_is_asked_to(
+def test_thinking_is_turned_on_if_it_is_off_by_default(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     modes = "{{ 'on' if thinking else 'off' }}:{{ messages[0].content }}"
     closing = modes + "|{{ '<think>' if thinking else '</think>' }}"
     assert framed(tokenizer, closing).before == "on:"
-    # One that leaves the thinking alone is not told to.
+    # Templates that leave the thinking alone are not asked to think.
     assert framed(tokenizer, modes).before == "off:"
 
 
@@ -170,7 +170,7 @@ def test_thinking_that_is_over_before_the_reply_is_refused(
         framed(tokenizer, "{{ messages[0].content }}<think></think>So")
 
 
-def test_what_a_question_says_changes_nothing(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_the_text_of_a_question_changes_nothing(tokenizer: PreTrainedTokenizerFast) -> None:
     steering = (
         "{% if '/no_think' in messages[0].content %}{{ raise_exception('steered') }}{% endif %}"
         "{{ messages[0].content }}|"
@@ -185,14 +185,14 @@ def test_what_a_question_says_changes_nothing(tokenizer: PreTrainedTokenizerFast
     ("trim", "expected"),
     [("", " x\n"), ("| trim", "x"), (".strip()", "x"), (".lstrip()", "x\n"), (".rstrip()", " x")],
 )
-def test_space_is_trimmed_as_the_template_does(
+def test_whitespace_is_trimmed_as_by_the_template(
     tokenizer: PreTrainedTokenizerFast, trim: str, expected: str
 ) -> None:
     frame = framed(tokenizer, "{{ messages[0].content" + trim + " }}|")
     assert frame.trim(" x\n") == expected
 
 
-def test_a_byte_order_mark_is_no_part_of_it(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_byte_order_mark_is_removed(tokenizer: PreTrainedTokenizerFast) -> None:
     assert framed(tokenizer, "\ufeff" + QWEN) == framed(tokenizer, QWEN)
 
 

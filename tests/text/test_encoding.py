@@ -1,4 +1,4 @@
-"""Encoding is the contract between training and scoring: one label place per step, always."""
+"""Encoding is the contract between training and scoring: exactly one label position per step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_every_step_ends_where_its_text_ends(tokenizer: PreTrainedTokenizerFast)
     check()
 
 
-def test_candidates_are_the_tokens_of_the_published_format(
+def test_candidates_are_the_tokens_of_multi_rm(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     assert [tokenizer.decode([i]) for i in step_candidates(tokenizer)] == ["-", "+"]
@@ -55,7 +55,7 @@ def test_two_tokens_are_refused(tokenizer: PreTrainedTokenizerFast) -> None:
         single_token(tokenizer, "Reykjavik")
 
 
-def test_a_critique_is_learned_after_the_ids_it_is_sampled_after(
+def test_a_critique_follows_the_same_ids_in_training_and_sampling(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     encoded = encode_critique(tokenizer, "Is 1 + 1 = 2?", " It is.</think>\nYes")
@@ -90,7 +90,7 @@ def of_the_miniature() -> PreTrainedTokenizerFast:
 
 
 def of_a_chat_family() -> PreTrainedTokenizerFast:
-    """Byte-level BPE whose turns are marked as Qwen's, but for one token that is not called special, as R1's."""
+    """Byte-level BPE with Qwen's marks of turns, except for one that is not marked special, as in R1."""
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words.decoder = decoders.ByteLevel()
@@ -180,7 +180,7 @@ def test_harmless_text_has_the_ids_of_a_plain_call(family: Callable[[], Any]) ->
     check()
 
 
-def test_a_chat_template_that_changes_words_is_refused() -> None:
+def test_a_chat_template_that_changes_the_user_turn_is_refused() -> None:
     tokenizer = of_a_chat_family()
     tokenizer.chat_template = tokenizer.chat_template.replace("| trim", "| upper")
     with pytest.raises(InputError, match="leaves the user turn unchanged"):

@@ -1,4 +1,4 @@
-"""Formulas are the same where their values are, as sympy says."""
+"""Formulas are equal if their values are, compared with sympy."""
 
 import pytest
 import sympy
@@ -21,7 +21,7 @@ FORMULAS = st.recursive(
 
 
 def as_sympy(text: str) -> sympy.Expr:
-    """The same formula, by another way: Python's own syntax, with brackets around everything."""
+    """The same formula in Python's syntax, with brackets around everything."""
     for latex, python in (("\\sqrt{2}", "sqrt(2)"), ("\\pi", "pi"), ("\\cdot", "*"), ("^", "**")):
         text = text.replace(latex, python)
     return sympy.sympify(text)
@@ -29,9 +29,9 @@ def as_sympy(text: str) -> sympy.Expr:
 
 @settings(deadline=None, max_examples=60)
 @given(FORMULAS, FORMULAS)
-def test_formulas_are_alike_if_their_difference_is_nothing(one: str, other: str) -> None:
+def test_formulas_are_equal_if_their_difference_is_zero(one: str, other: str) -> None:
     alike = sympy.expand(as_sympy(one) - as_sympy(other)) == 0
-    # A letter by itself is no formula.
+    # A letter by itself is not a formula.
     spelled = spelled_formula(f"1+{one}")
     assert spelled is not None
     assert (spelled == spelled_formula(f"1+{other}")) == alike
@@ -57,7 +57,7 @@ def test_formulas_are_alike_if_their_difference_is_nothing(one: str, other: str)
         ("x \\geq 2", "most of 2 & values"),
     ],
 )
-def test_formulas_that_come_to_something(text: str, spelled: str) -> None:
+def test_spellings_of_formulas(text: str, spelled: str) -> None:
     found = spelled_formula(text)
     assert found is not None
     assert found.startswith(spelled)
@@ -81,5 +81,5 @@ def test_formulas_that_come_to_something(text: str, spelled: str) -> None:
     ]
     + ["e^{e^{e^{e^e}}}", "9^{9^{9^9}}", "200!", "x" * 101, "((((((1))))))", "x_1_2_3", "\\sum x"],
 )
-def test_what_is_no_formula(text: str) -> None:
+def test_texts_that_are_not_formulas(text: str) -> None:
     assert spelled_formula(text) is None

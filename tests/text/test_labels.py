@@ -50,7 +50,7 @@ def test_a_choice_is_one_of_the_options(text: str, n_options: int, letter: str |
     assert parse_choice(text, n_options) == letter
 
 
-def test_steps_are_the_pieces_between_blank_lines() -> None:
+def test_steps_are_separated_by_blank_lines() -> None:
     text = "\n\n One\ntwo\r\n \t\r\nthree\n\n\n\nfour \n\n"
     assert split_steps(text) == ["One\ntwo", "three", "four"]
     assert split_steps(" \n\n ") == []
@@ -70,6 +70,6 @@ def test_option_letters() -> None:
     assert option_letters(10) == list("ABCDEFGHIJ")
 
 
-def test_options_stand_below_the_question() -> None:
+def test_options_follow_the_question() -> None:
     assert format_question("Which? ", ["one", " two"]) == "Which?\nA. one\nB. two"
     assert format_question("Why?", None) == "Why?"

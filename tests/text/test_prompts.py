@@ -1,4 +1,4 @@
-"""Prompt templates: their places, how they write steps and categories, and what is refused."""
+"""Prompt templates: placeholders, the form of steps and categories, and what is refused."""
 
 from pathlib import Path
 
@@ -21,12 +21,12 @@ def written(tmp_path: Path, text: str | bytes) -> Path:
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)
-def test_templates_say_the_verdict_they_want(kind: Kind) -> None:
+def test_templates_ask_for_the_verdict_line(kind: Kind) -> None:
     assert VERDICT_MARKS[kind] in load_template(own_template(kind), kind).text
 
 
 @pytest.mark.parametrize("kind", GENERATIVE)
-def test_texts_with_places_of_their_own_are_left_alone(kind: Kind, tmp_path: Path) -> None:
+def test_placeholders_in_texts_are_left_alone(kind: Kind, tmp_path: Path) -> None:
     words = "Q: {question}\nS: {solution}\n\\boxed{correct}"
     template = load_template(written(tmp_path, words), kind)
     steps = ["{question}", "{number} \\frac{1}{2}"]
@@ -38,7 +38,7 @@ def test_texts_with_places_of_their_own_are_left_alone(kind: Kind, tmp_path: Pat
     )
 
 
-def test_a_header_says_how_steps_and_categories_are_written(tmp_path: Path) -> None:
+def test_a_header_sets_the_form_of_steps_and_categories(tmp_path: Path) -> None:
     header = """+++
 step = "({number}) {step}"
 between = "\\n"
@@ -63,7 +63,7 @@ A {category} one. {question}
     assert {solution for _, _, solution in asked} == {"(1) One.\n(2) Two."}
 
 
-def test_a_header_may_leave_things_out(tmp_path: Path) -> None:
+def test_keys_of_a_header_are_optional(tmp_path: Path) -> None:
     path = written(tmp_path, f'+++\r\nbetween = "\\n"\r\n+++\r\n{PLACES}')
     assert load_template(path, Kind.GPRM) == Template(PLACES, "Step {number}: {step}", "\n")
     assert load_template(path, Kind.GORM) == Template(PLACES, "{step}", "\n")
@@ -72,7 +72,7 @@ def test_a_header_may_leave_things_out(tmp_path: Path) -> None:
 
 @settings(deadline=None)
 @given(st.text(), st.lists(st.text(), min_size=1), st.text(), st.text())
-def test_texts_are_shown_as_they_are(
+def test_texts_are_not_changed(
     question: str, steps: list[str], between: str, category: str
 ) -> None:
     template = Template("<{question}><{solution}><{category}>", "{number}-{step}", between)
@@ -98,19 +98,19 @@ def test_texts_are_shown_as_they_are(
         (f"+++\nx = {'[' * 5000}\n+++\n{PLACES}", "too deeply nested"),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:
+def test_invalid_templates_are_refused(tmp_path: Path, text: str | bytes, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint) as caught:
         load_template(written(tmp_path, text), Kind.GORM)
     assert "mine.txt" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_template_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_template(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_template(tmp_path / "mine.txt", Kind.GORM)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_template(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
     assert load_template(written(tmp_path, f"\ufeff{PLACES}"), Kind.GORM).text == PLACES
     path = written(tmp_path, f'\ufeff+++\nbetween = ""\n+++\n{PLACES}')
     assert load_template(path, Kind.GORM) == Template(PLACES, between="")

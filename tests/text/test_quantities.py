@@ -67,17 +67,17 @@ def test_numbers_with_their_units(text: str, value: Fraction, unit: str) -> None
         "1/2/3",
     ],
 )
-def test_what_is_no_number(text: str) -> None:
+def test_texts_that_are_not_numbers(text: str) -> None:
     assert parse_quantity(text) is None
 
 
-def test_a_letter_right_behind_a_number_is_the_unit_that_is_meant() -> None:
+def test_a_letter_right_after_a_number_is_the_expected_unit() -> None:
     assert parse_quantity("5m", unit="m") == Quantity(Fraction(5), "m")
 
 
 @settings(deadline=None)
 @given(st.fractions(max_denominator=10**6))
-def test_a_number_is_spelled_in_one_way_and_read_again(value: Fraction) -> None:
+def test_a_canonical_number_is_parsed_back(value: Fraction) -> None:
     spelled = spelled_number(value)
     assert parse_quantity(spelled) == Quantity(value)
     assert Fraction(spelled) == value

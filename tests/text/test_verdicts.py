@@ -1,4 +1,4 @@
-r"""Critiques in the words that language models use, and what is read of them."""
+r"""Critiques as language models write them, and how they are parsed."""
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +36,7 @@ QUESTION = VERDICT_MARKS[Kind.GPRM]
         ("</think>\nMARK \\boxed{\\text{Yes}}", 1, ["verdict_spelling"]),
         ("</think>MARK Yes</think>", 1, ["text_after"]),
         ("Hm. </think> Wait. </think>MARK Yes", 1, []),
-        # Nothing is read out of what is not there.
+        # Missing parts give nothing.
         ("MARK Yes", None, []),
         ("MARK Yes </think> So it is.", None, []),
         ("</think>MARK Yesterday", None, []),
@@ -55,7 +55,7 @@ def test_verdicts(kind: Kind, text: str, verdict: int | None, deviations: list[s
     assert list(reading.deviations) == deviations
 
 
-def test_the_words_before_a_verdict_may_be_bold_as_well() -> None:
+def test_the_words_before_a_verdict_may_be_bold() -> None:
     text = "</think>\n**Verification:** Is the answer correct (Yes/No)? Yes"
     reading = read_critique(Kind.GORM, text)
     assert reading.verdict == 1
@@ -64,7 +64,7 @@ def test_the_words_before_a_verdict_may_be_bold_as_well() -> None:
 
 
 BOX = {1: "\\boxed{correct}", 0: "\\boxed{incorrect}"}
-# Each form with what it is called, for the step number k and the verdict v.
+# Each form with its deviation, for step number k and verdict v.
 FORMS = {
     "Step {k}: The step is {v}": [],
     "**Step {k}:** The step is {v}": ["step_spelling"],
@@ -134,17 +134,17 @@ def test_steps_may_be_numbered_from_zero_and_from_nothing_else(verdicts: list[in
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # What was concluded counts, not what was thought on the way.
+        # The conclusion counts, not the thinking.
         ("Step 1: The step is V1\nStep 2: The step is V1\n</think>\nStep 1: The step is V0", [0]),
-        # What the conclusion leaves out was said before.
+        # Steps missing in the conclusion are taken from the thinking.
         ("Step 1: The step is V1\nStep 2: The step is V1\n</think>\nStep 2: The step is V0", [1, 0]),
-        # The last word on a step counts, and a heading holds until the next.
+        # The last verdict on a step counts, and a heading holds until the next one.
         ("</think>\nStep 1: The step is V0. No: it is V1\nStep 2: The step is V0", [0, 0]),
         ("</think>\n### Step 1\nThe step is V0\nBut then, the step is V1\n### Step 2\nThe step is V0", [1, 0]),
         ("</think>\nStep 1: it may be V0, it is V1\nStep 2: V0", [1, 0]),
         ("</think>\nStep 1: The step is V1\nThe step is V1\nStep 3: The step is V0", [1, 1, 0]),
         ("</think>\nStep 1: Fine. The step is V1. Step 2: No, see Step 1: The step is V0.", [1, 0]),
-        # Other boxes are no steps'.
+        # Other boxes are not step verdicts.
         ("</think>\nStep 1: The step is V1\nSo the solution is V0", [1]),
         ("</think>\nStep 1: The step is V1\nStep 3: The step is V1", None),
         ("</think>\nStep 1: fine. \\boxed{maybe}", None),
@@ -157,7 +157,7 @@ def test_which_steps_count(text: str, expected: list[int] | None) -> None:
     assert read_critique(Kind.GPRM, text).step_verdicts == expected
 
 
-def test_a_teacher_need_not_come_to_the_question() -> None:
+def test_a_critique_without_a_verdict_line() -> None:
     for verdicts in ([1, 1], [1, 0]):
         steps = stepwise("Step {k}: The step is {v}", verdicts)
         text = f" Hm.\n</think>\n{steps}"
@@ -169,11 +169,11 @@ def test_a_teacher_need_not_come_to_the_question() -> None:
         assert read_critique(Kind.GPRM, asked).deviations == ()
         evasive = read_critique(Kind.GPRM, f"{text}\n{QUESTION} Perhaps")
         assert (evasive.verdict, evasive.deviations) == (reading.verdict, reading.deviations)
-    # Not from what it only thought.
+    # Not from its thinking.
     assert read_critique(Kind.GPRM, f"{steps}\n</think>\nSo it is.").verdict is None
 
 
-def test_what_stands_after_the_verdict_goes_and_what_stands_before_stays() -> None:
+def test_text_after_the_verdict_is_removed_and_text_before_it_kept() -> None:
     text = f" Hm.\n</think>\nFine, I think.\n\n**{MARK}** yes\n\n完 and so on"
     reading = read_critique(Kind.GORM, text)
     assert conclude(Kind.GORM, text, reading) == f" Hm.\n</think>\nFine, I think.\n{MARK} Yes"
@@ -198,7 +198,7 @@ PIECES = st.sampled_from(
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(GENERATIVE), st.lists(PIECES, max_size=25).map("".join))
-def test_laws(kind: Kind, text: str) -> None:
+def test_properties(kind: Kind, text: str) -> None:
     reading = read_critique(kind, text)
     line = find_verdict(kind, text)
     assert (reading.thought_end < 0) == (END_OF_THINKING not in text)
@@ -224,7 +224,7 @@ def test_laws(kind: Kind, text: str) -> None:
         "$ ",
     ],
 )
-def test_long_hostile_texts_are_read(kind: Kind, piece: str) -> None:
-    """Time linear in the length: what were quadratic here would not come to an end."""
+def test_long_hostile_texts_are_parsed(kind: Kind, piece: str) -> None:
+    """In linear time: quadratic time would not finish."""
     text = piece * 100_000 + END_OF_THINKING + piece * 100_000
     assert read_critique(kind, text).thought_end == len(piece) * 100_000

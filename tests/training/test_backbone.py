@@ -1,4 +1,4 @@
-"""The backbone: a tokenizer that encodes anything, a model that learns, the same files from the same seed."""
+"""The backbone: a lossless tokenizer, a model that learns, and the same files from the same seed."""
 
 import logging
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_begin_of_text_comes_once(tokenizer: PreTrainedTokenizerFast) -> None:
 
 
 def tables_of(folder: Path) -> tuple[Path, Path, Path]:
-    """Sums, right and wrong, and critiques of them."""
+    """Correct and incorrect sums, and critiques of them."""
     solutions, gorm, gprm = (folder / f"{name}.parquet" for name in ("solutions", "gorm", "gprm"))
     rows = []
     for i in range(40):
@@ -174,7 +174,7 @@ def test_the_same_seed_makes_the_same_weights(tmp_path: Path) -> None:
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(
+def test_a_killed_run_resumes_to_the_same_weights(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -213,7 +213,7 @@ def test_no_solutions_are_refused(tmp_path: Path) -> None:
         pretrain(tmp_path, tmp_path / "backbone", solutions=empty)
 
 
-def test_pretraining_weighs_each_prediction(tiny_model: Path) -> None:
+def test_each_prediction_has_its_weight(tiny_model: Path) -> None:
     examples = [
         PretrainingExample([5, 6, 7], [6, UNLABELLED, 30], [1.0, 3.0, 3.0], joins=0.0),
         PretrainingExample([8, 9], [9, UNLABELLED], [2.0, 1.0], joins=0.0),

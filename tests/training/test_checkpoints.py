@@ -1,4 +1,4 @@
-"""Checkpoints belong to one training run, are removed when it ends, and have one process at work on them."""
+"""Checkpoints belong to one training run, are removed when it ends, and are used by one process at a time."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_a_checkpoint_belongs_to_one_run_and_is_removed_at_its_end(
     assert list(tmp_path.iterdir()) == [given]
 
 
-def test_two_runs_of_the_same_are_refused(tmp_path: Path) -> None:
+def test_a_second_process_training_the_same_model_is_refused(tmp_path: Path) -> None:
     output = tmp_path / "adapter"
     with open_checkpoint(output, made_of({"seed": 1})) as checkpoint:
         checkpoint.touch()
@@ -51,7 +51,7 @@ def test_two_runs_of_the_same_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_run_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_killed_run_does_not_block_the_next(tmp_path: Path) -> None:
     output = tmp_path / "adapter"
     script = (
         "import sys\n"

@@ -1,4 +1,4 @@
-"""Labels sit where scoring reads rewards, training learns what can be learned, and bad input is refused."""
+"""Labels are where scoring reads rewards, training learns, and bad input is refused."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ def solution(
 
 
 def toy_solutions(n: int) -> list[dict[str, Any]]:
-    """Steps that say whether they are correct."""
+    """Solutions whose steps say whether they are correct."""
     texts = {1: "It is so.", 0: "It was not!"}
     patterns = [[1, 1], [1, 0], [0, 0], [1, 1, 1]]
     return [
@@ -62,7 +62,7 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerFast:
 
 @pytest.fixture
 def run(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Train on rows; the folder that holds `adapter`, `curve.parquet` and `examples.parquet`."""
+    """Train on rows; return the folder with `adapter`, `curve.parquet` and `examples.parquet`."""
 
     def train(
         kind: Kind, rows: Sequence[dict[str, Any]], folder: str = "made", **settings: Any
@@ -97,13 +97,13 @@ def run(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
         (Kind.DPRM, 1, None, None),
     ],
 )
-def test_steps_that_are_learned_from(
+def test_steps_that_are_trained_on(
     kind: Kind, outcome: int | None, labels: list[int] | None, targets: dict[int, int] | None
 ) -> None:
     assert step_targets(kind, outcome, labels, 3) == targets
 
 
-def test_a_label_sits_on_the_last_token_of_its_step(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_label_is_on_the_last_token_of_its_step(tokenizer: PreTrainedTokenizerFast) -> None:
     rows = [solution(0, ["One.", "Two.", "Three."], [1, 0, 1])]
     (example,), _ = label_solutions(Kind.DPRM, tokenizer, rows, 650)
     labelled = [t for t, label in enumerate(example.labels) if label != UNLABELLED]
@@ -126,7 +126,7 @@ def test_an_example_ends_with_its_last_label(tokenizer: PreTrainedTokenizerFast)
 
 
 @pytest.mark.parametrize("max_length", [650, 1100])
-def test_prmbench_is_cut_before_it_is_measured(
+def test_prmbench_is_cut_before_its_length_is_checked(
     shared_data: Path, tokenizer: PreTrainedTokenizerFast, max_length: int
 ) -> None:
     rows = []
@@ -175,13 +175,13 @@ def test_every_solution_is_used_or_counted(tokenizer: PreTrainedTokenizerFast) -
 
 
 @pytest.mark.parametrize("kind", [Kind.DORM, Kind.DPRM])
-def test_training_learns_what_can_be_learned(
+def test_training_learns(
     kind: Kind, run: Callable[..., Path], tokenizer: PreTrainedTokenizerFast
 ) -> None:
     made = run(kind, toy_solutions(64), **LEARNABLE)
     curve = parquet.read(made / "curve.parquet", CURVES).to_pylist()
     assert [point["step"] for point in curve] == list(range(1, 65))
-    # The output layer is frozen and random, so the loss cannot come near 0.
+    # The output layer is frozen and random, so the loss cannot get close to 0.
     assert curve[-1]["loss"] < 0.5 < 0.6 < curve[0]["loss"]
     assert max(point["learning_rate"] for point in curve) == pytest.approx(1e-2)
     assert curve[-1]["learning_rate"] < 1e-3

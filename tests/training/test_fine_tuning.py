@@ -1,4 +1,4 @@
-"""Fine-tuning learns, says how it fits into memory, and takes adapters or all weights, by any objective."""
+"""Fine-tuning learns, fits into memory, and trains adapters or all weights on any objective."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ RECIPE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """A text that is preferred to another."""
+    """A pair of texts, one preferred to the other."""
 
     chosen: list[int]
     rejected: list[int]
@@ -52,7 +52,7 @@ PAIRS = [
 
 
 def pairwise_loss(model: Any, pairs: Sequence[Pair]) -> torch.Tensor:
-    """Bradley-Terry, with what the texts of a pair begin with in common read once."""
+    """The Bradley-Terry loss, with the common prefix of a pair encoded once."""
     packed = pack_tree([text for pair in pairs for text in (pair.chosen, pair.rejected)])
     hidden = read_pack(model, *packed.tensors)
     rewards = model.reward(hidden[[int(place[-1]) for place in packed.places]]).view(-1, 2)
@@ -97,10 +97,10 @@ CASES = {
 
 @pytest.mark.parametrize("at_once", [3, 1])
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_is_that_of_a_plain_loop(
+def test_a_run_equals_a_plain_loop(
     tiny_model: Path, tmp_path: Path, case: str, at_once: int
 ) -> None:
-    """Against one example at a time, in PyTorch alone."""
+    """In plain PyTorch, one example at a time."""
     make: Callable[[Path], Any]
     objective: Any
     make, objective, loss_of, examples = CASES[case]  # type: ignore[assignment]
@@ -135,7 +135,7 @@ def test_a_run_is_that_of_a_plain_loop(
     assert max(changes) > 1e-3
 
 
-def test_what_would_not_fit_is_read_in_parts_and_said(
+def test_a_batch_that_does_not_fit_is_split_and_reported(
     tiny_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,9 +156,7 @@ def test_what_would_not_fit_is_read_in_parts_and_said(
 
 
 @pytest.mark.parametrize("copies", [1, 4])
-def test_every_run_learns_something_be_it_one_step_long(
-    tiny_model: Path, tmp_path: Path, copies: int
-) -> None:
+def test_even_a_run_of_one_step_learns(tiny_model: Path, tmp_path: Path, copies: int) -> None:
     model = adapter(tiny_model)
     recipe = GenerativeRecipe(**RECIPE)
     curve = fine_tune(
@@ -170,10 +168,10 @@ def test_every_run_learns_something_be_it_one_step_long(
 
 
 @pytest.mark.parametrize("parallelism", Parallelism)
-def test_a_model_that_nobody_shares_is_loaded_onto_the_device(
+def test_a_model_that_is_not_sharded_is_loaded_onto_the_device(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, parallelism: Parallelism
 ) -> None:
-    """Only what several processes are to share out waits in main memory."""
+    """Only a model that will be sharded is loaded into main memory."""
     asked = []
     monkeypatch.setattr(fine_tuning, "load_model", lambda _, device: asked.append(device))
     load_backbone(str(tiny_model), parallelism)

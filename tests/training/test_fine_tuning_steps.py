@@ -1,4 +1,4 @@
-"""Every step has the same examples whatever the number of processes, in the order and at the rates of the recipe."""
+"""Steps have the same examples for any number of processes, in the recipe's order and at its learning rates."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +18,7 @@ from multirm.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Numbered:
-    """An example that is only its number."""
+    """An example that is only a number."""
 
     number: int
     n_tokens: int
@@ -35,7 +35,7 @@ def numbered(n: int) -> list[Numbered]:
 @given(
     st.lists(st.integers(1, 1000), min_size=1, max_size=300), st.integers(1, 9), st.integers(0, 9)
 )
-def test_every_example_comes_once_an_epoch(lengths: list[int], batch_size: int, seed: int) -> None:
+def test_every_example_comes_once_per_epoch(lengths: list[int], batch_size: int, seed: int) -> None:
     batches = list(shuffled_batches(lengths, batch_size, seed, epoch=0))
     assert sorted(k for batch in batches for k in batch) == list(range(len(lengths)))
     assert all(len(batch) == batch_size for batch in batches[:-1])

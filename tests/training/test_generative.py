@@ -1,4 +1,4 @@
-"""Generative training: the loss is on critiques alone, nothing is truncated, adapters load as peft's own."""
+"""Generative training: the loss is only on critiques, nothing is truncated, and adapters load with peft."""
 
 import shutil
 from pathlib import Path
@@ -65,7 +65,7 @@ CRITIQUE_ROWS = [critique(0, 1, " All is well."), critique(1, 0)]
 PAIRS = with_solutions(CRITIQUE_ROWS, SOLUTION_ROWS, "critiques")
 
 
-def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
+def test_the_loss_equals_a_plain_loop_over_the_completions(tiny_model: Path) -> None:
     tokenizer, model = load_tokenizer(str(tiny_model)), load_model(str(tiny_model))
     template = load_template(own_template(Kind.GORM), Kind.GORM)
     examples, _ = critique_examples(Kind.GORM, tokenizer, template, PAIRS, 4000)
@@ -79,7 +79,7 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_completions(tiny_model: Path)
             with torch.no_grad():
                 logits = model(torch.tensor([prompt + completion[:k]])).logits[0, -1]
             losses.append(-logits.log_softmax(dim=-1)[token])
-    # Only now: a model that reads packs reads nothing else.
+    # Last, because a model that reads packs reads nothing else.
     attend_in_packs(model)
     with torch.no_grad():
         found = prediction().loss(model, examples) / sum(example.count for example in examples)
@@ -100,7 +100,7 @@ def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
         assert list(example.labels[: len(prompt) - 1]) == [UNLABELLED] * (len(prompt) - 1)
         assert example.labels[len(prompt) - 1 : -1] == example.ids[len(prompt) :]
     assert (tally.used["law"], tally.positive["law"]) == (2, 1)
-    # A critique that found another step incorrect than the labels do (relaxed) ends where it did.
+    # A critique that calls another step incorrect than the labels do (relaxed) ends at its own step.
     (critique, row), *_ = PAIRS
     earlier = [({**critique, "step_verdicts": [0], "verdict": 0}, row)]
     (example,), _ = critique_examples(Kind.GPRM, tokenizer, template, earlier, 4000)
@@ -108,7 +108,7 @@ def test_gprm_sees_the_solution_up_to_its_first_error(tiny_model: Path) -> None:
     assert list(example.ids[: len(prompt)]) == prompt
 
 
-def test_what_is_too_long_is_left_out_whole_and_counted(tiny_model: Path) -> None:
+def test_long_examples_are_left_out_and_counted(tiny_model: Path) -> None:
     tokenizer, template = (
         load_tokenizer(str(tiny_model)),
         load_template(own_template(Kind.GORM), Kind.GORM),
@@ -171,7 +171,7 @@ def test_training_learns_the_critiques_and_leaves_a_peft_folder(
 
 
 @pytest.mark.parametrize("is_told", [False, True])
-def test_a_date_that_prompts_were_told_is_in_the_provenance(
+def test_the_date_in_prompts_is_in_the_provenance(
     tmp_path: Path, tiny_model: Path, is_told: bool
 ) -> None:
     backbone = shutil.copytree(tiny_model, tmp_path / "backbone")
@@ -210,7 +210,7 @@ def test_an_empty_split_is_refused(tmp_path: Path, tiny_model: Path) -> None:
         trained(tmp_path, tiny_model, CRITIQUE_ROWS, solutions=[])
 
 
-def test_a_backbone_whose_texts_never_end_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_backbone_without_an_eos_token_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     folder = shutil.copytree(tiny_model, tmp_path / "endless")
     tokenizer = load_tokenizer(str(tiny_model))
     tokenizer.eos_token = None
@@ -219,7 +219,7 @@ def test_a_backbone_whose_texts_never_end_is_refused(tmp_path: Path, tiny_model:
         trained(tmp_path, folder, CRITIQUE_ROWS)
 
 
-def test_if_all_are_too_long_it_says_so(tmp_path: Path, tiny_model: Path) -> None:
+def test_if_all_are_too_long_the_error_says_so(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(InputError, match="2 over 10 tokens"):
         trained(tmp_path, tiny_model, CRITIQUE_ROWS, max_length=10)
 

@@ -1,4 +1,4 @@
-"""A run that was killed goes on from its last checkpoint, and ends with the same weights and curve."""
+"""A killed run resumes from its last checkpoint, and ends with the same weights and curve."""
 
 import logging
 from collections.abc import Iterator
@@ -51,14 +51,14 @@ def killed_in_step(number: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("trains_all", [False, True], ids=["adapter", "all weights"])
-def test_a_killed_run_goes_on_to_the_same_end(
+def test_a_killed_run_resumes_to_the_same_end(
     tiny_model: Path,
     tmp_path: Path,
     trains_all: bool,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # A point of the curve every other step: the run is killed between two of them.
+    # The curve has a point every other step; the run is killed between two points.
     monkeypatch.setattr(fine_tuning_steps, "LOGGED_POINTS", 4)
     curve, learned = trained(tiny_model, tmp_path / "whole", trains_all)
     assert [point["step"] for point in curve] == [2, 4, 6, 8]

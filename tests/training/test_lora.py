@@ -1,4 +1,4 @@
-"""A fresh adapter changes nothing, covers every linear layer, and is the seed's alone."""
+"""A new adapter changes nothing, covers every linear layer, and depends only on the seed."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def save(model: PeftModel, tiny_model: Path, folder: Path) -> None:
     save_adapter(model, trained_weights(model), tokenizer, folder / "adapter", ORIGIN, [])
 
 
-def test_a_fresh_adapter_changes_nothing(tiny_model: Path) -> None:
+def test_a_new_adapter_changes_nothing(tiny_model: Path) -> None:
     ids = torch.tensor([[1, 2, 3, 4]])
     with torch.no_grad():
         base = load_model(str(tiny_model)).cpu()(ids).logits
@@ -42,7 +42,7 @@ def test_all_linear_layers_and_no_others_are_trained(tiny_model: Path) -> None:
     assert all("lora_" in name for name in trained)
 
 
-def test_first_weights_are_the_seeds_alone(tiny_model: Path) -> None:
+def test_initial_weights_depend_only_on_the_seed(tiny_model: Path) -> None:
     torch.manual_seed(1)
     one = first_weights(fresh(tiny_model))
     torch.manual_seed(2)
@@ -67,7 +67,7 @@ def test_a_saved_adapter_loads_with_peft(tiny_model: Path, tmp_path: Path) -> No
         assert torch.equal(a, b)
 
 
-def test_whoever_may_read_new_files_may_read_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
+def test_an_adapter_has_the_permissions_of_new_files(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "new").touch()
     save(fresh(tiny_model), tiny_model, tmp_path)
     modes = {file.stat().st_mode for file in (tmp_path / "adapter").iterdir()}

@@ -64,7 +64,7 @@ def test_merged_logits_equal_the_adapters(tiny_model: Path, adapter: Path, tmp_p
     assert load_tokenizer(str(merged)).encode(text) == load_tokenizer(str(tiny_model)).encode(text)
 
 
-def test_it_says_of_what_adapter_and_backbone_it_is(
+def test_the_provenance_names_adapter_and_backbone(
     tiny_model: Path, adapter: Path, tmp_path: Path
 ) -> None:
     merged = tmp_path / "merged"
@@ -80,14 +80,14 @@ def test_it_says_of_what_adapter_and_backbone_it_is(
 
 
 def in_half(tiny_model: Path, folder: Path) -> Path:
-    """The tiny model as hub models are: in bf16."""
+    """The tiny model in bf16, as most hub models."""
     load_model(str(tiny_model), torch.bfloat16).save_pretrained(folder)
     load_tokenizer(str(tiny_model)).save_pretrained(folder)
     return folder
 
 
 def slightly_trained(base: Path, folder: Path) -> Path:
-    """An adapter whose changes are a thousandth of the weights', as those of a short training are."""
+    """An adapter whose changes are a thousandth of the weights, as after a short training run."""
     config = LoraConfig(
         r=4, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM", init_lora_weights=False
     )
@@ -107,9 +107,7 @@ def rewards(model: PreTrainedModel) -> Tensor:
         return model(ids).logits[..., :2].float().softmax(dim=-1)
 
 
-def test_the_sums_are_kept_in_fp32_whatever_the_base_is_in(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_the_merge_is_in_fp32_whatever_the_base_is_in(tiny_model: Path, tmp_path: Path) -> None:
     half = in_half(tiny_model, tmp_path / "half")
     adapter = slightly_trained(half, tmp_path / "adapter")
     expected = rewards(load_model(str(adapter), torch.float32))
@@ -122,7 +120,7 @@ def test_the_sums_are_kept_in_fp32_whatever_the_base_is_in(
     assert told.parameters["relative_error"] < 1e-3
 
 
-def test_what_rounding_to_bf16_loses_is_told(
+def test_the_loss_by_rounding_to_bf16_is_reported(
     tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     half = in_half(tiny_model, tmp_path / "half")
@@ -148,7 +146,7 @@ def test_what_rounding_to_bf16_loses_is_told(
 
 @pytest.mark.parametrize("target", [["lm_head"], ["embed_tokens"], ["embed_tokens", "lm_head"]])
 @pytest.mark.parametrize("whole", [False, True], ids=["lora", "whole"])
-def test_tied_embeddings_part_where_only_one_is_adapted(
+def test_tied_embeddings_are_untied_if_only_one_is_adapted(
     target: list[str], whole: bool, tmp_path: Path
 ) -> None:
     tokenizer = byte_level_tokenizer(["a"], 300)
@@ -179,7 +177,7 @@ def test_tied_embeddings_part_where_only_one_is_adapted(
         torch.testing.assert_close(load_model(str(tmp_path / "merged"))(ids).logits, found)
 
 
-def test_an_adapter_that_is_no_sum_is_not_merged(tiny_model: Path, tmp_path: Path) -> None:
+def test_an_adapter_that_cannot_be_merged_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     settings = {"target_modules": ["q_proj"], "layer_replication": [(0, 2), (1, 2)]}
     model = get_peft_model(load_model(str(tiny_model)), LoraConfig(**settings))
     model.save_pretrained(tmp_path / "adapter")
@@ -191,7 +189,7 @@ def test_an_adapter_that_is_no_sum_is_not_merged(tiny_model: Path, tmp_path: Pat
         torch.testing.assert_close(found, model.eval()(ids).logits)
 
 
-def test_an_adapter_for_another_base_leaves_what_stood(
+def test_an_adapter_for_another_base_keeps_the_old_model(
     tiny_model: Path, adapter: Path, tmp_path: Path
 ) -> None:
     other, merged = tmp_path / "other", tmp_path / "merged"

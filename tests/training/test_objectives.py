@@ -1,4 +1,4 @@
-"""Losses are the plain ones, in whatever parts they are computed; gradients too, where memory is saved."""
+"""Losses equal plain ones however they are split; gradients, too, when memory is saved."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ COLUMNS = pytest.mark.parametrize("columns", [(30, 40), None], ids=["two columns
 
 
 def plain_loss(model: Any, example: Example, columns: Sequence[int] | None) -> torch.Tensor:
-    """The summed loss of one example, from all logits of a model that reads it alone."""
+    """The summed loss of one example, from all logits, computed by itself."""
     logits = model(torch.tensor([list(example.ids)])).logits[0]
     scores = logits if columns is None else logits[:, list(columns)]
     labels = torch.tensor(list(example.labels))
@@ -39,7 +39,7 @@ def gradients(model: Any) -> torch.Tensor:
 
 
 def adapted(tiny_model: Path, dropout: float) -> Any:
-    """A model with an adapter that changes what it says."""
+    """A model with an adapter that changes its output."""
     model = add_adapter(load_model(str(tiny_model), torch.float32), 4, 8, dropout, seed=42)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -48,13 +48,13 @@ def adapted(tiny_model: Path, dropout: float) -> Any:
     return model.train()
 
 
-def test_an_example_counts_its_labels() -> None:
+def test_the_count_of_an_example_is_its_number_of_labels() -> None:
     assert [example.count for example in EXAMPLES] == [2, 1, 2]
     assert prediction().blank.count == 0
 
 
 @COLUMNS
-def test_a_blank_example_costs_nothing(tiny_model: Path, columns: Sequence[int] | None) -> None:
+def test_a_blank_example_has_no_loss(tiny_model: Path, columns: Sequence[int] | None) -> None:
     model = load_model(str(tiny_model), torch.float32)
     attend_in_packs(model)
     objective = prediction(columns)
@@ -67,7 +67,7 @@ def test_a_blank_example_costs_nothing(tiny_model: Path, columns: Sequence[int] 
 
 
 @COLUMNS
-def test_memory_is_saved_without_another_gradient(
+def test_saving_memory_does_not_change_the_gradient(
     tiny_model: Path, columns: Sequence[int] | None
 ) -> None:
     plain = adapted(tiny_model, dropout=0)
@@ -110,7 +110,7 @@ def test_a_loss_in_parts_is_the_loss(tiny_model: Path, monkeypatch: pytest.Monke
         torch.testing.assert_close(gradient, found[2], atol=1e-5, rtol=1e-4)
 
 
-def test_layers_computed_twice_drop_out_the_same(tiny_model: Path) -> None:
+def test_checkpointed_layers_repeat_their_dropout(tiny_model: Path) -> None:
     found = []
     for is_saved in (False, True):
         model = adapted(tiny_model, dropout=0.5)

@@ -1,4 +1,4 @@
-"""Examples: what carries a loss and what does not, and when each example joins."""
+"""Pretraining examples: where the loss is, and when each example joins."""
 
 from typing import Any
 
@@ -43,11 +43,11 @@ def row(labels: list[int] | None, category: str = "chemistry") -> dict[str, Any]
 
 
 def said(example: PretrainingExample) -> list[tuple[int, int]]:
-    """Positions and targets of all that carries a loss."""
+    """Positions and targets of all predictions with a loss."""
     return [(i, target) for i, target in enumerate(example.labels) if target != UNLABELLED]
 
 
-def test_correct_steps_are_said_and_marked_and_incorrect_ones_only_marked(
+def test_correct_steps_are_predicted_and_marked_and_incorrect_ones_only_marked(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     (example,) = examples_of_solutions(tokenizer, [row([1, 0, 0])])
@@ -60,7 +60,7 @@ def test_correct_steps_are_said_and_marked_and_incorrect_ones_only_marked(
     assert example.ids == encoded.ids
 
 
-def test_where_no_label_is_known_steps_are_said_and_not_marked(
+def test_steps_without_labels_are_predicted_and_not_marked(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     (example,) = examples_of_solutions(tokenizer, [row(None)])
@@ -71,7 +71,7 @@ def test_where_no_label_is_known_steps_are_said_and_not_marked(
 
 
 @pytest.mark.parametrize("kind", [Kind.GORM, Kind.GPRM])
-def test_a_critique_is_said_and_the_step_ends_before_it_are_marked(
+def test_a_critique_is_predicted_and_the_step_ends_before_it_are_marked(
     tokenizer: PreTrainedTokenizerFast, kind: Kind
 ) -> None:
     template = load_template(own_template(kind), kind)
@@ -89,7 +89,7 @@ def test_a_critique_is_said_and_the_step_ends_before_it_are_marked(
     assert learned[-1] == tokenizer.eos_token_id
 
 
-def test_groups_join_one_by_one_and_critiques_when_all_are_there(
+def test_groups_join_one_by_one_and_critiques_last(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     rows = [row([1, 1, 1]), row([1, 1, 1], "history"), row([1, 1, 1]), row([1, 1, 1], "business")]
@@ -106,7 +106,7 @@ def test_groups_join_one_by_one_and_critiques_when_all_are_there(
     st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.0, 0.2, 0.4])), min_size=1),
     st.integers(1, 60),
 )
-def test_batches_keep_to_the_budget_and_to_the_curriculum(
+def test_batches_follow_the_budget_and_the_curriculum(
     drawn: list[tuple[int, float]], batch_tokens: int
 ) -> None:
     examples = [PretrainingExample([0] * n, [0] * n, [1.0] * n, joins) for n, joins in drawn]
@@ -121,14 +121,14 @@ def test_batches_keep_to_the_budget_and_to_the_curriculum(
     assert seen >= 2000
 
 
-def test_a_pass_shows_every_example_once() -> None:
+def test_a_pass_has_every_example_once() -> None:
     examples = [PretrainingExample([i] * (1 + i % 3), [0], [1.0], 0.0) for i in range(20)]
     total = sum(len(example.ids) for example in examples)
     shown = [example for _, batch in draw_batches(examples, total, 7, seed=3) for example in batch]
     assert sorted(example.ids[0] for example in shown) == list(range(20))
 
 
-def test_steps_keep_to_the_budget_and_tell_the_curve_of_each_twentieth() -> None:
+def test_steps_follow_the_budget_and_log_twenty_points() -> None:
     examples = [PretrainingExample([1] * 5, [2] * 5, [3.0] * 5, 0.0)] * 40
     steps = pretraining_steps(examples, 1000, 10, learning_rate=0.5, seed=1)
     assert len(steps) == 100

@@ -1,4 +1,4 @@
-"""Several processes, for real, on the CPU: they train what one trains, fail whole, and go on where they were."""
+"""Real training in several processes on the CPU: the same result as in one, joint failure, and resuming."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def critique(of: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with solutions and critiques; the last batch of them is not full."""
+    """A folder with solutions and critiques whose last batch is incomplete."""
     folder = tmp_path_factory.mktemp("given")
     solutions = [solution(number) for number in range(33)]
     parquet.write(folder / "solutions.parquet", SOLUTIONS, solutions, made_of())
@@ -128,7 +128,7 @@ def assert_alike(one: Path, other: Path) -> None:
 
 @pytest.fixture(scope="module")
 def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes have made, a folder for each run: they take long to start."""
+    """Outputs of two processes, a folder for each run; shared by tests, because starting them is slow."""
     folder = tmp_path_factory.mktemp("two")
     trainings = [
         training(
@@ -137,7 +137,7 @@ def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory)
             given,
             folder / f"{kind}-{parallelism}",
             parallelism=parallelism,
-            # All that is a process's share of a batch, or one by one.
+            # A process's share of a batch at once, or one example at a time.
             device_batch_size=3 if kind == "dORM" else 1,
             dropout=0,
         )
@@ -156,7 +156,7 @@ def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def alone(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one process makes of the same."""
+    """Outputs of a single process from the same inputs."""
     folder = tmp_path_factory.mktemp("alone")
     for kind in ("dORM", "gORM"):
         arguments = training(kind, tiny_model, given, folder / kind, dropout=0)
@@ -170,13 +170,13 @@ def test_two_processes_train_like_one(alone: Path, two: Path, kind: str, paralle
     assert_alike(alone / kind, two / f"{kind}-{parallelism}")
 
 
-def test_what_is_made_is_written_and_told_once(two: Path) -> None:
+def test_outputs_are_written_and_logged_once(two: Path) -> None:
     assert {path.name for path in (two / "dORM-fsdp").iterdir()} == {
         "adapter",
         "curve.parquet",
         "examples.parquet",
     }
-    # Five runs of six steps, each reported by one process.
+    # Five runs of six steps, each logged by one process.
     assert (two / "log").read_text().count("toy: step 6 of 6") == 5
 
 
@@ -194,7 +194,7 @@ def test_a_batch_that_one_process_cannot_share_is_refused() -> None:
         share_batch(16, 5)
 
 
-def test_where_one_process_dies_all_end_and_the_next_run_goes_on(
+def test_if_one_process_dies_all_end_and_the_next_run_resumes(
     tiny_model: Path, given: Path, two: Path, tmp_path: Path
 ) -> None:
     made = tmp_path / "made"
@@ -216,5 +216,5 @@ def test_where_one_process_dies_all_end_and_the_next_run_goes_on(
 
 
 def _of(process: psutil.Process, folder: Path) -> bool:
-    """Whether a process runs the trainings of a folder."""
+    """Whether a process runs the training jobs of a folder."""
     return str(folder / "trainings.json") in (process.info["cmdline"] or [])

@@ -1,8 +1,8 @@
-"""Run by the tests in several processes at once: trainings given as JSON, one after the other.
+"""Run training jobs given as JSON, one after the other; started by tests in several processes at once.
 
 python train_together.py TRAININGS [STEP]
 
-Each has the command and its arguments. With STEP the last process dies once it has trained so many steps.
+Each job has a command and its arguments. With STEP, the last process dies after that many steps.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from multirm.training.processes import processes
 
 
 def die_at(step: int) -> None:
-    """Let the last process be killed once it has taken so many steps."""
+    """Kill the last process after a number of steps."""
     taken = itertools.count(1)
 
     def after_step(*_: Any) -> None:
