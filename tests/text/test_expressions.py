@@ -35,7 +35,10 @@ def test_formulas_are_equal_if_their_difference_is_zero(one: str, other: str) ->
     spelled = spelled_formula(f"1+{one}")
     assert spelled is not None
     assert (spelled == spelled_formula(f"1+{other}")) == alike
-    assert spelled == spelled_formula(str(sympy.latex(sympy.expand(1 + as_sympy(one)))).lower())
+    expanded = str(sympy.latex(sympy.expand(1 + as_sympy(one)))).lower()
+    # Longer ones are refused.
+    if len(expanded) <= 100 and expanded.count("^") <= 6:
+        assert spelled == spelled_formula(expanded)
 
 
 @pytest.mark.parametrize(
