@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from multirm.errors import InputError, did_you_mean, escaped, one_of, permitted, shown
 from multirm.running import interrupts
+from multirm.study.figures import FIGURES
 from multirm.version import VERSION
 
 # By import path, so that `multirm evaluate` does not import torch.
@@ -150,16 +151,7 @@ COMMANDS = {
             "Print what a table, figure or model was made from, back to the original inputs.",
         ),
     },
-    "Figures": {
-        "draw-accuracy-grid": (
-            "multirm.figures.accuracy_grid:draw_accuracy_grid",
-            "Draw accuracy against N per category.",
-        ),
-        "draw-legend": (
-            "multirm.figures.legend:draw_legend",
-            "Draw the legend of that figure on its own.",
-        ),
-    },
+    "Figures": {each.command: (each.entry, each.says) for each in FIGURES.values()},
     "Project": {
         "check-study": (
             "multirm.study.load:check_study",

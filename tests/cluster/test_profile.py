@@ -38,7 +38,7 @@ def test_the_paper_is_run_unless_another_study_is_named(
 def test_all_may_follow_the_study(checkout: Path) -> None:
     run = snakemake(checkout, "--dry-run", "--configfile", "config/micro.yaml", "all")
     assert run.returncode == 0, run.stderr
-    assert "draw_accuracy_grid" in run.stdout + run.stderr
+    assert "draw_best_of_n" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,10 @@ def test_a_report_has_every_figure_with_its_caption(there: Path, tmp_path: Path)
     with ZipFile(report) as archive:
         page = archive.read("report/report.html").decode()
         names = [Path(name).name for name in archive.namelist()]
-    assert names.count("Micro.png") == names.count("Micro.html") == 2
-    for selection in ("best_of_n", "weighted_vote"):
+    assert names.count("Micro.png") == names.count("Micro.html") == 3
+    for selection, words in (("best_of_n", "best-of-N"), ("weighted_vote", "weighted vote")):
         assert f"{selection}.csv" in names
-        assert page.count(f"Accuracy ({selection}) on Micro against the number") == 2
+        assert page.count(f"Accuracy ({words}) on Micro against the number") == 2
+    assert page.count("the same in every figure of Micro") == 2
     assert page.count("Accuracy in % on Micro by the published protocol") == 2
     assert "Reward models of the study micro: dORM-micro, dPRM-micro, gORM-micro" in page

@@ -1,5 +1,6 @@
 """The rules' own form, and the environments' step with the pins that make uses."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from multirm.cli import COMMANDS
+from multirm.study.figures import FIGURES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,8 +50,6 @@ def test_models_are_read_by_the_same_packages_in_both_environments() -> None:
 
 def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
     """A rule's `code` is that of the module of the command that its shell line runs."""
-    from multirm.cli import COMMANDS
-
     modules = {
         command: target.split(":")[0]
         for commands in COMMANDS.values()
@@ -63,6 +65,15 @@ def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
             assert modules[command.group(1)] == module.group(1)
             seen += 1
     assert seen > 10
+
+
+def test_figures_have_commands_modules_and_captions() -> None:
+    assert set(FIGURES) == {"best_of_n", "weighted_vote", "legend"}
+    for figure in FIGURES.values():
+        module, _, entry = figure.entry.partition(":")
+        assert hasattr(importlib.import_module(module), entry)
+        assert COMMANDS["Figures"][figure.command] == (figure.entry, figure.says)
+        assert (ROOT / "workflow" / "report" / f"{figure.module}.rst").is_file()
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -38,7 +38,8 @@ STUDY: Jobs = {
     "evaluate_as_published": 1,
     "evaluate_verification": 1,
     "measure_uncertainty": 1,
-    "draw_accuracy_grid": 2,
+    "draw_best_of_n": 1,
+    "draw_weighted_vote": 1,
     "draw_legend": 1,
 }
 RULES = list(STUDY)
@@ -54,6 +55,7 @@ DESCRIBED = jobs("describe_reward_models")
 EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
 GENERATED = jobs(*RULES[RULES.index("generate_miniature") :])
 LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
+DRAWN = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
@@ -100,7 +102,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "a cluster's GPUs": ("gpu_memory=40", NONE),
     "processes that train": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens that are read at once, none given": ("models/dORM-micro/scoring={}", NONE),
-    "ceiling of figures": ("figures/ceiling=false", jobs("draw_accuracy_grid", "draw_legend")),
+    "ceiling of figures": ("figures/ceiling=false", DRAWN),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
         {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
@@ -241,12 +243,14 @@ def add_table(checkout: Path) -> None:
 
 def add_figure(checkout: Path) -> None:
     figures = checkout / "src" / "multirm" / "figures"
-    shutil.copy(figures / "legend.py", figures / "other.py")
+    text = (figures / "legend.py").read_text().replace("draw_legend", "draw_other")
+    (figures / "other.py").write_text(text)
     put(
-        "cli.py",
-        '"draw-legend": (',
-        '"draw-other": ("multirm.figures.other:draw_legend", ""),\n"draw-legend": (',
+        "study/figures.py",
+        "FIGURES = {\n",
+        'FIGURES = {\n    "other": Figure("other", "Draw.", "Other", ("accuracy",)),\n',
     )(checkout)
+    shutil.copy(*(checkout / "workflow/report" / f"{name}.rst" for name in ("legend", "other")))
 
 
 def touch_everything(checkout: Path) -> None:
@@ -264,7 +268,7 @@ def edit_and_take_back(checkout: Path) -> None:
 
 def other_command(checkout: Path) -> None:
     path = checkout / "workflow/rules/figures.smk"
-    path.write_text(path.read_text().replace("--selection {wild", "  --selection {wild"))
+    path.write_text(path.read_text().replace("multirm {params", "multirm  {params"))
 
 
 def delete_a_table(checkout: Path) -> None:
@@ -306,7 +310,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     ),
     "a new version": (put("version.py", 'VERSION = "', 'VERSION = "9'), NONE),
     "a new table": (add_table, NONE),
-    "a new figure": (add_figure, NONE),
+    "a new figure": (add_figure, {"draw_other": 1}),
     "a new reader": (
         all_of(
             member("new", "Reader", "formats/sources.py"),
@@ -352,10 +356,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         NONE,
     ),
     "a caption": (add("More.\n", "workflow/report/accuracy_grid.rst"), NONE),
-    "a rule's command": (other_command, jobs("draw_accuracy_grid")),
+    "a rule's command": (other_command, DRAWN),
     "a figure's module": (
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
-        jobs("draw_accuracy_grid", "draw_legend"),
+        DRAWN,
     ),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),

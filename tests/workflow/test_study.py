@@ -237,7 +237,8 @@ def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
         "evaluate_as_published",
         "evaluate_verification",
         "measure_uncertainty",
-        "draw_accuracy_grid",
+        "draw_best_of_n",
+        "draw_weighted_vote",
         "draw_legend",
         "all",
     }

@@ -1,85 +1,60 @@
-"""Needs accuracy tables; makes results/figures/{figure}/{dataset}.{svg,pdf,png,html}.
+"""Needs tables of evaluation; makes results/figures/{figure}/{dataset}.{svg,pdf,png,html}.
 
-The names that two figures had before, {dataset}_{figure}, are links to them for one version.
+`study.figures` says which figures there are: each has a rule of this form.
+The names that two of them had before, {dataset}_{figure}, are links to them for one version.
 """
 
 wanted += targets.figure_targets(study)
 
+for figure_name, figure in FIGURES.items():
 
-rule draw_accuracy_grid:
-    """Draw accuracy against the number of solutions, overall and in each category."""
-    input:
-        accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
-        environment=environment("core"),
-    output:
-        svg="<results>/figures/{selection}/{dataset}.svg",
-        pdf="<results>/figures/{selection}/{dataset}.pdf",
-        png=report(
-            "<results>/figures/{selection}/{dataset}.png",
-            caption="../report/accuracy_grid.rst",
-            category="Accuracy",
-            labels={
-                "dataset": "{dataset}",
-                "selection": "{selection}",
-                "as": "picture",
+    rule:
+        name:
+            f"draw_{figure_name}"
+        input:
+            **{
+                table: f"<results>/evaluation/{{dataset}}/{table}.parquet"
+                for table in figure.tables
             },
-        ),
-        html=report(
-            "<results>/figures/{selection}/{dataset}.html",
-            caption="../report/accuracy_grid.rst",
-            category="Accuracy",
-            labels={"dataset": "{dataset}", "selection": "{selection}", "as": "page"},
-        ),
-    log:
-        "<logs>/draw_accuracy_grid/{selection}/{dataset}.log",
-    benchmark:
-        "<benchmarks>/draw_accuracy_grid/{selection}/{dataset}.tsv"
-    wildcard_constraints:
-        selection="best_of_n|weighted_vote",
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        **TABLES,
-    params:
-        *code("multirm.figures.accuracy_grid"),
-        ceiling="--ceiling" if study.figures.ceiling else "",
-        figures=subpath(output.png, ancestor=2),
-    message:
-        "Draw {wildcards.selection} on {wildcards.dataset}"
-    shell:
-        "python -m multirm draw-accuracy-grid --accuracy {input.accuracy:q}"
-        " --selection {wildcards.selection} --output {output:q} {params.ceiling} > {log:q} 2>&1;"
-        " for format in svg pdf png html; do"
-        " ln -sfn {wildcards.selection}/{wildcards.dataset}.$format"
-        " {params.figures:q}/{wildcards.dataset}_{wildcards.selection}.$format; done"
-
-
-rule draw_legend:
-    """Draw the legend of the figures of a dataset by itself."""
-    input:
-        accuracy="<results>/evaluation/{dataset}/accuracy.parquet",
-        environment=environment("core"),
-    output:
-        multiext(
-            "<results>/figures/legend/{dataset}",
-            svg=".svg",
-            pdf=".pdf",
-            png=".png",
-            html=".html",
-        ),
-    log:
-        "<logs>/draw_legend/{dataset}.log",
-    benchmark:
-        "<benchmarks>/draw_legend/{dataset}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        **TABLES,
-    params:
-        *code("multirm.figures.legend"),
-        ceiling="--ceiling" if study.figures.ceiling else "",
-    message:
-        "Draw the legend of {wildcards.dataset}"
-    shell:
-        "python -m multirm draw-legend --accuracy {input.accuracy:q} --output {output:q}"
-        " {params.ceiling} > {log:q} 2>&1"
+            environment=environment("core"),
+        output:
+            svg=f"<results>/figures/{figure_name}/{{dataset}}.svg",
+            pdf=f"<results>/figures/{figure_name}/{{dataset}}.pdf",
+            png=report(
+                f"<results>/figures/{figure_name}/{{dataset}}.png",
+                caption=f"../report/{figure.module}.rst",
+                category=figure.topic,
+                labels={
+                    "dataset": "{dataset}",
+                    "figure": figure_name,
+                    "as": "picture",
+                },
+            ),
+            html=report(
+                f"<results>/figures/{figure_name}/{{dataset}}.html",
+                caption=f"../report/{figure.module}.rst",
+                category=figure.topic,
+                labels={"dataset": "{dataset}", "figure": figure_name, "as": "page"},
+            ),
+        log:
+            f"<logs>/draw_{figure_name}/{{dataset}}.log",
+        benchmark:
+            f"<benchmarks>/draw_{figure_name}/{{dataset}}.tsv"
+        conda:
+            "../../envs/core.yaml"
+        resources:
+            **TABLES,
+        params:
+            *code(f"multirm.figures.{figure.module}"),
+            command=figure.command,
+            tables=partial(options.drawn_tables, figure.tables),
+            words=figure.words(study),
+            figures=subpath(output.png, ancestor=2),
+            former_name=figure_name if figure.was_renamed else "",
+        message:
+            f"Draw {figure_name} of {{wildcards.dataset}}"
+        shell:
+            "python -m multirm {params.command} {params.tables:q} {params.words} --output {output:q} > {log:q} 2>&1;"
+            " for name in {params.former_name}; do for format in svg pdf png html; do"
+            " ln -sfn $name/{wildcards.dataset}.$format {params.figures:q}/{wildcards.dataset}_$name.$format;"
+            " done; done"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
@@ -131,6 +132,11 @@ def _description(study: Study, run: Run) -> dict[str, object]:
     if not run.is_published and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)
     return known
+
+
+def drawn_tables(names: Iterable[str], wildcards: object, input: Any) -> list[str]:
+    """The tables among a job's inputs that a figure is drawn from, each as the option of its name."""
+    return [word for name in names for word in option(f"--{name.replace('_', '-')}", input[name])]
 
 
 def aggregations(study: Study) -> list[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from multirm.study.datasets import DerivedDataset
+from multirm.study.figures import FIGURES, FORMATS
 from multirm.study.files import (
     RESULTS,
     backbone_files,
@@ -178,6 +179,6 @@ def figure_targets(study: Study) -> list[str]:
     return [
         f"{RESULTS}/figures/{figure}/{dataset}.{format_}"
         for dataset in study.evaluation.datasets
-        for figure in ("best_of_n", "weighted_vote", "legend")
-        for format_ in ("svg", "pdf", "png", "html")
+        for figure in FIGURES
+        for format_ in FORMATS
     ]

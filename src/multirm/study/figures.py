@@ -1,0 +1,70 @@
+"""Which figures `all` has. A new one is a module of `multirm.figures` and an entry here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multirm.study.study import Study
+
+FORMATS = ("svg", "pdf", "png", "html")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a figure of each dataset is drawn.
+
+    Attributes:
+        module: the module of `multirm.figures` that draws it, with an entry `draw_MODULE`. Its caption in a
+            report is workflow/report/MODULE.rst.
+        says: what that module's command does.
+        topic: where a report lists the figure.
+        tables: what it is drawn from, in results/evaluation/{dataset}: each is an option of the command.
+        words: the command's other options, in a study.
+        was_renamed: whether a link has the name that it had before: {dataset}_{figure}.
+    """
+
+    module: str
+    says: str
+    topic: str
+    tables: tuple[str, ...]
+    words: Callable[["Study"], list[str]] = lambda _: []
+    was_renamed: bool = False
+
+    @property
+    def command(self) -> str:
+        return f"draw-{self.module.replace('_', '-')}"
+
+    @property
+    def entry(self) -> str:
+        """The entry function of its command, as `package.module:function`."""
+        return f"multirm.figures.{self.module}:draw_{self.module}"
+
+
+def _ceiling(study: "Study") -> list[str]:
+    return ["--ceiling"] if study.figures.ceiling else []
+
+
+def _accuracy_grid(selection: str) -> Figure:
+    return Figure(
+        "accuracy_grid",
+        "Draw accuracy against N per category.",
+        "Accuracy",
+        ("accuracy",),
+        lambda study: [f"--selection {selection}", *_ceiling(study)],
+        was_renamed=True,
+    )
+
+
+FIGURES = {
+    "best_of_n": _accuracy_grid("best_of_n"),
+    "weighted_vote": _accuracy_grid("weighted_vote"),
+    "legend": Figure(
+        "legend",
+        "Draw the legend of figures on its own.",
+        "Legends",
+        ("accuracy",),
+        _ceiling,
+    ),
+}
+"""The figures by the names of their folders in results/figures."""

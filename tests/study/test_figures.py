@@ -1,0 +1,27 @@
+"""What is drawn of each dataset, and with which options."""
+
+from pathlib import Path
+
+from multirm.cli import build_app
+from multirm.study.figures import FIGURES
+from multirm.study.load import load_study, read_yaml
+
+MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+
+
+def test_the_options_are_those_of_the_commands() -> None:
+    config = read_yaml(MINIATURE)
+    for ceiling in (False, True):
+        study = load_study(config | {"figures": {"ceiling": ceiling}}, [])
+        for figure in FIGURES.values():
+            words = [figure.command, "--output", "figure.svg"]
+            words += [word for table in figure.tables for word in (f"--{table}", "table.parquet")]
+            words += " ".join(figure.words(study)).split()
+            _, given, _ = build_app(figure.command).parse_args(words, exit_on_error=False)
+            assert given.arguments.get("ceiling", False) is ceiling
+
+
+def test_figures_with_one_module_differ_in_their_words() -> None:
+    study = load_study(read_yaml(MINIATURE), [])
+    drawn = [(figure.command, *figure.words(study)) for figure in FIGURES.values()]
+    assert len(set(drawn)) == len(FIGURES)
