@@ -1,82 +1,13 @@
-"""Reading curves from our table and from the published CSV."""
+"""The order in which accuracies are shown, and what is said of them."""
 
-import csv
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from multirm.errors import InputError
-from multirm.figures.accuracies import Point, category_names, method_names, read_accuracies
-from multirm.tables import parquet
-from multirm.tables.accuracy import ACCURACY, Selection
-from tests.origins import made_of
-
-HEADER = "N,Method,Overall_mean,law_mean,Overall_std,law_std\n"
-
-
-def test_published_csv(shared_data: Path) -> None:
-    path = shared_data / "published/mmlu_pro_llama_3.1_8b_best_of_n.csv"
-    points = read_accuracies(path, Selection.BEST_OF_N)
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    assert len(points) == len(lines) * 15
-    found = {(p.category, p.method, p.n): p.accuracy for p in points}
-    for line in lines:
-        method = {"MV": "Majority vote"}.get(line["Method"], line["Method"])
-        assert found["law", method, int(line["N"])] == float(line["law_mean"])
-    assert category_names(points)[:3] == ["Overall", "law", "psychology"]
-    assert method_names(points) == ["dORM", "dPRM", "gORM", "gPRM", "Majority vote", "Pass@N"]
-
-
-def accuracy_row(selection: str, model: str | None, **changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {"dataset": "d", "category": "law", "aggregation": None, "n": 1}
-    row |= {"estimator": "exact", "accuracy": 50.0, "low": 48.0, "high": 53.0, "n_short": 0}
-    row |= {"std": None, "standard_error": 0.0, "runs": None}
-    return row | {"selection": selection, "model": model, "n_questions": 3} | changes
-
-
-def test_accuracy_table_gives_one_selection_with_the_vote_and_the_ceiling(tmp_path: Path) -> None:
-    path = tmp_path / "accuracy.parquet"
-    rows = [
-        accuracy_row("majority_vote", None, accuracy=40.0),
-        accuracy_row("best_of_n", "dORM"),
-        accuracy_row("weighted_vote", "dORM", accuracy=60.0),
-        accuracy_row("pass", None, accuracy=80.0),
-    ]
-    parquet.write(path, ACCURACY, rows, made_of())
-    assert read_accuracies(path, Selection.WEIGHTED_VOTE) == [
-        Point("law", "Majority vote", 1, 40.0, 48.0, 53.0),
-        Point("law", "dORM", 1, 60.0, 48.0, 53.0),
-        Point("law", "Pass@N", 1, 80.0, 48.0, 53.0),
-    ]
-
-
-def test_a_model_with_several_seeds_has_one_curve(tmp_path: Path) -> None:
-    path = tmp_path / "accuracy.parquet"
-    rows = [
-        accuracy_row("best_of_n", model, aggregation="last", accuracy=accuracy)
-        for model, accuracy in (("d@mean", 50.0), ("d", 49.0), ("d@43", 51.0), ("e@43", 45.0))
-    ]
-    parquet.write(path, ACCURACY, rows, made_of())
-    points = read_accuracies(path, Selection.BEST_OF_N)
-    assert [(point.method, point.accuracy) for point in points] == [
-        ("d (2 seeds)", 50.0),
-        ("e@43", 45.0),
-    ]
-    path = tmp_path / "accuracy.csv"
-    path.write_text(f"{HEADER}1,MV,9,9,0,0\n1,d@mean,5,5,0,0\n1,d,4,4,0,0\n1,d@7,6,6,0,0\n")
-    points = read_accuracies(path, Selection.BEST_OF_N)
-    assert {(point.method, point.accuracy) for point in points} == {
-        ("Majority vote", 9.0),
-        ("d (2 seeds)", 5.0),
-    }
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    path = tmp_path / "accuracy.csv"
-    path.write_text(f"\ufeff{HEADER}1,MV,9,9,0,0\n", "utf-8")
-    assert {point.accuracy for point in read_accuracies(path, Selection.BEST_OF_N)} == {9.0}
+from multirm.figures.accuracies import (
+    Accuracies,
+    Point,
+    category_names,
+    method_names,
+    sentences,
+)
+from multirm.tables.accuracy import Estimator, IntervalNote
 
 
 def test_a_lone_category_is_not_drawn_twice() -> None:
@@ -84,44 +15,51 @@ def test_a_lone_category_is_not_drawn_twice() -> None:
     assert category_names(points) == ["test"]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "columns N, Method"),
-        ("a,b\n1,2\n", "columns N, Method"),
-        (HEADER, "expected accuracies, found none"),
-        (HEADER + "1,MV,50,fifty,0,0\n", "line 2: expected N, Method and a number in law_mean"),
-        (HEADER + "1,MV,50,50,0,0\n2,MV\n", "line 3"),
-        (HEADER + "one,MV,50,50,0,0\n", "line 2"),
-        (HEADER + "0,MV,50,50,0,0\n", "N from 1 to 1000000000"),
-        (HEADER + f"{10**12},MV,50,50,0,0\n", "found 1000000000000 and 50"),
-        (HEADER + "9" * 4000 + ",MV,50,50,0,0\n", "N from 1 to"),
-        (HEADER + "1,MV,50,1e308,0,0\n", "a percentage in law_mean"),
-        (HEADER + "1,MV,50,nan,0,0\n", "a percentage in law_mean"),
-        (HEADER + "1,MV,50,50,0,0\n1,MV,50,50,0,0\n", "one accuracy for each"),
-        (HEADER + "1,</script><b>,50,50,0,0\n", "names of letters"),
-        (HEADER.replace("law", "law<b>") + "1,MV,50,50,0,0\n", "names of letters"),
-        (HEADER + '1,"MV,50,50,0,0\n', "a CSV file"),
-    ],
-)
-def test_bad_csv(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "accuracies.csv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message) as caught:
-        read_accuracies(path, Selection.BEST_OF_N)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
+def test_votes_come_last_and_the_ceiling_if_it_is_wanted() -> None:
+    points = [Point("law", name, 1, 50.0) for name in ("Pass@N", "b", "Majority vote", "a")]
+    assert method_names(points) == ["b", "a", "Majority vote", "Pass@N"]
+    assert method_names(points, ceiling=False) == ["b", "a", "Majority vote"]
 
 
-def test_bad_files(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes(b"N,Method,\xff")
-    for name, message in (
-        ("latin.csv", "UTF-8"),
-        ("missing.csv", "no such file"),
-        ("missing.parquet", "no such file"),
-        ("accuracy.json", "a .parquet or .csv file"),
-    ):
-        with pytest.raises(InputError, match=message):
-            read_accuracies(tmp_path / name, Selection.BEST_OF_N)
-    with pytest.raises(InputError, match="best_of_n, weighted_vote, found majority_vote"):
-        read_accuracies(tmp_path / "latin.csv", Selection.MAJORITY_VOTE)
+def said(*points: Point, **others: object) -> str:
+    return " ".join(sentences(Accuracies("d", points, **others), points))  # type: ignore[arg-type]
+
+
+def test_how_many_questions() -> None:
+    def point(category: str, n_questions: int | None) -> Point:
+        return Point(category, "dORM", 1, 50.0, n_questions=n_questions)
+
+    law, physics = point("law", 3), point("physics", 5)
+    assert said(point("Overall", 8), law, physics).startswith(
+        "8 questions in 2 categories, 3 to 5 in each. Expected over all subsets of N solutions."
+    )
+    assert "6 questions in 2 categories, 3 in each." in said(law, point("history", 3))
+    assert said(law).startswith("3 questions. ")
+    assert said(point("law", None)).startswith("The file does not say over how many questions.")
+
+
+def test_what_intervals_are_and_rest_on() -> None:
+    points = [
+        Point("law", "dORM", 1, 50.0, 40.0, 60.0),
+        Point("law", "dORM", 2, 100.0, 80.0, 100.0, IntervalNote.NO_SPREAD),
+        Point("law", "Pass@N", 2, 100.0, 20.0, 100.0, IntervalNote.ONE_QUESTION),
+    ]
+    assert said(*points[:1]).endswith("Bars: 95 % intervals over questions.")
+    assert "Bands: 95 % intervals over questions. Where all questions came out alike" in (
+        said(*points)
+    )
+    assert "One question shows no spread" in said(*points)
+    assert "over questions and, for means over training runs, seeds." in (
+        said(*points, has_means=True)
+    )
+    published = Point("law", "MV", 1, 50.0, note=IntervalNote.PUBLISHED)
+    words = said(published, estimator=Estimator.PAPER)
+    assert words.endswith(f"The{IntervalNote.PUBLISHED.meaning[3:]}.")
+    assert "Bands" not in words and "all subsets" not in words
+
+
+def test_what_is_missing() -> None:
+    points = [Point(name, "Majority vote", 1, 50.0) for name in ("law", "physics", "history")]
+    assert "no accuracy" not in said(*points)
+    words = said(*points, Point("law", "dORM", 1, 50.0))
+    assert words.endswith("dORM has no accuracy in physics, history.")

@@ -1,4 +1,4 @@
-"""The main figure: what it shows, and that every format is a whole file of its kind."""
+"""The main figure: what it shows."""
 
 from pathlib import Path
 from typing import Any
@@ -6,36 +6,57 @@ from typing import Any
 import pytest
 
 from multirm.errors import InputError
-from multirm.figures.accuracies import Point, read_accuracies
-from multirm.figures.accuracy_grid import caption, chart, draw_accuracy_grid, rendered
+from multirm.figures.accuracies import Accuracies, Point
+from multirm.figures.accuracy_files import read_accuracies
+from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, y_ticks
+from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.render import rendered
 from multirm.inspect.trace import read_origin
 from multirm.running.files import digests
 from multirm.running.metadata import FORMATS
-from multirm.tables.accuracy import IntervalNote, Selection
+from multirm.tables.accuracy import Selection
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
+KINDS = {"dORM-8B": "dORM", "gPRM-mini": "gPRM", "mine": None, "dORM-14B": "dORM"}
+STYLES = VOTES | styles([Model(name, name, kind) for name, kind in KINDS.items()])
 
 
-def points(categories: list[str], sizes: list[int]) -> list[Point]:
-    return [
-        Point(category, method, n, 40.0 + n + place)
+def accuracies(categories: list[str], sizes: list[int]) -> Accuracies:
+    points = [
+        Point(category, method, n, 40.0 + n + place, 35.0 + n, 48.0 + n + place, None, 9)
         for category in categories
         for n in sizes
         for place, method in enumerate(METHODS)
     ]
+    return Accuracies("MMLU", points, STYLES)
 
 
-def panels(ceiling: bool = False) -> list[dict[str, Any]]:
-    data = points(["Overall", "computer_science", "law"], [1, 2, 4])
-    return chart(data, Selection.BEST_OF_N, ceiling).to_dict()["concat"]
+def made(given: Accuracies, ceiling: bool = False) -> dict[str, Any]:
+    return chart(given, Selection.BEST_OF_N, ceiling).to_dict()
+
+
+def panels(ceiling: bool = False, sizes: tuple[int, ...] = (1, 2, 4)) -> list[dict[str, Any]]:
+    given = accuracies(["Overall", "computer_science", "law"], [*sizes])
+    return made(given, ceiling)["vconcat"][0]["concat"]
+
+
+def values_of(figure: dict[str, Any], panel: dict[str, Any]) -> list[dict[str, Any]]:
+    return figure["datasets"][panel["data"]["name"]]
 
 
 def test_a_panel_per_category_overall_first_with_readable_titles() -> None:
-    assert [panel["title"]["text"] for panel in panels()] == [
-        "Overall",
-        "Computer science",
-        "Law",
-    ]
+    titles = [panel["title"]["text"] for panel in panels()]
+    assert titles == [["Overall"], ["Computer science"], ["Law"]]
+
+
+def test_the_figure_says_what_it_shows() -> None:
+    title = made(accuracies(["Overall", "law", "physics"], [1, 2]))["title"]
+    assert title["text"] == ["Best-of-N accuracy on MMLU"]
+    said = " ".join(title["subtitle"])
+    assert "18 questions in 2 categories, 9 in each." in said
+    assert "Bands: 95 % intervals over questions." in said
+    vote = chart(accuracies(["law"], [1]), Selection.WEIGHTED_VOTE, False).to_dict()["title"]
+    assert vote["text"][0].startswith("Weighted vote accuracy on MMLU")
 
 
 def test_n_is_on_a_log_2_axis_with_a_tick_per_size() -> None:
@@ -44,19 +65,73 @@ def test_n_is_on_a_log_2_axis_with_a_tick_per_size() -> None:
     assert x["axis"]["values"] == [1, 2, 4]
 
 
+def test_panels_share_their_y_axis_which_is_labelled_once_a_row() -> None:
+    drawn = panels()
+    axes = [panel["layer"][-1]["encoding"]["y"] for panel in drawn]
+    assert len({tuple(axis["scale"]["domain"]) for axis in axes}) == 1
+    assert [axis["axis"]["labels"] for axis in axes] == [True, False, False]
+    assert axes[0]["axis"]["title"] == "Accuracy (%)"
+
+
 def test_the_ceiling_is_optional() -> None:
     def domain(ceiling: bool) -> list[str]:
         return panels(ceiling)[0]["layer"][0]["encoding"]["color"]["scale"]["domain"]
 
     assert domain(True) == [*domain(False), "Pass@N"]
+    figure = made(accuracies(["law", "physics"], [1]))
+    rows = values_of(figure, figure["vconcat"][0]["concat"][0])
+    assert {row["method"] for row in rows} == set(METHODS) - {"Pass@N"}
 
 
-def test_colours_follow_the_kind_and_no_two_methods_share_one() -> None:
-    scale = panels(True)[0]["layer"][0]["encoding"]["color"]["scale"]
-    colours = dict(zip(scale["domain"], scale["range"], strict=True))
-    assert len(set(colours.values())) == len(METHODS)
-    assert colours["dORM-8B"] == "#56B4E9"
-    assert colours["gPRM-mini"] == "#D55E00"
+def test_methods_have_their_styles() -> None:
+    encoding = panels(True)[0]["layer"][-1]["encoding"]
+    for channel, wanted in (("color", "colour"), ("shape", "shape")):
+        scale = encoding[channel]["scale"]
+        for method, value in zip(scale["domain"], scale["range"], strict=True):
+            assert value == getattr(STYLES[method], wanted)
+
+
+def test_one_size_puts_methods_side_by_side() -> None:
+    encoding = panels(sizes=(4,))[0]["layer"][-1]["encoding"]
+    assert encoding["x"]["field"] == "method"
+    assert encoding["x"]["axis"]["title"] == "N = 4"
+    assert panels(sizes=(4,))[0]["layer"][0]["mark"]["type"] == "rule"
+    assert panels()[0]["layer"][0]["mark"]["type"] == "area"
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [
+        ((41.0, 59.0), [40, 45, 50, 55, 60]),
+        ((32.0, 94.0), [20, 40, 60, 80, 100]),
+        ((38.0, 81.0), [30, 40, 50, 60, 70, 80, 90]),
+        ((100.0, 100.0), [80, 85, 90, 95, 100]),
+        ((0.0, 0.0), [0, 5, 10, 15, 20]),
+        ((0.0, 100.0), [0, 20, 40, 60, 80, 100]),
+    ],
+)
+def test_ticks_are_around_all_points(ends: tuple[float, float], ticks: list[float]) -> None:
+    assert y_ticks([Point("law", "dORM", 1, sum(ends) / 2, *ends)]) == ticks
+
+
+@pytest.mark.parametrize("sizes", [[1], [4], [1, 3, 100]])
+def test_one_size_one_category_and_flat_curves(sizes: list[int]) -> None:
+    flat = [Point("test", "Majority vote", n, 100.0) for n in sizes]
+    figure = chart(Accuracies("d", flat), Selection.WEIGHTED_VOTE, True)
+    assert b"NaN" not in rendered(figure, [".svg"])[".svg"]
+
+
+def test_a_category_in_which_a_method_has_nothing() -> None:
+    points = [Point("law", "Pass@N", 1, 50.0), Point("physics", "Majority vote", 1, 50.0)]
+    figure = made(Accuracies("d", points), ceiling=True)
+    assert len(figure["vconcat"][0]["concat"]) == 2
+    said = " ".join(figure["title"]["subtitle"])
+    assert "Majority vote has no accuracy in law. Pass@N has no accuracy in physics." in said
+
+
+def test_nothing_at_all_is_said() -> None:
+    figure = chart(Accuracies("d", []), Selection.BEST_OF_N, True)
+    assert b"no accuracies to draw" in rendered(figure, [".svg"])[".svg"]
 
 
 @pytest.fixture(scope="module")
@@ -69,51 +144,17 @@ def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_format(tmp_path: Path, csv_file: Path) -> None:
-    outputs = [tmp_path / f"figure{suffix}" for suffix in (".svg", ".pdf", ".png", ".html")]
-    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs)
-    svg, pdf, png, html = (path.read_bytes() for path in outputs)
-    assert svg.startswith(b"<svg")
-    assert b"Physics" in svg
-    assert pdf.startswith(b"%PDF")
-    assert png.startswith(b"\x89PNG")
-    assert b"Physics" in html
+def test_the_command_draws_every_format(tmp_path: Path, csv_file: Path) -> None:
+    outputs = [tmp_path / f"figure{suffix}" for suffix in FORMATS]
+    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs, ceiling=True)
     assert sorted(tmp_path.iterdir()) == sorted(outputs)
-
-
-def test_html_loads_nothing_from_elsewhere(tmp_path: Path, csv_file: Path) -> None:
-    path = tmp_path / "figure.html"
-    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, [path])
-    html = path.read_text()
-    assert "vegaEmbed" in html
-    for loading in ("<script src", "<link", "@import", "cdn."):
-        assert loading not in html
-
-
-@pytest.mark.parametrize("sizes", [[1], [4], [1, 3, 100]])
-def test_one_size_one_category_and_flat_curves(sizes: list[int]) -> None:
-    flat = [Point("test", "dORM", n, 100.0) for n in sizes]
-    assert rendered(chart(flat, Selection.WEIGHTED_VOTE, True), ".svg").count(b"NaN") == 0
-
-
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_the_same_figure_is_the_same_bytes(csv_file: Path, tmp_path: Path, suffix: str) -> None:
-    outputs = [tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"]
-    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[:1])
-    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, outputs[1:])
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
-
-
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_a_figure_says_what_it_was_drawn_from(csv_file: Path, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"figure{suffix}"
-    draw_accuracy_grid(csv_file, Selection.BEST_OF_N, [path], ceiling=True)
-    told = read_origin(path)
-    assert told is not None
-    assert told.made == "figure accuracy_grid"
-    assert list(told.code) == ["multirm.figures.accuracy_grid"]
-    assert told.parameters == {"selection": "best_of_n", "ceiling": True}
-    assert told.inputs == digests([csv_file])
+    for path in outputs:
+        told = read_origin(path)
+        assert told is not None
+        assert told.made == "figure accuracy_grid"
+        assert list(told.code) == ["multirm.figures.accuracy_grid"]
+        assert told.parameters == {"selection": "best_of_n", "ceiling": True}
+        assert told.inputs == digests([csv_file])
 
 
 def test_other_formats_are_refused_before_anything_is_drawn(tmp_path: Path, csv_file: Path) -> None:
@@ -124,26 +165,14 @@ def test_other_formats_are_refused_before_anything_is_drawn(tmp_path: Path, csv_
 
 def test_published_figure(shared_data: Path) -> None:
     path = shared_data / "published/mmlu_pro_llama_3.1_8b_best_of_n.csv"
-    figure = chart(read_accuracies(path, Selection.BEST_OF_N), Selection.BEST_OF_N, False)
-    assert len(figure.to_dict()["concat"]) == 15
-    svg = rendered(figure, ".svg").decode()
-    for text in ("Computer science", "Psychology", "Majority vote", "gPRM", "Accuracy (%)"):
-        assert text in svg
-
-
-def test_the_line_under_the_title_says_what_bars_are_and_what_they_rest_on() -> None:
-    data = [
-        Point("law", "dORM", 1, 50.0, 40.0, 60.0),
-        Point("law", "dORM", 2, 100.0, 80.0, 100.0, IntervalNote.NO_SPREAD),
-        Point("law", "Pass@N", 2, 100.0, 20.0, 100.0, IntervalNote.ONE_QUESTION),
-    ]
-    assert caption(data[:1], ["dORM"], 200) == ["Bars: 95 % intervals."]
-    (line,) = caption(data, ["dORM"], 200)
-    assert line.startswith("Bars: 95 % intervals. Where all questions came out alike")
-    assert "One question" in " ".join(caption(data, ["dORM", "Pass@N"], 40))
-    assert max(map(len, caption(data, ["dORM", "Pass@N"], 40))) <= 40
-    without = [Point("law", "MV", 1, 50.0, note=IntervalNote.PUBLISHED)]
-    assert caption(without, ["MV"], 200) == [f"The{IntervalNote.PUBLISHED.meaning[3:]}."]
-    drawn = chart(data, Selection.BEST_OF_N, True).to_dict()
-    assert drawn["title"]["subtitle"][0].startswith("Bars")
-    assert drawn["title"]["text"] == "Best-of-N"
+    given = read_accuracies(path, Selection.BEST_OF_N)
+    figure = made(given, ceiling=True)
+    drawn = {
+        (panel["title"]["text"][0].lower(), row["method"], row["n"]): row["accuracy"]
+        for panel in figure["vconcat"][0]["concat"]
+        for row in values_of(figure, panel)
+    }
+    assert drawn == {
+        (each.category.lower().replace("_", " "), each.method, each.n): each.accuracy
+        for each in given.points
+    }

@@ -1,25 +1,20 @@
-"""The legend of the main figure by itself, for documents that show parts of the figure."""
+"""The legend of figures by itself, for documents that show parts of them."""
 
 from pathlib import Path
 
 import altair as alt
 
-from multirm.figures.accuracies import read_accuracies
-from multirm.figures.accuracy_grid import (
-    check_formats,
-    drawn_methods,
-    in_our_style,
-    method_marks,
-    write_figure,
-)
+from multirm.figures import marks
+from multirm.figures.accuracies import Accuracies, method_names
+from multirm.figures.accuracy_files import read_accuracies
+from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
-from multirm.running.provenance import origin_of, to_text
 from multirm.tables.accuracy import Selection
 
 
 @entry
 def draw_legend(accuracy: Path, output: list[OutputFile], ceiling: bool = False) -> None:
-    """Draw the methods' colours and shapes, as they are in the figures of the same accuracies.
+    """Draw the methods' colours and marks, as they are in all figures.
 
     Args:
         accuracy: An accuracy table (.parquet) or accuracies in the published layout (.csv).
@@ -28,18 +23,18 @@ def draw_legend(accuracy: Path, output: list[OutputFile], ceiling: bool = False)
     """
     check_formats(output)
     # Whatever selects, the methods are the same.
-    methods = drawn_methods(read_accuracies(accuracy, Selection.BEST_OF_N), ceiling)
-    origin = origin_of(__name__, {"ceiling": ceiling}, [accuracy])
-    write_figure(legend(methods), output, to_text("figure legend", origin))
+    accuracies = read_accuracies(accuracy, Selection.BEST_OF_N)
+    figure = chart(accuracies, ceiling)
+    write_figure(figure, output, __name__, {"ceiling": ceiling}, [accuracy])
 
 
-def legend(methods: list[str]) -> alt.Chart:
-    """A figure of which nothing is to be seen but its legend."""
-    colour, shape = method_marks(methods)
-    points = alt.InlineData(values=[{"method": method} for method in methods])
-    return in_our_style(
-        alt.Chart(points)
-        .mark_point(filled=True, size=0)
-        .encode(color=colour, shape=shape)
-        .properties(width=1, height=1)
-    )
+def chart(accuracies: Accuracies, ceiling: bool) -> alt.LayerChart:
+    """A figure that is nothing but a legend.
+
+    Args:
+        ceiling: whether pass@N is named.
+    """
+    methods = method_names(accuracies.points, ceiling)
+    if not methods:
+        return marks.nothing("no methods to name")
+    return marks.legend(methods, accuracies.styles)

@@ -1,0 +1,112 @@
+"""How each reward model is drawn: a colour and a mark, the same in every figure of a study.
+
+Colours go by kind: blues are discriminative and warm colours generative, light outcome and dark process reward
+models, after Okabe and Ito's palette. People with any kind of colour vision can tell kinds apart; models of one kind
+also differ by dashes and by filled or open marks. Votes are grey.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from multirm.tables.reward_models import Kind
+
+MAJORITY_VOTE = "Majority vote"
+WEIGHTED_VOTE = "Weighted vote"
+CEILING = "Pass@N"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a method is drawn.
+
+    Attributes:
+        colour: as `#RRGGBB`.
+        shape: a Vega symbol or path, for points.
+        dash: lengths of dashes and gaps in pixels, for lines; a gap of 0 is a solid line.
+        is_filled: whether points are filled with the colour, or with white.
+    """
+
+    colour: str
+    shape: str
+    dash: tuple[int, ...] = (1, 0)
+    is_filled: bool = True
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the colours and marks of a reward model go by.
+
+    Attributes:
+        run_of: the model that this is a training run of, or the mean over its runs; itself else.
+        kind: null where nothing is known of it.
+    """
+
+    model: str
+    run_of: str
+    kind: str | None
+
+
+@dataclass(frozen=True)
+class _Family:
+    shape: str
+    colours: tuple[str, ...]
+
+
+_KINDS = {
+    Kind.DORM: _Family("circle", ("#2E9BD6", "#1B7A9E", "#0F5566")),
+    Kind.DPRM: _Family("square", ("#0B4F9E", "#3F72D9", "#1B1F6B")),
+    Kind.GORM: _Family("triangle-up", ("#CC8400", "#96690A", "#5F4A08")),
+    Kind.GPRM: _Family("diamond", ("#B8390E", "#E2573D", "#731A08")),
+}
+_OTHERS = (
+    _Family("cross", ("#0E7C3A", "#3F9560", "#0A4A22")),
+    _Family("triangle-down", ("#8B3FD1", "#AC6CE0", "#4F1F80")),
+    _Family("triangle-right", ("#5A1E12", "#9A5A4C", "#2E0D07")),
+)
+_DASHES = ((1, 0), (7, 2), (2, 2), (7, 2, 2, 2))
+_SHAPES_OF_OTHERS = ("triangle-left", "wedge", "arrow", "stroke")
+
+# Strokes of an x and of a plus, as paths in Vega's square from -1 to 1.
+_X, _PLUS = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8", "M-1,0L1,0M0,-1L0,1"
+
+VOTES = {
+    MAJORITY_VOTE: Style("#5A5A5A", _X, (4, 3)),
+    WEIGHTED_VOTE: Style("#303030", _PLUS, (6, 2, 1, 2)),
+    CEILING: Style("#8C8C8C", _PLUS, (1, 2)),
+}
+"""The styles of what needs no reward model, and of the ceiling."""
+
+
+def styles(models: Sequence[Model]) -> dict[str, Style]:
+    """The style of each reward model, by its name; training runs look like the model that they are runs of.
+
+    Args:
+        models: all of the study, in its order, so that a style does not depend on what one figure shows.
+            Models of another kind than the four, and of none, get colours by their place among those.
+    """
+    kinds = dict(reversed([(each.run_of, each.kind) for each in reversed(models)]))
+    unknown = {name: (kind, "" if kind else name) for name, kind in kinds.items()}
+    others = list(dict.fromkeys(each for each in unknown.values() if each[0] not in list(Kind)))
+    ranks: Counter[_Family] = Counter()
+    found = {}
+    for name, kind in kinds.items():
+        known = next((each for each in Kind if each == kind), None)
+        place = 0 if known else others.index(unknown[name])
+        family = _KINDS[known] if known else _OTHERS[place % len(_OTHERS)]
+        found[name] = _in_family(family, ranks[family])
+        ranks[family] += 1
+    return {each.model: found[each.run_of] for each in models}
+
+
+def _in_family(family: _Family, rank: int) -> Style:
+    """The style of a family's model of a rank: twelve are distinct."""
+    colour = family.colours[rank % len(family.colours)]
+    return Style(colour, family.shape, _DASHES[rank % len(_DASHES)], rank % 2 == 0)
+
+
+def with_aggregation(style: Style, rank: int) -> Style:
+    """The style of a model with its aggregation of a rank: after the first, other shapes in the same colour."""
+    if rank == 0:
+        return style
+    return replace(style, shape=_SHAPES_OF_OTHERS[(rank - 1) % len(_SHAPES_OF_OTHERS)])

@@ -1,0 +1,27 @@
+"""Titles say what is shown, of what, and hold in their width."""
+
+from multirm.figures import theme
+from multirm.figures.titles import panel_title, title
+from multirm.figures.wrapping import text_width
+
+
+def test_a_title_with_its_sentences() -> None:
+    made = title(
+        "Best-of-N accuracy", "Facts_junior", ["12 questions.", "And more."], 600
+    ).to_dict()
+    assert made["text"] == ["Best-of-N accuracy on Facts_junior"]
+    assert made["subtitle"] == ["12 questions. And more."]
+
+
+def test_long_titles_are_wrapped() -> None:
+    made = title("Accuracy", "a-" * 90, ["Word " * 90], 300).to_dict()
+    assert len(made["text"]) > 2
+    assert " ".join(made["text"]).replace("- ", "-") == "Accuracy on " + "a-" * 90
+    assert max(text_width(line, theme.SMALL) for line in made["subtitle"]) <= 300
+
+
+def test_categories_as_titles() -> None:
+    made = panel_title("computer_science", 200).to_dict()
+    assert (made["text"], made["fontWeight"]) == (["Computer science"], "normal")
+    assert panel_title("Overall", 200, bold=True).to_dict()["fontWeight"] == "bold"
+    assert len(panel_title("a_very_long_name_of_a_category", 80).to_dict()["text"]) == 3
