@@ -9,9 +9,12 @@ import pytest
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, category_names, method_names
 from multirm.figures.accuracy_files import read_accuracies
-from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.palette import VOTES, styles
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Selection
+from multirm.tables.reward_model_rows import RewardModel
+from multirm.tables.reward_models import REWARD_MODELS, Kind
+from tests.figures.described import described
 from tests.origins import made_of
 
 HEADER = "N,Method,Overall_mean,law_mean,Overall_std,law_std\n"
@@ -30,7 +33,7 @@ def test_published_csv(shared_data: Path) -> None:
         method = {"MV": "Majority vote"}.get(line["Method"], line["Method"])
         assert accuracies["law", method, int(line["N"])] == float(line["law_mean"])
     names = ["dORM", "dPRM", "gORM", "gPRM"]
-    assert found.styles == VOTES | styles([Model(name, name, name) for name in names])
+    assert found.styles == VOTES | styles(described({name: name for name in names}))
     assert category_names(points)[:3] == ["Overall", "law", "psychology"]
     assert method_names(points) == ["dORM", "dPRM", "gORM", "gPRM", "Majority vote", "Pass@N"]
 
@@ -162,3 +165,23 @@ def test_bad_files(tmp_path: Path) -> None:
             read_accuracies(tmp_path / name, Selection.BEST_OF_N)
     with pytest.raises(InputError, match="best_of_n, weighted_vote, found majority_vote"):
         read_accuracies(tmp_path / "latin.csv", Selection.MAJORITY_VOTE)
+
+
+def test_kinds_are_what_the_table_of_reward_models_says(tmp_path: Path) -> None:
+    path, table = tmp_path / "accuracy.parquet", tmp_path / "reward_models.parquet"
+    rows = [accuracy_row("best_of_n", name, aggregation="last") for name in ("theirs", "dORM-b")]
+    parquet.write(path, ACCURACY, rows, made_of())
+    known = [
+        RewardModel(model="unseen", run_of="unseen", kind=Kind.GPRM),
+        RewardModel(model="theirs", run_of="theirs", kind=Kind.GPRM),
+        RewardModel(model="dORM-b", run_of="dORM-b"),
+    ]
+    parquet.write(table, REWARD_MODELS, [each.columns("d") for each in known], made_of())
+    found = read_accuracies(path, Selection.BEST_OF_N, [table]).styles
+    assert found == VOTES | {name: styles(known)[name] for name in ("theirs", "dORM-b")}
+    assert found["theirs"] != styles(described({"theirs": "gPRM"}))["theirs"]
+    by_name = read_accuracies(path, Selection.BEST_OF_N).styles
+    assert by_name == VOTES | styles(described({"theirs": None, "dORM-b": "dORM"}))
+    parquet.write(table, REWARD_MODELS, [known[1].columns("d")], made_of())
+    with pytest.raises(InputError, match="expected 'dORM-b' on 'd', found 'theirs'"):
+        read_accuracies(path, Selection.BEST_OF_N, [table])

@@ -9,16 +9,17 @@ from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, y_ticks
-from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import rendered
 from multirm.inspect.trace import read_origin
 from multirm.running.files import digests
 from multirm.running.metadata import FORMATS
 from multirm.tables.accuracy import Selection
+from tests.figures.described import described
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
 KINDS = {"dORM-8B": "dORM", "gPRM-mini": "gPRM", "mine": None, "dORM-14B": "dORM"}
-STYLES = VOTES | styles([Model(name, name, kind) for name, kind in KINDS.items()])
+STYLES = VOTES | styles(described(KINDS))
 
 
 def accuracies(categories: list[str], sizes: list[int]) -> Accuracies:

@@ -6,12 +6,13 @@ import pytest
 
 from multirm.figures import theme
 from multirm.figures.marks import legend, marks
-from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.palette import VOTES, styles
 from multirm.figures.wrapping import text_width
+from tests.figures.described import described
 
 KINDS = ["dORM", "dPRM", "gORM", "gPRM", None, None]
-MODELS = [Model(f"model-{number}", f"model-{number}", kind) for number, kind in enumerate(KINDS)]
-STYLES = VOTES | styles([*MODELS, Model("second", "second", "gORM")])
+MODELS = {f"model-{number}": kind for number, kind in enumerate(KINDS)}
+STYLES = VOTES | styles(described(MODELS | {"second": "gORM"}))
 
 
 def scale(channel: Any) -> dict[str, Any]:

@@ -5,7 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, Model, styles, with_aggregation
+from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, styles, with_aggregation
+from multirm.tables.reward_model_rows import RewardModel
+from multirm.tables.reward_models import Kind
+from tests.figures.described import described
 
 KINDS = ["dORM", "dPRM", "gORM", "gPRM"]
 
@@ -59,8 +62,8 @@ def contrast(colour: str) -> float:
     return float(1.05 / (linear(colour) @ [0.2126, 0.7152, 0.0722] + 0.05))
 
 
-def of(*kinds: str | None) -> list[Model]:
-    return [Model(f"m{number}", f"m{number}", kind) for number, kind in enumerate(kinds)]
+def of(*kinds: str | None) -> list[RewardModel]:
+    return described({f"m{number}": kind for number, kind in enumerate(kinds)})
 
 
 MANY = of(*[kind for kind in KINDS for _ in range(3)], *[None] * 9)
@@ -103,7 +106,7 @@ def test_twelve_models_of_a_kind_are_distinct() -> None:
 def test_kinds_have_their_colours_whatever_else_there_is() -> None:
     alone = [styles(of(kind))["m0"] for kind in KINDS]
     assert list(styles(of(*KINDS)).values()) == alone
-    among = styles(of("theirs", "gPRM", None, "gORM", "theirs", "dPRM", "dORM"))
+    among = styles(of(None, "gPRM", None, "gORM", None, "dPRM", "dORM"))
     assert [among[name] for name in ("m6", "m5", "m3", "m1")] == alone
 
 
@@ -115,16 +118,19 @@ def test_a_model_more_changes_no_other() -> None:
 
 
 def test_runs_and_their_mean_look_like_their_model() -> None:
-    models = [Model("d@mean", "d", "dORM"), Model("d", "d", "dORM"), Model("d@43", "d", "dORM")]
-    found = styles([*models, Model("e", "e", "dORM")])
+    models = [
+        RewardModel(model=name, run_of="d", kind=Kind.DORM) for name in ("d@mean", "d", "d@43")
+    ]
+    found = styles([*models, *described({"e": "dORM"})])
     assert found["d@mean"] == found["d"] == found["d@43"] == styles(models)["d"]
     assert found["e"] != found["d"]
 
 
-def test_unknown_kinds_are_of_one_colour_each() -> None:
-    found = styles(of("pairwise", None, "pairwise"))
-    assert found["m0"].shape == found["m2"].shape != found["m1"].shape
-    assert found["m0"] != found["m2"]
+def test_models_of_no_kind_are_of_a_colour_each_whatever_their_names() -> None:
+    found = styles(described({"dORM": None, "second": None, "third": None, "dPRM-8B": "dPRM"}))
+    assert len({style.shape for style in found.values()}) == 4
+    assert found["dPRM-8B"] == styles(of("dPRM"))["m0"]
+    assert found["dORM"] == styles(of(None))["m0"]
 
 
 def test_aggregations_of_a_model_have_its_colour() -> None:

@@ -10,17 +10,18 @@ import pytest
 
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_grid import chart
-from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import page, rendered, specification
 from multirm.running.metadata import FORMATS
 from multirm.tables.accuracy import Selection
+from tests.figures.described import described
 
 HOSTILE = "</script><script>alert(1)</script><!-- \"'&amp; {datum.n} \u2028"
 
 
 def figure(name: str = "dORM") -> alt.VConcatChart:
     points = [Point(category, name, n, 50.0 + n) for category in ("law", name) for n in (1, 2)]
-    looks = VOTES | styles([Model(name, name, None)])
+    looks = VOTES | styles(described({name: None}))
     return chart(Accuracies(name, points, looks), Selection.BEST_OF_N, False)
 
 

@@ -10,16 +10,17 @@ import vl_convert
 
 from multirm.figures import accuracy_grid, legend, theme
 from multirm.figures.accuracies import Accuracies, Point
-from multirm.figures.palette import VOTES, Model, styles
+from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import Figure, specification
 from multirm.tables.accuracy import Selection
+from tests.figures.described import described
 
 PAPER_POINTS = 5.5 * 72
 LONG = [f"Skywork-Reward-V2-Llama-3.1-8B-{number}" for number in range(9)]
 
 
 def figures() -> Iterator[tuple[str, Figure]]:
-    looks = VOTES | styles([Model(name, name, None) for name in LONG])
+    looks = VOTES | styles(described(dict.fromkeys(LONG)))
     for n_categories in (1, 2, 5, 15):
         names = ["Overall", *(f"category_{number}" for number in range(n_categories))]
         points = [

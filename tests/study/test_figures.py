@@ -15,7 +15,11 @@ def test_the_options_are_those_of_the_commands() -> None:
         study = load_study(config | {"figures": {"ceiling": ceiling}}, [])
         for figure in FIGURES.values():
             words = [figure.command, "--output", "figure.svg"]
-            words += [word for table in figure.tables for word in (f"--{table}", "table.parquet")]
+            words += [
+                word
+                for table in figure.tables
+                for word in (f"--{table.replace('_', '-')}", "table.parquet")
+            ]
             words += " ".join(figure.words(study)).split()
             _, given, _ = build_app(figure.command).parse_args(words, exit_on_error=False)
             assert given.arguments.get("ceiling", False) is ceiling

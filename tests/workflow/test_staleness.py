@@ -248,7 +248,7 @@ def add_figure(checkout: Path) -> None:
     put(
         "study/figures.py",
         "FIGURES = {\n",
-        'FIGURES = {\n    "other": Figure("other", "Draw.", "Other", ("accuracy",)),\n',
+        'FIGURES = {\n    "other": Figure("other", "Draw.", "Other", ("accuracy", "reward_models")),\n',
     )(checkout)
     shutil.copy(*(checkout / "workflow/report" / f"{name}.rst" for name in ("legend", "other")))
 

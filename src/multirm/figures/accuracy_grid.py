@@ -33,7 +33,11 @@ _TOOLTIP = [
 
 @entry
 def draw_accuracy_grid(
-    accuracy: Path, selection: Selection, output: list[OutputFile], ceiling: bool = False
+    accuracy: Path,
+    selection: Selection,
+    output: list[OutputFile],
+    reward_models: list[Path] | None = None,
+    ceiling: bool = False,
 ) -> None:
     """Draw accuracy against N for each category, with one line per reward model.
 
@@ -41,12 +45,14 @@ def draw_accuracy_grid(
         accuracy: An accuracy table (.parquet) or accuracies in the published layout (.csv).
         selection: How the models select: best_of_n or weighted_vote.
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
+        reward_models: Tables of the reward models in it, which say their kinds; names do without any.
         ceiling: Also draw pass@N, the share of questions with any correct solution.
     """
     check_formats(output)
-    figure = chart(read_accuracies(accuracy, selection), selection, ceiling)
+    tables = reward_models or []
+    figure = chart(read_accuracies(accuracy, selection, tables), selection, ceiling)
     parameters = {"selection": str(selection), "ceiling": ceiling}
-    write_figure(figure, output, __name__, parameters, [accuracy])
+    write_figure(figure, output, __name__, parameters, [accuracy, *tables])
 
 
 def chart(accuracies: Accuracies, selection: Selection, ceiling: bool) -> alt.VConcatChart:

@@ -13,19 +13,25 @@ from multirm.tables.accuracy import Selection
 
 
 @entry
-def draw_legend(accuracy: Path, output: list[OutputFile], ceiling: bool = False) -> None:
+def draw_legend(
+    accuracy: Path,
+    output: list[OutputFile],
+    reward_models: list[Path] | None = None,
+    ceiling: bool = False,
+) -> None:
     """Draw the methods' colours and marks, as they are in all figures.
 
     Args:
         accuracy: An accuracy table (.parquet) or accuracies in the published layout (.csv).
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
+        reward_models: Tables of the reward models in it, which say their kinds; names do without any.
         ceiling: Also name pass@N, the share of questions with any correct solution.
     """
     check_formats(output)
     # Whatever selects, the methods are the same.
-    accuracies = read_accuracies(accuracy, Selection.BEST_OF_N)
-    figure = chart(accuracies, ceiling)
-    write_figure(figure, output, __name__, {"ceiling": ceiling}, [accuracy])
+    tables = reward_models or []
+    figure = chart(read_accuracies(accuracy, Selection.BEST_OF_N, tables), ceiling)
+    write_figure(figure, output, __name__, {"ceiling": ceiling}, [accuracy, *tables])
 
 
 def chart(accuracies: Accuracies, ceiling: bool) -> alt.LayerChart:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 
 MAJORITY_VOTE = "Majority vote"
@@ -34,26 +35,12 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Model:
-    """What the colours and marks of a reward model go by.
-
-    Attributes:
-        run_of: the model that this is a training run of, or the mean over its runs; itself else.
-        kind: null where nothing is known of it.
-    """
-
-    model: str
-    run_of: str
-    kind: str | None
-
-
-@dataclass(frozen=True)
 class _Family:
     shape: str
     colours: tuple[str, ...]
 
 
-_KINDS = {
+_KINDS: dict[Kind | None, _Family] = {
     Kind.DORM: _Family("circle", ("#2E9BD6", "#1B7A9E", "#0F5566")),
     Kind.DPRM: _Family("square", ("#0B4F9E", "#3F72D9", "#1B1F6B")),
     Kind.GORM: _Family("triangle-up", ("#CC8400", "#96690A", "#5F4A08")),
@@ -78,24 +65,22 @@ VOTES = {
 """The styles of what needs no reward model, and of the ceiling."""
 
 
-def styles(models: Sequence[Model]) -> dict[str, Style]:
-    """The style of each reward model, by its name; training runs look like the model that they are runs of.
+def styles(models: Sequence[RewardModel]) -> dict[str, Style]:
+    """The style of each reward model, by its name; training runs and their mean look like their model.
 
     Args:
-        models: all of the study, in its order, so that a style does not depend on what one figure shows.
-            Models of another kind than the four, and of none, get colours by their place among those.
+        models: all that the table has, in its order, so that a style does not depend on what one figure
+            shows. Models of no kind, and of one without a colour here, get colours by their place among those.
     """
-    kinds = dict(reversed([(each.run_of, each.kind) for each in reversed(models)]))
-    unknown = {name: (kind, "" if kind else name) for name, kind in kinds.items()}
-    others = list(dict.fromkeys(each for each in unknown.values() if each[0] not in list(Kind)))
+    groups = {each.run_of: (each.kind, "" if each.kind else each.run_of) for each in models}
+    families = {(kind, ""): family for kind, family in _KINDS.items()}
+    others = [group for group in dict.fromkeys(groups.values()) if group not in families]
+    chosen = families | {group: _OTHERS[k % len(_OTHERS)] for k, group in enumerate(others)}
     ranks: Counter[_Family] = Counter()
     found = {}
-    for name, kind in kinds.items():
-        known = next((each for each in Kind if each == kind), None)
-        place = 0 if known else others.index(unknown[name])
-        family = _KINDS[known] if known else _OTHERS[place % len(_OTHERS)]
-        found[name] = _in_family(family, ranks[family])
-        ranks[family] += 1
+    for name, group in groups.items():
+        found[name] = _in_family(chosen[group], ranks[chosen[group]])
+        ranks[chosen[group]] += 1
     return {each.model: found[each.run_of] for each in models}
 
 

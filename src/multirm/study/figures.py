@@ -50,7 +50,7 @@ def _accuracy_grid(selection: str) -> Figure:
         "accuracy_grid",
         "Draw accuracy against N per category.",
         "Accuracy",
-        ("accuracy",),
+        ("accuracy", "reward_models"),
         lambda study: [f"--selection {selection}", *_ceiling(study)],
         was_renamed=True,
     )
@@ -63,7 +63,7 @@ FIGURES = {
         "legend",
         "Draw the legend of figures on its own.",
         "Legends",
-        ("accuracy",),
+        ("accuracy", "reward_models"),
         _ceiling,
     ),
 }

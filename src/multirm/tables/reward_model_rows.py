@@ -44,12 +44,7 @@ def describe(names: Iterable[str], dataset: str, tables: Sequence[Path]) -> list
     names = list(dict.fromkeys(names))
     if not tables:
         return from_names(names)
-    rows = [
-        row
-        for row in parquet.read_all(tables, REWARD_MODELS).to_pylist()
-        if row["dataset"] == dataset
-    ]
-    known = {row["model"]: _typed(row) for row in rows}
+    known = {each.model: each for each in read_rows(dataset, tables)}
     for name in names:
         if name not in known:
             raise InputError(
@@ -59,6 +54,12 @@ def describe(names: Iterable[str], dataset: str, tables: Sequence[Path]) -> list
                 remedy=did_you_mean(name, known) or "describe all reward models that are evaluated",
             )
     return [known[name] for name in names]
+
+
+def read_rows(dataset: str, tables: Sequence[Path]) -> list[RewardModel]:
+    """All reward models of a dataset in some reward_models tables, in their order."""
+    rows = parquet.read_all(tables, REWARD_MODELS).to_pylist()
+    return [_typed(row) for row in rows if row["dataset"] == dataset]
 
 
 def from_names(names: Iterable[str]) -> list[RewardModel]:
