@@ -359,8 +359,9 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a rule's command": (other_command, DRAWN),
     "a figure's module": (
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
-        DRAWN,
+        jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
+    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
