@@ -57,5 +57,5 @@ def test_a_report_has_every_figure_with_its_caption(there: Path, tmp_path: Path)
         assert f"{selection}.csv" in names
         assert page.count(f"Accuracy ({words}) on Micro against the number") == 2
     assert page.count("the same in every figure of Micro") == 2
-    assert page.count("Accuracy in % on Micro by the published protocol") == 2
+    assert page.count("Accuracy in % on Micro by the paper") == 2
     assert "Reward models of the study micro: dORM-micro, dPRM-micro, gORM-micro" in page

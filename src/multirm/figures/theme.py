@@ -10,7 +10,6 @@ import altair as alt
 
 WIDTH = 660
 PADDING = 4
-PAPER_INCHES = 5.5
 PNG_SCALE = 3
 
 # Sizes of text, in pixels.
