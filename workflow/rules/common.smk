@@ -38,6 +38,7 @@ from multirm.site import planned_jobs
 from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
 from multirm.study import files, needs, options, targets
+from multirm.study.evaluations import EVALUATIONS
 from multirm.study.figures import FIGURES
 from multirm.study.load import load_study
 from multirm.study.owners import check_owners, note_owner

@@ -27,42 +27,42 @@ rule describe_reward_models:
         " --output {output:q} > {log:q} 2>&1"
 
 
-rule evaluate:
-    """Select answers with every reward model, and say how many are right and how sure that is."""
-    input:
-        unpack(ask(files.evaluated_tables)),
-        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
-        environment=environment("core"),
-    output:
-        multiext(
-            "<results>/evaluation/{dataset}/",
-            accuracy="accuracy.parquet",
-            comparisons="comparisons.parquet",
-            ledger="ledger.parquet",
-        ),
-    log:
-        "<logs>/evaluate/{dataset}.log",
-    benchmark:
-        "<benchmarks>/evaluate/{dataset}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        **resources_of(needs.evaluation),
-    params:
-        *code("multirm.evaluation.accuracy"),
-        folder=subpath(output.accuracy, parent=True),
-        rewards=lambda w, input: options.named_rewards(input.rewards),
-        aggregation=options.aggregations(study),
-        answers=study.evaluation.answers,
-        n=study.evaluation.n,
-        runs=study.evaluation.runs,
-        seed=study.seed,
-    message:
-        "Evaluate on {wildcards.dataset}"
-    shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
-        " --aggregation {params.aggregation} --estimator exact --answers {params.answers} --n {params.n} --runs {params.runs}"
-        " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+# One rule for each evaluation: `study.evaluations` has the list.
+for rule_name, evaluating in EVALUATIONS.items():
+
+    rule:
+        name:
+            rule_name
+        input:
+            unpack(ask(files.evaluated_tables)),
+            reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
+            environment=environment("core"),
+        output:
+            **{
+                table: f"<results>/evaluation/{{dataset}}/{table}.parquet"
+                for table in evaluating.tables
+            },
+        log:
+            f"<logs>/{rule_name}/{{dataset}}.log",
+        benchmark:
+            f"<benchmarks>/{rule_name}/{{dataset}}.tsv"
+        conda:
+            "../../envs/core.yaml"
+        resources:
+            **resources_of(needs.evaluation),
+        params:
+            *code(f"multirm.evaluation.{evaluating.module}"),
+            command=evaluating.command,
+            folder=subpath(output[0], parent=True),
+            rewards=lambda w, input: options.named_rewards(input.rewards),
+            aggregation=options.aggregations(study),
+            settings=evaluating.words(study),
+        message:
+            f"{evaluating.command} on {{wildcards.dataset}}"
+        shell:
+            "python -m multirm {params.command} --solutions {input.solutions:q} --rewards {params.rewards:q}"
+            " --reward-models {input.reward_models:q} --aggregation {params.aggregation} {params.settings}"
+            " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule evaluate_as_published:
@@ -111,73 +111,3 @@ rule evaluate_as_published:
         "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
-
-
-rule measure_uncertainty:
-    """Say what the uncertainty of accuracies is made of, and what more critiques bring."""
-    input:
-        unpack(ask(files.evaluated_tables)),
-        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
-        environment=environment("core"),
-    output:
-        multiext(
-            "<results>/evaluation/{dataset}/",
-            variance="variance.parquet",
-            critique_counts="critique_counts.parquet",
-        ),
-    log:
-        "<logs>/measure_uncertainty/{dataset}.log",
-    benchmark:
-        "<benchmarks>/measure_uncertainty/{dataset}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        **resources_of(needs.evaluation),
-    params:
-        *code("multirm.evaluation.uncertainty"),
-        folder=subpath(output[0], parent=True),
-        rewards=lambda w, input: options.named_rewards(input.rewards),
-        aggregation=options.aggregations(study),
-        answers=study.evaluation.answers,
-        n=study.evaluation.n,
-        runs=study.evaluation.runs,
-        seed=study.seed,
-    message:
-        "Measure uncertainty on {wildcards.dataset}"
-    shell:
-        "python -m multirm measure-uncertainty --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
-        " --aggregation {params.aggregation} --answers {params.answers} --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
-
-
-rule evaluate_verification:
-    """Say how well rewards tell right from wrong."""
-    input:
-        unpack(ask(files.evaluated_tables)),
-        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
-        environment=environment("core"),
-    output:
-        multiext(
-            "<results>/evaluation/{dataset}/",
-            verification="verification.parquet",
-            reliability="reliability.parquet",
-            step_verification="step_verification.parquet",
-        ),
-    log:
-        "<logs>/evaluate_verification/{dataset}.log",
-    benchmark:
-        "<benchmarks>/evaluate_verification/{dataset}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    resources:
-        **resources_of(needs.evaluation),
-    params:
-        *code("multirm.evaluation.verification"),
-        folder=subpath(output[0], parent=True),
-        rewards=lambda w, input: options.named_rewards(input.rewards),
-        aggregation=options.aggregations(study),
-        answers=study.evaluation.answers,
-    message:
-        "Evaluate verification on {wildcards.dataset}"
-    shell:
-        "python -m multirm evaluate-verification --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
-        " --aggregation {params.aggregation} --answers {params.answers} --output {params.folder:q} > {log:q} 2>&1"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from multirm.study.datasets import DerivedDataset
+from multirm.study.evaluations import EVALUATIONS
 from multirm.study.figures import FIGURES, FORMATS
 from multirm.study.files import (
     RESULTS,
@@ -155,18 +156,11 @@ def scoring_targets(study: Study) -> list[str]:
 
 def evaluation_targets(study: Study) -> list[str]:
     """The tables of each dataset that a study evaluates on."""
-    tables = (
-        *(
-            "reward_models.parquet",
-            "accuracy.parquet",
-            "comparisons.parquet",
-            "ledger.parquet",
-            "variance.parquet",
-        ),
-        *("critique_counts.parquet", "verification.parquet", "reliability.parquet"),
-        *("step_verification.parquet", "paper/accuracy.parquet", "paper/best_of_n.csv"),
-        "paper/weighted_vote.csv",
-    )
+    tables = [
+        "reward_models.parquet",
+        *(f"{table}.parquet" for each in EVALUATIONS.values() for table in each.tables),
+        *("paper/accuracy.parquet", "paper/best_of_n.csv", "paper/weighted_vote.csv"),
+    ]
     return [
         f"{RESULTS}/evaluation/{dataset}/{table}"
         for dataset in study.evaluation.datasets

@@ -1,0 +1,50 @@
+"""The evaluations that each dataset has. A new one is a module of `multirm.evaluation` and an entry here."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multirm.study.study import Study
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """A command that evaluates a dataset's solutions and rewards.
+
+    Attributes:
+        module: the module of `multirm.evaluation` that has it.
+        command: its name on the command line.
+        tables: what it makes in results/evaluation/{dataset}.
+        settings: those of the study's evaluation that it takes, by the names of its options.
+    """
+
+    module: str
+    command: str
+    tables: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+    def words(self, study: "Study") -> list[str]:
+        """The options for the study's settings, a word or several values to each."""
+        known = {**study.evaluation.model_dump(mode="json"), "seed": study.seed}
+        return [f"--{name} {_values(known[name])}" for name in self.settings]
+
+
+def _values(setting: object) -> str:
+    return " ".join(map(str, setting)) if isinstance(setting, list) else str(setting)
+
+
+_SUBSETS = ("answers", "n", "runs", "seed")
+
+EVALUATIONS = {
+    "evaluate": Evaluating("accuracy", "evaluate", ("accuracy", "comparisons", "ledger"), _SUBSETS),
+    "measure_uncertainty": Evaluating(
+        "uncertainty", "measure-uncertainty", ("variance", "critique_counts"), _SUBSETS
+    ),
+    "evaluate_verification": Evaluating(
+        "verification",
+        "evaluate-verification",
+        ("verification", "reliability", "step_verification"),
+        ("answers",),
+    ),
+}
+"""The evaluations by the names of their rules."""
