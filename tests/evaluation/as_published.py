@@ -36,7 +36,7 @@ def accuracies(
                 for run in range(runs):
                     right = []
                     for question_id, (answer, pool) in questions.items():
-                        drawn = subpool(pool, size, f"{seed}_{run}_{question_id}")
+                        drawn = subset(pool, size, f"{seed}_{run}_{question_id}")
                         right.append(is_right(drawn, answer, method, models, selection))
                     per_run.append(100 * np.mean(right))
                 per_category.append(per_run)
@@ -46,7 +46,7 @@ def accuracies(
     return table
 
 
-def subpool(pool: list[Any], n: int, key: str) -> list[Any]:
+def subset(pool: list[Any], n: int, key: str) -> list[Any]:
     if len(pool) <= n:
         return pool
     generator = np.random.RandomState(int(hashlib.md5(key.encode()).hexdigest()[:8], 16))

@@ -1,4 +1,4 @@
-"""The whole evaluation, from tables to tables, against every subpool of small random pools."""
+"""The whole evaluation, from tables to tables, against every subset of small random pools."""
 
 import logging
 import random
@@ -76,7 +76,7 @@ def aggregated(rewards: list[float | None], model: str) -> float | None:
 
 
 def chance(pool: list[Any], selection: str, model: str | None) -> float:
-    """How often the answer that a selection picks from one subpool is A, ties being broken at random."""
+    """How often the answer that a selection picks from one subset is A, ties being broken at random."""
     parsed = [answer for answer, _ in pool]
     rewards = [aggregated(lists[model], model) if model else 1.0 for _, lists in pool]
     if selection == "pass":
@@ -95,7 +95,7 @@ def chance(pool: list[Any], selection: str, model: str | None) -> float:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_exact_is_the_mean_over_all_subpools(tmp_path: Path, write_tables: Any, seed: int) -> None:
+def test_exact_is_the_mean_over_all_subsets(tmp_path: Path, write_tables: Any, seed: int) -> None:
     study = random_study(seed)
     rows = run(tmp_path, write_tables(study, list(MODELS)), [1, 2, 3])
     assert {row["category"] for row in rows} == {"Overall", *study}
@@ -320,7 +320,7 @@ def test_outcome_labels_that_disagree_are_said_and_the_answers_count(
     parquet.write(path, SOLUTIONS, flipped, made_of())
     found = by_key(run(tmp_path, written, [3], estimator=estimator))
     assert found["law", "pass", None, 3]["accuracy"] == 100
-    assert "2 solutions have an outcome label that their answers disagree with (" in caplog.text
+    assert "2 solutions have an outcome label that disagrees with their answers (" in caplog.text
     assert "small/law/q/0, small/law/q/2" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Expectations over subpools against plain loops over all of them, and in pools too large for that."""
+"""Expectations over subsets against plain loops over all of them, and in pools too large for that."""
 
 import itertools
 import math
@@ -41,10 +41,10 @@ def random_pools(questions: int, pool: int, seed: int, codes: int = 5) -> Pool:
     return answers, correct, np.round(rewards, 2)
 
 
-def over_subpools(
+def over_subsets(
     outcome: Callable[[list[int], list[bool], list[float]], float], pool: Pool
 ) -> np.ndarray:
-    """The mean of `outcome` over all subpools of each size: [K, Q]."""
+    """The mean of `outcome` over all subsets of each size: [K, Q]."""
     size = pool[0].shape[1]
     means = []
     for n in range(1, size + 1):
@@ -103,7 +103,7 @@ def ids(questions: int) -> list[str]:
 
 
 @given(pools())
-def test_expectations_agree_with_plain_loops_over_all_subpools(pool: Pool) -> None:
+def test_expectations_agree_with_plain_loops_over_all_subsets(pool: Pool) -> None:
     answers, correct, rewards = pool
     n = range(1, answers.shape[1] + 1)
     voted, error = weighted_vote(answers, correct, rewards, n, ids(len(answers)), 0, 2)
@@ -116,7 +116,7 @@ def test_expectations_agree_with_plain_loops_over_all_subpools(pool: Pool) -> No
     }
     for outcome, values in found.items():
         assert values.min() >= 0 and values.max() <= 1
-        np.testing.assert_allclose(values, over_subpools(outcome, pool), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(values, over_subsets(outcome, pool), rtol=0, atol=1e-13)
 
 
 def test_sizes_come_in_any_order_and_may_repeat() -> None:
@@ -239,7 +239,7 @@ def test_simulated_votes_agree_with_plain_loops() -> None:
     answers, correct, rewards = pool
     n = range(1, 11)
     found, error = weighted_vote(answers, correct, rewards, n, ids(12), 7, 400, most_listed=0)
-    expected = over_subpools(plain_weighted, pool)
+    expected = over_subsets(plain_weighted, pool)
     simulated = [2, 3, 4, 5, 6, 7, 8]
     assert not error[[0, 1]].any() and (error[simulated] > 0).any(axis=1).all()
     assert (np.abs(found - expected) <= 5 * error + 1e-13).all()
@@ -282,7 +282,7 @@ def test_a_question_is_the_same_in_any_company() -> None:
         np.testing.assert_allclose(together[..., rows], some, rtol=0, atol=1e-13)
 
 
-def test_models_share_their_subpools() -> None:
+def test_models_share_their_subsets() -> None:
     answers, correct, rewards = random_pools(5, 20, seed=11)
     models = np.stack([rewards, rewards[::-1], np.full_like(rewards, np.nan)])
     together = weighted_vote(answers, correct, models, [2, 6, 19], ids(5), 1, 64)

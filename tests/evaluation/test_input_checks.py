@@ -49,7 +49,7 @@ def test_the_same_rewards_are_not_those_of_two_trainings(
     models = ["dORM", "dORM@43"]
     written = write_tables(drawn(models, 0.1, 0.5, 0.9), models)
     with pytest.raises(
-        InputError, match="rewards of its own for each training run of dORM, found"
+        InputError, match="different rewards for each training run of dORM, found"
     ) as e:
         run(command, tmp_path / "out", written, models, **options)
     assert "by dORM and dORM@43" in str(e.value)

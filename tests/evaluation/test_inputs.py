@@ -109,7 +109,7 @@ def test_what_was_read_is_not_replaced(tmp_path: Path, write_tables: Any) -> Non
     solutions = written.solutions[0].rename(tmp_path / "accuracy.parquet")
     before = solutions.read_bytes()
     with pytest.raises(
-        InputError, match=r"accuracy\.parquet: expected a file to replace that is no"
+        InputError, match=r"accuracy\.parquet: expected to replace a file that is not"
     ):
         evaluate([str(solutions)], tmp_path, n=[1])
     assert solutions.read_bytes() == before

@@ -24,7 +24,7 @@ from multirm.tables.solutions import SOLUTIONS
 from tests.evaluation.as_published import Pool, accuracies
 from tests.origins import made_of
 
-# Behind a question's id, by which subpools are drawn.
+# Behind a question's id, by which subsets are drawn.
 BLANKS = ["", "", " ", "\t"]
 
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
@@ -154,7 +154,7 @@ def test_no_size_is_left_out_and_pools_that_are_smaller_are_counted(
     run(tmp_path, write_tables({"law": pools}, list(MODELS)), [1, 2, 4, 8])
     rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     assert {(row["n"], row["n_short"]) for row in rows} == {(1, 0), (2, 1), (4, 2), (8, 3)}
-    assert "N = 8: 3 pools are smaller and take part whole" in caplog.text
+    assert "N = 8: 3 pools are smaller and are used whole" in caplog.text
     lines = (tmp_path / "best_of_n.csv").read_text().splitlines()[1:]
     assert list(dict.fromkeys(line.split(",")[0] for line in lines)) == ["1", "2", "4", "8"]
 
@@ -240,7 +240,7 @@ def test_one_reference_that_is_no_letter_leaves_the_others_as_they_are(
     options = write_published(tmp_path, drawn)
     evaluate(**options, estimator=Estimator.PAPER, n=[1, 4], runs=3, seed=1, output=tmp_path)
     check(tmp_path, drawn, [1, 4], 3, 1)
-    assert "1 of 11 reference answers are no letters from A to J" in caplog.text
+    assert "1 of 11 reference answers are not letters from A to J" in caplog.text
 
 
 def test_one_letter_among_other_references_leaves_them_texts(

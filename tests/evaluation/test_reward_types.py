@@ -55,7 +55,7 @@ def accuracies(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def by_brute_force(scores: list[list[float]], answers: str, n: int, selection: Selection) -> float:
-    """Of all subpools of N solutions, how many select the answer A; ties are shared."""
+    """Of all subsets of N solutions, how many select the answer A; ties are shared."""
     right = []
     for pool in scores:
         for chosen in itertools.combinations(range(len(pool)), n):
@@ -161,16 +161,14 @@ def test_the_command_line_says_what_tables_do_not(tmp_path: Path, write_tables: 
     evaluate(*inputs, n=[2])
     before = accuracies(tmp_path)
     without_columns(written.rewards[0])
-    with pytest.raises(InputError, match=r"a column scale, .* say --scale dPRM=… \(probability or"):
+    with pytest.raises(InputError, match=r"a column scale .* add --scale dPRM=… \(probability or"):
         evaluate(*inputs, n=[2])
     # What one reward is about does not matter to selections.
     evaluate(*inputs, n=[2], scale=["dPRM=probability"])
     assert accuracies(tmp_path) == before
     (row,) = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert (row["unit"], row["vote_weight"]) == (None, "reward")
-    with pytest.raises(
-        InputError, match=r"a column unit, .* say --unit dPRM=… \(step, critique or"
-    ):
+    with pytest.raises(InputError, match=r"a column unit .* add --unit dPRM=… \(step, critique or"):
         evaluate_verification(*inputs, scale=["probability"])
     evaluate_verification(*inputs, scale=["probability"], unit=["step"])
 
@@ -181,8 +179,8 @@ def test_the_command_line_says_what_tables_do_not(tmp_path: Path, write_tables: 
         ({"scale": ["dPRM=grade"]}, "--scale: expected MODEL=WORD, and probability or score"),
         ({"scale": ["dORM=score"]}, "--scale: expected dPRM, found 'dORM'"),
         ({"scale": ["score", "dPRM=score"]}, "--scale: expected one for dPRM, found score, score"),
-        ({"scale": ["score"]}, "of scale score, as --scale says, found some of scale probability"),
-        ({"unit": ["critique"]}, "of unit critique, as --unit says, found some of unit step"),
+        ({"scale": ["score"]}, "of scale score, as in --scale, found some of scale probability"),
+        ({"unit": ["critique"]}, "of unit critique, as in --unit, found some of unit step"),
     ],
 )
 def test_what_contradicts_is_refused(
@@ -198,9 +196,9 @@ def test_what_makes_no_sense_of_scores_is_refused(tmp_path: Path, write_tables: 
     written = write_tables({"law": pools("dPRM", [[-1.0, 2.0, 3.0, 4.0]])}, ["dPRM"], "score")
     said(written.rewards[0], "step", "score")
     inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"]
-    with pytest.raises(InputError, match="another aggregation than prod"):
+    with pytest.raises(InputError, match="an aggregation other than prod"):
         evaluate(*inputs, ["dPRM=prod"], n=[2])
-    with pytest.raises(InputError, match="the published estimator votes with probabilities"):
+    with pytest.raises(InputError, match="the estimator paper votes with probabilities"):
         evaluate(*inputs, ["dPRM=min"], estimator=Estimator.PAPER, n=[2])
     rows = parquet.read(written.rewards[0], REWARDS).to_pylist()
     rows[0]["scale"] = "probability"
@@ -237,7 +235,7 @@ def test_tables_of_version_1_are_what_made_them_says(
     assert parquet.read(path, REWARDS)["unit"].null_count == len(rows)
     inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={path}"], ["dPRM=last"]
     if unit is None:
-        with pytest.raises(InputError, match="say --unit"):
+        with pytest.raises(InputError, match="add --unit"):
             evaluate_verification(*inputs)
         return
     evaluate(*inputs, n=[2])

@@ -269,7 +269,7 @@ def test_the_published_estimator_pools_the_runs(tmp_path: Path, write_tables: An
 
 
 def best_of_n(pool: list[Any], model: str, n: int) -> float:
-    """How often the best of n solutions is right, in all subpools, ties being broken at random."""
+    """How often the best of n solutions is right, in all subsets, ties being broken at random."""
     shares = []
     for part in combinations([(lists[model][0], parsed) for parsed, lists in pool], n):
         best = max(reward for reward, _ in part)
@@ -387,7 +387,7 @@ def test_the_table_says_which_are_runs_of_one_model(tmp_path: Path, write_tables
     ("aggregation", "message"),
     [
         (["a=last", "a@43=last,mean"], "--aggregation a@43: expected last, as of a, another run"),
-        (["a=last", "a@mean=last"], "a training run's name: .* found 'a@mean'"),
+        (["a=last", "a@mean=last"], "the name of a training run; .* found 'a@mean'"),
     ],
 )
 def test_bad_trainings(

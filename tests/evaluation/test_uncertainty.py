@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.inputs import Subpools
+from multirm.evaluation.inputs import Subsets
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Pools
 from multirm.evaluation.uncertainty import measure_uncertainty, pool_variance
@@ -107,7 +107,7 @@ def test_a_few_odd_lists_leave_the_critiques_to_the_others(
     measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
     rows = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS).to_pylist()
     assert {row["n_critiques"] for row in rows} == {1, 2, 4}
-    assert "law: 1 solutions with other than 4 critiques by gORM count as without any" in (
+    assert "law: 1 solutions that do not have 4 critiques by gORM count as having none" in (
         caplog.text
     )
     variance = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
@@ -121,7 +121,7 @@ def test_pools_smaller_than_n_are_counted(
     answer, pool = drawn["law"]["law-3"]
     drawn["law"]["law-3"] = (answer, pool[:3])
     measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
-    assert "N = 8: 1 pools are smaller and take part whole" in caplog.text
+    assert "N = 8: 1 pools are smaller and are used whole" in caplog.text
     for name in ("variance", "critique_counts"):
         rows = parquet.read(tmp_path / f"{name}.parquet", SCHEMAS[name]).to_pylist()
         assert {(row["category"], row["n"]) for row in rows if row["n_short"] == 1} == {
@@ -143,7 +143,7 @@ def test_simulation_is_no_variance_of_the_solutions() -> None:
     ids = [str(k) for k in range(questions)]
     pools = Pools("law", ids, answers, correct, {scorer: rewards})
     few, many = (
-        pool_variance(pools, [scorer], {}, Subpools([8, 16], runs, 42)).mean(axis=0)
+        pool_variance(pools, [scorer], {}, Subsets([8, 16], runs, 42)).mean(axis=0)
         for runs in (10, 500)
     )
     np.testing.assert_allclose(few, many, rtol=0.25)

@@ -129,7 +129,7 @@ def test_neither_answer_nor_outcome_is_not_judged(
     evaluated(tmp_path, written, ["dPRM=min"])
     (row,) = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     assert (row["n_scored"], row["n_correct"], row["f1"]) == (2, 1, 1.0)
-    assert "law: 1 solutions with neither a reference answer nor an outcome" in caplog.text
+    assert "law: left out 1 solutions with neither a reference answer nor an outcome" in caplog.text
 
 
 def test_odd_lists_leave_the_measures_of_steps_to_the_others(
@@ -150,7 +150,7 @@ def test_odd_lists_leave_the_measures_of_steps_to_the_others(
     (row,) = parquet.read(tmp_path / "step_verification.parquet", STEP_VERIFICATION).to_pylist()
     assert (row["all_n_scored"], row["all_n_missing"]) == (16, 2)
     assert (row["process_bench_n_missing"], row["process_bench_f1"]) == (1, 1.0)
-    assert "1 solutions with other than one reward of dPRM per step are left out" in caplog.text
+    assert "left out 1 solutions without exactly one reward by dPRM per step" in caplog.text
 
 
 def test_labels_that_are_none_are_refused(tmp_path: Path, write_tables: Any) -> None:

@@ -249,7 +249,7 @@ def test_another_model_is_said(write_tables: Any, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING):
         open_inputs([str(written.solutions[0])], {"gORM": [str(written.rewards[0])]})
     assert caplog.messages == [
-        f"{written.rewards[0]}: rewards of 'dORM' are taken as those of 'gORM'"
+        f"{written.rewards[0]}: using the rewards of 'dORM' as those of 'gORM'"
     ]
 
 

@@ -97,7 +97,7 @@ def test_scoring_and_evaluation_count_training_questions(
         score_discriminative([f"toy={adapter}"], asked, [rewards])
         evaluate([str(asked)], tmp_path / "out", [f"toy={rewards}"], ["toy=last"], n=[1, 2])
     assert ("was trained on 1 of these 2 questions" in caplog.text) == bool(n_learned)
-    assert ("learned from 1 of the questions that it is evaluated on" in caplog.text) == bool(
+    assert ("trained on 1 of the questions that it is evaluated on" in caplog.text) == bool(
         n_learned
     )
     for table in (rewards, tmp_path / "out" / "accuracy.parquet"):

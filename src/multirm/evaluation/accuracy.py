@@ -1,4 +1,4 @@
-"""Solutions and rewards of one dataset → how often every selection is right, and how sure that is."""
+"""Entry point `evaluate`: the accuracy of each selection on one dataset, with intervals, comparisons and a ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
-from multirm.evaluation.inputs import Opened, Row, Subpools, choose_subpools, open_evaluation
+from multirm.evaluation.inputs import Opened, Row, Subsets, choose_subsets, open_evaluation
 from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
@@ -50,34 +50,33 @@ def evaluate(
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
-    A PATH is a table, a folder of tables, a folder in the published layout (`{category}.json`,
-    `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. What is
-    correct is told by the answers, also where outcome labels say otherwise.
+    A PATH is a table, a folder of tables, a folder in Multi-RM's layout (`{category}.json`,
+    `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. A solution is correct if
+    its parsed answer matches the reference answer, even if its outcome label disagrees.
 
-    The mean over the training runs of one reward model has accuracies of its own, and comparisons are of
-    that mean. Without a table of reward models, `dPRM` and `dPRM@43` are taken for two runs of one model,
-    and their mean is called `dPRM@mean`.
+    The mean over the training runs of one reward model has its own accuracies, and comparisons use that mean.
+    Without a table of reward models, `dPRM` and `dPRM@43` count as two runs of one model, and their mean is called
+    `dPRM@mean`.
 
     Args:
-        solutions: PATHs of one dataset's solutions. Categories are reported in the order of these.
-        output: Folder for the tables: accuracy, comparisons and ledger; with the estimator `paper`,
-            accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the published layout.
+        solutions: PATHs of one dataset's solutions. Categories are reported in this order.
+        output: Folder for the tables: accuracy, comparisons and ledger; with the estimator `paper`, accuracy,
+            ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
         rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs.
         aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
-            `dPRM=min,mean`. Models are reported in the order of these.
-        unit: What one reward of a model is about, MODEL=step, MODEL=critique or MODEL=solution, where its
-            tables do not say it in a column `unit`; without MODEL= of all models. Selections do without.
-        scale: What a reward of a model is, MODEL=probability or MODEL=score, likewise. Scores have no
-            bounds, and vote with their softmax over the pool. The estimator `paper` takes probabilities.
-        estimator: `exact`, the expectation over all subpools of N with 95 % intervals over
-            questions, or `paper`, the published mean over random subpools.
-        answers: When two answers are the same: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and
-            `0.5`), or only if they are the same text (`strict`). The
-            estimator `paper` compares as published.
-        n: Sizes of the subpools to select from; 1, 2, 4, 8 and 16 unless given.
-        runs: Number of random subpools for each question and size, where any are drawn.
-        seed: Seed of the subpools, and of the tests' random signs.
-        reward_models: Table of reward models, as `describe-reward-models` writes it.
+            `dPRM=min,mean`. Models are reported in this order.
+        unit: What one reward of a model is about (MODEL=step, MODEL=critique or MODEL=solution), if its tables
+            have no column `unit`; without MODEL=, for all models. Selections do not need it.
+        scale: What kind of number a reward of a model is (MODEL=probability or MODEL=score), likewise. Scores are
+            unbounded, and vote with their softmax over the pool. The estimator `paper` requires probabilities.
+        estimator: `exact`, the expectation over all subsets of N with 95 % intervals over questions, or `paper`,
+            the mean over random subsets, as in the paper.
+        answers: When two answers are equal: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and `0.5`), or
+            only if they are the same text (`strict`). The estimator `paper` compares as in the paper.
+        n: Sizes of the subsets to select from; by default 1, 2, 4, 8 and 16.
+        runs: Number of random subsets per question and size, where subsets are drawn.
+        seed: Seed of the subsets, and of the tests' random signs.
+        reward_models: Table of reward models, as written by `describe-reward-models`.
     """
     opened = open_evaluation(
         __name__,
@@ -91,38 +90,38 @@ def evaluate(
         scale=scale,
         reward_models=reward_models,
     )
-    subpools = choose_subpools(opened, n, runs, seed, estimator)
-    evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subpools)
-    opened.write(output, evaluated.rows, subpools, evaluated.texts, estimator=estimator)
+    subsets = choose_subsets(opened, n, runs, seed, estimator)
+    evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subsets)
+    opened.write(output, evaluated.rows, subsets, evaluated.texts, estimator=estimator)
 
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """Rows of tables with their schemas, and texts by the name of their file."""
+    """Rows of tables with their schemas, and texts by file name."""
 
     rows: list[tuple[Schema, list[Row]]]
     texts: Mapping[str, str]
 
 
-def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
+def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
     for category in read_categories(opened.database, opened.types):
         pools = lay_out(category, opened.scorers)
         values[category.name] = expected(
-            pools, subpools.n, opened.scorers, subpools.seed, subpools.runs
+            pools, subsets.n, opened.scorers, subsets.seed, subsets.runs
         )
         ledger += ledger_rows(pools, opened, Estimator.EXACT, counts)
     accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
-    parts = parts_of(subpools.n, opened.scorers, opened.means)
+    parts = parts_of(subsets.n, opened.scorers, opened.means)
     variances = {name: variance_of_means(own, parts) for name, own in accuracies.items()}
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
     return _Evaluated(
         [
-            (ACCURACY, accuracy_rows(values, variances, spreads, parts, subpools.runs)),
+            (ACCURACY, accuracy_rows(values, variances, spreads, parts, subsets.runs)),
             (
                 COMPARISONS,
                 comparison_rows(
@@ -131,7 +130,7 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
                     seed_degrees(parts),
                     list(parts),
                     one_per_model(opened.scorers, opened.means),
-                    subpools.seed,
+                    subsets.seed,
                 ),
             ),
             (LEDGER, ledger),
@@ -140,7 +139,7 @@ def _exact(opened: Opened, subpools: Subpools) -> _Evaluated:
     )
 
 
-def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
+def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
     per_run: dict[str, paper.PerRun] = {}
     sizes: dict[str, np.ndarray] = {}
     ledger: list[Row] = []
@@ -148,18 +147,18 @@ def _paper(opened: Opened, subpools: Subpools) -> _Evaluated:
     for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(paper.without_missing(category), opened.scorers, to_the_bit=True)
         per_run[category.name] = paper.accuracies(
-            pools, opened.scorers, subpools.n, subpools.runs, subpools.seed
+            pools, opened.scorers, subsets.n, subsets.runs, subsets.seed
         )
         sizes[category.name] = np.repeat(
             [batch.size for batch in pools], [len(batch.question_ids) for batch in pools]
         )
-        # What is missing is counted before it is filled in.
+        # Missing values are counted before they are filled in.
         ledger += ledger_rows(lay_out(category, opened.scorers), opened, Estimator.PAPER, counts)
-    parts = parts_of(subpools.n, opened.scorers, opened.means)
-    per_run = {name: paper.over_trainings(runs, parts) for name, runs in per_run.items()}
+    parts = parts_of(subsets.n, opened.scorers, opened.means)
+    per_run = {name: paper.over_training_runs(runs, parts) for name, runs in per_run.items()}
     reported = with_means(opened.scorers, opened.means)
     return _Evaluated(
-        [(ACCURACY, paper_rows(per_run, sizes, subpools.runs)), (LEDGER, ledger)],
+        [(ACCURACY, paper_rows(per_run, sizes, subsets.runs)), (LEDGER, ledger)],
         {
             f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
@@ -174,12 +173,13 @@ def accuracy_rows(
     parts: Parts,
     draws: int,
 ) -> list[Row]:
-    """The accuracy table, Overall first: the macro-average, in which each category counts the same.
+    """The accuracy table, starting with Overall, the macro-average over categories.
 
     Args:
-        values: with the columns of means over trainings, as `trainings` gives them.
-        variances: of each column from training, for each category and Overall; 0 where it is no mean.
-        spreads: the standard deviation over trainings of each column that is such a mean, else NaN.
+        values: expectations, including columns of means over training runs (`averaged_expected`).
+        variances: each column's variance between training seeds, for each category and Overall; 0 for columns that
+            are not means over training runs.
+        spreads: the standard deviation over training runs of each column that is such a mean, else NaN.
     """
     summaries = {name: _summary(category) for name, category in values.items()}
     errors = np.sqrt(np.sum([summary[0] ** 2 for summary in summaries.values()], axis=0))
@@ -218,7 +218,7 @@ def accuracy_rows(
 
 
 def _summary(category: Expected) -> tuple[np.ndarray, int, np.ndarray]:
-    """The standard errors of simulation, the number of questions, and how many have small pools."""
+    """The simulation's standard errors, the number of questions, and how many have pools smaller than N."""
     n_questions = len(category.values)
     errors = np.sqrt((category.standard_errors**2).sum(axis=0)) / n_questions
     return errors, n_questions, category.n_short
@@ -227,9 +227,9 @@ def _summary(category: Expected) -> tuple[np.ndarray, int, np.ndarray]:
 def paper_rows(
     per_run: Mapping[str, paper.PerRun], sizes: Mapping[str, np.ndarray], runs: int
 ) -> list[Row]:
-    """The accuracy table of the published estimator; Overall's deviation is over categories and runs.
+    """The accuracy table of the estimator `paper`; Overall's standard deviation is over categories and runs.
 
-    That of a mean over trainings is over these as well.
+    For a mean over training runs, it is over these as well.
 
     Args:
         sizes: the size of each question's pool, for each category.
@@ -267,7 +267,7 @@ def ledger_rows(
     estimator: Estimator,
     counts: Mapping[tuple[str, str], Mapping[str, int | None]],
 ) -> list[Row]:
-    """What was missing, cut short or tied, for each scorer in one category, and what its rewards are."""
+    """Counts of what was missing, truncated or tied, and the type of rewards, for each scorer in one category."""
     rows = []
     category = pools[0].category
     for scorer in opened.scorers:

@@ -1,4 +1,4 @@
-"""Lists of rewards → one reward per solution."""
+"""Aggregate lists of rewards to one reward per solution."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import Scale
 
-# Each over the rows of a matrix, whose sums are numpy's of a row alone to the last bit.
+# Over the rows of a matrix; sums equal those of single rows bit for bit.
 _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
     Aggregation.MIN: np.min,
     Aggregation.MAX: np.max,
@@ -19,7 +19,7 @@ _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
     Aggregation.MAX_DELTA: np.max,
 }
 
-# Logarithms of ratios: those further down than this get so much room, above what float64 can hold.
+# Logarithms of ratios below -_FAR are compressed into a range of width _ROOM, which float64 can represent.
 _FAR, _ROOM = 600.0, 100.0
 _LOWEST = float(np.finfo(np.float64).min)
 
@@ -27,21 +27,20 @@ _LOWEST = float(np.finfo(np.float64).min)
 def aggregate(values: np.ndarray, offsets: np.ndarray, aggregation: Aggregation) -> np.ndarray:
     """One reward for each list of rewards r_1 … r_n; a missing reward is NaN, in and out.
 
-    - last, min, max, mean, prod: as they say.
-    - position_weighted_mean: Σ (i/n)·r_i / n, i from 1 to n. Its weights sum to (n + 1) / 2n and
-      not to 1, so that it is at most that: less, the longer the list.
-    - min_delta, max_delta: the least and the greatest r_(i+1) - r_i, from -1 to 1 where rewards are
-      from 0 to 1. A single reward has none, and is missing.
+    - last, min, max, mean, prod: as named.
+    - position_weighted_mean: Σ (i/n)·r_i / n, with i from 1 to n. Its weights sum to (n + 1) / 2n instead of 1,
+      which bounds it; the bound decreases with the length of the list.
+    - min_delta, max_delta: the smallest and largest r_(i+1) - r_i, from -1 to 1 for rewards from 0 to 1.
+      Missing for a single reward.
 
-    What is missing inside a list is left out by min, max, mean and prod, for which places do not
-    matter. Where they do, every reward keeps its place: `last` takes the last one as it is, missing
-    or not; a delta is one between neighbours that are both there; and position_weighted_mean is
-    missing if any reward is, since to close the gap would weigh the rest as other steps, and to
-    leave it open would count it as 0. A list without rewards gives a missing reward.
+    Missing rewards in a list are left out by min, max, mean and prod, where positions do not matter. In the other
+    aggregations, every reward keeps its position: `last` takes the last one, missing or not; a delta needs two
+    adjacent rewards; and position_weighted_mean is missing if any reward is, since closing the gap would give the
+    others wrong weights, and keeping it would count it as 0. A list without rewards gives a missing reward.
 
     Args:
-        values: the lists, one after the other, float64 [total].
-        offsets: where each list starts, and the last one's end, int [lists + 1].
+        values: the concatenated lists, float64 [total].
+        offsets: the start of each list, and the end of the last one, int [lists + 1].
 
     Returns:
         float64 [lists].
@@ -66,16 +65,16 @@ def aggregate(values: np.ndarray, offsets: np.ndarray, aggregation: Aggregation)
 
 
 def aggregate_lists(rewards: pa.ListArray, aggregation: Aggregation) -> np.ndarray:
-    """`aggregate` of an Arrow array of lists, whose nulls are the missing rewards."""
+    """`aggregate` for an Arrow array of lists, whose nulls are missing rewards."""
     values = rewards.values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return aggregate(values, rewards.offsets.to_numpy(), aggregation)
 
 
 def ranking(rewards: pa.ListArray, aggregation: Aggregation) -> np.ndarray:
-    """What ranks lists as `aggregate_lists` does, but for the products of many small rewards.
+    """Values that rank lists as `aggregate_lists` does, without underflow of products.
 
-    These underflow to 0, where all would be equal; so of products there are the logarithms, minus
-    infinity where a reward is 0.
+    Products of many small rewards underflow to 0 and would be tied, so for `prod` these are logarithms, minus
+    infinity if a reward is 0.
 
     Returns:
         float64 [lists]; NaN where missing.
@@ -98,19 +97,18 @@ def weights_in_pools(
     starts: np.ndarray,
     scale: Scale = Scale.PROBABILITY,
 ) -> np.ndarray:
-    """`aggregate_lists` for choosing among the solutions of a pool, where only ratios count.
+    """`aggregate_lists` for selection within a pool, where only ratios count.
 
-    Scores become weights by the exponential function: they vote with their softmax over the pool, in
-    which only differences of scores count.
+    Scores become weights by the exponential function: they vote with their softmax over the pool, which depends
+    only on differences of scores.
 
-    Products and exponentials are divided by their pool's greatest, so that they neither overflow nor
-    underflow to ties. Those below e^-600 of it are drawn nearer, in their order: none of them weighs
-    anything beside the greatest, and each is still above the next.
+    Products and exponentials are divided by the largest in their pool, so that they neither overflow nor underflow to
+    ties. Ratios below e^-600 are compressed monotonically: their weight remains negligible and their order the same.
 
     Args:
-        rewards: the lists of one pool after the other.
-        starts: where each pool starts, int [pools]; the first at 0.
-        scale: what a reward is.
+        rewards: the lists of all pools, pool by pool.
+        starts: the start of each pool, int [pools]; the first is 0.
+        scale: what kind of number a reward is.
 
     Returns:
         float64 [lists]; NaN where missing.
@@ -127,14 +125,14 @@ def weights_in_pools(
 
 
 def _sum_in_order(rows: np.ndarray, axis: int) -> np.ndarray:
-    """Sums that are the same to the last bit, in whatever order the same numbers come."""
+    """Sums that do not depend on the order of the summands, bit for bit."""
     return np.asarray(np.sort(rows, axis=axis).sum(axis=axis))
 
 
 def _reduce(
     values: np.ndarray, owners: np.ndarray, n_lists: int, reduction: Callable[..., np.ndarray]
 ) -> np.ndarray:
-    """Each owner's values reduced to one, those with as many at once; `owners` ascend."""
+    """Reduce each owner's values to one, vectorized over owners with equally many; `owners` are sorted."""
     result = np.full(n_lists, np.nan)
     counts = np.bincount(owners, minlength=n_lists)
     starts = np.cumsum(counts) - counts

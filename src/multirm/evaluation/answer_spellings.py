@@ -1,4 +1,4 @@
-"""Answers in one spelling each, so that SQL compares them: a view over solutions as they are written."""
+"""A view over solutions with answers in canonical spelling, so that SQL can compare them."""
 
 import duckdb
 import pyarrow as pa
@@ -6,7 +6,7 @@ import pyarrow as pa
 from multirm.text.answer_rules import AnswerRule
 from multirm.text.answers import answer_form, spell
 
-# Of answers to questions without a reference answer nobody asks what they mean.
+# Answers to questions without a reference answer are not interpreted.
 _PAIRS = "SELECT DISTINCT answer, parsed_answer FROM {source}"
 
 _SPELLED = """
@@ -34,15 +34,15 @@ _COLUMNS = pa.schema(
 def spell_answers(
     database: duckdb.DuckDBPyConnection, source: str, view: str, rule: AnswerRule | None
 ) -> None:
-    """Make a view of solutions in which answers are equal strings if they are the same by a rule.
+    """Create a view of solutions in which answers are equal strings if they are equal by a rule.
 
-    The column `other_form` says whether a parsed answer is something else than its reference, a text where
-    that is a number; it is null where the rule does not tell.
+    The column `other_form` says whether a parsed answer has another format than its reference, such as text instead of
+    a number; it is null if the rule does not check this.
 
     Args:
-        source: the solutions with their answers as they are written.
+        source: the solutions with answers as written.
         view: the name of the view.
-        rule: when answers are the same; None leaves them as they are written.
+        rule: when answers are equal; None leaves them as written.
     """
     if rule is None:
         database.execute(f"CREATE VIEW {view} AS {_AS_WRITTEN.format(source=source)}")

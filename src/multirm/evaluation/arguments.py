@@ -1,4 +1,4 @@
-"""The options of an evaluation that speak of reward models: MODEL=AGGREGATION, MODEL=PATH, MODEL=UNIT, MODEL=SCALE."""
+"""Parse the options of an evaluation per reward model: MODEL=AGGREGATION, MODEL=PATH, MODEL=UNIT, MODEL=SCALE."""
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
     """`model=aggregation` pairs, in order; a model may name several, separated by commas.
 
     Raises:
-        InputError: not such a pair, an unknown aggregation, or an aggregation given twice.
+        InputError: a pair is malformed, or an aggregation is unknown or given twice.
     """
     result: dict[str, list[Aggregation]] = {}
     for pair in pairs:
@@ -26,7 +26,7 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
                 "--aggregation",
                 expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
                 found=shown(model),
-                remedy="call it something else, here and in --rewards",
+                remedy="use another name, here and in --rewards",
             )
         for name in names.split(","):
             try:
@@ -52,7 +52,7 @@ def parse_rewards(
     """The PATHs of each model with an aggregation, from `model=path` pairs.
 
     Raises:
-        InputError: not such a pair, or a model that lacks rewards or an aggregation.
+        InputError: a pair is malformed, or a model lacks rewards or an aggregation.
     """
     result: dict[str, list[str]] = {model: [] for model in aggregations}
     for pair in pairs:
@@ -66,7 +66,7 @@ def parse_rewards(
                 "--rewards",
                 expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
                 found=f"some of {shown(model)}",
-                remedy=f"say --aggregation {model}=… as well",
+                remedy=f"add --aggregation {model}=AGGREGATION (last, min, mean, …)",
             )
         result[model].append(place)
     for model, places in result.items():
@@ -80,17 +80,17 @@ def parse_rewards(
 Member = TypeVar("Member", bound=StrEnum)
 
 
-def parse_said(
+def parse_per_model(
     option: str, words: Sequence[str], closed_set: type[Member], models: Collection[str]
 ) -> dict[str, Member]:
-    """What an option says of each model, from `model=word` pairs; a word alone is said of all models.
+    """The value of an option for each model, from `model=word` pairs; a word alone applies to all models.
 
     Args:
-        option: its name, for messages.
-        closed_set: what the words are members of.
+        option: its name, for errors.
+        closed_set: the enum of allowed words.
 
     Raises:
-        InputError: an unknown word or model, or one model twice.
+        InputError: a word or model is unknown, or a model is given twice.
     """
     said: dict[str, Member] = {}
     for pair in words:

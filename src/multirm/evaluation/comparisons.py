@@ -1,4 +1,4 @@
-"""Paired differences between methods: which are there, how sure they are, and which of them are tested together."""
+"""Paired differences between methods: intervals, p-values, and families of tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,20 +32,20 @@ def comparison_rows(
 ) -> list[Row]:
     """The comparisons table, Overall first: each scorer against the majority vote and each later scorer.
 
-    All comparisons of Overall at the largest N, under both selections, are the primary family, which
-    Holm's correction holds. Those of each other category, selection and N are a family of their own,
-    and exploratory: with so many families, some of them will hold something by chance.
+    All comparisons of Overall at the largest N, under both selections, are the primary family, for which Holm's
+    correction controls the family-wise error rate. Each other category, selection and N is a family of its own, and
+    exploratory: with so many families, some will have small p-values by chance.
 
-    Trainings of one model are not compared, neither with each other nor with other models: their mean is.
+    Single training runs are not compared, neither with each other nor with other models; their mean is.
 
     Args:
         values: for each category float64 [questions, columns], in [0, 1].
-        seed_variances: of each column from training, float64 [columns], for each category and
-            Overall; 0 where the column is no mean over trainings.
-        seed_df: the degrees of freedom that these are known with.
+        seed_variances: each column's variance between training seeds, float64 [columns], for each category and
+            Overall; 0 for columns that are not means over training runs.
+        seed_df: the degrees of freedom of these variances.
         keys: what the columns are.
-        scorers: the ones to compare.
-        seed: the study's, of the tests' random signs.
+        scorers: the scorers to compare.
+        seed: the study's seed, for the tests' random signs.
     """
     sizes = list(dict.fromkeys(size for size, _ in keys))
     pairs = comparisons_of(sizes, scorers)
@@ -55,7 +55,7 @@ def comparison_rows(
     first = [place[pair.n, pair.method] for pair in pairs]
     second = [place[pair.n, pair.other] for pair in pairs]
     differences = {name: part[:, first] - part[:, second] for name, part in values.items()}
-    # To the bit: at N = 1 every method takes the only solution that there is.
+    # At N = 1 every method selects the only solution, so there is nothing to test.
     tested = np.array([pair.n > 1 for pair in pairs])
     errors = {name: np.sqrt(own[first] + own[second]) for name, own in seed_variances.items()}
     p = _p_values(differences, tested, seed, errors if seed_df else {}, seed_df)
@@ -78,7 +78,7 @@ def comparison_rows(
         for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True)):
             family = families[name][k]
             if family is None:
-                # Equal but for rounding.
+                # Equal up to rounding.
                 mean.value[k] = low[k] = high[k] = 0
                 note = IntervalNote.NOTHING_TO_SELECT
             rows.append(
@@ -101,7 +101,7 @@ def comparison_rows(
 
 
 def comparisons_of(sizes: Sequence[int], scorers: Sequence[Scorer]) -> list[Comparison]:
-    """Under each selection, at each N: each scorer with the majority vote and with each later scorer."""
+    """For each selection and N, each scorer with the majority vote and with each later scorer."""
     found = []
     for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
         methods = [Method(selection, scorer) for scorer in scorers]
@@ -115,7 +115,7 @@ def comparisons_of(sizes: Sequence[int], scorers: Sequence[Scorer]) -> list[Comp
 def family_of(
     category: str, comparison: Comparison, largest: int
 ) -> tuple[Family, str, Selection | None, int] | None:
-    """What a comparison is corrected together with; None at N = 1, where there is nothing to test."""
+    """The family in which a comparison's p-value is corrected; None at N = 1, where there is nothing to test."""
     if comparison.n == 1:
         return None
     if category == OVERALL and comparison.n == largest:
@@ -130,7 +130,7 @@ def _p_values(
     errors: Mapping[str, np.ndarray],
     seed_df: int,
 ) -> dict[str, np.ndarray]:
-    """p-values of all comparisons; NaN where they are not tested, or where there is one question only."""
+    """p-values of all comparisons; NaN if not tested, or if there is only one question."""
     found = p_values(
         {name: part[:, tested] for name, part in differences.items()},
         seed,

@@ -1,4 +1,4 @@
-"""Rewards from several critiques of a solution, taken apart: fewer of them, or halves of them."""
+"""Subsets of the critiques of each solution."""
 
 import logging
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ logger = logging.getLogger(__name__)
 
 
 def critique_count(category: Category, model: str) -> int:
-    """M, where rewards are of critiques and nearly every solution has as many, 2 at least; else 1."""
+    """M, if rewards are per critique and nearly every solution has the same number of at least 2; else 1."""
     if category.types[model].unit is not Unit.CRITIQUE:
         return 1
     return max(usual_length(category.lists[model]), 1)
 
 
 def evened(category: Category, model: str) -> Category:
-    """The category with M rewards for every solution; where there are fewer or more, all are missing."""
+    """The category with M rewards per solution; all are missing for solutions with fewer or more."""
     n_critiques = critique_count(category, model)
     if n_critiques < 2:
         return category
     lists, fitting = of_lengths(category.lists[model], np.full(len(category.answers), n_critiques))
     if not fitting.all():
         logger.warning(
-            "%s: %d solutions with other than %d critiques by %s count as without any",
+            "%s: %d solutions that do not have %d critiques by %s count as having none",
             category.name,
             int((~fitting).sum()),
             n_critiques,
@@ -40,10 +40,10 @@ def evened(category: Category, model: str) -> Category:
 
 
 def with_critiques(category: Category, model: str, chosen: np.ndarray) -> Category:
-    """The category with some of the critiques of each solution.
+    """The category with a subset of the critiques of each solution.
 
     Args:
-        chosen: places in the solutions' lists, int [solutions, m].
+        chosen: indices in the solutions' lists, int [solutions, m].
     """
     lists = category.lists[model]
     rewards = lists.values.cast(pa.float64())
@@ -54,9 +54,9 @@ def with_critiques(category: Category, model: str, chosen: np.ndarray) -> Catego
 
 
 def critique_orders(category: Category, n_critiques: int, draws: int, seed: int) -> np.ndarray:
-    """Random orders of the critiques, one for all solutions to a question in each draw.
+    """Random orders of the critiques; in each draw, one order for all solutions to a question.
 
-    Seeded by (seed, category, question) and by nothing else.
+    Seeded only by (seed, category, question).
 
     Returns:
         int [draws, solutions, critiques].
@@ -71,6 +71,6 @@ def critique_orders(category: Category, n_critiques: int, draws: int, seed: int)
 
 
 def counts_up_to(n_critiques: int) -> Sequence[int]:
-    """Powers of two below `n_critiques`, and itself."""
+    """The powers of two below `n_critiques`, and `n_critiques`."""
     powers = [2**k for k in range(n_critiques.bit_length()) if 2**k < n_critiques]
     return [*powers, n_critiques]

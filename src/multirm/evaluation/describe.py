@@ -1,4 +1,4 @@
-"""What is known of the reward models that are evaluated together, as a table for evaluation and figures to join."""
+"""Entry point `describe_reward_models`: a table of the evaluated reward models, for evaluation and figures to join."""
 
 from collections import Counter
 
@@ -14,12 +14,12 @@ from multirm.tables.reward_models import REWARD_MODELS
 def describe_reward_models(
     dataset: str, output: OutputFile, models: list[RewardModel] | None = None
 ) -> None:
-    """Write down what is known of reward models: kind, training run, backbone, what they learned from, format.
+    """Write a table of reward models: kind, training run, backbone, training data, format.
 
-    The mean over the training runs of one model has a row, too.
+    The mean over the training runs of one model gets a row, too.
 
     Args:
-        dataset: what they are evaluated on.
+        dataset: the dataset that they are evaluated on.
         output: the table to write.
         models: a JSON object of columns for each training run, such as
             `{"model": "dPRM@43", "run_of": "dPRM", "kind": "dPRM", "seed": 43}`.
@@ -30,7 +30,7 @@ def describe_reward_models(
         if counts[each.model] > 1 or each.is_mean:
             raise InputError(
                 "--models",
-                expected="each training run once, and no mean: those are added",
+                expected="each training run once, without means, which are added",
                 found=shown(each.model),
             )
     rows = [each.columns(dataset) for each in with_means(models)]

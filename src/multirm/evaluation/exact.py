@@ -1,16 +1,15 @@
-"""How often a selection is right, over all subpools of N solutions: counted, without sampling.
+"""The expected accuracy of a selection over all subsets of N solutions, computed exactly, without sampling.
 
-Every function takes the pools of Q questions with K solutions each and the sizes N, from 1 to K:
+Every function takes the pools of Q questions with K solutions each, and the sizes N, from 1 to K:
 
-- answers: int [Q, K], equal where answers are equal, from 0; -1 where there is no answer.
-- correct: bool [Q, K], the same for all solutions with one answer; False where there is none.
-- rewards: float64 [Q, K]; NaN where missing.
+- answers: int [Q, K], from 0, equal if answers are equal; -1 for no answer.
+- correct: bool [Q, K], the same for all solutions with the same answer; False for no answer.
+- rewards: float64 [Q, K]; NaN if missing.
 - n: the sizes, in any order.
 
-and gives float64 [len(n), Q], in [0, 1]: the expectation over the C(K, N) subpools, all equally
-likely. Ties are shared equally, which is the expectation over random orders of a subpool. Nothing
-is subtracted from anything near it and no binomial coefficient is ever written out, so pools of
-thousands are as precise as small ones.
+and returns float64 [len(n), Q], in [0, 1]: the expectation over the C(K, N) equally likely subsets. Ties are shared
+equally, which is the expectation over random orders of a subset. There is no subtraction of nearly equal numbers, and
+binomial coefficients are never computed, so pools of thousands are as precise as small ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,38 +17,38 @@ from functools import cache
 
 import numpy as np
 
-# Half a megabyte: a block of polynomials is gone over again and again, and should stay in the cache.
+# Half a megabyte, so that a block of polynomials stays in the CPU cache.
 COEFFICIENTS_AT_ONCE = 2**16
 
-# Chances that are left out: a thousand of them are less than the rounding of 1.
+# Smaller probabilities are left out: a thousand of them are below the rounding error of 1.
 NEGLIGIBLE = 1e-20
 
 
 def pass_at_n(correct: np.ndarray, n: Sequence[int]) -> np.ndarray:
-    """The chance that a subpool has a correct solution: 1 - C(K-c, N) / C(K, N), with c correct."""
+    """The probability that a subset has a correct solution: 1 - C(K-c, N) / C(K, N), with c correct."""
     pool = correct.shape[1]
-    first = _chance_of_first(pool, n)
-    # With the correct solutions put first, the first of the subpool is one of them.
-    chance = np.concatenate([np.zeros((len(n), 1)), first.cumsum(axis=1)], axis=1)
+    first = _probability_of_first(pool, n)
+    # With the correct solutions first in the pool: the first of the subset is one of them.
+    probability = np.concatenate([np.zeros((len(n), 1)), first.cumsum(axis=1)], axis=1)
     certain = np.arange(pool + 1) > pool - np.asarray(n)[:, None]
-    chance = np.where(certain, 1.0, np.minimum(chance, 1.0))
-    return np.asarray(chance[:, correct.sum(axis=1)])
+    probability = np.where(certain, 1.0, np.minimum(probability, 1.0))
+    return np.asarray(probability[:, correct.sum(axis=1)])
 
 
 def best_of_n(correct: np.ndarray, rewards: np.ndarray, n: Sequence[int]) -> np.ndarray:
-    """The solution with the greatest reward.
+    """Select the solution with the highest reward.
 
     A group of m tied solutions of which c are correct, with L solutions below it, contributes
-    [C(L+m, N) - C(L, N)] / C(K, N) · c/m. Solutions without a reward are the lowest group: one of
-    them is picked only where the subpool has no other.
+    [C(L+m, N) - C(L, N)] / C(K, N) · c/m. Solutions without a reward are the lowest group: one of them is selected only
+    if the subset has no others.
     """
     _, shares = rank(correct, rewards)
-    chance = _chance_of_first(correct.shape[1], n)
-    return np.asarray(np.minimum(chance @ shares.T, 1.0))
+    probability = _probability_of_first(correct.shape[1], n)
+    return np.asarray(np.minimum(probability @ shares.T, 1.0))
 
 
 def majority_vote(answers: np.ndarray, correct: np.ndarray, n: Sequence[int]) -> np.ndarray:
-    """The most frequent answer; a subpool without any answer is wrong."""
+    """Select the most frequent answer; a subset without any answer is wrong."""
     questions, pool = answers.shape
     counts, right = _count(answers, correct)
     question, code = np.nonzero(right)
@@ -57,17 +56,19 @@ def majority_vote(answers: np.ndarray, correct: np.ndarray, n: Sequence[int]) ->
     rivals = counts[question]
     rivals[np.arange(len(code)), code] = 0
     rivals = -np.sort(-rivals, axis=1)
-    chances = [_chance_to_win(votes, rivals, pool, size) for size in n]
-    result = [np.bincount(question, chance, minlength=questions) for chance in chances]
+    probabilities = [_probability_to_win(votes, rivals, pool, size) for size in n]
+    result = [
+        np.bincount(question, probability, minlength=questions) for probability in probabilities
+    ]
     return np.minimum(np.reshape(result, (len(n), questions)), 1.0)
 
 
 def rank(correct: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each pool from its greatest reward to its least, and then those without one.
+    """Sort each pool by decreasing reward, solutions without a reward last.
 
     Returns:
-        positions in the pool, int [Q, K], and at each place of that order the share of correct
-        solutions among those tied with the one there, float64 [Q, K].
+        positions in the pool, int [Q, K], and for each solution in that order the fraction of correct
+        solutions among those tied with it, float64 [Q, K].
     """
     pool = correct.shape[1]
     order = np.argsort(-rewards, axis=1, kind="stable")
@@ -84,8 +85,8 @@ def rank(correct: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return order, n_right / (end - start)
 
 
-def _chance_of_first(pool: int, n: Sequence[int]) -> np.ndarray:
-    """The chance that the first of a subpool stands at place k of the pool: C(K-1-k, N-1) / C(K, N).
+def _probability_of_first(pool: int, n: Sequence[int]) -> np.ndarray:
+    """The probability that the first of a subset is at position k of the pool: C(K-1-k, N-1) / C(K, N).
 
     Returns:
         float64 [len(n), pool].
@@ -105,48 +106,50 @@ def _count(answers: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.nda
     return counts.reshape(questions, codes), right.reshape(questions, codes)
 
 
-def _chance_to_win(votes: np.ndarray, rivals: np.ndarray, pool: int, n: int) -> np.ndarray:
-    """The chance, ties shared, that an answer is the most frequent one in a subpool of n.
+def _probability_to_win(votes: np.ndarray, rivals: np.ndarray, pool: int, n: int) -> np.ndarray:
+    """The probability, ties shared, that an answer is the most frequent one in a subset of n.
 
-    Let every solution be drawn on its own with chance n/K. Given that n are drawn, this is a random
-    subpool; and that is likely enough (about 1/√n at least) to divide by. Before that, an answer
-    with a solutions has i of them drawn with a binomial chance, the coefficient of x^i in its
-    generating function, and a product of such functions has the chances of all ways to draw n:
-    sums of products of chances, where nothing overflows and nothing cancels.
+    Draw every solution independently with probability n/K. Conditional on n being drawn, this is a random subset, and
+    the condition is likely enough (at least about 1/√n) to divide by. Unconditionally, i of an answer's a solutions
+    are drawn with a binomial probability, the coefficient of x^i in the answer's generating function. The product of
+    these functions has the probabilities of all ways to draw n: sums of products of probabilities, without overflow
+    or cancellation.
 
     Args:
-        votes: int [answers], how many solutions of its pool give the answer.
-        rivals: int [answers, codes], how many give each other answer, from most to fewest.
+        votes: int [answers], the number of solutions in its pool that give the answer.
+        rivals: int [answers, codes], the number that give each other answer, in decreasing order.
     """
-    binomial = _binomial_chances(pool, n)
-    chance = np.zeros(len(votes))
+    binomial = _binomial_probabilities(pool, n)
+    probability = np.zeros(len(votes))
     for top in range(1, min(n, int(votes.max(initial=0))) + 1):
         able = rivals >= top
         n_able = able.sum(axis=1)
-        # An answer that cannot have more than `top` drawn is as free as solutions without any.
+        # Answers that cannot reach `top` are as unconstrained as solutions without an answer.
         free = pool - votes - np.where(able, rivals, 0).sum(axis=1)
         likely = binomial[votes, top] > NEGLIGIBLE * binomial[pool, n]
         for count in np.unique(n_able[likely]):
             alike = np.flatnonzero(likely & (n_able == count))
             for part in _parts(alike, (int(count) + 2) * (n - top + 1)):
-                held = _chance_to_hold(binomial, free[part], rivals[part, :count], top, n - top)
-                chance[part] += binomial[votes[part], top] * held
-    return np.asarray(chance / binomial[pool, n])
+                held = _probability_to_hold(
+                    binomial, free[part], rivals[part, :count], top, n - top
+                )
+                probability[part] += binomial[votes[part], top] * held
+    return np.asarray(probability / binomial[pool, n])
 
 
-def _chance_to_hold(
+def _probability_to_hold(
     binomial: np.ndarray, free: np.ndarray, rivals: np.ndarray, top: int, rest: int
 ) -> np.ndarray:
-    """The chance that `rest` others are drawn and an answer with `top` drawn wins over its rivals.
+    """The probability that `rest` others are drawn and an answer with `top` drawn wins against its rivals.
 
-    Sharing a tie with s rivals is a draw of lots: each answer has a number between 0 and 1, the
-    greatest wins, and so y beats s others with chance y^s, 1/(s+1) on the average over y. Thus a
-    rival may have fewer than `top` drawn, or exactly `top` with chance y. The average is Gauss and
-    Legendre's, exact for polynomials in y of as many ties as there can be.
+    A tie with s rivals is broken by lots: each answer has a uniform number between 0 and 1, and the largest wins. So y
+    beats s others with probability y^s, which averages to 1/(s+1) over y. Thus a rival may have fewer than `top`
+    drawn, or exactly `top` with probability y. The average is computed by Gauss-Legendre quadrature, exact for
+    polynomials in y of the largest possible number of ties.
 
     Args:
-        free: int [answers], how many solutions may be drawn without limit.
-        rivals: int [answers, rivals], of `top` solutions or more each.
+        free: int [answers], the number of solutions that may be drawn without limit.
+        rivals: int [answers, rivals], each with at least `top` solutions.
     """
     n_rivals = rivals.shape[1]
     if n_rivals == 0:
@@ -165,7 +168,7 @@ def _chance_to_hold(
 
 
 def _multiply(drawn: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Products of polynomials [answers, lots, degrees] and [answers, degrees, lots], cut off at the
+    """Products of polynomials [answers, lots, degrees] and [answers, degrees, lots], truncated to the
     degree of the first."""
     product = drawn * factors[:, 0, :, None]
     for i in range(1, factors.shape[1]):
@@ -173,8 +176,8 @@ def _multiply(drawn: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return product
 
 
-def _binomial_chances(pool: int, n: int) -> np.ndarray:
-    """The chance that i of a solutions are drawn, each with chance n/pool: float64 [pool+1, n+1]."""
+def _binomial_probabilities(pool: int, n: int) -> np.ndarray:
+    """The probability that i of a solutions are drawn, each with probability n/pool: float64 [pool+1, n+1]."""
     result = np.zeros((pool + 1, n + 1))
     result[0, 0] = 1
     for a in range(pool):
@@ -191,7 +194,7 @@ def _lots(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parts(rows: np.ndarray, coefficients: int) -> Iterator[np.ndarray]:
-    """As many rows at a time as keep to the limit, with so many coefficients each."""
+    """Blocks of rows within the limit, given the number of coefficients per row."""
     step = max(1, COEFFICIENTS_AT_ONCE // coefficients)
     for start in range(0, len(rows), step):
         yield rows[start : start + step]

@@ -1,4 +1,4 @@
-"""How often each method is right on each question: the expectation over all subpools of N."""
+"""The expected accuracy of each method on each question, over all subsets of N solutions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Expected:
 
     Attributes:
         values: float64 [questions, columns].
-        standard_errors: float64 [questions, columns], of simulation; 0 where the value is exact.
-        n_short: int [columns], the questions whose pools are smaller than N and take part whole.
+        standard_errors: float64 [questions, columns], of simulation; 0 for exact values.
+        n_short: int [columns], the number of questions whose pools are smaller than N and are used whole.
     """
 
     values: np.ndarray
@@ -28,19 +28,19 @@ class Expected:
 
 
 def columns(n: Sequence[int], scorers: Sequence[Scorer]) -> list[tuple[int, Method]]:
-    """What the columns are: for each N each method."""
+    """The columns: for each N, each method."""
     return [(size, method) for size in n for method in methods(scorers)]
 
 
 def expected(
     batches: Sequence[Pools], n: Sequence[int], scorers: Sequence[Scorer], seed: int, draws: int
 ) -> Expected:
-    """The expectations of one category; pools of no more than N solutions take part whole.
+    """The expectations of one category; pools of at most N solutions are used whole.
 
     Args:
-        n: sizes of the subpools.
-        seed: of the simulated subpools, where counting is dear.
-        draws: how many of them there are for each question.
+        n: sizes of the subsets.
+        seed: seed of simulated subsets, which are used where exact computation is expensive.
+        draws: number of simulated subsets per question.
     """
     parts = [_expected(pools, n, scorers, seed, draws) for pools in batches]
     short = [[size > pools.size for size in n] for pools in batches]

@@ -1,6 +1,6 @@
-"""Whether solutions and rewards, as views in DuckDB, make sense and match one to one.
+"""Check that solutions and rewards, as DuckDB views, are valid and match one to one.
 
-Both views have the columns of their tables and `file`, the file a row came from.
+Both views have the columns of their tables, and `file`, the file that a row came from.
 """
 
 import logging
@@ -78,8 +78,8 @@ WITHOUT_REWARDS = f"""
     ANTI JOIN (FROM rewards WHERE model = $model) USING ({KEY})
 """
 
-# A digest of all of a model's rewards, whatever the order of its rows. Where one value is all that there
-# is, the same rewards are no sign of the same table.
+# A digest of all of a model's rewards that does not depend on row order. Models with a single distinct reward are
+# left out: equal rewards do not mean that they are the same table.
 SAME_REWARDS = f"""
     SELECT list(model ORDER BY model) FROM (
         SELECT model, bit_xor(hash({KEY}, rewards)) AS digest FROM rewards
@@ -91,7 +91,7 @@ SAME_REWARDS = f"""
 
 
 def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
-    """Refuse solutions that are not one dataset's, once each, with at most one reference answer per question.
+    """Require solutions of a single dataset, each once, with at most one reference answer per question.
 
     Raises:
         InputError: names the table and the first keys.
@@ -126,7 +126,7 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_answers(database: duckdb.DuckDBPyConnection) -> None:
-    """Refuse solutions without a reference answer: nobody can say which selection of them is right.
+    """Refuse solutions without a reference answer, since selections of them cannot be judged.
 
     Raises:
         InputError: names the table and the first keys.
@@ -149,22 +149,22 @@ def check_labels(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def warn_of_outcomes(database: duckdb.DuckDBPyConnection, correct: str) -> None:
-    """Say how many outcome labels are not what the answers say; accuracies go by the answers.
+    """Warn about outcome labels that disagree with the answers; accuracies use the answers.
 
     Args:
-        correct: what makes a solution correct, as SQL.
+        correct: the condition for a correct solution, in SQL.
     """
     rows = database.execute(OTHER_OUTCOMES.format(correct=correct)).fetchall()
     if rows:
         logger.warning(
-            "%d solutions have an outcome label that their answers disagree with (%s); the answers count",
+            "%d solutions have an outcome label that disagrees with their answers (%s); the answers count",
             rows[0][-1],
             ", ".join("/".join(map(str, key)) for *key, _ in rows),
         )
 
 
 def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
-    """Refuse a category that only the solutions have, or only a model's rewards.
+    """Refuse categories that only the solutions or only a model's rewards have.
 
     Raises:
         InputError: names the first model and its categories.
@@ -182,12 +182,12 @@ def check_categories(database: duckdb.DuckDBPyConnection, models: Sequence[str])
                 expected=f"the same categories in the solutions and in the rewards of {model}",
                 found=f"{', '.join(names[:KEYS_SHOWN])}{', …' * (len(names) > KEYS_SHOWN)}"
                 f" only in {place}",
-                remedy="give the other's as well, or leave it out",
+                remedy="add the missing ones, or leave the category out",
             )
 
 
 def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) -> None:
-    """Refuse rewards that do not match the solutions one to one for each model.
+    """Require that each model's rewards match the solutions one to one.
 
     Raises:
         InputError: names the table and the first keys.
@@ -196,7 +196,7 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
     check_categories(database, models)
     _refuse(database, INFINITE, "finite rewards, or null", "with others")
     _refuse(database, UNKNOWN_REWARDS, "rewards of the solutions given", "of unknown solutions")
-    # One model at a time: their keys need not all be in memory at once.
+    # One model at a time, to save memory.
     for model in models:
         _refuse(
             database,
@@ -222,18 +222,18 @@ def reward_type(
     assumed: Scale | None = None,
     needs_unit: bool = True,
 ) -> RewardType:
-    """What a model's rewards are, as its tables say it or, where they do not, as the caller does.
+    """The type of a model's rewards, as stated by its tables or else by the caller.
 
-    Nothing is told from lengths, names or ranges: rewards of 4 critiques look like those of 4 steps.
+    Nothing is inferred from lengths, names or ranges: rewards of 4 critiques look like those of 4 steps.
 
     Args:
-        unit, scale: what the caller says.
-        assumed: the scale where nobody says one.
-        needs_unit: whether the unit has to be known.
+        unit, scale: as stated by the caller.
+        assumed: the scale if neither states one.
+        needs_unit: whether the unit must be known.
 
     Raises:
-        InputError: nobody says it, tables say several things or another than the caller, a probability is
-            not from 0 to 1, or a solution has several rewards that are said to be about it as a whole.
+        InputError: the type is unknown, tables disagree with each other or with the caller, a probability is
+            not from 0 to 1, or a solution has several rewards although the unit is solution.
     """
     said = [
         (file, found_unit or unit, found_scale or scale or assumed, (found_unit, found_scale))
@@ -255,16 +255,16 @@ def reward_type(
         if value is None:
             raise InputError(
                 file,
-                expected=f"a column {name}, which says what {model}'s rewards are",
+                expected=f"a column {name} for {model}'s rewards",
                 found="none",
-                remedy=f"say --{name} {model}=… ({members})",
+                remedy=f"add --{name} {model}=… ({members})",
             )
         if value not in list(closed_set):
             raise InputError(file, expected=f"{members} as {name}", found=shown(value))
         if option not in (None, value):
             raise InputError(
                 file,
-                expected=f"{model}'s rewards of {name} {option}, as --{name} says",
+                expected=f"{model}'s rewards of {name} {option}, as in --{name}",
                 found=f"some of {name} {value}",
             )
     known = RewardType(Unit(found_unit) if found_unit else None, Scale(str(found_scale)))
@@ -278,10 +278,10 @@ def reward_type(
 
 
 def check_apart(database: duckdb.DuckDBPyConnection, run_of: Mapping[str, str]) -> None:
-    """Refuse one table as the rewards of several runs of a model, whose deviation would be 0; say it of others.
+    """Refuse equal rewards for several runs of one model, which would have no variance; warn for other models.
 
     Args:
-        run_of: the reward model that each is a training run of.
+        run_of: for each name, the reward model that it is a training run of.
 
     Raises:
         InputError: names the two runs.
@@ -291,12 +291,12 @@ def check_apart(database: duckdb.DuckDBPyConnection, run_of: Mapping[str, str]) 
             if run_of[first] == run_of[second]:
                 raise InputError(
                     "--rewards",
-                    expected=f"rewards of its own for each training run of {run_of[first]}",
+                    expected=f"different rewards for each training run of {run_of[first]}",
                     found=f"the same rewards for every solution by {first} and {second}",
-                    remedy="give each run the rewards it gave itself, or leave one of them out",
+                    remedy="give each run its own rewards, or leave one of them out",
                 )
             logger.warning(
-                "%s and %s have the same rewards for every solution: they are compared all the same",
+                "%s and %s have the same rewards for every solution; they are compared nevertheless",
                 first,
                 second,
             )
@@ -309,7 +309,7 @@ def _refuse(
     found: str,
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Refuse what `query` finds (file, key, and perhaps what is `shown` of it), naming the first of it."""
+    """Refuse the rows that `query` returns (file, key and optionally `shown`, a value), naming the first ones."""
     ordered = (
         f"SELECT file, count(*) OVER (), {KEY}, * EXCLUDE (file, {KEY}) FROM ({query})"
         f" ORDER BY {KEY}, file LIMIT {KEYS_SHOWN}"

@@ -1,4 +1,4 @@
-"""What every command of the evaluation is given: one dataset's solutions and rewards, and what to do with them."""
+"""The inputs shared by all evaluation commands: one dataset's solutions and rewards, and the options for them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from multirm.errors import InputError, shown
-from multirm.evaluation.arguments import parse_aggregations, parse_rewards, parse_said
+from multirm.evaluation.arguments import parse_aggregations, parse_per_model, parse_rewards
 from multirm.evaluation.input_checks import (
     check_answers,
     check_apart,
@@ -19,7 +19,7 @@ from multirm.evaluation.input_checks import (
     warn_of_outcomes,
 )
 from multirm.evaluation.methods import Scorer, scorers
-from multirm.evaluation.pools import OURS, published_answers
+from multirm.evaluation.pools import OURS, paper_answers
 from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
@@ -44,13 +44,13 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Subpools:
-    """The subpools that answers are selected from.
+class Subsets:
+    """The subsets of pools that answers are selected from.
 
     Attributes:
         n: their sizes.
-        runs: how many are drawn for each question and size, where any are.
-        seed: of those that are drawn.
+        runs: number of subsets per question and size, where they are drawn.
+        seed: seed of drawn subsets.
     """
 
     n: list[int]
@@ -63,13 +63,13 @@ class Opened:
     """One dataset's solutions and rewards, checked.
 
     Attributes:
-        database: with the views `solutions` and `rewards`.
+        database: has the views `solutions` and `rewards`.
         scorers: in the order in which they are reported.
-        means: the names of means over training runs, and of the runs of each.
-        types: what the rewards of each model are.
-        answers: how answers are compared, `OURS` or as published.
-        files: what was read.
-        origin: of all that is made of them.
+        means: the names of means over training runs, with the names of their runs.
+        types: the type of each model's rewards.
+        answers: how answers are compared: `OURS` or as in the paper.
+        files: the files that were read.
+        origin: the origin of everything made from them.
     """
 
     database: duckdb.DuckDBPyConnection
@@ -89,20 +89,22 @@ class Opened:
         self,
         folder: Path,
         rows: Sequence[tuple[Schema, Sequence[Row]]],
-        subpools: Subpools | None = None,
+        subsets: Subsets | None = None,
         texts: Mapping[str, str] | None = None,
         **parameters: Any,
     ) -> None:
-        """Write rows of this dataset as tables of some schemas, and texts beside them: all at once, or nothing.
+        """Write rows of this dataset as tables, and texts beside them: all of them or none.
 
         Raises:
-            InputError: one of them would replace what was read.
+            InputError: one of them would replace an input.
         """
         for name in [*(f"{schema.name}.parquet" for schema, _ in rows), *(texts or {})]:
             path = folder / name
             if path.exists() and any(path.samefile(file) for file in self.files if file.exists()):
-                raise InputError(path, expected="a file to replace that is no input", found="one")
-        drawn = asdict(subpools) if subpools else {}
+                raise InputError(
+                    path, expected="to replace a file that is not an input", found="one"
+                )
+        drawn = asdict(subsets) if subsets else {}
         parquet.write_together(
             [
                 (
@@ -130,24 +132,24 @@ def open_evaluation(
     scale: Sequence[str] | None = None,
     reward_models: Path | None = None,
 ) -> Opened:
-    """Open what the options of an evaluation name; they are as in `accuracy.evaluate`.
+    """Open and check the inputs of an evaluation; options are as in `accuracy.evaluate`.
 
     Args:
-        module: the one that evaluates, for the footers.
-        estimator: `paper` compares answers as published.
-        selects: whether answers are to be selected, so that there must be reference answers.
-        needs_unit: whether it matters what one reward is about.
-        answers: when two are the same; with the estimator `paper`, as published whatever is said here.
-        unit, scale: what the rewards of models are whose tables do not say it.
-        reward_models: the table of reward models; names alone tell what is a run of what without it.
+        module: the module that evaluates, for footers.
+        estimator: `paper` compares answers as in the paper.
+        selects: whether answers will be selected, which requires reference answers.
+        needs_unit: whether the unit of rewards must be known.
+        answers: when answers are equal; ignored with the estimator `paper`.
+        unit, scale: the type of rewards of models whose tables do not state it.
+        reward_models: the table of reward models; without it, training runs are recognized by their names.
 
     Raises:
-        InputError: an option that makes no sense, or solutions and rewards that do not match.
+        InputError: an option is invalid, or solutions and rewards do not match.
     """
     aggregations = parse_aggregations(aggregation or [])
     places = parse_rewards(rewards or [], aggregations)
-    published = estimator is Estimator.PAPER
-    database, files = open_inputs(solutions, places, None if published else answers)
+    is_paper = estimator is Estimator.PAPER
+    database, files = open_inputs(solutions, places, None if is_paper else answers)
     check_solutions(database)
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
     tables = [reward_models] if reward_models else []
@@ -158,14 +160,14 @@ def open_evaluation(
     check_rewards(database, list(aggregations))
     types = _reward_types(database, aggregations, estimator, unit or [], scale or [], needs_unit)
     check_apart(database, {each.model: each.run_of for each in models})
-    compared = published_answers(database) if published else OURS
+    compared = paper_answers(database) if is_paper else OURS
     warn_of_outcomes(database, compared["correct"])
     files += tables
     origin = origin_of(
         module,
         {
             "aggregation": list(aggregation or []),
-            "answers": "as published" if published else str(answers),
+            "answers": "as in the paper" if is_paper else str(answers),
             "learned_questions": learned_questions(files),
             "rewards": {model: asdict(known) for model, known in types.items()},
         },
@@ -186,18 +188,18 @@ def open_evaluation(
 def _check_runs(
     models: Sequence[RewardModel], aggregations: Mapping[str, Sequence[Aggregation]]
 ) -> None:
-    """Refuse what has no mean over training runs.
+    """Check that means over training runs can be computed.
 
     Raises:
-        InputError: a mean, whose rewards there are none of, or runs of one model with other aggregations.
+        InputError: a mean is given as a model, or runs of one model have different aggregations.
     """
     for each in models:
         if each.is_mean:
             raise InputError(
                 "--aggregation",
-                expected="a training run's name: the mean over training runs is computed",
+                expected="the name of a training run; means over training runs are computed",
                 found=shown(each.model),
-                remedy="call it something else, here and in --rewards",
+                remedy="use another name, here and in --rewards",
             )
     for first, *others in runs_of(models).values():
         for other in others:
@@ -217,15 +219,15 @@ def _reward_types(
     scale: Sequence[str],
     needs_unit: bool,
 ) -> dict[str, RewardType]:
-    """What the rewards of each model are, as their tables say, or else the options.
+    """The type of each model's rewards, as stated by its tables or else by the options.
 
     Raises:
-        InputError: an option that makes no sense, tables that say otherwise or nothing, or scores without
-            bounds where there must be probabilities.
+        InputError: an option is invalid, tables disagree or state nothing, or there are scores where
+            probabilities are required.
     """
-    units = parse_said("--unit", unit, Unit, aggregations)
-    scales = parse_said("--scale", scale, Scale, aggregations)
-    # The estimator `paper` knows nothing else.
+    units = parse_per_model("--unit", unit, Unit, aggregations)
+    scales = parse_per_model("--scale", scale, Scale, aggregations)
+    # The only scale that the estimator `paper` supports.
     default = Scale.PROBABILITY if estimator is Estimator.PAPER else None
     types = {
         model: reward_type(
@@ -242,10 +244,10 @@ def _check_scores(
     aggregations: Mapping[str, Sequence[Aggregation]],
     estimator: Estimator,
 ) -> None:
-    """Refuse what makes no sense of scores without bounds.
+    """Refuse options that need probabilities for models with scores.
 
     Raises:
-        InputError: their product, or the published estimator, which knows probabilities alone.
+        InputError: the aggregation is prod, or the estimator is `paper`.
     """
     for model, known in types.items():
         if known.scale is Scale.PROBABILITY:
@@ -253,24 +255,24 @@ def _check_scores(
         if Aggregation.PROD in aggregations[model]:
             raise InputError(
                 f"--aggregation {model}",
-                expected="another aggregation than prod, which is of probabilities",
-                found=f"it, and rewards of scale {known.scale}",
+                expected="an aggregation other than prod, which needs probabilities",
+                found=f"prod, and rewards of scale {known.scale}",
             )
         if estimator is Estimator.PAPER:
             raise InputError(
                 "--estimator",
-                expected="exact: the published estimator votes with probabilities",
+                expected="exact, since the estimator paper votes with probabilities",
                 found=f"{estimator}, and rewards of {model} of scale {known.scale}",
             )
 
 
 def learned_questions(files: Sequence[Path]) -> dict[str, int]:
-    """For each model, how many of the questions it has learned from, as the footers of its rewards tell.
+    """For each model, how many of the questions it was trained on, according to the footers of its rewards.
 
-    Those that have learned from some are warned of. A model whose tables do not tell is not there.
+    Logs a warning if there are any. Models whose tables have no such count are left out.
 
     Args:
-        files: what is evaluated, of whatever kind.
+        files: the files that are evaluated, of any kind.
     """
     counts: dict[str, int] = {}
     for file in files:
@@ -284,28 +286,28 @@ def learned_questions(files: Sequence[Path]) -> dict[str, int]:
     for model, n_learned in counts.items():
         if n_learned:
             logger.warning(
-                "%s has learned from %d of the questions that it is evaluated on: "
-                "its accuracies say little of new ones",
+                "%s was trained on %d of the questions that it is evaluated on: "
+                "its accuracies say little about new ones",
                 shown(model),
                 n_learned,
             )
     return counts
 
 
-def choose_subpools(
+def choose_subsets(
     opened: Opened,
     n: Sequence[int] | None,
     runs: int,
     seed: int,
     estimator: Estimator = Estimator.EXACT,
-) -> Subpools:
-    """The subpools that the options of an evaluation ask for; what pools cannot give is logged.
+) -> Subsets:
+    """The subsets that the options of an evaluation define; sizes over a pool's are logged.
 
-    The exact estimator leaves out sizes that no pool can give: they are all one number. The
-    published one has a row for each.
+    The exact estimator leaves out sizes over the largest pool's, whose accuracies would all be the same. The
+    estimator `paper` keeps a row for each.
 
     Raises:
-        InputError: no such sizes, or too few runs.
+        InputError: no size is possible, or there are too few runs.
     """
     sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
     _check_counts(sizes, runs)
@@ -315,8 +317,8 @@ def choose_subpools(
     for size in sizes:
         short = sum(count for pool, count in pools if pool < size)
         if short:
-            logger.warning("N = %d: %d pools are smaller and take part whole", size, short)
-    return Subpools(sizes, runs, seed)
+            logger.warning("N = %d: %d pools are smaller and are used whole", size, short)
+    return Subsets(sizes, runs, seed)
 
 
 def _usable(n: Sequence[int], largest: int) -> list[int]:

@@ -1,18 +1,17 @@
-"""How far means over questions would be from the truth with other questions: 95 % intervals.
+"""95 % confidence intervals of means over questions.
 
-Questions are what a benchmark samples, within each category. What is averaged over them is in [0, 1]
-(how often a method is right on a question) or, as a difference of two such numbers, in [-1, 1]. Two
-things make the textbook's interval, and the bootstrap's, too narrow there. Near 0 and 1 the observed
-spread is that of the questions that happen to be drawn, and is 0 where all of them are right. And
-over many small categories the spread is known from few questions, whatever their sum is.
+A benchmark samples questions, within each category. The values averaged over them are in [0, 1] (how often a method
+is right on a question) or, as differences of two such numbers, in [-1, 1]. For two reasons, the textbook interval
+and the bootstrap are too narrow there. Near 0 and 1, the observed variance depends on the questions that happen to
+be drawn, and is 0 if all of them are right. And over many small categories, each variance is estimated from few
+questions, whatever their total.
 
-So intervals of shares are Wilson's, for as many right-or-wrong questions as would vary like those
-that are observed (an effective size, as for surveys: Korn & Graubard 1998; Franco et al. 2019), with
-Student's t for what is known of that spread (Welch 1947, for categories of different spreads). They
-are never wider than for questions that are simply right or wrong, which is the most that anything in
-[0, 1] can vary, and one pseudo-question of that kind keeps them from having no width. Intervals of
-differences are Student's, with one pseudo-question of each sign (as Agresti & Min 2005 for matched
-proportions).
+So intervals of proportions are Wilson's, for the number of right-or-wrong questions with the observed variance (an
+effective sample size, as for surveys: Korn & Graubard 1998; Franco et al. 2019), with Student's t for the uncertainty
+of that variance (Welch 1947, for categories of different variances). They are never wider than for right-or-wrong
+questions, which have the largest variance possible in [0, 1], and one pseudo-question of that kind keeps their width
+above 0. Intervals of differences are Student's, with one pseudo-question of each sign (as in Agresti & Min 2005 for
+matched proportions).
 """
 
 from collections.abc import Mapping
@@ -25,26 +24,26 @@ from multirm.tables.accuracy import IntervalNote
 
 LEVEL = 0.95
 
-# The most that values in [0, 1] can vary: half of them 0, half of them 1.
+# The largest variance of values in [0, 1]: half of them 0, half of them 1.
 LARGEST_VARIANCE = 0.25
 
-# Values in -1..1 that vary less than this are the same but for rounding.
+# Values in [-1, 1] with a smaller standard deviation are equal up to rounding.
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Means over questions, and over categories with the same weight each, in columns.
+    """Means over questions, and over equally weighted categories, in columns.
 
     Attributes:
         value: float64 [columns].
-        variance: float64 [columns], of `value` with other questions.
-        df: float64 [columns], the degrees of freedom that `variance` is known with.
-        size: how many right-or-wrong questions in one category would be worth as much.
-        least: the same, were all categories as small as the smallest.
-        n_free: how many questions there are beyond the first of each category.
+        variance: float64 [columns], of `value` over samples of questions.
+        df: float64 [columns], the degrees of freedom of `variance`.
+        size: the equivalent number of questions in a single category.
+        least: the same if all categories were as small as the smallest.
+        n_free: number of questions minus number of categories.
         varies: bool [columns], whether values differ within any category.
-        note: what all intervals rest on besides; None where it is the spread over questions alone.
+        note: what all intervals rest on in addition; None if only on the variance over questions.
     """
 
     value: np.ndarray
@@ -58,7 +57,7 @@ class Mean:
 
     @property
     def notes(self) -> list[IntervalNote | None]:
-        """What each column's interval rests on besides the spread over questions."""
+        """What each column's interval rests on besides the variance over questions."""
         return [
             self.note or (None if varies else IntervalNote.NO_SPREAD)
             for varies in self.varies.tolist()
@@ -68,8 +67,8 @@ class Mean:
 def mean_of(values: Mapping[str, np.ndarray]) -> Mean:
     """The macro-average of some categories, or the mean of one.
 
-    A category with a single question has no spread of its own. It is taken to have the largest that a
-    share can have, 1/4, or that of the other categories, if it is larger (as it can be of differences).
+    A category with a single question has no variance of its own. It is given the largest of a proportion, 1/4, or
+    that of the other categories if larger (as is possible for differences).
 
     Args:
         values: for each category float64 [questions, columns]; a column with a NaN has no mean.
@@ -84,7 +83,7 @@ def mean_of(values: Mapping[str, np.ndarray]) -> Mean:
     free = counts - 1
     n_free = int(free.sum())
     pooled = free @ spread / max(n_free, 1)
-    # One question's part of it is that of all categories: two questions that agree are no evidence.
+    # Shrink towards the pooled variance by one question's weight: two equal questions are no evidence of no variance.
     spread += (pooled - spread) / counts[:, None]
     spread[~several] = np.maximum(LARGEST_VARIANCE, pooled)
     parts = spread / counts[:, None] / len(counts) ** 2
@@ -110,10 +109,10 @@ def _note(counts: np.ndarray) -> IntervalNote | None:
 def _degrees(
     variance: np.ndarray, parts: np.ndarray, free: np.ndarray, bounded: bool
 ) -> np.ndarray:
-    """Of a sum of variances, of which `parts` [categories, columns] are estimated.
+    """The degrees of freedom of a sum of variances, of which `parts` [categories, columns] are estimated.
 
-    Welch's (1947) formula allows for the error of the estimates in it; no more than all there are,
-    unless the rest of the sum is a bound, which is known for sure.
+    By Welch's (1947) formula, corrected for using estimates; at most the total, unless the rest of the sum is a bound,
+    which has no error.
     """
     squares = (parts**2 / (free[:, None] + 2)).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,27 +128,27 @@ def of_share(
     size: float | np.ndarray,
     least: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval for as many right-or-wrong questions as vary like those observed.
+    """Wilson's interval for the number of right-or-wrong questions that have the observed variance.
 
     Args:
         value: float64 [columns], in [0, 1].
-        variance, df: float64 [columns], of `value`, as in `Mean`; a variance of NaN is not known.
+        variance, df: float64 [columns], of `value`, as in `Mean`; an unknown variance is NaN.
         size, least: as in `Mean`.
 
     Returns:
         low and high, float64 [columns], in [0, 1]; NaN where `value` is.
     """
-    # Half a question wrong and half a question right are added before the spread is compared with
-    # that of right-or-wrong ones, since the rare ones that count near 0 and 1 may not be there.
+    # Half a wrong and half a right question are added before comparing the variance with that of right-or-wrong
+    # questions, because the rare questions that matter near 0 and 1 may not have been drawn.
     shrunk = (size * value + 0.5) / (size + 1)
     squares = (size - 1) * size * variance + size * (value - shrunk) ** 2
     squares += (shrunk**2 + (1 - shrunk) ** 2) / 2
     share = squares / (size + 1) / (shrunk * (1 - shrunk))
-    # The smaller of the two, or the second where the first is not known.
+    # The smaller of the two, or the second if the first is unknown.
     scale = np.fmin(student(df) ** 2 * share / size, student(np.inf) ** 2 / least)
     middle = (value + scale / 2) / (1 + scale)
     half = np.sqrt(scale * value * (1 - value) + scale**2 / 4) / (1 + scale)
-    # Of itself it holds the value, but for rounding at 0 and 1.
+    # It always contains the value, except for rounding at 0 and 1.
     return (
         np.clip(np.minimum(middle - half, value), 0, 1),
         np.clip(np.maximum(middle + half, value), 0, 1),
@@ -165,11 +164,11 @@ def of_differences(mean: Mean, size_of_one: np.ndarray) -> tuple[np.ndarray, np.
     """Student's interval of differences in [-1, 1].
 
     Args:
-        mean: of the differences.
-        size_of_one: float64 [columns], as `typical_size` gives it.
+        mean: mean of the differences.
+        size_of_one: float64 [columns], as returned by `typical_size`.
 
     Returns:
-        low and high, float64 [columns], in [-1, 1]; NaN where no category has two questions.
+        low and high, float64 [columns], in [-1, 1]; NaN if no category has two questions.
     """
     variance = mean.variance + (size_of_one / mean.size) ** 2
     half = student(mean.df) * np.sqrt(variance)
@@ -179,7 +178,7 @@ def of_differences(mean: Mean, size_of_one: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def typical_size(differences: Mapping[str, np.ndarray]) -> np.ndarray:
-    """How large differences are, float64 [columns]: the mean of |d| weighted by |d|; 1 where all are 0."""
+    """The typical size of differences, float64 [columns]: the mean of |d| weighted by |d|; 1 if all are 0."""
     squares = np.mean([np.square(part).mean(axis=0) for part in differences.values()], axis=0)
     sizes = np.mean([np.abs(part).mean(axis=0) for part in differences.values()], axis=0)
     with np.errstate(invalid="ignore"):
@@ -193,17 +192,17 @@ def widened(
     df: int,
     bounds: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An interval for another, independent, error of the same value too.
+    """Widen an interval to include another, independent error of the same value.
 
-    Student's interval of that error is added as deviations are, to each side by itself (the method of
-    variance estimates recovery: Zou & Donner 2008).
+    Student's interval of that error is added in quadrature, separately on each side (the method of variance
+    estimates recovery: Zou & Donner 2008).
 
     Args:
-        value: float64 [columns], what the interval is of.
+        value: float64 [columns], the value that the interval is for.
         interval: low and high, float64 [columns].
-        error: float64 [columns], the standard error to allow for; 0 where there is none.
-        df: the degrees of freedom that it is known with.
-        bounds: where `value` can be.
+        error: float64 [columns], the standard error to include; 0 for none.
+        df: the degrees of freedom of `error`.
+        bounds: the range of `value`.
     """
     low, high = interval
     half = student(max(df, 1)) * error
@@ -214,14 +213,14 @@ def widened(
 
 
 def student(df: np.ndarray | float) -> np.ndarray:
-    """How many standard errors Student's interval reaches to either side."""
+    """The half-width of Student's interval in standard errors."""
     degrees, inverse = np.unique(np.asarray(df, dtype=np.float64), return_inverse=True)
     return np.array([_student(value) for value in degrees.tolist()])[inverse]
 
 
 @cache
 def _student(df: float) -> float:
-    # Here and not above: the published protocol has no intervals, and need not wait for it.
+    # Imported late: the paper's protocol has no intervals and does not need it.
     from scipy.special import stdtrit
 
     return float(stdtrit(df, (1 + LEVEL) / 2))

@@ -1,8 +1,8 @@
-"""How sure a measure over solutions is, whose questions are what is sampled: each is left out once.
+"""Confidence intervals of measures over solutions, by a jackknife over questions.
 
-Solutions to one question are alike, so many solutions to few questions are few observations. What a
-measure becomes without each question says how it would vary with other questions (the jackknife of
-clusters: Efron & Stein 1981; Obuchowski 1997 for the areas under curves).
+Solutions to one question are correlated, so many solutions to few questions are few observations. How a measure
+changes when each question is left out estimates its variance over samples of questions (the cluster jackknife: Efron &
+Stein 1981; Obuchowski 1997 for the areas under curves).
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 from multirm.evaluation import intervals
 from multirm.running.randomness import item_generator
 
-# Questions are left out one at a time up to so many of them, else in as many groups at random.
+# Up to this many questions are left out one by one, more in this many random groups.
 GROUPS = 200
 
 # Bounds the memory of one block of counts, to 32 MB.
@@ -22,13 +22,13 @@ Measures = Mapping[str, np.ndarray]
 
 
 def grouped(questions: np.ndarray) -> np.ndarray:
-    """What is left out together with each item: its question, or a group of questions if there are many.
+    """The group of each item that is left out together: its question, or a group of questions if there are many.
 
     Args:
-        questions: int [items], from 0, every one of them there.
+        questions: int [items], from 0 without gaps.
 
     Returns:
-        int [items], from 0, every one of them there.
+        int [items], from 0 without gaps.
     """
     n_questions = int(questions.max(initial=-1)) + 1
     if n_questions <= GROUPS:
@@ -40,13 +40,13 @@ def grouped(questions: np.ndarray) -> np.ndarray:
 def without_each(
     measure: Callable[[np.ndarray], Measures], items: np.ndarray, groups: np.ndarray, size: int
 ) -> Measures:
-    """What measures of counts become without each group.
+    """Measures of counts, with each group left out in turn.
 
     Args:
-        measure: of counts float64 [..., size] gives measures [...]; NaN where one is not defined.
-        items: which of the counts each item is one of, int [items].
-        groups: each item's group, int [items], from 0, every one of them there.
-        size: how many counts there are.
+        measure: maps counts, float64 [..., size], to measures [...]; NaN if undefined.
+        items: the count that each item belongs to, int [items].
+        groups: each item's group, int [items], from 0 without gaps.
+        size: the number of counts.
 
     Returns:
         float64 [groups] for each measure.
@@ -67,10 +67,10 @@ def without_each(
 
 
 def variance(without: np.ndarray) -> float:
-    """The variance of a measure, from what it is without each group, float64 [groups].
+    """The variance of a measure, from its values without each group, float64 [groups].
 
     Returns:
-        NaN where there is one group, or the measure is not defined without one of them.
+        NaN if there is only one group, or the measure is undefined without one of them.
     """
     n_groups = len(without)
     if n_groups < 2:
@@ -81,13 +81,13 @@ def variance(without: np.ndarray) -> float:
 def interval(value: float, without: np.ndarray, size: float) -> tuple[float, float, bool]:
     """The 95 % interval of a measure from 0 to 1.
 
-    Where it rests on one question, without which it is not defined, its variance is not known, and the
-    interval is as wide as for `size` questions that are right or wrong.
+    If the measure is undefined without some question, its variance is unknown, and the interval is as wide as for
+    `size` right-or-wrong questions.
 
     Args:
-        value: of all items; not NaN.
-        without: what it is without each group, float64 [groups].
-        size: how many questions of equal weight it is from, `effective_size`.
+        value: the measure of all items; not NaN.
+        without: its values without each group, float64 [groups].
+        size: the equivalent number of equally weighted questions, from `effective_size`.
 
     Returns:
         low, high, and whether its variance is known.
@@ -104,7 +104,7 @@ def interval(value: float, without: np.ndarray, size: float) -> tuple[float, flo
 
 
 def effective_size(weights: np.ndarray) -> float:
-    """How many questions of equal weight those with these weights are worth (Kish 1965); 0 of none.
+    """The equivalent number of equally weighted questions (Kish 1965); 0 without questions.
 
     Args:
         weights: float64 [questions], at least 0.

@@ -1,4 +1,4 @@
-"""Ways to pick an answer from a pool."""
+"""Methods that select an answer from a pool."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from multirm.tables.accuracy import Aggregation, Selection
 
 
 class Scorer(NamedTuple):
-    """Where a solution's reward comes from: a reward model, and how its list becomes one number."""
+    """The source of a solution's reward: a reward model and an aggregation of its list of rewards."""
 
     model: str
     aggregation: Aggregation
@@ -16,14 +16,14 @@ class Scorer(NamedTuple):
 
 @dataclass(frozen=True)
 class Method:
-    """A way to pick an answer: a selection and, where it needs rewards, where they come from."""
+    """A selection and, if it needs rewards, their scorer."""
 
     selection: Selection
     scorer: Scorer | None = None
 
     @property
     def columns(self) -> dict[str, str | None]:
-        """The method as the columns of a table: selection, model and aggregation."""
+        """The method as table columns: selection, model and aggregation."""
         return {
             "selection": str(self.selection),
             "model": self.scorer.model if self.scorer else None,
@@ -51,7 +51,7 @@ def methods(scorers: Sequence[Scorer]) -> list[Method]:
 
 
 def labels(scorers: Sequence[Scorer]) -> dict[Scorer, str]:
-    """What to call each scorer: its model, and its aggregation too where the model has several."""
+    """The label of each scorer: its model, and also its aggregation if the model has several."""
     models = [scorer.model for scorer in scorers]
     return {
         scorer: scorer.model

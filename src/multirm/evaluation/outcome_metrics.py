@@ -1,4 +1,4 @@
-"""Rewards and outcome labels → how well rewards tell correct solutions from incorrect ones, and how sure that is."""
+"""How well rewards separate correct from incorrect solutions, with intervals, from rewards and outcome labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from multirm.evaluation import intervals, jackknife
 THRESHOLD = 0.5
 N_BINS = 10
 
-# Measures of the order of the rewards alone, whatever their scale.
+# Measures that depend only on the order of rewards, so they apply to any scale.
 RANKING = ("roc_auc", "pr_auc")
 
 Bounds = Mapping[str, tuple[float, float]]
@@ -21,9 +21,9 @@ class ReliabilityBin:
     """The solutions whose reward is in [low, high), or in [low, 1] in the last bin.
 
     Attributes:
-        count: how many there are.
-        mean_reward: of these, from `low` to `high`; None where there are none.
-        share_correct: of these, from 0 to 1; None where there are none.
+        count: number of solutions.
+        mean_reward: their mean reward, from `low` to `high`; None if there are none.
+        share_correct: the fraction of correct ones, from 0 to 1; None if there are none.
         share_low, share_high: its 95 % interval over questions.
     """
 
@@ -38,36 +38,34 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class OutcomeMetrics:
-    """Rewards as predictions of the outcome; "positive" is correct, and predicted so from 0.5 on.
+    """Rewards as predictions of the outcome; positive means correct, and is predicted from 0.5 on.
 
-    With TP, FP, FN and TN counting the solutions that have a reward. Everything is from 0 to 1,
-    and None, never 0, where it is not defined. All but the counts and the two areas are None also
-    where the rewards are no probabilities, and then `reliability` is empty.
+    TP, FP, FN and TN count solutions with a reward. All measures are from 0 to 1, and None, never 0, if undefined. All
+    except the counts and the two areas are also None if rewards are not probabilities; `reliability` is then empty.
 
     Attributes:
-        n_questions: questions with a solution that has a reward.
-        n_scored: solutions with a reward; nothing else is about any other.
-        n_missing: solutions without.
-        n_correct: solutions with a reward that are correct.
-        precision: TP / (TP + FP); None where none is predicted correct.
-        recall: TP / (TP + FN); None where none is correct.
-        specificity: TN / (TN + FP); None where none is incorrect.
-        f1: 2 TP / (2 TP + FP + FN); None where none is correct or predicted so. It is 0 where some
-            are and TP is 0, though precision or recall may be None there.
-        roc_auc, pr_auc: see `measures_of`; None where all or none are correct, pr_auc where none is.
-        brier: mean of (reward - outcome)² (Brier 1950, for the one event "correct"); less is better.
-        ece: expected calibration error, Σ over bins of count / n_scored · |share_correct -
-            mean_reward| (Guo et al. 2017, arXiv 1706.04599), over 10 bins of equal width. It is too
-            large, the more the fewer questions there are, since also chance makes gaps.
-        ece_null: what `ece` would be on the average if rewards were calibrated perfectly and gaps
-            were chance alone.
-        ece_debiased: Σ over bins of √(gap² - its variance), 0 where that is negative: about what
-            `ece` would be with endless questions. For perfect calibration it is half of `ece_null`.
-        intervals: 95 % intervals over questions of the measures that are there. The one of `ece` is
-            of what it would be with endless questions; it starts where all that could be chance is.
-        on_one_question: the measures whose interval rests on the bound of their variance alone, as
-            they are not defined without one of the questions.
-        reliability: those bins, from 0 to 1, empty ones too.
+        n_questions: questions with a scored solution.
+        n_scored: solutions with a reward; all other attributes except `n_missing` are about these.
+        n_missing: solutions without a reward.
+        n_correct: scored solutions that are correct.
+        precision: TP / (TP + FP); None if none is predicted correct.
+        recall: TP / (TP + FN); None if none is correct.
+        specificity: TN / (TN + FP); None if none is incorrect.
+        f1: 2 TP / (2 TP + FP + FN); None if none is correct or predicted correct. It is 0 if some are and TP is 0,
+            even if precision or recall is None.
+        roc_auc, pr_auc: see `measures_of`; roc_auc is None if all or none are correct, pr_auc if none is.
+        brier: mean of (reward - outcome)² (Brier 1950, for the single event "correct"); lower is better.
+        ece: expected calibration error, Σ over bins of count / n_scored · |share_correct - mean_reward| (Guo et al.
+            2017, arXiv 1706.04599), with 10 bins of equal width. Biased upwards, the more the fewer questions there
+            are, since chance also causes gaps.
+        ece_null: the expectation of `ece` if rewards were perfectly calibrated, so that gaps were due to chance.
+        ece_debiased: Σ over bins of √(gap² - its variance), with 0 for negative differences: approximately `ece`
+            with infinitely many questions. For perfect calibration, it is half of `ece_null`.
+        intervals: 95 % intervals over questions of the defined measures. The interval of `ece` is for its value with
+            infinitely many questions; its lower end assumes the largest possible contribution of chance.
+        on_one_question: the measures whose interval rests only on the bound of their variance, because they are
+            undefined without one of the questions.
+        reliability: the bins, from 0 to 1, including empty ones.
     """
 
     n_questions: int
@@ -99,12 +97,11 @@ def outcome_metrics(
     """Measure one model's rewards against the outcomes of the same solutions.
 
     Args:
-        rewards: float64 [solutions]; NaN where missing, and left out there.
+        rewards: float64 [solutions]; missing ones are NaN, and left out.
         outcomes: bool or 0 and 1 [solutions], whether each is correct.
-        questions: which question each is a solution to: anything that can be sorted [solutions].
-        probabilities: whether the rewards are probabilities: then they are from 0 to 1.
-        ranks: float64 [solutions], what orders them like the rewards but without underflow; the
-            rewards unless given.
+        questions: the question of each solution, sortable values [solutions].
+        probabilities: whether the rewards are probabilities, from 0 to 1.
+        ranks: float64 [solutions], with the order of rewards but without underflow; by default the rewards.
     """
     scored = ~np.isnan(rewards)
     rewards, correct = rewards[scored], outcomes[scored].astype(bool)
@@ -143,13 +140,13 @@ def with_intervals(
     questions: np.ndarray,
     names: Sequence[str] | None = None,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]], list[str]]:
-    """The measures that are defined, their 95 % intervals over questions, and which rest on one question.
+    """The defined measures, their 95 % intervals over questions, and those that rest on one question.
 
     Args:
         rewards, ranks: float64 [items]; none missing.
         correct: bool [items].
-        questions: int [items], from 0, every one of them there.
-        names: of the measures to take; all of them unless given.
+        questions: int [items], from 0 without gaps.
+        names: the measures to compute; by default all.
     """
     if not len(rewards):
         return {}, {}, []
@@ -179,32 +176,30 @@ def with_intervals(
 
 
 def measures_of(rewards: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> dict[str, np.ndarray]:
-    """Measures of how rewards tell the correct from the incorrect, from how many there are of each reward.
+    """Measures of how rewards separate correct from incorrect items, from counts per distinct reward.
 
-    ROC-AUC is the chance that a random correct one has a greater reward than a random incorrect
-    one, a tie counting half (Mann-Whitney U over the number of pairs): 0.5 where all rewards are
-    equal; not defined where all or none are correct.
+    ROC-AUC is the probability that a random correct item has a higher reward than a random incorrect one, ties counted
+    as a half (Mann-Whitney U divided by the number of pairs): 0.5 if all rewards are equal; undefined if all or none
+    are correct.
 
-    PR-AUC is average precision, Σ_k (R_k - R_(k-1)) · P_k over the distinct rewards k from the
-    greatest on, where P_k and R_k are precision and recall if rewards of at least k predict correct:
-    tied ones enter together, and nothing is interpolated (the step curve of Manning, Raghavan and
-    Schütze, Introduction to Information Retrieval, 8.4). A random order has the share of correct
-    ones. Not defined where none is correct.
+    PR-AUC is average precision, Σ_k (R_k - R_(k-1)) · P_k over the distinct rewards k in decreasing order, where P_k
+    and R_k are precision and recall if rewards of at least k predict correct: ties enter together, without
+    interpolation (the step curve of Manning, Raghavan and Schütze, Introduction to Information Retrieval, 8.4). A
+    random order gives the fraction of correct items. Undefined if none is correct.
 
     Args:
-        rewards: float64 [rewards], from the greatest to the least.
-        right, wrong: float64 [..., rewards], whole numbers.
+        rewards: float64 [rewards], in decreasing order.
+        right, wrong: float64 [..., rewards], the numbers of correct and incorrect items, whole numbers.
 
     Returns:
-        float64 [...] for each of `MEASURES`, from 0 to 1; NaN where it is not defined.
+        float64 [...] for each of `MEASURES`, from 0 to 1; NaN if undefined.
     """
     every = right + wrong
     n_right, n_wrong = right.sum(axis=-1), wrong.sum(axis=-1)
     predicted = rewards >= THRESHOLD
     tp, fp = right[..., predicted].sum(axis=-1), wrong[..., predicted].sum(axis=-1)
     above = right.cumsum(axis=-1)
-    # Against each incorrect one, the correct ones above it win, and those that are tied with it
-    # half. In whole numbers, so that 0.5 is 0.5.
+    # For each incorrect item, correct items above it win, and tied ones count as a half; in whole numbers, to be exact.
     won_twice = (wrong * (2 * above - right)).sum(axis=-1)
     gained = right * above / np.maximum(every.cumsum(axis=-1), 1)
     squares = right @ np.square(rewards - 1) + wrong @ np.square(rewards)
@@ -223,10 +218,10 @@ def measures_of(rewards: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> di
 def calibration_error(
     rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray
 ) -> dict[str, float]:
-    """`ece`, `ece_null` and `ece_debiased` of `OutcomeMetrics`, of at least one solution.
+    """`ece`, `ece_null` and `ece_debiased` of `OutcomeMetrics`, for at least one solution.
 
-    A bin's gap is a sum over questions, so its variance is known from what each question adds to it;
-    from one question it is as large as the gap can be of one.
+    A bin's gap is a sum over questions, so its variance is estimated from the contributions of questions; with a
+    single question, it is the squared gap.
     """
     gaps = _gaps(rewards, correct, questions)
     gap = gaps.sum(axis=0)
@@ -235,7 +230,7 @@ def calibration_error(
     variance = spread if n_questions > 1 else np.square(gap)
     return {
         "ece": float(np.abs(gap).sum()),
-        # The mean of |x| where x is normal with this variance.
+        # The expectation of |x| for normal x with this variance.
         "ece_null": float(np.sqrt(2 * variance / np.pi).sum()),
         "ece_debiased": float(np.sqrt(np.maximum(np.square(gap) - variance, 0)).sum()),
     }
@@ -247,9 +242,9 @@ def _interval_of_ece(
     correct: np.ndarray,
     questions: np.ndarray,
 ) -> tuple[float, float]:
-    """From what is left if all that can be chance is taken off `ece`, to where nothing is chance.
+    """From `ece` minus the largest possible contribution of chance, to `ece` without any, plus the margins of error.
 
-    `ece_debiased` takes off too much where calibration is off, and so is no place to reach up from.
+    `ece_debiased` subtracts too much for badly calibrated rewards, so the upper end does not start from it.
     """
     ece, null = (found[name] or 0.0 for name in ("ece", "ece_null"))
     groups = jackknife.grouped(questions)
@@ -265,7 +260,7 @@ def _interval_of_ece(
 
 
 def _gaps(rewards: np.ndarray, correct: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """What each owner adds to each bin's share correct less its mean reward, float64 [owners, bins]."""
+    """Each owner's contribution to each bin's fraction correct minus mean reward, float64 [owners, bins]."""
     places = owners * N_BINS + _bins(rewards)
     size = (int(owners.max()) + 1) * N_BINS
     gaps = np.bincount(places, (correct - rewards) / len(rewards), minlength=size)
@@ -273,7 +268,7 @@ def _gaps(rewards: np.ndarray, correct: np.ndarray, owners: np.ndarray) -> np.nd
 
 
 def _sizes(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) -> dict[str, float]:
-    """How many questions of equal weight each measure is from."""
+    """The equivalent number of equally weighted questions behind each measure."""
     predicted = rewards >= THRESHOLD
 
     def size(weights: np.ndarray) -> float:
@@ -286,7 +281,7 @@ def _sizes(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) -> d
         "recall": right,
         "specificity": wrong,
         "f1": size(predicted.astype(np.float64) + correct),
-        # No more than with so many independent ones of the rarer kind (Birnbaum & Klose 1957).
+        # At most the number of independent items of the rarer kind (Birnbaum & Klose 1957).
         "roc_auc": both,
         "pr_auc": both,
         "brier": size(np.ones(len(rewards))),
@@ -294,7 +289,7 @@ def _sizes(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) -> d
 
 
 def _bins(rewards: np.ndarray) -> np.ndarray:
-    # Compared with the edges themselves: ten times a reward may be rounded onto the next one.
+    # Compared with the edges themselves, because ten times a reward may be rounded up to the next edge.
     edges = np.arange(N_BINS + 1) / N_BINS
     return np.searchsorted(edges[1:-1], rewards, side="right")
 
@@ -327,11 +322,11 @@ def _reliability(
 def share_interval(
     correct: np.ndarray, questions: np.ndarray
 ) -> tuple[float, float] | tuple[None, None]:
-    """The 95 % interval over questions of the share that are correct; None of nothing.
+    """The 95 % interval over questions of the fraction of correct items; None without items.
 
     Args:
         correct: bool [items].
-        questions: [items], which question each belongs to.
+        questions: [items], the question that each belongs to.
     """
     if not len(correct):
         return None, None
@@ -339,7 +334,7 @@ def share_interval(
     counts, right = np.bincount(questions), np.bincount(questions, correct)
     value = right.sum() / counts.sum()
     n_questions = len(counts)
-    # Linearized: how much more than its part each question has.
+    # Linearized: each question's deviation from its expected number of correct items.
     extra = np.square(right - value * counts).sum() / counts.sum() ** 2
     variance = extra * n_questions / (n_questions - 1) if n_questions > 1 else np.nan
     size = jackknife.effective_size(counts)

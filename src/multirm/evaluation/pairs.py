@@ -1,4 +1,4 @@
-"""Pairs of answers, one better than the other → how often a reward model scores the better one higher."""
+"""Entry point `evaluate_pairs`: how often a reward model gives the better of two answers the higher score."""
 
 import math
 from pathlib import Path
@@ -15,17 +15,16 @@ from multirm.tables.pairs import PAIRS, PAIRWISE
 
 
 class Pairwise(NamedTuple):
-    """How a set of pairs came out.
+    """The results of a set of pairs.
 
     Attributes:
-        n_pairs: all of them.
-        n_right: the better answer has the higher score.
-        n_tied: both have the same score.
-        n_unscored: a score is missing.
-        accuracy: the part of the scored pairs that are right, in [0, 1], ties counted as a half; NaN
-            where no pair is scored.
+        n_pairs: number of pairs.
+        n_right: pairs whose better answer has the higher score.
+        n_tied: pairs with equal scores.
+        n_unscored: pairs with a missing score.
+        accuracy: fraction of scored pairs that are right, in [0, 1], ties counted as a half; NaN if no pair is scored.
         low, high: its 95 % interval over pairs.
-        note: what the interval rests on besides the spread over pairs, if anything.
+        note: what the interval rests on besides the variance over pairs, if anything.
     """
 
     n_pairs: int
@@ -42,14 +41,14 @@ class Pairwise(NamedTuple):
 def evaluate_pairs(pairs: list[Path], output: OutputFile) -> None:
     """Evaluate reward models on pairs of answers: pairwise accuracy per category and over all pairs.
 
-    The row Overall counts every pair the same, whatever its category.
+    The row Overall weights all pairs equally, whatever their category.
 
     Args:
-        pairs: Tables of pairs, as `multirm read-pairs` writes them.
+        pairs: Tables of pairs, as written by `multirm read-pairs`.
         output: The table to write: a row per dataset, model and category.
 
     Raises:
-        InputError: not tables of pairs, or a pair twice.
+        InputError: a file is not a table of pairs, or a pair is given twice.
     """
     every = parquet.read_all(pairs, PAIRS).to_pylist()
     rows = []
@@ -64,10 +63,10 @@ def evaluate_pairs(pairs: list[Path], output: OutputFile) -> None:
 def pairwise(chosen: np.ndarray, rejected: np.ndarray) -> Pairwise:
     """How often the better answer of a pair has the higher score.
 
-    The interval is `intervals.of_shares`, over pairs.
+    The interval is computed by `intervals.of_shares`, over pairs.
 
     Args:
-        chosen: the scores of the better answers, float64 [pairs]; NaN where missing.
+        chosen: the scores of the better answers, float64 [pairs]; NaN if missing.
         rejected: those of the others, likewise.
     """
     scored = ~(np.isnan(chosen) | np.isnan(rejected))
@@ -84,7 +83,7 @@ def pairwise(chosen: np.ndarray, rejected: np.ndarray) -> Pairwise:
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The columns of a set of pairs, with percentages; null where there is nothing to say."""
+    """The columns of a set of pairs, in percent; null if undefined."""
     scores = [
         np.array([row[name] for row in rows], dtype=np.float64)
         for name in ("score_chosen", "score_rejected")

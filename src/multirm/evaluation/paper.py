@@ -1,9 +1,8 @@
-"""The published evaluation (Multi-RM, arXiv 2510.00492), to the last bit.
+"""The estimator `paper`: Multi-RM's evaluation (arXiv 2510.00492), bit for bit.
 
-Accuracies over `runs` random subpools for each question, as others have published them. This is the one
-place where a missing reward counts as 0.5 and a missing answer can win a vote, because the published
-numbers came about so. Answers outside A-J, where the reference answers are letters, are missing ones
-(`pools.published_answers`).
+Accuracies over `runs` random subsets per question. Only here does a missing reward count as 0.5, and can a missing
+answer win a vote, because the paper's numbers were computed this way. If the reference answers are letters, answers
+other than A to J count as missing (`pools.paper_answers`).
 """
 
 import csv
@@ -21,17 +20,17 @@ from multirm.evaluation.pools import Category, Pools
 from multirm.evaluation.selection import best_of_n, majority_vote, pass_at_n, weighted_vote
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME, OVERALL, PASS_NAME, Selection
 
-# Of a solution without a reward.
+# The reward of a solution without one.
 MISSING_REWARD = 0.5
 
-# Bounds the memory of one block of subpools, some 8 bytes times a dozen for each; larger ones are not faster.
+# Limits the memory of a block, about a dozen times 8 bytes per solution; larger blocks are not faster.
 SOLUTIONS_AT_ONCE = 100_000
 
 PerRun = Mapping[tuple[int, Method], np.ndarray]
 
 
 def filled(lists: pa.ListArray) -> pa.ListArray:
-    """The lists of rewards with 0.5 for each missing one, and in each empty list."""
+    """The lists of rewards, with 0.5 for each missing reward and in each empty list."""
     values = pc.fill_null(lists.values.cast(pa.float64()), MISSING_REWARD).to_numpy()
     starts, ends = lists.offsets.to_numpy()[:-1], lists.offsets.to_numpy()[1:]
     empty = np.flatnonzero(starts == ends)
@@ -49,9 +48,9 @@ def without_missing(category: Category) -> Category:
 def accuracies(
     batches: Sequence[Pools], scorers: Sequence[Scorer], n: Sequence[int], runs: int, seed: int
 ) -> dict[tuple[int, Method], np.ndarray]:
-    """One category's accuracy of every N and method in each run.
+    """One category's accuracy for each N and method in each run.
 
-    Where a pool has no more than N solutions, it is its only subpool, in its own order.
+    A pool of at most N solutions is its own only subset, in its own order.
 
     Returns:
         float64 [runs] in percent, for each N and method.
@@ -68,31 +67,31 @@ def accuracies(
     return {key: 100 * (right[key] / total) for key in keys}
 
 
-def over_trainings(
+def over_training_runs(
     per_run: PerRun, parts: Mapping[tuple[int, Method], Sequence[int]]
 ) -> dict[tuple[int, Method], np.ndarray]:
-    """The accuracies of each run and, as those of a mean over trainings, the runs of all of them.
+    """The accuracies of each run; for means over training runs, those of all their training runs.
 
     Args:
-        per_run: what `accuracies` gives.
-        parts: the places in it that each N and method is the mean of.
+        per_run: the result of `accuracies`.
+        parts: the indices in it that each N and method is the mean of.
     """
     runs = list(per_run.values())
     return {key: np.concatenate([runs[place] for place in part]) for key, part in parts.items()}
 
 
 def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.ndarray:
-    """Random orders of pools of `size` solutions; the first N of one are its subpool of N.
+    """Random orders of pools of `size` solutions; the first N of an order are the subset of size N.
 
-    numpy's legacy generator, seeded with the first 8 hex digits of the MD5 of
-    `{seed}_{run}_{question_id}`; its `choice(size, N, replace=False)` is the first N of a permutation.
+    By numpy's legacy generator, seeded with the first 8 hex digits of the MD5 of `{seed}_{run}_{question_id}`; its
+    `choice(size, N, replace=False)` is the first N of a permutation.
 
     Returns:
         positions in the pool, int [questions, runs, size].
     """
     result = np.tile(np.arange(size), (len(question_ids), runs, 1))
     generator = np.random.RandomState()
-    # Hundreds of thousands of times, so nothing is looked up or spelled out twice.
+    # Called hundreds of thousands of times, so look-ups are hoisted out of the loop.
     reseed, shuffle, md5 = generator.seed, generator.shuffle, hashlib.md5
     beginnings = [f"{seed}_{run}_".encode() for run in range(runs)]
     for orders_of_one, question_id in zip(result, question_ids, strict=True):
@@ -100,16 +99,16 @@ def orders(question_ids: Sequence[str], size: int, runs: int, seed: int) -> np.n
         for beginning, order in zip(beginnings, orders_of_one, strict=True):
             digest = md5(beginning + name, usedforsecurity=False).digest()
             reseed(int.from_bytes(digest[:4], "big"))
-            # What a permutation is, without the time for another array.
+            # Same as `permutation`, without allocating another array.
             shuffle(order)
     return result
 
 
 def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarray]:
-    """Is each method's pick correct, in the subpools of the first N in `order`?
+    """Whether each method's selection is correct, in the subsets of the first N in `order`.
 
     Returns:
-        bool [questions, runs], or [questions, 1] where every run has the same subpool: the pool.
+        bool [questions, runs], or [questions, 1] if every run has the same subset, the whole pool.
     """
     whole = n >= pools.size
     positions = np.arange(pools.size)[None, None, :] if whole else order[:, :, :n]
@@ -137,13 +136,13 @@ def _outcomes(pools: Pools, order: np.ndarray, n: int) -> dict[Method, np.ndarra
 
 
 def wide_csv(per_run: Mapping[str, PerRun], scorers: Sequence[Scorer], selection: Selection) -> str:
-    """Accuracies in the published layout: a row per N and method, columns per category.
+    """Accuracies in the paper's columns: a row per N and method, columns per category.
 
-    `Overall` is over all pairs of a category and a run. So its deviation mixes the spread between
-    categories with that between runs.
+    `Overall` is over all pairs of a category and a run, so its standard deviation mixes variation between categories
+    and between runs.
 
     Args:
-        per_run: for each category, what `accuracies` gives.
+        per_run: for each category, the result of `accuracies`.
     """
     names = {
         Method(Selection.MAJORITY_VOTE): MAJORITY_VOTE_NAME,

@@ -1,4 +1,4 @@
-"""Solutions and rewards of one category → pools: joined by DuckDB, laid out as arrays."""
+"""The pools of one category as arrays, with solutions and rewards joined by DuckDB."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,20 +38,19 @@ SOLUTIONS = """
     ORDER BY list_position($categories, category), question_id, {order}
 """
 
-# Ours are strings in one spelling (`spellings`): answers that are the same are equal strings. Solutions are
-# in the order of their ids, so that nothing depends on that of the rows in a file. Where there is no
-# reference answer, the outcome label tells what is correct.
+# Our comparison: equal answers are equal strings (`answer_spellings`). Solutions are ordered by id, so that the order
+# of rows in a file has no influence. Without a reference answer, the outcome label says what is correct.
 OURS = {
     "said": "parsed_answer",
     "correct": "coalesce(CASE WHEN answer IS NULL THEN outcome = 1 ELSE parsed_answer = answer END, false)",
     "order": "solution_id",
 }
 
-# What Python's strip takes off; SQL's trim alone takes off spaces.
+# The characters that Python's strip removes; SQL's trim removes only spaces by default.
 BLANKS = literal("".join(filter(str.isspace, map(chr, range(0x3001)))))
 
-# As published: in the order of the file, letters in either case, and what is no letter from A to J is
-# an answer like any other.
+# The paper's comparison: in file order, letters in either case, and anything that is not a letter from A to J is an
+# answer like any other.
 LETTER = "'[A-Ja-j]'"
 REFERENCES = f"""
     SELECT count(*), count(*) FILTER (regexp_full_match(trim(answer, {BLANKS}), {LETTER}))
@@ -62,7 +61,7 @@ LETTER_SAID = (
     f"CASE WHEN regexp_full_match(trim(parsed_answer, {BLANKS}), {LETTER})"
     f" THEN lower(trim(parsed_answer, {BLANKS})) ELSE 'n/a' END"
 )
-PUBLISHED, PUBLISHED_LETTERS = (
+PAPER, PAPER_LETTERS = (
     {"said": said, "correct": f"({said}) = lower(trim(answer, {BLANKS}))", "order": "place, row"}
     for said in (TEXT_SAID, LETTER_SAID)
 )
@@ -73,7 +72,7 @@ REWARDS = f"""
     ORDER BY list_position($categories, category), question_id, {{order}}
 """
 
-# Published rewards do not say what was truncated, and then the count is unknown rather than 0.
+# Downloaded rewards do not say what was truncated; the count is then unknown rather than 0.
 LEDGER = f"""
     SELECT
         category,
@@ -91,14 +90,14 @@ LEDGER = f"""
 
 @dataclass(frozen=True)
 class Pools:
-    """Questions of one category whose pools are of one size.
+    """Questions of one category whose pools have the same size.
 
     Attributes:
-        category: of all of them.
+        category: their category.
         question_ids: one per question, unique in the category.
-        answers: int [questions, size], equal where answers are equal; -1 where there is none.
+        answers: int [questions, size], equal if answers are equal; -1 for no answer.
         correct: bool [questions, size].
-        rewards: float64 [questions, size] for each scorer; NaN where missing.
+        rewards: float64 [questions, size] for each scorer; NaN if missing.
     """
 
     category: str
@@ -113,11 +112,11 @@ class Pools:
 
     @property
     def keys(self) -> list[str]:
-        """One per question, unique among those of all categories: what is drawn for it is seeded by it."""
+        """One key per question, unique across categories, which seeds what is drawn for it."""
         return [f"{self.category}/{question_id}" for question_id in self.question_ids]
 
     def split(self, questions: int) -> Iterator["Pools"]:
-        """The same pools, at most so many questions at a time."""
+        """The same pools in parts of at most `questions` questions."""
         for start in range(0, len(self.question_ids), questions):
             part = slice(start, start + questions)
             yield Pools(
@@ -129,7 +128,7 @@ class Pools:
             )
 
     def taken(self, positions: np.ndarray) -> "Pools":
-        """Some solutions of each pool, at int [questions, smaller size]."""
+        """A subset of each pool, given positions, int [questions, smaller size]."""
 
         def taken(values: np.ndarray) -> np.ndarray:
             return np.take_along_axis(values, positions, axis=1)
@@ -149,12 +148,12 @@ class Category:
 
     Attributes:
         question_ids: one per solution.
-        answers: int [solutions], equal where answers to a question are equal; -1 where there is none.
+        answers: int [solutions], equal if answers to a question are equal; -1 for no answer.
         correct: bool [solutions].
-        judged: bool [solutions], whether it is known what is correct.
-        step_labels: a list, or null, for each solution.
-        lists: for each model a list of rewards for each solution.
-        types: for each model what its rewards are.
+        judged: bool [solutions], whether its correctness is known.
+        step_labels: a list, or null, per solution.
+        lists: for each model, a list of rewards per solution.
+        types: the type of each model's rewards.
     """
 
     name: str
@@ -172,13 +171,13 @@ def read_categories(
     types: Mapping[str, RewardType],
     answers: Mapping[str, str] = OURS,
 ) -> Iterator[Category]:
-    """Each category's solutions, and each model's rewards of them in the same order.
+    """Read each category's solutions, with each model's rewards in the same order.
 
-    The database's solutions and rewards match one to one (`input_checks.check_rewards`).
+    The database's solutions and rewards must match one to one (`input_checks.check_rewards`).
 
     Args:
-        types: what the rewards of each model are.
-        answers: how answers are compared: `OURS`, or `published_answers`.
+        types: the type of each model's rewards.
+        answers: how answers are compared: `OURS` or `paper_answers`.
     """
     order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
     table = database.sql(SOLUTIONS.format(**answers), params=order).to_arrow_table()
@@ -209,39 +208,38 @@ def read_categories(
         start += count
 
 
-def published_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
-    """How the published evaluation compares answers, which knows the letters A to J and nothing else.
+def paper_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    """How the paper's evaluation compares answers, which supports only the letters A to J.
 
-    Where at least half of the reference answers are letters it is followed to the bit: every other
-    parsed answer is `N/A`, and a question whose reference is no letter cannot be answered correctly;
-    how many there are is logged. Where most are no letters it has nothing to say, and texts are
-    compared as they are written, in either case.
+    If at least half of the reference answers are letters, it is followed bit for bit: every other parsed answer is
+    `N/A`, and questions whose reference is not a letter cannot be answered correctly, which is logged. Otherwise it
+    does not apply, and answers are compared as text, ignoring case.
     """
     ((n_questions, n_letters),) = database.execute(REFERENCES).fetchall()
     if 2 * n_letters < n_questions:
         if n_letters:
             logger.warning(
-                "%d of %d reference answers are letters from A to J: all are compared as texts",
+                "%d of %d reference answers are letters from A to J: all are compared as text",
                 n_letters,
                 n_questions,
             )
-        return PUBLISHED
+        return PAPER
     if n_letters < n_questions:
         logger.warning(
-            "%d of %d reference answers are no letters from A to J: in the published protocol "
+            "%d of %d reference answers are not letters from A to J: by the paper's protocol, "
             "no solution to these questions is correct",
             n_questions - n_letters,
             n_questions,
         )
-    return PUBLISHED_LETTERS
+    return PAPER_LETTERS
 
 
 def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = False) -> list[Pools]:
-    """The solutions side by side, those of one question in a row, by the size of their pools.
+    """Arrange the solutions as pools, a row per question, grouped by pool size.
 
     Args:
-        to_the_bit: leave rewards as they come out. Otherwise those are equal that differ only by the
-            order in which the same numbers were added, and products do not underflow.
+        to_the_bit: leave aggregated rewards as computed. Otherwise, differences from the order of summation are
+            removed, and products do not underflow.
     """
     ids = category.question_ids
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
@@ -272,7 +270,7 @@ def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = Fa
 
 
 def without_rounding_errors(values: np.ndarray) -> np.ndarray:
-    """The values to 40 binary digits (12 decimal ones); arithmetic errs in the last few of its 53."""
+    """The values rounded to 40 binary digits (12 decimal ones), of the 53 that float64 has."""
     digits, exponent = np.frexp(values)
     return np.asarray(np.ldexp(np.round(np.ldexp(digits, DIGITS)), exponent - DIGITS))
 
@@ -280,13 +278,13 @@ def without_rounding_errors(values: np.ndarray) -> np.ndarray:
 def count_missing(
     database: duckdb.DuckDBPyConnection,
 ) -> dict[tuple[str, str], dict[str, int | None]]:
-    """What is missing or cut short among each model's rewards in each category."""
+    """Counts of missing and truncated rewards, for each category and model."""
     counts = database.sql(LEDGER).to_arrow_table().to_pylist()
     return {(row.pop("category"), row.pop("model")): row for row in counts}
 
 
 def _runs(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:
-    """The values of a sorted column, and how often each stands in it."""
+    """The distinct values of a sorted column, and their counts."""
     counts = pc.value_counts(column.combine_chunks())
     return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
 

@@ -1,19 +1,18 @@
-"""Lists of rewards of a length: one for each step of a solution, or one for each of its critiques.
+"""Lists of rewards with an expected length: one per step of a solution, or one per critique.
 
-An empty list is one whose rewards are all missing, and a few of an odd length do not make the others
-something else.
+An empty list counts as all rewards missing, and a few lists of another length are tolerated.
 """
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Of the lists that are not empty, how many must be of a length for it to be the usual one.
+# The fraction of non-empty lists that must have a length for it to be the usual one.
 MOST = 0.75
 
 
 def usual_length(lists: pa.ListArray) -> int:
-    """The length that nearly all lists have; 0 where there is none."""
+    """The length that nearly all non-empty lists have; 0 if there is none."""
     lengths = _lengths(lists)
     counts = np.bincount(lengths[lengths > 0], minlength=1)
     usual = int(counts.argmax())
@@ -23,13 +22,13 @@ def usual_length(lists: pa.ListArray) -> int:
 
 
 def of_lengths(lists: pa.ListArray, lengths: np.ndarray) -> tuple[pa.ListArray, np.ndarray]:
-    """The lists with nulls in those that are not of the lengths given, and in empty ones.
+    """The lists, with all rewards null in those that do not have the given lengths.
 
     Args:
         lengths: int [lists].
 
     Returns:
-        lists of these lengths, and which of the lists given, empty ones included, fitted: bool [lists].
+        lists of these lengths, and which of the original lists had them or were empty, bool [lists].
     """
     found = _lengths(lists)
     offsets = np.r_[0, np.cumsum(lengths)]

@@ -1,23 +1,23 @@
-"""A pool → one answer, as published: is the answer that a selection picks correct?
+"""Selections as in the paper: is the answer that a selection picks from a pool correct?
 
-Every function takes arrays whose last axis runs over the solutions of one (sub)pool, in their
-order, and answers for each of the leading axes at once:
+Every function takes arrays whose last axis is the solutions of a pool or subset, in order, and is vectorized over
+the other axes:
 
-- answers: integers, equal where answers are equal, from 0.
+- answers: integers from 0, equal if answers are equal.
 - correct: bool.
-- rewards: float64; NaN where there is none, as of a difference between steps where there is one step.
+- rewards: float64; NaN if undefined, such as a delta between steps if there is only one step.
 """
 
 import numpy as np
 
 
 def best_of_n(correct: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """The solution with the greatest reward, the first one on ties and where none has one."""
+    """Select the solution with the highest reward; the first one on ties and if none has a reward."""
     return _taken(correct, np.where(np.isnan(rewards), -np.inf, rewards).argmax(axis=-1))
 
 
 def weighted_vote(answers: np.ndarray, correct: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """The answer with the greatest sum of rewards, the first one met on ties and where there are none."""
+    """Select the answer with the highest sum of rewards; the first one on ties and if there are no rewards."""
     *leading, size = answers.shape
     n_codes = int(answers.max(initial=0)) + 1
     n_pools = int(np.prod(leading, dtype=np.int64))
@@ -30,7 +30,7 @@ def weighted_vote(answers: np.ndarray, correct: np.ndarray, rewards: np.ndarray)
 
 
 def majority_vote(answers: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """The most frequent answer, the first one met on ties."""
+    """Select the most frequent answer; the first one on ties."""
     return weighted_vote(answers, correct, np.ones(answers.shape))
 
 

@@ -1,10 +1,9 @@
-"""Could two methods do equally well? Sign-flip tests of paired differences, and Holm's correction.
+"""Sign-flip tests of paired differences between methods, and Holm's correction.
 
-If neither method is better, each question's difference could as well have the other sign. So the
-mean difference is compared with the means under random signs, those of one question being the same
-for all pairs of methods and in the macro-average. That is exact, whatever the number of questions,
-where the methods are exchangeable on each question, and close to it where only their means are the
-same.
+If neither method is better, the sign of each question's difference is arbitrary. So the mean difference is compared
+with means under random signs; each question's sign is the same for all pairs of methods and in the macro-average. The
+test is exact for any number of questions if the methods are exchangeable on each question, and approximately valid if
+only their means are equal.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,13 +13,13 @@ import numpy as np
 from multirm.running.randomness import item_generator
 from multirm.tables.accuracy import OVERALL
 
-# Random signs behind a p-value. With 10,000 its Monte Carlo error is 0.002 at p = 0.05.
+# Random signs per p-value. With 10,000, the Monte Carlo error is 0.002 at p = 0.05.
 FLIPS = 10_000
 
-# Bounds the memory of one block of signs, to 64 MB.
+# Limits the memory of one block of signs to 64 MB.
 SIGNS_AT_ONCE = 8_000_000
 
-# Means of values in -1..1 that are this close differ by rounding only.
+# Means of values in [-1, 1] that are this close differ only by rounding.
 ROUNDING = 1e-9
 
 
@@ -31,22 +30,21 @@ def p_values(
     seed_df: int = 0,
     flips: int = FLIPS,
 ) -> dict[str, np.ndarray]:
-    """Two-sided p-values of mean differences, of each category and, as `OVERALL`, of the macro-average.
+    """Two-sided p-values of mean differences, for each category and, as `OVERALL`, for the macro-average.
 
-    p counts how many means under random signs are as far from 0 as the observed one, and the observed
-    one itself, so that it is valid and never 0 (Phipson & Smyth 2010).
+    p is the fraction of means at least as far from 0 as the observed one, among those under random signs and the
+    observed one itself, so that it is valid and never 0 (Phipson & Smyth 2010).
 
-    Where trainings were averaged, what other training seeds would bring is added to each of these
-    means, as a draw from Student's t.
+    For means over training runs, the effect of other training seeds is added to each of these means, as a draw from
+    Student's t.
 
     Args:
-        differences: for each category float64 [questions, pairs], in [-1, 1]; NaN in a whole column
-            gives no p-value.
-        seed: the study's. The signs depend on it, the category's name and its number of questions only.
-        seed_errors: for each category and `OVERALL` the standard error of each mean difference from
-            training, float64 [pairs].
-        seed_df: the degrees of freedom that it is known with.
-        flips: how many random signs for each question.
+        differences: for each category float64 [questions, pairs], in [-1, 1]; a column of NaN has no p-value.
+        seed: the study's seed. The signs depend only on it, the category's name and its number of questions.
+        seed_errors: for each category and `OVERALL`, the standard error of each mean difference due to training
+            seeds, float64 [pairs].
+        seed_df: the degrees of freedom of these errors.
+        flips: number of random signs per question.
 
     Returns:
         float64 [pairs], in (0, 1] or NaN.
@@ -90,7 +88,7 @@ def _signs(flips: int, questions: int, generator: np.random.Generator) -> Iterat
     at_once = max(1, SIGNS_AT_ONCE // questions)
     for start in range(0, flips, at_once):
         count = min(at_once, flips - start)
-        # A bit for each sign: eight of them are drawn at once.
+        # One bit per sign, so that eight are drawn per byte.
         n_bytes = -(-questions // 8)
         drawn = np.frombuffer(generator.bytes(count * n_bytes), dtype=np.uint8)
         bits = np.unpackbits(drawn.reshape(count, n_bytes), axis=1, count=questions)
@@ -101,13 +99,12 @@ def _signs(flips: int, questions: int, generator: np.random.Generator) -> Iterat
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p-values adjusted so that the chance of any false rejection in the family is held (Holm 1979).
+    """p-values adjusted to control the family-wise error rate (Holm 1979).
 
-    The family is what is passed: the caller says which questions are asked together. A missing
-    p-value stays missing and does not count.
+    The family is all p-values that are passed. Missing p-values stay missing and do not count.
 
     Args:
-        p: float64 [tests], in 0..1 or NaN.
+        p: float64 [tests], in [0, 1] or NaN.
 
     Returns:
         float64 [tests], in the order given, each at least its p and at most 1.

@@ -1,6 +1,6 @@
-"""Step rewards and step labels → how well rewards tell correct steps, and find the first error.
+"""How well step rewards separate correct from incorrect steps and find the first error, from step labels.
 
-The lists of one solution's steps lie one after the other, as in `aggregate`.
+Lists of steps are concatenated, as in `aggregate`.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from multirm.tables.rewards import Scale
 
 @dataclass(frozen=True)
 class StepScores:
-    """Rewards as predictions of step labels; "positive" is a correct step.
+    """Rewards as predictions of step labels; positive means correct.
 
     Attributes:
-        n_scored: steps with a reward; nothing else is about any other.
-        n_missing: steps without.
-        n_correct: steps with a reward that are correct.
-        roc_auc: 0 to 1; None where all or none are correct.
-        pr_auc: average precision, 0 to 1; None where none is correct.
-        brier: mean of (reward - label)², 0 to 1; None where no step has a reward.
+        n_scored: steps with a reward; all other attributes except `n_missing` are about these.
+        n_missing: steps without a reward.
+        n_correct: scored steps that are correct.
+        roc_auc: 0 to 1; None if all or none are correct.
+        pr_auc: average precision, 0 to 1; None if none is correct.
+        brier: mean of (reward - label)², 0 to 1; None if no step has a reward.
         intervals, on_one_question: as in `OutcomeMetrics`.
     """
 
@@ -41,20 +41,18 @@ class StepScores:
 class ProcessBench:
     """ProcessBench's measure of finding the first error (Zheng et al. 2024, arXiv 2412.06559).
 
-    The prediction is the first step whose reward is below the threshold, or that there is no error.
-    The threshold is 0.5 for every model and data set. ProcessBench chooses one for each model, the
-    best on its GSM8K part, so its published figures are not of quite the same measure.
+    The prediction is the first step whose reward is below the threshold, or no error. The threshold is 0.5 for every
+    model and dataset. ProcessBench tunes the threshold of each model on its GSM8K subset, so the numbers in its paper
+    are not exactly comparable.
 
     Attributes:
-        n_erroneous: solutions with an incorrect step, of those that are judged.
-        n_correct: solutions without one, of those that are judged.
-        n_missing: solutions left out, because a step up to the predicted one has no reward, or
-            because there are no steps.
-        accuracy_erroneous: share of the erroneous ones whose first error is the predicted one;
-            None where there are none.
-        accuracy_correct: share of the correct ones for which no error is predicted; None where
-            there are none.
-        f1: harmonic mean of the two, 0 where either is 0; None where either is None.
+        n_erroneous: judged solutions with an incorrect step.
+        n_correct: judged solutions without one.
+        n_missing: solutions left out, because a step up to the predicted one has no reward, or because there are
+            no steps.
+        accuracy_erroneous: fraction of erroneous solutions whose first error is predicted; None if there are none.
+        accuracy_correct: fraction of correct solutions for which no error is predicted; None if there are none.
+        f1: harmonic mean of the two, 0 if either is 0; None if either is None.
         intervals, on_one_question: as in `OutcomeMetrics`.
     """
 
@@ -73,9 +71,9 @@ class StepMetrics:
     """How well step rewards agree with step labels.
 
     Attributes:
-        to_first_error: over the steps up to and including the first incorrect one: those that a
-            process model is trained on.
-        all_steps: over all steps, where those after the first incorrect one count as incorrect.
+        to_first_error: over the steps up to and including the first incorrect one, which process reward models are
+            trained on.
+        all_steps: over all steps; those after the first incorrect one count as incorrect.
         process_bench: whether the first incorrect step is found.
     """
 
@@ -93,16 +91,14 @@ def step_metrics(
 ) -> StepMetrics:
     """Measure one model's step rewards against the labels of the same steps.
 
-    Scores have neither a Brier score nor a threshold that says which step is judged incorrect: these
-    measures are None then.
+    Scores have neither a Brier score nor a threshold for incorrect steps, so these measures are then None.
 
     Args:
-        rewards: float64 [total], one per step; NaN where missing.
-        labels: bool or 0 and 1 [total]. What follows a solution's first 0 counts as 0, whatever
-            it is (`labels.after_first_error`).
-        offsets: where each solution's steps start, and the last one's end, int [solutions + 1].
-        questions: which question each is a solution to: anything that can be sorted [solutions].
-        scale: what a reward is; probabilities are from 0 to 1.
+        rewards: float64 [total], one per step; NaN if missing.
+        labels: bool or 0 and 1 [total]. Labels after a solution's first 0 count as 0 (`labels.after_first_error`).
+        offsets: the start of each solution's steps, and the end of the last one's, int [solutions + 1].
+        questions: the question of each solution, sortable values [solutions].
+        scale: what kind of number a reward is; probabilities are from 0 to 1.
     """
     _, questions = np.unique(questions, return_inverse=True)
     rewards, labels = rewards[offsets[0] : offsets[-1]], labels[offsets[0] : offsets[-1]]
@@ -123,7 +119,7 @@ def step_metrics(
 
 
 def _first(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The 0-based place of each list's first flag; the list's length where it has none."""
+    """The 0-based index of each list's first flag; the list's length if it has none."""
     flagged = np.append(np.flatnonzero(flags), len(flags))
     following = flagged[np.searchsorted(flagged, offsets[:-1])]
     return np.asarray(np.minimum(following, offsets[1:]) - offsets[:-1])
@@ -162,7 +158,7 @@ def _process_bench(
     predicted = _first(rewards < THRESHOLD, offsets)
     missing = _first(np.isnan(rewards), offsets)
     judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)
-    # Where there is no error, both are the length: found is found, either way.
+    # Without an error, both are the length of the list.
     found = (predicted == first_error)[judged]
     erroneous = (first_error < lengths)[judged]
     _, questions = np.unique(questions[judged], return_inverse=True)
@@ -196,7 +192,7 @@ def _process_bench(
 def _interval_of_f1(
     f1: float, found: np.ndarray, erroneous: np.ndarray, questions: np.ndarray
 ) -> tuple[float, float, bool]:
-    """As `jackknife.interval` gives it."""
+    """The result of `jackknife.interval`."""
 
     def measure(counts: np.ndarray) -> dict[str, np.ndarray]:
         lost, kept, missed, hit = np.moveaxis(counts, -1, 0)

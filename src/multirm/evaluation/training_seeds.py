@@ -1,17 +1,16 @@
-"""Several trainings of one reward model, which differ in their seed: the mean over them, and how sure it is.
+"""Several training runs of one reward model, with different seeds: their mean and its interval.
 
-The mean estimates what a model so trained comes to on the average, whatever its seed. Seeds are what
-trainings sample, as questions are what a benchmark samples, so the mean's interval is over both: the
-interval over questions is widened by what other seeds would make of the mean.
+The mean estimates the average accuracy over training seeds. Training runs sample seeds, as a benchmark samples
+questions, so the mean's interval is over both: the interval over questions is widened by the variance between seeds.
 
-How much accuracies vary from seed to seed is estimated from all models of a study together, for each
-category, selection and N. This assumes that they all vary as much. Two seeds of one model would tell
-next to nothing (Student's t with 1 degree of freedom, ±12.7 standard errors); two seeds of each of
-four models tell enough (4 degrees, ±2.8). Where models differ in it, the intervals of those that vary
-more are too narrow, and the others' too wide; the column `std` shows each model's own deviation.
+The variance between seeds is estimated from all models of a study together, for each category, selection and N,
+assuming that it is the same for all models. Two seeds of one model would say next to nothing (Student's t with 1 degree
+of freedom, ±12.7 standard errors); two seeds of each of four models are enough (4 degrees, ±2.8). If models differ,
+intervals of those with a higher variance are too narrow, and the others' too wide; the column `std` has each model's
+own standard deviation.
 
-What differs between trainings from question to question is in the spread over questions, too. It
-counts twice, so that intervals are rather too wide than too narrow.
+Differences between training runs that vary by question are also part of the variance over questions. They are counted
+twice, so intervals tend to be too wide rather than too narrow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +23,11 @@ from multirm.evaluation.variance import seed_variance
 from multirm.tables.accuracy import Selection
 
 Parts = Mapping[tuple[int, Method], list[int]]
-"""Columns, each with the places of the trainings' columns that it is the mean of: its own, if it is one of them."""
+"""Columns, each with the indices of the training runs' columns that it averages; just its own for a training run."""
 
 
 Means = Mapping[str, Sequence[str]]
-"""The names of means over training runs, and of the runs of each."""
+"""The names of means over training runs, with the names of their runs."""
 
 
 def runs_of_means(scorers: Sequence[Scorer], means: Means) -> dict[Scorer, list[Scorer]]:
@@ -43,13 +42,13 @@ def runs_of_means(scorers: Sequence[Scorer], means: Means) -> dict[Scorer, list[
 
 
 def with_means(scorers: Sequence[Scorer], means: Means) -> list[Scorer]:
-    """The scorers, with the mean of each model with several training runs before its first run."""
+    """The scorers; the mean of a model with several training runs is inserted before its first run."""
     firsts = {runs[0]: mean for mean, runs in runs_of_means(scorers, means).items()}
     return [each for scorer in scorers for each in (firsts.get(scorer), scorer) if each is not None]
 
 
 def one_per_model(scorers: Sequence[Scorer], means: Means) -> list[Scorer]:
-    """The scorers, with the mean of each model with several training runs instead of its runs."""
+    """The scorers; for a model with several training runs, the mean replaces its runs."""
     averaged_runs = {run for runs in runs_of_means(scorers, means).values() for run in runs}
     return [scorer for scorer in with_means(scorers, means) if scorer not in averaged_runs]
 
@@ -69,10 +68,10 @@ def parts_of(n: Sequence[int], scorers: Sequence[Scorer], means: Means) -> Parts
 
 
 def averaged(values: np.ndarray, parts: Parts) -> np.ndarray:
-    """Values of the trainings' columns → those of all columns.
+    """Values of all columns, including means, from those of the training runs' columns.
 
     Args:
-        values: [..., trainings' columns].
+        values: [..., columns of training runs].
 
     Returns:
         float64 [..., columns].
@@ -81,7 +80,7 @@ def averaged(values: np.ndarray, parts: Parts) -> np.ndarray:
 
 
 def averaged_expected(found: Expected, parts: Parts) -> Expected:
-    """The expectations with those of the means. The trainings' simulations, which share their draws, may err alike."""
+    """The expectations, including those of means. Standard errors are averaged: simulations share draws."""
     return Expected(
         averaged(found.values, parts),
         averaged(found.standard_errors, parts),
@@ -90,10 +89,10 @@ def averaged_expected(found: Expected, parts: Parts) -> Expected:
 
 
 def variance_of_means(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
-    """The variance from training of each mean over trainings, from all models together; 0 of other columns.
+    """The variance between training seeds of each mean over training runs, pooled over models; 0 for other columns.
 
     Args:
-        accuracies: float64 [trainings' columns].
+        accuracies: float64 [columns of training runs].
 
     Returns:
         float64 [columns], in the squared unit of `accuracies`.
@@ -104,7 +103,7 @@ def variance_of_means(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
     for (size, method), part in parts.items():
         if len(part) > 1 and method.scorer:
             where = size, method.selection
-            # A model counts once, with however many aggregations.
+            # A model counts once, however many aggregations it has.
             weight = (len(part) - 1) / n_scorers[method.scorer.model]
             weights[where] = weights.get(where, 0.0) + weight
             own = float(accuracies[part].var(ddof=1))
@@ -120,7 +119,7 @@ def variance_of_means(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
 
 
 def seed_degrees(parts: Parts) -> int:
-    """The degrees of freedom of `variance_of_means`; 0 where every model was trained once."""
+    """The degrees of freedom of `variance_of_means`; 0 if every model was trained once."""
     models = {
         method.scorer.model: len(part) - 1
         for (_, method), part in parts.items()
@@ -130,29 +129,29 @@ def seed_degrees(parts: Parts) -> int:
 
 
 def _n_scorers(parts: Parts) -> dict[str, int]:
-    """How many aggregations each model has."""
+    """The number of aggregations of each model."""
     scorers = {method.scorer for _, method in parts if method.scorer}
     models = [scorer.model for scorer in scorers]
     return {model: models.count(model) for model in models}
 
 
 def spread_over_seeds(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
-    """The sample standard deviation of each mean's trainings, float64 [columns]; NaN of other columns.
+    """The sample standard deviation over each mean's training runs, float64 [columns]; NaN for other columns.
 
     Args:
-        accuracies: float64 [trainings' columns].
+        accuracies: float64 [columns of training runs].
     """
     spreads = [np.sqrt(len(part) * seed_variance(accuracies[part])) for part in parts.values()]
     return np.array(spreads)
 
 
 def variance_from_seeds(accuracies: np.ndarray, parts: Parts) -> np.ndarray:
-    """The variance of each column from training; NaN where the model was trained once.
+    """The variance of each column between training seeds; NaN if the model was trained once.
 
-    Of a mean it is that of a mean over as many seeds, of a training that of a single one.
+    For a mean, it is the variance of a mean over that many seeds; for a training run, that of a single seed.
 
     Args:
-        accuracies: float64 [trainings' columns].
+        accuracies: float64 [columns of training runs].
 
     Returns:
         float64 [columns], in the squared unit of `accuracies`.

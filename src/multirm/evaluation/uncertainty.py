@@ -1,4 +1,4 @@
-"""What an accuracy's uncertainty is made of, and what more critiques of a solution bring."""
+"""Entry point `measure_uncertainty`: sources of an accuracy's variance, and accuracy by number of critiques."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from multirm.evaluation.critique_subsets import (
     with_critiques,
 )
 from multirm.evaluation.expected import Expected, columns, expected
-from multirm.evaluation.inputs import Row, Subpools, choose_subpools, open_evaluation
+from multirm.evaluation.inputs import Row, Subsets, choose_subsets, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
@@ -42,10 +42,10 @@ from multirm.tables.sql import reading
 from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
 from multirm.text.answer_rules import AnswerRule
 
-# Random choices of m critiques that an accuracy at m is averaged over.
+# Number of random subsets of m critiques over which an accuracy at m is averaged.
 CHOICES = 4
 
-# Random halves of each pool, and random orders of each solution's critiques.
+# Numbers of random halvings of each pool, and of random orders of each solution's critiques.
 SPLITS = 4
 ORDERS = 2
 
@@ -65,21 +65,20 @@ def measure_uncertainty(
     seed: Seed = 42,
     reward_models: Path | None = None,
 ) -> None:
-    """Say where an accuracy's uncertainty comes from, and how it depends on the number of critiques.
+    """Split the variance of accuracies into its sources, and compute accuracies by number of critiques.
 
     Args:
-        solutions: As for `evaluate`, like all options but the output.
-        output: Folder for the tables: variance, of which part comes from the questions, the
-            solutions in the pools and the critiques, and what training with another seed adds,
-            where a model has several; and critique_counts, the accuracy with fewer critiques per
-            solution, of the models that have several.
+        solutions: As for `evaluate`, like all options except the output.
+        output: Folder for the tables: variance, with the shares of questions, solutions in the pools and critiques, and
+            the variance between training seeds for models with several; and critique_counts, with the accuracy for
+            fewer critiques per solution, for models with several.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
         unit: MODEL=UNIT.
         scale: MODEL=SCALE.
-        answers: When two answers are the same, `meaning` or `strict`.
-        n: Sizes of the subpools to select from.
-        runs: Number of random subpools, where any are drawn.
+        answers: When two answers are equal, `meaning` or `strict`.
+        n: Sizes of the subsets to select from.
+        runs: Number of random subsets, where subsets are drawn.
         seed: Seed of everything drawn.
         reward_models: Table of reward models.
     """
@@ -93,43 +92,42 @@ def measure_uncertainty(
         scale=scale,
         reward_models=reward_models,
     )
-    subpools = choose_subpools(opened, n, runs, seed)
+    subsets = choose_subsets(opened, n, runs, seed)
     categories = {}
     for category in read_categories(opened.database, opened.types):
         for model in opened.models:
             category = evened(category, model)
         categories[category.name] = category
     rows = [
-        (VARIANCE, variance_rows(categories, opened.scorers, opened.means, subpools)),
-        (CRITIQUE_COUNTS, critique_count_rows(categories, opened.scorers, subpools)),
+        (VARIANCE, variance_rows(categories, opened.scorers, opened.means, subsets)),
+        (CRITIQUE_COUNTS, critique_count_rows(categories, opened.scorers, subsets)),
     ]
-    opened.write(output, rows, subpools)
+    opened.write(output, rows, subsets)
 
 
 def variance_rows(
-    categories: dict[str, Category], scorers: Sequence[Scorer], means: Means, subpools: Subpools
+    categories: dict[str, Category], scorers: Sequence[Scorer], means: Means, subsets: Subsets
 ) -> list[Row]:
-    """The variance table: a budget of every accuracy, in squared percentage points.
+    """The variance table: a budget for every accuracy, in squared percentage points.
 
-    A model that was trained several times has a budget of each training and one of their mean.
-    `seeds` is null where it was trained once; of a training it is the variance between trainings,
-    of the mean over S of them 1/S of that.
+    A model with several training runs has a budget for each run and one for their mean. `seeds` is null if it was
+    trained once; for a training run, it is the variance between runs, and for the mean over S runs, 1/S of that.
     """
-    parts = parts_of(subpools.n, scorers, means)
+    parts = parts_of(subsets.n, scorers, means)
     counts = {
         model: min(critique_count(category, model) for category in categories.values())
         for model in dict.fromkeys(scorer.model for scorer in scorers)
     }
-    own = [counts[m.scorer.model] if m.scorer else 1 for _, m in columns(subpools.n, scorers)]
+    own = [counts[m.scorer.model] if m.scorer else 1 for _, m in columns(subsets.n, scorers)]
     n_critiques = np.array([min(own[place] for place in part) for part in parts.values()])
     found, pools, critiques = {}, {}, {}
     for name, category in categories.items():
         batches = lay_out(category, scorers)
-        found[name] = _expected(batches, scorers, subpools)
+        found[name] = _expected(batches, scorers, subsets)
         pools[name] = np.concatenate(
-            [pool_variance(batch, scorers, means, subpools) for batch in batches]
+            [pool_variance(batch, scorers, means, subsets) for batch in batches]
         )
-        critiques[name] = _critique_variance(category, scorers, subpools, parts, counts)
+        critiques[name] = _critique_variance(category, scorers, subsets, parts, counts)
     rows = []
     for name in [OVERALL, *categories]:
         within = list(categories) if name == OVERALL else [name]
@@ -147,44 +145,44 @@ def variance_rows(
 
 
 def critique_count_rows(
-    categories: dict[str, Category], scorers: Sequence[Scorer], subpools: Subpools
+    categories: dict[str, Category], scorers: Sequence[Scorer], subsets: Subsets
 ) -> list[Row]:
-    """The critique_counts table: accuracies with m of each solution's critiques, m up to all of them."""
+    """The critique_counts table: accuracies with m of each solution's critiques, up to all of them."""
     rows = []
     for model in dict.fromkeys(scorer.model for scorer in scorers):
         n_critiques = min(critique_count(category, model) for category in categories.values())
         own = [scorer for scorer in scorers if scorer.model == model]
         for m in counts_up_to(n_critiques) if n_critiques > 1 else ():
             found = {
-                name: _with_fewer(category, model, m, n_critiques, own, subpools)
+                name: _with_fewer(category, model, m, n_critiques, own, subsets)
                 for name, category in categories.items()
             }
-            rows += _count_rows(found, m, own, subpools)
+            rows += _count_rows(found, m, own, subsets)
     return rows
 
 
-def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subpools: Subpools) -> Expected:
-    return expected(batches, subpools.n, scorers, subpools.seed, subpools.runs)
+def _expected(batches: Sequence[Pools], scorers: Sequence[Scorer], subsets: Subsets) -> Expected:
+    return expected(batches, subsets.n, scorers, subsets.seed, subsets.runs)
 
 
 def pool_variance(
-    pools: Pools, scorers: Sequence[Scorer], means: Means, subpools: Subpools
+    pools: Pools, scorers: Sequence[Scorer], means: Means, subsets: Subsets
 ) -> np.ndarray:
-    """Each question's variance from its pool, by halves of it; NaN where N is over half of it.
+    """Each question's variance due to its finite pool, from halves of it; NaN if N is over half of it.
 
     Returns:
-        float64 [questions, columns], those of means over trainings among them.
+        float64 [questions, columns], including columns of means over training runs.
     """
-    every = parts_of(subpools.n, scorers, means)
+    every = parts_of(subsets.n, scorers, means)
     result = np.full((len(pools.question_ids), len(every)), np.nan)
     half = pools.size // 2
-    sizes = [size for size in subpools.n if size <= half]
+    sizes = [size for size in subsets.n if size <= half]
     if not sizes:
         return result
-    orders = halves(pools.keys, pools.size, subpools.seed, SPLITS)
+    orders = halves(pools.keys, pools.size, subsets.seed, SPLITS)
 
     def found(part: Pools) -> Expected:
-        own = expected([part], sizes, scorers, subpools.seed, subpools.runs)
+        own = expected([part], sizes, scorers, subsets.seed, subsets.runs)
         return averaged_expected(own, parts_of(sizes, scorers, means))
 
     whole = found(pools)
@@ -193,7 +191,7 @@ def pool_variance(
         for places in (slice(0, half), slice(half, 2 * half))
     )
     known = [size <= half for size, _ in every]
-    noise = simulation_variance(whole.standard_errors, subpools.runs)
+    noise = simulation_variance(whole.standard_errors, subsets.runs)
     result[:, known] = variance_from_halves(whole.values, a, b, noise)
     return result
 
@@ -201,16 +199,16 @@ def pool_variance(
 def _critique_variance(
     category: Category,
     scorers: Sequence[Scorer],
-    subpools: Subpools,
+    subsets: Subsets,
     parts: Parts,
     counts: Mapping[str, int],
 ) -> CritiqueVariance:
-    """float64 [questions, columns], as `parts` has them; NaN for models without several critiques.
+    """The variance due to critiques, float64 [questions, columns of `parts`]; NaN for models with fewer than four.
 
     Args:
-        counts: how many critiques of each solution to take, for each model.
+        counts: for each model, the number of critiques to use per solution.
     """
-    place = {key: k for k, key in enumerate(columns(subpools.n, scorers))}
+    place = {key: k for k, key in enumerate(columns(subsets.n, scorers))}
     n_questions = len(np.unique(category.question_ids.astype(str)))
     shape = ORDERS, n_questions, len(place)
     half, quarter = (np.full((n, *shape), np.nan) for n in (2, 4))
@@ -218,16 +216,16 @@ def _critique_variance(
         if count < 4:
             continue
         own = [scorer for scorer in scorers if scorer.model == model]
-        orders = critique_orders(category, critique_count(category, model), ORDERS, subpools.seed)
+        orders = critique_orders(category, critique_count(category, model), ORDERS, subsets.seed)
         for values, m in ((half, count // 2), (quarter, count // 4)):
             for subset, k in product(range(len(values)), range(ORDERS)):
                 chosen = orders[k][:, subset * m : (subset + 1) * m]
                 pools = lay_out(with_critiques(category, model, chosen), own)
-                found = _expected(pools, own, subpools)
-                for column, key in enumerate(columns(subpools.n, own)):
+                found = _expected(pools, own, subsets)
+                for column, key in enumerate(columns(subsets.n, own)):
                     if key[1].scorer:
                         values[subset, k, :, place[key]] = found.values[:, column]
-    # Trainings have critiques of their own: what comes from these is less in their mean, too.
+    # Training runs have separate critiques, so their mean also has a smaller variance due to critiques.
     return CritiqueVariance(
         *(averaged(values, parts).var(axis=0, ddof=1).mean(axis=0) for values in (half, quarter))
     )
@@ -239,15 +237,15 @@ def _with_fewer(
     m: int,
     n_critiques: int,
     scorers: Sequence[Scorer],
-    subpools: Subpools,
+    subsets: Subsets,
 ) -> Expected:
-    """What is expected with m critiques per solution, averaged over choices of them."""
+    """The expectations with m critiques per solution, averaged over random subsets of them."""
     choices = 1 if m == n_critiques else CHOICES
-    orders = critique_orders(category, n_critiques, choices, subpools.seed)
+    orders = critique_orders(category, n_critiques, choices, subsets.seed)
     found = []
     for order in orders:
         pools = lay_out(with_critiques(category, model, order[:, :m]), scorers)
-        found.append(_expected(pools, scorers, subpools))
+        found.append(_expected(pools, scorers, subsets))
     values = np.mean([each.values for each in found], axis=0)
     return replace(found[0], values=values)
 
@@ -266,7 +264,7 @@ def _budget_rows(
 
 
 def _count_rows(
-    found: dict[str, Expected], m: int, scorers: Sequence[Scorer], subpools: Subpools
+    found: dict[str, Expected], m: int, scorers: Sequence[Scorer], subsets: Subsets
 ) -> list[Row]:
     n_short = {name: part.n_short for name, part in found.items()}
     n_short[OVERALL] = np.sum(list(n_short.values()), axis=0)
@@ -275,7 +273,7 @@ def _count_rows(
         within = found if name == OVERALL else {name: found[name]}
         mean = intervals.mean_of({part: own.values for part, own in within.items()})
         low, high = intervals.of_shares(mean)
-        for k, (size, method) in enumerate(columns(subpools.n, scorers)):
+        for k, (size, method) in enumerate(columns(subsets.n, scorers)):
             if method.selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
                 rows.append(
                     {

@@ -1,24 +1,22 @@
-"""What the uncertainty of an accuracy is made of: questions, solutions in the pools, critiques, seeds.
+"""Sources of the variance of an accuracy: questions, solutions in the pools, critiques, training seeds.
 
-The question-level variance of an accuracy holds all of what differs from question to question:
-other questions, but also, since pools and critiques are finite, other solutions to the same
-questions and other critiques of the same solutions.
+The variance of an accuracy between questions includes everything that differs between them: the questions themselves
+but also, since pools and critiques are finite, the solutions drawn for them and the critiques drawn for these.
 
-Solutions. An expectation U over all subpools of N is a U-statistic, and so are A and B, those over the
-subpools of one half of the pool and of the other. All have the same mean θ for a question, and A and B
-are independent of each other, so E AB = θ² and U² - E AB estimates the variance of U without bias
-(Wang & Lindsay 2014). Since A and B are U on the average over all ways to halve a pool, that is the
-same as - E (A - U)(B - U) over random halves, which varies less. There are no two halves that hold N
-each if N is over half the pool, and then nothing can be told.
+Solutions. An expectation U over all subsets of N is a U-statistic, and so are A and B, those over the subsets of the
+two halves of the pool. All have the same mean θ for a question, and A and B are independent, so E AB = θ², and U² - E
+AB is an unbiased estimate of the variance of U (Wang & Lindsay 2014). Since A and B average to U over all ways to
+halve a pool, this equals - E (A - U)(B - U) over random halves, which has a smaller variance. If N is over half the
+pool, there are no two halves with N solutions each, and no estimate.
 
-Critiques. An accuracy is no such statistic of the M critiques of each solution. With m of them, m up to
-M / 2, its variance V(m) can be measured on subsets that share none. 1 / V grows about linearly with m:
-for many critiques as V does fall with 1/m, for few more slowly, since a choice can vary only so much.
-So V(M) is read off the line through 1 / V at M/4 and M/2. In simulations that was within 15 % of the
-truth, where to divide V(M/2) by 2 was 10 to 45 % too low. With fewer than 4 critiques nothing can be told.
+Critiques. An accuracy is not a U-statistic of the M critiques of each solution. With m of them, up to M / 2, its
+variance V(m) can be measured on disjoint subsets. 1 / V grows about linearly with m: for many critiques because V
+falls as 1/m, for few more slowly, since the variance of a choice is bounded. So V(M) is extrapolated on the line
+through 1 / V at M/4 and M/2. In simulations, this was within 15 % of the truth, whereas V(M/2) / 2 was 10 to 45 % too
+low. With fewer than 4 critiques, there is no estimate.
 
-Variances are in the squared unit of the values: squared fractions for values in 0..1, and
-10,000 times as much in squared percentage points.
+Variances are in the squared unit of the values: squared fractions for values in [0, 1], and 10,000 times as much in
+squared percentage points.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,18 +31,17 @@ from multirm.running.randomness import item_generator
 class Budget:
     """The variance of each column's accuracy and its components, all float64 [columns].
 
-    Of `total` and `solutions` with all that is in them the estimates are unbiased, so where a share is
-    small they may fall below 0; it is not cut off there, so that questions + solutions + critiques =
-    total. NaN where a component cannot be told from the data.
+    The estimates of `total` and of `solutions` (with all that it includes) are unbiased, so small components may be
+    negative; they are not clipped, so that questions + solutions + critiques = total. NaN if a component cannot be
+    estimated.
 
     Attributes:
-        total: under other questions, with their pools and critiques, but the same trained model.
-        questions: what would be left of it with endless pools and critiques.
-        solutions: from finite pools; of generative models with fewer than four critiques per
-            solution, it includes the critiques. NaN where N is over half of a pool.
-        critiques: from finitely many critiques per solution; NaN for other models.
-        seeds: from training, beside `total` and no part of it; of a mean over trainings that of the
-            mean.
+        total: over samples of questions with their pools and critiques, for the same trained model.
+        questions: what would remain with infinite pools and critiques.
+        solutions: due to finite pools; for generative models with fewer than four critiques per solution, it
+            includes the critiques. NaN if N is over half of a pool.
+        critiques: due to a finite number of critiques per solution; NaN for other models.
+        seeds: due to training seeds, not part of `total`; for a mean over training runs, that of the mean.
     """
 
     total: np.ndarray
@@ -56,7 +53,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class CritiqueVariance:
-    """What each question's value varies with fewer critiques; columns without several have NaN.
+    """The variance of each question's value with fewer critiques; NaN for columns without several.
 
     Attributes:
         half, quarter: float64 [questions, columns], with M // 2 and M // 4 critiques.
@@ -75,16 +72,16 @@ def budget(
 ) -> Budget:
     """The budget of one category's accuracies or, with several categories, of their macro-average.
 
-    The halves of a pool differ in their critiques too, so what halving pools measures includes what
-    critiques add, and `solutions` is the former less the latter.
+    The halves of a pool also differ in their critiques, so the variance from halving includes that of critiques,
+    which is subtracted to give `solutions`.
 
     Args:
-        values: for each category float64 [questions, columns], what the accuracies are means of.
-        pool_variance: of the same shape, each question's, by `variance_from_halves`; NaN where it is
-            unknown (N over half the pool).
+        values: for each category float64 [questions, columns], the values that the accuracies average.
+        pool_variance: of the same shape, each question's variance by `variance_from_halves`; NaN if unknown (N over
+            half the pool).
         critique_variance: for each category.
-        n_critiques: how many each solution has, M, [columns].
-        seeds: float64 [columns], from training; NaN where there is one seed.
+        n_critiques: number of critiques per solution, M, [columns].
+        seeds: float64 [columns], the variance between training seeds; NaN if there is one seed.
     """
     total = _of_macro_average([_spread(part) / len(part) for part in values.values()])
     pools = _of_macro_average([_of_mean(pool_variance[name]) for name in values])
@@ -110,8 +107,8 @@ def budget(
 def halves(question_ids: Sequence[str], size: int, seed: int, splits: int) -> np.ndarray:
     """Random halves of pools of `size`, by question.
 
-    The first size // 2 of an order are one half, the next size // 2 the other: the last of an odd
-    number is left out. Seeded by (seed, question) and by nothing else.
+    The first size // 2 of an order are one half, the next size // 2 the other; for odd sizes, the last is left out.
+    Seeded only by (seed, question).
 
     Returns:
         positions, int64 [splits, questions, size].
@@ -127,29 +124,29 @@ def halves(question_ids: Sequence[str], size: int, seed: int, splits: int) -> np
 def variance_from_halves(
     whole: np.ndarray, a: np.ndarray, b: np.ndarray, noise: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """The variance of U-statistics of pools, from their values on halves of these.
+    """The variance of U-statistics of pools, from their values on halves.
 
     Args:
-        whole: float64 [questions, columns], of the whole pools.
-        a, b: float64 [splits, questions, columns], of both halves of each split.
-        noise: float64 [questions, columns], the variance of `whole` from simulation alone.
+        whole: float64 [questions, columns], on the whole pools.
+        a, b: float64 [splits, questions, columns], on the two halves of each split.
+        noise: float64 [questions, columns], the variance of `whole` due to simulation.
 
     Returns:
-        float64 [questions, columns], in the squared unit of `whole`; unbiased, so below 0 at times.
+        float64 [questions, columns], in the squared unit of `whole`; unbiased, so it may be negative.
     """
     return np.asarray(noise - ((a - whole) * (b - whole)).mean(axis=0))
 
 
 def extrapolated(half: np.ndarray, quarter: np.ndarray, n_critiques: np.ndarray) -> np.ndarray:
-    """The variance with M critiques, on the line through its inverse at M // 2 and at M // 4.
+    """The variance with M critiques, extrapolated linearly from its inverse at M // 2 and M // 4.
 
     Args:
-        half, quarter: float64 [columns], the variances there, which fall with the number of
-            critiques, and no faster than 1 over it; what falls otherwise is taken as one of these.
+        half, quarter: float64 [columns], the variances there. They should decrease with the number of critiques, at
+            most as its inverse; other ratios are clipped to this range.
         n_critiques: M, [columns].
 
     Returns:
-        float64 [columns]; NaN where M is less than 4.
+        float64 [columns]; NaN if M is less than 4.
     """
     m, fewer = n_critiques // 2, n_critiques // 4
     known = fewer >= 1
@@ -160,21 +157,21 @@ def extrapolated(half: np.ndarray, quarter: np.ndarray, n_critiques: np.ndarray)
 
 
 def seed_variance(accuracies: np.ndarray) -> np.ndarray:
-    """The variance, from training, of the mean accuracy of models that differ only in their seed.
+    """The variance of the mean accuracy over training runs that differ only in their seed.
 
-    A single one of these models has `seeds` times as much.
+    The variance of a single run is `seeds` times as large.
 
     Args:
         accuracies: float64 [seeds, columns].
 
     Returns:
-        float64 [columns], in the squared unit of `accuracies`; NaN where there is one seed.
+        float64 [columns], in the squared unit of `accuracies`; NaN if there is one seed.
     """
     return _spread(accuracies) / len(accuracies)
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """The sample variance over the first axis; NaN of a single row."""
+    """The sample variance over the first axis; NaN for a single row."""
     if len(values) < 2:
         return np.full(values.shape[1:], np.nan)
     return np.asarray(values.var(axis=0, ddof=1))

@@ -1,4 +1,4 @@
-"""Rewards as verdicts: how well they tell right solutions, and right steps, from wrong ones."""
+"""Entry point `evaluate_verification`: how well rewards separate correct solutions and steps from incorrect ones."""
 
 import logging
 from dataclasses import asdict
@@ -39,20 +39,20 @@ def evaluate_verification(
     answers: AnswerRule = AnswerRule.MEANING,
     reward_models: Path | None = None,
 ) -> None:
-    """Say how well rewards tell right from wrong, per category: F1, areas under curves, calibration.
+    """Measure how well rewards predict correctness, per category: F1, areas under curves, calibration.
 
-    What is correct is told by the answers or, where there is no reference answer, by the outcome
-    label; a solution with neither is not judged.
+    A solution is correct if its parsed answer matches the reference answer; without a reference answer, the outcome
+    label decides, and solutions with neither are left out.
 
     Args:
-        solutions: As for `evaluate`, like all options but the output.
-        output: Folder for the tables: verification, reliability (the calibration curves) and, of
-            models with a reward for every step where steps are labelled, step_verification.
+        solutions: As for `evaluate`, like all options except the output.
+        output: Folder for the tables: verification, reliability (calibration curves) and, for models with step
+            rewards and solutions with step labels, step_verification.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
         unit: MODEL=UNIT.
         scale: MODEL=SCALE.
-        answers: When two answers are the same, `meaning` or `strict`.
+        answers: When two answers are equal, `meaning` or `strict`.
         reward_models: Table of reward models.
     """
     opened = open_evaluation(
@@ -74,7 +74,7 @@ def evaluate_verification(
         unknown = int((~category.judged).sum())
         if unknown:
             logger.warning(
-                "%s: %d solutions with neither a reference answer nor an outcome are not judged",
+                "%s: left out %d solutions with neither a reference answer nor an outcome",
                 category.name,
                 unknown,
             )
@@ -111,7 +111,7 @@ def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
 
 
 def step_rows(category: Category, model: str) -> list[Row]:
-    """A row of the step_verification table, or none where the rewards are not those of labelled steps."""
+    """A row of the step_verification table, or none without step rewards or step labels."""
     labelled = pc.is_valid(category.step_labels)
     lists, labels = category.lists[model].filter(labelled), category.step_labels.filter(labelled)
     n_steps = pc.list_value_length(labels).to_numpy(zero_copy_only=False)
@@ -120,7 +120,7 @@ def step_rows(category: Category, model: str) -> list[Row]:
     lists, fitting = of_lengths(lists, n_steps)
     if not fitting.all():
         logger.warning(
-            "%s: %d solutions with other than one reward of %s per step are left out of the measures of steps",
+            "%s: left out %d solutions without exactly one reward by %s per step from the step measures",
             category.name,
             int((~fitting).sum()),
             model,
@@ -143,9 +143,9 @@ def step_rows(category: Category, model: str) -> list[Row]:
 
 
 def _columns(found: OutcomeMetrics | StepScores | ProcessBench) -> Row:
-    """Measures as columns, with `_low` and `_high` of each, null where it is not defined.
+    """Measures as columns, each with `_low` and `_high`, null if undefined.
 
-    The column `note` says of which measures the interval rests on one question.
+    The column `note` lists the measures whose interval rests on one question.
     """
     columns = asdict(found)
     columns.pop("reliability", None)

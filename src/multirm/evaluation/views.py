@@ -1,6 +1,6 @@
-"""Solutions and rewards, wherever they lie, as views of one database: `solutions` and `rewards`.
+"""Solutions and rewards from any layout as two views in one database: `solutions` and `rewards`.
 
-Tables are read in place, whoever wrote them; the published layout is read first.
+Tables are read in place, whoever wrote them; Multi-RM's layout is loaded into memory.
 """
 
 import logging
@@ -28,8 +28,8 @@ KEYS = """
     solution_id::BIGINT AS solution_id
 """
 
-# What evaluation reads of solutions: not their text. `place` keeps the order in which tables are given,
-# `row` that of the rows in them. Some write "N/A" where there is no answer.
+# Columns of solutions that evaluation needs, without texts. `place` is the index of the table, `row` that of the row in
+# it. In tables from elsewhere, "N/A" may mean no answer.
 SOLUTIONS_VIEW = f"""
     SELECT
         {KEYS}, answer::VARCHAR AS answer, outcome,
@@ -46,23 +46,23 @@ REWARDS_VIEW = f"""
     FROM {{source}} {{where}}
 """
 
-# Not a number is a missing reward, as in JSON, and so is a list that is not there.
+# NaN is a missing reward, as in JSON, and a null list has no rewards.
 PRESENT = """
     CASE WHEN isnan(list_max({rewards}))
         THEN list_transform({rewards}, lambda reward: CASE WHEN NOT isnan(reward) THEN reward END)
         ELSE coalesce({rewards}, []) END
 """
 
-# What says what rewards are.
+# Columns that state the type of rewards.
 SAID = ("unit", "scale")
 
-# What the rewards are of tables that scoring wrote before tables said it, by the module that did.
+# The type of rewards in tables written before they had these columns, by the module that wrote them.
 _OF_VERSION_1 = {
     "scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
     "scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
 }
 
-# What evaluation does without.
+# Columns that evaluation does not need.
 UNREAD = frozenset({"question", "n_tokens", "steps"})
 
 
@@ -71,16 +71,15 @@ def open_inputs(
     rewards: Mapping[str, Sequence[str]],
     rule: AnswerRule | None = AnswerRule.MEANING,
 ) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
-    """A database with the views `solutions` and `rewards`, and the files here that it reads.
+    """Open a database with the views `solutions` and `rewards`; also return the local files that it reads.
 
     Args:
-        solutions: where solutions are: tables, folders of tables, folders in the published layout, hub names.
-        rewards: where each model's rewards are; in the view they carry the model's name as given here.
-        rule: when answers are the same: then they are equal strings in the view. None leaves them as they
-            are written.
+        solutions: places of solutions: tables, folders of tables, folders in Multi-RM's layout, hub names.
+        rewards: places of each model's rewards; in the view, they have the model's name as given here.
+        rule: when answers are equal; equal answers are equal strings in the view. None leaves them as written.
 
     Raises:
-        InputError: nothing there, or not what it should be.
+        InputError: a place is empty or invalid.
     """
     if not solutions:
         raise InputError("--solutions", expected="at least one PATH", found="none")
@@ -102,7 +101,7 @@ def open_inputs(
 
 @dataclass(frozen=True)
 class _Found:
-    """What lies at some places: tables, and places in the published layout or on the hub."""
+    """What was found at some places: tables, and places in Multi-RM's layout or on the hub."""
 
     tables: list[Path]
     others: list[str]
@@ -118,14 +117,14 @@ def _find(places: Sequence[str], schema: Schema) -> _Found:
         found.files.extend(files or layouts.files_read(place, schema))
     for file in found.tables:
         parquet.check_readable(file, schema, UNREAD)
-        # DuckDB may refuse a footer that others read, and columns named as those that it adds.
+        # DuckDB may refuse a footer that other readers accept, and columns with the names of those that it adds.
         with reading(file, duckdb.BinderException):
             duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
     return found
 
 
 def _dataset_of(found: Iterable[_Found]) -> str | None:
-    """The dataset that tables of rewards are of, for solutions whose rows do not say theirs."""
+    """The dataset in tables of rewards, for solutions whose rows do not name it."""
     file = next((file for each in found for file in each.tables), None)
     if file is None:
         return None
@@ -143,7 +142,7 @@ def _solution_queries(
         at = {"file": "filename", "place": place, "row": "file_row_number"}
         queries.append(SOLUTIONS_VIEW.format(source=_source(found.tables), **at))
     for number, other in enumerate(found.others, start=len(found.tables) + 1):
-        # What answers say is compared here: an outcome is only asked for where there is no reference.
+        # Answers are compared here; outcomes matter only without a reference answer.
         parts = layouts.solution_parts(other, dataset, judged=False)
         source = _register(database, f"solutions {number}", parts)
         at = {"file": "file", "place": str(number), "row": "row"}
@@ -175,9 +174,9 @@ def _reward_queries(
 
 
 def _said_by(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
-    """What tables say of their rewards, as SQL for unit and scale, null where one says nothing.
+    """SQL for the unit and scale of rewards as stated by tables, null if not stated.
 
-    Tables of version 1 do not have the columns; of those that scoring wrote it is known.
+    Tables of version 1 lack these columns; for those written by scoring, the type is known.
     """
     said = {name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in SAID}
     for file in files:
@@ -194,7 +193,7 @@ def _said_by(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
 def _of_model(
     database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
 ) -> str:
-    """Which rows are the model's, where tables hold several models' rewards."""
+    """A WHERE clause for the model's rows, if tables have several models' rewards."""
     query = f"SELECT DISTINCT model::VARCHAR FROM {source} WHERE model IS NOT NULL ORDER BY 1"
     names = [name for (name,) in database.execute(query).fetchall()]
     if model in names and len(names) > 1:
@@ -204,10 +203,10 @@ def _of_model(
             f"{files[0]}{' …' if len(files) > 1 else ''}",
             expected=f"rewards of one model, or of {model} among others",
             found=", ".join(map(shown, names)),
-            remedy=f"say --rewards {names[0]}=…",
+            remedy=f"use --rewards {names[0]}=…",
         )
     if names not in ([], [model]):
-        taken = "%s: rewards of %s are taken as those of %s"
+        taken = "%s: using the rewards of %s as those of %s"
         logger.warning(taken, files[0], shown(names[0]), shown(model))
     return ""
 
@@ -219,7 +218,7 @@ def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
 
 
 def _source(files: Sequence[Path]) -> str:
-    """Tables as one source of rows, each with its file and its place in that."""
+    """SQL for tables as one source of rows, each with its file and its index in it."""
     options = (
         "union_by_name = true, hive_partitioning = false, filename = true, file_row_number = true"
     )
@@ -229,7 +228,7 @@ def _source(files: Sequence[Path]) -> str:
 def _register(
     database: duckdb.DuckDBPyConnection, name: str, parts: Iterable[tuple[str, pa.Table]]
 ) -> str:
-    """Tables in memory as one source of rows, each with the file that it was read from and its place."""
+    """Register tables in memory as one source of rows, each with the file that it was read from and its index."""
     placed = [
         part.append_column("file", pa.repeat(pa.scalar(where), part.num_rows))
         for where, part in parts

@@ -1,8 +1,8 @@
-"""How often the weighted vote is right, over all subpools of N solutions: counted or simulated.
+"""The expected accuracy of the weighted vote over all subsets of N solutions, exact or simulated.
 
-The weighted vote of a subpool is the answer with the greatest sum of rewards. Solutions without a
-reward or without an answer have no vote; where nobody has one, each answered solution has an equal
-one, and a subpool without any answer is wrong. Ties are shared equally.
+The weighted vote of a subset is the answer with the highest sum of rewards. Solutions without a reward or an answer
+have no vote; if none has one, all answered solutions vote equally, and a subset without any answer is wrong. Ties
+are shared equally.
 """
 
 import itertools
@@ -14,14 +14,14 @@ import numpy as np
 from multirm.evaluation.exact import best_of_n, majority_vote, pass_at_n, rank
 from multirm.running.randomness import item_generator
 
-# Subpools of N are listed where all of them together have at most so many solutions: about a
-# millisecond for a question, and every N in a pool of 16.
+# Subsets of N are enumerated if all of them together have at most this many solutions: about a millisecond per
+# question, and enough for every N in a pool of 16.
 MOST_LISTED = 2**17
 
-# Sums of the same rewards in another order differ by a few parts in 10^16 for each reward.
+# Sums of the same rewards in another order differ by a few parts in 10^16 per reward.
 ROUNDING = 1e-12
 
-# Half a megabyte of sums at a time, which stays in the cache.
+# Half a megabyte of sums at a time, to stay in the CPU cache.
 SUMS_AT_ONCE = 2**16
 
 
@@ -35,31 +35,30 @@ def weighted_vote(
     draws: int,
     most_listed: int = MOST_LISTED,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The expectation over all subpools of N, with a standard error where it is simulated.
+    """The expectation over all subsets of N, with a standard error if it is simulated.
 
-    It is exact for N of 1, 2 and K, where subpools of N are few enough to be listed, and where
-    the answers are all correct or all wrong. Elsewhere `draws` random orders of each question's
-    pool are drawn, whose first N are a subpool for every N. What is averaged is the vote's outcome
-    less what best-of-N and the majority vote deviate, in the same subpool, from their known
-    expectations, each times a coefficient (control variates). The coefficients are least squares
-    over the question's other half of the draws, so that they are independent of what they multiply
-    and the average is unbiased; only then is it cut to [0, 1]. A question's numbers depend on its
-    own pool, its id and the seed, and not on the other questions.
+    It is exact for N of 1, 2 and K, if subsets of N are few enough to be enumerated, and if the answers are all
+    correct or all wrong. Otherwise, `draws` random orders of each question's pool are drawn, whose first N are the
+    subset of N. The vote's outcomes are adjusted by the deviations of best-of-N and the majority vote on the same
+    subset from their known expectations, each with a coefficient (control variates), and averaged. The coefficients
+    are least squares estimates from the other half of the question's draws, so that they are independent of what they
+    multiply and the average is unbiased; it is then clipped to [0, 1]. A question's numbers depend only on its pool,
+    id and the seed.
 
     Args:
-        answers: int [Q, K], equal where answers are equal, from 0; -1 where there is no answer.
-        correct: bool [Q, K], the same for all solutions with one answer; False where there is none.
-        rewards: finite float64 [Q, K], or [models, Q, K] to use the same subpools for each model,
-            which is faster than one at a time; NaN where missing.
+        answers: int [Q, K], from 0, equal if answers are equal; -1 for no answer.
+        correct: bool [Q, K], the same for all solutions with the same answer; False for no answer.
+        rewards: finite float64 [Q, K], or [models, Q, K] to use the same subsets for all models, which is faster than
+            one model at a time; NaN if missing.
         n: sizes from 1 to K.
-        question_ids: one per question; with `seed` they seed the orders.
-        draws: orders per question, 2 at least.
-        most_listed: list all subpools of N where together they have at most so many solutions.
+        question_ids: one per question; with `seed`, they seed the orders.
+        draws: orders per question, at least 2.
+        most_listed: enumerate all subsets of N if together they have at most this many solutions.
 
     Returns:
-        expectations in [0, 1] and their standard errors, float64 [len(n), Q] or
-        [models, len(n), Q]. Where there are draws, the standard error is that of their average with
-        one more draw that is wrong by 1: it is never 0, for what no draw has shown may yet happen.
+        expectations in [0, 1] and their standard errors, float64 [len(n), Q] or [models, len(n), Q]. With draws, the
+        standard error includes one additional draw with an error of 1: it is never 0, because events that no draw has
+        shown may still happen.
     """
     models = rewards if rewards.ndim == 3 else rewards[None]
     pool = answers.shape[1]
@@ -85,17 +84,17 @@ def weighted_vote(
 
 
 def simulation_variance(errors: np.ndarray, draws: int) -> np.ndarray:
-    """What simulation adds to the variance of `weighted_vote`'s expectations.
+    """The variance of `weighted_vote`'s expectations due to simulation.
 
     Args:
-        errors: its standard errors, which are on the safe side by one draw.
-        draws: as given to it.
+        errors: its standard errors, which include one additional draw.
+        draws: as passed to it.
     """
     return np.where(errors > 0, errors**2 - 1 / (draws * (draws - 1)), 0.0)
 
 
 def _of_two(answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int) -> np.ndarray:
-    """Of two solutions (or one) the vote takes the better: one with a vote, else one with an answer."""
+    """With one or two solutions, the vote selects the better one: one with a vote, else one with an answer."""
     answered = answers >= 0
     votes = np.where(np.isnan(models), -np.inf, models)
     return np.stack(
@@ -106,10 +105,10 @@ def _of_two(answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: 
 def _of_listed(
     answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int
 ) -> np.ndarray:
-    subpools = np.array(list(itertools.combinations(range(answers.shape[1]), size))).T
+    subsets = np.array(list(itertools.combinations(range(answers.shape[1]), size))).T
     result = np.empty(models.shape[:2])
     for q in range(len(answers)):
-        outcomes = _outcomes(answers[q], correct[q], models[:, q], subpools, [size])
+        outcomes = _outcomes(answers[q], correct[q], models[:, q], subsets, [size])
         result[:, q] = outcomes[1:].mean(axis=(1, 2))
     return result
 
@@ -133,9 +132,9 @@ def _of_sampled(
     largest = int(increasing[-1])
     for q, question_id in enumerate(question_ids):
         orders = _orders(answers.shape[1], draws, item_generator(seed, "subpools", question_id))
-        subpools = np.ascontiguousarray(orders.T[:largest])
-        outcomes = _outcomes(answers[q], correct[q], models[:, q], subpools, increasing)[:, place]
-        best_drawn = _best_drawn(places[:, q], shares[:, q], subpools, increasing)[:, place]
+        subsets = np.ascontiguousarray(orders.T[:largest])
+        outcomes = _outcomes(answers[q], correct[q], models[:, q], subsets, increasing)[:, place]
+        best_drawn = _best_drawn(places[:, q], shares[:, q], subsets, increasing)[:, place]
         controls = np.stack(
             [
                 best_drawn - best[:, :, q, None],
@@ -149,8 +148,8 @@ def _of_sampled(
 def _orders(pool: int, draws: int, generator: np.random.Generator) -> np.ndarray:
     """Random orders of a pool, int [draws, pool].
 
-    The lowest bits of random keys are overwritten with the positions, since sorting is much faster
-    than shuffling, or than sorting positions by keys; the bits that are left are too many to tie.
+    The lowest bits of random keys are replaced with the positions, since sorting is much faster than shuffling or
+    sorting positions by keys; enough random bits remain to make ties negligible.
     """
     bits = (pool - 1).bit_length()
     keys = generator.integers(0, 2 ** (63 - bits), size=(draws, pool))
@@ -163,20 +162,20 @@ def _outcomes(
     answers: np.ndarray,
     correct: np.ndarray,
     models: np.ndarray,
-    subpools: np.ndarray,
+    subsets: np.ndarray,
     n: Sequence[int] | np.ndarray,
 ) -> np.ndarray:
-    """The majority vote and each model's weighted vote in subpools of one pool.
+    """The majority vote and each model's weighted vote in subsets of one pool.
 
     Args:
         answers, correct: [K].
         models: float64 [models, K].
-        subpools: positions in the pool, int [max(n), subpools]; the first N rows are those of N.
+        subsets: positions in the pool, int [max(n), subsets]; the first N rows are the subsets of N.
         n: increasing.
 
     Returns:
-        how much of the vote is correct, from 0 to 1: float64 [1 + models, len(n), subpools], the
-        majority vote first.
+        the correct fraction of each vote, from 0 to 1: float64 [1 + models, len(n), subsets], the majority vote
+        first.
     """
     answered = answers >= 0
     codes, code = np.unique(np.where(answered, answers, answers.max()), return_inverse=True)
@@ -187,8 +186,8 @@ def _outcomes(
     weights = np.where(voting, weights, 0.0)
     step = max(1, SUMS_AT_ONCE // (len(weights) * len(codes) * len(n)))
     parts = []
-    for start in range(0, subpools.shape[1], step):
-        part = subpools[:, start : start + step]
+    for start in range(0, subsets.shape[1], step):
+        part = subsets[:, start : start + step]
         sums = _sums(code, len(codes), part, n)
         total = np.stack([sums(weight) for weight in weights])
         size = total if (weights >= 0).all() else np.stack([sums(abs(w)) for w in weights])
@@ -199,16 +198,16 @@ def _outcomes(
 
 
 def _sums(
-    code: np.ndarray, codes: int, subpools: np.ndarray, n: Sequence[int] | np.ndarray
+    code: np.ndarray, codes: int, subsets: np.ndarray, n: Sequence[int] | np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Sums of values [K] by answer, in the first N rows of `subpools`: float64 [codes, len(n), subpools]."""
-    columns = subpools.shape[1]
+    """Sums of values [K] by answer, in the first N rows of `subsets`: float64 [codes, len(n), subsets]."""
+    columns = subsets.shape[1]
     new = np.repeat(np.arange(len(n)), np.diff(n, prepend=0))
-    slots = (code[subpools] * len(n) + new[:, None]) * columns + np.arange(columns)
+    slots = (code[subsets] * len(n) + new[:, None]) * columns + np.arange(columns)
     flat = slots.ravel()
 
     def sums(values: np.ndarray) -> np.ndarray:
-        found = np.bincount(flat, values.take(subpools).ravel(), codes * len(n) * columns)
+        found = np.bincount(flat, values.take(subsets).ravel(), codes * len(n) * columns)
         result = found.reshape(codes, len(n), columns)
         for k in range(1, len(n)):
             result[:, k] += result[:, k - 1]
@@ -220,12 +219,12 @@ def _sums(
 def _shares(
     total: np.ndarray, voted: np.ndarray, rounding: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
-    """How much of each vote is correct; where none is cast, it is the first one's outcome.
+    """The correct fraction of each vote; if nobody votes, that of the first vote.
 
     Args:
         total: float64 [votes, codes, …], the sums.
-        voted: bool, which of them have a vote at all; shape of `total`, or one for all votes.
-        rounding: float64 [votes, …], sums no further apart are tied.
+        voted: bool, which of them have any vote; of the shape of `total`, or one for all votes.
+        rounding: float64 [votes, …]; sums that differ by at most this are tied.
         right: bool [codes].
     """
     total = np.where(voted, total, -np.inf)
@@ -244,8 +243,8 @@ def _shares(
 
 
 def _ranks(correct: np.ndarray, models: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each solution stands by its reward, int [models, Q, K], and the `shares` of that order."""
-    # The smallest integers, since there are as many as rewards, and many more are looked up.
+    """The rank of each solution by its reward, int [models, Q, K], and the `shares` of that order."""
+    # The smallest integer type, because there are as many ranks as rewards, and many more look-ups.
     places = np.empty(models.shape, dtype=np.min_scalar_type(models.shape[-1]))
     shares = np.empty(models.shape)
     for m, rewards in enumerate(models):
@@ -255,27 +254,27 @@ def _ranks(correct: np.ndarray, models: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _best_drawn(
-    places: np.ndarray, shares: np.ndarray, subpools: np.ndarray, n: Sequence[int] | np.ndarray
+    places: np.ndarray, shares: np.ndarray, subsets: np.ndarray, n: Sequence[int] | np.ndarray
 ) -> np.ndarray:
-    """Best-of-N in subpools of one pool: the share of the best one drawn.
+    """Best-of-N in subsets of one pool: the correct fraction of the best tied group drawn.
 
-    Given which group of tied solutions the best one drawn is of, this is what it expects to be, so
-    it has the expectation of best-of-N and varies less.
+    This is the conditional expectation of best-of-N given that group, so it has the same expectation and a smaller
+    variance.
 
     Args:
         places, shares: [models, K].
 
     Returns:
-        float64 [models, len(n), subpools].
+        float64 [models, len(n), subsets].
     """
     starts = np.concatenate([[0], n[:-1]])
-    best = np.minimum.reduceat(places.take(subpools, axis=1), starts, axis=1)
+    best = np.minimum.reduceat(places.take(subsets, axis=1), starts, axis=1)
     best = np.minimum.accumulate(best, axis=1)
     return np.stack([share.take(first) for share, first in zip(shares, best, strict=True)])
 
 
 def _adjusted_mean(outcomes: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over draws, adjusted for what controls are known to be on the average, and its standard error.
+    """The mean over draws, adjusted by controls with known expectations, and its standard error.
 
     Control variates with coefficients from the other half of the draws (Avramidis and Wilson, "A
     splitting scheme for control variates", Operations Research Letters 14, 1993).
@@ -293,7 +292,7 @@ def _adjusted_mean(outcomes: np.ndarray, controls: np.ndarray) -> tuple[np.ndarr
     for half, other in itertools.permutations(halves):
         x = np.moveaxis(controls[..., other], 0, -2)
         x = x - x.mean(axis=-1, keepdims=True)
-        # The identity weighs like one draw: where controls are constant, their coefficients are 0.
+        # The identity has the weight of one draw: constant controls get a coefficient of 0.
         squares = x @ np.swapaxes(x, -1, -2) + np.eye(len(controls))
         coefficients = np.linalg.solve(squares, x @ outcomes[..., other, None])
         fitted = (np.moveaxis(controls[..., half], 0, -1) @ coefficients)[..., 0]
