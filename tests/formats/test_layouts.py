@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
 from multirm.formats.layouts import (
     dataset_name,
@@ -26,7 +26,7 @@ from multirm.formats.layouts import (
     solution_parts,
     table_files,
 )
-from multirm.formats.published_columns import as_table, rewards_table, solutions_table
+from multirm.formats.multi_rm_columns import as_table, rewards_table, solutions_table
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Schema
@@ -268,9 +268,9 @@ def carefully(
     rows: list[Any], schema: Schema, names: dict[str, str], **options: bool
 ) -> pa.Table | None:
     """The table that the row-by-row reader gives; None if it refuses."""
-    read: Callable[..., Iterator[Any]] = published.solutions
+    read: Callable[..., Iterator[Any]] = multi_rm.solutions
     if schema is REWARDS:
-        read = published.rewards
+        read = multi_rm.rewards
     records = [Record("", values) for values in rows]
     try:
         found = [row | names for _, row in read(records, "law", **options)]
@@ -321,7 +321,7 @@ def test_a_folder_without_our_files_is_not_looked_up_on_the_hub(
     (tmp_path / "mine").mkdir()
     if name:
         (tmp_path / "mine" / name).write_text(json.dumps(POOL))
-    monkeypatch.setattr(published, "splits", None)
+    monkeypatch.setattr(multi_rm, "splits", None)
     for place in ("mine", str(tmp_path / "mine")):
         with pytest.raises(InputError, match=f"mine: expected solutions, .*, found {found}"):
             read_solutions(place)

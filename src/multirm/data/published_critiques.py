@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.errors import InputError, shown
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.files import local
@@ -74,7 +74,7 @@ def read_critiques(
     }
     rows: list[dict[str, Any]] = []
     n_critiques: Counter[tuple[str, str, int]] = Counter()
-    for record in published.records_of(source, category, prefixes=_PREFIXES):
+    for record in multi_rm.records_of(source, category, prefixes=_PREFIXES):
         key = (dataset, record.identifier("q_id"), record.integer("cot_id"))
         if key not in verified:
             raise _about_others(record, f"q_id {key[1]}, cot_id {key[2]} of {dataset}", solutions)
@@ -86,7 +86,7 @@ def read_critiques(
     parameters = {
         "kind": kind,
         "stage": CritiqueStage.SHORTENED,
-        "hub": published.hub_names(source),
+        "hub": multi_rm.hub_names(source),
         "dataset": dataset,
         "category": category,
         "agreement": agreement,
@@ -117,7 +117,7 @@ def critique_row(
             "critique", expected=f"a text that starts with {REPLY_START!r}", found=shown(reply)
         )
     critique = reply.removeprefix(REPLY_START)
-    steps = published.steps_of(record)
+    steps = multi_rm.steps_of(record)
     key = _label_key(record)
     shown_steps = steps if agreement is Agreement.STRICT else solution["steps"]
     verdicts = (

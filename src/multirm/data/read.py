@@ -12,7 +12,7 @@ from typing import Any
 from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
 from multirm.data.take import take_questions
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import (
     MOST_PROBLEMS,
     Placed,
@@ -21,7 +21,7 @@ from multirm.formats.json_source import (
     read_json,
     read_json_lines,
 )
-from multirm.formats.published_columns import as_table
+from multirm.formats.multi_rm_columns import as_table
 from multirm.formats.sources import Reader
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.files import local
@@ -68,7 +68,7 @@ def read_solutions(
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
-        "hub": published.hub_names(source),
+        "hub": multi_rm.hub_names(source),
         "dataset": dataset,
         "category": category,
         "limit": limit,
@@ -99,7 +99,7 @@ def read_questions(
     logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
-        "hub": published.hub_names(source),
+        "hub": multi_rm.hub_names(source),
         "dataset": dataset,
         "category": category,
     }
@@ -133,18 +133,18 @@ def read_rewards(
     Raises:
         InputError: the source is missing or broken, or its keys differ from those of the solutions.
     """
-    records = published.records_of(source, category, suffix="_reward")
+    records = multi_rm.records_of(source, category, suffix="_reward")
     said = {"unit": unit, "scale": scale}
     named = (
         (where, {**row, **{name: row[name] or value for name, value in said.items()}})
-        for where, row in published.rewards(records, category)
+        for where, row in multi_rm.rewards(records, category)
     )
     rows = [{**row, "model": model} for row in _checked(named, REWARDS, dataset)]
     scored = parquet.read(solutions, SOLUTIONS).select(SOLUTIONS.key).to_pylist()
     _match(source, rows, solutions, scored)
     logger.info("rewards of %d solutions of %s/%s by %s", len(rows), dataset, category, model)
     parameters = {
-        "hub": published.hub_names(source),
+        "hub": multi_rm.hub_names(source),
         "dataset": dataset,
         "category": category,
         "model": model,
@@ -165,7 +165,7 @@ def _solutions(reader: Reader, source: Sequence[str], category: str) -> Iterator
         case Reader.PRMBENCH:
             return prmbench.solutions(read_json_lines(files_of(source, "*.jsonl")))
         case Reader.PUBLISHED:
-            return published.solutions(published.records_of(source, category), category)
+            return multi_rm.solutions(multi_rm.records_of(source, category), category)
 
 
 def _questions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:
@@ -175,7 +175,7 @@ def _questions(reader: Reader, source: Sequence[str], category: str) -> Iterator
         case Reader.GSM8K:
             return gsm8k.questions(read_json_lines(files_of(source, "*.jsonl")))
         case Reader.PUBLISHED:
-            return published.questions(published.records_of(source, category), category)
+            return multi_rm.questions(multi_rm.records_of(source, category), category)
         case Reader.PRM800K | Reader.PRMBENCH:
             raise InputError(
                 "reader",

@@ -1,6 +1,6 @@
 """Entry point `convert`: between our tables and Multi-RM's layout, without loss.
 
-What one format has no field for is kept for the way back: in extra keys of rows (`published_rows`), or in the footer.
+What one format has no field for is kept for the way back: in extra keys of rows (`multi_rm_rows`), or in the footer.
 """
 
 import json
@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from multirm.errors import InputError, shown
 from multirm.formats import layouts
 from multirm.formats.layouts import REWARD_SUFFIX, Category, Content, Layout
-from multirm.formats.published_columns import rewards_table, solutions_table
-from multirm.formats.published_rows import JSON, Form, form_of, reward_rows, solution_rows
+from multirm.formats.multi_rm_columns import rewards_table, solutions_table
+from multirm.formats.multi_rm_rows import JSON, Form, form_of, reward_rows, solution_rows
 from multirm.running.arguments import OutputFolder, Place, entry
 from multirm.running.files import LONGEST_NAME, whole_files
 from multirm.running.provenance import origin_of
@@ -60,7 +60,7 @@ def convert(
     files = layouts.table_files(input, *wanted)
     if bool(files) is (to is Layout.TABLES):
         other = "Multi-RM's layout"
-        if not layouts.published_files(input):
+        if not layouts.json_files(input):
             other = layouts.contents(Path(input)) if Path(input).exists() else "none"
         raise InputError(
             input,
@@ -71,7 +71,7 @@ def convert(
     if to is Layout.TABLES:
         _to_tables(input, output, schema, dataset, model)
     else:
-        _to_published(files, output, schema)
+        _to_json(files, output, schema)
 
 
 def _to_tables(
@@ -99,7 +99,7 @@ def _to_tables(
             logger.info("%s: %d rows of %s", found.where, table.num_rows, schema.name)
 
 
-def _to_published(files: Sequence[Path], output: Path, schema: Schema) -> None:
+def _to_json(files: Sequence[Path], output: Path, schema: Schema) -> None:
     by_category: dict[str, list[JSON]] = {}
     for path in files:
         found = parquet.read(path, schema)
@@ -124,7 +124,7 @@ def _content(place: str, files: Sequence[Path]) -> Content:
     if files:
         names = {_kind(file) for file in files}
     else:
-        stems = [file.stem for file in layouts.published_files(place)]
+        stems = [file.stem for file in layouts.json_files(place)]
         are_rewards = {stem.endswith(REWARD_SUFFIX) for stem in stems} or {False}
         names = {str(Content.REWARDS if are else Content.SOLUTIONS) for are in are_rewards}
     if len(names) == 1 and names <= set(Content):

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import read_values
-from multirm.formats.published_columns import rewards_table, solutions_table
+from multirm.formats.multi_rm_columns import rewards_table, solutions_table
 from multirm.formats.sources import is_hub_name
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
@@ -111,7 +111,7 @@ def solution_parts(
     """The categories of `read_solutions` in Multi-RM's layout, each with the file or split that it is in.
 
     Args:
-        judged: as in `published.solutions`.
+        judged: as in `multi_rm.solutions`.
     """
     for found in categories(place, SOLUTIONS):
         name = dataset or dataset_name(place)
@@ -163,7 +163,7 @@ def files_read(place: str, schema: Schema) -> list[Path]:
     """The local files that solutions or rewards at `place` are read from; none for a hub name."""
     if files := table_files(place, schema):
         return files
-    if files := published_files(place):
+    if files := json_files(place):
         return _of_kind(Path(place), files, schema)
     return [Path(place)] if Path(place).exists() else []
 
@@ -187,23 +187,23 @@ def categories(place: str, schema: Schema) -> Iterator[Category]:
         InputError: nothing is there, none are of this kind, it is not JSON, or there are no rows.
     """
     path = Path(place)
-    if files := published_files(place):
+    if files := json_files(place):
         for file in _of_kind(path, files, schema):
             name = file.stem.removesuffix(REWARD_SUFFIX if schema is REWARDS else "")
             yield Category(name, str(file), read_values(file), file)
     elif not path.exists() and not is_hub_name(place):
-        raise published.missing(place, _EXPECTED)
+        raise multi_rm.missing(place, _EXPECTED)
     elif path.exists() and not _is_hub_copy(path):
         raise InputError(path, expected=_expected(schema), found=contents(path))
     else:
-        for name, rows in published.splits(place, _EXPECTED).items():
+        for name, rows in multi_rm.splits(place, _EXPECTED).items():
             where = f"{place}, split {name}"
             if not rows:
                 raise InputError(where, expected="at least one row", found="none")
             yield Category(name, where, rows, None)
 
 
-def published_files(place: str) -> list[Path]:
+def json_files(place: str) -> list[Path]:
     """The JSON files in a folder, sorted by name; or `place` itself, if it is one.
 
     Raises:

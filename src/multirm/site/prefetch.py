@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from multirm.errors import InputError
-from multirm.formats.published import fetch_dataset
+from multirm.formats.multi_rm import fetch_dataset
 from multirm.formats.sources import Reader, places_of
 from multirm.models.folders import fetch_model
 from multirm.running.arguments import entry

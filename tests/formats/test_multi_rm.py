@@ -16,7 +16,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError
 
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
 
 TRAIN: dict[str, Any] = {
@@ -44,7 +44,7 @@ def record(values: dict[str, Any], **changes: Any) -> Record:
 
 
 def solve(values: dict[str, Any], **changes: Any) -> list[Any]:
-    return [row for _, row in published.solutions([record(values, **changes)], "law")]
+    return [row for _, row in multi_rm.solutions([record(values, **changes)], "law")]
 
 
 def test_a_training_row() -> None:
@@ -130,16 +130,16 @@ def test_bad_rows_are_named(
 
 
 def test_questions_are_listed_once() -> None:
-    rows = [row for _, row in published.questions([record(TRAIN), record(TRAIN)], "law")]
+    rows = [row for _, row in multi_rm.questions([record(TRAIN), record(TRAIN)], "law")]
     assert [(row["question_id"], row["answer"], row["options"]) for row in rows] == [
         ("12", "B", None)
     ]
     with pytest.raises(InputError, match=r"key q_id: .*found others for 12"):
-        list(published.questions([record(TRAIN), record(TRAIN, answer="A")], "law"))
+        list(multi_rm.questions([record(TRAIN), record(TRAIN, answer="A")], "law"))
 
 
 def test_rewards() -> None:
-    rows = [row for _, row in published.rewards([record(REWARD)], "law")]
+    rows = [row for _, row in multi_rm.rewards([record(REWARD)], "law")]
     assert [(row["solution_id"], row["rewards"]) for row in rows] == [(5, [0.5, None]), (0, [1.0])]
     assert {row["n_tokens"] for row in rows} == {row["truncated"] for row in rows} == {None}
 
@@ -149,8 +149,8 @@ def test_missing_rewards_stay_missing(tmp_path: Path) -> None:
     path.write_text(
         '[{"q_id": 1, "cot_ids": [0, 1, 2, 3], "rewards": [[NaN, 0.5], [null], [], NaN]}]'
     )
-    records = published.records_of([str(tmp_path)], "law", suffix="_reward")
-    rows = [row["rewards"] for _, row in published.rewards(records, "law")]
+    records = multi_rm.records_of([str(tmp_path)], "law", suffix="_reward")
+    rows = [row["rewards"] for _, row in multi_rm.rewards(records, "law")]
     assert rows == [[None, 0.5], [None], [], [None]]
 
 
@@ -166,7 +166,7 @@ def test_missing_rewards_stay_missing(tmp_path: Path) -> None:
 )
 def test_bad_rewards_are_named(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match="f.json, row 1, " + complaint):
-        list(published.rewards([record(REWARD, **changes)], "law"))
+        list(multi_rm.rewards([record(REWARD, **changes)], "law"))
 
 
 def test_a_folder_of_json(tmp_path: Path) -> None:
@@ -177,14 +177,14 @@ def test_a_folder_of_json(tmp_path: Path) -> None:
         (tmp_path / "law.json", "", TEST),
         (tmp_path, "_reward", REWARD),
     ]:
-        (found,) = published.records_of([str(source)], "law", suffix)
+        (found,) = multi_rm.records_of([str(source)], "law", suffix)
         assert found.values == values
     with pytest.raises(InputError, match=r"math.json: expected a file, found only law.json, law_"):
-        list(published.records_of([str(tmp_path)], "math"))
+        list(multi_rm.records_of([str(tmp_path)], "math"))
     with pytest.raises(InputError, match=r"math.json: expected a file"):
-        list(published.records_of([str(tmp_path / "math.json")], "math"))
+        list(multi_rm.records_of([str(tmp_path / "math.json")], "math"))
     with pytest.raises(InputError, match="a hub name OWNER/NAME, found nothing of that"):
-        list(published.records_of([f"{tmp_path}/nowhere/"], "math"))
+        list(multi_rm.records_of([f"{tmp_path}/nowhere/"], "math"))
 
 
 def test_a_folder_of_splits_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,22 +195,22 @@ def test_a_folder_of_splits_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
         pq.write_table(
             pa.Table.from_pylist([values]), folder / "data" / f"{split}-00000-of-00001.parquet"
         )
-    (found,) = published.records_of([str(folder)], "law")
+    (found,) = multi_rm.records_of([str(folder)], "law")
     assert found == Record(f"{folder}, split law, row 1", TEST)
-    ((_, row), _) = published.solutions(
-        published.records_of([str(folder)], "computer_science"), "computer_science"
+    ((_, row), _) = multi_rm.solutions(
+        multi_rm.records_of([str(folder)], "computer_science"), "computer_science"
     )
     assert row["question_id"] == "13"
     with pytest.raises(InputError, match="the split math, found Unknown split"):
-        list(published.records_of([str(folder)], "math"))
+        list(multi_rm.records_of([str(folder)], "math"))
     with pytest.raises(InputError, match="expected a folder or hub dataset with the split law"):
         (tmp_path / "empty").mkdir()
-        list(published.records_of([str(tmp_path / "empty")], "law"))
+        list(multi_rm.records_of([str(tmp_path / "empty")], "law"))
 
 
 def test_an_unreachable_hub_is_one_line() -> None:
     script = (
-        "from multirm.formats.published import records_of\n"
+        "from multirm.formats.multi_rm import records_of\n"
         "from multirm.errors import InputError\n"
         "try:\n    list(records_of(['nobody/nothing'], 'law'))\n"
         "except InputError as error:\n    print(error)\n"
@@ -238,6 +238,6 @@ def test_a_gated_dataset_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, statu
     with pytest.raises(
         InputError, match=r"is a gated dataset .* set HF_TOKEN to a token"
     ) as caught:
-        list(published.records_of(["owner/gated"], "law"))
+        list(multi_rm.records_of(["owner/gated"], "law"))
     assert str(caught.value).startswith("owner/gated: expected a folder or hub dataset")
     assert "\n" not in str(caught.value)

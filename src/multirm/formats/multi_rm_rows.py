@@ -1,6 +1,6 @@
-"""Rows of our tables → rows of Multi-RM's layout, which `published` reads back as the same rows.
+"""Rows of our tables → rows of Multi-RM's layout, which `multi_rm` reads back as the same rows.
 
-What the layout has no field for goes into keys of our own (`published.OUR_KEYS`), only where needed. What our tables
+What the layout has no field for goes into keys of our own (`multi_rm.OUR_KEYS`), only where needed. What our tables
 have no field for (for example, whether an id was a number) is in the `Form` of a file.
 """
 
@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
 from multirm.tables.schema import Row
 from multirm.text.labels import split_steps
@@ -40,7 +40,7 @@ class Form:
 
 
 def solution_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
-    """Rows of a solutions table, of one category → JSON rows, which `published` reads back as the same rows.
+    """Rows of a solutions table, of one category → JSON rows, which `multi_rm` reads back as the same rows.
 
     Consecutive solutions share a pool if they have the same question and answer.
     """
@@ -58,7 +58,7 @@ def solution_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
 
 
 def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
-    """Rows of a rewards table, of one category → JSON rows, which `published` reads back as the same rows."""
+    """Rows of a rewards table, of one category → JSON rows, which `multi_rm` reads back as the same rows."""
     for (question_id, dataset, model, _, _), group in groupby(
         rows,
         lambda row: (row["question_id"], row["dataset"], row["model"], row["unit"], row["scale"]),
@@ -142,7 +142,7 @@ def _faithful(value: JSON, rows: Sequence[Row]) -> JSON:
     for extra in fewer:
         record = Record("", {**value, **extra})
         try:
-            found = [row for _, row in published.solutions([record], rows[0]["category"])]
+            found = [row for _, row in multi_rm.solutions([record], rows[0]["category"])]
         except InputError:
             continue
         if found == wanted:

@@ -1,7 +1,7 @@
 """Rows of Multi-RM's layout → our tables, by column, because evaluation reads millions of rewards.
 
 Regular rows are read without an object per solution. Anything else (another type, a missing key, a key of our
-own) is left to `published`, which reads row by row and reports what is wrong. Where both can read, they agree.
+own) is left to `multi_rm`, which reads row by row and reports what is wrong. Where both can read, they agree.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm.errors import InputError
-from multirm.formats import published
+from multirm.formats import multi_rm
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Row, Schema
@@ -32,7 +32,7 @@ _IRREGULAR = (AttributeError, TypeError, KeyError, ValueError, OverflowError, pa
 
 
 class _IrregularError(ValueError):
-    """The rows are irregular: `published` must read them."""
+    """The rows are irregular: `multi_rm` must read them."""
 
 
 def solutions_table(
@@ -44,7 +44,7 @@ def solutions_table(
         values: test or training rows.
         where: the file or split that they are in, for errors.
         dataset: the dataset of rows that do not name it.
-        judged: as in `published.solutions`.
+        judged: as in `multi_rm.solutions`.
 
     Returns:
         the columns of `SOLUTIONS`.
@@ -59,7 +59,7 @@ def solutions_table(
         dataset,
         SOLUTIONS,
         partial(_solution_columns, judged=judged),
-        partial(published.solutions, judged=judged),
+        partial(multi_rm.solutions, judged=judged),
     )
 
 
@@ -83,7 +83,7 @@ def rewards_table(
     if model is None:
         _require_models(values, where)
     return _table(
-        values, where, category, dataset, REWARDS, _reward_columns, published.rewards, model
+        values, where, category, dataset, REWARDS, _reward_columns, multi_rm.rewards, model
     )
 
 
@@ -241,7 +241,7 @@ def _reward_columns(values: Values) -> _Columns:
 
 
 def _refuse_our_keys(row: Mapping[str, Any]) -> None:
-    if not published.OUR_KEYS.isdisjoint(row):
+    if not multi_rm.OUR_KEYS.isdisjoint(row):
         raise _IrregularError
 
 
@@ -267,7 +267,7 @@ def _said(text: str) -> str:
 
 @cache
 def _outcome(parsed: str | None, answer: str | None) -> int | None:
-    return published.outcome_of(parsed, answer, None)
+    return multi_rm.outcome_of(parsed, answer, None)
 
 
 def _owners(sizes: Sequence[int]) -> np.ndarray:
