@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
 
-from multirm.engines.base import Prompt, Sampling
-from multirm.generation.verification import verification_prompts
+from multirm.engines.base import Prompt, Request, Sampling
 from multirm.models.load import load_tokenizer
+from multirm.reward_models.base import Solution
+from multirm.reward_models.generative import verification_prompts
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
@@ -35,9 +36,8 @@ Generate = Callable[[list[Prompt], int], tuple[int, int]]
 def pools(kind: Kind, model: str, solutions: Path, count: int) -> list[list[Prompt]]:
     """The prompts of the first questions, in lists of a question each."""
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
-    prompts = verification_prompts(
-        kind, load_tokenizer(model), load_template(own_template(kind), kind), rows
-    )
+    words = load_template(own_template(kind), kind)
+    prompts = verification_prompts(kind, load_tokenizer(model), words, map(Solution.of, rows))
     by_question = groupby(zip(rows, prompts, strict=True), lambda pair: pair[0]["question_id"])
     return [[prompt for _, prompt in pool] for _, pool in by_question][:count]
 
@@ -72,9 +72,9 @@ def ways(way: str, model: str) -> tuple[Generate, Callable[[], object]]:
         settings = Sampling(samples, MAX_TOKENS, TEMPERATURE)
         written = [
             one
-            for portion in engine.generate(prompts, settings, watch, seed=0)
-            for _, completions in portion
-            for one in completions
+            for portion in engine.generate(Request(prompts, settings, 0, watch))
+            for completed in portion
+            for one in completed.completions
         ]
         return len(written), sum(len(one.ids) for one in written)
 

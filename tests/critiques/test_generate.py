@@ -1,13 +1,13 @@
 """Generation with the tiny model: complete tables, keyed by solution, independent of the other solutions."""
 
-import dataclasses
 import shutil
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from multirm.critiques.generate import TeacherSampling, columns, generate_critiques
+from multirm.critiques.generate import TeacherOptions, columns, generate_critiques
 from multirm.engines.base import Completion, Prompt
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
@@ -19,6 +19,8 @@ from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 from tests.conftest import CHAT_TEMPLATE
 from tests.origins import made_of
+
+OPTIONS = TeacherOptions(engine=EngineName.TRANSFORMERS, max_tokens=12, temperature=1.0)
 
 
 def solutions(n: int) -> list[dict[str, Any]]:
@@ -40,17 +42,16 @@ def solutions(n: int) -> list[dict[str, Any]]:
 
 
 def generated(
-    tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **sampling: Any
+    tmp_path: Path, teacher: Path, rows: list[dict[str, Any]], **options: Any
 ) -> list[dict[str, Any]]:
     parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
     generate_critiques(
         Kind.GPRM,
         str(teacher),
-        EngineName.TRANSFORMERS,
         tmp_path / "s.parquet",
         tmp_path / "c.parquet",
+        replace(OPTIONS, **options),
         per_solution=2,
-        sampling=TeacherSampling(**{"max_tokens": 12, "temperature": 1.0, **sampling}),
     )
     return parquet.read(tmp_path / "c.parquet", CRITIQUES).to_pylist()
 
@@ -102,8 +103,9 @@ def test_tokens_that_sampling_options_exclude_are_never_drawn(
 
 
 def test_a_study_defaults_to_the_papers_teacher() -> None:
-    for field in dataclasses.fields(TeacherSampling):
-        assert Critiques.model_fields[field.name].default == field.default
+    for field in fields(TeacherOptions):
+        if field.name not in ("engine", "seed"):
+            assert Critiques.model_fields[field.name].default == field.default
 
 
 def test_verdicts_are_not_read_yet() -> None:
@@ -130,6 +132,4 @@ def test_a_teacher_that_cannot_chat_is_refused(tmp_path: Path, tiny_model: Path)
 
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
-        generate_critiques(
-            Kind.DPRM, "", EngineName.TRANSFORMERS, tmp_path, tmp_path.with_name("c")
-        )
+        generate_critiques(Kind.DPRM, "", tmp_path, tmp_path.with_name("c"), OPTIONS)

@@ -1,8 +1,14 @@
 """A model that every engine can run, and servers to ask."""
 
+import dataclasses
 import json
+import os
+import signal
+import socket
 import subprocess
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +21,16 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
-from multirm.engines.base import Completion, Engine, Key, Prompt, Sampling
+from multirm.engines.base import (
+    Completed,
+    Completion,
+    Engine,
+    Key,
+    Prompt,
+    Request,
+    Sampling,
+    TokenCounts,
+)
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.models.load import load_model, load_tokenizer
@@ -24,6 +39,10 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = 256
 # The single letters among the tokens of the tiny model's tokenizer.
 PRINTABLE = slice(4, 98)
+# Those of several.
+WORDS = slice(267, 297)
+
+KEY = "sesame"
 
 Completions = dict[Key, list[Completion]]
 Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
@@ -60,7 +79,8 @@ def sure_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         )
     )
     with torch.no_grad():
-        model.lm_head.weight[PRINTABLE].mul_(30)
+        for said in (PRINTABLE, WORDS):
+            model.lm_head.weight[said].mul_(30)
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(60, 66)]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -108,6 +128,65 @@ def watch(sure_model: Path, prompts: list[Prompt]) -> tuple[int, int]:
     return int(drawn.argmax()) + PRINTABLE.start, int(drawn.argmin()) + PRINTABLE.start
 
 
+@dataclasses.dataclass(frozen=True)
+class Running:
+    address: str
+    process: subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="session")
+def server_that_runs(
+    vllm_python: Path, sure_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Running]]:
+    """Gives a server of vLLM that is up: the same one, unless that was killed."""
+    servers: list[Running] = []
+
+    def serve() -> Running:
+        if not servers or servers[-1].process.poll() is not None:
+            log = tmp_path_factory.mktemp("server") / "log"
+            servers.append(_start_server(vllm_python, sure_model, log))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        if server.process.poll() is None:
+            os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+
+
+@pytest.fixture
+def running(server_that_runs: Callable[[], Running]) -> Running:
+    return server_that_runs()
+
+
+def _start_server(python: Path, model: Path, log: Path) -> Running:
+    """It reads prompts whole: pieces and seeds do not go together on a CPU."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [
+        *(python, "-m", "vllm.entrypoints.openai.api_server", "--model", model),
+        *("--served-model-name", "sure", "--dtype", "float32", "--enforce-eager"),
+        *("--no-enable-chunked-prefill", "--kv-cache-memory-bytes", "500M", "--api-key", KEY),
+        *("--enable-prompt-tokens-details", "--host", "127.0.0.1", "--port", str(port)),
+    ]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not _is_up(f"http://127.0.0.1:{port}/health"):
+        assert process.poll() is None, log.read_text()[-4000:]
+        assert time.monotonic() < deadline, log.read_text()[-4000:]
+        time.sleep(0.5)
+    return Running(f"http://127.0.0.1:{port}/v1", process)
+
+
+def _is_up(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address):
+            return True
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def answering() -> Iterator[Callable[[Answer], str]]:
     """Starts servers that answer by a function, of a path and what was posted, and gives their addresses."""
@@ -144,6 +223,14 @@ def answering() -> Iterator[Callable[[Answer], str]]:
         server.server_close()
 
 
+def completed_by_key(engine: Engine, request: Request) -> dict[Key, Completed]:
+    """What comes of each prompt that is left, each of which comes once."""
+    completed = [each for portion in engine.generate(request) for each in portion]
+    found = {each.prompt.key: each for each in completed}
+    assert len(found) == len(completed)
+    return found
+
+
 def by_key(
     engine: Engine,
     prompts: list[Prompt],
@@ -151,19 +238,17 @@ def by_key(
     watch: tuple[int, ...] = (),
     seed: int = 0,
 ) -> Completions:
-    """The completions of all prompts, each of which comes once."""
-    portions = list(engine.generate(prompts, sampling, watch, seed))
-    completed = [pair for portion in portions for pair in portion]
-    completions = {prompt.key: sampled for prompt, sampled in completed}
-    assert len(completions) == len(completed)
-    return completions
+    """The completions of all prompts."""
+    found = completed_by_key(engine, Request(prompts, sampling, seed, watch))
+    return {key: completed.completions for key, completed in found.items()}
 
 
 def generate_in_vllm(
-    python: Path, model: Path, folder: Path, requests: list[dict[str, Any]]
-) -> list[Completions]:
+    python: Path, model: Path, folder: Path, requests: list[Request]
+) -> list[dict[Key, Completed]]:
     """Send requests through vLLM's engine in its own environment, all in one process."""
-    (folder / "requests.json").write_text(json.dumps(requests))
+    said = json.dumps([dataclasses.asdict(request) for request in requests])
+    (folder / "requests.json").write_text(said)
     script = Path(__file__).with_name("generate.py")
     run = subprocess.run(
         [python, script, "vllm", model, folder / "requests.json", folder / "replies.json"],
@@ -175,20 +260,20 @@ def generate_in_vllm(
     replies = json.loads((folder / "replies.json").read_text())
     assert replies["reproducible"]
     return [
-        {
-            tuple(key): [
-                Completion(
-                    one["ids"],
-                    one["text"],
-                    {int(place): tuple(seen) for place, seen in one["watched"].items()},
-                    one["truncated"],
-                )
-                for one in sampled
-            ]
-            for key, sampled in completed
-        }
+        {tuple(each["prompt"]["key"]): _as_completed(each) for each in completed}
         for completed in replies["answers"]
     ]
+
+
+def _as_completed(said: dict[str, Any]) -> Completed:
+    completions = [
+        Completion(
+            **{**one, "watched": {int(k): tuple(seen) for k, seen in one["watched"].items()}}
+        )
+        for one in said["completions"]
+    ]
+    prompt = Prompt(tuple(said["prompt"]["key"]), said["prompt"]["ids"])
+    return Completed(prompt, completions, TokenCounts(**said["tokens"]))
 
 
 def assert_same(found: Completions, expected: Completions, tolerance: float = 1e-3) -> None:
@@ -196,8 +281,7 @@ def assert_same(found: Completions, expected: Completions, tolerance: float = 1e
     assert found.keys() == expected.keys()
     for key, completions in expected.items():
         for one, other in zip(found[key], completions, strict=True):
-            assert (one.ids, one.text) == (other.ids, other.text)
-            assert one.truncated == other.truncated
+            assert dataclasses.replace(one, watched={}) == dataclasses.replace(other, watched={})
             assert one.watched.keys() == other.watched.keys()
             for place, seen in other.watched.items():
                 np.testing.assert_allclose(one.watched[place], seen, atol=tolerance)

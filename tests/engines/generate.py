@@ -3,32 +3,35 @@
 python generate.py ENGINE MODEL REQUESTS REPLIES
 """
 
-import dataclasses
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from multirm.engines.base import Prompt, Sampling
+from multirm.engines.base import Prompt, Request, Sampling
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 
 
 def main(name: str, model: str, requests: Path, replies: Path) -> None:
     engine = load_engine(EngineName(name), model)
-    answers = []
-    for request in json.loads(requests.read_text()):
-        prompts = [Prompt(tuple(key), ids) for key, ids in request["prompts"]]
-        sampling = Sampling(**request["sampling"])
-        done = {tuple(key) for key in request["done"]}
-        portions = engine.generate(prompts, sampling, request["watch"], request["seed"], done)
-        answers.append(
-            [
-                (prompt.key, [dataclasses.asdict(completion) for completion in completions])
-                for portion in portions
-                for prompt, completions in portion
-            ]
-        )
+    answers = [
+        [asdict(completed) for portion in engine.generate(read(said)) for completed in portion]
+        for said in json.loads(requests.read_text())
+    ]
     replies.write_text(json.dumps({"reproducible": engine.reproducible, "answers": answers}))
+
+
+def read(said: dict[str, Any]) -> Request:
+    return Request(
+        [Prompt(tuple(prompt["key"]), prompt["ids"]) for prompt in said["prompts"]],
+        Sampling(**said["sampling"]),
+        said["seed"],
+        tuple(said["watch"]),
+        tuple(said["stop"]),
+        {tuple(key) for key in said["done"]},
+    )
 
 
 if __name__ == "__main__":

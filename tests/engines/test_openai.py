@@ -3,74 +3,26 @@
 import json
 import os
 import signal
-import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from multirm.engines.base import Prompt, Sampling
+from multirm.engines.base import Prompt, Request, Sampling
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models.load import load_model, load_tokenizer
-from tests.engines.conftest import CONTEXT, Answer, assert_same, by_key
+from tests.engines.conftest import KEY, Answer, Running, assert_same, by_key
 
 GREEDY = Sampling(2, 60, temperature=0)
-KEY = "sesame"
-
 Serve = Callable[[Answer], str]
-
-
-@dataclass(frozen=True)
-class Running:
-    address: str
-    process: subprocess.Popen[bytes]
-
-
-@pytest.fixture(scope="module")
-def running(
-    vllm_python: Path, sure_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """A server of vLLM that is up. It reads prompts whole: pieces and seeds do not go together on a CPU."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [
-        *(vllm_python, "-m", "vllm.entrypoints.openai.api_server", "--model", sure_model),
-        *("--served-model-name", "sure", "--dtype", "float32", "--enforce-eager"),
-        *("--no-enable-chunked-prefill", "--kv-cache-memory-bytes", "500M", "--api-key", KEY),
-        *("--host", "127.0.0.1", "--port", str(port)),
-    ]
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 300
-        while not is_up(f"http://127.0.0.1:{port}/health"):
-            assert process.poll() is None, log.read_text()[-4000:]
-            assert time.monotonic() < deadline, log.read_text()[-4000:]
-            time.sleep(0.5)
-        yield Running(f"http://127.0.0.1:{port}/v1", process)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def is_up(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address):
-            return True
-    except OSError:
-        return False
 
 
 @pytest.fixture(autouse=True)
@@ -81,20 +33,6 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def reference(sure_model: Path) -> TransformersEngine:
     return TransformersEngine(load_model(str(sure_model)), load_tokenizer(str(sure_model)))
-
-
-def test_greedy_texts_and_probabilities_are_those_of_transformers(
-    running: Running,
-    sure_model: Path,
-    reference: TransformersEngine,
-    prompts: list[Prompt],
-    watch: tuple[int, int],
-) -> None:
-    engine = load_engine(EngineName.OPENAI, str(sure_model), running.address)
-    expected = by_key(reference, prompts, GREEDY, watch)
-    assert_same(by_key(engine, prompts, GREEDY, watch), expected)
-    assert any(one.watched for sampled in expected.values() for one in sampled)
-    assert not engine.reproducible
 
 
 def test_samples_differ_and_so_do_rounds(
@@ -115,15 +53,6 @@ def test_what_is_left_out_is_never_drawn(
     narrow = by_key(engine, prompts[:4], Sampling(2, 30, temperature=1.0, top_k=1))
     for first, second in narrow.values():
         assert first.ids == second.ids
-
-
-def test_a_full_context_truncates(
-    running: Running, sure_model: Path, reference: TransformersEngine
-) -> None:
-    sampling = Sampling(1, 6, temperature=0)
-    prompts = [Prompt((n,), [50] * n) for n in (CONTEXT - 4, CONTEXT - 1, CONTEXT, CONTEXT + 9)]
-    found = by_key(OpenaiEngine(str(sure_model), running.address), prompts, sampling)
-    assert_same(found, by_key(reference, prompts, sampling))
 
 
 @pytest.mark.parametrize("takes_ids", [True, False])
@@ -345,12 +274,11 @@ def test_a_server_that_hangs_leaves_what_was_finished(answering: Serve, sure_mod
     prompts = [Prompt((n,), [n]) for n in range(4, 30)]
     finished = []
     with pytest.raises(InputError, match="found no answer within 2 seconds"):
-        for portion in engine.generate(prompts, Sampling(1, 3), (), 0):
-            finished += [prompt.key for prompt, _ in portion]
+        for portion in engine.generate(Request(prompts, Sampling(1, 3), 0)):
+            finished += [completed.prompt.key for completed in portion]
     assert sorted(finished) == [(n,) for n in range(4, 30) if n != 5]
 
 
-# The last: it takes the server away.
 def test_a_server_that_is_killed_leaves_what_was_finished(
     running: Running, sure_model: Path, reference: TransformersEngine, prompts: list[Prompt]
 ) -> None:
@@ -359,8 +287,8 @@ def test_a_server_that_is_killed_leaves_what_was_finished(
     many = [Prompt((*prompt.key, n), prompt.ids) for n in range(50) for prompt in prompts]
     finished = {}
     with pytest.raises(InputError, match=f"^{running.address}: expected an answer, found "):
-        for portion in engine.generate(many, sampling, (), 0):
-            finished |= {prompt.key: completions for prompt, completions in portion}
+        for portion in engine.generate(Request(many, sampling, 0)):
+            finished |= {completed.prompt.key: completed.completions for completed in portion}
             if finished and running.process.poll() is None:
                 os.killpg(running.process.pid, signal.SIGKILL)
                 running.process.wait()

@@ -1,5 +1,6 @@
 """The engine against transformers' own generation and against plain forward passes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
 
-from multirm.engines.base import Completion, Prompt, Sampling
+from multirm.engines.base import Completion, Prompt, Request, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
@@ -46,9 +47,9 @@ def by_key(
     engine: TransformersEngine, prompts: list[Prompt], sampling: Sampling, seed: int = 0
 ) -> dict[tuple[str | int, ...], list[Completion]]:
     return {
-        prompt.key: completions
-        for completed in engine.generate(prompts, sampling, WATCH, seed)
-        for prompt, completions in completed
+        completed.prompt.key: completed.completions
+        for portion in engine.generate(Request(prompts, sampling, seed, WATCH))
+        for completed in portion
     }
 
 
@@ -115,11 +116,10 @@ def test_samples_of_a_prompt_that_are_too_many_for_a_batch_are_drawn_in_several(
 
     monkeypatch.setattr("multirm.engines.transformers.Decoding", Measured)
     engine = TransformersEngine(model, tokenizer, batch_tokens=200)
-    portions = list(engine.generate(prompts, sampling, WATCH, 0))
-    found = [pair for portion in portions for pair in portion]
-    assert sorted(prompt.key for prompt, _ in found) == sorted(together)
-    for prompt, completions in found:
-        assert [c.ids for c in completions] == [c.ids for c in together[prompt.key]]
+    found = by_key(engine, prompts, sampling)
+    assert sorted(found) == sorted(together)
+    for key, completions in found.items():
+        assert [c.ids for c in completions] == [c.ids for c in together[key]]
     assert max(sizes) <= 200
     assert len(sizes) > len(prompts)
 
@@ -166,11 +166,12 @@ def test_what_is_done_is_left_out_and_nothing_else_changes(
 ) -> None:
     engine = TransformersEngine(model, load_tokenizer(str(tiny_model)), batch_tokens=200)
     sampling = Sampling(2, 20, temperature=1.0)
-    everything = list(engine.generate(prompts, sampling, WATCH, 0))
+    request = Request(prompts, sampling, 0, WATCH)
+    everything = list(engine.generate(request))
     assert all(everything[1:]) and len(everything) > 4
-    done = [prompt.key for completed in everything[:3] for prompt, _ in completed]
+    done = [completed.prompt.key for portion in everything[:3] for completed in portion]
     # To the last bit: the same prompts are read together.
-    assert list(engine.generate(prompts, sampling, WATCH, 0, done))[1:] == everything[3:]
+    assert list(engine.generate(replace(request, done=done)))[1:] == everything[3:]
 
 
 def test_a_full_context_truncates(tiny_model: Path) -> None:

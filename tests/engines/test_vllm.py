@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
-from multirm.engines.base import Prompt, Sampling
+from multirm.engines.base import Prompt, Request, Sampling
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
@@ -25,8 +24,6 @@ from multirm.models.adapters import base_files
 from multirm.models.load import load_model, load_tokenizer
 from multirm.running.provenance import write_to_folder
 from tests.engines.conftest import (
-    CONTEXT,
-    Completions,
     assert_same,
     by_key,
     generate_in_vllm,
@@ -35,109 +32,7 @@ from tests.origins import made_of
 
 GREEDY = Sampling(1, 60, temperature=0)
 DRAWN = Sampling(3, 40, temperature=0.9)
-NARROWED = Sampling(2, 40, temperature=0.9, top_p=0.9, top_k=20, min_p=0.02, first=1)
 SEED = 5
-
-
-def asking(
-    prompts: list[Prompt],
-    sampling: Sampling,
-    watch: tuple[int, ...],
-    done: list[Prompt] = [],  # noqa: B006
-) -> dict[str, Any]:
-    return {
-        "prompts": [(prompt.key, prompt.ids) for prompt in prompts],
-        "sampling": dataclasses.asdict(sampling),
-        "watch": watch,
-        "seed": SEED,
-        "done": [prompt.key for prompt in done],
-    }
-
-
-@pytest.fixture(scope="module")
-def long_prompts() -> list[Prompt]:
-    return [Prompt((n,), [50] * n) for n in (CONTEXT - 4, CONTEXT - 1, CONTEXT, CONTEXT + 9)]
-
-
-@pytest.fixture(scope="module")
-def replies(
-    vllm_python: Path,
-    sure_model: Path,
-    prompts: list[Prompt],
-    long_prompts: list[Prompt],
-    watch: tuple[int, int],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, Completions]:
-    """What vLLM made of all requests that the tests are about: it takes long to start."""
-    requests = {
-        "greedy": asking(prompts, GREEDY, watch),
-        "drawn": asking(prompts, DRAWN, watch),
-        "narrowed": asking(prompts, NARROWED, ()),
-        "part": asking(prompts[::-3], DRAWN, watch),
-        "resumed": asking(prompts, DRAWN, watch, done=prompts[:9]),
-        "full": asking(long_prompts, Sampling(2, 6, temperature=0), watch),
-    }
-    answers = generate_in_vllm(
-        vllm_python, sure_model, tmp_path_factory.mktemp("vllm"), list(requests.values())
-    )
-    return dict(zip(requests, answers, strict=True))
-
-
-@pytest.fixture(scope="module")
-def engine(sure_model: Path) -> TransformersEngine:
-    return TransformersEngine(load_model(str(sure_model)), load_tokenizer(str(sure_model)))
-
-
-def test_greedy_texts_and_probabilities_are_those_of_transformers(
-    replies: dict[str, Completions],
-    engine: TransformersEngine,
-    prompts: list[Prompt],
-    watch: tuple[int, int],
-) -> None:
-    expected = by_key(engine, prompts, GREEDY, watch, SEED)
-    assert_same(replies["greedy"], expected)
-    sampled = [one for completions in expected.values() for one in completions]
-    assert 0 < sum(one.truncated for one in sampled) < len(sampled)
-    assert any(one.watched for one in sampled)
-
-
-@pytest.mark.parametrize(("name", "sampling"), [("drawn", DRAWN), ("narrowed", NARROWED)])
-def test_samples_are_those_of_transformers(
-    replies: dict[str, Completions],
-    engine: TransformersEngine,
-    prompts: list[Prompt],
-    watch: tuple[int, int],
-    name: str,
-    sampling: Sampling,
-) -> None:
-    watched = watch if name == "drawn" else ()
-    assert_same(replies[name], by_key(engine, prompts, sampling, watched, SEED))
-
-
-def test_samples_do_not_depend_on_the_other_prompts_or_their_order(
-    replies: dict[str, Completions], prompts: list[Prompt]
-) -> None:
-    whole = replies["drawn"]
-    part = {prompt.key: whole[prompt.key] for prompt in prompts[::-3]}
-    assert_same(replies["part"], part, tolerance=1e-4)
-
-
-def test_what_is_done_is_not_done_again(
-    replies: dict[str, Completions], prompts: list[Prompt]
-) -> None:
-    left = {prompt.key: replies["drawn"][prompt.key] for prompt in prompts[9:]}
-    assert_same(replies["resumed"], left, tolerance=1e-4)
-
-
-def test_a_full_context_truncates(
-    replies: dict[str, Completions],
-    engine: TransformersEngine,
-    long_prompts: list[Prompt],
-    watch: tuple[int, int],
-) -> None:
-    expected = by_key(engine, long_prompts, Sampling(2, 6, temperature=0), watch, SEED)
-    assert_same(replies["full"], expected)
-    assert all(not one.ids and one.truncated for one in replies["full"][(CONTEXT + 9,)])
 
 
 @pytest.fixture
@@ -165,16 +60,20 @@ def test_an_adapter_is_served_unmerged(
     request: pytest.FixtureRequest,
     prompts: list[Prompt],
     watch: tuple[int, int],
-    replies: dict[str, Completions],
     tmp_path: Path,
 ) -> None:
     adapter = request.getfixturevalue(fixture)
-    requests = [asking(prompts, GREEDY, watch), asking(prompts[:4], DRAWN, watch)]
-    greedy, drawn = generate_in_vllm(vllm_python, adapter, tmp_path, requests)
+    requests = [Request(prompts, GREEDY, SEED, watch), Request(prompts[:4], DRAWN, SEED, watch)]
+    answers = generate_in_vllm(vllm_python, adapter, tmp_path, requests)
+    greedy, drawn = (
+        {key: completed.completions for key, completed in answer.items()} for answer in answers
+    )
     plain = TransformersEngine(load_model(str(adapter)), load_tokenizer(str(sure_model)))
     assert_same(greedy, by_key(plain, prompts, GREEDY, watch, SEED))
     assert_same(drawn, by_key(plain, prompts[:4], DRAWN, watch, SEED))
-    assert greedy != replies["greedy"]
+    base = TransformersEngine(load_model(str(sure_model)), load_tokenizer(str(sure_model)))
+    plainly = by_key(base, prompts, GREEDY, watch, SEED)
+    assert [one.ids for (one,) in greedy.values()] != [plainly[key][0].ids for key in greedy]
 
 
 def test_models_that_it_cannot_run_are_refused_in_one_line(
@@ -233,7 +132,9 @@ def test_a_job_takes_no_cores_from_others_and_nothing_of_it_outlives_it_if_it_is
     vllm_python: Path, sure_model: Path, prompts: list[Prompt], tmp_path: Path
 ) -> None:
     (tmp_path / "requests").write_text(
-        json.dumps([asking(prompts, Sampling(10_000, 150, temperature=1.0), ())])
+        json.dumps(
+            [dataclasses.asdict(Request(prompts, Sampling(10_000, 150, temperature=1.0), SEED))]
+        )
     )
     script = Path(__file__).with_name("generate.py")
     log = tmp_path / "log"

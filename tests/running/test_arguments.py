@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -52,6 +53,10 @@ def something(hint: Any, path: Path) -> Any:
             return something(next(kind for kind in kinds if kind is not NoneType), path)
         case origin if origin is list:
             return [something(kinds[0], path)]
+    if is_dataclass(hint):
+        types = get_type_hints(hint)
+        needed = [field.name for field in fields(hint) if field.default is MISSING]
+        return hint(**{name: something(types[name], path) for name in needed})
     if issubclass(hint, StrEnum):
         return next(iter(hint))
     return {Path: path, str: f"m={path}", int: 32, float: 0.5, bool: True}[hint]

@@ -2,8 +2,7 @@
 
 import dataclasses
 import json
-import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,18 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.base import Completed, Completion, Prompt, Request, TokenCounts
 from multirm.engines.decoding import Decoding
 from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
-from multirm.generation.options import SamplingOptions
-from multirm.generation.verification import verification_prompts
+from multirm.generation.options import GenerationOptions
 from multirm.models.load import load_model, load_tokenizer
+from multirm.reward_models.base import Solution
+from multirm.reward_models.generative import verification_prompts
 from multirm.running.journal import open_journal
 from multirm.scoring import generative
-from multirm.scoring.generative import score, score_generative, verdict_place, yes_probability
+from multirm.scoring.generative import score_generative
 from multirm.scoring.shards import join_shards
 from multirm.study.reward_models import GenerativeScoring
 from multirm.tables import parquet
@@ -32,81 +32,12 @@ from multirm.text.encoding import verdict_candidates
 from multirm.text.prompts import VERDICT_MARKS, load_template, own_template
 from tests.origins import made_of
 
-GORM, GPRM = VERDICT_MARKS[Kind.GORM], VERDICT_MARKS[Kind.GPRM]
+GORM = VERDICT_MARKS[Kind.GORM]
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
     return load_tokenizer(str(tiny_model))
-
-
-def completion(tokenizer: PreTrainedTokenizerBase, *pieces: str) -> Completion:
-    """A completion whose pieces are tokenized apart; what is watched at place k is (-k, -2k)."""
-    ids = [i for piece in pieces for i in tokenizer.encode(piece, add_special_tokens=False)]
-    candidates = verdict_candidates(tokenizer)
-    watched = {k: (-float(k), -2.0 * k) for k, drawn in enumerate(ids) if drawn in candidates}
-    return Completion(ids, tokenizer.decode(ids), watched, truncated=False)
-
-
-@pytest.mark.parametrize(
-    ("kind", "pieces", "before"),
-    [
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes"], 1),
-        (Kind.GORM, [f" Hm — ß.\n</think>\n{GORM}", " No", "\nBye, No"], 1),
-        (Kind.GORM, [f" {GORM} Yes\n</think>\n{GORM} No or\n{GORM}", " Yes", " No"], 1),
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}\n", " Yes", "."], 1),
-        (Kind.GPRM, [f"\nStep 1: …\n</think>\n{GPRM}", " No"], 1),
-        (Kind.GORM, [f" Hm.\n</think>\n**{GORM.upper()}**", " Yes", "**"], 1),
-        # Other tokens than ` Yes` and ` No` say which verdict counts, and have no probability of these.
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes", f"\n{GORM} yes"], None),
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes", f"\n{GORM} **No**"], None),
-        (Kind.GPRM, ["\n</think>\nStep 1: The step is \\boxed{correct}"], None),
-        (Kind.GORM, [f" Hm.\n{GORM} Yes"], None),
-        (Kind.GORM, [f" {GORM} Yes\n</think>\nNo idea. Yes"], None),
-        (Kind.GORM, [f" Hm.\n</think>\n{GPRM} Yes"], None),
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}"], None),
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " Yes", "terday"], None),
-        (Kind.GORM, [f" Hm.\n</think>\n{GORM}", " ", "Yes"], None),
-        (Kind.GORM, [""], None),
-    ],
-)
-def test_the_verdict_is_found_where_it_stands(
-    tokenizer: PreTrainedTokenizerBase, kind: Kind, pieces: list[str], before: int | None
-) -> None:
-    found = verdict_place(kind, tokenizer, completion(tokenizer, *pieces))
-    if before is None:
-        assert found is None
-    else:
-        assert found == len(completion(tokenizer, *pieces[:before]).ids)
-
-
-def test_yes_probability() -> None:
-    assert yes_probability((math.log(0.1), math.log(0.3))) == pytest.approx(0.75)
-    assert yes_probability((-1.0, -1000.0)) == 0
-    assert yes_probability((-1000.0, -1.0)) == 1
-
-
-@pytest.mark.parametrize(
-    ("pieces", "truncated", "reason"),
-    [
-        ([f" Hm.\n</think>\n{GORM}", " Yes"], False, None),
-        ([f" Hm.\n</think>\n{GORM}", " Yes"], True, None),
-        ([" Hm"], True, "length"),
-        ([" Hm"], False, "format"),
-        ([f" Hm.\n</think>\n{GORM}", " ", "Yes"], False, "format"),
-        ([""], False, "format"),
-        ([""], True, "context"),
-    ],
-)
-def test_a_critique_without_a_verdict_has_a_reason_in_place_of_a_reward(
-    tokenizer: PreTrainedTokenizerBase, pieces: list[str], truncated: bool, reason: str | None
-) -> None:
-    written = dataclasses.replace(completion(tokenizer, *pieces), truncated=truncated)
-    scored = score(Kind.GORM, tokenizer, written)
-    assert scored["reason"] == reason
-    assert (scored["reward"] is None) == (reason is not None)
-    assert scored["truncated"] == truncated
-    assert scored["n_tokens"] == len(written.ids)
 
 
 def solution_rows(n: int) -> list[dict[str, Any]]:
@@ -132,16 +63,11 @@ class Scripted(TransformersEngine):
 
     script: list[int]
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
-        for prompt in prompts[::-1]:
-            yield [(prompt, [self.follow(prompt, watch), Completion([], "", {}, truncated=True)])]
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
+        for prompt in request.prompts[::-1]:
+            followed = self.follow(prompt, request.watch)
+            nothing = Completion([], "", {}, truncated=True)
+            yield [Completed(prompt, [followed, nothing], TokenCounts(None, None, None))]
 
     @torch.inference_mode()
     def follow(self, prompt: Prompt, watch: Sequence[int]) -> Completion:
@@ -174,18 +100,17 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
         Kind.GORM,
         str(tiny_model),
         "gORM-tiny",
-        EngineName.TRANSFORMERS,
         tmp_path / "s.parquet",
         tmp_path / "r.parquet",
         tmp_path / "c.parquet",
+        GenerationOptions(engine=EngineName.TRANSFORMERS),
         samples=2,
     )
     rewards = parquet.read(tmp_path / "r.parquet", REWARDS).to_pylist()
     critiques = parquet.read(tmp_path / "c.parquet", SCORED_CRITIQUES).to_pylist()
     assert [row["question_id"] for row in rewards] == ["q0", "q1", "q2"]
-    prompts = verification_prompts(
-        Kind.GORM, tokenizer, load_template(own_template(Kind.GORM), Kind.GORM), rows
-    )
+    words = load_template(own_template(Kind.GORM), Kind.GORM)
+    prompts = verification_prompts(Kind.GORM, tokenizer, words, map(Solution.of, rows))
     for prompt, reward in zip(prompts, rewards, strict=True):
         with torch.no_grad():
             logits = network(torch.tensor([[*prompt.ids, *before]])).logits[0, -1]
@@ -199,7 +124,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     assert [row["reason"] for row in critiques] == [None, "context"] * 3
 
 
-SAMPLING = SamplingOptions(max_tokens=10, temperature=1.0)
+OPTIONS = GenerationOptions(engine=EngineName.TRANSFORMERS, max_tokens=10, temperature=1.0)
 
 
 def score_tiny(
@@ -210,11 +135,10 @@ def score_tiny(
         Kind.GPRM,
         str(model),
         "gPRM-tiny",
-        EngineName.TRANSFORMERS,
         tmp_path / "s.parquet",
         tmp_path / "r.parquet",
         tmp_path / "c.parquet",
-        **{"samples": 2, "sampling": SAMPLING, **settings},
+        **{"options": OPTIONS, "samples": 2, **settings},
     )
     return parquet.read(tmp_path / "c.parquet", SCORED_CRITIQUES).to_pylist()
 
@@ -255,21 +179,22 @@ def test_the_footer_says_how_critiques_were_sampled(tmp_path: Path, tiny_model: 
         assert parameters["engine"] == "transformers"
         assert parameters["reproducible"] is True
         assert parameters["adaptive"] is None
-        assert dataclasses.asdict(SAMPLING).items() <= parameters.items()
+        assert OPTIONS.parameters.items() <= parameters.items()
 
 
 def test_what_is_left_out_is_never_drawn(tmp_path: Path, tiny_model: Path) -> None:
     for narrow in ({"top_k": 1}, {"min_p": 1.0}, {"top_p": 1e-9}):
-        sampling = dataclasses.replace(SAMPLING, **narrow)
-        first, second = score_tiny(tmp_path, tiny_model, solution_rows(1), sampling=sampling)
+        options = dataclasses.replace(OPTIONS, **narrow)
+        first, second = score_tiny(tmp_path, tiny_model, solution_rows(1), options=options)
         assert first["critique"] == second["critique"]
     first, second = score_tiny(tmp_path, tiny_model, solution_rows(1))
     assert first["critique"] != second["critique"]
 
 
 def test_the_defaults_are_the_studys() -> None:
-    for field in dataclasses.fields(SamplingOptions):
-        assert GenerativeScoring.model_fields[field.name].default == field.default
+    for field in dataclasses.fields(GenerationOptions):
+        if field.name not in ("engine", "seed"):
+            assert GenerativeScoring.model_fields[field.name].default == field.default
 
 
 class Verifier(TransformersEngine):
@@ -277,18 +202,13 @@ class Verifier(TransformersEngine):
 
     asked: list[tuple[str, int, int]]
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
-        for prompt in prompts:
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
+        n, first = request.sampling.n, request.sampling.first
+        for prompt in request.prompts:
             pool, solution = str(prompt.key[-2]), int(prompt.key[-1])
-            self.asked += [(pool, solution, sampling.first + k) for k in range(sampling.n)]
-            yield [(prompt, [self.verified(solution)] * sampling.n)]
+            self.asked += [(pool, solution, first + k) for k in range(n)]
+            verified = [self.verified(solution)] * n
+            yield [Completed(prompt, verified, TokenCounts(None, None, None))]
 
     def verified(self, solution: int) -> Completion:
         """Only the first solution is right; the last one's critiques come to no verdict."""
@@ -317,10 +237,10 @@ def test_adaptive_sampling_stops_once_the_best_is_sure(
         Kind.GORM,
         str(tiny_model),
         "gORM-tiny",
-        EngineName.TRANSFORMERS,
         tmp_path / "s.parquet",
         tmp_path / "r.parquet",
         tmp_path / "c.parquet",
+        GenerationOptions(engine=EngineName.TRANSFORMERS),
         adaptive=0.0,
     )
     # 0.95 a critique against 0.05: after six of ten the others cannot catch up. Without a verdict
@@ -379,4 +299,4 @@ def test_a_model_whose_verdicts_are_several_tokens_is_refused(
 def test_discriminative_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dORM"):
         paths = [tmp_path / name for name in "src"]
-        score_generative(Kind.DORM, "", "", EngineName.TRANSFORMERS, *paths)
+        score_generative(Kind.DORM, "", "", *paths, options=OPTIONS)

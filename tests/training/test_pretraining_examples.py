@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from multirm.generation.verification import solution_prompt
 from multirm.tables.reward_models import Kind
 from multirm.text.encoding import encode_prompt, encode_solution, step_candidates
-from multirm.text.prompts import load_template, own_template
+from multirm.text.prompts import load_template, own_template, solution_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import (
     CURRICULUM,

@@ -8,7 +8,6 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.errors import InputError, shown
-from multirm.generation.verification import learned_prompt
 from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.files import local
@@ -24,7 +23,7 @@ from multirm.tables.critiques import CRITIQUES, EXAMPLE_TOKENS, CritiqueStage
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.encoding import encode_critique, verdict_candidates
-from multirm.text.prompts import Template, load_template, own_template
+from multirm.text.prompts import Template, learned_prompt, load_template, own_template
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ stands among them it is asked once more for what follows the text so far.
 import asyncio
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling, TokenCounts
 from multirm.engines.limits import (
     configuration,
     context_length,
@@ -22,7 +22,8 @@ from multirm.engines.limits import (
     token_limit,
 )
 from multirm.engines.server import RefusedError, Server
-from multirm.engines.server_replies import Answer, Choice, Models, read
+from multirm.engines.server_replies import Answer, Choice, Models, Usage, read
+from multirm.engines.stops import completion_of, cut_at_stop
 from multirm.errors import InputError, shown
 from multirm.models.load import load_tokenizer
 from multirm.running.randomness import item_seed
@@ -33,6 +34,9 @@ SECONDS_BETWEEN_YIELDS = 1
 
 # OpenAI's own server tells no more of the likeliest tokens than these.
 _N_LIKELIEST = 5
+
+# Servers refuse more.
+_MOST_STOPS = 4
 
 # More than any model's logits differ by: what is so favoured is drawn.
 _FAVOUR = 100.0
@@ -82,36 +86,27 @@ class OpenaiEngine:
         self._in_ids, self._speaks_ids = True, False
         asyncio.run(self._meet(model))
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
         """See `engines.base.Engine`; what is done is yielded about once a second.
 
         Raises:
-            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense.
+            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense; or it
+                is asked for stop strings and tells no token ids.
         """
-        if not self._speaks_ids and any(getattr(sampling, name) for name in _NOT_OPENAI):
-            logger.warning(
-                "%s: whether it knows of %s is not known",
-                self._connection[0],
-                " and ".join(_NOT_OPENAI),
-            )
-        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
-        left = [prompt for prompt in prompts if prompt.key not in done]
-        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
-        waiting = (prompt for prompt in left if self._limit(prompt, sampling))
+        self._check(request)
+        sampling = request.sampling
+        yield [
+            Completed.without_room(prompt, sampling)
+            for prompt in request.left
+            if not self._limit(prompt, sampling)
+        ]
+        waiting = (prompt for prompt in request.left if self._limit(prompt, sampling))
         ready: list[Completed] = []
         server = Server(*self._connection)
 
         async def work() -> None:
             for prompt in waiting:
-                completions = await self._complete(server, prompt, sampling, watch, seed)
-                ready.append((prompt, completions))
+                ready.append(await self._complete(server, prompt, request))
 
         with asyncio.Runner() as runner:
             workers = [runner.get_loop().create_task(work()) for _ in range(self._concurrency)]
@@ -125,6 +120,23 @@ class OpenaiEngine:
                         worker.result()
             finally:
                 runner.run(_stop(workers, server))
+
+    def _check(self, request: Request) -> None:
+        """Refuse, or warn of, what this server may not know."""
+        if self._speaks_ids:
+            return
+        address = self._connection[0]
+        if request.stop:
+            raise InputError(
+                address,
+                expected="a server that tells token ids, as vLLM's does, where there are stop strings",
+                found="one that tells text alone",
+                remedy="use such a server, or another engine",
+            )
+        if any(getattr(request.sampling, name) for name in _NOT_OPENAI):
+            logger.warning(
+                "%s: whether it knows of %s is not known", address, " and ".join(_NOT_OPENAI)
+            )
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         return token_limit(prompt, sampling, self._context)
@@ -146,61 +158,81 @@ class OpenaiEngine:
             for self._in_ids, extras in ((True, _TOKEN_IDS), (True, {}), (False, {})):
                 try:
                     asked = {"prompt": self._words(some), "max_tokens": 1, **extras}
-                    (choice,) = await self._ask(server, {**asked, "temperature": 0.0}, 1)
+                    answer = await self._ask(server, {**asked, "temperature": 0.0}, 1)
                     break
                 except RefusedError:
                     if not self._in_ids:
                         raise
-            self._speaks_ids = bool(extras) and choice.token_ids is not None
+            self._speaks_ids = bool(extras) and answer.choices[0].token_ids is not None
             if self._speaks_ids:
                 # Of what is left after sampling, the one token that is allowed has all the probability.
                 await self._look(server, some, (0, 1), {})
 
-    async def _complete(
-        self, server: Server, prompt: Prompt, sampling: Sampling, watch: Sequence[int], seed: int
-    ) -> list[Completion]:
+    async def _complete(self, server: Server, prompt: Prompt, request: Request) -> Completed:
+        sampling = request.sampling
         # The likeliest tokens are the same every time, and some servers do not give them twice.
         n = 1 if sampling.temperature == 0 else sampling.n
+        answer = await self._ask(server, self._body(prompt, request, n), n)
+        completions = [
+            await self._completion(server, prompt, choice, request) for choice in answer.choices
+        ]
+        usage = answer.usage or Usage()
+        generated = usage.completion_tokens
+        if self._speaks_ids:
+            generated = sum(one.n_drawn for one in completions)
+        tokens = TokenCounts(usage.computed, usage.cached, generated)
+        return Completed(prompt, completions * (sampling.n // n), tokens)
+
+    def _body(self, prompt: Prompt, request: Request, n: int) -> dict[str, Any]:
+        """What the server is asked for `n` samples of a prompt."""
+        sampling = request.sampling
         body = {
             "prompt": self._words(prompt.ids),
             "n": n,
             "max_tokens": self._limit(prompt, sampling),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "seed": item_seed(seed, *prompt.key, sampling.first) % 2**31,
+            "seed": item_seed(request.seed, *prompt.key, sampling.first) % 2**31,
             **{name: value for name in _NOT_OPENAI if (value := getattr(sampling, name))},
         }
         if self._speaks_ids:
             # All of it, lest the server takes the model's own settings instead.
             body |= {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
             body |= {"stop_token_ids": self._ends, **_TOKEN_IDS}
-            if watch:
-                tokens = sorted(set(watch))
+            if request.stop:
+                # All of them are looked for here; it saves tokens that the server looks for some.
+                body |= {"stop": request.stop[:_MOST_STOPS], "skip_special_tokens": False}
+                body |= {"include_stop_str_in_output": True}
+            if request.watch:
+                tokens = sorted(set(request.watch))
                 body |= {"logprobs": len(tokens), "logprob_token_ids": tokens}
-        completions = [
-            await self._completion(server, prompt, choice, watch)
-            for choice in await self._ask(server, body, n)
-        ]
-        return completions * (sampling.n // n)
+        return body
 
     async def _completion(
-        self, server: Server, prompt: Prompt, choice: Choice, watch: Sequence[int]
+        self, server: Server, prompt: Prompt, choice: Choice, request: Request
     ) -> Completion:
         truncated = choice.finish_reason == "length"
+        ended = truncated
         if choice.token_ids is None:
-            text = choice.text
-            ids = self._tokenizer.encode(text, add_special_tokens=False)
+            ids = self._tokenizer.encode(choice.text, add_special_tokens=False)
         else:
             ids = choice.token_ids
             if not truncated and ids and ids[-1] in self._ends:
-                ids = ids[:-1]
-            text = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+                ids, ended = ids[:-1], True
+            ids = cut_at_stop(self._tokenizer, ids, request.stop)
         watched = {}
         for place, drawn in enumerate(ids):
-            if drawn in watch:
+            if drawn in request.watch:
                 before = [*prompt.ids, *ids[:place]]
-                watched[place] = await self._look(server, before, watch, choice.likeliest(place))
-        return Completion(ids, text, watched, truncated)
+                watched[place] = await self._look(
+                    server, before, request.watch, choice.likeliest(place)
+                )
+        if choice.token_ids is None:
+            return Completion(ids, choice.text, watched, truncated)
+        completion = completion_of(self._tokenizer, ids, request.stop, watched, truncated)
+        if request.stop and completion.stop is None and not ended:
+            raise server.nonsense("a text that ends with neither an end token nor a stop string")
+        return completion
 
     async def _look(
         self, server: Server, before: list[int], watch: Sequence[int], told: Mapping[str, float]
@@ -211,8 +243,8 @@ class OpenaiEngine:
         asked = {"prompt": self._words(before), "max_tokens": 1, "temperature": 1.0}
         asked["logprobs"] = _N_LIKELIEST
         if not self._speaks_ids and len(known) < len(names):
-            (choice,) = await self._ask(server, asked, 1)
-            known = {**choice.likeliest(0), **known}
+            answer = await self._ask(server, asked, 1)
+            known = {**answer.choices[0].likeliest(0), **known}
         for token, name in names.items():
             if name not in known:
                 favoured = (
@@ -220,10 +252,11 @@ class OpenaiEngine:
                     if self._speaks_ids
                     else {"logit_bias": {str(token): _FAVOUR}}
                 )
-                (choice,) = await self._ask(server, {**asked, **favoured}, 1)
-                if name not in choice.likeliest(0):
+                answer = await self._ask(server, {**asked, **favoured}, 1)
+                likeliest = answer.choices[0].likeliest(0)
+                if name not in likeliest:
                     raise server.nonsense(f"no probability of the token {shown(name)}")
-                known[name] = choice.likeliest(0)[name]
+                known[name] = likeliest[name]
         found = tuple(known[names[token]] for token in watch)
         if sum(map(math.exp, found)) > 1 + _ROUNDING:
             raise InputError(
@@ -234,14 +267,14 @@ class OpenaiEngine:
             )
         return found
 
-    async def _ask(self, server: Server, body: dict[str, Any], n: int) -> list[Choice]:
-        answer = await server.ask("completions", {"model": self._name, **body})
-        choices = read(Answer, answer, server).choices
-        if len(choices) != n:
-            raise server.nonsense(f"{len(choices)} choices where {n} were asked for")
-        if self._speaks_ids and any(choice.token_ids is None for choice in choices):
+    async def _ask(self, server: Server, body: dict[str, Any], n: int) -> Answer:
+        said = await server.ask("completions", {"model": self._name, **body})
+        answer = read(Answer, said, server)
+        if len(answer.choices) != n:
+            raise server.nonsense(f"{len(answer.choices)} choices where {n} were asked for")
+        if self._speaks_ids and any(choice.token_ids is None for choice in answer.choices):
             raise server.nonsense("a choice without token_ids")
-        return choices
+        return answer
 
     def _words(self, ids: list[int]) -> list[int] | str:
         """A prompt as the server takes it: where it takes text, one that it reads as these ids."""

@@ -26,6 +26,7 @@ def _whole(text: object) -> object:
 
 Text = Annotated[str, BeforeValidator(_whole)]
 LogProbability = Annotated[float, Field(le=_LARGEST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 class Model(BaseModel):
@@ -52,7 +53,7 @@ class Choice(BaseModel):
 
     text: Text
     finish_reason: Literal["stop", "length"]
-    token_ids: list[Annotated[int, Field(ge=0, le=_MOST)]] | None = None
+    token_ids: list[Count] | None = None
     logprobs: LogProbabilities | None = None
 
     def likeliest(self, place: int) -> Mapping[str, float]:
@@ -61,10 +62,37 @@ class Choice(BaseModel):
         return (told[place] or {}) if told and place < len(told) else {}
 
 
+class PromptTokens(BaseModel):
+    """What a server says of a prompt's tokens."""
+
+    cached_tokens: Count | None = None
+
+
+class Usage(BaseModel):
+    """The tokens that a server counts. Few say how many of the prompt's were cached; vLLM's if it is told to."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: PromptTokens | None = None
+
+    @property
+    def cached(self) -> int | None:
+        """How many of the prompt's tokens were in the cache."""
+        return self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
+
+    @property
+    def computed(self) -> int | None:
+        """How many of the prompt's tokens were not."""
+        if self.prompt_tokens is None or self.cached is None:
+            return None
+        return self.prompt_tokens - self.cached
+
+
 class Answer(BaseModel):
     """The answer to `completions`."""
 
     choices: list[Choice]
+    usage: Usage | None = None
 
 
 _T = TypeVar("_T", bound=BaseModel)

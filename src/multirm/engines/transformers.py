@@ -5,7 +5,7 @@ only inside the loop: the samples of a prompt share the reading of it, rows that
 and every row draws from the random numbers of its own item.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,10 +13,11 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.engines.attention import attend_in_groups
-from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling, TokenCounts
 from multirm.engines.decoding import Decoding
 from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
+from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
 
@@ -58,34 +59,29 @@ class TransformersEngine:
             end_tokens(model.generation_config, tokenizer), device=model.device
         )
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
         """See `engines.base.Engine`; prompts that are decoded together are yielded together.
 
         A prompt after which the model's context has room for fewer than `sampling.max_tokens` tokens is
         continued as far as there is room, and its completions are marked as truncated.
         """
-        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
-        left = [prompt for prompt in prompts if prompt.key not in done]
-        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
-        fitting = [prompt for prompt in prompts if self._limit(prompt, sampling)]
+        sampling = request.sampling
+        yield [
+            Completed.without_room(prompt, sampling)
+            for prompt in request.left
+            if not self._limit(prompt, sampling)
+        ]
+        fitting = [prompt for prompt in request.prompts if self._limit(prompt, sampling)]
         sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
-            if not all(prompt.key in done for prompt in batch):
-                goes = [
-                    self._complete(batch, part, watch, seed)
-                    for part in self._parts(sampling, max(sizes[index] for index in indices))
-                ]
+            if not all(prompt.key in request.done for prompt in batch):
+                parts = self._parts(sampling, max(sizes[index] for index in indices))
+                goes = [self._complete(batch, request, part) for part in parts]
                 yield [
-                    (prompt, [one for completions in parts for one in completions])
-                    for prompt, *parts in zip(batch, *goes, strict=True)
+                    _together(prompt, *of)
+                    for prompt, *of in zip(batch, *goes, strict=True)
+                    if prompt.key not in request.done
                 ]
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
@@ -99,33 +95,28 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _complete(
-        self, batch: Sequence[Prompt], sampling: Sampling, watch: Sequence[int], seed: int
+        self, batch: Sequence[Prompt], request: Request, part: Sampling
     ) -> list[list[Completion]]:
-        n, device = sampling.n, self._model.device
-        numbers = range(sampling.first, sampling.first + n)
-        samples = [(prompt, i) for prompt in batch for i in numbers]
-        limits = torch.tensor([self._limit(prompt, sampling) for prompt, _ in samples])
-        longest = int(limits.max())
+        """Some samples of each prompt, after one prefill of all of them."""
+        device = self._model.device
+        numbers = range(part.first, part.first + part.n)
+        limits = torch.tensor([self._limit(prompt, part) for prompt in batch for _ in numbers])
         uniforms = torch.stack(
             [
-                torch.from_numpy(item_generator(seed, *prompt.key, i).random(longest))
-                for prompt, i in samples
+                torch.from_numpy(
+                    item_generator(request.seed, *prompt.key, i).random(int(limits.max()))
+                )
+                for prompt in batch
+                for i in numbers
             ]
         ).to(device)
-        ids = torch.zeros(len(samples), longest, dtype=torch.long, device=device)
-        watched = torch.zeros(len(samples), longest, len(watch), device=device)
-        lengths = limits.clone().to(device)
-
+        samples = _Samples(self._tokenizer, self._ends, limits, request)
         decoding = Decoding(self._model, [prompt.ids for prompt in batch], int(self._ends[0]))
-        decoding.repeat(n)
-        rows = torch.arange(len(samples), device=device)
-        for position in range(longest):
-            drawn = draw(decoding.logits, uniforms[rows, position], sampling)
-            ids[rows, position] = drawn
-            watched[rows, position] = _log_probabilities(decoding.logits, watch)
-            ended = torch.isin(drawn, self._ends) & (lengths[rows] > position)
-            lengths[rows[ended]] = position
-            running = lengths[rows] > position + 1
+        decoding.repeat(part.n)
+        rows = torch.arange(len(limits), device=device)
+        for position in range(int(limits.max())):
+            drawn = draw(decoding.logits, uniforms[rows, position], part)
+            running = samples.add(rows, position, drawn, decoding.logits)
             n_running = int(running.sum())
             if n_running == 0:
                 break
@@ -134,25 +125,77 @@ class TransformersEngine:
                 decoding.select(keep)
                 rows, drawn = rows[keep], drawn[keep]
             decoding.step(drawn)
+        completions = samples.completions()
+        return [completions[k : k + part.n] for k in range(0, len(completions), part.n)]
 
-        completions = self._completions(ids, watched, lengths.cpu(), limits, watch)
-        return [completions[k : k + n] for k in range(0, len(completions), n)]
 
-    def _completions(
-        self, ids: Tensor, watched: Tensor, lengths: Tensor, limits: Tensor, watch: Sequence[int]
-    ) -> list[Completion]:
-        kept = [row[:length] for row, length in zip(ids.tolist(), lengths.tolist(), strict=True)]
-        texts = self._tokenizer.batch_decode(kept, clean_up_tokenization_spaces=False)
+def _together(prompt: Prompt, *parts: list[Completion]) -> Completed:
+    """A prompt with its completions, which were generated in parts, each after a prefill of its own."""
+    completions = [one for part in parts for one in part]
+    generated = sum(one.n_drawn for one in completions)
+    return Completed(prompt, completions, TokenCounts(len(parts) * len(prompt.ids), 0, generated))
+
+
+class _Samples:
+    """What is drawn of the samples of a batch, a row each."""
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        ends: Tensor,
+        limits: Tensor,
+        request: Request,
+    ) -> None:
+        """
+        Args:
+            ends: ids of the tokens that end a text.
+            limits: int (rows,), how many tokens each has at most.
+        """
+        shape, device = (len(limits), int(limits.max())), ends.device
+        self._tokenizer, self._ends, self._limits = tokenizer, ends, limits
+        self._watch, self._stop = request.watch, request.stop
+        self._ids = torch.zeros(shape, dtype=torch.long, device=device)
+        self._watched = torch.zeros(*shape, len(request.watch), device=device)
+        self._lengths = limits.clone().to(device)
+        self._searches = (
+            [StopSearch(tokenizer, request.stop) for _ in limits] if request.stop else []
+        )
+
+    def add(self, rows: Tensor, position: int, drawn: Tensor, logits: Tensor) -> Tensor:
+        """Write down the tokens of some rows at a position; those of rows that have ended count for nothing.
+
+        Args:
+            rows: int (some,), which they are; `drawn` (some,) likewise, the ids of the tokens.
+            logits: (some, vocabulary), which the tokens were drawn from.
+
+        Returns:
+            bool (some,): which of the rows go on.
+        """
+        self._ids[rows, position] = drawn
+        self._watched[rows, position] = _log_probabilities(logits, self._watch)
+        ended = torch.isin(drawn, self._ends) & (self._lengths[rows] > position)
+        self._lengths[rows[ended]] = position
+        if self._searches:
+            going = rows[self._lengths[rows] > position]
+            tokens = self._ids[going, position].tolist()
+            for row, token in zip(going.tolist(), tokens, strict=True):
+                if self._searches[row].add(token):
+                    self._lengths[row] = position + 1
+        return self._lengths[rows] > position + 1
+
+    def completions(self) -> list[Completion]:
+        lengths = self._lengths.cpu()
+        truncated, watched = (lengths == self._limits).tolist(), self._watched.cpu()
+        kept = [row[:n] for row, n in zip(self._ids.tolist(), lengths.tolist(), strict=True)]
         return [
-            Completion(
-                row,
-                text,
-                {k: tuple(seen[k].tolist()) for k, drawn in enumerate(row) if drawn in watch},
-                truncated,
+            completion_of(
+                self._tokenizer,
+                ids,
+                self._stop,
+                {k: tuple(seen[k].tolist()) for k, token in enumerate(ids) if token in self._watch},
+                cut,
             )
-            for row, text, seen, truncated in zip(
-                kept, texts, watched.cpu(), (lengths == limits).tolist(), strict=True
-            )
+            for ids, seen, cut in zip(kept, watched, truncated, strict=True)
         ]
 
 

@@ -7,13 +7,14 @@ run at the same time, so that the memory of a job does not grow with its prompts
 import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import torch
+from transformers import PreTrainedTokenizerBase
 from vllm import EngineArgs, RequestOutput, SamplingParams
 from vllm.config.lora import MaxLoRARanks
 from vllm.inputs.engine import tokens_input
@@ -23,9 +24,18 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.executor import Executor
 
-from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
+from multirm.engines.base import (
+    Completed,
+    Completion,
+    Key,
+    Prompt,
+    Request,
+    Sampling,
+    TokenCounts,
+)
 from multirm.engines.devices import split_over, threads_of_model
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
+from multirm.engines.stops import StopSearch, completion_of
 from multirm.engines.vllm_adapters import require_fit, write_uniform
 from multirm.engines.vllm_sampling import ItemDraws, drawn_from
 from multirm.errors import InputError
@@ -110,47 +120,49 @@ class VllmEngine:
         self._room = int(config.model_config.max_model_len)
         self._n_open = _WAITING_PER_RUNNING * int(config.scheduler_config.max_num_seqs)
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
         """See `engines.base.Engine`; what is done is yielded about once a second.
 
         Raises:
             InputError: a text would be longer than memory has room for.
         """
-        nothing = [Completion([], "", {}, truncated=True)] * sampling.n
-        left = [prompt for prompt in prompts if prompt.key not in done]
-        yield [(prompt, nothing) for prompt in left if not self._limit(prompt, sampling)]
-        requests = (
-            (prompt, i)
-            for prompt in left
-            if self._limit(prompt, sampling)
-            for i in range(sampling.first, sampling.first + sampling.n)
+        sampling = request.sampling
+        limits = {prompt.key: self._limit(prompt, sampling) for prompt in request.left}
+        yield [
+            Completed.without_room(prompt, sampling)
+            for prompt in request.left
+            if not limits[prompt.key]
+        ]
+        waiting = (
+            _Sample(self._tokenizer, request, prompt, number)
+            for prompt in request.left
+            if limits[prompt.key]
+            for number in range(sampling.first, sampling.first + sampling.n)
         )
         names = map(str, count())
-        running: dict[str, tuple[Prompt, int]] = {}
-        samples: dict[Key, dict[int, Completion]] = defaultdict(dict)
+        running: dict[str, _Sample] = {}
+        finished: dict[Key, list[_Sample]] = defaultdict(list)
         ready: list[Completed] = []
         yielded = time.monotonic()
         try:
             while True:
-                while len(running) < self._n_open and (request := next(requests, None)):
+                while len(running) < self._n_open and (sample := next(waiting, None)):
                     name = next(names)
-                    self._add(name, *request, sampling, watch, seed)
-                    running[name] = request
+                    self._add(name, sample, limits[sample.prompt.key])
+                    running[name] = sample
                 if not running:
                     break
                 for output in self._engine.step():
-                    prompt, i = running.pop(output.request_id)
-                    samples[prompt.key][i] = self._completion(output, watch)
-                    if len(samples[prompt.key]) == sampling.n:
-                        by_number = samples.pop(prompt.key)
-                        ready.append((prompt, [by_number[i] for i in sorted(by_number)]))
+                    sample = running[output.request_id]
+                    if not sample.add(output):
+                        continue
+                    del running[output.request_id]
+                    if not output.finished:
+                        self._engine.abort_request([output.request_id])
+                    together = finished[sample.prompt.key]
+                    together.append(sample)
+                    if len(together) == sampling.n:
+                        ready.append(_completed(finished.pop(sample.prompt.key)))
                 if ready and time.monotonic() - yielded >= SECONDS_BETWEEN_YIELDS:
                     yield ready
                     ready, yielded = [], time.monotonic()
@@ -169,27 +181,20 @@ class VllmEngine:
             )
         return limit
 
-    def _add(
-        self,
-        name: str,
-        prompt: Prompt,
-        i: int,
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-    ) -> None:
-        """Hand sample `i` of a prompt over to vLLM, from which it comes back by `name`."""
-        number = item_seed(seed, *prompt.key, i)
+    def _add(self, name: str, sample: "_Sample", limit: int) -> None:
+        """Hand a sample over to vLLM, from which it comes back by `name`."""
+        request, prompt = sample.request, sample.prompt
+        number = item_seed(request.seed, *prompt.key, sample.number)
         params = SamplingParams(
-            **self._drawing(sampling, number),
-            max_tokens=self._limit(prompt, sampling),
+            **self._drawing(request.sampling, number),
+            max_tokens=limit,
             ignore_eos=True,
             stop_token_ids=self._ends,
             detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            output_kind=RequestOutputKind.DELTA if request.stop else RequestOutputKind.FINAL_ONLY,
             # No other request has these parameters.
             skip_clone=True,
-            **_watching(watch),
+            **_watching(request.watch),
         )
         inputs = tokens_input(prompt.ids)
         self._engine.add_request(name, inputs, params, lora_request=self._adapter)
@@ -207,18 +212,58 @@ class VllmEngine:
             "seed": seed % 2**63,
         }
 
-    def _completion(self, output: RequestOutput, watch: Sequence[int]) -> Completion:
-        (sample,) = output.outputs
-        ids = list(sample.token_ids)
-        if sample.finish_reason == "stop":
-            ids = ids[:-1]
-        text = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
-        watched = {
-            place: tuple(sample.logprobs[place][token].logprob for token in watch)
-            for place, drawn in enumerate(ids)
-            if drawn in watch
-        }
-        return Completion(ids, text, watched, truncated=sample.finish_reason == "length")
+
+class _Sample:
+    """A sample of a prompt, while its tokens come in: one at a time where there are stop strings to look for.
+
+    vLLM could look for them itself, but only with a tokenizer that it loads in its own way, and without
+    telling where among the tokens it found one.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, request: Request, prompt: Prompt, number: int
+    ) -> None:
+        self.request, self.prompt, self.number = request, prompt, number
+        self.n_cached = 0
+        self._tokenizer = tokenizer
+        self._search = StopSearch(tokenizer, request.stop) if request.stop else None
+        self._ids: list[int] = []
+        self._watched: dict[int, tuple[float, ...]] = {}
+        self._truncated = False
+
+    def add(self, output: RequestOutput) -> bool:
+        """Take in what vLLM has drawn; whether the sample is complete."""
+        (new,) = output.outputs
+        self.n_cached = output.num_cached_tokens or 0
+        self._truncated = new.finish_reason == "length"
+        tokens = list(new.token_ids)
+        if new.finish_reason == "stop":
+            tokens = tokens[:-1]
+        for place, token in enumerate(tokens):
+            if token in self.request.watch:
+                seen = new.logprobs[place]
+                self._watched[len(self._ids)] = tuple(
+                    seen[each].logprob for each in self.request.watch
+                )
+            self._ids.append(token)
+            if self._search and self._search.add(token):
+                return True
+        return output.finished
+
+    def completion(self) -> Completion:
+        return completion_of(
+            self._tokenizer, self._ids, self.request.stop, self._watched, self._truncated
+        )
+
+
+def _completed(samples: list[_Sample]) -> Completed:
+    """All samples of a prompt together."""
+    prompt = samples[0].prompt
+    completions = [one.completion() for one in sorted(samples, key=lambda one: one.number)]
+    cached = sum(one.n_cached for one in samples)
+    computed = len(samples) * len(prompt.ids) - cached
+    generated = sum(one.n_drawn for one in completions)
+    return Completed(prompt, completions, TokenCounts(computed, cached, generated))
 
 
 def _watching(watch: Sequence[int]) -> dict[str, Any]:

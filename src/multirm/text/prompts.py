@@ -15,6 +15,7 @@ from typing import Any
 
 from multirm.errors import InputError, did_you_mean, shown
 from multirm.tables.reward_models import Kind
+from multirm.text.labels import first_incorrect
 
 REPLY_START = "<think>\nLet's verify step by step:"
 END_OF_THINKING = "</think>"
@@ -100,6 +101,27 @@ def render_prompt(template: Template, category: str, question: str, steps: Seque
         "Category": name[:1].upper() + name[1:],
     }
     return _filled(_PLACEHOLDER, template.text, texts)
+
+
+def solution_prompt(template: Template, solution: Mapping[str, Any], steps: Sequence[str]) -> str:
+    """The user turn that shows some steps of a row of a solutions table."""
+    return render_prompt(template, solution["category"], solution["question"], steps)
+
+
+def learned_prompt(
+    kind: Kind, template: Template, solution: Mapping[str, Any], critique: Mapping[str, Any]
+) -> str:
+    """The user turn before a critique that is learned from.
+
+    gPRM sees the solution only up to the step that its critique finds incorrect: the critique ends there
+    too. One without step verdicts is taken to be as labelled.
+    """
+    steps = solution["steps"]
+    judged = critique["step_verdicts"] or solution["step_labels"]
+    if kind is Kind.GPRM and judged is not None:
+        first = first_incorrect(judged)
+        steps = steps if first is None else steps[: first + 1]
+    return solution_prompt(template, solution, steps)
 
 
 def _filled(places: re.Pattern[str], template: str, texts: Mapping[str, str]) -> str:

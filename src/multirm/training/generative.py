@@ -9,7 +9,6 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.errors import InputError
-from multirm.generation.verification import learned_prompt
 from multirm.models.load import load_tokenizer
 from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
 from multirm.running.numbers import Count
@@ -20,7 +19,7 @@ from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.chat import date_told
 from multirm.text.encoding import encode_critique, verdict_candidates
-from multirm.text.prompts import Template, load_template, own_template
+from multirm.text.prompts import Template, learned_prompt, load_template, own_template
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.fine_tuning import train_adapter
 from multirm.training.objectives import prediction

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from multirm.generation.verification import solution_prompt
 from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
 from multirm.text.encoding import encode_critique, encode_solution, step_candidates
-from multirm.text.prompts import Template
+from multirm.text.prompts import Template, solution_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.steps import Step
 

@@ -1,13 +1,21 @@
 """Completions are written down as they come, and not asked for twice."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from multirm.engines.base import Completed, Completion, Key, Prompt, Sampling
-from multirm.generation.verification import complete
+from multirm.engines.base import (
+    Completed,
+    Completion,
+    Key,
+    Prompt,
+    Request,
+    Sampling,
+    TokenCounts,
+)
+from multirm.generation.loop import generate_rows
 from multirm.running.journal import Journal, open_journal
 from tests.origins import made_of
 
@@ -23,31 +31,25 @@ class Dying:
         self.lives = lives
         self.completed: list[Key] = []
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        watch: Sequence[int],
-        seed: int,
-        done: Collection[Key] = (),
-    ) -> Iterator[list[Completed]]:
+    def generate(self, request: Request) -> Iterator[list[Completed]]:
         yield []
-        for prompt in reversed(prompts):
-            if prompt.key in done:
-                continue
+        for prompt in reversed(request.left):
             if len(self.completed) == self.lives:
                 raise RuntimeError
             self.completed.append(prompt.key)
-            text = f"{prompt.key} {sampling.first}"
-            yield [(prompt, [Completion([2, 3], text, {}, False)] * sampling.n)]
+            text = f"{prompt.key} {request.sampling.first}"
+            completion = Completion([2, 3], text, {}, truncated=False)
+            completions = [completion] * request.sampling.n
+            yield [Completed(prompt, completions, TokenCounts(1, 0, 2))]
 
 
-def columns(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
+def rows(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
     return [{"text": completion.text, "number": k} for k, completion in enumerate(completions)]
 
 
 def texts(engine: Dying, journal: Journal, sampling: Sampling) -> list[list[str]]:
-    found = complete(engine, PROMPTS, sampling, (), 0, journal, columns)
+    request = Request(PROMPTS, sampling, 0)
+    found = generate_rows(engine, request, journal, rows, done="verified", items="solutions")
     assert [[row["number"] for row in rows] for rows in found] == [[*range(sampling.n)]] * 3
     return [[row["text"] for row in rows] for rows in found]
 

@@ -1,0 +1,240 @@
+"""Generative reward models: for each sampled critique of a solution, the probability of its verdict Yes.
+
+From a question and its steps to rewards, and to the critiques behind them:
+
+    options = GenerationOptions(engine=EngineName.TRANSFORMERS, max_tokens=64)
+    model = load_generative(Kind.GORM, "results/models/gORM-mini/adapter", options, samples=2)
+    solutions = [Solution("What is 2 + 3?", ("2 + 3 = 5.", "The answer is 5."))]
+    [found] = model.score(solutions)
+    found.rewards
+    [critiques] = model.criticise(solutions)
+    critiques[0].critique
+"""
+
+import math
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm.engines.base import Completion, Engine, Prompt, Request
+from multirm.engines.load import load_engine
+from multirm.engines.stops import decode
+from multirm.generation.options import GenerationOptions
+from multirm.models.dtype import Dtype
+from multirm.models.load import load_tokenizer
+from multirm.reward_models.base import RewardModel, Rewards, Solution
+from multirm.tables.reward_models import Kind
+from multirm.tables.rewards import NoReward, Scale, Unit
+from multirm.text.encoding import encode_prompt, verdict_candidates
+from multirm.text.prompts import Template, load_template, own_template, render_prompt
+from multirm.text.verdicts import find_verdict
+
+
+@dataclass(frozen=True)
+class ScoredCritique:
+    """A critique with its reward.
+
+    Attributes:
+        critique: its text.
+        reward: the probability of its verdict Yes, from 0 to 1; None where it reached no verdict.
+        reason: why it has no reward; None where it has one.
+        n_tokens: generated for it.
+        truncated: whether it was cut off.
+    """
+
+    critique: str
+    reward: float | None
+    reason: NoReward | None
+    n_tokens: int
+    truncated: bool
+
+
+def load_generative(
+    kind: Kind,
+    model: str | Path,
+    options: GenerationOptions,
+    samples: int = 10,
+    template: Path | None = None,
+    dtype: Dtype = Dtype.AUTO,
+) -> "GenerativeModel":
+    """Load a gORM or gPRM.
+
+    Args:
+        kind: which of the two.
+        model: folder of an adapter or of a whole model, or a hub name.
+        options: how critiques are sampled.
+        samples: critiques per solution.
+        template: prompt template; the package's own where None.
+        dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
+
+    Raises:
+        InputError: what `CritiqueFormat`, `load_template` and `load_engine` refuse.
+    """
+    words = load_template(template or own_template(kind), kind)
+    asked = CritiqueFormat(kind, load_tokenizer(str(model)), words)
+    engine = load_engine(options.engine, str(model), options.server, dtype)
+    return GenerativeModel(engine, asked, options, samples)
+
+
+class CritiqueFormat:
+    """How a generative reward model is asked for critiques, and where rewards are read in them.
+
+    Args:
+        kind: gORM or gPRM.
+        tokenizer: the model's.
+        template: the words around a question and a solution.
+
+    Raises:
+        InputError: ` Yes` or ` No` is not a single token.
+    """
+
+    def __init__(self, kind: Kind, tokenizer: PreTrainedTokenizerBase, template: Template) -> None:
+        self._kind, self._tokenizer, self._template = kind, tokenizer, template
+        self.watch = verdict_candidates(tokenizer)
+        """The tokens whose probabilities rewards are made of."""
+
+    def prompts(self, solutions: Iterable[Solution]) -> list[Prompt]:
+        """See `verification_prompts`."""
+        return verification_prompts(self._kind, self._tokenizer, self._template, solutions)
+
+    def read(self, completion: Completion) -> ScoredCritique:
+        """The critique that a completion is, and its reward; the tokens to `watch` were watched."""
+        place = verdict_place(self._kind, self._tokenizer, completion)
+        return ScoredCritique(
+            completion.text,
+            None if place is None else yes_probability(completion.watched[place]),
+            None if place is not None else why_none(completion),
+            len(completion.ids),
+            completion.truncated,
+        )
+
+
+class GenerativeModel(RewardModel):
+    """A language model that was trained as gORM or gPRM, with the engine that runs it.
+
+    A solution's critiques are drawn by the seed and its key, whatever else is scored with it, as far as the
+    engine promises it.
+
+    Args:
+        engine: runs the model.
+        asked: how it is asked, and where rewards are read.
+        options: how critiques are sampled.
+        samples: critiques per solution.
+    """
+
+    unit, scale = Unit.CRITIQUE, Scale.PROBABILITY
+
+    def __init__(
+        self, engine: Engine, asked: CritiqueFormat, options: GenerationOptions, samples: int
+    ) -> None:
+        self.engine, self.asked, self.samples = engine, asked, samples
+        self._options = options
+
+    def request(self, prompts: Sequence[Prompt], n: int, first: int = 0) -> Request:
+        """What the engine is asked for: critiques `first` to `first + n - 1` of each prompt's solution."""
+        return self._options.request(prompts, n, first, self.asked.watch)
+
+    def criticise_in_batches(
+        self, solutions: Sequence[Solution], done: Container[int] = ()
+    ) -> Iterator[dict[int, list[ScoredCritique]]]:
+        """Critiques of solutions, as `score_in_batches` gives rewards.
+
+        Raises:
+            InputError: two solutions have the same key; what the engine refuses.
+        """
+        prompts = self.asked.prompts(solutions)
+        positions = {prompt.key: position for position, prompt in enumerate(prompts)}
+        finished = {key for key, position in positions.items() if position in done}
+        request = replace(self.request(prompts, self.samples), done=finished)
+        for some in self.engine.generate(request):
+            if some:
+                yield {
+                    positions[each.prompt.key]: [*map(self.asked.read, each.completions)]
+                    for each in some
+                }
+
+    def criticise(self, solutions: Sequence[Solution]) -> list[list[ScoredCritique]]:
+        """The critiques of each solution, in the order of the solutions."""
+        found: dict[int, list[ScoredCritique]] = {}
+        for some in self.criticise_in_batches(solutions):
+            found |= some
+        return [found[position] for position in range(len(solutions))]
+
+    def score_in_batches(
+        self, solutions: Sequence[Solution], done: Container[int] = ()
+    ) -> Iterator[dict[int, Rewards]]:
+        """Score solutions; see `RewardModel.score_in_batches`.
+
+        Yields:
+            rewards by the positions of their solutions: P(Yes) of each critique, None where it reached no
+            verdict.
+        """
+        for some in self.criticise_in_batches(solutions, done):
+            yield {position: rewards_of(critiques) for position, critiques in some.items()}
+
+
+def verification_prompts(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    solutions: Iterable[Solution],
+) -> list[Prompt]:
+    """One prompt per solution, each showing all steps that there are.
+
+    Raises:
+        InputError: the tokenizer has no chat template.
+    """
+    return [
+        Prompt(
+            (str(kind), *solution.key),
+            encode_prompt(
+                tokenizer,
+                render_prompt(template, solution.category, solution.question, solution.steps),
+            ),
+        )
+        for solution in solutions
+    ]
+
+
+def rewards_of(critiques: Sequence[ScoredCritique]) -> Rewards:
+    """The rewards of a solution with these critiques."""
+    return Rewards(
+        tuple(critique.reward for critique in critiques),
+        sum(critique.n_tokens for critique in critiques),
+        any(critique.truncated for critique in critiques),
+    )
+
+
+def why_none(completion: Completion) -> NoReward:
+    """Why a completion without a verdict has none."""
+    if not completion.truncated:
+        return NoReward.FORMAT
+    return NoReward.LENGTH if completion.ids else NoReward.CONTEXT
+
+
+def verdict_place(
+    kind: Kind, tokenizer: PreTrainedTokenizerBase, completion: Completion
+) -> int | None:
+    """The index among `completion.ids` of the token that is the verdict, or None where there is none.
+
+    It is the ` Yes` or ` No` of the last verdict line after the end of thinking. A verdict spelled in
+    other tokens (`yes`, `**Yes**`) is one, so none before it counts, but it has no probability of those two
+    to read.
+    """
+    verdict = find_verdict(kind, completion.text)
+    if verdict is None:
+        return None
+    n_before = verdict.start(1) - 1
+    for place in sorted(completion.watched, reverse=True):
+        if len(decode(tokenizer, completion.ids[:place])) == n_before:
+            return place
+    return None
+
+
+def yes_probability(watched: tuple[float, ...]) -> float:
+    """P(Yes) / (P(Yes) + P(No)) from the log-probabilities of ` No` and ` Yes`, in that order."""
+    no, yes = watched
+    likelier = max(no, yes)
+    return math.exp(yes - likelier) / (math.exp(no - likelier) + math.exp(yes - likelier))
