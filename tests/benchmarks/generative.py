@@ -19,7 +19,7 @@ from pathlib import Path
 from multirm.engines.base import Prompt, Request, Sampling
 from multirm.models.load import load_tokenizer
 from multirm.reward_models.base import Solution
-from multirm.reward_models.generative import verification_prompts
+from multirm.reward_models.prompts import verification_prompts
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS

@@ -175,11 +175,11 @@ def test_the_work_of_a_token_does_not_grow_with_the_text() -> None:
 
 
 @pytest.mark.parametrize("stop", ["", "a\ufffd"])
-def test_what_is_no_text_is_refused(stop: str) -> None:
-    with pytest.raises(InputError, match="stop string: expected letters, found '"):
+def test_an_empty_or_undecodable_stop_string_is_refused(stop: str) -> None:
+    with pytest.raises(InputError, match="stop string: expected text, found '"):
         Request([], Sampling(1, 1), 0, stop=("a", stop))
 
 
-def test_two_prompts_of_one_key_are_refused() -> None:
+def test_two_prompts_with_the_same_key_are_refused() -> None:
     with pytest.raises(InputError, match=r"a key for each of them, found \('a', 1\) twice"):
         Request([Prompt(("a", 1), [1]), Prompt(("a", 1), [2])], Sampling(1, 1), 0)

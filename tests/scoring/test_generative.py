@@ -18,7 +18,7 @@ from multirm.errors import InputError
 from multirm.generation.options import GenerationOptions
 from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models.base import Solution
-from multirm.reward_models.generative import verification_prompts
+from multirm.reward_models.prompts import verification_prompts
 from multirm.running.journal import open_journal
 from multirm.scoring import generative
 from multirm.scoring.generative import score_generative
@@ -271,7 +271,7 @@ def test_an_error_that_is_no_probability_is_refused(
 def test_a_second_job_on_the_same_table_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     with (
         open_journal(tmp_path / "r.parquet", made_of()),
-        pytest.raises(InputError, match="no other process at work on the same table"),
+        pytest.raises(InputError, match="no other process working on the same table"),
     ):
         score_tiny(tmp_path, tiny_model, solution_rows(1))
 

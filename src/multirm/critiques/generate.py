@@ -12,7 +12,7 @@ from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
 from multirm.models.load import load_tokenizer, sources_of
 from multirm.reward_models.base import Solution
-from multirm.reward_models.generative import verification_prompts
+from multirm.reward_models.prompts import verification_prompts
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import open_journal
 from multirm.running.numbers import Count, CountOrZero, FractionAboveZero

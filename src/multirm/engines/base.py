@@ -1,4 +1,4 @@
-"""The interface between whoever wants text and whatever generates it: a request goes in, completions come out."""
+"""The interface of engines: a request for text goes in, completions come out."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from multirm.errors import InputError, shown
 Key = tuple[str | int, ...]
 
 REPLACEMENT = "\ufffd"
-"""What is decoded in the place of bytes that are no letter, or not a whole one yet."""
+"""What bytes are decoded to that are not, or not yet, a whole character."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Sampling:
 class Prompt:
     """Token ids to continue, and the key of the item they belong to, which seeds its samples.
 
-    A completion is continued by the prompt `[*prompt.ids, *completion.ids]`, with a key of its own.
+    To continue a completion, make a prompt of `[*prompt.ids, *completion.ids]`, with a key of its own.
     """
 
     key: Key
@@ -42,20 +42,20 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Request:
-    """Prompts, and how they are to be continued.
+    """What an engine is asked for: prompts, and how to continue them.
 
     Attributes:
-        prompts: with different keys.
-        sampling: how completions are drawn, and how many of each prompt.
-        seed: of the samples, together with the prompts' keys.
-        watch: ids of the tokens to watch.
-        stop: strings; the first of them that is generated ends a completion. It is the one that is complete
-            earliest, letter by letter; of several that are complete at the same letter, the longest.
+        prompts: prompts with different keys.
+        sampling: how many completions of each prompt, and how they are drawn.
+        seed: seed of the samples; each sample's own seed depends on it and on the prompt's key.
+        watch: ids of the tokens whose probabilities are wanted wherever one of them is drawn.
+        stop: stop strings. The one that is complete first, character by character, ends a completion; if
+            several are complete at the same character, the longest counts.
         done: keys of the prompts that were completed before the job was interrupted. They are not
-            generated again; but they decide what is read together, and so how numbers are rounded.
+            generated again, but batches are formed as if they were, so that rounding stays the same.
 
     Raises:
-        InputError: two prompts have the same key, or a stop string is empty or no text.
+        InputError: two prompts have the same key, or a stop string is empty or contains U+FFFD.
     """
 
     prompts: Sequence[Prompt]
@@ -73,11 +73,11 @@ class Request:
                 )
         for stop in self.stop:
             if not stop or REPLACEMENT in stop:
-                raise InputError("stop string", expected="letters", found=shown(stop))
+                raise InputError("stop string", expected="text", found=shown(stop))
 
     @property
     def left(self) -> list[Prompt]:
-        """The prompts that are not done."""
+        """The prompts that are still to be completed."""
         return [prompt for prompt in self.prompts if prompt.key not in self.done]
 
 
@@ -86,15 +86,15 @@ class Completion:
     """One sampled continuation.
 
     Attributes:
-        ids: the sampled token ids, without the end-of-sequence token; with the whole of the token that
-            completes a stop string.
-        text: the ids decoded, up to the stop string. `text + stop + rest` is all that they decode to.
+        ids: the sampled token ids, without the end-of-sequence token. The token that completes a stop string
+            is the last one, even if the string ends inside it.
+        text: the decoded ids, up to the stop string. All ids decode to `text + stop + rest`.
         watched: for each index among `ids` at which a watched token was drawn, the natural-log
             probabilities there of all watched tokens under the model itself (temperature 1, nothing
             left out).
         truncated: the token limit came before the end-of-sequence token and before any stop string.
-        stop: the stop string that ended it; None where none did.
-        rest: what the last token says after the stop string.
+        stop: the stop string that ended the completion; None if none did.
+        rest: the last token's text after the stop string.
     """
 
     ids: list[int]
@@ -106,20 +106,20 @@ class Completion:
 
     @property
     def n_drawn(self) -> int:
-        """How many tokens were drawn, the end-of-sequence token among them."""
+        """The number of tokens drawn, including the end-of-sequence token."""
         return len(self.ids) + (not self.truncated and self.stop is None)
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """What the completions of a prompt have cost, in tokens; None where the engine cannot know.
+    """The cost of a prompt's completions in tokens; None if the engine cannot know.
 
-    How much is in a cache depends on what ran before, so that no two runs need to agree.
+    What is cached depends on what ran before, so these counts may differ between runs: keep them out of tables.
 
     Attributes:
-        computed: tokens of the prompt that the model computed in prefill, counted each time that it did.
-        cached: tokens of the prompt that prefill found in a cache, likewise.
-        generated: tokens drawn, end-of-sequence tokens among them.
+        computed: prompt tokens computed in prefill; counted once per prefill.
+        cached: prompt tokens that prefill found in the cache; counted once per prefill.
+        generated: tokens drawn, including end-of-sequence tokens.
     """
 
     computed: int | None
@@ -129,7 +129,7 @@ class TokenCounts:
 
 @dataclass(frozen=True)
 class Completed:
-    """A prompt with its completions, in the order of their numbers, and what they have cost."""
+    """A prompt with its completions, in the order of their numbers, and their cost."""
 
     prompt: Prompt
     completions: list[Completion]
@@ -137,13 +137,13 @@ class Completed:
 
     @classmethod
     def without_room(cls, prompt: Prompt, sampling: Sampling) -> "Completed":
-        """That of a prompt after which the model's context has no room."""
+        """A prompt that fills the model's context: its completions are empty and truncated."""
         nothing = Completion([], "", {}, truncated=True)
         return cls(prompt, [nothing] * sampling.n, TokenCounts(0, 0, 0))
 
 
 class Engine(Protocol):
-    """Anything that continues prompts.
+    """Something that continues prompts.
 
     Attributes:
         reproducible: whether sample i of a prompt depends on the model, the prompt's ids and key, the
@@ -153,5 +153,5 @@ class Engine(Protocol):
     reproducible: bool
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
-        """Yield each prompt that is left with its completions, some at a time, as they are done, in any order."""
+        """Yield each prompt that is not done with its completions, a few at a time, in any order."""
         ...

@@ -35,7 +35,7 @@ SECONDS_BETWEEN_YIELDS = 1
 # OpenAI's own server tells no more of the likeliest tokens than these.
 _N_LIKELIEST = 5
 
-# Servers refuse more.
+# Servers accept no more.
 _MOST_STOPS = 4
 
 # More than any model's logits differ by: what is so favoured is drawn.
@@ -90,8 +90,8 @@ class OpenaiEngine:
         """See `engines.base.Engine`; what is done is yielded about once a second.
 
         Raises:
-            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense; or it
-                is asked for stop strings and tells no token ids.
+            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense; or
+                there are stop strings, and the server returns no token ids.
         """
         self._check(request)
         sampling = request.sampling
@@ -122,16 +122,16 @@ class OpenaiEngine:
                 runner.run(_stop(workers, server))
 
     def _check(self, request: Request) -> None:
-        """Refuse, or warn of, what this server may not know."""
+        """Refuse stop strings, and warn of sampling options, that a server of plain text cannot be trusted with."""
         if self._speaks_ids:
             return
         address = self._connection[0]
         if request.stop:
             raise InputError(
                 address,
-                expected="a server that tells token ids, as vLLM's does, where there are stop strings",
-                found="one that tells text alone",
-                remedy="use such a server, or another engine",
+                expected="a server that returns token ids, for stop strings",
+                found="one that returns only text",
+                remedy="use a server of vLLM, or another engine",
             )
         if any(getattr(request.sampling, name) for name in _NOT_OPENAI):
             logger.warning(
@@ -184,7 +184,7 @@ class OpenaiEngine:
         return Completed(prompt, completions * (sampling.n // n), tokens)
 
     def _body(self, prompt: Prompt, request: Request, n: int) -> dict[str, Any]:
-        """What the server is asked for `n` samples of a prompt."""
+        """The body of the HTTP request for `n` samples of a prompt."""
         sampling = request.sampling
         body = {
             "prompt": self._words(prompt.ids),
@@ -200,7 +200,7 @@ class OpenaiEngine:
             body |= {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
             body |= {"stop_token_ids": self._ends, **_TOKEN_IDS}
             if request.stop:
-                # All of them are looked for here; it saves tokens that the server looks for some.
+                # The text is searched for all of them here; what the server finds saves tokens.
                 body |= {"stop": request.stop[:_MOST_STOPS], "skip_special_tokens": False}
                 body |= {"include_stop_str_in_output": True}
             if request.watch:
@@ -212,14 +212,12 @@ class OpenaiEngine:
         self, server: Server, prompt: Prompt, choice: Choice, request: Request
     ) -> Completion:
         truncated = choice.finish_reason == "length"
-        ended = truncated
-        if choice.token_ids is None:
+        ids, ended = choice.token_ids, truncated
+        if ids is None:
             ids = self._tokenizer.encode(choice.text, add_special_tokens=False)
-        else:
-            ids = choice.token_ids
-            if not truncated and ids and ids[-1] in self._ends:
-                ids, ended = ids[:-1], True
-            ids = cut_at_stop(self._tokenizer, ids, request.stop)
+        elif not truncated and ids and ids[-1] in self._ends:
+            ids, ended = ids[:-1], True
+        ids = cut_at_stop(self._tokenizer, ids, request.stop)
         watched = {}
         for place, drawn in enumerate(ids):
             if drawn in request.watch:
@@ -231,7 +229,7 @@ class OpenaiEngine:
             return Completion(ids, choice.text, watched, truncated)
         completion = completion_of(self._tokenizer, ids, request.stop, watched, truncated)
         if request.stop and completion.stop is None and not ended:
-            raise server.nonsense("a text that ends with neither an end token nor a stop string")
+            raise server.nonsense("a text without an end token or a stop string at its end")
         return completion
 
     async def _look(

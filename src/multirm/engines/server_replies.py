@@ -63,13 +63,13 @@ class Choice(BaseModel):
 
 
 class PromptTokens(BaseModel):
-    """What a server says of a prompt's tokens."""
+    """Details of a prompt's tokens."""
 
     cached_tokens: Count | None = None
 
 
 class Usage(BaseModel):
-    """The tokens that a server counts. Few say how many of the prompt's were cached; vLLM's if it is told to."""
+    """A server's own token counts. Few tell cached tokens; vLLM does with --enable-prompt-tokens-details."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
@@ -77,12 +77,12 @@ class Usage(BaseModel):
 
     @property
     def cached(self) -> int | None:
-        """How many of the prompt's tokens were in the cache."""
+        """The number of prompt tokens found in the cache."""
         return self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
 
     @property
     def computed(self) -> int | None:
-        """How many of the prompt's tokens were not."""
+        """The number of prompt tokens computed."""
         if self.prompt_tokens is None or self.cached is None:
             return None
         return self.prompt_tokens - self.cached

@@ -1,4 +1,4 @@
-"""Where a text ends at a stop string, and what a completion's text is. All engines ask here."""
+"""Stop strings: finding where one ends a text. All engines use this module."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import REPLACEMENT, Completion
 
-# A text that begins in the middle may be decoded otherwise there: some tokenizers drop the first space.
+# Characters at the start of a window that may be decoded differently there: some tokenizers drop a leading space.
 _MARGIN = 8
 
 
 class SplitText(NamedTuple):
-    """A text with a stop string in it: what stands before that, the string, and what stands behind it."""
+    """A text split into the part before a stop string, the stop string, and the part after it."""
 
     text: str
     stop: str
@@ -20,7 +20,7 @@ class SplitText(NamedTuple):
 
 
 def split_at_stop(text: str, stops: Sequence[str]) -> SplitText | None:
-    """`text` taken apart at the stop string that is complete first, the longest one of several; None without any."""
+    """Split `text` at the stop string that is complete first, the longest if there are several. None without any."""
     ends = [(text.find(stop) + len(stop), stop) for stop in stops if stop in text]
     if not ends:
         return None
@@ -29,40 +29,41 @@ def split_at_stop(text: str, stops: Sequence[str]) -> SplitText | None:
 
 
 class StopSearch:
-    """Looks for stop strings in a text as it is drawn, in time that does not grow with its length.
+    """Searches a text for stop strings while its tokens are drawn.
 
-    It decodes a window of the last tokens, which begins where letters are whole and reaches back further
-    than any stop string.
+    The time per token does not grow with the text: only a window of the last tokens is decoded. It starts
+    between two whole characters and is longer than any stop string.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str]) -> None:
         """
         Args:
-            stops: at least one, none of them empty or with U+FFFD in it.
+            stops: at least one; none is empty or contains U+FFFD.
         """
         self._tokenizer, self._stops = tokenizer, stops
         self._reach = max(map(len, stops)) + _MARGIN
         self._ids: list[int] = []
-        # Places among the ids: there are enough letters between them, and few more behind the second.
+        # Positions in the ids. The text between them has at least `_reach` characters (none at first); once the
+        # text after the second one has as many, both move on.
         self._start = self._middle = 0
-        self._n_letters = 0
+        self._n_characters = 0
 
     def add(self, token: int) -> bool:
-        """Whether the text has a stop string in it once `token` is added."""
+        """Append a token. Returns whether the text contains a stop string now."""
         self._ids.append(token)
         text = decode(self._tokenizer, self._ids[self._start :])
         if any(stop in text for stop in self._stops):
             return True
-        if len(text) - self._n_letters >= self._reach and not text.endswith(REPLACEMENT):
+        if len(text) - self._n_characters >= self._reach and not text.endswith(REPLACEMENT):
             self._start, self._middle = self._middle, len(self._ids)
-            self._n_letters = len(decode(self._tokenizer, self._ids[self._start :]))
+            self._n_characters = len(decode(self._tokenizer, self._ids[self._start :]))
         return False
 
 
 def cut_at_stop(
     tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: Sequence[str]
 ) -> list[int]:
-    """`ids` up to the token that completes a stop string; all of them where none does."""
+    """`ids` up to the token that completes a stop string; all of them if none does."""
     if stops:
         search = StopSearch(tokenizer, stops)
         for place, token in enumerate(ids):
@@ -78,10 +79,10 @@ def completion_of(
     watched: Mapping[int, tuple[float, ...]],
     truncated: bool,
 ) -> Completion:
-    """The completion that sampled ids are.
+    """Decode sampled ids, and split their text at its stop string.
 
     Args:
-        ids: as of a `Completion`; where there is a stop string in them, the last one completes it.
+        ids: as in `Completion`. If they contain a stop string, the last one completes it.
         truncated: whether the token limit came before the end-of-sequence token.
     """
     text = decode(tokenizer, ids)
@@ -92,6 +93,6 @@ def completion_of(
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
-    """The text of ids, special tokens by their names."""
+    """The text of ids, including the names of special tokens."""
     text: str = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     return text

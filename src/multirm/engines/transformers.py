@@ -97,7 +97,7 @@ class TransformersEngine:
     def _complete(
         self, batch: Sequence[Prompt], request: Request, part: Sampling
     ) -> list[list[Completion]]:
-        """Some samples of each prompt, after one prefill of all of them."""
+        """Draw some samples of each prompt, after one prefill of the whole batch."""
         device = self._model.device
         numbers = range(part.first, part.first + part.n)
         limits = torch.tensor([self._limit(prompt, part) for prompt in batch for _ in numbers])
@@ -130,14 +130,14 @@ class TransformersEngine:
 
 
 def _together(prompt: Prompt, *parts: list[Completion]) -> Completed:
-    """A prompt with its completions, which were generated in parts, each after a prefill of its own."""
+    """Put together the completions of a prompt. Each part had a prefill of its own."""
     completions = [one for part in parts for one in part]
     generated = sum(one.n_drawn for one in completions)
     return Completed(prompt, completions, TokenCounts(len(parts) * len(prompt.ids), 0, generated))
 
 
 class _Samples:
-    """What is drawn of the samples of a batch, a row each."""
+    """The samples of a batch while they are drawn, one row each."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Samples:
         """
         Args:
             ends: ids of the tokens that end a text.
-            limits: int (rows,), how many tokens each has at most.
+            limits: int (rows,), the maximum number of tokens of each.
         """
         shape, device = (len(limits), int(limits.max())), ends.device
         self._tokenizer, self._ends, self._limits = tokenizer, ends, limits
@@ -162,14 +162,16 @@ class _Samples:
         )
 
     def add(self, rows: Tensor, position: int, drawn: Tensor, logits: Tensor) -> Tensor:
-        """Write down the tokens of some rows at a position; those of rows that have ended count for nothing.
+        """Record one token of some rows. Rows that have ended may be among them; their tokens are ignored.
 
         Args:
-            rows: int (some,), which they are; `drawn` (some,) likewise, the ids of the tokens.
-            logits: (some, vocabulary), which the tokens were drawn from.
+            rows: int (some,), indices of the rows.
+            position: the tokens' index in each sample.
+            drawn: int (some,), ids of the tokens.
+            logits: (some, vocabulary), the logits that they were drawn from.
 
         Returns:
-            bool (some,): which of the rows go on.
+            bool (some,): which of these rows continue.
         """
         self._ids[rows, position] = drawn
         self._watched[rows, position] = _log_probabilities(logits, self._watch)

@@ -152,16 +152,9 @@ class VllmEngine:
                     running[name] = sample
                 if not running:
                     break
-                for output in self._engine.step():
-                    sample = running[output.request_id]
-                    if not sample.add(output):
-                        continue
-                    del running[output.request_id]
-                    if not output.finished:
-                        self._engine.abort_request([output.request_id])
-                    together = finished[sample.prompt.key]
-                    together.append(sample)
-                    if len(together) == sampling.n:
+                for sample in self._step(running):
+                    finished[sample.prompt.key].append(sample)
+                    if len(finished[sample.prompt.key]) == sampling.n:
                         ready.append(_completed(finished.pop(sample.prompt.key)))
                 if ready and time.monotonic() - yielded >= SECONDS_BETWEEN_YIELDS:
                     yield ready
@@ -169,6 +162,16 @@ class VllmEngine:
             yield ready
         finally:
             self._engine.abort_request(list(running))
+
+    def _step(self, running: dict[str, "_Sample"]) -> Iterator["_Sample"]:
+        """Draw a token for the running samples, as many as vLLM does at once; those that are complete leave them."""
+        for output in self._engine.step():
+            sample = running[output.request_id]
+            if sample.add(output):
+                del running[output.request_id]
+                if not output.finished:
+                    self._engine.abort_request([output.request_id])
+                yield sample
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         limit = token_limit(prompt, sampling, self._context)
@@ -182,7 +185,7 @@ class VllmEngine:
         return limit
 
     def _add(self, name: str, sample: "_Sample", limit: int) -> None:
-        """Hand a sample over to vLLM, from which it comes back by `name`."""
+        """Start a sample in vLLM. Its outputs carry `name`."""
         request, prompt = sample.request, sample.prompt
         number = item_seed(request.seed, *prompt.key, sample.number)
         params = SamplingParams(
@@ -214,10 +217,10 @@ class VllmEngine:
 
 
 class _Sample:
-    """A sample of a prompt, while its tokens come in: one at a time where there are stop strings to look for.
+    """A sample while it is generated. With stop strings, its tokens come one at a time, and are searched here.
 
-    vLLM could look for them itself, but only with a tokenizer that it loads in its own way, and without
-    telling where among the tokens it found one.
+    vLLM's own search would need a tokenizer that vLLM loads in its own way, and does not tell the position
+    among the tokens.
     """
 
     def __init__(
@@ -232,7 +235,7 @@ class _Sample:
         self._truncated = False
 
     def add(self, output: RequestOutput) -> bool:
-        """Take in what vLLM has drawn; whether the sample is complete."""
+        """Append the tokens of an output. Returns whether the sample is complete."""
         (new,) = output.outputs
         self.n_cached = output.num_cached_tokens or 0
         self._truncated = new.finish_reason == "length"
@@ -257,7 +260,7 @@ class _Sample:
 
 
 def _completed(samples: list[_Sample]) -> Completed:
-    """All samples of a prompt together."""
+    """Put together all samples of a prompt. Each had a prefill of its own."""
     prompt = samples[0].prompt
     completions = [one.completion() for one in sorted(samples, key=lambda one: one.number)]
     cached = sum(one.n_cached for one in samples)

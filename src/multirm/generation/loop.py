@@ -1,4 +1,4 @@
-"""The loop of every job that generates: prompts go to an engine, rows come back, and what is finished is kept."""
+"""The loop of all jobs that generate text: send prompts to an engine, make rows of completions, journal them."""
 
 import json
 import logging
@@ -24,16 +24,19 @@ def generate_rows(
     done: str,
     items: str,
 ) -> list[Rows]:
-    """What `read` makes of each prompt's completions, in the order of the prompts.
+    """Generate completions of prompts and turn them into rows, which are journaled as they come.
 
-    It is written to the journal as it comes, and what is there already is not generated again. Of one
-    prompt the journal may have several lots of samples, which begin with different numbers.
+    What is in the journal is not generated again. It may hold several groups of samples of a prompt, told
+    apart by the number of their first sample.
 
     Args:
-        request: what is generated; what is done of it, the journal says.
-        read: makes rows, of what JSON can hold, of a prompt's completions.
-        done: what is done to a prompt, as progress says it: "verified".
-        items: what the prompts are of, likewise: "solutions".
+        request: what to generate; its `done` is taken from the journal.
+        read: makes rows of a prompt's completions. Their values must be JSON.
+        done: for progress reports: what happens to a prompt, such as "verified".
+        items: for progress reports: what a prompt is about, such as "solutions".
+
+    Returns:
+        the rows of each prompt, in the order of the prompts.
     """
 
     def name(prompt: Prompt) -> str:

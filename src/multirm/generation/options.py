@@ -1,4 +1,4 @@
-"""How text is generated, as the commands that generate it are told."""
+"""The options of all commands that generate text."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,16 +21,16 @@ from multirm.running.numbers import (
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class GenerationOptions:
-    """What generates, what is left in of the tokens that may come next, and when to stop.
+    """The engine, and how it samples.
 
     Attributes:
-        engine: what runs the model.
-        server: address of the server that the engine openai asks.
-        max_tokens: a text is cut off after so many tokens, and marked.
-        temperature: of the sampling; 0 takes the likeliest token.
-        top_p: the likeliest tokens that come to this probability are left in.
-        top_k: so many likeliest tokens are left in; 0 leaves all.
-        min_p: tokens with less than this share of the likeliest token's probability are left out.
+        engine: the engine that runs the model.
+        server: address of the server for the engine openai.
+        max_tokens: maximum number of tokens of a text; longer ones are cut off and marked.
+        temperature: sampling temperature; 0 takes the likeliest token.
+        top_p: sample only from the likeliest tokens with this total probability.
+        top_k: sample only from this many likeliest tokens; 0 for all.
+        min_p: exclude tokens with less than this fraction of the likeliest token's probability.
         seed: seed of the study.
     """
 
@@ -45,7 +45,7 @@ class GenerationOptions:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What a table's provenance says of them: not where the server was, which may be elsewhere next time."""
+        """The options for a table's provenance: all but the server's address, which does not matter."""
         return {name: value for name, value in asdict(self).items() if name != "server"}
 
     def request(
@@ -56,7 +56,7 @@ class GenerationOptions:
         watch: tuple[int, ...] = (),
         stop: tuple[str, ...] = (),
     ) -> Request:
-        """Ask for samples `first` to `first + n - 1` of each prompt, drawn so."""
+        """A request for samples `first` to `first + n - 1` of each prompt with these options."""
         sampling = Sampling(
             n, self.max_tokens, self.temperature, self.top_p, self.top_k, self.min_p, first
         )

@@ -1,6 +1,6 @@
-"""Generative reward models: for each sampled critique of a solution, the probability of its verdict Yes.
+"""Generative reward models: the probability of the verdict Yes in each sampled critique of a solution.
 
-From a question and its steps to rewards, and to the critiques behind them:
+Get rewards of a question and its steps, or the critiques behind them:
 
     options = GenerationOptions(engine=EngineName.TRANSFORMERS, max_tokens=64)
     model = load_generative(Kind.GORM, "results/models/gORM-mini/adapter", options, samples=2)
@@ -25,10 +25,11 @@ from multirm.generation.options import GenerationOptions
 from multirm.models.dtype import Dtype
 from multirm.models.load import load_tokenizer
 from multirm.reward_models.base import RewardModel, Rewards, Solution
+from multirm.reward_models.prompts import verification_prompts
 from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import NoReward, Scale, Unit
-from multirm.text.encoding import encode_prompt, verdict_candidates
-from multirm.text.prompts import Template, load_template, own_template, render_prompt
+from multirm.text.encoding import verdict_candidates
+from multirm.text.prompts import Template, load_template, own_template
 from multirm.text.verdicts import find_verdict
 
 
@@ -37,11 +38,11 @@ class ScoredCritique:
     """A critique with its reward.
 
     Attributes:
-        critique: its text.
-        reward: the probability of its verdict Yes, from 0 to 1; None where it reached no verdict.
-        reason: why it has no reward; None where it has one.
-        n_tokens: generated for it.
-        truncated: whether it was cut off.
+        critique: the text.
+        reward: probability of the verdict Yes, from 0 to 1; None without a verdict.
+        reason: why there is no reward; None if there is one.
+        n_tokens: number of generated tokens.
+        truncated: whether the text was cut off.
     """
 
     critique: str
@@ -62,11 +63,11 @@ def load_generative(
     """Load a gORM or gPRM.
 
     Args:
-        kind: which of the two.
+        kind: gORM or gPRM.
         model: folder of an adapter or of a whole model, or a hub name.
-        options: how critiques are sampled.
+        options: the engine and its sampling options.
         samples: critiques per solution.
-        template: prompt template; the package's own where None.
+        template: prompt template; by default, the package's own.
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
 
     Raises:
@@ -79,12 +80,12 @@ def load_generative(
 
 
 class CritiqueFormat:
-    """How a generative reward model is asked for critiques, and where rewards are read in them.
+    """How solutions become prompts for a generative reward model, and completions become scored critiques.
 
     Args:
         kind: gORM or gPRM.
-        tokenizer: the model's.
-        template: the words around a question and a solution.
+        tokenizer: the model's tokenizer.
+        template: the prompt template.
 
     Raises:
         InputError: ` Yes` or ` No` is not a single token.
@@ -93,14 +94,14 @@ class CritiqueFormat:
     def __init__(self, kind: Kind, tokenizer: PreTrainedTokenizerBase, template: Template) -> None:
         self._kind, self._tokenizer, self._template = kind, tokenizer, template
         self.watch = verdict_candidates(tokenizer)
-        """The tokens whose probabilities rewards are made of."""
+        """The tokens to watch: rewards are computed from their probabilities."""
 
     def prompts(self, solutions: Iterable[Solution]) -> list[Prompt]:
         """See `verification_prompts`."""
         return verification_prompts(self._kind, self._tokenizer, self._template, solutions)
 
     def read(self, completion: Completion) -> ScoredCritique:
-        """The critique that a completion is, and its reward; the tokens to `watch` were watched."""
+        """Score a completion that was generated with `watch`."""
         place = verdict_place(self._kind, self._tokenizer, completion)
         return ScoredCritique(
             completion.text,
@@ -112,15 +113,15 @@ class CritiqueFormat:
 
 
 class GenerativeModel(RewardModel):
-    """A language model that was trained as gORM or gPRM, with the engine that runs it.
+    """A gORM or gPRM with the engine that runs it.
 
-    A solution's critiques are drawn by the seed and its key, whatever else is scored with it, as far as the
-    engine promises it.
+    If the engine is reproducible, a solution's critiques depend only on the model, the options, the solution and
+    its key, not on the other solutions.
 
     Args:
-        engine: runs the model.
-        asked: how it is asked, and where rewards are read.
-        options: how critiques are sampled.
+        engine: the engine that runs the model.
+        asked: prompts and scores of critiques.
+        options: sampling options.
         samples: critiques per solution.
     """
 
@@ -133,16 +134,16 @@ class GenerativeModel(RewardModel):
         self._options = options
 
     def request(self, prompts: Sequence[Prompt], n: int, first: int = 0) -> Request:
-        """What the engine is asked for: critiques `first` to `first + n - 1` of each prompt's solution."""
+        """A request for critiques `first` to `first + n - 1` of each prompt's solution."""
         return self._options.request(prompts, n, first, self.asked.watch)
 
     def criticise_in_batches(
         self, solutions: Sequence[Solution], done: Container[int] = ()
     ) -> Iterator[dict[int, list[ScoredCritique]]]:
-        """Critiques of solutions, as `score_in_batches` gives rewards.
+        """Sample critiques of solutions; as `score_in_batches`, but for critiques instead of rewards.
 
         Raises:
-            InputError: two solutions have the same key; what the engine refuses.
+            InputError: two solutions have the same key, or the engine refuses the request.
         """
         prompts = self.asked.prompts(solutions)
         positions = {prompt.key: position for position, prompt in enumerate(prompts)}
@@ -168,38 +169,14 @@ class GenerativeModel(RewardModel):
         """Score solutions; see `RewardModel.score_in_batches`.
 
         Yields:
-            rewards by the positions of their solutions: P(Yes) of each critique, None where it reached no
-            verdict.
+            rewards by the positions of their solutions: P(Yes) of each critique, None without a verdict.
         """
         for some in self.criticise_in_batches(solutions, done):
             yield {position: rewards_of(critiques) for position, critiques in some.items()}
 
 
-def verification_prompts(
-    kind: Kind,
-    tokenizer: PreTrainedTokenizerBase,
-    template: Template,
-    solutions: Iterable[Solution],
-) -> list[Prompt]:
-    """One prompt per solution, each showing all steps that there are.
-
-    Raises:
-        InputError: the tokenizer has no chat template.
-    """
-    return [
-        Prompt(
-            (str(kind), *solution.key),
-            encode_prompt(
-                tokenizer,
-                render_prompt(template, solution.category, solution.question, solution.steps),
-            ),
-        )
-        for solution in solutions
-    ]
-
-
 def rewards_of(critiques: Sequence[ScoredCritique]) -> Rewards:
-    """The rewards of a solution with these critiques."""
+    """The rewards of a solution, from its critiques."""
     return Rewards(
         tuple(critique.reward for critique in critiques),
         sum(critique.n_tokens for critique in critiques),
@@ -208,7 +185,7 @@ def rewards_of(critiques: Sequence[ScoredCritique]) -> Rewards:
 
 
 def why_none(completion: Completion) -> NoReward:
-    """Why a completion without a verdict has none."""
+    """Why a completion has no verdict."""
     if not completion.truncated:
         return NoReward.FORMAT
     return NoReward.LENGTH if completion.ids else NoReward.CONTEXT
@@ -217,11 +194,10 @@ def why_none(completion: Completion) -> NoReward:
 def verdict_place(
     kind: Kind, tokenizer: PreTrainedTokenizerBase, completion: Completion
 ) -> int | None:
-    """The index among `completion.ids` of the token that is the verdict, or None where there is none.
+    """The index of the verdict among `completion.ids`, or None.
 
-    It is the ` Yes` or ` No` of the last verdict line after the end of thinking. A verdict spelled in
-    other tokens (`yes`, `**Yes**`) is one, so none before it counts, but it has no probability of those two
-    to read.
+    The verdict is the token ` Yes` or ` No` of the last verdict line after the end of thinking. If that line spells
+    it with other tokens (`yes`, `**Yes**`), there is no probability to read, and earlier lines do not count.
     """
     verdict = find_verdict(kind, completion.text)
     if verdict is None:

@@ -55,9 +55,9 @@ def score_generative(
     template: Path | None = None,
     shard: str = "1/1",
 ) -> None:
-    """Give every solution one reward per sampled critique, null where a critique reached no verdict.
+    """Give every solution one reward per sampled critique, null without a verdict.
 
-    A job that was killed goes on where it was.
+    A killed job resumes where it stopped.
 
     Args:
         kind: gORM or gPRM.
@@ -66,13 +66,13 @@ def score_generative(
         solutions: table of solutions.
         output: table of rewards, in the order of the solutions.
         output_critiques: table of the critiques behind the rewards.
-        options: how critiques are sampled; rewards are always read at temperature 1, with all tokens left in.
+        options: sampling options; they do not affect rewards, which are the model's own probabilities.
         samples: critiques per solution (M).
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
-        adaptive: sample fewer critiques of solutions that can no longer be the best of their pool, being
-            wrong about the best with this probability at most: 0 for never. All of them where not given.
-        template: prompt template; the package's own where none is given.
-        shard: NUMBER/COUNT: score one of so many parts of the pools.
+        adaptive: sample fewer critiques of solutions that can no longer be the best of their pool; the
+            probability of a wrong best solution is at most this, 0 for never. By default, sample all.
+        template: prompt template; by default, the package's own.
+        shard: NUMBER/COUNT: score one of this many parts of the pools.
     """
     require_generative(kind)
     if adaptive is not None and not 0 <= adaptive < 1:
@@ -126,7 +126,7 @@ def _sample(
     adaptive: float | None,
     journal: Journal,
 ) -> list[Rows]:
-    """Scored critiques of each prompt's solution: as many as the model samples, or fewer where that is enough."""
+    """Scored critiques of each prompt's solution, fewer of them with `adaptive`."""
 
     def some(chosen: Sequence[int], first: int, n: int) -> list[Rows]:
         """Critiques `first` to `first + n - 1` of some solutions."""
