@@ -19,7 +19,14 @@ from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models.load import load_model, load_tokenizer
-from tests.engines.conftest import KEY, Answer, Running, assert_same, by_key
+from tests.engines.conftest import (
+    KEY,
+    Answer,
+    Running,
+    assert_same,
+    by_key,
+    completed_by_key,
+)
 
 GREEDY = Sampling(2, 60, temperature=0)
 Serve = Callable[[Answer], str]
@@ -228,6 +235,55 @@ def test_what_openai_does_not_know_is_sent_and_said(
     by_key(engine, [Prompt(("a",), [50])], Sampling(1, 7, top_p=0.5, top_k=3, min_p=0.1))
     assert {"top_p": 0.5, "top_k": 3, "min_p": 0.1}.items() <= asked[-1].items()
     assert ("whether it knows of top_k and min_p is not known" in caplog.text) != speaks_ids
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        (None, (None, None, None)),
+        ({"prompt_tokens": 9, "completion_tokens": 2}, (None, None, 2)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4}}, (5, 4, None)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": None}, (None, None, None)),
+    ],
+)
+def test_token_counts_are_what_the_server_tells(
+    answering: Serve, sure_model: Path, usage: object, counts: tuple[int | None, ...]
+) -> None:
+    def server(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        return 200, json.dumps({"choices": [SAID] * body.get("n", 1), "usage": usage}).encode()
+
+    engine = OpenaiEngine(str(sure_model), answering(model_server(server)))
+    request = Request([Prompt(("a",), [50])], Sampling(2, 7), 0)
+    tokens = completed_by_key(engine, request)[("a",)].tokens
+    assert (tokens.computed, tokens.cached, tokens.generated) == counts
+
+
+def test_stop_strings_need_token_ids(answering: Serve, sure_model: Path) -> None:
+    def server(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        return choices(*[SAID] * body.get("n", 1))
+
+    address = answering(model_server(server))
+    engine = OpenaiEngine(str(sure_model), address)
+    with pytest.raises(InputError, match=f"^{address}: expected a server that returns token ids"):
+        list(engine.generate(Request([Prompt(("a",), [50])], Sampling(1, 7), 0, stop=("\n",))))
+
+
+def test_a_text_that_ends_for_no_reason_is_nonsense(answering: Serve, sure_model: Path) -> None:
+    asked = []
+
+    def server(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        asked.append(body)
+        status, content = sane(path, body)
+        return status, content.replace(b"length", b"stop")
+
+    engine = OpenaiEngine(str(sure_model), answering(model_server(server)))
+    prompts, sampling = [Prompt(("a",), [50])], Sampling(1, 7)
+    found = completed_by_key(engine, Request(prompts, sampling, 0, stop=("O", "x")))[("a",)]
+    assert (found.completions[0].text, found.completions[0].stop) == ("", "O")
+    assert asked[-1]["stop"] == ["O", "x"] and asked[-1]["include_stop_str_in_output"]
+    with pytest.raises(InputError, match="found a text without an end token or a stop string"):
+        list(engine.generate(Request(prompts, sampling, 0, stop=tuple("abcdefg"))))
+    assert asked[-1]["stop"] == list("abcd")
 
 
 @pytest.mark.parametrize("length", [0, -5, 10**30])
