@@ -8,7 +8,8 @@ import pytest
 from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_files import read_accuracies
-from multirm.figures.accuracy_grid import chart, draw_accuracy_grid, y_ticks
+from multirm.figures.accuracy_grid import chart, draw_accuracy_grid
+from multirm.figures.accuracy_panels import y_ticks
 from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import rendered
 from multirm.inspect.trace import read_origin

@@ -1,7 +1,7 @@
 """Titles say what is shown, of what, and hold in their width."""
 
 from multirm.figures import theme
-from multirm.figures.titles import panel_title, title
+from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width
 
 
@@ -21,7 +21,7 @@ def test_long_titles_are_wrapped() -> None:
 
 
 def test_categories_as_titles() -> None:
-    made = panel_title("computer_science", 200).to_dict()
+    made = panel_title(spoken("computer_science"), 200).to_dict()
     assert (made["text"], made["fontWeight"]) == (["Computer science"], "normal")
     assert panel_title("Overall", 200, bold=True).to_dict()["fontWeight"] == "bold"
-    assert len(panel_title("a_very_long_name_of_a_category", 80).to_dict()["text"]) == 3
+    assert len(panel_title(spoken("a_very_long_name_of_a_category"), 80).to_dict()["text"]) == 3

@@ -90,4 +90,14 @@ def test_everything_on_the_way_is_asked_for() -> None:
     assert "<results>/models/dPRM-mini@2/adapter/adapter_model.safetensors" in (
         targets.training_targets(found)
     )
-    assert len(targets.figure_targets(found)) == 2 * 3 * 4
+    # Three figures of each dataset, and two of both.
+    figures = targets.figure_targets(found)
+    assert len(figures) == (2 * 3 + 2) * 4
+    assert "<results>/figures/datasets_best_of_n/miniature.pdf" in figures
+
+
+def test_one_dataset_is_not_drawn_beside_others() -> None:
+    config = read_yaml(MINIATURE)
+    config["evaluation"]["datasets"] = ["Facts_junior"]
+    figures = targets.figure_targets(load_study(config, []))
+    assert not any("datasets_" in figure for figure in figures)

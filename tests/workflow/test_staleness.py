@@ -173,7 +173,10 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
             "datasets/Senior={reader: miniature, policy: senior, split: test, questions: 2, solutions: 4}",
             "evaluation/datasets=[Micro, Senior]",
         ),
-        {"generate_miniature": 2} | SCORED | DESCRIBED | EVALUATED,
+        {"generate_miniature": 2, "draw_datasets_best_of_n": 1, "draw_datasets_weighted_vote": 1}
+        | SCORED
+        | DESCRIBED
+        | EVALUATED,
     ),
 }
 

@@ -39,7 +39,7 @@ from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
 from multirm.study import files, needs, options, targets
 from multirm.study.evaluations import EVALUATIONS
-from multirm.study.figures import FIGURES
+from multirm.study.figures import figures_of
 from multirm.study.load import load_study
 from multirm.study.owners import check_owners, note_owner
 

@@ -1,4 +1,4 @@
-"""Needs tables of evaluation; makes results/figures/{figure}/{dataset}.{svg,pdf,png,html}.
+"""Needs tables of evaluation; makes results/figures/{figure}/{dataset or study}.{svg,pdf,png,html}.
 
 `study.figures` says which figures there are: each has a rule of this form.
 The names that two of them had before, {dataset}_{figure}, are links to them for one version.
@@ -6,40 +6,38 @@ The names that two of them had before, {dataset}_{figure}, are links to them for
 
 wanted += targets.figure_targets(study)
 
-for figure_name, figure in FIGURES.items():
+for figure_name, figure in figures_of(study).items():
+    drawn_of = study.study if figure.of_study else "{dataset}"
 
     rule:
         name:
             f"draw_{figure_name}"
         input:
-            **{
-                table: f"<results>/evaluation/{{dataset}}/{table}.parquet"
-                for table in figure.tables
-            },
+            **files.drawn_tables(study, figure),
             environment=environment("core"),
         output:
-            svg=f"<results>/figures/{figure_name}/{{dataset}}.svg",
-            pdf=f"<results>/figures/{figure_name}/{{dataset}}.pdf",
+            svg=f"<results>/figures/{figure_name}/{drawn_of}.svg",
+            pdf=f"<results>/figures/{figure_name}/{drawn_of}.pdf",
             png=report(
-                f"<results>/figures/{figure_name}/{{dataset}}.png",
+                f"<results>/figures/{figure_name}/{drawn_of}.png",
                 caption=f"../report/{figure.module}.rst",
                 category=figure.topic,
                 labels={
-                    "dataset": "{dataset}",
+                    "dataset": drawn_of,
                     "figure": figure_name,
                     "as": "picture",
                 },
             ),
             html=report(
-                f"<results>/figures/{figure_name}/{{dataset}}.html",
+                f"<results>/figures/{figure_name}/{drawn_of}.html",
                 caption=f"../report/{figure.module}.rst",
                 category=figure.topic,
-                labels={"dataset": "{dataset}", "figure": figure_name, "as": "page"},
+                labels={"dataset": drawn_of, "figure": figure_name, "as": "page"},
             ),
         log:
-            f"<logs>/draw_{figure_name}/{{dataset}}.log",
+            f"<logs>/draw_{figure_name}/{drawn_of}.log",
         benchmark:
-            f"<benchmarks>/draw_{figure_name}/{{dataset}}.tsv"
+            f"<benchmarks>/draw_{figure_name}/{drawn_of}.tsv"
         conda:
             "../../envs/core.yaml"
         resources:
@@ -50,11 +48,12 @@ for figure_name, figure in FIGURES.items():
             tables=partial(options.drawn_tables, figure.tables),
             words=figure.words(study),
             figures=subpath(output.png, ancestor=2),
+            of=lambda w: w.get("dataset", study.study),
             former_name=figure_name if figure.was_renamed else "",
         message:
-            f"Draw {figure_name} of {{wildcards.dataset}}"
+            f"Draw {figure_name} of {{params.of}}"
         shell:
             "python -m multirm {params.command} {params.tables:q} {params.words} --output {output:q} > {log:q} 2>&1;"
             " for name in {params.former_name}; do for format in svg pdf png html; do"
-            " ln -sfn $name/{wildcards.dataset}.$format {params.figures:q}/{wildcards.dataset}_$name.$format;"
+            " ln -sfn $name/{params.of}.$format {params.figures:q}/{params.of}_$name.$format;"
             " done; done"

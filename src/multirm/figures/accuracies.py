@@ -65,9 +65,15 @@ def method_names(points: Iterable[Point], ceiling: bool = True) -> list[str]:
     return models + [name for name in last if name in names]
 
 
-def sentences(accuracies: Accuracies, points: Sequence[Point]) -> list[str]:
-    """What the points are over, how they are estimated, what their bands are, and what is missing or special."""
-    said = [_questions(points)]
+def sentences(
+    accuracies: Accuracies, points: Sequence[Point], parts: str = "categories"
+) -> list[str]:
+    """What the points are over, how they are estimated, what their bands are, and what is missing or special.
+
+    Args:
+        parts: what the points' categories are.
+    """
+    said = [_questions(points, parts)]
     if accuracies.estimator is Estimator.EXACT:
         said.append("Expected over all subsets of N solutions.")
     if any(point.low is not None for point in points):
@@ -79,14 +85,14 @@ def sentences(accuracies: Accuracies, points: Sequence[Point]) -> list[str]:
     return [*said, *_missing(points)]
 
 
-def _questions(points: Sequence[Point]) -> str:
+def _questions(points: Sequence[Point], parts: str) -> str:
     counts = {point.category: point.n_questions for point in points}
     by_category = [count for name, count in counts.items() if name != OVERALL and count is not None]
     if not by_category:
         return "The file does not say over how many questions."
     few, many = min(by_category), max(by_category)
     each = f", {few if few == many else f'{few} to {many}'} in each" if len(by_category) > 1 else ""
-    over = f"{sum(by_category)} questions in {len(by_category)} categories{each}."
+    over = f"{sum(by_category)} questions in {len(by_category)} {parts}{each}."
     return over if len(by_category) > 1 else f"{sum(by_category)} questions."
 
 

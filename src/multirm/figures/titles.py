@@ -25,18 +25,23 @@ def title(shows: str, dataset: str, sentences: Sequence[str], width: float) -> a
     )
 
 
+def spoken(category: str) -> str:
+    """A category as people write it: `computer_science` → `Computer science`."""
+    words = category.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def panel_title(
-    category: str, width: float, bold: bool = False, above_labels: bool = True
+    text: str, width: float, bold: bool = False, above_labels: bool = True
 ) -> alt.TitleParams:
-    """A panel's title: `computer_science` → `Computer science`.
+    """A panel's title, wrapped to its width.
 
     Args:
         width: of the panel, in pixels.
         above_labels: whether the panel has labels at its y axis, the highest of which is half above the panel
             and moves the title up: others are put at the same height.
     """
-    words = category.replace("_", " ")
-    lines = wrap(words[:1].upper() + words[1:], width, theme.MEDIUM, bold)
+    lines = wrap(text, width, theme.MEDIUM, bold)
     return alt.TitleParams(
         lines,
         fontSize=theme.MEDIUM,

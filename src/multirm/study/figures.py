@@ -12,7 +12,7 @@ FORMATS = ("svg", "pdf", "png", "html")
 
 @dataclass(frozen=True)
 class Figure:
-    """How a figure of each dataset is drawn.
+    """How a figure of each dataset, or of all datasets of a study together, is drawn.
 
     Attributes:
         module: the module of `multirm.figures` that draws it, with an entry `draw_MODULE`. Its caption in a
@@ -20,6 +20,8 @@ class Figure:
         says: what that module's command does.
         topic: where a report lists the figure.
         tables: what it is drawn from, in results/evaluation/{dataset}: each is an option of the command.
+        of_study: whether it shows all datasets that the study evaluates on, and has the study's name.
+        is_drawn: whether a study has what it shows.
         words: the command's other options, in a study.
         was_renamed: whether a link has the name that it had before: {dataset}_{figure}.
     """
@@ -29,6 +31,8 @@ class Figure:
     topic: str
     tables: tuple[str, ...]
     words: Callable[["Study"], list[str]] = lambda _: []
+    of_study: bool = False
+    is_drawn: Callable[["Study"], bool] = lambda _: True
     was_renamed: bool = False
 
     @property
@@ -56,9 +60,23 @@ def _accuracy_grid(selection: str) -> Figure:
     )
 
 
+def _datasets_grid(selection: str) -> Figure:
+    return Figure(
+        "datasets_grid",
+        "Draw overall accuracy against N on several datasets.",
+        "Accuracy",
+        ("accuracy", "reward_models"),
+        lambda study: [f"--selection {selection}", *_ceiling(study)],
+        of_study=True,
+        is_drawn=lambda study: len(study.evaluation.datasets) > 1,
+    )
+
+
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
+    "datasets_best_of_n": _datasets_grid("best_of_n"),
+    "datasets_weighted_vote": _datasets_grid("weighted_vote"),
     "legend": Figure(
         "legend",
         "Draw the legend of figures on its own.",
@@ -68,3 +86,8 @@ FIGURES = {
     ),
 }
 """The figures by the names of their folders in results/figures."""
+
+
+def figures_of(study: "Study") -> dict[str, Figure]:
+    """The figures that a study has what they show for."""
+    return {name: figure for name, figure in FIGURES.items() if figure.is_drawn(study)}

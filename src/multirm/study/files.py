@@ -10,6 +10,7 @@ from pathlib import Path
 from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.study.datasets import DerivedDataset, ReadDataset
+from multirm.study.figures import Figure
 from multirm.study.reward_models import DiscriminativeModel, PublishedModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
@@ -284,3 +285,12 @@ def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
     return [
         f"{results}/evaluation/{dataset}/accuracy.parquet" for dataset in study.evaluation.datasets
     ]
+
+
+def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
+    """The tables that a figure is drawn from, by their names: of one dataset, or of all that are evaluated."""
+    datasets = study.evaluation.datasets if figure.of_study else ["{dataset}"]
+    return {
+        table: [f"{RESULTS}/evaluation/{dataset}/{table}.parquet" for dataset in datasets]
+        for table in figure.tables
+    }

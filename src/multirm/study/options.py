@@ -135,8 +135,12 @@ def _description(study: Study, run: Run) -> dict[str, object]:
 
 
 def drawn_tables(names: Iterable[str], wildcards: object, input: Any) -> list[str]:
-    """The tables among a job's inputs that a figure is drawn from, each as the option of its name."""
-    return [word for name in names for word in option(f"--{name.replace('_', '-')}", input[name])]
+    """The tables among a job's inputs that a figure is drawn from, each kind as the option of its name."""
+    words = []
+    for name in names:
+        tables = [input[name]] if isinstance(input[name], str) else input[name]
+        words += option(f"--{name.replace('_', '-')}", *tables)
+    return words
 
 
 def aggregations(study: Study) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from multirm.study.datasets import DerivedDataset
 from multirm.study.evaluations import EVALUATIONS
-from multirm.study.figures import FIGURES, FORMATS
+from multirm.study.figures import FORMATS, figures_of
 from multirm.study.files import (
     RESULTS,
     backbone_files,
@@ -169,10 +169,10 @@ def evaluation_targets(study: Study) -> list[str]:
 
 
 def figure_targets(study: Study) -> list[str]:
-    """The figures of each dataset that a study evaluates on, in every format."""
+    """The figures of each dataset that a study evaluates on, and of all of them, in every format."""
     return [
-        f"{RESULTS}/figures/{figure}/{dataset}.{format_}"
-        for dataset in study.evaluation.datasets
-        for figure in FIGURES
+        f"{RESULTS}/figures/{name}/{of}.{format_}"
+        for name, figure in figures_of(study).items()
+        for of in ([study.study] if figure.of_study else study.evaluation.datasets)
         for format_ in FORMATS
     ]

@@ -1,0 +1,85 @@
+"""The datasets of a study side by side, such as pools by several policies: overall accuracy against N on each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import altair as alt
+
+from multirm.figures import theme
+from multirm.figures.accuracies import Accuracies, category_names, method_names, sentences
+from multirm.figures.accuracy_files import read_accuracies
+from multirm.figures.accuracy_panels import SHOWS, grid, n_columns
+from multirm.figures.marks import legend, marks, nothing
+from multirm.figures.titles import title
+from multirm.figures.write import check_formats, write_figure
+from multirm.running.arguments import OutputFile, entry
+from multirm.tables.accuracy import Selection
+
+
+@entry
+def draw_datasets_grid(
+    accuracy: list[Path],
+    selection: Selection,
+    output: list[OutputFile],
+    reward_models: list[Path] | None = None,
+    ceiling: bool = False,
+) -> None:
+    """Draw overall accuracy against N for each of several datasets, with one line per reward model.
+
+    Args:
+        accuracy: Accuracy tables (.parquet), one per dataset.
+        selection: How the models select: best_of_n or weighted_vote.
+        output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
+        reward_models: Tables of the reward models in them; names tell the models' kinds without any.
+        ceiling: Also draw pass@N, the share of questions with any correct solution.
+    """
+    check_formats(output)
+    tables = reward_models or []
+    found = [read_accuracies(path, selection, tables) for path in accuracy]
+    parameters = {"selection": str(selection), "ceiling": ceiling}
+    write_figure(
+        chart(found, selection, ceiling), output, __name__, parameters, [*accuracy, *tables]
+    )
+
+
+def chart(datasets: Sequence[Accuracies], selection: Selection, ceiling: bool) -> alt.VConcatChart:
+    """The figure, with datasets in their order and methods in the order of their points.
+
+    Args:
+        selection: how the models select in it.
+        ceiling: whether pass@N is drawn.
+    """
+    whole = overall(datasets)
+    methods = method_names(whole.points, ceiling)
+    points = [point for point in whole.points if point.method in methods]
+    width = theme.row_width(n_columns(points))
+    said = sentences(whole, points, parts="datasets")
+    several = any(len(category_names(each.points)) > 1 for each in datasets)
+    said += ["Each category of a dataset counts the same."] if several else []
+    heading = title(f"{SHOWS[selection]} accuracy", whole.dataset, said, width + theme.Y_AXIS_WIDTH)
+    if not points:
+        return alt.vconcat(nothing("no accuracies to draw"), title=heading)
+    return alt.vconcat(
+        grid(points, marks(methods, whole.styles), as_title=str),
+        legend(methods, whole.styles, width),
+        spacing=theme.LEGEND_GAP,
+        title=heading,
+    )
+
+
+def overall(datasets: Sequence[Accuracies]) -> Accuracies:
+    """The overall accuracies on each dataset, which stands in the place of a category."""
+    points = [
+        replace(point, category=each.dataset)
+        for each in datasets
+        for point in each.points
+        if point.category == category_names(each.points)[0]
+    ]
+    return Accuracies(
+        f"{len(datasets)} datasets" if len(datasets) > 1 else datasets[0].dataset,
+        points,
+        {name: style for each in datasets for name, style in each.styles.items()},
+        datasets[0].estimator,
+        any(each.has_means for each in datasets),
+    )
