@@ -1,10 +1,10 @@
-"""Accuracy of best-of-N against critiques spent, with stopping simulated on critiques at hand: run by hand.
+"""Accuracy of best-of-N against critiques used, simulating early stopping on existing critiques: run by hand.
 
 python tests/benchmarks/adaptive.py simulated                    pools of 16 for several M and kinds of verifier
-python tests/benchmarks/adaptive.py recorded SOLUTIONS REWARDS   folders of tables that a study has made
+python tests/benchmarks/adaptive.py recorded SOLUTIONS REWARDS   folders of tables made by a study
 
-Each line has the share of all critiques that was spent, the accuracy in % of the solution with the highest mean
-reward, and the share of pools in % in which this is another solution than with all critiques.
+Each line has the fraction of critiques that was used, the accuracy in % of the solution with the highest mean
+reward, and the percentage of pools in which this solution differs from that with all critiques.
 """
 
 import sys
@@ -22,7 +22,7 @@ from multirm.tables.solutions import SOLUTIONS
 
 POOLS, SIZE = 400, 16
 ERRORS = (0.0, 0.01, 0.05, 0.2)
-# The sums of the parameters of a beta distribution: the rewards of one solution nearly all 0 or 1, or alike.
+# Sums of the parameters of a beta distribution: rewards of one solution nearly all 0 or 1, or similar.
 VERIFIERS = {"sharp": 0.2, "middling": 4.0, "soft": 40.0}
 
 # A pool's rewards [solutions, M], NaN without a verdict, and which solutions are correct.
@@ -30,7 +30,7 @@ Pool = tuple[np.ndarray, np.ndarray]
 
 
 def simulated(samples: int, spread: float, generator: np.random.Generator) -> Iterator[Pool]:
-    """Two solutions in five are correct; a verifier finds them likelier to be, more or less; 2 % no verdict."""
+    """Two solutions in five are correct, and get more or less higher rewards; 2 % have no verdict."""
     for _ in range(POOLS):
         correct = generator.random(SIZE) < 0.4
         quality = np.where(correct, generator.beta(3, 1.5, SIZE), generator.beta(1.5, 3, SIZE))
@@ -65,7 +65,7 @@ def best(rewards: np.ndarray) -> int:
 
 
 def adaptive(pools: Sequence[Pool], error: float) -> tuple[list[np.ndarray], int]:
-    """The pools with what is not sampled left out, and how many critiques are."""
+    """The pools without critiques that would not be sampled, and the number that would."""
     everything = np.concatenate([rewards for rewards, _ in pools])
     samples = everything.shape[1]
 
@@ -95,7 +95,7 @@ def compare(name: str, pools: Sequence[Pool]) -> None:
     for error in ERRORS:
         seen, spent = adaptive(pools, error)
         report(f"error {error:g}", pools, seen, spent / total)
-        # As many critiques of every solution as it takes to spend as much, or a little more.
+        # The same number of critiques for every solution, with at least the same total.
         fixed = -(-spent * samples // total)
         fewer = [rewards[:, :fixed] for rewards, _ in pools]
         report(f"  {fixed} of each", pools, fewer, fixed / samples)

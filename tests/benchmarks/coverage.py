@@ -1,9 +1,9 @@
-"""How often intervals hold the truth and tests find what is not there, simulated: run by hand.
+"""Simulated coverage of intervals and false positive rates of tests: run by hand.
 
-python tests/benchmarks/coverage.py         some two CPU minutes
+python tests/benchmarks/coverage.py         about two CPU minutes
 python tests/benchmarks/coverage.py full    five times as many samples
 
-Each line is a case, with the percentile bootstrap (or what else is the usual thing) beside ours:
+Each line is a case, with the percentile bootstrap (or another usual method) beside ours:
 coverage and mean width in %, or how many studies without any difference have a p_holm of 0.05 or
 less. After ± is the Monte Carlo error, two standard errors.
 """
@@ -24,7 +24,7 @@ from multirm.evaluation.variance import extrapolated, halves, variance_from_halv
 from multirm.tables.accuracy import OVERALL, Aggregation
 from multirm.tables.reward_model_rows import from_names, means_of
 
-# Signs or resamples behind a p-value: enough that the least of 66 can be 0.05 after Holm's correction.
+# Signs or resamples per p-value: enough that the smallest of 66 can be 0.05 after Holm's correction.
 TIMES = 6000
 
 Bounds = tuple[np.ndarray, np.ndarray]
@@ -36,12 +36,12 @@ def binary(generator: np.random.Generator, p: float, shape: tuple[int, int]) -> 
 
 
 def spread(generator: np.random.Generator, p: float, shape: tuple[int, int]) -> np.ndarray:
-    """Half as variable as right or wrong."""
+    """Half the variance of right-or-wrong questions."""
     return generator.beta(p, 1 - p, shape)
 
 
 def rare(generator: np.random.Generator, p: float, shape: tuple[int, int]) -> np.ndarray:
-    """Right, but for a few questions that are right at times: what best-of-N and pass@N give."""
+    """Right, except for a few questions that are sometimes right, as with best-of-N and pass@N."""
     chosen = generator.random(shape) < (1 - p) / 0.7
     return np.where(chosen, 0.6 * generator.random(shape), 1.0)
 
@@ -129,7 +129,7 @@ def errors_of_tests(generator: np.random.Generator, studies: int) -> None:
 
 
 def any_family(generator: np.random.Generator, studies: int) -> None:
-    """Four equal models on 14 categories, with five N that share their solutions' luck."""
+    """Four equal models on 14 categories, with five N that share their solutions."""
     primary = every = 0
     pairs = [(i, j) for i in range(4) for j in range(i)]
     for study in range(studies):
@@ -154,7 +154,7 @@ def any_family(generator: np.random.Generator, studies: int) -> None:
 def bootstrap_p(
     values: Mapping[str, np.ndarray], generator: np.random.Generator, resamples: int = TIMES
 ) -> np.ndarray:
-    """Twice the share of resamples on the other side of 0."""
+    """Twice the fraction of resamples on the other side of 0."""
     means = 0.0
     for part in values.values():
         n = len(part)
@@ -184,7 +184,7 @@ def seeds(generator: np.random.Generator, samples: int) -> None:
                 for k, (_, method) in enumerate(parts)
                 if method.selection == "best_of_n" and method.scorer and "mean" in method.scorer[0]
             ]
-            # From the model that varies least from seed to seed to the one that varies most.
+            # From the model with the smallest variance between seeds to that with the largest.
             scales = np.repeat(0.02 * np.linspace(1, factor, models), n_seeds)
             alone: list[list[np.ndarray]] = [[], []]
             together: list[list[np.ndarray]] = [[], []]

@@ -1,12 +1,12 @@
-r"""Which critiques our filter keeps and which the published one does, on fresh random ones in everyday words.
+r"""Compare our filter of critiques with Multi-RM's, on new random critiques in everyday words.
 
     PYTHONPATH=src python tests/benchmarks/critiques.py [--critiques 310] [--seed 1]
 
-Critiques are made up in the forms that language models write: verdicts in bold, in other capitals, in boxes or
-twice, steps judged while thinking or after it, numbered or not, more words behind the verdict, some of them
-Chinese, some too many. What each of them means is known. The published filter (Multi-RM, arXiv 2510.00492) is
-restated here by its rules, without ours and without regular expressions; neither balances. Printed are how many
-both keep, how many either misreads, and each kind of disagreement with the forms that it comes of.
+Critiques are generated in the forms that language models write: verdicts in bold, in other capitals, in boxes or
+twice, steps judged while thinking or after it, numbered or not, text after the verdict, some of it Chinese, some
+too long. Their meaning is known. Multi-RM's filter (arXiv 2510.00492) is reimplemented here by its rules, without
+our code and without regular expressions; neither filter balances. Prints how many
+both keep, how many either misreads, and each kind of disagreement with the forms that cause it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CHINESE = "所以这个答案是对的。"
 BOXES = ("\\boxed{incorrect}", "\\boxed{correct}")
 WORDS = "so we add the two numbers and see that both sides agree which is what it says here".split()
 
-# Verdict lines, for the mark and the word: as asked, and otherwise.
+# Verdict lines, for the mark and the word: as requested, and in other forms.
 VERDICTS = {
     "as asked": "{mark} {word}",
     "bold line": "**{mark} {word}**",
@@ -56,11 +56,11 @@ STEPS = {
 
 @dataclass
 class Critique:
-    """A made-up critique, what it means, and the forms that it has.
+    """A generated critique, its meaning, and its forms.
 
     Attributes:
-        verdict: 1, 0, or None where it has none.
-        steps: of gPRM the step verdicts that it means.
+        verdict: 1, 0, or None if it has none.
+        steps: for gPRM, its intended step verdicts.
     """
 
     text: str
@@ -129,7 +129,7 @@ def made_up(draw: random.Random, kind: Kind, number: int, solution: dict[str, An
     elif draw.random() < 0.06:
         conclusion.append(f"{VERDICT_MARKS[kind]} {draw.choice(['Yesterday.', 'Not sure.', 'X'])}")
         forms.append("no verdict")
-        # Of gPRM, step verdicts after thinking say as much.
+        # For gPRM, step verdicts after thinking imply it.
         verdict = verdict if place in ("after", "both") else None
     else:
         conclusion.append(line)
@@ -157,7 +157,7 @@ def made_up(draw: random.Random, kind: Kind, number: int, solution: dict[str, An
 
 
 def published(kind: Kind, critique: Critique, solution: dict[str, Any], seen: set[str]) -> str:
-    """What the published filter does with a critique: `kept`, or why not."""
+    """The result of Multi-RM's filter for a critique: `kept`, or the reason."""
     text = critique.text
     if kind is Kind.GORM:
         found = first_verdict(text)
@@ -193,7 +193,7 @@ def published(kind: Kind, critique: Critique, solution: dict[str, Any], seen: se
 
 
 def first_verdict(text: str) -> tuple[int, int] | None:
-    """The first yes or no after the mark, anywhere, and where it ends; longer words begin with it, too."""
+    """The first yes or no anywhere after the mark, even as the start of a longer word, and where it ends."""
     lower, mark = text.lower(), VERDICT_MARKS[Kind.GORM].lower()
     start = lower.find(mark)
     while start >= 0:

@@ -1,4 +1,4 @@
-"""Solutions a second of the discriminative scorer against the plain way, and its cost against work: run by hand.
+"""Throughput of the discriminative scorer compared with a plain implementation, and its growth: run by hand.
 
 python tests/benchmarks/discriminative.py ratio    against padded batches of 8 and full logits
 python tests/benchmarks/discriminative.py growth   1, 4 and 16 times the solutions
@@ -23,7 +23,7 @@ QUESTION, STEP, STEPS = 175, 36, 6
 
 
 def small_decoder() -> PreTrainedModel:
-    """40M parameters, 16M of which are the embeddings of 32k tokens, used for input and output alike."""
+    """40M parameters, including 16M of tied embeddings of 32k tokens."""
     config = LlamaConfig(
         vocab_size=32_000,
         hidden_size=512,
@@ -75,7 +75,7 @@ def scored(model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]]) -
 def plainly(
     model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]]
 ) -> list[list[float]]:
-    """Batches of eight as they come, padded, and all logits."""
+    """Padded batches of eight in the given order, with all logits."""
     solutions = [solution for pool in given for solution in pool]
     rewards = []
     for start in range(0, len(solutions), 8):
@@ -173,7 +173,7 @@ def gpu() -> None:
 
 
 def matrix_multiply_peak() -> float:
-    """Floating-point operations a second of a large product in bf16."""
+    """Floating-point operations per second of a large matrix product in bf16."""
     a = torch.randn(16384, 8192, device="cuda", dtype=torch.bfloat16)
     b = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
     for _ in range(3):

@@ -1,6 +1,6 @@
-"""How long `multirm evaluate` takes, as a whole process, and how that grows: run by hand.
+"""Run time of `multirm evaluate`, as a whole process, and its growth: run by hand.
 
-python tests/benchmarks/evaluation.py published   the published protocol against plain loops
+python tests/benchmarks/evaluation.py published   the paper's protocol compared with plain loops
 python tests/benchmarks/evaluation.py exact       2,063 questions, pools of 128, N to 128
 python tests/benchmarks/evaluation.py growth      up to 1,000,000 solutions, 8 models
 """
@@ -29,7 +29,7 @@ LETTERS = np.array(list("ABCDEFGHIJ"))
 def write_study(
     folder: Path, categories: int, questions: int, pool: int, models: tuple[str, ...], rewards: int
 ) -> None:
-    """Tables of random solutions, two in five right, and of rewards that know a little."""
+    """Tables of random solutions, two in five right, and of slightly informative rewards."""
     rng = np.random.default_rng(1)
     for number in range(categories):
         category = f"category_{number:02}"
@@ -87,7 +87,7 @@ def evaluate(folder: Path, models: tuple[str, ...], *options: str) -> float:
 
 
 def largest() -> float:
-    """GiB that the largest process so far had in memory."""
+    """The peak memory of the largest process so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
@@ -96,7 +96,7 @@ def published(folder: Path) -> None:
     sizes = ["--n", "1", "2", "4", "8", "16"]
     for _ in range(3):
         seconds = evaluate(folder, MODELS, "--estimator", "paper", "--runs", "100", *sizes)
-        # What the published evaluator took for as much, on a machine with 2 cores.
+        # The time of Multi-RM's own evaluator for the same work, on a machine with 2 cores.
         print(f"14 x 147 questions, 16 solutions, 4 models, 100 runs: {seconds:.2f} s, ", end="")
         print(f"{50.8 / seconds:.0f} times as fast as 50.8 s; {largest():.2f} GiB")
 

@@ -2,8 +2,8 @@
 
     .venv-vllm/bin/python tests/benchmarks/generative.py KIND MODEL SOLUTIONS [POOLS] [SAMPLES]
 
-KIND is gORM or gPRM, MODEL the folder of an adapter or a whole model of that kind, and SOLUTIONS a table, as in
-results/models/gORM-mini/adapter and results/data/Facts_junior/history.parquet once `make study` has run.
+KIND is gORM or gPRM, MODEL the folder of an adapter or a full model of that kind, and SOLUTIONS a table, as in
+results/models/gORM-mini/adapter and results/data/Facts_junior/history.parquet after `make study`.
 The plain way is vLLM's own `LLM.generate` as it comes, with the five likeliest tokens told. Jobs on a core
 each share the questions out, as those of the pipeline share shards; all have started before one begins.
 """
@@ -43,7 +43,7 @@ def pools(kind: Kind, model: str, solutions: Path, count: int) -> list[list[Prom
 
 
 def ways(way: str, model: str) -> tuple[Generate, Callable[[], object]]:
-    """How a way generates, and how it forgets what it has read."""
+    """How to generate, and how to clear the prefix cache."""
     if way == "plain":
         from vllm import LLM, SamplingParams
 
@@ -101,13 +101,13 @@ def measure(way: str, kind: Kind, model: str, solutions: Path, count: int, sampl
 
 
 def told(way: str, critiques: int, tokens: int, seconds: float) -> float:
-    """Critiques per second, once they are printed."""
+    """Critiques per second, also printed."""
     print(f"{way}: {critiques} critiques, {tokens / critiques:.0f} tokens each, {seconds:.1f} s")
     return critiques / seconds
 
 
 def measure_jobs(way: str, jobs: int, arguments: list[str]) -> float:
-    """Critiques per second of jobs beside each other, from a common start to the last one's end."""
+    """Critiques per second of parallel jobs, from a common start to the end of the last one."""
     command = [sys.executable, __file__, *arguments]
     running = [
         subprocess.Popen(

@@ -2,9 +2,9 @@
 
     python tests/benchmarks/growth.py MODEL KIND SOLUTIONS [ENGINE]
 
-MODEL is the folder of an adapter or a whole model of KIND, and SOLUTIONS a table, as in
-results/models/dPRM-mini/adapter dPRM results/data/Facts_junior/history.parquet once `make study` has run.
-Pools are told apart by their question's first words, so that nothing is shared between copies of them.
+MODEL is the folder of an adapter or a full model of KIND, and SOLUTIONS a table, as in
+results/models/dPRM-mini/adapter dPRM results/data/Facts_junior/history.parquet after `make study`.
+Copies of pools differ in the first words of the question, so that they share no prefixes.
 """
 
 import os
@@ -23,7 +23,7 @@ POOLS = 25
 
 
 def copies(solutions: Path, times: int, output: Path) -> int:
-    """Write so many times the first pools of a table, and say how many solutions that is."""
+    """Write copies of the first pools of a table, and return the number of solutions."""
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     chosen = list(dict.fromkeys(row["question_id"] for row in rows))[:POOLS]
     pools = [row for row in rows if row["question_id"] in chosen]
@@ -41,7 +41,7 @@ def copies(solutions: Path, times: int, output: Path) -> int:
 
 
 def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds, and the resident memory of the largest process at its largest, in GiB."""
+    """Seconds, and the peak resident memory of the largest process, in GiB."""
     started = time.perf_counter()
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:

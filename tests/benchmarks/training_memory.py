@@ -1,8 +1,8 @@
-"""Peak memory of training runs on a CPU, against what jobs ask for.
+"""Peak memory of training runs on a CPU, compared with what jobs request.
 
 python tests/benchmarks/training_memory.py [MODEL_FOLDER …]
 
-Each runs in a process of its own: a random decoder of some shape, or the one in a folder, takes one
+Each case runs in its own process: a random decoder of some shape, or the one in a folder, takes one
 step on random tokens. In MB: what the two passes took over what the process had before, what
 `resources.Share.memory` says of them, the process's peak, and what a job asks for.
 """
@@ -32,7 +32,7 @@ MB = 2**20
 
 
 class Case(NamedTuple):
-    """A model and the batch that it learns from."""
+    """A model and its training batch."""
 
     name: str
     model: LlamaConfig | str
@@ -71,12 +71,12 @@ CASES = [
 
 
 def peak() -> float:
-    """MB that this process has had at most."""
+    """This process's peak memory in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(case: Case) -> tuple[float, float, float, float, float]:
-    """MB of the passes, measured and by the law; of the process, measured and asked for; seconds of CPU."""
+    """MB of the passes, measured and estimated; of the process, measured and requested; seconds of CPU."""
     given = case.model
     model = load_model(given) if isinstance(given, str) else LlamaForCausalLM(given)
     parameters = sum(weight.numel() for weight in model.parameters())

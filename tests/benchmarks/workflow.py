@@ -1,4 +1,4 @@
-"""Seconds until Snakemake knows what there is to do: run by hand, as it depends on the machine.
+"""Time that Snakemake takes to plan, which depends on the machine: run by hand.
 
     python tests/benchmarks/workflow.py plan FILE [RESULTS]
     python tests/benchmarks/workflow.py growth [FILE]

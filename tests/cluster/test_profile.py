@@ -1,4 +1,4 @@
-"""What the profile for clusters says, where there is no cluster."""
+"""The cluster profile, without a cluster."""
 
 import subprocess
 import sys
@@ -26,10 +26,8 @@ def snakemake(
         (["--configfile", "config/micro.yaml", "all"], "config/micro.yaml"),
     ],
 )
-def test_the_paper_is_run_unless_another_study_is_named(
-    checkout: Path, arguments: list[str], study: str
-) -> None:
-    """Told by a mistake, whose message names the study's file."""
+def test_the_paper_is_the_default_study(checkout: Path, arguments: list[str], study: str) -> None:
+    """Shown by an error, whose message names the study's file."""
     run = snakemake(checkout, *arguments, "--dry-run", "--config", "sed=1")
     assert run.returncode != 0
     assert f"{study}: expected known keys only, found sed" in run.stderr
@@ -59,7 +57,7 @@ def test_all_may_follow_the_study(checkout: Path) -> None:
         ),
     ],
 )
-def test_what_the_site_says_is_in_the_profile(
+def test_the_settings_of_the_site_are_in_the_profile(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, site: str, settings: dict[str, object]
 ) -> None:
     (checkout / SITE).write_text(site)
@@ -69,7 +67,7 @@ def test_what_the_site_says_is_in_the_profile(
     assert {key: profile[key] for key in settings} == settings
 
 
-def test_from_elsewhere_the_site_is_not_passed_over(checkout: Path, tmp_path: Path) -> None:
+def test_the_site_is_not_ignored_from_another_folder(checkout: Path, tmp_path: Path) -> None:
     profile = checkout / "workflow" / "profiles" / "slurm"
     run = snakemake(tmp_path, "--dry-run", profile=str(profile))
     assert run.returncode != 0

@@ -1,4 +1,4 @@
-"""The profile for clusters, on a real Slurm of three nodes that this machine plays for as long as it is tested."""
+"""The cluster profile on a real Slurm with three nodes, all on this machine."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ CONTROLLER_LOG = Path("/run/multirm-slurm/slurmctld.log")
 LONG_ENOUGH = 1800
 MODELS = ("dORM-micro",)
 
-# Jobs here take seconds, so they are asked for more often; and the machine has no more than two cores.
+# Jobs here take seconds, so they are polled more often; and the machine has only two cores.
 PROFILE = ["--profile", "slurm", "--configfile", "config/micro.yaml", "--jobs", "3"]
 OFTEN = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
 SNAKEMAKE = [sys.executable, "-m", "snakemake", *PROFILE, *OFTEN, "--latency-wait", "5"]
@@ -43,9 +43,9 @@ class Job(NamedTuple):
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[None]:
-    """A running Slurm; tests skip where there can be none, except under CI."""
+    """A running Slurm; tests are skipped where it cannot run, except under CI."""
     with LOCK.open("w") as lock:
-        # One machine can be one cluster at a time: whoever else tests on it is waited for.
+        # A machine can be only one cluster at a time: wait for other tests on it.
         fcntl.flock(lock, fcntl.LOCK_EX)
         start = subprocess.run([SLURM, "start"], capture_output=True, text=True, check=False)
         if start.returncode != 0:
@@ -72,7 +72,7 @@ def ask(*command: str) -> str:
 
 
 def wait_for(run: subprocess.Popen[bytes], wanted: Callable[[Job], bool]) -> Job:
-    """A job that is wanted; waits for it."""
+    """Wait for a job."""
     ends = time.monotonic() + LONG_ENOUGH
     while time.monotonic() < ends and run.poll() is None:
         for job in listed_jobs():
@@ -87,13 +87,13 @@ def running(rule: str) -> Callable[[Job], bool]:
 
 
 def hurry(job: Job) -> None:
-    """Slurm lets a requeued job wait for two minutes; some seconds are enough.
+    """Slurm delays a requeued job by two minutes; some seconds are enough.
 
-    In the very second in which it was killed its node would refuse it, and Slurm call it failed.
+    In the second in which it was killed, its node would refuse it, and Slurm would call it failed.
     """
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
-        # It may still be ending; said before that, it would not be heard.
+        # It may still be ending; before that, the command would have no effect.
         if any(each.id == job.id and each.state == "PENDING" for each in listed_jobs()):
             break
         time.sleep(0.2)
@@ -111,14 +111,14 @@ def submissions() -> list[str]:
 
 
 def keep_only(models: Sequence[str], study: Path) -> None:
-    """Take the other reward models out of a study."""
+    """Remove the other reward models from a study."""
     settings = yaml.safe_load(study.read_text())
     settings["models"] = {name: settings["models"][name] for name in models}
     study.write_text(yaml.safe_dump(settings))
 
 
 def assert_same_tables(folder: Path, other: Path) -> None:
-    """All tables are as those of the whole study, but for its evaluation, in which there are more models."""
+    """All tables equal those of the whole study, except for its evaluation, which has more models."""
     files = sorted((folder / "results").rglob("*.parquet"))
     rewards = {file.relative_to(folder).parts[2] for file in files if "rewards" in file.parts}
     assert rewards == set(MODELS)
@@ -148,7 +148,7 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
             elsewhere = wait_for(run, lambda job: job.id == lost.id and job.state == "RUNNING")
             assert elsewhere.node != lost.node
             subprocess.run([SLURM, "start"], check=True)
-            # The controller goes for a while, once it has written down what it knows; Snakemake asks on.
+            # The controller goes down for a while, after saving its state; Snakemake keeps polling.
             time.sleep(10)
             subprocess.run([SLURM, "lose", "slurmctld"], check=True)
             time.sleep(15)
@@ -194,14 +194,14 @@ def test_a_study_with_accidents_ends_as_on_one_machine(
         ({"gpu_type": "h100"}, r"expected a type of GPU in the partitions \(tiny\), found 'h100'"),
         ({"account": "mine"}, "this site has no accounting database, found account: 'mine'"),
         (
-            # For each job by itself, but not for those that are submitted together, whichever come first.
+            # For each separate job, but not for those that are submitted together, whichever come first.
             {"partitions": {"main": {"max_runtime": "65m"}}},
             "job (data_demonstrate_generate_miniature|critiques_filter_critiques_shorten_critiques): "
             "expected a partition that allows 0 GPUs, 1 ",
         ),
     ],
 )
-def test_a_site_that_is_another_stops_before_any_job(
+def test_a_wrong_site_stops_before_any_job(
     checkout: Path, site: dict[str, object], message: str
 ) -> None:
     before = submissions()
@@ -214,14 +214,14 @@ def test_a_site_that_is_another_stops_before_any_job(
 
 
 @pytest.mark.usefixtures("slurm")
-def test_what_sbatch_would_refuse_is_known_beforehand() -> None:
+def test_what_sbatch_would_refuse_is_reported_beforehand() -> None:
     with pytest.raises(InputError, match=r"sbatch --partition mian: .* invalid partition .*: mian"):
         try_submission(["--partition", "mian"], Path("site.yaml"))
 
 
 @pytest.mark.usefixtures("slurm")
 def test_the_site_s_settings_reach_slurm_and_its_reasons_the_user(checkout: Path) -> None:
-    """Jobs without a GPU pay no heed to the site's type of it."""
+    """Jobs without a GPU ignore the site's GPU type."""
     site = {"gpu_type": "tiny", "partitions": {"main": {"max_gpu": 1}}}
     (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
     target = "results/data/Micro/history.parquet"

@@ -1,4 +1,4 @@
-"""Faults on purpose: after each one the next plain run ends with the same tables, or says what to do."""
+"""Deliberate faults: after each, the next plain run gives the same tables, or says what to do."""
 
 import os
 import shutil
@@ -18,21 +18,21 @@ LONG_ENOUGH = 300
 
 
 def run(folder: Path, *targets: str) -> tuple[int, str]:
-    """A plain run to its end: its exit code, and all that it said."""
+    """A plain run to its end: exit code and output."""
     command = [*SNAKEMAKE, *SHOWN, "--", *(targets or ["all"])]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 def start(folder: Path, *targets: str) -> subprocess.Popen[bytes]:
-    """A run, in a session of its own: stopped processes of it outlive their parents."""
+    """A run in a session of its own, because stopped processes outlive their parents."""
     command = [*SNAKEMAKE, "--", *(targets or ["all"])]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def job_process(run: subprocess.Popen[bytes], folder: Path, command: str) -> int:
-    """A process in `folder` that works on a command of multirm, as long as the run is not over; waits for it."""
+    """Wait for a process in `folder` that runs a command of multirm, until the run is over."""
     ends = time.monotonic() + LONG_ENOUGH
     while time.monotonic() < ends and run.poll() is None:
         for process in Path("/proc").glob("[0-9]*"):
@@ -41,7 +41,7 @@ def job_process(run: subprocess.Popen[bytes], folder: Path, command: str) -> int
                 here = (process / "cwd").readlink()
             except OSError:
                 continue
-            # Neither the shell nor what launches several of them, which have it further on or in one word.
+            # Not the shell or a launcher, which have the command later or within one argument.
             if here == folder and command.encode() in words[3:5]:
                 return int(process.name)
         time.sleep(0.02)
@@ -56,7 +56,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def is_over(process: int) -> bool:
-    """Whether a process has ended, also where nobody has asked for its exit code yet."""
+    """Whether a process has ended, even if it is still a zombie."""
     try:
         return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -64,18 +64,18 @@ def is_over(process: int) -> bool:
 
 
 def forget(folder: Path, *files: str) -> None:
-    """Delete results, so that they have to be made again."""
+    """Delete results, so that they must be made again."""
     for file in files:
         (folder / "results" / file).unlink()
 
 
 def left_over(folder: Path) -> list[Path]:
-    """Halves, journals and checkpoints."""
+    """Partial files, journals and checkpoints."""
     return [path for path in (folder / "results").rglob(".*") if path.name != ".gitignore"]
 
 
 def assert_same(folder: Path, finished_study: Path, below: str = "") -> None:
-    """The tables, and the weights, are those of the undisturbed study."""
+    """Tables and weights equal those of the undisturbed study."""
     files = [
         file
         for pattern in ("*.parquet", "*.csv", "*.safetensors")
@@ -95,7 +95,7 @@ ADAPTER = "models/dORM-micro/adapter"
 
 
 def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> None:
-    """One that trains, in the middle of it: the next run goes on from its checkpoint."""
+    """A training job, killed halfway: the next run resumes from its checkpoint."""
     forget(study_copy, f"{ADAPTER}/adapter_model.safetensors")
     target = f"results/{ADAPTER}/adapter_model.safetensors"
     going = start(study_copy, target)
@@ -140,7 +140,7 @@ def test_snakemake_and_its_jobs_are_killed(study_copy: Path, finished_study: Pat
 def test_snakemake_alone_is_killed(
     study_copy: Path, finished_study: Path, lost: str, command: str, journal: str
 ) -> None:
-    """A job of its that goes on keeps the next run away from what it makes, until it has ended."""
+    """A job that is still running keeps the next run from making its outputs until it has ended."""
     forget(study_copy, lost)
     going = start(study_copy, f"results/{lost}")
     orphan = job_process(going, study_copy, command)
@@ -179,7 +179,7 @@ def test_a_second_run_is_refused_and_the_first_unharmed(
 
 @pytest.fixture
 def small_disk(study_copy: Path) -> Iterator[Path]:
-    """The copy of the study, its results on a disk of their own, which is full but for 256 KiB."""
+    """A copy of the study with its results on a separate disk, which has 256 KiB left."""
     results = study_copy / "results"
     aside = results.rename(study_copy / "aside")
     results.mkdir()
@@ -203,7 +203,7 @@ def small_disk(study_copy: Path) -> Iterator[Path]:
 
 
 def resize(disk: Path, room: int) -> None:
-    """Leave so many bytes on a disk in memory."""
+    """Fill a disk in memory except for this many bytes."""
     state = os.statvfs(disk)
     used = (state.f_blocks - state.f_bfree) * state.f_frsize
     subprocess.run(["mount", "-o", f"remount,size={used + room}", str(disk)], check=True)
@@ -232,7 +232,7 @@ def cut(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    """One bit, amid the data."""
+    """One bit in the middle of the data."""
     content = bytearray(path.read_bytes())
     content[len(content) // 4] ^= 16
     path.write_bytes(content)
@@ -248,7 +248,7 @@ def flip(path: Path) -> None:
     ],
     ids=["cut table", "flipped table", "cut adapter", "flipped adapter"],
 )
-def test_damage_is_named_and_mended_by_deletion(
+def test_damage_is_reported_and_fixed_by_deletion(
     study_copy: Path,
     finished_study: Path,
     damage: Callable[[Path], None],
@@ -270,7 +270,7 @@ def test_damage_is_named_and_mended_by_deletion(
     assert_same(study_copy, finished_study, str(Path(consumer).parent))
 
 
-def test_half_files_of_the_killed_do_not_gather(study_copy: Path) -> None:
+def test_partial_files_of_killed_jobs_do_not_accumulate(study_copy: Path) -> None:
     table = study_copy / "results" / "rewards" / "dORM-micro" / "Micro" / "chemistry.parquet"
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -282,13 +282,13 @@ def test_half_files_of_the_killed_do_not_gather(study_copy: Path) -> None:
     assert left_over(study_copy) == []
 
 
-def test_an_interrupted_installation_is_taken_up(tmp_path: Path) -> None:
-    """Killed in the middle of pip: `make` begins again, since only a whole one is marked as such."""
+def test_an_interrupted_installation_is_repeated(tmp_path: Path) -> None:
+    """Killed during pip: `make` starts over, because only a complete installation is marked."""
     root = Path(__file__).resolve().parents[2]
     for file in ("Makefile", "pyproject.toml", "envs/constraints.txt"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(root / file, tmp_path / file)
-    # Instead of packages from afar: an environment is a folder, and pip takes its time over the first one.
+    # Instead of real packages: an environment is a folder, and the first pip is slow.
     tools = tmp_path / "tools"
     tools.mkdir()
     pip = "#!/bin/sh\n[ -e {0}/half ] || {{ touch {0}/half; sleep 600; }}\ntouch {0}/whole\n"

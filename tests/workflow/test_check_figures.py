@@ -1,4 +1,4 @@
-"""What is known of the real data beforehand, found again through reader, tables and evaluation."""
+"""Known numbers of the real data, reproduced by reader, tables and evaluation."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
 
-def test_gsm8k_comes_out_as_its_authors_counted(shared_data: Path, tmp_path: Path) -> None:
+def test_gsm8k_agrees_with_its_authors_counts(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
     solutions = tmp_path / "math.parquet"
     read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
