@@ -62,10 +62,12 @@ onstart:
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
         tables = files.accuracy_tables(study, RESULTS)
-        described = [
-            Path(table).with_name("reward_models.parquet") for table in tables
-        ]
+        described, answers = (
+            [Path(table).with_name(f"{name}.parquet") for table in tables]
+            for name in ("reward_models", "headline")
+        )
         shell(
             "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
+            " --headline {answers:q}"
         )
         print("\nFigures are in results/figures, tables in results/evaluation.")

@@ -143,7 +143,7 @@ COMMANDS = {
         ),
         "summary": (
             "multirm.inspect.summary:summarise_study",
-            "Print accuracies per reward model.",
+            "Print which reward models beat the majority vote, and accuracies.",
         ),
         "query": ("multirm.inspect.query:query", "Run SQL over the tables."),
         "trace": (

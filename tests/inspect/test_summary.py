@@ -10,6 +10,7 @@ from multirm.errors import InputError
 from multirm.inspect.summary import summarise, summarise_study
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
+from multirm.tables.headline import HEADLINE
 from multirm.tables.reward_model_rows import RewardModel, with_means
 from multirm.tables.reward_models import REWARD_MODELS
 from tests.origins import made_of
@@ -48,22 +49,68 @@ def accuracy_rows() -> list[dict[str, object]]:
 def test_a_line_per_model_at_the_largest_n() -> None:
     table = pa.Table.from_pylist(accuracy_rows(), schema=ACCURACY.columns)
     title, header, line, last = summarise(table)
-    assert title == "small: accuracy in %, 3 questions, mean of 2 categories"
+    assert title == "small: 3 questions, mean of 2 categories"
     assert [part.strip() for part in header.split("  ") if part.strip()] == [
-        "reward model",
+        "accuracy in %",
         "best-of-4",
         "weighted vote",
-        "majority vote",
-        "pass@4",
     ]
     assert [part.strip() for part in line.split("  ") if part.strip()] == [
         "dORM",
         "61.25 [59.2, 63.5]",
         "62.50 [60.5, 64.8]",
-        "50.00 [48.0, 52.2]",
-        "75.00 [73.0, 77.2]",
     ]
-    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
+    assert last == (
+        "without a reward model: majority vote 50.00 [48.0, 52.2], pass@4 75.00 [73.0, 77.2], "
+        "one solution 40.00 [38.0, 42.2]"
+    )
+
+
+def answer(dataset: str, model: str = "dORM") -> dict[str, object]:
+    return {
+        "dataset": dataset,
+        "selection": "best_of_n",
+        "model": model,
+        "aggregation": "last",
+        "n": 4,
+        "difference": 11.25,
+        "low": 2.04,
+        "high": 20.5,
+        "p_holm": 0.0123,
+        "n_tests": 2,
+        "verdict": "better",
+        "note": None,
+    }
+
+
+def test_the_answer_comes_first_and_is_that_of_the_dataset(tmp_path: Path, capsys: Any) -> None:
+    paths = [tmp_path / f"{name}.parquet" for name in ("accuracy", "small", "other")]
+    parquet.write(paths[0], ACCURACY, accuracy_rows(), made_of())
+    for path in paths[1:]:
+        parquet.write(path, HEADLINE, [answer(path.stem, f"of {path.stem}")], made_of())
+    summarise_study([paths[0]], headline=paths[1:])
+    title, sentence, _, header, *_ = capsys.readouterr().out.splitlines()
+    assert title.startswith("small: ")
+    assert sentence == (
+        "Selecting the best of 4, of small (+11.2 [2.0, 20.5], p = 0.012) beats the majority vote."
+    )
+    assert header.startswith("accuracy in %")
+
+
+def test_lines_do_not_end_inside_a_p_value() -> None:
+    headline = pa.Table.from_pylist(
+        [answer("small", "m" * length) for length in range(1, 60)], schema=HEADLINE.columns
+    )
+    table = pa.Table.from_pylist(accuracy_rows(), schema=ACCURACY.columns)
+    lines = "\n".join(summarise(table, headline=headline)).splitlines()
+    assert sum(line.count("p = 0.012") for line in lines) == 59
+    assert max(map(len, lines)) <= 130
+
+
+def test_no_models() -> None:
+    rows = [row for row in accuracy_rows() if not row["model"]]
+    _, last = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
+    assert last.startswith("without a reward model: majority vote 50.00")
 
 
 def test_no_rows() -> None:
@@ -74,7 +121,7 @@ def test_prints_every_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     path = tmp_path / "accuracy.parquet"
     parquet.write(path, ACCURACY, accuracy_rows(), made_of())
     summarise_study([path, path])
-    assert capsys.readouterr().out.count("small: accuracy") == 2
+    assert capsys.readouterr().out.count("small: 3 questions") == 2
 
 
 def test_one_line_for_the_mean_over_training_runs() -> None:
@@ -89,7 +136,7 @@ def test_one_line_for_the_mean_over_training_runs() -> None:
     _, _, first, second, last = summarise(table)
     assert first.startswith("dORM (2 seeds)  61.50 [56.5, 66.5]")
     assert second.startswith("gORM            58.00")
-    assert last.startswith("expected accuracy")
+    assert last.startswith("without a reward model")
 
 
 def test_an_interval_based_on_something_else_says_on_what() -> None:
@@ -101,9 +148,9 @@ def test_an_interval_based_on_something_else_says_on_what() -> None:
             row["note"] = "single_questions"
     table = pa.Table.from_pylist(rows, schema=ACCURACY.columns)
     _, _, line, last, *notes = summarise(table)
-    assert "62.50 [60.5, 64.8]*  " in line
-    assert line.endswith("75.00 [73.0, 77.2]**")
-    assert last.endswith("(N = 1): 40.00 [38.0, 42.2]")
+    assert line.endswith("62.50 [60.5, 64.8]*")
+    assert "pass@4 75.00 [73.0, 77.2]**, " in last
+    assert last.endswith("one solution 40.00 [38.0, 42.2]")
     assert [note.split(" ")[0] for note in notes] == ["*", "**"]
     assert "one question each" in notes[0]
     assert "came out alike" in notes[1]
@@ -128,9 +175,9 @@ def test_an_unknown_note_is_refused(tmp_path: Path) -> None:
 
 def test_missing_rows_are_left_blank() -> None:
     rows = [row for row in accuracy_rows() if row["selection"] not in ("pass", "weighted_vote")]
-    *_, line = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
-    assert "61.25" in line
-    assert line.endswith("]")
+    *_, line, last = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))
+    assert line.endswith("61.25 [59.2, 63.5]")
+    assert last == "without a reward model: majority vote 50.00 [48.0, 52.2]"
 
 
 def test_training_runs_are_recognised_per_dataset(tmp_path: Path, capsys: Any) -> None:

@@ -1,4 +1,4 @@
-"""Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, comparisons, ledger, wide CSVs."""
+"""Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, comparisons, headline, ledger, …, wide CSVs."""
 
 wanted += targets.evaluation_targets(study)
 

@@ -9,6 +9,7 @@ import numpy as np
 from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.expected import Expected, expected
+from multirm.evaluation.headline import headline_rows
 from multirm.evaluation.inputs import Opened, Row, Subsets, choose_subsets, open_evaluation
 from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
@@ -25,6 +26,7 @@ from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.headline import HEADLINE
 from multirm.tables.ledger import LEDGER, VoteWeight
 from multirm.tables.rewards import Scale
 from multirm.tables.schema import Schema
@@ -60,8 +62,8 @@ def evaluate(
 
     Args:
         solutions: PATHs of one dataset's solutions. Categories are reported in this order.
-        output: Folder for the tables: accuracy, comparisons and ledger; with the estimator `paper`, accuracy,
-            ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
+        output: Folder for the tables: accuracy, comparisons, headline and ledger; with the estimator `paper`,
+            accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
         rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs.
         aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
             `dPRM=min,mean`. Models are reported in this order.
@@ -119,20 +121,19 @@ def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
     variances = {name: variance_of_means(own, parts) for name, own in accuracies.items()}
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
+    comparisons = comparison_rows(
+        {name: category.values for name, category in values.items()},
+        variances,
+        seed_degrees(parts),
+        list(parts),
+        one_per_model(opened.scorers, opened.means),
+        subsets.seed,
+    )
     return _Evaluated(
         [
             (ACCURACY, accuracy_rows(values, variances, spreads, parts, subsets.runs)),
-            (
-                COMPARISONS,
-                comparison_rows(
-                    {name: category.values for name, category in values.items()},
-                    variances,
-                    seed_degrees(parts),
-                    list(parts),
-                    one_per_model(opened.scorers, opened.means),
-                    subsets.seed,
-                ),
-            ),
+            (COMPARISONS, comparisons),
+            (HEADLINE, headline_rows(comparisons)),
             (LEDGER, ledger),
         ],
         {},

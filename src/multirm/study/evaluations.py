@@ -36,7 +36,9 @@ def _values(setting: object) -> str:
 _SUBSETS = ("answers", "n", "runs", "seed")
 
 EVALUATIONS = {
-    "evaluate": Evaluating("accuracy", "evaluate", ("accuracy", "comparisons", "ledger"), _SUBSETS),
+    "evaluate": Evaluating(
+        "accuracy", "evaluate", ("accuracy", "comparisons", "headline", "ledger"), _SUBSETS
+    ),
     "measure_uncertainty": Evaluating(
         "uncertainty", "measure-uncertainty", ("variance", "critique_counts"), _SUBSETS
     ),

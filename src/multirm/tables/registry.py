@@ -3,6 +3,7 @@
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.headline import HEADLINE
 from multirm.tables.ledger import LEDGER
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
@@ -28,6 +29,7 @@ SCHEMAS = {
         EXAMPLES,
         ACCURACY,
         COMPARISONS,
+        HEADLINE,
         VARIANCE,
         CRITIQUE_COUNTS,
         VERIFICATION,
