@@ -1,4 +1,4 @@
-"""Attention of single queries over grouped keys and values, without copying these once per query head.
+"""Grouped-query attention of single queries, without a copy of keys and values per query head.
 
 transformers repeats keys and values for the heads that share them whenever a batch is padded; while
 decoding, that copy costs more than the attention itself.
@@ -16,7 +16,7 @@ _NAME = "sdpa_grouped"
 
 
 def attend_in_groups(model: PreTrainedModel) -> None:
-    """Let `model` decode this way, where it attends by PyTorch's `scaled_dot_product_attention`.
+    """Make `model` decode this way, if its attention is PyTorch's `scaled_dot_product_attention`.
 
     That has no soft cap on its scores, which Gemma 2 has and transformers drops: such a model is computed
     step by step.
@@ -44,7 +44,7 @@ def grouped_attention(
     Args:
         query: (rows, heads, queries, width).
         key: (rows, groups, length, width); `value` likewise.
-        attention_mask: (rows, 1, queries, length), or None where nothing is masked.
+        attention_mask: (rows, 1, queries, length), or None if nothing is masked.
 
     Returns:
         (rows, queries, heads, width), and None for the weights, which are not kept.

@@ -1,4 +1,4 @@
-"""A batch of texts that a model has read and goes on with, one token per row and step."""
+"""A batch of texts during decoding: one more token per row and step."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from transformers.cache_utils import DynamicLayer
 
 
 class GrowingLayer(DynamicLayer):
-    """Keys and values with room to grow: `DynamicLayer` copies all of them at every token."""
+    """Keys and values with spare room: `DynamicLayer` copies all of them for every token."""
 
     _room: tuple[Tensor, Tensor] | None = None
 
@@ -39,7 +39,7 @@ class GrowingLayer(DynamicLayer):
 
 
 def _roomy(states: Tensor, added: int) -> Tensor:
-    """`states` (rows, heads, length, width) at the start of a tensor with half as much room again."""
+    """`states` (rows, heads, length, width) at the start of a tensor that is half as long again."""
     rows, heads, length, width = states.shape
     room = states.new_empty(rows, heads, (length + added) * 3 // 2 + 16, width)
     room[:, :, :length] = states
@@ -50,15 +50,15 @@ class Decoding:
     """The state of a batch between two steps.
 
     Attributes:
-        logits: (rows, vocabulary), of the token that comes next in each row.
-        _last: (rows, 1), the position of the last token read in each row.
+        logits: (rows, vocabulary), of the next token of each row.
+        _last: (rows, 1), the position of the last token of each row.
     """
 
     logits: Tensor
     _last: Tensor
 
     def __init__(self, model: PreTrainedModel, texts: Sequence[Sequence[int]], pad: int) -> None:
-        """Read `texts`, none of them empty, padded on the left."""
+        """Prefill with `texts`, padded on the left; none may be empty."""
         longest = max(map(len, texts))
         ids = torch.tensor([[pad] * (longest - len(text)) + list(text) for text in texts])
         mask = torch.tensor([[0] * (longest - len(text)) + [1] * len(text) for text in texts])
@@ -72,14 +72,14 @@ class Decoding:
         self._forward(ids.to(model.device), positions)
 
     def repeat(self, n: int) -> None:
-        """Make `n` neighbouring rows of each."""
+        """Repeat each row `n` times; the copies are neighbours."""
         self._cache.batch_repeat_interleave(n)
         self._mask = self._mask.repeat_interleave(n, dim=0)
         self._last = self._last.repeat_interleave(n, dim=0)
         self.logits = self.logits.repeat_interleave(n, dim=0)
 
     def select(self, rows: Tensor) -> None:
-        """Go on with these rows alone."""
+        """Keep only these rows."""
         self._cache.batch_select_indices(rows)
         self._mask = self._mask[rows]
         self._last = self._last[rows]

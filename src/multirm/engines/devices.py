@@ -1,4 +1,4 @@
-"""What an engine runs on: how many GPUs a model can be split over, and how many cores are left to it."""
+"""The GPUs that a model is split over, and the CPU threads that it computes with."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from multirm.errors import InputError
 
 
 def split_over(gpus: int, model: str, config: Any) -> int:
-    """Over how many GPUs vLLM splits a model: all that there are.
+    """The number of GPUs that vLLM splits a model over: all visible ones.
 
     Args:
-        gpus: those that are visible, at least one.
-        model: its folder or name, for the error.
-        config: the model's, of transformers.
+        gpus: number of visible GPUs, at least one.
+        model: the model's folder or name, for messages.
+        config: the model's configuration.
 
     Raises:
-        InputError: the heads of its attention cannot be dealt out evenly.
+        InputError: attention heads cannot be divided evenly.
     """
     text = config.get_text_config()
     heads = int(text.num_attention_heads)
@@ -31,14 +31,14 @@ def split_over(gpus: int, model: str, config: Any) -> int:
 
 
 def _splits(gpus: int, heads: int, groups: int) -> bool:
-    # Keys and values are dealt out, or copied where there are fewer of them than GPUs.
+    # Key-value heads are divided, or copied if there are fewer of them than GPUs.
     return heads % gpus == 0 and (groups % gpus == 0 or gpus % groups == 0)
 
 
 def threads_of_model(cores: int) -> int:
-    """The threads that a model computes with on a CPU, of the cores that its job was given.
+    """The number of threads for a model on a CPU, given the job's number of cores.
 
-    One core is left to the process that hands the model its work and reads what it wrote: threads that
-    wait for one another do it actively, and those that compete with it cost more than they bring.
+    One core is for the process that schedules the work: the model's threads wait actively, so one that competes
+    with it costs more than it brings.
     """
     return max(1, cores - 1)

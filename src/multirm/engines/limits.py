@@ -1,4 +1,4 @@
-"""Where a model's texts end: at its end tokens, and at the end of its context. All engines ask here."""
+"""Where a model's texts end: at end tokens, and at the end of the context. All engines use this module."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from multirm.models.load import base_of
 
 
 def end_tokens(settings: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens that end a text: the tokenizer's, and those which the model's own settings add.
+    """The tokens that end a text: the tokenizer's, and those of the model's generation settings.
 
     Raises:
-        InputError: there is none, or what is said to be one is no token.
+        InputError: there is none, or one is not a token.
     """
     configured = settings.eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
@@ -39,7 +39,7 @@ def _no_end(tokenizer: PreTrainedTokenizerBase, found: str) -> InputError:
 
 
 def generation_settings(folder: Path) -> GenerationConfig:
-    """A model folder's own settings of generation, or those that its configuration implies.
+    """The generation settings in a model folder, or those that its configuration implies.
 
     Raises:
         InputError: what `own_generation_settings` and `configuration` refuse.
@@ -49,17 +49,17 @@ def generation_settings(folder: Path) -> GenerationConfig:
 
 
 def own_generation_settings(folder: Path) -> GenerationConfig | None:
-    """A model folder's own settings of generation, where it has some.
+    """The generation settings in a model folder, or None.
 
     Raises:
-        InputError: they are damaged. transformers would do without them, and so without the ends of texts.
+        InputError: they are damaged; transformers would ignore them, and with them the end tokens.
     """
     path = folder / GENERATION_CONFIG_NAME
     if not path.is_file():
         return None
     try:
         return GenerationConfig.from_pretrained(folder)
-    # Whatever comes of a file that is somebody else's.
+    # A damaged file may raise anything.
     except Exception as error:
         raise InputError(
             path,
@@ -70,7 +70,7 @@ def own_generation_settings(folder: Path) -> GenerationConfig | None:
 
 
 def settings_folder(model: str) -> Path:
-    """The folder that a model's own settings are in: its base's, for an adapter.
+    """The folder with a model's settings; for an adapter, its base's.
 
     Raises:
         InputError: what `fetch_model` and `base_of` refuse.
@@ -80,14 +80,14 @@ def settings_folder(model: str) -> Path:
 
 
 def configuration(folder: Path) -> PreTrainedConfig:
-    """The configuration of the model in a folder, whose weights may be elsewhere.
+    """The configuration of the model in a folder, which needs no weights.
 
     Raises:
-        InputError: none, or one that transformers refuses.
+        InputError: there is none, or transformers refuses it.
     """
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    # Whatever its classes make of settings that are somebody else's.
+    # Unknown settings may raise anything.
     except Exception as error:
         raise InputError(
             folder, expected="a model's config.json", found=first_line(error)
@@ -95,12 +95,12 @@ def configuration(folder: Path) -> PreTrainedConfig:
 
 
 def context_length(config: PreTrainedConfig) -> int | None:
-    """How many tokens a model reads and writes at most, or None where nothing says so."""
+    """The length of a model's context in tokens, or None if its configuration does not tell."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def token_limit(prompt: Prompt, sampling: Sampling, context: int | None) -> int:
-    """How many tokens a prompt is continued by at most: as many as are asked for and there is room for."""
+    """The maximum number of tokens of a completion: as many as are asked for and fit into the context."""
     if context is None:
         return sampling.max_tokens
     return max(0, min(sampling.max_tokens, context - len(prompt.ids)))

@@ -1,4 +1,4 @@
-"""From an engine's name to an engine."""
+"""Load an engine by name."""
 
 from importlib.util import find_spec
 
@@ -11,18 +11,16 @@ from multirm.models.dtype import Dtype
 def load_engine(
     name: EngineName, model: str, server: str | None = None, dtype: Dtype = Dtype.AUTO
 ) -> Engine:
-    """An engine over a local model folder or hub name.
-
-    What an engine needs is imported only once it is asked for.
+    """Load an engine with a model folder or hub name. An engine's packages are imported only when it is loaded.
 
     Args:
-        model: whole or an adapter, which is computed with its base.
-        server: the address of the server that the engine `openai` asks; the others need none.
-        dtype: the precision of the model; a server has its own.
+        model: a whole model, or an adapter, which runs on its base.
+        server: address of the server for the engine `openai`; None for the others.
+        dtype: precision of the model; a server has its own.
 
     Raises:
-        InputError: no model or tokenizer there, or not in safetensors; no server, or one too many; an
-            engine that is not installed.
+        InputError: there is no model or tokenizer, it is not in safetensors, the server is missing or not
+            needed, or the engine is not installed.
     """
     if (name is EngineName.OPENAI) != (server is not None):
         raise InputError(
@@ -42,7 +40,7 @@ def load_engine(
             from multirm.engines.transformers import TransformersEngine
             from multirm.models.load import default_device, dtype_of, load_model, load_tokenizer
 
-            # Damaged, they would be left out when the model is loaded.
+            # Refuse damaged ones: `load_model` would ignore them.
             own_generation_settings(settings_folder(model))
             loaded = load_model(model, dtype_of(dtype, default_device()))
             return TransformersEngine(loaded, load_tokenizer(model))

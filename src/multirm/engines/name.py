@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class EngineName(StrEnum):
-    """What turns prompts into completions."""
+    """The engines, which turn prompts into completions."""
 
     TRANSFORMERS = "transformers"
     VLLM = "vllm"

@@ -1,8 +1,8 @@
-"""The engine that runs elsewhere: any server with the completions of OpenAI's interface.
+"""The engine that calls a server: any server with OpenAI's completions API.
 
-A server that speaks token ids, as vLLM's does, is told and tells ids, and says in one answer all there is to
-know. Any other is given text where it must be, its words are tokenized here, and wherever a watched token
-stands among them it is asked once more for what follows the text so far.
+With a server that supports token ids, as vLLM's does, one request per prompt returns everything. Any other server
+gets text if it does not accept ids, its text is tokenized here, and for each watched token in it, another request
+asks for the probabilities at that position.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_YIELDS = 1
 
-# OpenAI's own server tells no more of the likeliest tokens than these.
+# OpenAI's own server returns no more log-probabilities per position.
 _N_LIKELIEST = 5
 
 # Servers accept no more.
 _MOST_STOPS = 4
 
-# More than any model's logits differ by: what is so favoured is drawn.
+# More than the difference of any two logits: a token with this bias is always drawn.
 _FAVOUR = 100.0
 
 _ROUNDING = 1e-4
@@ -51,8 +51,8 @@ _TOKEN_IDS = {"return_token_ids": True, "return_tokens_as_token_ids": True}
 class OpenaiEngine:
     """Implements `engines.base.Engine` over a server's completions.
 
-    Samples are drawn there, with seeds of their own. How the server puts texts together, and so how it
-    rounds, is not known here: the samples are not promised.
+    The server draws the samples, each with its own seed. They are not guaranteed to be reproducible, because the
+    server's batches, and so its rounding, are unknown.
     """
 
     reproducible = False
@@ -67,15 +67,15 @@ class OpenaiEngine:
     ) -> None:
         """
         Args:
-            model: folder or hub name that the tokenizer is loaded from. Under this name the model is served,
-                or it is the only one that is.
-            server: its address, up to what `/completions` is appended to.
+            model: folder or hub name of the model, to load its tokenizer. The server must serve the model under
+                this name, or only one model.
+            server: its address, without `/completions`.
             timeout: seconds to wait for the completions of a prompt.
-            patience: seconds for which a server that is away or busy is asked again.
-            concurrency: prompts that the server is given at the same time.
+            patience: seconds for which requests to a server that is down or busy are repeated.
+            concurrency: maximum number of prompts in flight.
 
         Raises:
-            InputError: no such server, model or tokenizer, or one whose answers cannot be used.
+            InputError: there is no such server, model or tokenizer, or the server's answers cannot be used.
         """
         self._connection = (server, timeout, patience, concurrency)
         self._concurrency = concurrency
@@ -87,10 +87,10 @@ class OpenaiEngine:
         asyncio.run(self._meet(model))
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
-        """See `engines.base.Engine`; what is done is yielded about once a second.
+        """See `engines.base.Engine`; yields about once a second.
 
         Raises:
-            InputError: the server is away for too long or hangs, refuses a prompt, or answers nonsense; or
+            InputError: the server is down for too long or hangs, refuses a prompt, or returns an invalid answer; or
                 there are stop strings, and the server returns no token ids.
         """
         self._check(request)
@@ -142,7 +142,7 @@ class OpenaiEngine:
         return token_limit(prompt, sampling, self._context)
 
     async def _meet(self, model: str) -> None:
-        """Find out what the server calls the model, and which of the two languages it speaks."""
+        """Find the model's name on the server, and whether the server accepts and returns token ids."""
         async with aclosing(Server(*self._connection)) as server:
             listed = read(Models, await server.ask("models"), server).data
             served = {entry.id: entry.max_model_len for entry in listed}
@@ -165,12 +165,12 @@ class OpenaiEngine:
                         raise
             self._speaks_ids = bool(extras) and answer.choices[0].token_ids is not None
             if self._speaks_ids:
-                # Of what is left after sampling, the one token that is allowed has all the probability.
+                # Refuses servers that return probabilities after sampling: the only allowed token would have 1.
                 await self._look(server, some, (0, 1), {})
 
     async def _complete(self, server: Server, prompt: Prompt, request: Request) -> Completed:
         sampling = request.sampling
-        # The likeliest tokens are the same every time, and some servers do not give them twice.
+        # Greedy samples are identical, and some servers refuse to return several.
         n = 1 if sampling.temperature == 0 else sampling.n
         answer = await self._ask(server, self._body(prompt, request, n), n)
         completions = [
@@ -196,7 +196,7 @@ class OpenaiEngine:
             **{name: value for name in _NOT_OPENAI if (value := getattr(sampling, name))},
         }
         if self._speaks_ids:
-            # All of it, lest the server takes the model's own settings instead.
+            # All options, because the model's own settings are the server's defaults.
             body |= {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
             body |= {"stop_token_ids": self._ends, **_TOKEN_IDS}
             if request.stop:
@@ -235,7 +235,7 @@ class OpenaiEngine:
     async def _look(
         self, server: Server, before: list[int], watch: Sequence[int], told: Mapping[str, float]
     ) -> tuple[float, ...]:
-        """The log-probabilities of the watched tokens after some text, as far as told, else asked for."""
+        """The log-probabilities of the watched tokens after some ids; asks the server for those not in `told`."""
         names = {token: self._name_of(token) for token in watch}
         known = {names[token]: told[names[token]] for token in watch if names[token] in told}
         asked = {"prompt": self._words(before), "max_tokens": 1, "temperature": 1.0}
@@ -275,11 +275,11 @@ class OpenaiEngine:
         return answer
 
     def _words(self, ids: list[int]) -> list[int] | str:
-        """A prompt as the server takes it: where it takes text, one that it reads as these ids."""
+        """A prompt in the form that the server accepts: ids, or text that it tokenizes to these ids."""
         if self._in_ids:
             return ids
         whole, rest = self._tokenizer.decode(ids), self._tokenizer.decode(ids[1:])
-        # Servers put the token before it with which a text begins.
+        # Servers prepend the beginning-of-sequence token.
         return rest if self._tokenizer.encode(rest) == ids else whole
 
     def _name_of(self, token: int) -> str:
@@ -287,7 +287,7 @@ class OpenaiEngine:
 
 
 async def _are_at_work(workers: list[asyncio.Task[None]]) -> bool:
-    """Let them work for a while; whether all are well and some have more to do."""
+    """Let the workers run for a while. Returns whether none has failed and some are not finished."""
     finished, at_work = await asyncio.wait(
         workers, timeout=SECONDS_BETWEEN_YIELDS, return_when=asyncio.FIRST_EXCEPTION
     )

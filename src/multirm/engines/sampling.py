@@ -1,4 +1,4 @@
-"""Drawing tokens by inverse transform, so that one uniform number per position decides a sample.
+"""Inverse transform sampling of tokens: one uniform number per position determines a sample.
 
 A row's token depends on its own logits and its own uniform number, never on its neighbours in a batch.
 """
@@ -14,7 +14,7 @@ def draw(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
 
     Args:
         logits: (rows, vocabulary).
-        uniforms: (rows,), in [0, 1), double precision; unused where sampling is greedy.
+        uniforms: (rows,), in [0, 1), double precision; unused if sampling is greedy.
 
     Returns:
         (rows,) ids, each with its probability after temperature, top-k, top-p and min-p, in this order.
@@ -30,7 +30,7 @@ def draw(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
 
 
 def shortlist(logits: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor | None]:
-    """The unnormalised probabilities that are left after temperature, top-k, top-p and min-p.
+    """The unnormalised probabilities after temperature, top-k, top-p and min-p.
 
     Args:
         logits: (rows, vocabulary).

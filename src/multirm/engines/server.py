@@ -1,4 +1,4 @@
-"""Requests to a server that answers in JSON: repeated while it is away or busy, and never without end."""
+"""Requests to a server that answers in JSON: repeated while it is down or busy, with limits on time and size."""
 
 import asyncio
 import json
@@ -26,11 +26,11 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 
-# Of the server's words, in messages.
+# Maximum length of quotes from the server in messages.
 _LENGTH = 200
 
-# Of a list of models; of completions apart from their tokens; of a token with what is said of it, and of
-# one of a prompt that is said again. An answer that is longer than that has no end.
+# Maximum sizes of a list of models, of completions apart from their tokens, of a token with its log-probabilities,
+# and of a repeated prompt token. A longer answer is refused.
 _LIST_BYTES, _COMPLETIONS_BYTES = 2**24, 2**20
 _TOKEN_BYTES, _PROMPT_TOKEN_BYTES = 2**9, 2**4
 
@@ -39,30 +39,30 @@ _KEPT = "what is finished is kept: once the server is well, run the job again"
 
 
 class RefusedError(InputError):
-    """The server understood a request, and will not answer it."""
+    """The server refused a request."""
 
 
 class _BusyError(Exception):
-    """The server may answer if it is asked again."""
+    """The server may answer a repeated request."""
 
 
 class Server:
-    """A server and the connections to it, which are to be closed.
+    """A server and the connections to it. Close them with `aclose`.
 
     Args:
         address: as in "http://127.0.0.1:8000/v1".
-        timeout: seconds to wait for an answer, to its end. Whoever has taken so long is not asked again.
-        patience: seconds for which a server that is away or busy is asked again, at growing and random
+        timeout: seconds to wait for a complete answer. After a timeout, the request is not repeated.
+        patience: seconds for which requests to a server that is down or busy are repeated, at growing, random
             intervals.
-        connections: requests that are under way at the same time.
+        connections: maximum number of concurrent requests.
 
     Raises:
-        InputError: `address` is none, or has a password in it; the key cannot be sent.
+        InputError: `address` is not valid or contains a password, or the key cannot be sent.
     """
 
     def __init__(self, address: str, timeout: float, patience: float, connections: int) -> None:
         if not is_address(address):
-            # What is wrong with it may be that there is a key or a password in it.
+            # Do not show an address that may contain a key or a password.
             found = "one with a user or a query" if set("@?#") & set(address) else shown(address)
             raise InputError(
                 "server",
@@ -76,7 +76,7 @@ class Server:
         self._key = _key()
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            # Its other limits are for a part of an answer each.
+            # Its other timeouts apply to parts of an answer.
             timeout=httpx2.Timeout(None, connect=30),
             limits=httpx2.Limits(max_connections=connections),
         )
@@ -86,11 +86,11 @@ class Server:
         await self._client.aclose()
 
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The object with which the server answers a request: a GET, or where there is a body a POST.
+        """Send a request, GET or with a body POST, and return the server's answer, a JSON object.
 
         Raises:
-            RefusedError: it refuses the request.
-            InputError: it is away or busy for too long, answers nothing, nonsense, or without end.
+            RefusedError: the server refuses the request.
+            InputError: the server is down or busy for too long, or its answer is empty, invalid or too long.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_passing),
@@ -128,7 +128,7 @@ class Server:
             raise RefusedError(self.address, expected="an answer", found=found)
         try:
             answer = json.loads(content)
-        # The latter of lists in lists without end.
+        # RecursionError: lists nested too deeply.
         except (ValueError, RecursionError) as error:
             raise self.nonsense(self.said(said)) from error
         if not isinstance(answer, dict):
@@ -145,7 +145,7 @@ class Server:
         return bytes(content)
 
     def nonsense(self, found: str) -> InputError:
-        """The error that an answer is none of those which this kind of server gives."""
+        """An error that says that an answer is not valid."""
         return InputError(
             self.address,
             expected="an answer of an OpenAI-compatible server",
@@ -154,12 +154,12 @@ class Server:
         )
 
     def said(self, value: object) -> str:
-        """The beginning of the server's words as they may stand in a message, without our key."""
+        """The beginning of a value from the server for a message, without our key."""
         text = self.masked(shown(value, sys.maxsize))
         return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
 
     def masked(self, text: str) -> str:
-        """`text` without our key, which may stand in it as a string of Python or JSON does."""
+        """`text` without our key, which may be escaped in it as in Python or JSON."""
         return re.sub(r"\\*".join(map(re.escape, self._key)), "***", text) if self._key else text
 
     def _failure(self, found: str, remedy: str) -> InputError:
@@ -179,7 +179,7 @@ class Server:
 
 
 def _longest(body: dict[str, Any] | None) -> int:
-    """How many bytes the answer to a request may have at most."""
+    """The maximum size in bytes of the answer to a request."""
     if body is None:
         return _LIST_BYTES
     of_choice = _TOKEN_BYTES * body.get("max_tokens", 0)
@@ -188,10 +188,10 @@ def _longest(body: dict[str, Any] | None) -> int:
 
 
 def _key() -> str:
-    """The key for the server, or "" where there is none.
+    """The key for the server, or "" if there is none.
 
     Raises:
-        InputError: no header can hold it.
+        InputError: the key is not valid in an HTTP header.
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not (key.isascii() and key.isprintable()):
@@ -202,7 +202,7 @@ def _key() -> str:
 
 
 def _is_passing(error: BaseException) -> bool:
-    # Of the errors in between, one says that the request cannot be sent at all.
+    # Among transport errors, LocalProtocolError says that the request itself is invalid.
     return isinstance(error, (httpx2.TransportError, _BusyError)) and not isinstance(
         error, httpx2.LocalProtocolError
     )

@@ -1,4 +1,4 @@
-"""What a server with OpenAI's interface answers, as far as it is needed; anything else is nonsense."""
+"""The answers of a server with OpenAI's API, as far as they are used; anything else is refused."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -7,17 +7,17 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from multirm.engines.server import Server
 
-# Beyond it no model's tokens are, nor what counts them.
+# The largest valid token id or count.
 _MOST = 2**31 - 1
 
-# Of a natural logarithm; servers that round may say a little more than 0.
+# The largest valid log-probability; rounding may lead to a little more than 0.
 _LARGEST = 0.01
 
 
 def _whole(text: object) -> object:
-    """`text` with the halves of letters put together, or each taken for an unknown letter where it is alone.
+    """`text` with surrogate pairs joined, and lone surrogates replaced by U+FFFD.
 
-    JSON can hold them, and servers that cut a text between two leave them.
+    JSON can contain them, for example if a server cuts a text between two.
     """
     if not isinstance(text, str):
         return text
@@ -30,7 +30,7 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 class Model(BaseModel):
-    """A model that is served. Only vLLM says how many tokens it reads and writes at most."""
+    """A served model. Only vLLM tells the length of its context."""
 
     id: Text
     max_model_len: Annotated[int, Field(ge=1, le=_MOST)] | None = None
@@ -43,13 +43,13 @@ class Models(BaseModel):
 
 
 class LogProbabilities(BaseModel):
-    """For each token of a choice the log-probabilities of some tokens in its place, by their names."""
+    """For each position of a choice, the log-probabilities of some tokens, by name."""
 
     top_logprobs: list[dict[Text, LogProbability] | None] | None = None
 
 
 class Choice(BaseModel):
-    """One completion. Only servers that were asked for them, and know of them, give `token_ids`."""
+    """One completion. Only servers that support it return `token_ids`, if asked to."""
 
     text: Text
     finish_reason: Literal["stop", "length"]
@@ -57,7 +57,7 @@ class Choice(BaseModel):
     logprobs: LogProbabilities | None = None
 
     def likeliest(self, place: int) -> Mapping[str, float]:
-        """The log-probabilities that were told of some tokens at a place; of none where there are none."""
+        """The log-probabilities returned for a position; empty if there are none."""
         told = self.logprobs.top_logprobs if self.logprobs else None
         return (told[place] or {}) if told and place < len(told) else {}
 
@@ -99,10 +99,10 @@ _T = TypeVar("_T", bound=BaseModel)
 
 
 def read(kind: type[_T], answer: dict[str, Any], server: Server) -> _T:
-    """The answer of a server as an object of its kind.
+    """Validate a server's answer.
 
     Raises:
-        InputError: it is of another kind.
+        InputError: the answer is not valid.
     """
     try:
         return kind.model_validate(answer)

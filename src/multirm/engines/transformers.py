@@ -1,8 +1,7 @@
-"""The engine that needs nothing but transformers: prompts in batches of like lengths, decoded together.
+"""The engine that needs only transformers: it decodes prompts of similar length in batches.
 
-It has a decoding loop of its own, and does not call `model.generate`, because three things are cheap
-only inside the loop: the samples of a prompt share the reading of it, rows that are done leave the batch,
-and every row draws from the random numbers of its own item.
+It has its own decoding loop instead of `model.generate`, because three things are cheap only inside the loop: the
+samples of a prompt share its prefill, finished rows leave the batch, and each row has its item's random numbers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,17 +20,16 @@ from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
 
-# The share of a batch's rows that may be done before they are taken out, which costs a copy of the cache.
+# The fraction of a batch's rows that may be finished before they are removed, which costs a copy of the cache.
 _IDLE_SHARE = 0.2
 
 
 class TransformersEngine:
     """Implements `engines.base.Engine` over a causal language model.
 
-    Samples do not depend on batches beyond the rounding of the model's own arithmetic: a draw changes
-    where its random number falls within that rounding of the edge between two tokens. In fp32 (1e-6) that
-    is as good as never; in bf16, or where fp32 is multiplied as TF32, it changes texts, and samples are not
-    promised.
+    Samples depend on the batch only through rounding: a draw changes if its random number is within the rounding
+    error of the boundary between two tokens. In fp32 (1e-6), this practically never happens; in bf16 or TF32 it
+    changes texts, and samples are not guaranteed to be reproducible.
     """
 
     def __init__(
@@ -42,10 +40,10 @@ class TransformersEngine:
     ) -> None:
         """
         Args:
-            model: in evaluation mode, on the device it is to run on.
-            tokenizer: decodes the completions.
-            batch_tokens: how many tokens a batch may come to: prompts, samples and padding together. A
-                single sample may come to more.
+            model: in evaluation mode, on its device.
+            tokenizer: the model's tokenizer, to decode completions.
+            batch_tokens: maximum number of tokens in a batch, with prompts, samples and padding. A single sample
+                may have more.
         """
         self.reproducible = (
             model.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
@@ -60,10 +58,10 @@ class TransformersEngine:
         )
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
-        """See `engines.base.Engine`; prompts that are decoded together are yielded together.
+        """See `engines.base.Engine`; the prompts of a batch are yielded together.
 
-        A prompt after which the model's context has room for fewer than `sampling.max_tokens` tokens is
-        continued as far as there is room, and its completions are marked as truncated.
+        If the model's context has no room for `sampling.max_tokens` tokens after a prompt, completions end with the
+        context, and are truncated.
         """
         sampling = request.sampling
         yield [
@@ -88,7 +86,7 @@ class TransformersEngine:
         return token_limit(prompt, sampling, self._context)
 
     def _parts(self, sampling: Sampling, size: int) -> Iterator[Sampling]:
-        """The samples of a prompt, of `size` tokens together, in as few parts as fit into a batch."""
+        """Split the samples of a prompt, `size` tokens in all, into as few parts as possible that fit into a batch."""
         room = max(1, self._batch_tokens * sampling.n // size)
         for k in range(0, sampling.n, room):
             yield replace(sampling, first=sampling.first + k, n=min(room, sampling.n - k))

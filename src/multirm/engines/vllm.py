@@ -1,7 +1,7 @@
-"""The engine for GPUs, and for large jobs on CPUs: vLLM, which reads and writes many texts at once.
+"""The engine for GPUs, and for large jobs on CPUs: vLLM, with continuous batching.
 
-Nothing of it runs in a server. Prompts are handed over as earlier ones get done, always more of them than
-run at the same time, so that the memory of a job does not grow with its prompts.
+vLLM runs in the job, not in a server. It always has more prompts than run at the same time, but never all of
+them, so that memory does not grow with the number of prompts.
 """
 
 import os
@@ -47,13 +47,13 @@ from multirm.running.randomness import item_seed
 
 SECONDS_BETWEEN_YIELDS = 1
 
-# For keys and values, where no GPU says how much there is. vLLM puts VLLM_CPU_KVCACHE_SPACE in its place.
+# Size of the key-value cache on a CPU. VLLM_CPU_KVCACHE_SPACE overrides it.
 _CPU_CACHE_BYTES = 4 * 2**30
 
 _ON_CPU: dict[str, Any] = {
-    # Compiling takes longer than most jobs that a CPU is good for.
+    # Compilation takes longer than most jobs on a CPU.
     "enforce_eager": True,
-    # The smallest: what samples and neighbours have in common is kept in whole blocks.
+    # The smallest: prefixes are cached in whole blocks.
     "block_size": 32,
     "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
     "logits_processors": [ItemDraws],
@@ -65,18 +65,18 @@ _WAITING_PER_RUNNING = 2
 class VllmEngine:
     """Implements `engines.base.Engine` over a model folder or hub name, or over an adapter and its base.
 
-    On a CPU, in fp32, samples are drawn as the transformers engine draws them, and are the same but for the
-    rounding of the model's arithmetic. On a GPU, in bf16, that rounding depends on what runs beside a
-    text and is large enough to change it: samples have seeds of their own, but are not promised.
+    On a CPU in fp32, samples are drawn as in the transformers engine, and are the same up to rounding. On a GPU in
+    bf16, rounding depends on the batch and is large enough to change texts: samples have their own seeds, but are
+    not guaranteed to be reproducible.
     """
 
     def __init__(self, model: str, dtype: Dtype = Dtype.AUTO) -> None:
         """
         Args:
-            dtype: the precision of the model.
+            dtype: precision of the model.
 
         Raises:
-            InputError: no model or tokenizer there, or not in safetensors, or one that vLLM cannot run.
+            InputError: there is no model or tokenizer, it is not in safetensors, or vLLM cannot run it.
         """
         folder = fetch_model(model)
         self._adapter: LoRARequest | None = None
@@ -87,7 +87,7 @@ class VllmEngine:
             require_safetensors(adapter)
             require_own_base(adapter, base, folder)
             require_fit(adapter, folder)
-            # As long as the engine is there: vLLM reads it when it likes.
+            # Kept as long as the engine, because vLLM may read it at any time.
             self._served = TemporaryDirectory()
             rank = write_uniform(adapter, Path(self._served.name))
             self._adapter = LoRARequest("adapter", 1, self._served.name)
@@ -111,7 +111,7 @@ class VllmEngine:
             self._engine = _start(folder, dtype_of(dtype, device), self._on_cpu, adapted | here)
             if self._adapter:
                 self._engine.add_lora(self._adapter)
-        # What a process of the model fails of comes as a RuntimeError.
+        # Errors of the model's processes are RuntimeErrors.
         except (ValueError, RuntimeError) as error:
             raise InputError(
                 model, expected="a model that vLLM can run here", found=str(error)
@@ -121,10 +121,10 @@ class VllmEngine:
         self._n_open = _WAITING_PER_RUNNING * int(config.scheduler_config.max_num_seqs)
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
-        """See `engines.base.Engine`; what is done is yielded about once a second.
+        """See `engines.base.Engine`; yields about once a second.
 
         Raises:
-            InputError: a text would be longer than memory has room for.
+            InputError: a text may become longer than the key-value cache.
         """
         sampling = request.sampling
         limits = {prompt.key: self._limit(prompt, sampling) for prompt in request.left}
@@ -164,7 +164,7 @@ class VllmEngine:
             self._engine.abort_request(list(running))
 
     def _step(self, running: dict[str, "_Sample"]) -> Iterator["_Sample"]:
-        """Draw a token for the running samples, as many as vLLM does at once; those that are complete leave them."""
+        """Run one step of vLLM. Yields the samples that are complete, and removes them from `running`."""
         for output in self._engine.step():
             sample = running[output.request_id]
             if sample.add(output):
@@ -195,7 +195,7 @@ class VllmEngine:
             stop_token_ids=self._ends,
             detokenize=False,
             output_kind=RequestOutputKind.DELTA if request.stop else RequestOutputKind.FINAL_ONLY,
-            # No other request has these parameters.
+            # Safe, because no other request shares these parameters.
             skip_clone=True,
             **_watching(request.watch),
         )
@@ -270,7 +270,7 @@ def _completed(samples: list[_Sample]) -> Completed:
 
 
 def _watching(watch: Sequence[int]) -> dict[str, Any]:
-    """The settings of a request for the log-probabilities of some tokens at every place."""
+    """Sampling parameters for the log-probabilities of some tokens at every position."""
     if not watch:
         return {}
     tokens = list(dict.fromkeys(watch))
@@ -278,20 +278,20 @@ def _watching(watch: Sequence[int]) -> dict[str, Any]:
 
 
 def _stay_on_own_cores() -> None:
-    """Let a model on a CPU compute with what its job was given, OMP_NUM_THREADS, where that is said.
+    """Limit a model on a CPU to the job's OMP_NUM_THREADS, if it is set.
 
-    Left to itself vLLM ties its threads to the machine's cores, from the first one on: jobs beside each
-    other would share a few of them and leave the others idle.
+    By default, vLLM binds its threads to the machine's first cores: concurrent jobs would share these and leave
+    the others idle.
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdecimal() and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
         os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-        # For the process of the model, which is yet to start.
+        # Inherited by the model's process, which starts later.
         os.environ["OMP_NUM_THREADS"] = str(threads_of_model(int(given)))
 
 
 def _start(folder: Path, dtype: torch.dtype, on_cpu: bool, settings: dict[str, Any]) -> LLMEngine:
-    # What a study runs is nobody else's business.
+    # No telemetry.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     config = EngineArgs(
         model=str(folder),
@@ -299,24 +299,24 @@ def _start(folder: Path, dtype: torch.dtype, on_cpu: bool, settings: dict[str, A
         trust_remote_code=False,
         load_format="safetensors",
         dtype=str(dtype).removeprefix("torch."),
-        # The model's own, or as much as there is memory for.
+        # The model's context, or as much of it as fits into memory.
         max_model_len=-1,
         enable_prefix_caching=True,
         logprobs_mode="raw_logprobs",
         disable_log_stats=True,
         **settings,
     ).create_engine_config(UsageContext.LLM_CLASS)
-    # The model runs in a process of its own; on a CPU, one more for what hands it its work is one too many.
+    # On a CPU, the model has its own process anyway; another one for the scheduler would only cost.
     return LLMEngine(
         config, Executor.get_class(config), log_stats=False, multiprocess_mode=not on_cpu
     )
 
 
 def _room_for_rank(adapter: Path, rank: int) -> int:
-    """The least of the ranks that vLLM can make room for which has room for the adapter's.
+    """The smallest maximum rank that vLLM supports and that is enough for the adapter.
 
     Raises:
-        InputError: there is none.
+        InputError: the adapter's rank is too large for vLLM.
     """
     ranks = sorted(get_args(MaxLoRARanks))
     room = next((room for room in ranks if room >= rank), None)

@@ -1,5 +1,5 @@
-"""Adapters as vLLM serves them: it asks neither for shapes nor for names, knows one rank and one scale, and writes
-nonsense where there are others.
+"""Checks and conversion of adapters for vLLM, which checks neither shapes nor names and supports only one rank and
+one scale: with any others, it generates nonsense.
 """
 
 import json
@@ -20,15 +20,15 @@ _A, _B = ".lora_A.weight", ".lora_B.weight"
 
 
 def require_fit(adapter: Path, base: Path) -> None:
-    """Refuse an adapter whose matrices do not go with the weights of a base, or that is more than matrices.
+    """Refuse an adapter that does not fit its base, or that vLLM does not support.
 
     Args:
         adapter: folder with the settings and weights of a peft adapter.
         base: folder with weights in safetensors.
 
     Raises:
-        InputError: a weight that the base does not have, or has in another shape; something that vLLM
-            does not serve.
+        InputError: the base lacks an adapted weight or has it in another shape, or the adapter has something that
+            vLLM does not support.
     """
     if not (adapter / ADAPTER_WEIGHTS).is_file():
         raise InputError(adapter, expected=f"an adapter with {ADAPTER_WEIGHTS}", found="none")
@@ -61,17 +61,17 @@ def require_fit(adapter: Path, base: Path) -> None:
 
 
 def write_uniform(adapter: Path, folder: Path) -> int:
-    """Write an adapter that is the same, all of whose matrices have one rank and the scale 1.
+    """Write an equivalent adapter in which all matrices have the same rank and the scale 1.
 
     Args:
-        adapter: as `require_fit` admits them.
-        folder: exists, and is empty.
+        adapter: folder of an adapter that `require_fit` accepts.
+        folder: an existing, empty folder.
 
     Returns:
         the rank.
 
     Raises:
-        InputError: matrices of other ranks than the settings say.
+        InputError: the ranks of matrices differ from the settings.
     """
     settings = read_settings(adapter)
     weights = load_file(adapter / ADAPTER_WEIGHTS)
@@ -92,7 +92,7 @@ def write_uniform(adapter: Path, folder: Path) -> int:
 
 
 def _scale(adapter: Path, settings: dict[str, Any], layer: str, rank: int) -> float:
-    """What the product of a layer's matrices counts, as peft has it."""
+    """The factor of the product of a layer's matrices, as in peft."""
     name = layer.removeprefix(_PREFIX)
 
     def setting(key: str, pattern: str) -> float:

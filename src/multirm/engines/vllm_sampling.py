@@ -1,7 +1,7 @@
-"""Draws by an item's own random numbers inside vLLM, so that its samples are those of every other engine.
+"""Sampling inside vLLM with an item's own random numbers, so that its samples are the same as in other engines.
 
-vLLM's generators do not outlive a prompt that is read in pieces on a CPU, and depend on how often a row
-was drawn for. Here the number behind a token depends on the item and the token's place alone.
+vLLM's own generators fail on a CPU if a prompt is prefilled in chunks, and depend on how often a row was sampled.
+Here, a token's random number depends only on the item and the token's position.
 """
 
 import math
@@ -24,9 +24,9 @@ _ARGUMENT = "multirm"
 
 
 def drawn_from(sampling: Sampling, seed: int) -> dict[str, Any]:
-    """The settings of a vLLM request whose tokens are drawn by the random numbers of `seed`.
+    """Sampling parameters of a vLLM request whose tokens are drawn with the random numbers of `seed`.
 
-    All requests that run at the same time have the same `sampling`.
+    All requests that run at the same time must have the same `sampling`.
     """
     return {"temperature": 0.0, "extra_args": {_ARGUMENT: (sampling, seed)}}
 
@@ -41,9 +41,9 @@ class _Row:
 
 
 class ItemDraws(LogitsProcessor):
-    """Draws a token per row, and leaves vLLM's greedy choice no other.
+    """Draws a token per row, and makes it the only choice of vLLM's greedy sampling.
 
-    What vLLM returns as log-probabilities is read off the logits before they come here.
+    vLLM computes log-probabilities before this processor changes the logits.
     """
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
@@ -56,7 +56,7 @@ class ItemDraws(LogitsProcessor):
         process_dict_updates(self._rows, batch_update, _row)
 
     def apply(self, logits: Tensor) -> Tensor:
-        """`logits` (rows, vocabulary), changed in place."""
+        """Draw tokens from `logits` (rows, vocabulary), which are changed in place."""
         if not self._rows:
             return logits
         indices, rows = list(self._rows), list(self._rows.values())

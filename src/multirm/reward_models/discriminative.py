@@ -1,6 +1,6 @@
-"""Discriminative reward models: for each step the probability that it is correct, read off the network.
+"""Discriminative reward models: the network's probability that each step is correct.
 
-From a question and its steps to rewards:
+Get rewards of a question and its steps:
 
     model = load_discriminative("results/models/dPRM-mini/adapter")
     [found] = model.score([Solution("What is 2 + 3?", ("2 + 3 = 5.", "The answer is 5."))])
@@ -30,13 +30,13 @@ from multirm.reward_models.formats import MULTI_RM, Format
 from multirm.text.encoding import EncodedSolution, encode_solution, single_token
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
-"""About how many tokens are read at once on each kind of device: in a CPU's caches more do not stay."""
+"""Approximate number of tokens in a batch by type of device; more do not fit into a CPU's caches."""
 
 
 def load_discriminative(
     model: str | Path, dtype: Dtype = Dtype.AUTO, batch_tokens: int | None = None
 ) -> "DiscriminativeModel":
-    """Load a dORM or dPRM on the first GPU, where there is one, or else the CPU.
+    """Load a dORM or dPRM on the first GPU, or on the CPU if there is none.
 
     Args:
         model: folder of an adapter or of a whole model, or a hub name.
@@ -44,7 +44,7 @@ def load_discriminative(
         batch_tokens: as of `DiscriminativeModel`.
 
     Raises:
-        InputError: what `models.load.load_model` and `DiscriminativeModel` refuse.
+        InputError: `models.load.load_model` or `DiscriminativeModel` refuses the model.
     """
     network = load_model(str(model), dtype_of(dtype, default_device()))
     return DiscriminativeModel(network, load_tokenizer(str(model)), batch_tokens)
@@ -53,36 +53,36 @@ def load_discriminative(
 def load_discriminative_in_turn(
     models: Sequence[str], dtype: Dtype = Dtype.AUTO, batch_tokens: int | None = None
 ) -> Iterator["DiscriminativeModel"]:
-    """Load models as `load_discriminative` does, one after the other, a base that neighbours share once.
+    """Load models as `load_discriminative` does, one after the other; consecutive adapters share a loaded base.
 
-    A model is good until the next one is asked for.
+    A model is valid only until the next one is requested.
     """
     networks = load_in_turn(models, dtype_of(dtype, default_device()))
     for name in models:
-        # Nothing here keeps a network while the next one comes: two may be more than there is memory for.
+        # Keep no reference to a network while the next one is loaded: memory may be too small for two.
         yield DiscriminativeModel(next(networks), load_tokenizer(name), batch_tokens)
 
 
 class DiscriminativeModel(RewardModel):
     """A network that was trained as dORM or dPRM, ready to score.
 
-    A solution's rewards are its own: whatever else is scored with it changes them by no more than
-    rounding (1e-5 in float32). The reward of a step depends on the question and the steps up to it, so the
-    rewards of a solution's first steps are the first of its rewards.
+    A solution's rewards do not depend on the other solutions, up to rounding (1e-5 in float32). The reward of a step
+    depends only on the question and the steps up to it, so the rewards of a solution's first steps are the first of
+    its rewards.
 
-    What solutions of one call begin with alike is read once. Nothing is kept from call to call: a solution
-    that grew by a step is read again from its question on.
+    Common prefixes of the solutions of one call are encoded once. Nothing is cached between calls: a solution with one
+    more step is encoded again as a whole.
 
     Args:
-        network: a causal language model in evaluation mode, plain or with an adapter; from now on it reads
-            packs and nothing else.
-        tokenizer: the network's.
-        batch_tokens: about how many tokens are read at once, which changes speed and memory, not rewards;
-            `BATCH_TOKENS` where None.
-        asked: how text is laid out, and where rewards are read.
+        network: a causal language model in evaluation mode, with or without an adapter. It is changed to accept
+            only packed input.
+        tokenizer: the network's tokenizer.
+        batch_tokens: approximate number of tokens in a batch. It affects speed and memory, not rewards;
+            `BATCH_TOKENS` by default.
+        asked: the layout of the text, and how rewards are computed.
 
     Raises:
-        InputError: the tokenizer lacks a token of the format, or the network cannot read packs.
+        InputError: the tokenizer lacks a token of the format, or the network does not support packed input.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class DiscriminativeModel(RewardModel):
         self._batch_tokens = batch_tokens or BATCH_TOKENS[network.device.type]
         self.unit, self.scale = asked.unit, asked.scale
         self.max_tokens = context_length(network.config)
-        """The longest text that it reads; None where nothing says so."""
+        """The length of the network's context; None if its configuration does not tell."""
 
     def score_in_batches(
         self, solutions: Sequence[Solution], done: Container[int] = ()
     ) -> Iterator[dict[int, Rewards]]:
         """Score solutions, pack by pack; see `RewardModel.score_in_batches`.
 
-        Those over the model's length come first, without rewards and marked: none is cut.
+        Solutions longer than the context come first, with null rewards and `truncated`: none is cut.
 
         Yields:
             rewards by the positions of their solutions: P(correct) of each step, from 0 to 1.
@@ -129,7 +129,7 @@ class DiscriminativeModel(RewardModel):
         for position, solution in enumerate(solutions):
             if len(texts[position]) <= limit:
                 pools.setdefault(solution.question, []).append(position)
-        # Packs are the same whatever is done, so that rewards are the same to the last bit.
+        # Packs do not depend on `done`, so that rewards are the same to the last bit.
         for positions in group_in_packs(pools.values(), texts, self._batch_tokens):
             if positions[0] not in done:
                 chosen = [encoded[position] for position in positions]
@@ -146,12 +146,12 @@ def step_rewards(
 ) -> list[list[float]]:
     """The rewards of each solution's steps: P(correct) / (P(incorrect) + P(correct)) at the last token of each.
 
-    What solutions begin with alike, the question first of all, is read once.
+    Common prefixes of solutions, above all the question, are encoded once.
 
     Args:
         network: a causal language model in evaluation mode, prepared by `attend_in_packs`.
         candidates: ids of the tokens for incorrect and for correct.
-        solutions: none longer than the model admits; all are read at once.
+        solutions: none longer than the context; all are one batch.
 
     Returns:
         for each solution a probability per step.

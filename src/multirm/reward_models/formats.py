@@ -1,4 +1,4 @@
-"""How discriminative reward models are fed and read: one record for each way."""
+"""Formats of discriminative reward models: the layout of their text, and how rewards are computed."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from multirm.text.encoding import MULTI_RM_LAYOUT, STEP_TOKENS, SolutionLayout
 
 @dataclass(frozen=True)
 class Format:
-    """How a discriminative reward model is asked: a softmax over two tokens at the last token of each step.
+    """A softmax over two tokens at the last token of each step.
 
     Attributes:
         name: as in the reward_models table.
         layout: how question and steps become one text.
-        tokens: the words whose logits are compared, each a single token: for incorrect and for correct.
-        unit: what one reward is about.
-        scale: what the number is.
+        tokens: the texts of the two tokens, for incorrect and for correct.
+        unit: what a reward refers to.
+        scale: a probability or an unbounded score.
     """
 
     name: FormatName
@@ -27,4 +27,4 @@ class Format:
 
 
 MULTI_RM = Format(FormatName.MULTI_RM, MULTI_RM_LAYOUT, STEP_TOKENS, Unit.STEP, Scale.PROBABILITY)
-"""That of dORM and dPRM (Multi-RM, arXiv 2510.00492). A dORM has learned the last step's reward alone."""
+"""The format of dORM and dPRM (Multi-RM, arXiv 2510.00492). A dORM was trained only on the last step's reward."""

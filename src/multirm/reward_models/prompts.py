@@ -1,6 +1,6 @@
-"""The prompts that ask for critiques of solutions, of teachers and of generative reward models.
+"""Prompts for critiques of solutions, for teachers and generative reward models.
 
-This module knows nothing of how critiques are read: a new way to read them must not make a teacher's critiques stale.
+This module does not import what reads critiques: a change there must not make a teacher's critiques stale.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""When to stop sampling critiques: once more of them could not plausibly change a pool's best solution.
+"""Adaptive sampling: stop once more critiques could not plausibly change a pool's best solution.
 
 The best solution of a pool is the one with the highest mean reward over M critiques, critiques without a
 verdict left out, the first one on ties. Critiques are sampled in rounds, and after each round every
@@ -35,7 +35,7 @@ import numpy as np
 
 Critiques = list[dict[str, Any]]
 
-# So many rounds at most: in each one a prompt is read again, and a pool may be over.
+# Maximum number of rounds. Each costs a prefill of its prompts, and may be the last of a pool.
 ROUNDS = 5
 
 # Shares of the most that a gambler can bet without falling below 0. The wealth is the mean over them: the
@@ -55,12 +55,12 @@ def sample_in_rounds(
     samples: int,
     error: float,
 ) -> list[Critiques]:
-    """Critiques of each solution, as many as it takes.
+    """Sample critiques of each solution until the best of its pool is decided.
 
     Args:
-        sample: gives more critiques of some solutions, with the key `reward`, null without a verdict. It
-            is told the solutions' numbers, the number of their first new critique, and how many.
-        pools: of each solution, the pool that it is in.
+        sample: returns more critiques of some solutions, with the key `reward`, null without a verdict. Its
+            arguments are the solutions' indices, the number of their first new critique, and how many to sample.
+        pools: the pool of each solution.
         samples: M.
         error: as for `undecided`.
     """
@@ -70,7 +70,7 @@ def sample_in_rounds(
     critiques: list[Critiques] = [[] for _ in pools]
     left = list(range(len(pools)))
     while left:
-        # Who leads again was perhaps out for some rounds, and has fewer critiques.
+        # A solution that leads again after it was out for some rounds has fewer critiques.
         for first in sorted({len(critiques[index]) for index in left}):
             chosen = [index for index in left if len(critiques[index]) == first]
             added_to = sample(chosen, first, min(round_size(samples), samples - first))
@@ -85,7 +85,7 @@ def sample_in_rounds(
 
 
 def _as_arrays(critiques: Sequence[Critiques], samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first two arguments of `undecided`; rewards are rounded as they are in tables."""
+    """The first two arguments of `undecided`, with rewards rounded as in tables."""
     rewards = np.full((len(critiques), samples), np.nan, dtype=np.float32)
     for row, written in zip(rewards, critiques, strict=True):
         row[: len(written)] = [
@@ -95,18 +95,18 @@ def _as_arrays(critiques: Sequence[Critiques], samples: int) -> tuple[np.ndarray
 
 
 def round_size(samples: int) -> int:
-    """Critiques of a solution in one round, of `samples` in all."""
+    """The number of critiques of a solution in one round, of `samples` in all."""
     return -(-samples // ROUNDS)
 
 
 def undecided(rewards: np.ndarray, n_sampled: np.ndarray, error: float) -> np.ndarray:
-    """Which solutions of a pool to sample more critiques of; none once the best one is decided.
+    """The solutions of a pool that need more critiques; none once the best one is decided.
 
     Args:
         rewards: float64 [solutions, M], from 0 to 1, in the order of sampling; NaN where a critique has
             no verdict, or is yet to be sampled.
         n_sampled: int [solutions], from 1 to M: how many critiques of each solution are sampled.
-        error: the chance to be wrong, in [0, 1).
+        error: maximum probability of a wrong best solution, in [0, 1).
 
     Returns:
         bool [solutions].

@@ -35,20 +35,20 @@ def score_discriminative(
     dtype: Dtype = Dtype.AUTO,
     shard: str = "1/1",
 ) -> None:
-    """Give every step of every solution a reward. Solutions over the model's length get none and are marked.
+    """Give every step of every solution a reward. Solutions longer than the context get none and are marked.
 
-    A job that was killed goes on where it was.
+    A killed job resumes where it stopped.
 
     Args:
-        model: NAME=PATH, PATH being the folder of an adapter or of a whole model, or a hub name. Several
-            adapters of one base after another share its loading.
+        model: NAME=PATH, where PATH is the folder of an adapter or of a whole model, or a hub name. Consecutive
+            adapters of one base share the loaded base.
         solutions: table of solutions.
         output: table of rewards for each model, in the order of the solutions.
-        batch_tokens: about how many tokens are read at once; it changes speed and memory, not rewards.
-            16,384 on a GPU; 2,048 on a CPU, in whose caches more do not stay.
-        dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU. Published rewards are
-            of float32, which costs several times as much on a GPU.
-        shard: NUMBER/COUNT: score one of so many parts of the pools.
+        batch_tokens: approximate number of tokens in a batch; affects speed and memory, not rewards. By default
+            16,384 on a GPU and 2,048 on a CPU, whose caches hold no more.
+        dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU. The authors' rewards are
+            float32, which costs several times as much on a GPU.
+        shard: NUMBER/COUNT: score one of this many parts of the pools.
     """
     names, places = _names_and_places(model, output)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
@@ -57,7 +57,7 @@ def score_discriminative(
     at_once = batch_tokens or BATCH_TOKENS[default_device().type]
     jobs = []
     with ExitStack() as stack:
-        # All journals before any model: whoever comes second is refused at once, and goes on with them all.
+        # Open all journals before loading a model: a second job on the same tables is refused at once.
         for name, place, table in zip(names, places, output, strict=True):
             made_of, folders = sources_of(place)
             parameters = {
@@ -78,7 +78,7 @@ def score_discriminative(
             loaded = next(models)
             scored = _score(loaded, asked, journal)
             said = {"model": name, "unit": loaded.unit, "scale": loaded.scale}
-            # Gone before the next one comes.
+            # Free its memory before the next one is loaded.
             del loaded
             filled = [{**key, **said, **columns} for key, columns in zip(keys, scored, strict=True)]
             parquet.write(table, REWARDS, filled, origin)
@@ -101,11 +101,11 @@ def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[lis
 def _score(
     model: RewardModel, solutions: Sequence[Solution], journal: Journal
 ) -> list[dict[str, Any]]:
-    """The columns of `REWARDS` that a model fills, for each solution; what is in the journal is not scored again."""
+    """The columns of `REWARDS` from a model, for each solution; those in the journal are not scored again."""
     done = {int(position) for position in journal.items}
     with Progress("scored", "solutions", len(solutions) - len(done)) as progress:
         for batch in model.score_in_batches(solutions, done):
-            # A batch is written down at one stroke: all of it is there or nothing.
+            # A batch is journaled as a whole or not at all.
             journal.add({str(position): asdict(rewards) for position, rewards in batch.items()})
             n_read = sum(0 if rewards.truncated else rewards.n_tokens for rewards in batch.values())
             progress.add(len(batch), n_read)

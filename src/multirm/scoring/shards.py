@@ -22,17 +22,17 @@ JOINED = {schema.name: schema for schema in (REWARDS, SCORED_CRITIQUES)}
 
 @entry
 def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None:
-    """Put the parts of a table together, in the order of the solutions, if none is missing.
+    """Join the shards of a table, in the order of the solutions; none may be missing.
 
     Args:
-        solutions: table of solutions that were scored.
-        shards: the parts, tables of rewards or of the critiques behind them, of one model.
-        output: table of the whole.
+        solutions: table of the scored solutions.
+        shards: tables of rewards, or of their critiques, of one model.
+        output: the joined table.
     """
     footer = _footer_of_all(solutions, shards)
     schema = JOINED[footer.schema]
     scored = parquet.read(solutions, SOLUTIONS).select(list(SOLUTIONS.key))
-    # More parts than pools leave some empty.
+    # With more shards than pools, some are empty.
     part = replace(schema, at_least_one="")
     parts = [parquet.read(path, part) for path in shards]
     together = pa.concat_tables(parts, promote_options="permissive")
@@ -58,7 +58,7 @@ def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None
             remedy="delete the shards, which are of other solutions, and score again",
         )
     parameters = {name: value for name, value in footer.parameters.items() if name != "shard"}
-    # Shards go once they are joined; what they were made from stays, and is the same for each.
+    # Shards are deleted after joining; their inputs stay, and are the same for all.
     origin = replace(
         footer,
         parameters={**parameters, "shards": len(shards)},
@@ -68,10 +68,10 @@ def join_shards(solutions: Path, shards: list[Path], output: OutputFile) -> None
 
 
 def _footer_of_all(solutions: Path, shards: Sequence[Path]) -> parquet.Footer:
-    """What the footers of all shards say but for their numbers, which are those of one whole.
+    """The footer that all shards share, apart from their numbers, which must be complete.
 
     Raises:
-        InputError: shards that were not made alike, of other solutions, or not all of them.
+        InputError: shards were made differently or of other solutions, or some are missing.
     """
     if not shards:
         raise InputError("--shards", expected="at least one table", found="none")
