@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A Slurm of three nodes on this machine, for the tests: slurm.sh start|stop|lose NODE
+# A Slurm cluster of three nodes on this machine, for the tests: slurm.sh start|stop|lose NODE
 #
-# Needs root, no systemd, and a machine without a Slurm of its own. Installs Debian's packages where they are
-# absent. Each node claims 8 cores, 16 GB and one GPU of the type `tiny`; none of that is enforced or real, so
-# the one who submits jobs limits how many run at once. No accounting database. What is lost (n1, n2, n3 or the
-# controller, slurmctld) is back after another start.
+# Needs root, no systemd, and a machine without its own Slurm. Installs Debian's packages if they are missing. Each
+# node claims 8 cores, 16 GB and one GPU of the type `tiny`; none of that is real or enforced, so whoever submits jobs
+# must limit how many run at once. There is no accounting database. A lost part (n1, n2, n3 or the controller,
+# slurmctld) is back after another start.
 set -euo pipefail
 
 MARK="# Written by multirm's tests/cluster/slurm.sh, which also removes it."
@@ -14,7 +14,7 @@ NODES=(n1 n2 n3)
 
 fail() { echo "slurm.sh: $*" >&2; exit 1; }
 
-# A configuration that somebody else wrote is a cluster that somebody else uses.
+# A configuration from elsewhere belongs to a cluster that is in use.
 refuse_other_slurm() {
     for file in "$ETC/slurm.conf" "$ETC/gres.conf"; do
         if [[ -e $file ]] && [[ $(head -n 1 "$file") != "$MARK" ]]; then
@@ -67,7 +67,7 @@ GresTypes=gpu
 NodeName=n[1-3] NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17003] CPUs=8 RealMemory=16000 Gres=gpu:tiny:1
 PartitionName=main Nodes=n[1-3] Default=YES MaxTime=UNLIMITED State=UP
 CONF
-    # Slurm wants a device behind each GPU, and looks no closer.
+    # Slurm requires a device for each GPU, and checks nothing else.
     touch "$RUN/gpu"
     printf '%s\nName=gpu Type=tiny File=%s\n' "$MARK" "$RUN/gpu" > "$ETC/gres.conf"
 }
@@ -82,7 +82,7 @@ start_munge() {
     touch "$RUN/munged"
 }
 
-# Whether the process of a pid file is at work; one that has ended may still be listed as defunct.
+# Whether the process of a pid file is running; an ended one may still be listed as defunct.
 alive() { [[ -e $1 ]] && is_process "$(cat "$1")"; }
 is_process() { [[ -e /proc/$1 ]] && ! grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null; }
 
@@ -93,7 +93,7 @@ fail_with_logs() {
     fail "$1; nodes, jobs and the last lines of the logs are above"
 }
 
-# A node that still ends a job (comp), or that the scheduler keeps for one (plnd, or a dash), answers as well.
+# A node that is ending a job (comp) or reserved for one (plnd, or a dash) counts as answering.
 nodes_answer() {
     local answering
     answering=$(sinfo --noheader --Node --format=%t 2> /dev/null | grep -c -x -E '(idle|mix|alloc|comp|plnd)-?') || true
@@ -110,7 +110,7 @@ start() {
         mkdir -p "$RUN/$node"
         alive "$RUN/$node.pid" || slurmd -N "$node" || fail_with_logs "expected slurmd to start $node"
     done
-    # A node that a busy machine let miss the first question is asked again after 100 s.
+    # On a busy machine, a node may miss the first ping; it is pinged again after 100 s.
     local ends=$((SECONDS + 180))
     while ((SECONDS < ends)); do
         nodes_answer && return
@@ -119,7 +119,7 @@ start() {
     fail_with_logs "expected three nodes to answer within three minutes"
 }
 
-# A daemon is asked to end, and made to after 10 s.
+# Terminate a daemon, and kill it after 10 s.
 end() {
     alive "$1" || return 0
     local pid
@@ -149,7 +149,7 @@ stop() {
     rm -rf "$RUN" "$ETC/slurm.conf" "$ETC/gres.conf"
 }
 
-# As if a node's power were cut: its daemons first, so that none reports how its jobs ended.
+# As in a power cut: the daemons first, so that they cannot report how jobs ended.
 lose() {
     local node=$1 job
     kill -9 "$(cat "$RUN/$node.pid")"

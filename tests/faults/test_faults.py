@@ -216,7 +216,7 @@ def test_a_full_disk(small_disk: Path, finished_study: Path) -> None:
     resize(small_disk / "results", room=backbone.stat().st_size // 2)
     code, said = run(small_disk, target)
     assert code != 0
-    assert "expected room on the disk, found No space left on device; make room" in said
+    assert "expected room on the disk, found No space left on device; free some space" in said
     assert "Traceback" not in said
     assert not (folder / "model.safetensors").exists()
     assert [path for path in left_over(small_disk) if "journal" not in path.name] == []
