@@ -1,4 +1,4 @@
-"""Derived datasets: chains of changes, with the categories and the origin of what they are made of."""
+"""Derived datasets: chains of changes, with categories and origins from the datasets they derive from."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def study(**datasets: Any) -> Study:
     return load_study(config, [])
 
 
-def test_a_chain_is_made_step_by_step() -> None:
+def test_a_chain_is_derived_step_by_step() -> None:
     found = study(
         Small={
             "from": "Noisy",
@@ -37,7 +37,7 @@ def test_a_chain_is_made_step_by_step() -> None:
     assert options.take(found, "Small") == ["--questions", "10", "--per-question", "2"]
     assert needs.n_solutions(found, "Small") == 20
     assert needs.n_solutions(found, "Noisy") == needs.n_solutions(found, "Facts_train")
-    # What is on the way is made and missed, too.
+    # Intermediate datasets are targets, too.
     assert {"Small", "Noisy", "Facts_train"} <= {*targets.used_datasets(found)}
     assert targets.datasets_derived_by(found, "noise") == "Noisy"
     assert targets.datasets_derived_by(found, "shuffle") == targets.any_of([])
@@ -47,7 +47,7 @@ def test_a_chain_is_made_step_by_step() -> None:
 @pytest.mark.parametrize(
     ("datasets", "complaint"),
     [
-        ({"A": {"from": "Nowhere", "shuffle": "steps"}}, "datasets.A.from: Nowhere is none of"),
+        ({"A": {"from": "Nowhere", "shuffle": "steps"}}, "datasets.A.from: Nowhere is not one of"),
         ({"A": {"from": "A", "shuffle": "steps"}}, "datasets.A.from: A from A"),
         (
             {"A": {"from": "B", "shuffle": "steps"}, "B": {"from": "A", "shuffle": "steps"}},
@@ -68,26 +68,28 @@ def test_a_chain_is_made_step_by_step() -> None:
             "expected known keys only, found datasets.A.reader",
         ),
         ({"A": {**NOISY, "form": "B"}}, "found datasets.A.form; did you mean from"),
-        ({"A": {**NOISY, "categories": ["law"]}}, "law is none of chemistry"),
+        ({"A": {**NOISY, "categories": ["law"]}}, "law is not one of chemistry"),
     ],
 )
-def test_what_cannot_be_made_is_refused(datasets: dict[str, Any], complaint: str) -> None:
+def test_datasets_that_cannot_be_derived_are_refused(
+    datasets: dict[str, Any], complaint: str
+) -> None:
     with pytest.raises(InputError) as caught:
         study(**datasets)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_training_on_what_is_evaluated_is_seen_through_changes() -> None:
+def test_training_on_evaluated_data_is_found_through_derivations() -> None:
     with pytest.raises(
-        InputError, match=r"Noisy is learned from, and .* Facts_junior, made of the same"
+        InputError, match=r"trained on Noisy, and .* Facts_junior, derived from the same"
     ):
         study(Noisy={"from": "Facts_junior", "noise": {"steps": 0.1}})
 
 
-def test_asking_for_what_a_dataset_is_not_is_a_bug() -> None:
+def test_asking_for_settings_of_another_dataset_type_is_a_bug() -> None:
     found = study(Noisy=NOISY)
-    with pytest.raises(TypeError, match="Facts_train is made of no other"):
+    with pytest.raises(TypeError, match="Facts_train does not derive"):
         files.source_table(found, "Facts_train", "history")
-    with pytest.raises(TypeError, match="Noisy is no part"):
+    with pytest.raises(TypeError, match="Noisy takes no part"):
         options.take(found, "Noisy")

@@ -1,4 +1,4 @@
-"""Which files a job reads: as a study says it, and nothing of another dataset, model or kind."""
+"""The files that a job reads: those that the study names, and none of another dataset, model or kind."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def study(**changes: Any) -> Study:
 
 
 def read_study(tmp_path: Path) -> Study:
-    """A study of somebody's data, critiques and rewards in a folder."""
+    """A study of external data, critiques and rewards in a folder."""
     for name in ("math.json", "math_reward.json", "preprocessed_math.json"):
         (tmp_path / name).write_text("[]")
     return study(
@@ -41,7 +41,7 @@ def read_study(tmp_path: Path) -> Study:
     )
 
 
-def test_a_model_reads_what_it_learns_from() -> None:
+def test_a_model_reads_its_training_data() -> None:
     found = study()
     assert files.training_solutions(found, "dORM-mini") == OF_TRAIN
     assert files.training_solutions(found, "gORM-mini") == OF_TRAIN
@@ -75,7 +75,7 @@ def test_shards_are_numbered() -> None:
     assert [Path(table).name for table in tables] == ["1-of-2.parquet", "2-of-2.parquet"]
 
 
-def test_what_is_read_is_the_file_of_the_category(tmp_path: Path) -> None:
+def test_a_category_is_read_from_its_file(tmp_path: Path) -> None:
     found = read_study(tmp_path)
     assert files.dataset_sources(found, "Theirs", "math") == [str(tmp_path / "math.json")]
     assert files.reward_sources(found, "theirs", "Theirs", "math") == [
@@ -88,7 +88,7 @@ def test_what_is_read_is_the_file_of_the_category(tmp_path: Path) -> None:
     assert files.critique_sources(found, "theirs", "gPRM", "math") == []
 
 
-def test_asking_for_what_a_study_does_not_have_is_a_bug(tmp_path: Path) -> None:
+def test_asking_for_files_that_a_study_lacks_is_a_bug(tmp_path: Path) -> None:
     found = read_study(tmp_path)
     with pytest.raises(TypeError, match="Facts_junior is not read"):
         files.dataset_places(study(), "Facts_junior", "history")
@@ -96,15 +96,15 @@ def test_asking_for_what_a_study_does_not_have_is_a_bug(tmp_path: Path) -> None:
         files.reward_places(study(), "dORM-mini", "Facts_junior", "history")
     with pytest.raises(TypeError, match="not trained here"):
         files.training_dataset(found, "theirs")
-    with pytest.raises(TypeError, match="dORM-mini learns from no critiques"):
+    with pytest.raises(TypeError, match="dORM-mini is not trained on critiques"):
         files.training_critiques(study(), "dORM-mini")
-    with pytest.raises(TypeError, match="theirs are written by nobody"):
+    with pytest.raises(TypeError, match="theirs have no teacher"):
         files.teacher(found, "theirs")
     with pytest.raises(TypeError, match="facts are not read"):
         files.critique_places(study(), "facts", "gORM", "history")
 
 
-def test_templates_are_the_study_s_or_the_package_s(tmp_path: Path) -> None:
+def test_templates_are_the_studys_or_the_packages(tmp_path: Path) -> None:
     template = tmp_path / "t.txt"
     template.write_text("{question} {solution} Verification: Is the answer correct (Yes/No)?")
     config = read_yaml(MINIATURE)
@@ -132,6 +132,6 @@ def test_braces_in_paths_are_refused() -> None:
         files.check_checkout(Path("/a}/b"))
 
 
-def test_files_are_named_from_here_where_they_are_below() -> None:
+def test_files_below_the_working_directory_have_relative_names() -> None:
     assert files.from_here(Path("/a/b/c"), Path("/a")) == "b/c"
     assert files.from_here(Path("/a/b/c"), Path("/d")) == "/a/b/c"

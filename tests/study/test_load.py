@@ -1,4 +1,4 @@
-"""A study is checked whole before any rule runs."""
+"""A study is checked completely before any rule runs."""
 
 import copy
 import json
@@ -36,13 +36,13 @@ PUBLISHED = {"kind": "dPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda f: f.stem)
-def test_studies_of_the_project_are_valid(file: Path) -> None:
+def test_the_projects_studies_are_valid(file: Path) -> None:
     study = load_study(read_yaml(file), [file])
     assert set(study.aggregations) == set(study.runs)
     assert all(study.categories_of(dataset) for dataset in study.datasets)
 
 
-def test_defaults_are_the_published_ones() -> None:
+def test_defaults_are_the_papers() -> None:
     study = load_study(read_yaml(MINIATURE), [MINIATURE])
     training = study.runs["dPRM-mini"].trained.training
     assert (training.rank, training.alpha, training.batch_size) == (16, 32, 16)
@@ -64,7 +64,7 @@ def test_defaults_are_the_published_ones() -> None:
         (put("models/dORM-mini/kind", None), "found models.dORM-mini.kind: None"),
         (put("models/dORM", {"kind": "dORM"}), "a value for models.dORM.backbone"),
         (put("models/dORM-mini", 5), "expected keys with values, found models.dORM-mini: 5"),
-        (put("models/dORM-mini/backbone", "mono"), "mono is none of mini"),
+        (put("models/dORM-mini/backbone", "mono"), "mono is not one of mini"),
         (put("models/dORM-mini/dataset", "Facts_trian"), "did you mean Facts_train"),
         (put("models/a b", {}), "a name of letters"),
         (put("models/..", {}), "a name of letters"),
@@ -89,15 +89,15 @@ def test_defaults_are_the_published_ones() -> None:
         (put("datasets/Facts_junior/policy", "Junior"), "'Junior'; did you mean junior?"),
         (put("datasets/Facts_junior/label_noise", 1.5), "less than or equal to 1"),
         (put("backbones/mini", {}), "needs either `model` or `pretrain`"),
-        (put("backbones/mini", {"model": "a/b"}), "`model` needs its number of `parameters`"),
-        (put("backbones/mini/parameters", 1e6), "`model` needs its number of `parameters`"),
+        (put("backbones/mini", {"model": "a/b"}), "`parameters` is needed for a `model`"),
+        (put("backbones/mini/parameters", 1e6), "`parameters` is needed for a `model`"),
         (put("backbones/mini", {"model": "a/b", "parameters": 40e9}), "needs 96 GB on each GPU"),
         (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
         (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
         (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
         (put("critiques/facts/teacher", None), "needs either a `teacher` or `published` critiques"),
         (put("critiques/facts/published", {}), "needs either a `teacher` or `published` critiques"),
-        (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is none of"),
+        (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is not one of"),
         (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
         (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),
         (put("backbones/mini", {"model": ""}), "at least 1 character, found backbones.mini.model"),
@@ -120,10 +120,10 @@ def test_defaults_are_the_published_ones() -> None:
         (put("backbones/mini/pretrain/width", 48), "a multiple of 32, found backbones.mini.pretr"),
         (put("seed", 2**32), "less than or equal to 4294967295, found seed: 4294967296"),
         (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
-        (put("models/gORM-mini/scoring/engine", "openai"), "scoring: the engine openai needs a"),
+        (put("models/gORM-mini/scoring/engine", "openai"), "scoring: `server` is needed for"),
         (
             put("critiques/facts/server", "http://[::1]:8/v1"),
-            "critiques.facts: the engine openai needs a",
+            "critiques.facts: `server` is needed for",
         ),
         (
             put("models/dORM-mini/scoring", {"dtype": "fp16"}),
@@ -133,7 +133,7 @@ def test_defaults_are_the_published_ones() -> None:
             lambda study: study["models"]["gORM-mini"]["scoring"].update(
                 engine="openai", server="http://host/v1", dtype="float32"
             ),
-            "scoring: dtype: float32 is for the server of the engine openai to choose",
+            "scoring: dtype: float32 cannot be set with the engine openai",
         ),
         (
             put("critiques/facts/server", "http://me:secret@host/v1"),
@@ -144,17 +144,20 @@ def test_defaults_are_the_published_ones() -> None:
             "critiques.facts.server: not an address",
         ),
         (put("evaluation/aggregation", {"dORM-mini": "median"}), "last, min, max, mean, prod, "),
-        (put("evaluation/aggregation", {"dORM": "min"}), "dORM is none of dORM-mini"),
-        (put("evaluation/datasets", ["Facts"]), "Facts is none of"),
+        (put("evaluation/aggregation", {"dORM": "min"}), "dORM is not one of dORM-mini"),
+        (put("evaluation/datasets", ["Facts"]), "Facts is not one of"),
         (put("evaluation/datasets", ["Facts_junior"] * 2), "Facts_junior twice"),
         (put("evaluation/n", [1, 2, 1]), "evaluation.n: 1 twice"),
-        (put("critiques", {}), "models.gORM-mini.critiques: facts is none of none"),
+        (put("critiques", {}), "models.gORM-mini.critiques: facts is not defined"),
         (
             put("critiques", {"dataset": "Facts_train", "teacher": "mini"}),
             "sets of critiques have names now; write `critiques: {NAME: {dataset: …}}`",
         ),
-        (put("models/gORM-mini/critiques", "fact"), "fact is none of facts; did you mean facts?"),
-        (put("templates", {"gORM": "t.txt"}), "`templates` stands in a set of critiques now"),
+        (
+            put("models/gORM-mini/critiques", "fact"),
+            "fact is not one of facts; did you mean facts?",
+        ),
+        (put("templates", {"gORM": "t.txt"}), "`templates` is now a key of a set of critiques"),
         (
             lambda study: study["critiques"]["facts"].update(
                 teacher=None, published={"gORM": ["a/b"]}
@@ -162,21 +165,21 @@ def test_defaults_are_the_published_ones() -> None:
             "models.gPRM-mini: there are no critiques.facts.published.gPRM",
         ),
         (lambda study: study.pop("study"), "a value for study"),
-        (put("models/MV", PUBLISHED), "models.MV: tables call something else so"),
-        (put("models/overall", PUBLISHED), "models.overall: tables call something else so"),
+        (put("models/MV", PUBLISHED), "models.MV: tables use this name"),
+        (put("models/overall", PUBLISHED), "models.overall: tables use this name"),
         (
             put("models/DORM-mini", PUBLISHED),
-            "models: dORM-mini and DORM-mini differ in their capi",
+            "models: dORM-mini and DORM-mini differ only in case",
         ),
         (put("categories", ["a", "a.critiques"]), "categories: the table of a.critiques would be"),
-        (put("categories", ["law", "Law"]), "categories: law and Law differ in their capitals"),
+        (put("categories", ["law", "Law"]), "categories: law and Law differ only in case"),
         (put("models/" + "m" * 101, PUBLISHED), "found models.mmmm"),
-        (put("models/dORM-mini/training", {"processes": 3}), "16 is no multiple of the 15 sequen"),
-        (put("models/dORM-mini/training", {"device_batch_size": 5}), "no multiple of the 5 sequen"),
-        (put("models/dORM-mini/training", {"processes": 32}), "no multiple of the 32 sequences"),
+        (put("models/dORM-mini/training", {"processes": 3}), "16 is not a multiple of the 15 se"),
+        (put("models/dORM-mini/training", {"device_batch_size": 5}), "not a multiple of the 5 se"),
+        (put("models/dORM-mini/training", {"processes": 32}), "not a multiple of the 32 se"),
         (
             put("evaluation/n", [1, 32]),
-            "n: 32 is more than the 16 solutions to each question of Fa",
+            "n: 32 is more than the 16 solutions per question of Fa",
         ),
         (put("data", "my {data}"), "data: my {data} has braces"),
         (
@@ -193,7 +196,7 @@ def test_defaults_are_the_published_ones() -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_line_that_names_its_place(change: Change, message: str) -> None:
+def test_an_error_is_one_line_with_the_key(change: Change, message: str) -> None:
     study = copy.deepcopy(read_yaml(MINIATURE))
     change(study)
     with pytest.raises(InputError) as caught:
@@ -220,7 +223,7 @@ def read_from(*source: str) -> dict[str, Any]:
         (
             {"Again": {"reader": "miniature", "policy": "senior", "split": "pretrain",
                        "questions": 9, "solutions": 16}},
-            "Facts_train", "Again", "backbones.mini.pretrain.datasets: Facts_pretrain is learned",
+            "Facts_train", "Again", "backbones.mini.pretrain.datasets: models are trained on Facts_pretrain",
         ),
         ({"A": read_from("x/a", "x/b"), "B": read_from("x/b")}, "A", "B", "read from x/b as well"),
         ({"A": read_from("{}/*.json"), "B": read_from("{}")}, "A", "B", "law.json as well"),
@@ -232,7 +235,7 @@ def read_from(*source: str) -> dict[str, Any]:
         ),
     ],
 )  # fmt: skip
-def test_what_is_learned_from_is_evaluated_only_if_the_study_says_so(
+def test_training_data_are_evaluated_only_if_the_study_allows_it(
     tmp_path: Path, datasets: dict[str, Any], learned: str, evaluated: str, found: str | None
 ) -> None:
     (tmp_path / "law.json").write_text("[]")
@@ -255,14 +258,14 @@ def test_what_is_learned_from_is_evaluated_only_if_the_study_says_so(
     load_study(study, [MINIATURE])
 
 
-def test_only_what_is_evaluated_can_be_trained_on_as_well() -> None:
+def test_also_trained_on_must_be_evaluated() -> None:
     study = read_yaml(MINIATURE)
     put("evaluation/also_trained_on", ["Facts_train"])(study)
-    with pytest.raises(InputError, match="also_trained_on: Facts_train is none of Facts_junior"):
+    with pytest.raises(InputError, match="also_trained_on: Facts_train is not one of Facts_junior"):
         load_study(study, [MINIATURE])
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     study = read_yaml(MINIATURE)
     put("models/dORM-mini/training/rank", 0)(study)
     put("models/gORM-mini/scoring/top_p", 2)(study)
@@ -280,7 +283,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         assert place in line
 
 
-def test_all_that_does_not_go_together_is_told_at_once() -> None:
+def test_all_inconsistencies_are_reported_together() -> None:
     study = read_yaml(MINIATURE)
     put("models/Overall", PUBLISHED)(study)
     put("evaluation/n", [64])(study)
@@ -293,19 +296,19 @@ def test_all_that_does_not_go_together_is_told_at_once() -> None:
         assert place in line
 
 
-def test_of_a_file_full_of_mistakes_the_first_ten_are_told() -> None:
+def test_only_the_first_ten_errors_are_reported() -> None:
     study = read_yaml(MINIATURE) | {str(number): number for number in range(25)}
     with pytest.raises(InputError, match=r"found 25: .* \(10\) .* and 15 more$"):
         load_study(study, [MINIATURE])
 
 
 @pytest.mark.parametrize("study", [None, 5, "miniature", ["study"], {}, {1: 2}])
-def test_what_is_no_study_is_one_line(study: Any) -> None:
+def test_other_values_than_a_study_are_an_error_of_one_line(study: Any) -> None:
     with pytest.raises(InputError, match=r"^config: expected"):
         load_study(study, [])
 
 
-def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
+def test_a_template_is_checked_before_any_job(tmp_path: Path) -> None:
     study = read_yaml(MINIATURE)
     template = tmp_path / "template.txt"
     template.write_text("Is {question} well answered?")
@@ -319,7 +322,7 @@ def test_a_template_is_tried_before_any_job(tmp_path: Path) -> None:
         load_study(study, [MINIATURE])
 
 
-def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
+def test_a_dataset_has_its_own_categories_or_the_studys() -> None:
     study = read_yaml(MINIATURE)
     study["datasets"]["Facts_junior"]["categories"] = ["history"]
     found = load_study(study, [MINIATURE])
@@ -327,7 +330,7 @@ def test_a_dataset_has_its_own_categories_or_the_study_s() -> None:
     assert found.categories_of("Facts_senior") == study["categories"]
 
 
-def test_every_seed_trains_every_reward_model_under_a_name_of_its_own() -> None:
+def test_each_seed_trains_each_reward_model_under_its_own_name() -> None:
     study = read_yaml(MINIATURE) | {"training_seeds": [7, 43]}
     study["evaluation"]["aggregation"] = {"dPRM-mini": "prod", "dORM-mini": ["last", "min"]}
     found = load_study(study, [])
@@ -341,12 +344,12 @@ def test_every_seed_trains_every_reward_model_under_a_name_of_its_own() -> None:
     assert found.aggregations["gORM-mini"] == ["mean"]
 
 
-def test_the_study_s_seed_trains_where_no_other_is_named() -> None:
+def test_training_seeds_default_to_the_studys_seed() -> None:
     found = load_study(read_yaml(MINIATURE) | {"seed": 5}, [])
     assert {run.seed for run in found.runs.values()} == {5}
 
 
-def test_published_rewards_need_no_backbone_and_are_there_once() -> None:
+def test_external_rewards_need_no_backbone_and_have_one_run() -> None:
     study = read_yaml(MINIATURE) | {"backbones": {}, "training_seeds": [1, 2]}
     del study["critiques"]
     rewards = {"Facts_junior": ["owner/junior"], "Facts_senior": ["owner/senior"]}
@@ -382,26 +385,26 @@ BOMB = b"a: &a [1, 2]\n" + b"".join(
         *[b"[" * 5000, b"a: " * 5000, b"&a [*a]\n", b"&a {b: *a}\n", BOMB, b"a: " + b"1" * 5000],
     ],
 )
-def test_what_is_no_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
+def test_invalid_yaml_is_refused(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "study.yaml"
     file.write_bytes(text)
     with pytest.raises(InputError, match="expected YAML"):
         read_yaml(file)
 
 
-def test_aliases_that_a_person_writes_are_fine(tmp_path: Path) -> None:
+def test_ordinary_aliases_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("a: &common {x: 1}\nb: {<<: *common, y: 2}\nc: *common\n")
     assert read_yaml(file) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1}}
 
 
-def test_a_byte_order_mark_is_no_part_of_a_study(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + MINIATURE.read_bytes())
     assert read_yaml(file) == read_yaml(MINIATURE)
 
 
-def test_a_file_that_no_study_can_be_is_not_read(tmp_path: Path) -> None:
+def test_a_file_too_large_for_a_study_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     with file.open("wb") as handle:
         handle.truncate(10**12)
@@ -410,7 +413,7 @@ def test_a_file_that_no_study_can_be_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "a/" * 3000])
-def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
+def test_an_invalid_file_name_is_an_error_of_one_line(name: str) -> None:
     with pytest.raises(InputError, match="File name too long"):
         read_yaml(Path(name))
 
@@ -426,7 +429,7 @@ def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
         (put("datasets/Facts_drills/categories", ["law"]), "found datasets.Facts_drills: 'law'"),
     ],
 )
-def test_what_the_miniature_cannot_write_is_refused(
+def test_more_than_the_miniature_has_is_refused(
     change: Change, message: str, tmp_path: Path
 ) -> None:
     study = read_yaml(MINIATURE)
@@ -437,7 +440,7 @@ def test_what_the_miniature_cannot_write_is_refused(
         check_study(file)
 
 
-def test_what_nothing_is_made_from_may_be_whatever_it_is(tmp_path: Path) -> None:
+def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
     study = read_yaml(MINIATURE)
     study["datasets"]["unused"] = {**study["datasets"]["Facts_junior"], "categories": ["law"]}
     study["datasets"]["absent"] = {"reader": "gsm8k", "source": ["nowhere.jsonl"]}
@@ -446,7 +449,7 @@ def test_what_nothing_is_made_from_may_be_whatever_it_is(tmp_path: Path) -> None
     check_study(file)
 
 
-def test_files_that_are_not_there_are_named_with_where_was_looked(tmp_path: Path) -> None:
+def test_missing_files_are_named_with_the_folder_searched(tmp_path: Path) -> None:
     study = read_yaml(ROOT / "config" / "math.yaml") | {"data": str(tmp_path)}
     study["models"]["theirs"] = {"kind": "dORM", "rewards": {"GSM8K": ["./theirs.json"]}}
     file = tmp_path / "study.yaml"
@@ -459,7 +462,7 @@ def test_files_that_are_not_there_are_named_with_where_was_looked(tmp_path: Path
         ("datasets.GSM8K.source", "gsm8k/example_model_solutions.jsonl"),
         ("models.theirs.rewards.GSM8K", "theirs.json"),
     ):
-        assert f"{key}: {tmp_path / missing} is not there" in line
+        assert f"{key}: {tmp_path / missing} does not exist" in line
     elsewhere = tmp_path / "elsewhere"
     with pytest.raises(InputError, match=str(elsewhere / "gsm8k")):
         check_study(file, elsewhere)
@@ -471,21 +474,21 @@ def test_a_missing_study_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "- study\n", "datasets: {A: 5}\n"])
-def test_a_file_that_holds_no_study_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_study_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(text)
     with pytest.raises(InputError, match=r"study\.yaml: expected"):
         check_study(file)
 
 
-def test_the_schema_for_editors_is_in_step(tmp_path: Path) -> None:
+def test_the_schema_for_editors_is_up_to_date(tmp_path: Path) -> None:
     write_schema(tmp_path / "schema.json")
     kept = ROOT / "workflow" / "schemas" / "study.schema.json"
     assert kept.read_text() == (tmp_path / "schema.json").read_text(), "run `multirm write-schema`"
     assert json.loads(kept.read_text())["title"] == Study.__name__
 
 
-def test_adaptive_sampling_goes_with_the_mean_alone() -> None:
+def test_adaptive_sampling_needs_the_mean() -> None:
     study = read_yaml(MINIATURE)
     put("models/gORM-mini/scoring/adaptive", 0.05)(study)
     assert load_study(study, []).runs["gORM-mini"].scoring.adaptive == 0.05  # type: ignore[union-attr]

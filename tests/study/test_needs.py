@@ -1,4 +1,4 @@
-"""What jobs ask for: more for more, and the environment of their engine."""
+"""Resources of jobs grow with their work, and their environment is that of their engine."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def test_a_job_has_the_environment_of_its_engine() -> None:
     assert needs.critiques_stage(study, "facts") == "train"
 
 
-def test_small_models_are_given_no_gpu_and_large_ones_are() -> None:
+def test_only_large_models_get_gpus() -> None:
     small = load_study(read_yaml(MINIATURE), [])
     assert (
         needs.training(small, "dORM-mini").gpu
@@ -61,11 +61,11 @@ def test_shards_share_the_time() -> None:
     assert part.runtime < whole.runtime
 
 
-def test_somebody_else_s_server_needs_no_gpu() -> None:
+def test_an_external_server_needs_no_gpu() -> None:
     study = with_scoring(engine="openai", server="http://127.0.0.1:1/v1")
     assert needs.scoring(study, "gORM-mini", "Facts_junior").gpu == 0
 
 
-def test_what_is_not_pretrained_needs_nothing_for_it() -> None:
+def test_resources_for_pretraining_a_given_model_are_a_bug() -> None:
     with pytest.raises(TypeError, match="14B is not pretrained"):
         needs.pretraining(PAPER, "14B")

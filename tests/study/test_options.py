@@ -1,4 +1,4 @@
-"""The words of commands: what a study says, and nothing where it says nothing."""
+"""Command-line arguments: what a study sets, and nothing else."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_an_option_without_a_value_is_left_out() -> None:
     assert options.option("--a", None) == options.option("--a") == []
 
 
-def test_a_recipe_is_the_model_s_with_the_run_s_seed() -> None:
+def test_a_recipe_is_the_models_with_the_runs_seed() -> None:
     study = load_study(read_yaml(MINIATURE) | {"training_seeds": [7, 43]}, [])
     words = options.recipe(study, "gORM-mini@43")
     said = dict(zip(words[::2], words[1::2], strict=True))
@@ -24,7 +24,7 @@ def test_a_recipe_is_the_model_s_with_the_run_s_seed() -> None:
     assert "--device-batch-size" not in said
 
 
-def test_only_what_is_said_is_passed_on() -> None:
+def test_only_what_is_set_is_passed_on() -> None:
     config = read_yaml(MINIATURE)
     config["models"]["dORM-mini"]["scoring"] = {"batch_tokens": 100}
     config["models"]["gORM-mini"]["scoring"] = {
@@ -38,7 +38,7 @@ def test_only_what_is_said_is_passed_on() -> None:
     assert options.adaptive(study, "gORM-mini") == ["--adaptive", "0.1"]
     assert options.server(study, "gORM-mini") == ["--server", "http://127.0.0.1:1/v1"]
     assert options.server(study, "gPRM-mini") == options.adaptive(study, "gPRM-mini") == []
-    with pytest.raises(TypeError, match="dORM-mini writes no critiques"):
+    with pytest.raises(TypeError, match="dORM-mini generates no critiques"):
         options.server(study, "dORM-mini")
 
 
@@ -54,6 +54,6 @@ def test_rewards_are_named_after_their_folder() -> None:
     assert options.named_rewards(["r/dPRM/Test/law.parquet"]) == ["dPRM=r/dPRM/Test/law.parquet"]
 
 
-def test_a_job_without_shards_is_the_only_one() -> None:
+def test_a_job_without_shards_is_shard_1_of_1() -> None:
     study = load_study(read_yaml(MINIATURE), [])
     assert (options.shard(study), options.shard(study, "2", "3")) == ("1/1", "2/3")

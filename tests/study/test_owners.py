@@ -1,4 +1,4 @@
-"""Which study made which files."""
+"""Which study owns which files."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from multirm.errors import InputError
 from multirm.study.owners import check_owners, note_owner
 
 
-def test_what_another_made_is_not_replaced(tmp_path: Path) -> None:
+def test_files_of_another_study_are_not_replaced(tmp_path: Path) -> None:
     note_owner("a", tmp_path, ["x", "y", "z"])
     check_owners("a", tmp_path, ["x", "y"])
     check_owners("b", tmp_path, [])
@@ -19,7 +19,7 @@ def test_what_another_made_is_not_replaced(tmp_path: Path) -> None:
         check_owners("b", tmp_path, ["y", "x", "w"])
 
 
-def test_a_file_is_the_last_one_s_who_made_it(tmp_path: Path) -> None:
+def test_a_file_belongs_to_the_study_that_made_it_last(tmp_path: Path) -> None:
     note_owner("a", tmp_path, ["x", "y"])
     note_owner("b", tmp_path, ["y"])
     check_owners("b", tmp_path, ["y"])
@@ -28,7 +28,7 @@ def test_a_file_is_the_last_one_s_who_made_it(tmp_path: Path) -> None:
         check_owners("a", tmp_path, ["y"])
 
 
-def test_more_runs_of_a_study_add_up(tmp_path: Path) -> None:
+def test_several_runs_of_a_study_add_up(tmp_path: Path) -> None:
     note_owner("a", tmp_path, ["x"])
     note_owner("a", tmp_path, ["y"])
     with pytest.raises(InputError, match=r"^x and 1 more"):

@@ -1,4 +1,4 @@
-"""What jobs ask for grows with what they do, and nothing is asked for that is not needed."""
+"""Resources of jobs grow with their work, and none are requested without need."""
 
 import pytest
 from snakemake_executor_plugin_slurm.partitions import PartitionLimits
@@ -6,7 +6,7 @@ from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 from multirm.models.activations import Decoder
 from multirm.models.dtype import Dtype
 from multirm.study import resources
-from multirm.study.resources import Request, Share
+from multirm.study.resources import Resources, Share
 
 TINY, LARGE = 1e6, 14.8e9
 SMALL = Decoder(3, 128, 384)
@@ -19,7 +19,7 @@ def share(parameters: float, examples: int = 16, is_generative: bool = False) ->
 
 def training(
     parameters: float, sequences: int, processes: int = 1, is_generative: bool = False
-) -> Request:
+) -> Resources:
     asked = share(parameters, 16 // processes, is_generative)
     return resources.of_training(parameters, sequences, 1, processes, asked)
 
@@ -36,12 +36,12 @@ def training(
         resources.of_asking(),
     ],
 )
-def test_a_model_of_a_million_runs_on_one_core(request_: Request) -> None:
+def test_a_model_of_a_million_runs_on_one_core(request_: Resources) -> None:
     assert (request_.gpu, request_.threads) == (0, 1)
     assert request_.mem_mb < 8000
 
 
-def test_a_large_model_gets_gpus_for_what_it_weighs() -> None:
+def test_a_large_model_gets_gpus_by_its_size() -> None:
     assert resources.of_reading(LARGE, 20_000).gpu == 1
     assert resources.of_writing(LARGE, 100_000, 8192, gpu_memory=80).gpu == 1
     assert resources.of_writing(LARGE, 100_000, 8192, gpu_memory=24).gpu == 2
@@ -71,37 +71,37 @@ def test_time_grows_with_work_and_shrinks_with_processes() -> None:
     assert training(LARGE, 80_000).runtime > 2 * short
     assert training(LARGE, 80_000, processes=4).runtime == short
     assert training(LARGE, 20_000, is_generative=True).runtime > short
-    # The published training of the largest models took some hours on one GPU.
+    # The paper's largest models took some hours to train on one GPU.
     assert 4 * 60 < training(LARGE, 84_098).runtime < 24 * 60
 
 
-def test_another_attempt_gets_more_but_a_day_at_most() -> None:
-    first = Request(gpu=1, threads=8, mem_mb=10_000, runtime=600)
+def test_another_attempt_gets_more_but_at_most_a_day() -> None:
+    first = Resources(gpu=1, threads=8, mem_mb=10_000, runtime=600)
     assert first.again(1) == first
-    assert first.again(2) == Request(gpu=1, threads=8, mem_mb=20_000, runtime=1200)
+    assert first.again(2) == Resources(gpu=1, threads=8, mem_mb=20_000, runtime=1200)
     assert first.again(3).runtime == 24 * 60
 
 
-def test_another_attempt_gets_no_more_than_a_partition_admits() -> None:
-    first = Request(gpu=1, threads=8, mem_mb=40_000, runtime=300)
+def test_another_attempt_gets_no_more_than_a_partition_allows() -> None:
+    first = Resources(gpu=1, threads=8, mem_mb=40_000, runtime=300)
     gpus = PartitionLimits(max_gpu=4, max_mem_mb=64_000, max_runtime="10h")
     more_gpus = PartitionLimits(max_gpu=8, max_mem_mb=96_000)
     others = [PartitionLimits(max_mem_mb=1_000_000), PartitionLimits(max_gpu=8, max_threads=4)]
     assert first.again(1, [gpus]) == first
-    assert first.again(2, [gpus, *others]) == Request(1, 8, 64_000, 600)
-    assert first.again(3, [*others, gpus]) == Request(1, 8, 64_000, 600)
-    assert first.again(3, [gpus, more_gpus]) == Request(1, 8, 96_000, 900)
+    assert first.again(2, [gpus, *others]) == Resources(1, 8, 64_000, 600)
+    assert first.again(3, [*others, gpus]) == Resources(1, 8, 64_000, 600)
+    assert first.again(3, [gpus, more_gpus]) == Resources(1, 8, 96_000, 900)
     assert first.again(3, others) == first.again(3)
 
 
-def test_a_model_shared_by_processes_needs_less_of_each_gpu() -> None:
+def test_a_sharded_model_needs_less_of_each_gpu() -> None:
     whole, shared = (resources.training_memory(LARGE, n, share(LARGE)) for n in (1, 4))
     assert whole > shared > 4
     assert not resources.runs_on_gpu(TINY)
     assert resources.runs_on_gpu(LARGE)
 
 
-def test_memory_grows_with_what_is_read_at_once_up_to_the_budget() -> None:
+def test_memory_grows_with_the_batch_up_to_the_budget() -> None:
     smol = Decoder(30, 576, 1536)
     sizes = [
         resources.of_training(1.35e8, 100, 1, 1, Share(smol, examples, longest)).mem_mb
@@ -116,7 +116,7 @@ def test_memory_grows_with_what_is_read_at_once_up_to_the_budget() -> None:
     assert resources.of_training(1.35e8, 100, 1, 2, Share(smol, 8, 650)).mem_mb > 1.9 * sizes[-1]
 
 
-def test_logits_count_where_they_are_needed() -> None:
+def test_logits_count_if_they_are_needed() -> None:
     plain, all_of_them, few = (
         resources.of_training(
             1e6, 100, 1, 1, Share(SMALL, 16, 512, None, generative, vocabulary)
@@ -127,7 +127,7 @@ def test_logits_count_where_they_are_needed() -> None:
     assert all_of_them - plain == pytest.approx(3 * 4 * 2**26 / 2**20, rel=0.01)
 
 
-def test_pretraining_keeps_layers_and_logits_of_a_batch() -> None:
+def test_pretraining_needs_memory_for_activations_and_logits() -> None:
     small, many_tokens, many_words = (
         resources.of_pretraining(1e6, 10**6, SMALL, vocabulary, at_once).mem_mb
         for vocabulary, at_once in [(1200, 512), (1200, 8192), (50_000, 512)]

@@ -1,4 +1,4 @@
-"""Training runs: which there are, and what each is of."""
+"""Training runs: their names, models and seeds."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ def test_each_seed_trains_each_model_once() -> None:
     assert len(runs) == 8
 
 
-def test_published_rewards_are_of_one_run_that_nothing_trains() -> None:
+def test_external_rewards_have_one_run_without_training() -> None:
     models = {
         "theirs": {"kind": "gPRM", "rewards": {"Facts_junior": ["a/b"], "Facts_senior": ["c/d"]}}
     }
     run = study(models=models, training_seeds=[1, 2]).runs["theirs"]
-    assert (run.seed, run.is_published, run.kind) == (None, True, "gPRM")
+    assert (run.seed, run.is_external, run.kind) == (None, True, "gPRM")
     with pytest.raises(TypeError, match="theirs is not trained here"):
         run.scoring  # noqa: B018

@@ -1,4 +1,4 @@
-"""What a study makes, and which names its rules take."""
+"""What a study makes, and which names its rules accept."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ def study(**changes: Any) -> Study:
     return load_study(read_yaml(MINIATURE) | changes, [])
 
 
-def test_a_pattern_takes_the_names_and_no_other() -> None:
+def test_a_pattern_matches_the_names_and_no_other() -> None:
     pattern = targets.any_of(["a.b", "c", "c"])
     assert pattern.count("c") == 1
     assert [bool(re.fullmatch(pattern, name)) for name in ("a.b", "c", "axb", "")] == [
@@ -37,20 +37,20 @@ def test_each_model_is_trained_and_scored_by_one_rule() -> None:
         targets.scored(found, *kinds, in_shards=in_shards)
         for kinds in (discriminative, generative)
         for in_shards in (False, True)
-    ] + [targets.published_models(found)]
+    ] + [targets.external_models(found)]
     for name in found.runs:
         assert sum(bool(re.fullmatch(pattern, name)) for pattern in patterns) == 1
     trained = targets.models_of_kinds(found, *discriminative)
     assert sorted(trained.split("|")) == ["dORM\\-mini", "dPRM\\-mini"]
 
 
-def test_critiques_are_written_or_read() -> None:
+def test_critiques_are_generated_or_read() -> None:
     found = study()
-    assert targets.critique_sets(found, published=False) == "facts"
-    assert targets.critique_sets(found, published=True) == targets.any_of([])
+    assert targets.critique_sets(found, external=False) == "facts"
+    assert targets.critique_sets(found, external=True) == targets.any_of([])
 
 
-def test_each_model_learns_from_its_own_set() -> None:
+def test_each_model_is_trained_on_its_own_set() -> None:
     config = read_yaml(MINIATURE)
     config["critiques"]["short"] = config["critiques"]["facts"] | {"max_tokens": 80}
     config["models"]["gORM-short"] = config["models"]["gORM-mini"] | {"critiques": "short"}
@@ -81,7 +81,7 @@ def test_only_what_is_used_is_made() -> None:
     assert not any("Unused" in file for file in targets.data_targets(found))
 
 
-def test_everything_on_the_way_is_asked_for() -> None:
+def test_intermediate_files_are_targets() -> None:
     found = study(training_seeds=[1, 2])
     critiques = targets.critique_targets(found)
     assert len(critiques) == 2 * 3 * 4 + 2

@@ -1,4 +1,4 @@
-"""What a finished study tells of itself: a report with captions, and the way back from each figure."""
+"""The report of a finished study, with captions, and the provenance of each figure."""
 
 import subprocess
 import sys
@@ -19,12 +19,12 @@ def there(finished_study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return finished_study
 
 
-# Written by hand, and so without an origin.
+# Written by hand, so they have no provenance.
 TEMPLATES = {f"src/multirm/text/templates/{kind}.txt" for kind in ("gORM", "gPRM")}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_figure_leads_back_through_shards_and_models_to_where_data_were_made(
+def test_a_figure_is_traced_through_shards_and_models_to_the_data(
     there: Path, suffix: str
 ) -> None:
     steps = list(way_back(RESULTS / f"figures/best_of_n/Micro{suffix}", RESULTS))

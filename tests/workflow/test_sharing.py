@@ -1,4 +1,4 @@
-"""Several runs and studies in one folder: what is another's stays."""
+"""Several runs and studies in one folder: files of another study stay."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ LAW = "results/data/T/law.parquet"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with two pools of published solutions below `data` and below `other`."""
+    """A folder with two pools of solutions in Multi-RM's layout, below `data` and below `other`."""
     pool = {"q_id": "q", "question": "What?", "answer": "A", "cot_ids": [0, 1]}
     pool |= {"cots": [["So A."], ["So B."]], "parsed_answers": ["A", "B"]}
     for data in ("data", "other"):
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def run(
     folder: Path, study: str, *arguments: str, targets: Sequence[str] = (LAW,), **changes: object
 ) -> tuple[int, str]:
-    """A run of a study that makes some tables: its exit code, and all that it said."""
+    """Run a study to make some tables; return the exit code and all output."""
     content = {
         "study": study,
         "data": "data",
@@ -54,7 +54,7 @@ def run(
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_study_does_not_replace_what_another_made_with_other_settings(folder: Path) -> None:
+def test_a_study_does_not_replace_files_of_another_with_other_settings(folder: Path) -> None:
     code, said = run(folder, "first")
     assert code == 0, said
     made = (folder / LAW).read_bytes()
@@ -75,7 +75,7 @@ def test_a_study_does_not_replace_what_another_made_with_other_settings(folder: 
     assert (folder / LAW).read_bytes() != made
 
 
-def test_what_the_hub_does_not_have_stops_nothing_else(
+def test_a_model_missing_from_the_hub_stops_no_other_job(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -1,4 +1,4 @@
-"""What makes which jobs run again: edits to a finished study, and what a dry run then plans."""
+"""What makes which jobs stale: edits to a finished study, and the jobs that a dry run then plans."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ import yaml
 
 Jobs = Mapping[str, int]
 
-# What the micro study consists of: rules, and how many jobs each has.
+# The micro study: its rules, and the number of jobs of each.
 STUDY: Jobs = {
     "describe_reward_models": 1,
     "generate_miniature": 6,
@@ -35,7 +35,7 @@ STUDY: Jobs = {
     "score_generative_shard": 4,
     "join_rewards_and_critiques": 2,
     "evaluate": 1,
-    "evaluate_as_published": 1,
+    "evaluate_as_paper": 1,
     "evaluate_verification": 1,
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
@@ -46,7 +46,7 @@ RULES = list(STUDY)
 
 
 def jobs(*rules: str) -> Jobs:
-    """All jobs of some rules."""
+    """All jobs of these rules."""
     return {rule: STUDY[rule] for rule in rules}
 
 
@@ -62,7 +62,7 @@ ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
 
 
 def planned(folder: Path, *arguments: str, study: str = "config/micro.yaml") -> tuple[Jobs, str]:
-    """The jobs that a dry run in `folder` plans, and all that it says."""
+    """The jobs that a dry run in `folder` plans, and all its output."""
     run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--configfile", study, "--cores", "2"),
@@ -83,7 +83,7 @@ def planned(folder: Path, *arguments: str, study: str = "config/micro.yaml") -> 
 
 
 def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
-    """An edit of a study: settings written as `a/b/c=value`, the value in YAML."""
+    """An edit of a study by settings such as `a/b/c=value`, with the value in YAML."""
 
     def edit(study: dict[str, Any]) -> None:
         for place in places:
@@ -100,8 +100,8 @@ def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
 SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "the study's name": ("study=other", NONE),
     "a cluster's GPUs": ("gpu_memory=40", NONE),
-    "processes that train": ("models/dORM-micro/training={processes: 4}", NONE),
-    "tokens that are read at once, none given": ("models/dORM-micro/scoring={}", NONE),
+    "processes of a training run": ("models/dORM-micro/training={processes: 4}", NONE),
+    "tokens per batch, back to the default": ("models/dORM-micro/scoring={}", NONE),
     "ceiling of figures": ("figures/ceiling=false", DRAWN),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
@@ -120,7 +120,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "models/gORM-micro/scoring/samples=1",
         jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
     ),
-    "what is left in of the tokens that it may write": (
+    "top-k of one model": (
         "models/gORM-micro/scoring/top_k=7",
         jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
     ),
@@ -135,7 +135,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | EVALUATED,
     ),
-    "what of critiques must be as labelled": (
+    "agreement of critiques with labels": (
         "critiques/micro/agreement=relaxed",
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
@@ -155,12 +155,12 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
         {"train_discriminative": 1, "score_discriminative": 2} | DESCRIBED | EVALUATED,
     ),
-    "one category more to evaluate on": (
+    "one more category to evaluate": (
         "datasets/Micro/categories=[chemistry, history, business]",
         {"generate_miniature": 1} | ONE_CATEGORY | EVALUATED,
     ),
-    # Backbone and reward models learn from all of the study's categories.
-    "one category more in the study": (
+    # Backbone and reward models are trained on all the study's categories.
+    "one more category in the study": (
         "categories=[chemistry, history, business]",
         {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
         | jobs("check_critiques")
@@ -168,7 +168,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("train_discriminative", "train_generative")
         | EVALUATED,
     ),
-    "one dataset more to evaluate on": (
+    "one more dataset to evaluate": (
         (
             "datasets/Senior={reader: miniature, policy: senior, split: test, questions: 2, solutions: 4}",
             "evaluation/datasets=[Micro, Senior]",
@@ -192,7 +192,7 @@ def test_a_setting(finished_study: Path, tmp_path: Path, name: str) -> None:
 
 
 def add(text: str, *files: str) -> Callable[[Path], None]:
-    """An edit that puts `text` at the end of some files of a checkout."""
+    """An edit that appends `text` to some files of a checkout."""
 
     def edit(checkout: Path) -> None:
         for file in files:
@@ -203,7 +203,7 @@ def add(text: str, *files: str) -> Callable[[Path], None]:
 
 
 def put(file: str, before: str, after: str) -> Callable[[Path], None]:
-    """An edit that puts `after` in the place of `before`, which a file of a checkout has once."""
+    """An edit that replaces `before`, which occurs once in a file of a checkout, by `after`."""
 
     def edit(checkout: Path) -> None:
         path = checkout / "src" / "multirm" / file
@@ -223,15 +223,15 @@ def all_of(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
 
 
 def note_everything(checkout: Path) -> None:
-    """Give each module of the package a comment, each function a docstring, and all of it another format."""
+    """Change the comments, docstrings and format of each module, and add an unused function."""
     for path in (checkout / "src").rglob("*.py"):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
                 node.body[0] = ast.Expr(ast.Constant("Another docstring."))
-        # A module that is run as a file counts whole.
+        # A module that is run as a file counts as a whole.
         is_run = path.name == "chat_rendering.py"
-        more = "def called_by_nobody():\n    pass\n" if tree.body and not is_run else ""
+        more = "def unused():\n    pass\n" if tree.body and not is_run else ""
         path.write_text(f"# A comment.\n{ast.unparse(tree)}\n\n\n{more}")
 
 
@@ -262,7 +262,7 @@ def touch_everything(checkout: Path) -> None:
             path.touch()
 
 
-def edit_and_take_back(checkout: Path) -> None:
+def edit_and_revert(checkout: Path) -> None:
     path = checkout / "src/multirm/text/encoding.py"
     before = path.read_bytes()
     path.write_bytes(before + b"# Not for long.\n")
@@ -292,7 +292,7 @@ EFFECT = "\nprint('Imported.')\n"
 
 
 def member(name: str, set_: str, file: str) -> Callable[[Path], None]:
-    """An edit that gives a closed set a member."""
+    """An edit that adds a member to a closed set."""
     return put(file, f"class {set_}(StrEnum):\n", f'class {set_}(StrEnum):\n    NEW = "{name}"\n')
 
 
@@ -304,8 +304,8 @@ JUDGED = (
 )
 
 EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
-    "everything touched": (touch_everything, NONE),
-    "an edit taken back": (edit_and_take_back, NONE),
+    "touching everything": (touch_everything, NONE),
+    "a reverted edit": (edit_and_revert, NONE),
     "comments, docstrings and another format everywhere": (note_everything, NONE),
     "modules that only start stages": (
         add(EFFECT, *[f"src/multirm/{module}.py" for module in STARTERS]),
@@ -328,12 +328,12 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new kind": (member("new", "Kind", "tables/reward_models.py"), NONE),
     "a new engine": (member("new", "EngineName", "engines/name.py"), NONE),
     "a new split": (member("new", "Split", "tables/questions.py"), NONE),
-    "a new selection, which evaluations would go through": (
+    "a new selection, over which evaluations loop": (
         member("new", "Selection", "tables/accuracy.py"),
         {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
     ),
     "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
-    "a new reason, which is counted": (
+    "a new reason to drop critiques, which is counted": (
         member("new", "DropReason", "tables/critiques.py"),
         jobs("check_critiques"),
     ),
@@ -369,7 +369,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
     ),
-    "the merging module, of which nothing is made": (
+    "the merging module, which makes nothing of the study": (
         add(EFFECT, "src/multirm/training/merge.py"),
         NONE,
     ),
@@ -378,18 +378,18 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add("\n", "src/multirm/data/miniature/facts/elements.csv"),
         GENERATED,
     ),
-    "what is read as a verdict": (add(EFFECT, "src/multirm/text/verdicts.py"), JUDGED),
+    "how verdicts are read": (add(EFFECT, "src/multirm/text/verdicts.py"), JUDGED),
     "a prompt template": (add("\n", "src/multirm/text/templates/gORM.txt"), LEARNED),
-    "the trainings' environment": (add(NOTE, "envs/train.yaml"), LEARNED),
+    "the training environment": (add(NOTE, "envs/train.yaml"), LEARNED),
     "vLLM's environment": (
         add(NOTE, "envs/vllm.yaml"),
         jobs("score_generative") | EVALUATED,
     ),
-    "a table changed by hand": (
+    "a table edited by hand": (
         add("x", "results/data/Micro/history.parquet"),
         ONE_CATEGORY | EVALUATED,
     ),
-    "a table deleted": (delete_a_table, {"score_discriminative": 1} | EVALUATED),
+    "a deleted table": (delete_a_table, {"score_discriminative": 1} | EVALUATED),
 }
 
 
@@ -416,7 +416,7 @@ def test_a_move_makes_nothing_stale(study_copy: Path) -> None:
 
 
 def clone_with(study_copy: Path, *kept: str) -> Path:
-    """A new clone, all of whose files are new, that some of the old one's folders were moved to."""
+    """A new clone, whose files are all new, with some folders moved from the old one."""
     clone = study_copy.with_name("clone")
     shutil.copytree(study_copy, clone, symlinks=True, ignore=shutil.ignore_patterns(*OWN))
     touch_everything(clone)
@@ -428,17 +428,17 @@ def clone_with(study_copy: Path, *kept: str) -> Path:
 OWN = ("results", ".snakemake")
 
 
-def test_a_new_clone_goes_on_with_results_and_what_is_known_of_them(study_copy: Path) -> None:
+def test_a_new_clone_keeps_results_with_their_metadata(study_copy: Path) -> None:
     assert planned(clone_with(study_copy, *OWN))[0] == NONE
 
 
-def test_of_results_alone_nothing_is_known(study_copy: Path) -> None:
-    """They are as old as they are, and the clone's files are newer."""
+def test_results_without_metadata_are_stale(study_copy: Path) -> None:
+    """Then only times count, and the clone's files are newer."""
     assert planned(clone_with(study_copy, "results"))[0] == STUDY
 
 
-def test_somebody_s_data_count_by_what_is_in_them(study_copy: Path) -> None:
-    """Two megabytes: without more ado Snakemake would go by the time."""
+def test_source_files_count_by_their_content(study_copy: Path) -> None:
+    """They have two megabytes: by default, Snakemake would compare times."""
     row = {"q_id": "1", "question": "Which?" + " " * 2_000_000, "cot_id": 0, "answer": "A"}
     solution = {**row, "cot": ["So it is (A)."], "parsed_answer": "A", "labels": [1]}
     data = study_copy / "data"

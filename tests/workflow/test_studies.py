@@ -1,4 +1,4 @@
-"""The project's studies, planned without a network: hub names are read by jobs, not by the plan."""
+"""The project's studies, planned without a network: the hub is read by jobs, not by the plan."""
 
 import os
 import re
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def dry_run(folder: Path, study: str, *arguments: str) -> str:
-    """The plan of a study with nothing made yet, where any question to the hub would fail."""
+    """The plan of a study with no results yet, where any request to the hub would fail."""
     run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
@@ -29,12 +29,12 @@ def dry_run(folder: Path, study: str, *arguments: str) -> str:
 
 
 def counts(plan: str) -> dict[str, int]:
-    """How many jobs of each rule a plan has."""
+    """The number of jobs of each rule in a plan."""
     table = plan.split("Job stats:")[-1].split("\n\n")[0]
     return {name: int(number) for name, number in re.findall(r"(?m)^(\w+) +(\d+)$", table)}
 
 
-def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
+def test_the_whole_paper_is_planned(tmp_path: Path) -> None:
     jobs = counts(dry_run(tmp_path, "paper.yaml", "--quiet", "rules"))
     categories = 5 * 14 + 9
     assert jobs["read_solutions"] == categories + 14
@@ -48,7 +48,7 @@ def test_the_paper_is_planned_whole(tmp_path: Path) -> None:
 
 
 def cut_paper(folder: Path, **changes: object) -> str:
-    """The paper's study with one category and one test set, and some settings changed, in a file."""
+    """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
     study |= {"categories": ["law"], **changes}
     study["evaluation"]["datasets"] = ["MMLU-Pro_Llama-3.1-8B-Instruct"]
@@ -56,14 +56,14 @@ def cut_paper(folder: Path, **changes: object) -> str:
     return str(folder / "cut.yaml")
 
 
-def test_one_table_takes_no_more_than_its_own_way(tmp_path: Path) -> None:
+def test_one_table_needs_only_its_own_jobs(tmp_path: Path) -> None:
     target = "results/rewards/dPRM-14B/MMLU-Pro_Llama-3.1-8B-Instruct/law.parquet"
     jobs = counts(dry_run(tmp_path, cut_paper(tmp_path), "--quiet", "rules", "--", target))
     own = {"train_discriminative": 1, "score_discriminative": 1}
     assert jobs == {**own, "read_solutions": 2, "total": 4}
 
 
-def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:
+def test_more_seeds_are_more_training_runs(tmp_path: Path) -> None:
     study = cut_paper(tmp_path, training_seeds=[42, 43, 44])
     jobs = counts(dry_run(tmp_path, study, "--quiet", "rules"))
     assert jobs["train_discriminative"] == jobs["train_generative"] == 3 * 6
@@ -71,7 +71,7 @@ def test_more_seeds_are_more_trainings(tmp_path: Path) -> None:
     assert jobs["generate_critiques"] == 2
 
 
-def test_published_critiques_need_no_teacher(tmp_path: Path) -> None:
+def test_external_critiques_need_no_teacher(tmp_path: Path) -> None:
     published = {"gORM": ["a/b"], "gPRM": ["a/c"]}
     critiques = {"mmlu_pro": {"dataset": "MMLU-Pro_train", "published": published}}
     jobs = counts(dry_run(tmp_path, cut_paper(tmp_path, critiques=critiques), "--quiet", "rules"))
@@ -80,7 +80,7 @@ def test_published_critiques_need_no_teacher(tmp_path: Path) -> None:
     assert jobs["train_generative"] == 6
 
 
-def test_published_rewards_need_no_training(tmp_path: Path) -> None:
+def test_external_rewards_need_no_training(tmp_path: Path) -> None:
     jobs = counts(dry_run(tmp_path, "published.yaml", "--quiet", "rules"))
     assert jobs["read_rewards"] == 12 * (5 * 14 + 9)
     assert not [rule for rule in jobs if "train" in rule or "score" in rule or "critiques" in rule]
@@ -93,7 +93,7 @@ def test_the_math_setting_is_planned_over_real_files(tmp_path: Path, shared_data
 
 
 def test_no_two_studies_make_the_same_rewards() -> None:
-    """One in the place of another would take away what may have cost weeks."""
+    """Replacing the other's would lose what may have taken weeks."""
     made: dict[tuple[str, str], str] = {}
     for file in sorted((ROOT / "config").glob("*.yaml")):
         study = yaml.safe_load(file.read_text())
@@ -101,7 +101,7 @@ def test_no_two_studies_make_the_same_rewards() -> None:
             assert made.setdefault(key, file.name) == file.name, key
 
 
-def test_a_file_that_snakemake_cannot_name_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_snakemake_cannot_name_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "a{b}.jsonl").touch()
     study = {
         "study": "braces",

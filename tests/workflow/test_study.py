@@ -1,4 +1,4 @@
-"""A whole study, run for real: what it leaves, and that it knows when it is done."""
+"""A whole study, run for real: its results, and that nothing is left to do afterwards."""
 
 import json
 import re
@@ -25,7 +25,7 @@ STUDY = load_study(read_yaml(MICRO), [MICRO])
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake with `folder` holding the results, on the workflow that is there or on this checkout's."""
+    """Run Snakemake in `folder`, with the workflow there or, without one, this checkout's."""
     checkout = folder if (folder / "Snakefile").exists() else ROOT
     return subprocess.run(
         [
@@ -39,13 +39,13 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def planned_rules(output: str) -> set[str]:
-    """The rules that a dry run would run, from the table of counts that it prints."""
+    """The rules that a dry run would run, from its table of counts."""
     table = output.split("Job stats:")[1].split("total")[0].splitlines()
     return {line.split()[0] for line in table[3:] if line.strip()}
 
 
 def read_study(folder: Path, reader: str, source: list[str], data: str) -> Path:
-    """A study of one dataset that somebody else wrote and of no reward model, in a file in `folder`."""
+    """A file in `folder` with a study of one external dataset and no reward model."""
     study = {
         "study": "read",
         "data": data,
@@ -61,7 +61,7 @@ def read_study(folder: Path, reader: str, source: list[str], data: str) -> Path:
 
 
 def published(answer: str) -> str:
-    """A file of the published format with one solution."""
+    """A file in Multi-RM's layout with one solution."""
     row = {"q_id": "1", "question": "Which?", "cot_id": 0, "cot": ["So it is (A)."]}
     return json.dumps([{**row, "parsed_answer": "A", "answer": answer, "labels": [1]}])
 
@@ -123,7 +123,7 @@ def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:
         assert any(weights.abs().max() > 0 for weights in learned)
 
 
-def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> None:
+def test_tables_have_the_provenance_of_their_inputs(finished_study: Path) -> None:
     footer = parquet.read_footer(
         finished_study / "results/rewards/dPRM-micro/Micro/history.parquet"
     )
@@ -134,8 +134,8 @@ def test_tables_lead_back_to_what_they_were_made_from(finished_study: Path) -> N
     assert "src/multirm/text/templates/gORM.txt" in parquet.read_footer(written).inputs
 
 
-def test_the_code_that_tables_and_models_name_is_that_of_their_rules(finished_study: Path) -> None:
-    """What a footer holds of the code is what Snakemake compares to know that it is stale."""
+def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
+    """A footer has the code digests that Snakemake compares for staleness."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     compared = set(re.findall(r'code\("([\w.]+)"\)', rules))
     results = finished_study / "results"
@@ -205,8 +205,8 @@ def test_files_and_hub_names_are_read_together(tmp_path: Path) -> None:
     assert "--source owner/hub-name 'my data/one.json' --dataset" in run.stdout
 
 
-def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
-    """What was made from other files stays, and the next run stumbles over the same file again."""
+def test_a_broken_source_is_not_ignored(tmp_path: Path) -> None:
+    """Results of other files stay, and the next run fails on the same file again."""
     data = tmp_path / "it's my data"
     data.mkdir()
     for category in ("law", "physics"):
@@ -234,7 +234,7 @@ def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
     run = snakemake(tmp_path, *study, "--dry-run", "--quiet", "host", "--", "all")
     assert planned_rules(run.stdout) == {
         "evaluate",
-        "evaluate_as_published",
+        "evaluate_as_paper",
         "evaluate_verification",
         "measure_uncertainty",
         "draw_best_of_n",
@@ -244,13 +244,13 @@ def test_a_broken_source_is_not_passed_over(tmp_path: Path) -> None:
     }
 
 
-def test_trainings_are_launched_in_their_processes(tmp_path: Path) -> None:
+def test_training_runs_are_launched_in_their_processes(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--configfile", str(MICRO), "--dry-run", "-p", "--", "all")
     launches = re.findall(r"(python_in_processes \d+ \d+) -m multirm train-", run.stdout)
     assert sorted(launches) == ["python_in_processes 1 0"] * 3 + ["python_in_processes 2 0"]
 
 
-def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None:
+def test_a_studys_template_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "my template.txt").write_text("{question} {solution}")
     study = read_yaml(MICRO)
     study["critiques"]["micro"]["templates"] = {"gPRM": "my template.txt"}
@@ -264,7 +264,7 @@ def test_a_template_of_the_study_s_own_may_have_any_name(tmp_path: Path) -> None
     assert len(lines) == 1 + 2 + 1 + 2
 
 
-def test_a_study_without_a_name_is_not_laid_over_the_miniature(tmp_path: Path) -> None:
+def test_a_study_without_a_name_is_not_merged_with_the_miniature(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text("seed: 1\n")
     run = snakemake(tmp_path, "--configfile", str(file), "--dry-run")
@@ -277,10 +277,10 @@ def test_a_study_without_a_name_is_not_laid_over_the_miniature(tmp_path: Path) -
     [
         ("sed=1", "did you mean seed?"),
         ("categories=[a b]", "a name of letters"),
-        ("evaluation={datasets: [Nothing]}", "Nothing is none of"),
+        ("evaluation={datasets: [Nothing]}", "Nothing is not one of"),
     ],
 )
-def test_a_mistaken_study_stops_before_any_job(tmp_path: Path, setting: str, message: str) -> None:
+def test_an_invalid_study_stops_before_any_job(tmp_path: Path, setting: str, message: str) -> None:
     run = snakemake(tmp_path, "--configfile", str(MICRO), "--config", setting)
     assert run.returncode != 0
     assert message in run.stderr

@@ -1,4 +1,4 @@
-"""The study, checked, and how rules ask it for what their jobs need."""
+"""Load and check the study, and define how rules ask it for what their jobs need."""
 
 import shlex
 import sys
@@ -6,18 +6,18 @@ from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
-# Jobs run the package of this checkout: in their own environment where a deployment method is set,
-# else in the one that runs Snakemake.
+# Jobs run this checkout's package: in their own environment if a deployment method is set,
+# else in Snakemake's.
 SOURCE_ROOT = Path(workflow.basedir, "src")
 sys.path.insert(0, str(SOURCE_ROOT))
 PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE_ROOT))}; "
 if workflow.deployment_settings.deployment_method:
     PREFIX += "in_environment_of() { :; }; "
 else:
-    # Some engines have an environment of their own, beside the one that runs Snakemake.
+    # Some engines have a separate environment beside Snakemake's.
     PREFIX += f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
     PREFIX += f"in_environment_of() {{ PATH={shlex.quote(workflow.basedir)}/.venv-$1/bin:$PATH; }}; "
-# The processes of a training run share its cores. Those of a small model stay off a GPU, which they would crowd.
+# The processes of a training run share its cores. Those of a small model must not share a GPU either.
 PREFIX += """python_in_processes() {
     local processes=$1 gpus=$2
     shift 2
@@ -26,7 +26,7 @@ PREFIX += """python_in_processes() {
     export OMP_NUM_THREADS=$(( (${OMP_NUM_THREADS:-1} + processes - 1) / processes ))
     python -m torch.distributed.run --standalone --nproc-per-node "$processes" "$@"
 }; """
-# Snakemake formats what it prefixes a command with: braces in a path are doubled for it.
+# Snakemake formats the prefix, so braces are doubled.
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 from snakemake.exceptions import WorkflowError
@@ -63,7 +63,7 @@ wildcard_constraints:
 
 
 def ask(function, **fixed):
-    """A function of a job's wildcards that asks a function of the study, whose arguments are called as they are."""
+    """A function of a job's wildcards that calls a function of the study with those that are named like its parameters."""
     asked = partial(function, study, **fixed)
     names = signature(asked).parameters.keys() - fixed.keys()
 
@@ -78,26 +78,26 @@ def ask(function, **fixed):
 
 
 def resources_of(need, **fixed):
-    """The resources that a job of the study needs, as functions; more with each attempt."""
-    request = ask(need, **fixed)
+    """The resources of a job, as functions that give more with each attempt."""
+    needed = ask(need, **fixed)
 
     def amount(name):
         return lambda wildcards, attempt: getattr(
-            request(wildcards).again(attempt, partitions()), name
+            needed(wildcards).again(attempt, partitions()), name
         )
 
     return {name: amount(name) for name in ("gpu", "mem_mb", "runtime")}
 
 
 def threads_of(need, **fixed):
-    """The cores that a job of the study needs."""
-    request = ask(need, **fixed)
-    return lambda wildcards: request(wildcards).threads
+    """The cores of a job, as a function."""
+    needed = ask(need, **fixed)
+    return lambda wildcards: needed(wildcards).threads
 
 
 @cache
 def partitions():
-    """What the partitions that a Slurm site names admit."""
+    """The limits of the partitions in a Slurm site's settings."""
     if workflow.executor_plugin is None or workflow.executor_plugin.name != "slurm":
         return []
     from multirm.site.slurm import partitions_of
@@ -107,10 +107,10 @@ def partitions():
 
 @cache
 def begin():
-    """Free the lock of a run that was killed, if this is a run.
+    """Remove the lock of a killed run, if this is a run.
 
-    While the Snakefile is read, nothing says whether it is one, a plan, or but a question. Once jobs are
-    planned it is known, and the lock is not asked for yet.
+    Snakemake does not tell while it reads the Snakefile whether this is a run, a dry run, or a query. Once jobs are
+    planned it does, and the lock is not checked before that.
     """
     is_run = workflow.executor_plugin is not None and not workflow.dryrun
     return (
@@ -119,13 +119,13 @@ def begin():
 
 
 def environment(stage):
-    """A function that gives the environment file of a stage: with it its jobs' results may change.
+    """A function that gives the environment file of a stage, on which its jobs' results may depend.
 
-    The stage is a name, or a function of wildcards that gives one.
+    The stage is a name, or a function of wildcards that returns one.
     """
 
     def file(wildcards):
-        # Every rule asks for this once its jobs are planned.
+        # Every rule calls this once its jobs are planned.
         begin()
         name = stage(wildcards) if callable(stage) else stage
         return files.from_here(
@@ -135,9 +135,9 @@ def environment(stage):
     return file
 
 
-# What `all` makes: each stage adds its own.
+# The targets of `all`: each stage adds its own.
 wanted = []
 
-# What a rule of jobs that only read and write tables has.
+# The resources of rules that only read and write tables.
 TABLES = resources_of(needs.table)
 TEMPLATES = files.from_here(SOURCE_ROOT / "multirm/text/templates", Path.cwd())

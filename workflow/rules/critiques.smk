@@ -1,13 +1,12 @@
-"""Needs solutions and teachers; makes results/critiques/{critique_set}/{kind}/.
-
-In it are {stage}/{category}.parquet and checks.parquet.
+"""Needs solutions and teachers; makes {stage}/{category}.parquet and checks.parquet in
+results/critiques/{critique_set}/{kind}/.
 """
 
 wanted += targets.critique_targets(study)
 
 
 rule generate_critiques:
-    """Let the teacher verify each training solution several times."""
+    """Have the teacher verify each training solution several times."""
     input:
         teacher=ask(files.teacher_files),
         solutions=ask(files.criticised_solutions),
@@ -20,7 +19,7 @@ rule generate_critiques:
     benchmark:
         "<benchmarks>/generate_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        critique_set=targets.critique_sets(study, published=False),
+        critique_set=targets.critique_sets(study, external=False),
     conda:
         lambda w: f"../../envs/{needs.critiques_stage(study, w.critique_set)}.yaml"
     threads: threads_of(needs.criticising)
@@ -52,7 +51,7 @@ rule generate_critiques:
 
 
 rule filter_critiques:
-    """Mark the critiques that are not to be learned from, each with its reason."""
+    """Mark the critiques not to train on, each with its reason."""
     input:
         solutions=ask(files.criticised_solutions),
         critiques="<results>/critiques/{critique_set}/{kind}/generated/{category}.parquet",
@@ -64,7 +63,7 @@ rule filter_critiques:
     benchmark:
         "<benchmarks>/filter_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        critique_set=targets.critique_sets(study, published=False),
+        critique_set=targets.critique_sets(study, external=False),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -95,7 +94,7 @@ rule shorten_critiques:
     benchmark:
         "<benchmarks>/shorten_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        critique_set=targets.critique_sets(study, published=False),
+        critique_set=targets.critique_sets(study, external=False),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -110,7 +109,7 @@ rule shorten_critiques:
 
 
 rule read_critiques:
-    """Read critiques that somebody has published."""
+    """Read external critiques."""
     input:
         files=ask(files.critique_sources),
         solutions=ask(files.criticised_solutions),
@@ -122,7 +121,7 @@ rule read_critiques:
     benchmark:
         "<benchmarks>/read_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        critique_set=targets.critique_sets(study, published=True),
+        critique_set=targets.critique_sets(study, external=True),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -141,7 +140,7 @@ rule read_critiques:
 
 
 rule check_critiques:
-    """Count what became of the critiques of a kind."""
+    """Count the kept and dropped critiques of a kind."""
     input:
         critiques=ask(files.critique_tables),
         environment=environment("core"),

@@ -1,13 +1,13 @@
 """Needs the study's sources; makes results/data/{dataset}/{category}.parquet (solutions).
 
-However a dataset is made, read, generated or derived from another one, this is its table.
+This is a dataset's table, whether it is read, generated or derived from another one.
 """
 
 wanted += targets.data_targets(study)
 
 
 rule generate_miniature:
-    """Write questions about facts, and the answers of a simulated policy."""
+    """Write questions about facts, and solutions of a simulated policy."""
     input:
         environment=environment("core"),
     output:
@@ -42,7 +42,7 @@ rule generate_miniature:
 
 
 rule read_solutions:
-    """Read solutions from somebody's files or from the hub."""
+    """Read solutions from files or from the hub."""
     input:
         files=ask(files.dataset_sources),
         environment=environment("core"),
@@ -132,7 +132,7 @@ rule shuffle_steps:
 
 
 rule take:
-    """Keep some questions, solutions to each, or first steps."""
+    """Keep some of the questions, of the solutions to each, or of the first steps."""
     input:
         solutions=ask(files.source_table),
         environment=environment("core"),

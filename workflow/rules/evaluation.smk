@@ -1,10 +1,10 @@
-"""Needs solutions and rewards; makes results/evaluation/{dataset}/: accuracy, comparisons, headline, ledger, …, wide CSVs."""
+"""Needs solutions and rewards; makes the tables and CSV files in results/evaluation/{dataset}/."""
 
 wanted += targets.evaluation_targets(study)
 
 
 rule describe_reward_models:
-    """Write down what the study says of the reward models that it evaluates."""
+    """Write a table of the reward models that the study evaluates."""
     input:
         environment=environment("core"),
     output:
@@ -65,8 +65,8 @@ for rule_name, evaluating in EVALUATIONS.items():
             " --output {params.folder:q} > {log:q} 2>&1"
 
 
-rule evaluate_as_published:
-    """The same by random subpools, as published, in the published layout."""
+rule evaluate_as_paper:
+    """The same by the paper's protocol, over random subsets, in the paper's columns."""
     input:
         unpack(ask(files.evaluated_tables)),
         reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
@@ -79,20 +79,20 @@ rule evaluate_as_published:
         ),
         best_of_n=report(
             "<results>/evaluation/{dataset}/paper/best_of_n.csv",
-            caption="../report/as_published.rst",
-            category="Accuracy as published",
+            caption="../report/paper_accuracy.rst",
+            category="Accuracy with --estimator paper",
             labels={"dataset": "{dataset}", "selection": "best_of_n"},
         ),
         weighted_vote=report(
             "<results>/evaluation/{dataset}/paper/weighted_vote.csv",
-            caption="../report/as_published.rst",
-            category="Accuracy as published",
+            caption="../report/paper_accuracy.rst",
+            category="Accuracy with --estimator paper",
             labels={"dataset": "{dataset}", "selection": "weighted_vote"},
         ),
     log:
-        "<logs>/evaluate_as_published/{dataset}.log",
+        "<logs>/evaluate_as_paper/{dataset}.log",
     benchmark:
-        "<benchmarks>/evaluate_as_published/{dataset}.tsv"
+        "<benchmarks>/evaluate_as_paper/{dataset}.tsv"
     conda:
         "../../envs/core.yaml"
     resources:
@@ -106,7 +106,7 @@ rule evaluate_as_published:
         runs=study.evaluation.runs,
         seed=study.seed,
     message:
-        "Evaluate on {wildcards.dataset} as published"
+        "Evaluate on {wildcards.dataset} by the paper's protocol"
     shell:
         "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"

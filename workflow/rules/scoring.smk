@@ -1,13 +1,13 @@
 """Needs adapters, their backbones and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet.
 
-A model with several shards is scored in so many jobs, whose tables are then put together.
+A model with several shards is scored by one job per shard; their tables are then joined.
 """
 
 wanted += targets.scoring_targets(study)
 
 
 rule score_discriminative:
-    """Read a reward off the network at the end of every step."""
+    """Compute a reward from the logits at the end of each step."""
     input:
         backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
@@ -58,7 +58,7 @@ use rule score_discriminative as score_discriminative_shard with:
 
 
 rule score_generative:
-    """Sample critiques of each solution, and read a reward off each verdict."""
+    """Sample critiques of each solution, and compute a reward from each verdict's probabilities."""
     input:
         backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",
@@ -131,7 +131,7 @@ use rule score_generative as score_generative_shard with:
 
 
 rule join_rewards:
-    """Put the shards of a table of rewards together."""
+    """Join the shards of a table of rewards."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
         rewards=ask(files.shard_tables, suffix="parquet"),
@@ -158,7 +158,7 @@ rule join_rewards:
 
 
 rule join_rewards_and_critiques:
-    """Put the shards of a table of rewards, and those of the critiques behind them, together."""
+    """Join the shards of a table of rewards, and those of the critiques behind them."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
         rewards=ask(files.shard_tables, suffix="parquet"),
@@ -189,7 +189,7 @@ rule join_rewards_and_critiques:
 
 
 rule read_rewards:
-    """Read rewards that somebody has published."""
+    """Read external rewards."""
     input:
         files=ask(files.reward_sources),
         solutions="<results>/data/{dataset}/{category}.parquet",
@@ -201,7 +201,7 @@ rule read_rewards:
     benchmark:
         "<benchmarks>/read_rewards/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=targets.published_models(study),
+        model=targets.external_models(study),
     conda:
         "../../envs/core.yaml"
     resources:

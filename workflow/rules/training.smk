@@ -4,7 +4,7 @@ wanted += targets.training_targets(study)
 
 
 rule demonstrate:
-    """Write critiques of the right form for a backbone to be pretrained on."""
+    """Write well-formed critiques to pretrain a backbone on."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
         environment=environment("core"),
@@ -80,7 +80,7 @@ rule pretrain_backbone:
 
 
 rule train_discriminative:
-    """Train a dORM or dPRM: LoRA, loss on two columns at the labelled steps."""
+    """Train a dORM or dPRM: LoRA, with the loss on two logits at the labelled steps."""
     input:
         backbone=ask(files.backbone_files_of_model),
         solutions=ask(files.training_solutions),
@@ -123,7 +123,7 @@ rule train_discriminative:
 
 
 rule train_generative:
-    """Train a gORM or gPRM: LoRA, loss on the critiques and their verdicts."""
+    """Train a gORM or gPRM: LoRA, with the loss on the critiques and their verdicts."""
     input:
         backbone=ask(files.backbone_files_of_model),
         solutions=ask(files.training_solutions),
@@ -170,7 +170,7 @@ rule train_generative:
 
 
 rule merge_adapter:
-    """Add an adapter's weights to its backbone's, for whoever wants one folder: scoring takes adapters."""
+    """Merge an adapter into its backbone, for those who want a single folder; scoring uses adapters."""
     input:
         backbone=ask(files.backbone_files_of_model),
         weights="<results>/models/{model}/adapter/adapter_model.safetensors",

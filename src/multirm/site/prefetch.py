@@ -11,7 +11,7 @@ from multirm.models.folders import fetch_model
 from multirm.running.arguments import entry
 from multirm.study.datasets import ReadDataset
 from multirm.study.load import load_study, read_yaml
-from multirm.study.reward_models import PublishedModel
+from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
 from multirm.study.targets import used_backbones, used_critiques, used_datasets
 from multirm.tables.reward_models import Kind
@@ -71,5 +71,5 @@ def _sources_of(study: Study) -> Iterator[list[str]]:
         if isinstance(dataset, ReadDataset) and dataset.reader is Reader.PUBLISHED:
             yield dataset.source
     for model in study.models.values():
-        if isinstance(model, PublishedModel):
+        if isinstance(model, ExternalModel):
             yield from model.rewards.values()

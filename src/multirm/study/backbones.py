@@ -17,7 +17,7 @@ from multirm.study.settings import EachOnce, Name, Settings, Templates, Text
 
 
 class Pretraining(Settings):
-    """A small decoder trained from scratch, for studies that download nothing."""
+    """A small decoder trained from scratch, for studies that download no model."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
     templates: Templates = Templates()
@@ -25,22 +25,23 @@ class Pretraining(Settings):
     width: Width = 128
     vocabulary: Vocabulary = 2048
     max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
-    tokens: Count = Field(4_000_000, description="tokens to learn from, over all passes")
+    tokens: Count = Field(4_000_000, description="tokens to train on, over all epochs")
     batch_tokens: Count = 8192
     learning_rate: Positive = 3e-3
 
     @property
     def parameters(self) -> float:
-        """About how many there will be: twelve squares of the width in a layer, and the embeddings."""
+        """The approximate number of parameters: 12 · width² per layer, and the embeddings."""
         return float(12 * self.layers * self.width**2 + self.vocabulary * self.width)
 
 
 class Backbone(Settings):
-    """The language model that reward models start from: exactly one of `model` and `pretrain`."""
+    """The language model that reward models are trained from: exactly one of `model` and `pretrain`."""
 
     model: Text | None = Field(None, description="a hub name or a local folder")
     parameters: Positive | None = Field(
-        None, description="of `model`, by which jobs are given GPUs, memory and time: 8.0e+9, say"
+        None,
+        description="of `model`, to estimate its jobs' GPUs, memory and time; for example 8.0e+9",
     )
     pretrain: Pretraining | None = None
 
@@ -49,7 +50,7 @@ class Backbone(Settings):
         if (self.model is None) == (self.pretrain is None):
             raise ValueError("needs either `model` or `pretrain`")
         if (self.model is None) != (self.parameters is None):
-            raise ValueError("`model` needs its number of `parameters`, and nothing else does")
+            raise ValueError("`parameters` is needed for a `model`, and only there")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""What settings of a study, each right by itself, cannot mean together."""
+"""Checks of a study's settings that are valid one by one, but inconsistent together."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
-from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, PublishedModel
+from multirm.study.reward_models import DiscriminativeModel, ExternalModel, GenerativeModel
 from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
@@ -19,11 +19,11 @@ from multirm.text.prompts import load_template
 
 
 def problems(study: Study) -> list[str]:
-    """Everything that is wrong, each with the key that it is about and what may be done."""
+    """All inconsistencies, each with its key and a remedy."""
     unknown = [*_unknown_names(study), *_circular_datasets(study)]
     found = [*unknown, *_colliding_names(study), *_braces(study), *_unusable_templates(study)]
     if unknown:
-        # What follows looks names up.
+        # The other checks look names up.
         return found
     return [
         *found,
@@ -39,7 +39,7 @@ def problems(study: Study) -> list[str]:
 
 
 def _learned(study: Study) -> Iterator[tuple[str, str]]:
-    """The key and the name of each data set that a model of the study learns from."""
+    """The key and name of each dataset that a model of the study is trained on."""
     trained = _trained(study)
     for name, model in trained.items():
         if isinstance(model, DiscriminativeModel):
@@ -56,9 +56,9 @@ def _learned(study: Study) -> Iterator[tuple[str, str]]:
 
 
 def missing_sources(study: Study) -> list[str]:
-    """The files and folders that a study reads and that are not there, each with its key.
+    """The missing files and folders among a study's sources, each with its key.
 
-    What may be a name on the hub is taken for one: whether it is, only the hub knows.
+    Whatever can be a hub name is taken for one: only the hub knows whether it exists.
     """
     data = Path(study.data)
     found = []
@@ -69,19 +69,19 @@ def missing_sources(study: Study) -> list[str]:
             if isinstance(place, Path) and not place.exists()
         ]
         for place in dict.fromkeys(missing):
-            found.append(f"{key}: {place} is not there (looked in {Path.cwd()})")
+            found.append(f"{key}: {place} does not exist (looked in {Path.cwd()})")
     return list(dict.fromkeys(found))
 
 
 def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str, ...]]]:
-    """What is read, in which format, from where, and what its file is called in a folder."""
+    """Each source: its key, its format, its places, and the name of its file if it is a folder."""
     for name in used_datasets(study):
         dataset = study.datasets[name]
         if isinstance(dataset, ReadDataset):
             for category in dataset.categories or study.categories:
                 yield f"datasets.{name}.source", dataset.reader, dataset.source, f"{category}.json"
     for name, model in study.models.items():
-        if isinstance(model, PublishedModel):
+        if isinstance(model, ExternalModel):
             for dataset_name in study.evaluation.datasets:
                 for category in study.categories_of(dataset_name):
                     key = f"models.{name}.rewards.{dataset_name}"
@@ -96,29 +96,29 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
 
 
 def _circular_datasets(study: Study) -> Iterator[str]:
-    """Datasets that are made of themselves, over whatever others."""
+    """Datasets that derive from themselves, directly or through others."""
     for name in study.datasets:
         seen, at = [name], study.datasets[name]
         while isinstance(at, DerivedDataset) and at.from_ in study.datasets:
             if at.from_ in seen:
                 if at.from_ == name:
                     way = " from ".join([*seen, name])
-                    yield f"datasets.{name}.from: {way}; one of them is to be read or made anew"
+                    yield f"datasets.{name}.from: {way}; read or generate one of them instead"
                 break
             seen.append(at.from_)
             at = study.datasets[at.from_]
 
 
 def _foreign_categories(study: Study) -> Iterator[str]:
-    """Categories of derived datasets that the dataset which they are made of does not have."""
+    """Categories of derived datasets that the dataset they derive from lacks."""
     for name, dataset in study.datasets.items():
         if isinstance(dataset, DerivedDataset):
             known = study.categories_of(dataset.from_)
             for category in dataset.categories or []:
                 if category not in known:
                     yield (
-                        f"datasets.{name}.categories: {category} is none of {', '.join(known)}, "
-                        f"which {dataset.from_} has"
+                        f"datasets.{name}.categories: {category} is not one of {', '.join(known)}, "
+                        f"the categories of {dataset.from_}"
                     )
 
 
@@ -126,19 +126,18 @@ def _unknown_names(study: Study) -> Iterator[str]:
     for place, name, known in _references(study):
         if name not in known:
             hint = did_you_mean(name, known)
-            yield f"{place}: {name} is none of {', '.join(known) or 'none'}" + (
-                f"; {hint}" if hint else ""
-            )
+            problem = f"not one of {', '.join(known)}" if known else "not defined"
+            yield f"{place}: {name} is {problem}" + (f"; {hint}" if hint else "")
 
 
 def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
-    """Every name used in one place and defined in another, with the names it may be."""
+    """Each reference to a name defined elsewhere: its key, the name, and the defined names."""
     datasets, backbones = list(study.datasets), list(study.backbones)
     for name, backbone in study.backbones.items():
         for dataset in backbone.pretrain.datasets if backbone.pretrain else []:
             yield f"backbones.{name}.pretrain.datasets", dataset, datasets
     for name, model in study.models.items():
-        if isinstance(model, PublishedModel):
+        if isinstance(model, ExternalModel):
             for dataset in model.rewards:
                 yield f"models.{name}.rewards", dataset, datasets
             continue
@@ -163,11 +162,11 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _colliding_names(study: Study) -> Iterator[str]:
-    """Names that tables give a meaning of their own, and names whose files would be the same."""
+    """Reserved names, and names that would give the same file names."""
     reserved = {name.casefold() for name in RESERVED_NAMES}
     for name in study.models:
         if name.casefold() in reserved:
-            yield f"models.{name}: tables call something else so; choose another name"
+            yield f"models.{name}: tables use this name for something else; choose another name"
     sections: dict[str, list[str]] = {
         "datasets": list(study.datasets),
         "backbones": list(study.backbones),
@@ -183,18 +182,18 @@ def _colliding_names(study: Study) -> Iterator[str]:
             other = first.setdefault(name.casefold(), name)
             if other != name:
                 yield (
-                    f"{section}: {other} and {name} differ in their capitals alone, "
-                    "which not every disk tells apart; choose other names"
+                    f"{section}: {other} and {name} differ only in case, "
+                    "which some file systems ignore; choose other names"
                 )
             if "categories" in section and name.casefold().endswith(".critiques"):
                 yield (
-                    f"{section}: the table of {name} would be called as one of critiques is; "
+                    f"{section}: the table of {name} would be named like a table of critiques; "
                     "choose another name"
                 )
 
 
 def _braces(study: Study) -> Iterator[str]:
-    """Paths in which Snakemake would look for wildcards, and there is no way to tell it otherwise."""
+    """Paths with braces, which Snakemake would take for wildcards; it has no way to escape them."""
     paths = {"data": [study.data]}
     paths |= {key: [path] for key, _, path in _templates(study)}
     for name, backbone in study.backbones.items():
@@ -203,7 +202,7 @@ def _braces(study: Study) -> Iterator[str]:
         if isinstance(dataset, ReadDataset):
             paths[f"datasets.{name}.source"] = dataset.source
     for name, model in study.models.items():
-        if isinstance(model, PublishedModel):
+        if isinstance(model, ExternalModel):
             for other, source in model.rewards.items():
                 paths[f"models.{name}.rewards.{other}"] = source
     for name, critiques in study.critiques.items():
@@ -216,7 +215,7 @@ def _braces(study: Study) -> Iterator[str]:
 
 
 def _templates(study: Study) -> Iterator[tuple[str, Kind, str]]:
-    """The key, the kind and the file of each prompt template that a study names."""
+    """The key, kind and file of each prompt template in the study."""
     for name, model in study.models.items():
         if isinstance(model, GenerativeModel) and model.template:
             yield f"models.{name}.template", model.kind, model.template
@@ -248,7 +247,7 @@ def _missing_critiques(study: Study) -> Iterator[str]:
 
 def _missing_rewards(study: Study) -> Iterator[str]:
     for name, model in study.models.items():
-        if isinstance(model, PublishedModel):
+        if isinstance(model, ExternalModel):
             for dataset in study.evaluation.datasets:
                 if dataset not in model.rewards:
                     yield f"models.{name}.rewards: none for {dataset}"
@@ -256,7 +255,7 @@ def _missing_rewards(study: Study) -> Iterator[str]:
 
 def _trained(study: Study) -> Mapping[str, DiscriminativeModel | GenerativeModel]:
     return {
-        name: model for name, model in study.models.items() if not isinstance(model, PublishedModel)
+        name: model for name, model in study.models.items() if not isinstance(model, ExternalModel)
     }
 
 
@@ -275,15 +274,15 @@ def _too_large_models(study: Study) -> Iterator[str]:
         needed = training_memory(size, training.processes if shared else 1, share)
         if runs_on_gpu(size) and needed > study.gpu_memory:
             yield (
-                f"models.{name}.training: needs {needed:.0f} GB on each GPU, and gpu_memory "
-                f"is {study.gpu_memory:g}; share it by `parallelism: fsdp` with more `processes`, "
+                f"models.{name}.training: needs {needed:.0f} GB on each GPU, but gpu_memory "
+                f"is {study.gpu_memory:g}; shard it with `parallelism: fsdp` and more `processes`, "
                 "or lower device_batch_size or max_length"
             )
         needed = reading_memory(size, model.scoring.dtype)
         if isinstance(model, DiscriminativeModel) and needed > study.gpu_memory:
             yield (
-                f"models.{name}.backbone: is scored on one GPU, which needs {needed:.0f} GB, "
-                f"and gpu_memory is {study.gpu_memory:g}"
+                f"models.{name}.backbone: scoring runs on one GPU and needs {needed:.0f} GB, "
+                f"but gpu_memory is {study.gpu_memory:g}"
             )
 
 
@@ -294,7 +293,7 @@ def _uneven_batches(study: Study) -> Iterator[str]:
         together = training.processes * (training.device_batch_size or share)
         if training.batch_size % together:
             yield (
-                f"models.{name}.training.batch_size: {training.batch_size} is no multiple of the "
+                f"models.{name}.training.batch_size: {training.batch_size} is not a multiple of the "
                 f"{together} sequences that {training.processes} processes read at once; choose "
                 "another batch_size, device_batch_size or number of processes"
             )
@@ -318,8 +317,8 @@ def _too_small_pools(study: Study) -> Iterator[str]:
             beyond = [n for n in study.evaluation.n if n > dataset.solutions]
             if beyond:
                 yield (
-                    f"evaluation.n: {beyond[0]} is more than the {dataset.solutions} solutions to each "
-                    f"question of {name}; leave it out, or ask for more datasets.{name}.solutions"
+                    f"evaluation.n: {beyond[0]} is more than the {dataset.solutions} solutions per "
+                    f"question of {name}; leave it out, or increase datasets.{name}.solutions"
                 )
 
 
@@ -329,23 +328,23 @@ def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
             shared = _shared_source(study, learned, evaluated)
             if shared and evaluated not in study.evaluation.also_trained_on:
                 yield (
-                    f"{key}: {learned} is learned from, and evaluation.datasets has "
-                    f"{evaluated}, {shared}; choose other data, or say so with "
+                    f"{key}: models are trained on {learned}, and evaluation.datasets has "
+                    f"{evaluated}, {shared}; choose other data, or allow it with "
                     f"evaluation.also_trained_on: [{evaluated}]"
                 )
 
 
 def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
-    """In what way two data sets have questions in common, as far as their settings tell."""
+    """How two datasets come to share questions, as far as their settings tell; None if they do not."""
     if learned == evaluated:
         return "the same"
     common = sorted({*study.categories_of(learned)} & {*study.categories_of(evaluated)})
     learned, evaluated = (study.origins_of(name)[-1] for name in (learned, evaluated))
     if learned == evaluated and common:
-        return f"made of the same dataset {learned}"
+        return f"derived from the same dataset {learned}"
     one, other = study.datasets[learned], study.datasets[evaluated]
     if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
-        # The tutor's questions are drills, which are nobody else's.
+        # The tutor's questions are drills, which no other policy answers.
         drills = Policy.TUTOR in (one.policy, other.policy)
         return (
             f"of the same split {one.split}"
@@ -361,7 +360,7 @@ def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
 
 
 def _read_from(study: Study, dataset: ReadDataset, category: str) -> set[str]:
-    """The files and hub names that a category is read from."""
+    """The files and hub names from which a category is read."""
     places = places_of(dataset.reader, dataset.source, Path(study.data), f"{category}.json")
     hub = {place for place in places if isinstance(place, str)}
     return hub | {str(file.resolve()) for file in local_files(places)}

@@ -1,4 +1,4 @@
-"""A study's sets of critiques, which generative reward models learn from."""
+"""A study's sets of critiques, on which generative reward models are trained."""
 
 from typing import Self
 
@@ -17,34 +17,34 @@ from multirm.study.settings import Name, Settings, Templates, Text
 from multirm.tables.critiques import Agreement
 
 
-class PublishedCritiques(Settings):
-    """Where critiques of each kind are read from, as `source` of a dataset says it."""
+class ExternalCritiques(Settings):
+    """The places from which critiques of each kind are read, given like `source` of a dataset."""
 
     gORM: list[Text] = Field([], description="folders and hub names")  # noqa: N815
     gPRM: list[Text] = Field([], description="folders and hub names")  # noqa: N815
 
 
 class Critiques(Sampling):
-    """A set of critiques of training solutions, of both generative kinds.
+    """A set of critiques of training solutions, for both generative kinds.
 
-    Exactly one of `teacher`, who writes them, and `published`.
+    Exactly one of `teacher`, a model that writes them, and `published`, places to read them from.
     """
 
     dataset: Name
     templates: Templates = Templates()
     teacher: Name | None = Field(None, description="one of the study's backbones")
-    published: PublishedCritiques | None = Field(
+    published: ExternalCritiques | None = Field(
         None,
-        description="somebody's, taken as they are; nothing below but `agreement` concerns them",
+        description="critiques of others, used as they are; of the keys below, only `agreement` applies",
     )
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95
     top_k: CountOrZero = 20
-    max_length: Count = Field(8192, description="tokens of prompt and critique that are kept")
+    max_length: Count = Field(8192, description="maximum tokens of prompt and critique to be kept")
     agreement: Agreement = Field(
         Agreement.STRICT,
-        description="of gPRM's critiques with labels: on every step up to the first incorrect one, or "
-        "(relaxed) only on whether there is one, which there must be where the answer is wrong",
+        description="of gPRM critiques with the labels: in each step up to the first incorrect one, or "
+        "(relaxed) only in whether there is an error, which must be found if the answer is wrong",
     )
 
     @model_validator(mode="after")

@@ -29,64 +29,66 @@ class MiniatureDataset(Settings):
     questions: Count = Field(description="questions per category")
     solutions: Count = Field(description="solutions per question")
     label_noise: Fraction = Field(0.0, description="probability that a label is flipped")
-    categories: Categories | None = Field(None, description="where not the study's")
+    categories: Categories | None = Field(None, description="the study's by default")
 
 
 class ReadDataset(Settings):
-    """Solutions in somebody's files or on the hub."""
+    """Solutions read from files or from the hub."""
 
     reader: Reader
     source: list[Text] = Field(
         min_length=1,
         description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",
     )
-    questions: Count | None = Field(None, description="how many questions to keep; all where null")
+    questions: Count | None = Field(None, description="number of questions to keep; null for all")
     size: Count = Field(
-        20_000, description="about how many solutions a category has, by which jobs are given time"
+        20_000, description="approximate solutions per category, to estimate the jobs' time"
     )
-    categories: Categories | None = Field(None, description="where not the study's")
+    categories: Categories | None = Field(None, description="the study's by default")
 
 
 class Noise(Settings):
-    """Labels that are flipped, of a random share of solutions."""
+    """Label noise: flipped labels of a random share of solutions."""
 
     share: Fraction = Field(1.0, description="probability that a solution is noisy")
     steps: Fraction = Field(
         0.0, description="probability that a noisy solution's step label is flipped"
     )
-    outcomes: Fraction = Field(0.0, description="probability that a noisy solution's outcome is")
+    outcomes: Fraction = Field(
+        0.0, description="probability that a noisy solution's outcome is flipped"
+    )
 
     @model_validator(mode="after")
     def _some_noise(self) -> Self:
         if not self.share or not (self.steps or self.outcomes):
-            raise ValueError("flips no label; say `steps` or `outcomes`, and a `share` above 0")
+            raise ValueError("flips no label; set `steps` or `outcomes`, and a `share` above 0")
         return self
 
 
 class Take(Settings):
-    """Fewer questions, solutions or steps; a smaller number is a subset of a larger one."""
+    """Fewer questions, solutions or steps; a smaller number gives a subset of a larger one."""
 
-    questions: Count | None = Field(None, description="questions of each category, drawn at random")
-    solutions: Count | None = Field(None, description="solutions to each question, drawn at random")
-    steps: Count | None = Field(None, description="the first steps of each solution")
+    questions: Count | None = Field(None, description="questions per category, drawn at random")
+    solutions: Count | None = Field(None, description="solutions per question, drawn at random")
+    steps: Count | None = Field(None, description="first steps of each solution")
 
     @model_validator(mode="after")
     def _less_of_something(self) -> Self:
         if not (self.questions or self.solutions or self.steps):
-            raise ValueError("takes everything; say how many `questions`, `solutions` or `steps`")
+            raise ValueError("takes everything; set `questions`, `solutions` or `steps`")
         return self
 
 
 class DerivedDataset(Settings):
-    """Solutions made of another dataset's: exactly one of `noise`, `shuffle` and `take`."""
+    """Solutions derived from another dataset's by exactly one of `noise`, `shuffle` and `take`."""
 
-    from_: Name = Field(alias="from", description="the dataset that it is made of")
+    from_: Name = Field(alias="from", description="the dataset that it derives from")
     noise: Noise | None = None
     shuffle: Literal["steps"] | None = Field(
         None, description="steps: intermediate ones are replaced by those of other questions"
     )
     take: Take | None = None
-    categories: Categories | None = Field(None, description="where not all of the other's")
+    categories: Categories | None = Field(None, description="all of the other's by default")
 
     @model_validator(mode="after")
     def _one_change(self) -> Self:

@@ -1,4 +1,4 @@
-"""What a study evaluates, and how, and what its figures show."""
+"""What a study evaluates and how, and what its figures show."""
 
 from typing import Annotated, Any
 
@@ -26,24 +26,24 @@ Aggregations = Annotated[
 
 
 class Evaluation(Settings):
-    """Which pools are scored by every reward model, and how answers are selected from them."""
+    """The datasets that every reward model scores, and how answers are selected from their pools."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
     also_trained_on: Annotated[list[Name], EachOnce] = Field(
-        [], description="those of them whose questions a model or backbone may have learned from"
+        [], description="those of them with questions that a model or backbone may be trained on"
     )
     n: Annotated[list[Count], EachOnce] = Field(
         [1, 2, 4, 8, 16], min_length=1, description="sizes of the pools"
     )
     runs: Runs = Field(
-        100, description="seeded random subsets per question and size, where any are drawn"
+        100, description="seeded random subsets per question and size, if any are drawn"
     )
     aggregation: dict[Name, Aggregations] = Field(
-        {}, description="one or several per reward model, where not its kind's default"
+        {}, description="one or several per reward model; its kind's by default"
     )
     answers: AnswerRule = Field(
         AnswerRule.MEANING,
-        description="when two are the same: if they mean the same, or if they are the same text",
+        description="when two answers are equal: if they mean the same, or only if their text is equal",
     )
 
 

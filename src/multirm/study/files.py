@@ -1,7 +1,6 @@
-"""Which files each job of a study reads and makes.
+"""The files that each job of a study reads and writes.
 
-Files under the folder of results are named `<results>/…`, which Snakemake fills in. What a study names
-elsewhere is named as the study does.
+Files in the results folder are named `<results>/…`, which Snakemake fills in. Other files are named as in the study.
 """
 
 from collections.abc import Iterable
@@ -11,13 +10,13 @@ from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.figures import Figure
-from multirm.study.reward_models import DiscriminativeModel, PublishedModel
+from multirm.study.reward_models import DiscriminativeModel, ExternalModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
 from multirm.tables.reward_models import Kind
 
 Places = list[Path | str]
-"""Files and folders, and names on the hub, which are text."""
+"""Files and folders as `Path`, and hub names as `str`."""
 
 RESULTS = "<results>"
 
@@ -25,7 +24,7 @@ BACKBONE_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
 def check_checkout(folder: Path) -> None:
-    """Refuse a checkout in which Snakemake would take what is between braces for wildcards.
+    """Refuse a checkout with braces in its path, which Snakemake would take for wildcards.
 
     Raises:
         InputError: its path has braces.
@@ -40,37 +39,37 @@ def check_checkout(folder: Path) -> None:
 
 
 def from_here(file: Path, here: Path) -> str:
-    """A file of this checkout as rules name it: seen from the working directory, wherever the checkout lies."""
+    """A file of this checkout as rules name it: relative to the working directory, wherever the checkout is."""
     return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def solution_table(dataset: str, category: str) -> str:
-    """The table of solutions of a category of a dataset."""
+    """The table of solutions of a dataset and category."""
     return f"{RESULTS}/data/{dataset}/{category}.parquet"
 
 
 def solution_tables(study: Study, dataset: str) -> list[str]:
-    """The tables of solutions of a dataset, a category each."""
+    """The tables of solutions of a dataset, one per category."""
     return [solution_table(dataset, category) for category in study.categories_of(dataset)]
 
 
 def source_table(study: Study, dataset: str, category: str) -> str:
-    """The table of solutions that a category of a derived dataset is made of.
+    """The table of solutions that a derived dataset's category derives from.
 
     Raises:
-        TypeError: the dataset is made of no other.
+        TypeError: the dataset does not derive from another one.
     """
     settings = study.datasets[dataset]
     if not isinstance(settings, DerivedDataset):
-        raise TypeError(f"{dataset} is made of no other dataset")
+        raise TypeError(f"{dataset} does not derive from another dataset")
     return solution_table(settings.from_, category)
 
 
 def dataset_places(study: Study, dataset: str, category: str) -> Places:
-    """The places that a category of a dataset is read from.
+    """The places from which a dataset's category is read.
 
     Raises:
-        TypeError: the dataset is not read but made.
+        TypeError: the dataset is generated rather than read.
     """
     settings = study.datasets[dataset]
     if not isinstance(settings, ReadDataset):
@@ -79,18 +78,18 @@ def dataset_places(study: Study, dataset: str, category: str) -> Places:
 
 
 def dataset_sources(study: Study, dataset: str, category: str) -> list[str]:
-    """The local files that a category of a dataset is read from."""
+    """The local files from which a dataset's category is read."""
     return without_braces(local_files(dataset_places(study, dataset, category)))
 
 
 def reward_places(study: Study, model: str, dataset: str, category: str) -> Places:
-    """The places that published rewards of a category are read from.
+    """The places from which external rewards of a category are read.
 
     Raises:
-        TypeError: the reward model's rewards are not published.
+        TypeError: the reward model's rewards are computed here.
     """
     settings = study.runs[model].settings
-    if not isinstance(settings, PublishedModel):
+    if not isinstance(settings, ExternalModel):
         raise TypeError(f"the rewards of {model} are not read from anywhere")
     return places_of(
         Reader.PUBLISHED, settings.rewards[dataset], Path(study.data), f"{category}_reward.json"
@@ -98,15 +97,15 @@ def reward_places(study: Study, model: str, dataset: str, category: str) -> Plac
 
 
 def reward_sources(study: Study, model: str, dataset: str, category: str) -> list[str]:
-    """The local files that published rewards of a category are read from."""
+    """The local files from which external rewards of a category are read."""
     return without_braces(local_files(reward_places(study, model, dataset, category)))
 
 
 def critique_places(study: Study, critique_set: str, kind: str, category: str) -> Places:
-    """The places that published critiques of a kind and a category are read from.
+    """The places from which external critiques of a kind and category are read.
 
     Raises:
-        TypeError: the set's critiques are not published.
+        TypeError: the set's critiques are generated here.
     """
     published = study.critiques[critique_set].published
     if published is None:
@@ -117,12 +116,12 @@ def critique_places(study: Study, critique_set: str, kind: str, category: str) -
 
 
 def critique_sources(study: Study, critique_set: str, kind: str, category: str) -> list[str]:
-    """The local files that published critiques of a kind and a category are read from."""
+    """The local files from which external critiques of a kind and category are read."""
     return without_braces(local_files(critique_places(study, critique_set, kind, category)))
 
 
 def without_braces(files: Iterable[Path | str]) -> list[str]:
-    """Names of files for Snakemake, which looks for wildcards between braces and knows no way around it.
+    """Names of files for Snakemake, which takes braces for wildcards and cannot escape them.
 
     Raises:
         InputError: a name has braces.
@@ -137,12 +136,12 @@ def without_braces(files: Iterable[Path | str]) -> list[str]:
 
 
 def backbone_model(study: Study, backbone: str) -> str:
-    """The folder or hub name that a backbone is loaded from."""
+    """The folder or hub name from which a backbone is loaded."""
     return study.backbones[backbone].model or f"results/backbones/{backbone}/model"
 
 
 def backbone_files(study: Study, backbone: str) -> list[str]:
-    """The files of a backbone that a job must wait for or notice a change of; none for a hub name."""
+    """The files of a backbone that its jobs depend on; none for a hub name."""
     folder = backbone_model(study, backbone)
     if study.backbones[backbone].pretrain:
         return [f"{folder}/{name}" for name in BACKBONE_FILES]
@@ -150,50 +149,50 @@ def backbone_files(study: Study, backbone: str) -> list[str]:
 
 
 def backbone_of_model(study: Study, model: str) -> str:
-    """The folder or hub name that a reward model's backbone is loaded from."""
+    """The folder or hub name from which a reward model's backbone is loaded."""
     return backbone_model(study, study.runs[model].trained.backbone)
 
 
 def backbone_files_of_model(study: Study, model: str) -> list[str]:
-    """The files of the backbone of a reward model."""
+    """The files of a reward model's backbone."""
     return backbone_files(study, study.runs[model].trained.backbone)
 
 
 def teacher(study: Study, critique_set: str) -> str:
-    """The folder or hub name of the teacher that writes a set of critiques.
+    """The folder or hub name of the teacher of a set of critiques.
 
     Raises:
-        TypeError: nobody does here.
+        TypeError: the set has no teacher.
     """
     return backbone_model(study, teacher_name(study, critique_set))
 
 
 def teacher_name(study: Study, critique_set: str) -> str:
-    """The backbone that writes a set of critiques.
+    """The backbone that is the teacher of a set of critiques.
 
     Raises:
-        TypeError: nobody does here.
+        TypeError: the set has no teacher.
     """
     name = study.critiques[critique_set].teacher
     if name is None:
-        raise TypeError(f"the critiques of {critique_set} are written by nobody here")
+        raise TypeError(f"the critiques of {critique_set} have no teacher")
     return name
 
 
 def teacher_files(study: Study, critique_set: str) -> list[str]:
-    """The files of the teacher that writes a set of critiques; none of one from the hub."""
+    """The files of the teacher of a set of critiques; none for a hub name."""
     return backbone_files(study, teacher_name(study, critique_set))
 
 
 def pretraining_solutions(study: Study, backbone: str) -> list[str]:
-    """The tables of solutions that a backbone is pretrained on."""
+    """The tables of solutions on which a backbone is pretrained."""
     pretraining = study.backbones[backbone].pretrain
     datasets = pretraining.datasets if pretraining else []
     return [table for dataset in datasets for table in solution_tables(study, dataset)]
 
 
 def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[str]:
-    """The demonstrations of a kind that a backbone is pretrained on."""
+    """The demonstrations of a kind on which a backbone is pretrained."""
     return [
         table.replace(f"{RESULTS}/data/", f"{RESULTS}/demonstrations/{kind}/")
         for table in pretraining_solutions(study, backbone)
@@ -201,7 +200,7 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
 
 
 def training_dataset(study: Study, model: str) -> str:
-    """The dataset whose solutions a reward model learns from."""
+    """The dataset on whose solutions a reward model is trained."""
     settings = study.runs[model].trained
     if isinstance(settings, DiscriminativeModel):
         return settings.dataset
@@ -209,34 +208,34 @@ def training_dataset(study: Study, model: str) -> str:
 
 
 def training_solutions(study: Study, model: str) -> list[str]:
-    """The tables of solutions that a reward model learns from."""
+    """The tables of solutions on which a reward model is trained."""
     return solution_tables(study, training_dataset(study, model))
 
 
 def critique_tables(
     study: Study, critique_set: str, kind: str, stage: CritiqueStage = CritiqueStage.SHORTENED
 ) -> list[str]:
-    """The tables of critiques of a set and kind at a stage, a category each; models learn from the last stage."""
+    """The tables of critiques of a set and kind at a stage, one per category; models train on the last stage."""
     folder = f"{RESULTS}/critiques/{critique_set}/{kind}/{stage}"
     categories = study.categories_of(study.critiques[critique_set].dataset)
     return [f"{folder}/{category}.parquet" for category in categories]
 
 
 def training_critiques(study: Study, model: str) -> list[str]:
-    """The tables of critiques that a generative reward model learns from."""
+    """The tables of critiques on which a generative reward model is trained."""
     return critique_tables(study, study.critique_set_of(model), study.runs[model].kind)
 
 
 def criticised_solutions(study: Study, critique_set: str, category: str) -> str:
-    """The table of solutions that the critiques of a set and a category are about."""
+    """The table of solutions for the critiques of a set and category."""
     return solution_table(study.critiques[critique_set].dataset, category)
 
 
 def template_of_critiques(study: Study, critique_set: str, kind: str, templates: str) -> str:
-    """The prompt template that critiques of a set and kind are asked for with.
+    """The prompt template that critiques of a set and kind are generated with.
 
     Args:
-        templates: the folder of the package's own.
+        templates: the folder of the package's own templates.
     """
     return study.critiques[critique_set].templates.of(kind) or f"{templates}/{kind}.txt"
 
@@ -247,20 +246,20 @@ def template_of_model(study: Study, model: str, templates: str) -> str:
 
 
 def template_of_backbone(study: Study, backbone: str, kind: str, templates: str) -> str:
-    """The prompt template of a kind that a backbone is pretrained on."""
+    """The prompt template of a kind for pretraining a backbone."""
     pretraining = study.backbones[backbone].pretrain
     own = pretraining.templates.of(kind) if pretraining else None
     return own or f"{templates}/{kind}.txt"
 
 
 def reward_tables(study: Study, model: str, dataset: str) -> list[str]:
-    """The tables of a reward model's rewards of a dataset, a category each."""
+    """The tables of a reward model's rewards on a dataset, one per category."""
     categories = study.categories_of(dataset)
     return [f"{RESULTS}/rewards/{model}/{dataset}/{category}.parquet" for category in categories]
 
 
 def evaluated_tables(study: Study, dataset: str) -> dict[str, list[str]]:
-    """The tables of a dataset's solutions, and those of every reward model's rewards of them."""
+    """The tables of a dataset's solutions, and of all reward models' rewards of them."""
     return {
         "solutions": solution_tables(study, dataset),
         "rewards": [
@@ -273,7 +272,7 @@ def shard_tables(study: Study, model: str, suffix: str) -> list[str]:
     """The tables of all shards of a reward model's rewards, or of the critiques behind them.
 
     Args:
-        suffix: of the tables' names, `parquet` or `critiques.parquet`.
+        suffix: the suffix of the tables' names, `parquet` or `critiques.parquet`.
     """
     shards = study.runs[model].scoring.shards
     folder = f"{RESULTS}/shards/{model}/{{dataset}}/{{category}}"
@@ -281,7 +280,7 @@ def shard_tables(study: Study, model: str, suffix: str) -> list[str]:
 
 
 def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
-    """The tables of accuracies on the datasets that a study evaluates on."""
+    """The tables of accuracies on the datasets that a study evaluates."""
     return [
         f"{results}/evaluation/{dataset}/accuracy.parquet" for dataset in study.evaluation.datasets
     ]

@@ -1,6 +1,6 @@
-"""The study's file: `load_study` checks everything that can be checked before any rule runs.
+"""Read a study's file: `load_study` checks everything that can be checked before any rule runs.
 
-It fills in the defaults of the published systems, so that the study has every value that a rule uses.
+It fills in the papers' defaults, so that the study has every value that rules use.
 """
 
 import importlib
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _CHECK_OF_MINIATURE = "multirm.data.miniature.generate:check_miniature"
 
-# What a study has of either is a thousandth.
+# A thousand times what a study has of either.
 _MOST_BYTES, _MOST_VALUES = 10**6, 10**5
 
 
@@ -37,14 +37,14 @@ def load_study(config: Mapping[str, Any], files: Sequence[Path]) -> Study:
     """Check a study and fill in its defaults.
 
     Args:
-        config: what was read from `files`, with settings from the command line laid over it.
-        files: where the study was read from, for messages and to refuse keys written twice.
+        config: the content of `files`, updated with settings from the command line.
+        files: the study's files, for messages and to refuse repeated keys.
 
     Raises:
-        InputError: keys are unknown, written twice, of the wrong type or out of range, or what they say
-            cannot be together. All that is found is told.
+        InputError: keys are unknown, repeated, of the wrong type or out of range, or their values are
+            inconsistent. All errors are reported together.
     """
-    # An empty one, which there is for the sake of Snakemake's command line, has nothing wrong in it.
+    # An empty file, which serves Snakemake's command line, has no errors to report.
     filled = [file for file in files if read_yaml(file)]
     where = ", ".join(map(str, filled or files)) or "config"
     try:
@@ -63,10 +63,10 @@ def _inconsistent(where: object, found: Sequence[str]) -> list[InputError]:
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file in which no mapping has a key twice.
+    """The content of a YAML file without repeated keys.
 
     Raises:
-        InputError: no such file, not YAML, a key written twice, or more than a study can be.
+        InputError: no such file, not YAML, a repeated key, or larger than any study.
     """
     try:
         if not path.is_file():
@@ -77,39 +77,39 @@ def read_yaml(path: Path) -> Any:
         text = path.read_text("utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(path, expected="a study that can be read", found=reason) from error
+        raise InputError(path, expected="a readable file", found=reason) from error
     except ValueError as error:
         raise InputError(path, expected="YAML in UTF-8", found=str(error)) from error
     try:
         return yaml.load(text, Loader=_StudyLoader)
     except RecursionError as error:
-        raise InputError(path, expected="YAML", found="one value in another without end") from error
+        raise InputError(path, expected="YAML", found="values nested too deeply") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}, line {mark.line + 1}" if mark else path
         raise InputError(place, expected="YAML", found=error.problem or str(error)) from error
-    # PyYAML looks up and takes apart what a tag such as `!!bool` says of a value, whatever it is.
+    # PyYAML's constructors of tags such as `!!bool` raise these for values that do not fit.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise InputError(path, expected="YAML", found=str(error) or repr(error)) from error
 
 
 @entry
 def check_study(study: Path, data: Path | None = None) -> None:
-    """Check a study before anything is made from it, and say all that is wrong with it.
+    """Check a study before anything is made from it, and report all errors.
 
     Args:
-        study: the YAML file, as it is given to Snakemake with --configfile.
-        data: the folder that its sources are relative to, where not the study's `data`.
+        study: the YAML file, as given to Snakemake with --configfile.
+        data: the folder that its sources are relative to; by default, the study's `data`.
 
     Raises:
-        InputError: what `read_yaml` or `load_study` refuses, files that are not there, and what the
-            miniature cannot give.
+        InputError: as for `read_yaml` and `load_study`, or missing files, or more questions than the
+            miniature has.
     """
     config = read_yaml(study)
     if data is not None and isinstance(config, dict):
         config["data"] = str(data)
     checked = load_study(config, [study])
-    # By name, as the command line has them: nothing that stages share imports one.
+    # By name, like on the command line: modules shared by stages import no stage.
     module, name = _CHECK_OF_MINIATURE.split(":")
     check_miniature = getattr(importlib.import_module(module), name)
     mistakes = _inconsistent(study, missing_sources(checked))
@@ -120,7 +120,7 @@ def check_study(study: Path, data: Path | None = None) -> None:
 
 
 def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[InputError]:
-    """What of a study the miniature cannot write, as `check` finds."""
+    """Errors in what a study asks of the miniature, as `check` finds."""
     for name in used_datasets(study):
         dataset = study.datasets[name]
         if not isinstance(dataset, MiniatureDataset):
@@ -135,7 +135,7 @@ def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[I
 
 @entry
 def write_schema(output: OutputFile = Path("workflow/schemas/study.schema.json")) -> None:
-    """Write the JSON schema of a study, which editors check config files against.
+    """Write the JSON schema of a study, with which editors check config files.
 
     Args:
         output: the JSON file to write.
@@ -146,12 +146,12 @@ def write_schema(output: OutputFile = Path("workflow/schemas/study.schema.json")
 
 
 class _StudyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice, and aliases that come to more than a study can be."""
+    """A safe loader that refuses repeated keys, and aliases that expand to more than any study has."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         if _written_out(node, {}) > _MOST_VALUES:
             raise yaml.MarkedYAMLError(
-                problem=f"aliases that stand for more than {_MOST_VALUES:,} values",
+                problem=f"aliases that expand to more than {_MOST_VALUES:,} values",
                 problem_mark=node.start_mark,
             )
         return super().construct_document(node)
@@ -172,7 +172,7 @@ class _StudyLoader(yaml.SafeLoader):
 
 
 def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many values a node is with every alias written out; without end where it is within itself."""
+    """The number of values in a node with all aliases expanded; infinite if it contains itself."""
     if id(node) not in known:
         known[id(node)] = math.inf
         parts = node.value if isinstance(node, yaml.CollectionNode) else []
@@ -183,7 +183,7 @@ def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
 
 
 def _as_input_error(where: str, details: ErrorDetails) -> InputError:
-    """A problem that pydantic found, in one line."""
+    """A problem that pydantic found, as an error of one line."""
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     path = [str(part) for part in details["loc"]]
     if kind.startswith("union_tag") and isinstance(value, Mapping):
@@ -194,7 +194,7 @@ def _as_input_error(where: str, details: ErrorDetails) -> InputError:
     else:
         choices = tuple(re.findall(r"'([^']*)'", context.get("expected", "")))
         if path and path[0] in VARIANTS:
-            # pydantic puts the variant into the path, after the box's name.
+            # pydantic adds the variant to the path, after the name.
             del path[2:3]
     place = ".".join(path)
     remedy = ""

@@ -1,4 +1,4 @@
-"""What each job of a study asks for: the environment of its stage, and a cluster's resources."""
+"""What each job of a study needs: its stage's environment, and a cluster's resources."""
 
 from multirm.engines.name import EngineName
 from multirm.models.activations import Decoder
@@ -6,14 +6,14 @@ from multirm.models.dtype import Dtype
 from multirm.study import resources
 from multirm.study.datasets import DerivedDataset, MiniatureDataset
 from multirm.study.files import teacher_name, training_dataset
-from multirm.study.resources import Request, Share
+from multirm.study.resources import Resources, Share
 from multirm.study.reward_models import GenerativeScoring
 from multirm.study.sampling import Sampling
 from multirm.study.study import Study
 
 
 def engine_stage(engine: EngineName) -> str:
-    """The stage whose environment a job with an engine needs."""
+    """The stage whose environment an engine needs."""
     return "vllm" if engine is EngineName.VLLM else "train"
 
 
@@ -29,7 +29,7 @@ def scoring_stage(study: Study, model: str) -> str:
 
 
 def n_solutions(study: Study, dataset: str) -> int:
-    """About how many solutions a category of a dataset has."""
+    """The approximate number of solutions in a dataset's category."""
     settings = study.datasets[dataset]
     if isinstance(settings, DerivedDataset):
         found = n_solutions(study, settings.from_)
@@ -42,7 +42,7 @@ def n_solutions(study: Study, dataset: str) -> int:
 
 
 def decoder_of(study: Study, backbone: str) -> Decoder:
-    """The shape of a backbone, estimated from its size where it is not made here."""
+    """The shape of a backbone, estimated from its size unless it is pretrained here."""
     pretraining = study.backbones[backbone].pretrain
     if pretraining:
         return Decoder(pretraining.layers, pretraining.width, 3 * pretraining.width)
@@ -50,7 +50,7 @@ def decoder_of(study: Study, backbone: str) -> Decoder:
 
 
 def training_share(study: Study, model: str) -> Share:
-    """What falls to one process of a training run."""
+    """The workload of one process of a training run."""
     run = study.runs[model]
     training = run.trained.training
     pretraining = study.backbones[run.trained.backbone].pretrain
@@ -64,8 +64,8 @@ def training_share(study: Study, model: str) -> Share:
     )
 
 
-def training(study: Study, model: str) -> Request:
-    """What training a reward model needs."""
+def training(study: Study, model: str) -> Resources:
+    """The resources for training a reward model."""
     run = study.runs[model]
     dataset = training_dataset(study, model)
     sequences = n_solutions(study, dataset) * len(study.categories_of(dataset))
@@ -81,8 +81,8 @@ def training(study: Study, model: str) -> Request:
     )
 
 
-def pretraining(study: Study, backbone: str) -> Request:
-    """What pretraining a backbone needs.
+def pretraining(study: Study, backbone: str) -> Resources:
+    """The resources for pretraining a backbone.
 
     Raises:
         TypeError: the backbone is not pretrained here.
@@ -99,20 +99,20 @@ def pretraining(study: Study, backbone: str) -> Request:
     )
 
 
-def merging(study: Study, model: str) -> Request:
-    """What merging the adapter of a reward model into its backbone needs."""
+def merging(study: Study, model: str) -> Resources:
+    """The resources for merging a reward model's adapter into its backbone."""
     return resources.of_merging(study.backbones[study.runs[model].trained.backbone].size)
 
 
-def criticising(study: Study, critique_set: str) -> Request:
-    """What a set's teacher needs for the critiques of a category."""
+def criticising(study: Study, critique_set: str) -> Resources:
+    """The resources for generating a set's critiques of a category."""
     settings = study.critiques[critique_set]
     critiques = settings.per_solution * n_solutions(study, settings.dataset)
     return _writing(study, settings, teacher_name(study, critique_set), critiques, Dtype.AUTO)
 
 
-def scoring(study: Study, model: str, dataset: str) -> Request:
-    """What scoring a category of a dataset, or a shard of one, with a reward model needs."""
+def scoring(study: Study, model: str, dataset: str) -> Resources:
+    """The resources for scoring a dataset's category, or a shard of it, with a reward model."""
     run = study.runs[model]
     settings, backbone = run.scoring, run.trained.backbone
     solutions = n_solutions(study, dataset) // settings.shards
@@ -122,20 +122,20 @@ def scoring(study: Study, model: str, dataset: str) -> Request:
     return resources.of_reading(study.backbones[backbone].size, solutions, settings.dtype)
 
 
-def evaluation(study: Study, dataset: str) -> Request:
-    """What a job needs that evaluates all rewards of a dataset."""
+def evaluation(study: Study, dataset: str) -> Resources:
+    """The resources for evaluating all rewards on a dataset."""
     solutions = n_solutions(study, dataset) * len(study.categories_of(dataset))
     return resources.of_table(solutions * (1 + len(study.runs)))
 
 
-def table(study: Study) -> Request:
-    """What a job needs that reads and writes tables."""
+def table(study: Study) -> Resources:
+    """The resources for a job that only reads and writes tables."""
     return resources.of_table()
 
 
 def _writing(
     study: Study, settings: Sampling, backbone: str, critiques: int, dtype: Dtype
-) -> Request:
+) -> Resources:
     if settings.engine is EngineName.OPENAI:
         return resources.of_asking()
     size = study.backbones[backbone].size

@@ -1,4 +1,4 @@
-"""The words of commands that a study's settings are passed on as."""
+"""A study's settings as command-line arguments."""
 
 import json
 from collections.abc import Iterable
@@ -20,34 +20,34 @@ _RECIPE = (
 
 
 def option(flag: str, *values: object) -> list[str]:
-    """An option of a command and its values, a word each; nothing where there are none."""
+    """An option and its values as separate arguments; nothing without values."""
     given = [str(value) for value in values if value is not None]
     return [flag, *given] if given else []
 
 
 def dataset_places(study: Study, dataset: str, category: str) -> list[str]:
-    """The places that a category of a dataset is read from, as words."""
+    """The places from which a dataset's category is read, as arguments."""
     return [str(place) for place in files.dataset_places(study, dataset, category)]
 
 
 def reward_places(study: Study, model: str, dataset: str, category: str) -> list[str]:
-    """The places that published rewards of a category are read from, as words."""
+    """The places from which external rewards of a category are read, as arguments."""
     return [str(place) for place in files.reward_places(study, model, dataset, category)]
 
 
 def critique_places(study: Study, critique_set: str, kind: str, category: str) -> list[str]:
-    """The places that published critiques of a kind and a category are read from, as words."""
+    """The places from which external critiques of a kind and category are read, as arguments."""
     return [str(place) for place in files.critique_places(study, critique_set, kind, category)]
 
 
 def reward_type(study: Study, model: str) -> list[str]:
-    """The options that say what the rewards of a reward model's kind are."""
+    """The options for the unit and scale of rewards of a model's kind."""
     known = REWARD_TYPES[study.runs[model].kind]
     return [*option("--unit", known.unit), *option("--scale", known.scale)]
 
 
 def recipe(study: Study, model: str) -> list[str]:
-    """The options that say how a reward model is trained."""
+    """The options for a reward model's training recipe."""
     run = study.runs[model]
     values = {name: getattr(run.trained.training, name) for name in _RECIPE} | {"seed": run.seed}
     options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
@@ -55,56 +55,56 @@ def recipe(study: Study, model: str) -> list[str]:
 
 
 def template_of_critiques(study: Study, critique_set: str, kind: str) -> list[str]:
-    """The option for the prompt template of a set of critiques, where it has its own."""
+    """The option for the prompt template of a set of critiques, if it has its own."""
     return option("--template", study.critiques[critique_set].templates.of(kind))
 
 
 def template_of_model(study: Study, model: str) -> list[str]:
-    """The option for the prompt template of a generative reward model, where the study has its own."""
+    """The option for the prompt template of a generative reward model, if the study has its own."""
     return option("--template", study.template_of(model))
 
 
 def template_of_backbone(study: Study, backbone: str, kind: str) -> list[str]:
-    """The option for the prompt template of a kind that a backbone is pretrained on, where it has its own."""
+    """The option for the prompt template of a kind for pretraining a backbone, if it has its own."""
     pretraining = study.backbones[backbone].pretrain
     own = pretraining.templates.of(kind) if pretraining else None
     return option(f"--{kind.lower()}-template", own)
 
 
 def teacher_server(study: Study, critique_set: str) -> list[str]:
-    """The option that names the server of a set's teacher, where it has one."""
+    """The option for the server of a set's teacher, if it has one."""
     return option("--server", study.critiques[critique_set].server)
 
 
 def batch_tokens(study: Study, model: str) -> list[str]:
-    """The option for how many tokens are read at once, where the study says it."""
+    """The option for the number of tokens per batch, if the study sets it."""
     scoring = study.runs[model].scoring
     said = scoring.batch_tokens if isinstance(scoring, DiscriminativeScoring) else None
     return option("--batch-tokens", said)
 
 
 def server(study: Study, model: str) -> list[str]:
-    """The option that names the server of a generative reward model, where it has one."""
+    """The option for the server of a generative reward model, if it has one."""
     return option("--server", _generative(study, model).server)
 
 
 def adaptive(study: Study, model: str) -> list[str]:
-    """The option for sampling fewer critiques of some solutions, where the study says it."""
+    """The option for adaptive sampling of critiques, if the study sets it."""
     return option("--adaptive", _generative(study, model).adaptive)
 
 
 def limit(study: Study, dataset: str) -> list[str]:
-    """The option for how many questions of a dataset are read, where not all are."""
+    """The option for the number of questions of a dataset to read, if not all."""
     settings = study.datasets[dataset]
     return option("--limit", settings.questions if isinstance(settings, ReadDataset) else None)
 
 
 def take(study: Study, dataset: str) -> list[str]:
-    """The options that say how much of another dataset a dataset is, for what it takes less of."""
+    """The options for the amounts that a dataset takes from another one."""
     settings = study.datasets[dataset]
     found = settings.take if isinstance(settings, DerivedDataset) else None
     if found is None:
-        raise TypeError(f"{dataset} is no part of another dataset")
+        raise TypeError(f"{dataset} takes no part of another dataset")
     return [
         *option("--questions", found.questions),
         *option("--per-question", found.solutions),
@@ -113,23 +113,23 @@ def take(study: Study, dataset: str) -> list[str]:
 
 
 def named_rewards(tables: Iterable[str]) -> list[str]:
-    """Tables of rewards, each after the name of its reward model, which is that of the folder's folder."""
+    """MODEL=PATH for each table of rewards; the model is the name of the folder above the dataset's."""
     return [f"{Path(table).parts[-3]}={table}" for table in tables]
 
 
 def reward_models(study: Study) -> list[str]:
-    """What the study says of each training run, and of each model that is trained elsewhere, as JSON."""
+    """The study's description of each training run and external reward model, as JSON."""
     return [json.dumps(_description(study, run)) for run in study.runs.values()]
 
 
 def _description(study: Study, run: Run) -> dict[str, object]:
     known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
-    if not run.is_published:
+    if not run.is_external:
         known["backbone"] = run.trained.backbone
         known["seed"] = run.seed
         known["learned_from"] = [files.training_dataset(study, run.name)]
         known["format"] = FormatName.MULTI_RM
-    if not run.is_published and run.kind.is_generative:
+    if not run.is_external and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)
     return known
 
@@ -144,17 +144,17 @@ def drawn_tables(names: Iterable[str], wildcards: object, input: Any) -> list[st
 
 
 def aggregations(study: Study) -> list[str]:
-    """Each reward model with each aggregation that it is evaluated with."""
+    """MODEL=AGGREGATION for each reward model and each of its aggregations."""
     return [f"{model}={how}" for model, ways in study.aggregations.items() for how in ways]
 
 
 def shard(study: Study, shard: str = "1", shards: str = "1") -> str:
-    """A shard of a job and how many there are."""
+    """The number of a job's shard, and of how many."""
     return f"{shard}/{shards}"
 
 
 def _generative(study: Study, model: str) -> GenerativeScoring:
     scoring = study.runs[model].scoring
     if not isinstance(scoring, GenerativeScoring):
-        raise TypeError(f"{model} writes no critiques")
+        raise TypeError(f"{model} generates no critiques")
     return scoring

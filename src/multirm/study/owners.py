@@ -1,7 +1,7 @@
-"""Which study made a file, where several studies share a folder of results.
+"""Which study made a file, if several studies share a results folder.
 
-They may share what is the same in both, and each may make anew what is its own. What another has made under
-the same name with other settings would be lost without a word.
+Studies may share files that are the same in both, and each may remake its own. This prevents a study from silently
+overwriting files that another made under the same names with other settings.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from multirm.running.files import whole
 
 
 def check_owners(study: str, results: Path, replaced: Iterable[str]) -> None:
-    """Refuse to put a study's results in the place of another's.
+    """Refuse to replace another study's results.
 
     Args:
-        study: the name of the study that is about to run. A study that was edited keeps it.
-        results: the folder of results, in which each study lists what it made.
-        replaced: files that are there and that jobs with other settings or inputs would make anew.
+        study: the name of the study that is about to run; edits do not change it.
+        results: the results folder, where each study lists the files it made.
+        replaced: existing files that jobs with other settings or inputs would replace.
 
     Raises:
         InputError: another study made one of them.
@@ -36,12 +36,12 @@ def check_owners(study: str, results: Path, replaced: Iterable[str]) -> None:
 
 
 def note_owner(study: str, results: Path, made: Iterable[str]) -> None:
-    """Note that a study makes some files, whoever made them before.
+    """Record that a study makes some files, whoever made them before.
 
     Args:
         study: its name.
-        results: the folder of results.
-        made: the files, as they are named from the working directory.
+        results: the results folder.
+        made: the files, relative to the working directory.
     """
     files = set(made)
     for record in _records(results, other_than=study):

@@ -1,7 +1,7 @@
-"""What a job asks a cluster for, from the size of its model and of its data.
+"""The resources that a job requests from a cluster, from the size of its model and of its data.
 
-Rough and rather too much: a job that is given too little time or memory is started again with more, and
-goes on where it was. Nothing here changes what a job computes.
+These are rough, generous estimates: a job that runs out of time or memory is restarted with more and resumes.
+Nothing here affects what a job computes.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from typing import Protocol
 from multirm.models.activations import Decoder, Device, logits_memory, pretraining_memory, reading
 from multirm.models.dtype import Dtype
 
-# Models up to this size are read fast enough by one core, and the smallest jobs ask for no more.
+# Models up to this size are fast enough on one core; the smallest jobs request no more.
 _SMALL = 2e8
 
-# What an arithmetic unit does of useful work in a second: one core, and one GPU of a data centre in bf16.
+# Useful operations per second of one core, and of one data-centre GPU in bf16.
 _CPU_FLOPS, _GPU_FLOPS = 5e10, 1.5e14
 
-# Tokens that vLLM writes in a second, times parameters: many texts at once.
+# Tokens that vLLM generates per second, times parameters, with many sequences in a batch.
 _CPU_WRITING, _GPU_WRITING = 1e9, 3.5e13
 
-# Tokens of a solution with its share of the question, and of what a critique is read from and is.
+# Tokens of a solution with its share of the question, and of a critique with its prompt.
 _SOLUTION_TOKENS, _CRITIQUE_TOKENS = 400, 2000
 
 _CORES_BESIDE_GPU = 8
@@ -32,7 +32,7 @@ _DAY = 24 * 60
 
 
 class Limits(Protocol):
-    """What a partition admits, in the units of `Request`: where unsaid, no GPU, and all of the rest."""
+    """What a partition allows, in the units of `Resources`: by default no GPU, and no limit on the rest."""
 
     max_gpu: float
     max_threads: float
@@ -41,7 +41,7 @@ class Limits(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class Resources:
     """What a job is given.
 
     Attributes:
@@ -56,20 +56,20 @@ class Request:
     mem_mb: int
     runtime: int
 
-    def again(self, attempt: int, partitions: Sequence["Limits"] = ()) -> "Request":
-        """What the job is given when it is started for the `attempt`th time, from 1 on.
+    def again(self, attempt: int, partitions: Sequence["Limits"] = ()) -> "Resources":
+        """The resources for the `attempt`th attempt, from 1 on.
 
-        A day at most: clusters grant that, and after it the next attempt goes on. And no more than the
-        roomiest of the partitions admits that admit the first attempt, if any are named.
+        At most a day, which clusters allow and after which the next attempt resumes; and at most what the
+        largest partition allows among those that allow the first attempt, if any are given.
         """
         runtime = min(_DAY, self.runtime * attempt)
         more = replace(self, mem_mb=self.mem_mb * attempt, runtime=runtime)
         cut = [more.cut_to(limits) for limits in partitions if self.cut_to(limits) == self]
-        return max(cut, key=lambda request: (request.mem_mb, request.runtime), default=more)
+        return max(cut, key=lambda each: (each.mem_mb, each.runtime), default=more)
 
-    def cut_to(self, limits: "Limits") -> "Request":
-        """As much of it as a partition admits."""
-        return Request(
+    def cut_to(self, limits: "Limits") -> "Resources":
+        """These resources, limited to what a partition allows."""
+        return Resources(
             int(min(self.gpu, limits.max_gpu)),
             int(min(self.threads, limits.max_threads)),
             int(min(self.mem_mb, limits.max_mem_mb)),
@@ -78,21 +78,21 @@ class Request:
 
 
 def runs_on_gpu(parameters: float) -> bool:
-    """Whether a model of so many parameters is given GPUs."""
+    """Whether a model of this size runs on GPUs."""
     return parameters > _SMALL
 
 
 @dataclass(frozen=True)
 class Share:
-    """What falls to one process of a training.
+    """The workload of one process of a training run.
 
     Attributes:
         decoder: the shape of the model.
-        examples: of each batch.
-        longest: tokens of an example at most.
-        at_once: examples that are read together, where that is settled.
-        is_generative: whether all of the vocabulary's logits are needed.
-        vocabulary: its size, where that is known.
+        examples: examples per batch.
+        longest: maximum tokens of an example.
+        at_once: examples per forward pass, if set.
+        is_generative: whether logits over the whole vocabulary are needed.
+        vocabulary: its size, if known.
     """
 
     decoder: Decoder
@@ -103,19 +103,19 @@ class Share:
     vocabulary: int | None = None
 
     def memory(self, device: Device) -> float:
-        """Bytes that the two passes over a batch take beside the weights."""
+        """Bytes for the forward and backward pass over a batch, besides the weights."""
         read = reading(self.decoder, device, self.examples, self.longest, self.at_once)
         logits = logits_memory(self.vocabulary, read.at_once * self.longest)
         return read.memory + (logits if self.is_generative else 0)
 
 
 def training_memory(parameters: float, sharing: int, share: Share) -> float:
-    """GB on a GPU for LoRA: the weights in bf16, shared by so many, what a batch leaves behind, and 2 of its own."""
+    """GB on each GPU for LoRA: weights in bf16 over `sharing` GPUs, activations of a batch, and 2 for the rest."""
     return 2 * parameters / 1e9 / sharing + share.memory("cuda") / 1e9 + 2
 
 
 def reading_memory(parameters: float, dtype: Dtype = Dtype.AUTO) -> float:
-    """GB on a GPU to read rewards off a network."""
+    """GB on a GPU to score with a discriminative model."""
     return _bytes_on_gpu(dtype) * parameters / 1e9 + 6
 
 
@@ -123,9 +123,9 @@ def _bytes_on_gpu(dtype: Dtype) -> int:
     return 4 if dtype is Dtype.FLOAT32 else 2
 
 
-def of_table(rows: int = 0) -> Request:
-    """For a job that reads and writes tables, so many rows in all."""
-    return Request(0, 1, 2000 + rows // 2000, 15 + rows // 10_000)
+def of_table(rows: int = 0) -> Resources:
+    """For a job that reads and writes tables, with `rows` rows in total."""
+    return Resources(0, 1, 2000 + rows // 2000, 15 + rows // 10_000)
 
 
 def of_training(
@@ -134,44 +134,44 @@ def of_training(
     epochs: float,
     processes: int,
     share: Share,
-) -> Request:
-    """For a training of so many sequences, in so many processes."""
+) -> Resources:
+    """For a training run on `sequences` sequences, in `processes` processes."""
     tokens = sequences * (_CRITIQUE_TOKENS if share.is_generative else _SOLUTION_TOKENS) * epochs
-    # Forwards, backwards, and forwards once more where memory is saved.
+    # Forward, backward, and a second forward pass for gradient checkpointing.
     work = 8 * parameters * tokens / processes
-    # As text, as a number and with its label, in every process.
+    # Text, token ids and labels, in each process.
     texts = _BYTES_OF_TOKEN * tokens
     if runs_on_gpu(parameters):
         threads = _CORES_BESIDE_GPU * processes
         memory = _of_process(2 * parameters + texts) * processes
-        return Request(processes, threads, memory, _minutes(work / _GPU_FLOPS))
+        return Resources(processes, threads, memory, _minutes(work / _GPU_FLOPS))
     memory = _of_process(8 * parameters + texts + share.memory("cpu")) * processes
-    return Request(0, processes, memory, _minutes(work / _CPU_FLOPS))
+    return Resources(0, processes, memory, _minutes(work / _CPU_FLOPS))
 
 
 def of_pretraining(
     parameters: float, tokens: int, decoder: Decoder, vocabulary: int, at_once: int
-) -> Request:
-    """For a decoder trained from scratch, on so many tokens, `at_once` in a batch."""
+) -> Resources:
+    """For a decoder trained from scratch on `tokens` tokens, `at_once` per batch."""
     memory = _of_process(32 * parameters + pretraining_memory(decoder, vocabulary, at_once))
     minutes = _minutes(6 * parameters * tokens / _CPU_FLOPS)
-    return Request(0, 1, memory, minutes)
+    return Resources(0, 1, memory, minutes)
 
 
-def of_merging(parameters: float) -> Request:
-    """For adding an adapter to its backbone, in main memory and in fp32."""
-    return Request(0, 1, _of_process(6 * parameters), 60)
+def of_merging(parameters: float) -> Resources:
+    """For merging an adapter into its backbone, in main memory and in fp32."""
+    return Resources(0, 1, _of_process(6 * parameters), 60)
 
 
-def of_reading(parameters: float, solutions: int, dtype: Dtype = Dtype.AUTO) -> Request:
-    """For rewards read off a network, of so many solutions."""
+def of_reading(parameters: float, solutions: int, dtype: Dtype = Dtype.AUTO) -> Resources:
+    """For scoring `solutions` solutions with a discriminative model."""
     work = 2 * parameters * solutions * _SOLUTION_TOKENS
     if runs_on_gpu(parameters):
         memory = _of_process(_bytes_on_gpu(dtype) * parameters)
         minutes = _minutes(work * _slowness(dtype) / _GPU_FLOPS)
-        return Request(1, _CORES_BESIDE_GPU, memory, minutes)
+        return Resources(1, _CORES_BESIDE_GPU, memory, minutes)
     memory = _of_process(8 * parameters)
-    return Request(0, 1, memory, _minutes(work / _CPU_FLOPS))
+    return Resources(0, 1, memory, _minutes(work / _CPU_FLOPS))
 
 
 def of_writing(
@@ -180,38 +180,38 @@ def of_writing(
     max_tokens: int,
     gpu_memory: float,
     dtype: Dtype = Dtype.AUTO,
-) -> Request:
-    """For so many critiques, of so many tokens at most; GPUs of `gpu_memory` GB."""
+) -> Resources:
+    """For generating `critiques` critiques of at most `max_tokens` tokens, on GPUs of `gpu_memory` GB."""
     tokens = critiques * min(max_tokens, _CRITIQUE_TOKENS)
     if runs_on_gpu(parameters):
-        # Heads are shared out among them, and their number is a multiple of a power of two.
+        # Attention heads are split among GPUs, and their number is a multiple of a power of two.
         gpus = 1
         weights = _bytes_on_gpu(dtype) * parameters
         while weights / 1e9 + 8 > 0.9 * gpu_memory * gpus:
             gpus *= 2
         memory = _of_process(weights)
         seconds = tokens * parameters / _GPU_WRITING / gpus
-        return Request(gpus, _CORES_BESIDE_GPU * gpus, memory, _minutes(seconds))
+        return Resources(gpus, _CORES_BESIDE_GPU * gpus, memory, _minutes(seconds))
     memory = _of_process(8 * parameters) + _MB_OF_CACHE
     minutes = _minutes(tokens * parameters / _CPU_WRITING)
-    return Request(0, 1, memory, minutes)
+    return Resources(0, 1, memory, minutes)
 
 
 def _slowness(dtype: Dtype) -> int:
-    """How many times as long a GPU computes as in bf16, for which it has units of their own."""
+    """How many times slower than bf16 a GPU computes, without tensor cores for it."""
     return 10 if dtype is Dtype.FLOAT32 else 1
 
 
-def of_asking() -> Request:
-    """For critiques that somebody else's server writes, at its own speed."""
-    return Request(0, 1, _MB_OF_PROCESS, _DAY)
+def of_asking() -> Resources:
+    """For critiques from an external server, at its own speed."""
+    return Resources(0, 1, _MB_OF_PROCESS, _DAY)
 
 
 def _of_process(weights: float) -> int:
-    """MB for a process and weights of so many bytes."""
+    """MB for a process with `weights` bytes of weights."""
     return _MB_OF_PROCESS + ceil(weights / 2**20)
 
 
 def _minutes(seconds: float) -> int:
-    """Twice what it should take."""
+    """Twice the estimated time."""
     return min(_DAY, _STARTING_MINUTES + ceil(2 * seconds / 60))

@@ -1,4 +1,4 @@
-"""A study's reward models: how each is trained and scores, or where its rewards are published."""
+"""A study's reward models: how each is trained and scores, or where its external rewards are."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -35,13 +35,13 @@ class Training(Settings):
     batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
     device_batch_size: Count | None = Field(
         None,
-        description="sequences that a device reads at once, where not as many of its share of a batch as "
-        "16 GB of a GPU or 3 GB of main memory are enough for",
+        description="sequences per forward pass of a device; by default as many of its share of a batch as "
+        "fit into 16 GB of a GPU or 3 GB of main memory",
     )
     dropout: FractionBelowOne = 0.1
-    processes: Count = Field(1, description="of one training, on a GPU each where there are GPUs")
+    processes: Count = Field(1, description="of one training run, on one GPU each if there are any")
     parallelism: Parallelism = Field(
-        Parallelism.DDP, description="what several processes share: batches, or the model as well"
+        Parallelism.DDP, description="what is split over processes: the batch, or the model as well"
     )
 
 
@@ -58,9 +58,7 @@ class GenerativeTraining(Training):
 
 
 class Scoring(Settings):
-    shards: Count = Field(
-        1, description="jobs that the solutions of a category are shared out among"
-    )
+    shards: Count = Field(1, description="jobs over which the solutions of a category are split")
     dtype: Dtype = Field(
         Dtype.AUTO,
         description="precision of the model: auto is bfloat16 on a GPU, float32 on a CPU",
@@ -70,7 +68,7 @@ class Scoring(Settings):
 class DiscriminativeScoring(Scoring):
     batch_tokens: Count | None = Field(
         None,
-        description="about how many tokens are read at once, where not as many as suit the device",
+        description="approximate tokens per batch; by default as many as suit the device",
     )
 
 
@@ -78,15 +76,15 @@ class GenerativeScoring(Sampling, Scoring):
     samples: Count = Field(10, description="critiques per solution (M)")
     adaptive: FractionBelowOne | None = Field(
         None,
-        description="fewer critiques of solutions that can no longer be the best of their pool, with the "
-        "probability to be wrong about the best (0 for never); all M where null",
+        description="sample fewer critiques of solutions that can no longer be the best of their pool, with this "
+        "probability of being wrong about the best (0 for never); null for all M",
     )
 
     @model_validator(mode="after")
     def _a_server_has_its_own_precision(self) -> Self:
         if self.engine is EngineName.OPENAI and self.dtype is not Dtype.AUTO:
             raise ValueError(
-                f"dtype: {self.dtype} is for the server of the engine openai to choose"
+                f"dtype: {self.dtype} cannot be set with the engine openai: its server chooses"
             )
         return self
 
@@ -108,18 +106,18 @@ class GenerativeModel(Settings):
     backbone: Name
     critiques: Name = Field(description="one of the study's sets of critiques")
     template: Text | None = Field(
-        None, description="a prompt template file, where not that of its set of critiques"
+        None, description="a prompt template file; by default, that of its set of critiques"
     )
     training: GenerativeTraining = GenerativeTraining()
     scoring: GenerativeScoring = GenerativeScoring()
 
 
-class PublishedModel(Settings):
-    """A reward model whose rewards somebody has published: nothing is trained or scored."""
+class ExternalModel(Settings):
+    """A reward model with external rewards: nothing is trained or scored."""
 
     kind: Kind
     rewards: dict[Name, Annotated[list[Text], Field(min_length=1)]] = Field(
-        description="for each dataset, files, folders and hub names, as `source` of a dataset says them"
+        description="for each dataset, files, folders and hub names, given like `source` of a dataset"
     )
 
 
@@ -129,7 +127,7 @@ def _kind_of_model(model: Any) -> str | None:
     if not isinstance(model, Mapping) or model.get("kind") not in list(Kind):
         return None
     if "rewards" in model:
-        return PublishedModel.__name__
+        return ExternalModel.__name__
     variant = GenerativeModel if Kind(model["kind"]).is_generative else DiscriminativeModel
     return variant.__name__
 
@@ -137,6 +135,6 @@ def _kind_of_model(model: Any) -> str | None:
 RewardModel = Annotated[
     Annotated[DiscriminativeModel, Tag(DiscriminativeModel.__name__)]
     | Annotated[GenerativeModel, Tag(GenerativeModel.__name__)]
-    | Annotated[PublishedModel, Tag(PublishedModel.__name__)],
+    | Annotated[ExternalModel, Tag(ExternalModel.__name__)],
     Discriminator(_kind_of_model),
 ]

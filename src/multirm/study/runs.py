@@ -1,4 +1,4 @@
-"""The training runs of a study: each reward model once with every training seed, under a name of its own."""
+"""A study's training runs: each reward model once per training seed, each run with its own name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from multirm.study.reward_models import (
     DiscriminativeModel,
     DiscriminativeScoring,
+    ExternalModel,
     GenerativeModel,
     GenerativeScoring,
-    PublishedModel,
     RewardModel,
 )
 from multirm.tables.reward_models import Kind, run_name
@@ -16,13 +16,13 @@ from multirm.tables.reward_models import Kind, run_name
 
 @dataclass(frozen=True)
 class Run:
-    """A reward model as it stands in tables and paths: a training run of it, or published rewards.
+    """A reward model as named in tables and paths: a training run, or a model with external rewards.
 
     Attributes:
-        name: unique in the study; the model's own for its first seed.
-        model: the name that the study's file gives it.
-        settings: what the study's file says of it.
-        seed: of the training run; None where nothing is trained.
+        name: unique in the study; for the first seed, the model's own.
+        model: the model's name in the study's file.
+        settings: the model's settings in the study's file.
+        seed: of the training run; None for external rewards.
     """
 
     name: str
@@ -39,29 +39,29 @@ class Run:
         """The settings of a reward model that is trained here.
 
         Raises:
-            TypeError: its rewards are published.
+            TypeError: its rewards are external.
         """
-        if isinstance(self.settings, PublishedModel):
-            raise TypeError(f"{self.name} is not trained here: its rewards are published")
+        if isinstance(self.settings, ExternalModel):
+            raise TypeError(f"{self.name} is not trained here: its rewards are external")
         return self.settings
 
     @property
     def scoring(self) -> DiscriminativeScoring | GenerativeScoring:
-        """How a reward model that is trained here scores.
+        """The scoring settings of a reward model that is trained here.
 
         Raises:
-            TypeError: its rewards are published.
+            TypeError: its rewards are external.
         """
         return self.trained.scoring
 
     @property
-    def is_published(self) -> bool:
-        return isinstance(self.settings, PublishedModel)
+    def is_external(self) -> bool:
+        return isinstance(self.settings, ExternalModel)
 
 
 def runs_of(name: str, model: RewardModel, seeds: Sequence[int]) -> list[Run]:
-    """The training runs of a reward model, one for each seed, or the one run that published rewards are."""
-    if isinstance(model, PublishedModel):
+    """The training runs of a reward model, one per seed; a single run without a seed for external rewards."""
+    if isinstance(model, ExternalModel):
         return [Run(name, name, model, None)]
     first, *others = seeds
     return [

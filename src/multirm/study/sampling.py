@@ -19,7 +19,7 @@ from multirm.study.settings import Address, Settings
 
 
 class Sampling(Settings):
-    """How critiques are drawn."""
+    """Sampling options of critiques."""
 
     engine: EngineName = EngineName.TRANSFORMERS
     server: Address | None = Field(
@@ -27,14 +27,16 @@ class Sampling(Settings):
     )
     max_tokens: Count = 8192
     temperature: PositiveOrZero = 0.6
-    top_p: FractionAboveZero = Field(1.0, description="the likeliest that come to it are left in")
-    top_k: CountOrZero = Field(0, description="so many likeliest tokens are left in; 0 for all")
+    top_p: FractionAboveZero = Field(
+        1.0, description="keep the most likely tokens up to this total probability"
+    )
+    top_k: CountOrZero = Field(0, description="keep this many of the most likely tokens; 0 for all")
     min_p: Fraction = Field(
-        0.0, description="tokens below this share of the likeliest one's probability are left out"
+        0.0, description="drop tokens less likely than this fraction of the most likely one"
     )
 
     @model_validator(mode="after")
     def _server_where_one_is_asked(self) -> Self:
         if (self.engine is EngineName.OPENAI) != (self.server is not None):
-            raise ValueError("the engine openai needs a `server`, and no other does")
+            raise ValueError("`server` is needed for the engine openai, and only there")
         return self

@@ -1,4 +1,4 @@
-"""What the sections of a study share: frozen settings that refuse unknown keys, and the types of names and texts."""
+"""What the sections of a study share: frozen settings that refuse unknown keys, and types of names and text."""
 
 from typing import Annotated, Any, Self
 
@@ -27,7 +27,7 @@ def _not_reserved(category: str) -> str:
 
 def _an_address(server: str) -> str:
     if not is_address(server):
-        # It is not shown: what is wrong with it may be that there is a password in it.
+        # The address is not shown, because the mistake may be a password in it.
         raise ValueError("not an address such as http://127.0.0.1:8000/v1, without a password")
     return server
 
@@ -39,7 +39,7 @@ def _each_once(values: list[Any]) -> list[Any]:
     return values
 
 
-# Files are called by it, with a little more before and after it.
+# Files are named after it, with short prefixes and suffixes.
 Name = Annotated[
     str,
     StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"),
@@ -62,7 +62,7 @@ Categories = Annotated[list[Category], Field(min_length=1), EachOnce]
 
 
 UNKNOWN_KEY = "unknown_key"
-"""pydantic's type of error for a key that a section does not have."""
+"""pydantic's error type for an unknown key."""
 
 
 class Settings(BaseModel):
@@ -73,7 +73,7 @@ class Settings(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _known_keys(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Say of an unknown key what it may have been meant for, here, where the known ones are known."""
+        """Suggest the intended key for an unknown one; only here are the known ones at hand."""
         try:
             return handler(values)
         except ValidationError as error:
@@ -97,11 +97,11 @@ class Settings(BaseModel):
 
 
 class Templates(Settings):
-    """Prompt template files, one for each generative kind, where not the package's own."""
+    """Prompt template files, one per generative kind; the package's own by default."""
 
     gORM: Text | None = None  # noqa: N815
     gPRM: Text | None = None  # noqa: N815
 
     def of(self, kind: str) -> str | None:
-        """The file for a kind, if there is one."""
+        """The file for a kind, if any."""
         return {"gORM": self.gORM, "gPRM": self.gPRM}[kind]

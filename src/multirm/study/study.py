@@ -1,4 +1,4 @@
-"""A study as frozen typed objects: datasets, backbones, reward models and evaluations that make up `all`."""
+"""A study as frozen typed objects: the datasets, backbones, reward models and evaluations of `all`."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -21,12 +21,12 @@ from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
 from multirm.tables.reward_models import Kind
 
-# In these sections, a key of the box says what other keys it may have.
+# In these sections, a key of each entry decides which other keys it may have.
 VARIANTS = {"datasets": ("reader", ("miniature", *Reader)), "models": ("kind", tuple(Kind))}
 
 
 def _named(sets: Any) -> Any:
-    """Say what became of studies that had one set without a name."""
+    """Explain the current syntax to studies with a single unnamed set."""
     if isinstance(sets, Mapping) and isinstance(sets.get("dataset"), str):
         raise ValueError(
             "sets of critiques have names now; write `critiques: {NAME: {dataset: …}}`, and "
@@ -43,17 +43,17 @@ class Study(Settings):
     training_seeds: Annotated[list[Seed], EachOnce] | None = Field(
         None,
         min_length=1,
-        description="every reward model is trained once with each; with the study's where null",
+        description="each reward model is trained once per seed; null for the study's seed alone",
     )
     gpu_memory: Positive = Field(
-        80, description="GB on each GPU of the site, by which jobs are given GPUs"
+        80, description="GB of each of the site's GPUs, to estimate how many a job needs"
     )
     data: Text = Field(".", description="the folder that dataset sources are relative to")
     categories: Categories = Field(description="in the order of the figures' panels")
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
     critiques: Annotated[dict[Name, Critiques], BeforeValidator(_named)] = Field(
-        {}, description="sets of critiques, which generative reward models learn from"
+        {}, description="sets of critiques to train generative reward models on"
     )
     models: dict[Name, RewardModel]
     evaluation: Evaluation
@@ -64,20 +64,21 @@ class Study(Settings):
     def _moved_templates(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and "templates" in values:
             raise ValueError(
-                "`templates` stands in a set of critiques now (critiques.NAME.templates), "
+                "`templates` is now a key of a set of critiques (critiques.NAME.templates) "
+                "or of a backbone's `pretrain`, or `template` of a generative model"
                 "in `pretrain` of a backbone, or as `template` in a generative model"
             )
         return values
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """All training runs, and the models whose rewards are published, by their names."""
+        """All training runs, and models with external rewards, by name."""
         seeds = self.training_seeds or [self.seed]
         runs = [run for name, model in self.models.items() for run in runs_of(name, model, seeds)]
         return {run.name: run for run in runs}
 
     def categories_of(self, dataset: str) -> list[str]:
-        """The categories of a dataset: its own, those of the dataset that it is made of, or the study's."""
+        """A dataset's categories: its own, those of the dataset it derives from, or the study's."""
         settings = self.datasets[dataset]
         if settings.categories:
             return settings.categories
@@ -86,7 +87,7 @@ class Study(Settings):
         return self.categories
 
     def origins_of(self, dataset: str) -> list[str]:
-        """A dataset and those that it is made of, back to the one that is made of no other."""
+        """A dataset and those it derives from, back to the one that does not derive from another."""
         chain = [dataset]
         while isinstance(settings := self.datasets[chain[-1]], DerivedDataset):
             chain.append(settings.from_)
@@ -94,7 +95,7 @@ class Study(Settings):
 
     @cached_property
     def aggregations(self) -> dict[str, list[Aggregation]]:
-        """The aggregations that each run is evaluated with: what the study says, or its kind's default."""
+        """The aggregations of each run: those in the study, or its kind's default."""
         said = self.evaluation.aggregation
         return {
             run.name: said.get(run.model, [DEFAULT_AGGREGATION[run.kind]])
@@ -102,26 +103,26 @@ class Study(Settings):
         }
 
     def critiques_of(self, model: str) -> Critiques:
-        """The set of critiques that a generative reward model learns from.
+        """The set of critiques that a generative reward model is trained on.
 
         Raises:
-            TypeError: the reward model learns from none.
+            TypeError: the reward model is not trained on critiques.
         """
         return self.critiques[self.critique_set_of(model)]
 
     def critique_set_of(self, model: str) -> str:
-        """The name of the set of critiques that a generative reward model learns from.
+        """The name of the set of critiques that a generative reward model is trained on.
 
         Raises:
-            TypeError: the reward model learns from none.
+            TypeError: the reward model is not trained on critiques.
         """
         settings = self.runs[model].settings
         if not isinstance(settings, GenerativeModel):
-            raise TypeError(f"{model} learns from no critiques")
+            raise TypeError(f"{model} is not trained on critiques")
         return settings.critiques
 
     def template_of(self, model: str) -> str | None:
-        """The prompt template file of a generative reward model, where not the package's own."""
+        """The prompt template file of a generative reward model; None for the package's own."""
         settings = self.runs[model].settings
         own = settings.template if isinstance(settings, GenerativeModel) else None
         return own or self.critiques_of(model).templates.of(self.runs[model].kind)

@@ -1,7 +1,7 @@
-"""What `snakemake all` makes of a study, stage by stage, and which names its rules take.
+"""What `snakemake all` makes of a study, stage by stage, and the names that its rules accept.
 
-What is on the way to the figures is among it. Snakemake takes away what a failed job had made before, and
-does not miss it while what was made from it stands. Asked for by name, it is missed.
+Intermediate files are targets, too. Snakemake deletes the earlier outputs of a job that fails, and does not remake
+them as long as files made from them exist, unless they are requested by name.
 """
 
 import re
@@ -25,7 +25,7 @@ from multirm.tables.reward_models import Kind
 
 
 def any_of(names: Iterable[str]) -> str:
-    """A pattern for some names, which may be none."""
+    """A pattern for some names, possibly none."""
     return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
 
 
@@ -37,7 +37,7 @@ def categories(study: Study) -> str:
 
 
 def datasets_read_by(study: Study, *readers: str) -> str:
-    """A pattern for the datasets that some readers read."""
+    """A pattern for the datasets with one of these readers."""
     return any_of(
         name
         for name, dataset in study.datasets.items()
@@ -46,7 +46,7 @@ def datasets_read_by(study: Study, *readers: str) -> str:
 
 
 def datasets_derived_by(study: Study, change: str) -> str:
-    """A pattern for the datasets that are made of others by a change: noise, shuffle or take."""
+    """A pattern for the datasets that derive from others by a change: noise, shuffle or take."""
     return any_of(
         name
         for name, dataset in study.datasets.items()
@@ -55,12 +55,12 @@ def datasets_derived_by(study: Study, change: str) -> str:
 
 
 def models_of_kinds(study: Study, *kinds: Kind) -> str:
-    """A pattern for the reward models of some kinds that are trained here."""
+    """A pattern for the reward models of these kinds that are trained here."""
     return any_of(run.name for run in trained_runs(study) if run.kind in kinds)
 
 
 def scored(study: Study, *kinds: Kind, in_shards: bool) -> str:
-    """A pattern for the reward models of some kinds that are scored in shards, or that are not."""
+    """A pattern for the reward models of these kinds that are scored in shards, or for the others."""
     return any_of(
         run.name
         for run in trained_runs(study)
@@ -68,26 +68,26 @@ def scored(study: Study, *kinds: Kind, in_shards: bool) -> str:
     )
 
 
-def published_models(study: Study) -> str:
-    """A pattern for the reward models whose rewards are published."""
-    return any_of(run.name for run in study.runs.values() if run.is_published)
+def external_models(study: Study) -> str:
+    """A pattern for the reward models with external rewards."""
+    return any_of(run.name for run in study.runs.values() if run.is_external)
 
 
-def critique_sets(study: Study, published: bool) -> str:
-    """A pattern for the sets of critiques that are published, or that a teacher writes."""
+def critique_sets(study: Study, external: bool) -> str:
+    """A pattern for the sets of critiques that are external, or that a teacher generates."""
     sets = study.critiques.items()
-    return any_of(name for name, each in sets if (each.published is not None) is published)
+    return any_of(name for name, each in sets if (each.published is not None) is external)
 
 
 def data_targets(study: Study) -> list[str]:
-    """The tables of solutions that a study learns from and evaluates on."""
+    """The tables of solutions that a study trains on and evaluates."""
     return [
         table for each in sorted(used_datasets(study)) for table in solution_tables(study, each)
     ]
 
 
 def used_datasets(study: Study) -> list[str]:
-    """The datasets that a study evaluates on and learns from, and those that they are made of, each once."""
+    """The datasets that a study evaluates and trains on, and those they derive from, each once."""
     datasets = [*study.evaluation.datasets]
     datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
@@ -102,7 +102,7 @@ def _labels_of(run: Run) -> str | None:
 
 
 def used_backbones(study: Study) -> list[str]:
-    """The backbones that a study trains reward models from, and its teacher, each once."""
+    """The backbones of a study's reward models, and its teachers, each once."""
     backbones = [run.trained.backbone for run in trained_runs(study)]
     for name, _ in used_critiques(study):
         backbones += [teacher] if (teacher := study.critiques[name].teacher) else []
@@ -111,17 +111,17 @@ def used_backbones(study: Study) -> list[str]:
 
 def trained_runs(study: Study) -> list[Run]:
     """The training runs of a study."""
-    return [run for run in study.runs.values() if not run.is_published]
+    return [run for run in study.runs.values() if not run.is_external]
 
 
 def used_critiques(study: Study) -> list[tuple[str, Kind]]:
-    """The sets and kinds of critiques that reward models of a study learn from, each once."""
+    """The sets and kinds of critiques that a study's reward models are trained on, each once."""
     generative = [run for run in trained_runs(study) if run.kind.is_generative]
     return sorted({(study.critique_set_of(run.name), run.kind) for run in generative})
 
 
 def critique_targets(study: Study) -> list[str]:
-    """The tables of critiques that a study's reward models learn from, at every stage."""
+    """The tables of critiques that a study's reward models are trained on, at each stage."""
     files = []
     for name, kind in used_critiques(study):
         stages = [CritiqueStage.SHORTENED]
@@ -145,7 +145,7 @@ def training_targets(study: Study) -> list[str]:
 
 
 def scoring_targets(study: Study) -> list[str]:
-    """The tables of every reward model's rewards of the datasets that a study evaluates on."""
+    """The tables of all reward models' rewards on the datasets that a study evaluates."""
     return [
         table
         for model in study.runs
@@ -155,7 +155,7 @@ def scoring_targets(study: Study) -> list[str]:
 
 
 def evaluation_targets(study: Study) -> list[str]:
-    """The tables of each dataset that a study evaluates on."""
+    """The tables of each dataset that a study evaluates."""
     tables = [
         "reward_models.parquet",
         *(f"{table}.parquet" for each in EVALUATIONS.values() for table in each.tables),
@@ -169,7 +169,7 @@ def evaluation_targets(study: Study) -> list[str]:
 
 
 def figure_targets(study: Study) -> list[str]:
-    """The figures of each dataset that a study evaluates on, and of all of them, in every format."""
+    """The figures of each dataset that a study evaluates, and of all of them, in each format."""
     return [
         f"{RESULTS}/figures/{name}/{of}.{format_}"
         for name, figure in figures_of(study).items()
