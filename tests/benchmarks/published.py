@@ -31,7 +31,7 @@ from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.prompts import load_template, own_template, render_prompt
-from tests.evaluation.as_published import Pool, accuracies
+from tests.evaluation.paper_evaluation import Pool, accuracies
 
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "mean"}
 SIZES = [1, 2, 4, 8, 16]

@@ -1,4 +1,4 @@
-"""Small tables of solutions and rewards, written for the tests of the evaluation."""
+"""Small tables of solutions and rewards for tests of evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Written:
 WriteTables = Callable[..., Written]
 
 
-def said(model: str, scale: str) -> dict[str, str]:
-    """What the rewards of the tests' models are, told by the first letter of a kind."""
+def type_columns(model: str, scale: str) -> dict[str, str]:
+    """What the rewards of the tests' models are, by the first letter of their kind."""
     return {"unit": "step" if model.startswith("d") else "critique", "scale": scale}
 
 
@@ -65,7 +65,7 @@ def write_tables(tmp_path: Path) -> WriteTables:
                     for model in models:
                         row = {"model": model, "rewards": lists[model], "n_tokens": 9}
                         rewards[model].append(
-                            {**key, **row, "truncated": False, **said(model, scale)}
+                            {**key, **row, "truncated": False, **type_columns(model, scale)}
                         )
             path = tmp_path / "data" / f"{category}.parquet"
             parquet.write(path, SOLUTIONS, solutions, made_of())

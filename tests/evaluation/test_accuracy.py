@@ -1,4 +1,4 @@
-"""The whole evaluation, from tables to tables, against every subset of small random pools."""
+"""The whole evaluation, from tables to tables, against all subsets of small random pools."""
 
 import logging
 import random
@@ -49,7 +49,7 @@ def by_key(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
 
 
 def random_study(seed: int, size: int | None = None) -> dict[str, Any]:
-    """Two categories of questions with pools of 1-5 (or `size`), answers and rewards missing at times."""
+    """Two categories of questions with pools of 1-5 (or `size`), with some answers and rewards missing."""
     generator = random.Random(seed)
 
     def reward() -> float | None:
@@ -75,8 +75,8 @@ def aggregated(rewards: list[float | None], model: str) -> float | None:
     return min(present) if MODELS[model] == "min" else sum(present) / len(present)
 
 
-def chance(pool: list[Any], selection: str, model: str | None) -> float:
-    """How often the answer that a selection picks from one subset is A, ties being broken at random."""
+def probability(pool: list[Any], selection: str, model: str | None) -> float:
+    """The probability that a selection picks the answer A from one subset, with ties broken at random."""
     parsed = [answer for answer, _ in pool]
     rewards = [aggregated(lists[model], model) if model else 1.0 for _, lists in pool]
     if selection == "pass":
@@ -102,16 +102,16 @@ def test_exact_is_the_mean_over_all_subsets(tmp_path: Path, write_tables: Any, s
     for row in rows:
         if row["category"] == "Overall":
             continue
-        chances = [
+        probabilities = [
             np.mean(
                 [
-                    chance(list(part), row["selection"], row["model"])
+                    probability(list(part), row["selection"], row["model"])
                     for part in combinations(pool, min(row["n"], len(pool)))
                 ]
             )
             for _, pool in study[row["category"]].values()
         ]
-        assert row["accuracy"] == pytest.approx(100 * np.mean(chances))
+        assert row["accuracy"] == pytest.approx(100 * np.mean(probabilities))
         assert row["standard_error"] == 0
         assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 100
         assert row["high"] - row["low"] > 10
@@ -123,7 +123,7 @@ def test_comparisons_are_differences_of_accuracies(tmp_path: Path, write_tables:
     found = parquet.read(tmp_path / "comparisons.parquet", COMPARISONS).to_pylist()
     # Two categories and Overall, two selections, two N; each model against the vote and each other.
     assert len(found) == 3 * 2 * 2 * 3
-    # At N = 1 nothing is tested; at N = 2 Overall is one family, and each category and selection.
+    # At N = 1, nothing is tested; at N = 2, Overall is one family, and so is each category and selection.
     assert {row["n_families"] for row in found} == {1 + 2 * 2}
     for row in found:
         one, other = (
@@ -158,7 +158,7 @@ def test_ledger_counts_what_is_missing(tmp_path: Path, write_tables: Any) -> Non
     }
 
 
-def test_truncations_that_nobody_counted_are_unknown(tmp_path: Path, write_tables: Any) -> None:
+def test_truncations_without_a_column_are_unknown(tmp_path: Path, write_tables: Any) -> None:
     pool = [("A", {"dPRM": [0.1], "gORM": [0.3]})]
     inputs = write_tables({"law": {"q": ("A", pool)}}, list(MODELS))
     (rewards,) = [path for path in inputs.rewards if "gORM" in str(path)]
@@ -174,7 +174,7 @@ def test_truncations_that_nobody_counted_are_unknown(tmp_path: Path, write_table
     ("parsed", "reward", "expected"),
     [("A", 0.5, 100.0), ("B", 0.5, 0.0), ("A", None, 100.0), (None, None, 0.0), (None, 0.5, 0.0)],
 )
-def test_one_question_all_alike(
+def test_one_question_with_equal_solutions(
     tmp_path: Path, write_tables: Any, parsed: str | None, reward: float | None, expected: float
 ) -> None:
     lists = {model: [reward] for model in MODELS}
@@ -194,7 +194,7 @@ def test_no_models_still_give_the_vote_and_the_ceiling(tmp_path: Path, write_tab
     assert {row["selection"] for row in rows} == {"majority_vote", "pass"}
 
 
-def test_models_and_categories_keep_the_order_given(tmp_path: Path, write_tables: Any) -> None:
+def test_models_and_categories_keep_their_order(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables(random_study(0), list(MODELS))
     rows = run(tmp_path, written, [2, 1], aggregation=["gORM=mean", "dPRM=min"])
     assert list(dict.fromkeys(row["category"] for row in rows)) == [
@@ -206,7 +206,7 @@ def test_models_and_categories_keep_the_order_given(tmp_path: Path, write_tables
     assert list(dict.fromkeys(row["n"] for row in rows)) == [2, 1]
 
 
-def test_same_numbers_whatever_the_order_of_files_and_models(
+def test_numbers_do_not_depend_on_the_order_of_files_and_models(
     tmp_path: Path, write_tables: Any
 ) -> None:
     written = write_tables(random_study(2), list(MODELS))
@@ -227,8 +227,8 @@ def test_same_numbers_whatever_the_order_of_files_and_models(
             assert again[key] == row
 
 
-def test_ties_that_rounding_breaks_are_ties(tmp_path: Path, write_tables: Any) -> None:
-    """The same numbers added in another order; and products that are small but not the same."""
+def test_ties_broken_by_rounding_are_ties(tmp_path: Path, write_tables: Any) -> None:
+    """The same numbers added in another order; and products that are small but different."""
     same = [("A", [0.1, 0.2, 0.3]), ("B", [0.3, 0.2, 0.1])]
     tiny = [("A", [1e-8, 1e-8]), ("B", [1e-8, 2e-8])]
     assert sum([0.1, 0.2, 0.3]) != sum([0.3, 0.2, 0.1])
@@ -247,10 +247,10 @@ def test_ties_that_rounding_breaks_are_ties(tmp_path: Path, write_tables: Any) -
 
 
 @pytest.mark.parametrize("steps", [3, 400])
-def test_products_over_many_steps_choose_as_those_over_few(
+def test_products_over_many_steps_select_like_those_over_few(
     tmp_path: Path, write_tables: Any, steps: int
 ) -> None:
-    """Of 400 steps with a reward near 0.1 the products are below what float64 can hold."""
+    """For 400 steps with rewards near 0.1, products underflow in float64."""
     pool = [
         (parsed, dict.fromkeys(MODELS, [0.1] * steps + [last]))
         for parsed, last in (("B", 0.25), ("A", 0.75), ("B", 0.375), ("B", 0.0))
@@ -262,14 +262,14 @@ def test_products_over_many_steps_choose_as_those_over_few(
     for model in MODELS:
         assert rows["law", "best_of_n", model, 4]["accuracy"] == 100
         assert rows["law", "best_of_n", model, 2]["accuracy"] == pytest.approx(50)
-        # A has more than the three others have together.
+        # A has more than the three others together.
         assert rows["law", "weighted_vote", model, 4]["accuracy"] == 100
     ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert {row["n_tied_pools"] for row in ledger} == {0}
 
 
 def wide(path: Path) -> None:
-    """Rewards to the digits that they have in decimals, in place of the nearest float32."""
+    """Replace float32 rewards by the decimals that they are rounded from."""
     table = parquet.read(path, REWARDS)
     decimals = [[float(f"{r:.6g}") for r in row] for row in table["rewards"].to_pylist()]
     column = pa.array(decimals, pa.list_(pa.float64()))
@@ -278,7 +278,7 @@ def wide(path: Path) -> None:
     parquet.write(path, REWARDS, table, made_of())
 
 
-def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
+def test_na_is_a_missing_answer(tmp_path: Path, write_tables: Any) -> None:
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
     pool = [("N/A", lists), ("n/a", lists), ("A", lists)]
     rows = by_key(run(tmp_path, write_tables({"law": {"q": ("A", pool)}}, list(MODELS)), [3]))
@@ -287,9 +287,7 @@ def test_na_is_no_answer(tmp_path: Path, write_tables: Any) -> None:
     assert {row["n_unanswered"] for row in ledger} == {2}
 
 
-def test_both_estimators_ledgers_can_stand_beside_each_other(
-    tmp_path: Path, write_tables: Any
-) -> None:
+def test_ledgers_of_both_estimators_can_be_combined(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables(random_study(3), list(MODELS))
     for estimator in Estimator:
         run(tmp_path / estimator, written, [2], estimator=estimator)
@@ -306,7 +304,7 @@ def test_both_estimators_ledgers_can_stand_beside_each_other(
 
 
 @pytest.mark.parametrize("estimator", list(Estimator))
-def test_outcome_labels_that_disagree_are_said_and_the_answers_count(
+def test_outcome_labels_that_disagree_are_logged_and_the_answers_count(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture, estimator: Estimator
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
@@ -348,7 +346,7 @@ def test_pools_smaller_than_n_are_reported(
 
 
 def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
-    """Through the reader: 2001 of 5276 solutions are right, and of 887 of 1319 questions any of the four."""
+    """Through the reader: 2001 of 5276 solutions are correct, and any of the four for 887 of 1319 questions."""
     source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
     solutions = tmp_path / "math.parquet"
     read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
@@ -359,7 +357,7 @@ def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
     assert rows["Overall", "pass", None, 4]["n_questions"] == 1319
 
 
-def test_several_aggregations_of_a_model_have_a_row_each(tmp_path: Path, write_tables: Any) -> None:
+def test_each_aggregation_of_a_model_has_a_row(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables(random_study(1), list(MODELS))
     rows = run(tmp_path, written, [2], aggregation=["dPRM=min,mean", "gORM=mean"])
     found = {(row["model"], row["aggregation"]) for row in rows if row["selection"] == "best_of_n"}
@@ -367,7 +365,7 @@ def test_several_aggregations_of_a_model_have_a_row_each(tmp_path: Path, write_t
 
 
 class TestBadTables:
-    """Each is refused in one line that names the file and the key, and leaves earlier results alone."""
+    """Each is refused in one line with the file and the key, and earlier results stay."""
 
     @pytest.fixture
     def written(self, write_tables: Any) -> Any:
@@ -394,7 +392,7 @@ class TestBadTables:
         assert "small/law/law-2/0" in message
         assert "data/law.parquet" in message
 
-    def test_a_category_in_one_and_not_in_the_other(self, tmp_path: Path, written: Any) -> None:
+    def test_a_category_in_only_one_of_them(self, tmp_path: Path, written: Any) -> None:
         rewards = [f"{path.parent.name}={path}" for path in written.rewards]
         without = [pair for pair in rewards if not pair.endswith("gORM/law.parquet")]
         message = self.refused(tmp_path, written, rewards=without)
@@ -417,7 +415,7 @@ class TestBadTables:
         assert "each solution once" in twice
         rewards = [f"{path.parent.name}={path}" for path in written.rewards]
         twice = self.refused(tmp_path, written, rewards=[*rewards, rewards[0]])
-        assert "each solution once for a model" in twice
+        assert "each solution once per model" in twice
 
     def test_unknown_model(self, tmp_path: Path, written: Any) -> None:
         message = self.refused(tmp_path, written, aggregation=["dPRM=min"])
@@ -466,34 +464,34 @@ THIRD = 100 / 3
 
 
 @pytest.mark.parametrize(
-    ("pool", "exact", "published"),
+    ("pool", "exact", "paper"),
     [
         ([("A", 0.5)], [100] * 4, [100] * 4),
         ([(None, None)], [0] * 4, [0] * 4),
         ([("A", 0.5), ("A", 0.5), ("A", 0.5)], [100] * 4, [100] * 4),
         ([("B", 0.5), ("C", 0.5), (None, 0.5)], [0] * 4, [0] * 4),
-        # In a tie each has its share; as published, the first one wins.
+        # In a tie, each has its share; with the estimator paper, the first one wins.
         ([("B", 0.5), ("A", 0.5), ("C", 0.5)], [THIRD] * 3 + [100], [0, 0, 0, 100]),
         ([("A", 0.5), ("B", 0.5), ("C", 0.5)], [THIRD] * 3 + [100], [100] * 4),
         ([("A", None), ("B", None)], [50] * 3 + [100], [100] * 4),
         ([("B", 0.0), ("A", 0.0)], [50] * 3 + [100], [0, 0, 0, 100]),
-        # A missing reward is half a reward as published, and otherwise none.
+        # A missing reward is 0.5 with the estimator paper, and otherwise missing.
         ([("A", None), ("B", 0.25)], [50, 0, 0, 100], [100] * 4),
         ([("A", 0.25), ("B", None)], [50, 100, 100, 100], [100, 0, 0, 100]),
-        # So is a missing answer an answer, as published.
+        # Likewise, a missing answer is an answer with the estimator paper.
         ([(None, 0.5), (None, 0.5), ("A", 0.5)], [100, THIRD, 100, 100], [0, 0, 0, 100]),
     ],
 )
 @pytest.mark.parametrize("estimator", list(Estimator))
-def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
+def test_the_smallest_and_most_uniform_studies_give_valid_tables(
     tmp_path: Path,
     write_tables: Any,
     pool: list[Any],
     exact: list[float],
-    published: list[float],
+    paper: list[float],
     estimator: Estimator,
 ) -> None:
-    """One category with one question: nothing to compare with, and still a number for everything.
+    """One category with one question: nothing to compare, but a number for everything.
 
     The accuracies are those of majority vote, best-of-N, weighted vote and pass@N, from the whole pool.
     """
@@ -505,16 +503,16 @@ def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
     expected = dict(
         zip(
             ["majority_vote", "best_of_n", "weighted_vote", "pass"],
-            exact if estimator is Estimator.EXACT else published,
+            exact if estimator is Estimator.EXACT else paper,
             strict=True,
         )
     )
-    chance = 100 * sum(parsed == "A" for parsed, _ in pool) / len(pool)
+    probability = 100 * sum(parsed == "A" for parsed, _ in pool) / len(pool)
     for row in rows:
         if row["n"] == len(pool):
             assert row["accuracy"] == pytest.approx(expected[row["selection"]]), row
         elif estimator is Estimator.EXACT:
-            assert row["accuracy"] == pytest.approx(chance), row
+            assert row["accuracy"] == pytest.approx(probability), row
         if estimator is Estimator.EXACT:
             assert row["low"] <= row["accuracy"] <= row["high"]
             assert row["high"] - row["low"] > 75
@@ -526,7 +524,7 @@ def test_the_smallest_and_the_most_uniform_studies_give_sensible_tables(
         assert row["accuracy"] == overall["accuracy"]
 
 
-def test_the_smallest_study_has_no_variance_and_still_all_tables(
+def test_the_smallest_study_has_all_tables_without_variances(
     tmp_path: Path, write_tables: Any
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.75] for model in MODELS}

@@ -56,7 +56,7 @@ def test_a_slice_of_lists_is_aggregated_alone(aggregation: Aggregation) -> None:
 
 
 @pytest.mark.parametrize("aggregation", Aggregation)
-def test_nothing_to_aggregate_is_missing_never_a_half(aggregation: Aggregation) -> None:
+def test_an_empty_list_is_missing_and_never_a_half(aggregation: Aggregation) -> None:
     array = pa.array([[], [None, None]], pa.list_(pa.float32()))
     assert np.isnan(aggregate_lists(array, aggregation)).all()
 
@@ -76,7 +76,7 @@ def test_nothing_to_aggregate_is_missing_never_a_half(aggregation: Aggregation) 
         (Aggregation.MAX_DELTA, [0, None, 1, 0.75], -0.25),
     ],
 )
-def test_where_places_matter_every_reward_keeps_its_own(
+def test_rewards_keep_their_position_if_positions_matter(
     aggregation: Aggregation, rewards: list[float | None], expected: float | None
 ) -> None:
     found = aggregate_lists(pa.array([rewards], pa.list_(pa.float32())), aggregation)
@@ -85,7 +85,7 @@ def test_where_places_matter_every_reward_keeps_its_own(
 
 @pytest.mark.parametrize("aggregation", Aggregation)
 @given(rewards=st.lists(st.floats(0, 1, width=32), min_size=2, max_size=5))
-def test_what_is_no_probability_lies_between_minus_one_and_one(
+def test_deltas_are_between_minus_one_and_one(
     aggregation: Aggregation, rewards: list[float]
 ) -> None:
     found = aggregate_lists(pa.array([rewards], pa.list_(pa.float32())), aggregation)[0]
@@ -93,8 +93,8 @@ def test_what_is_no_probability_lies_between_minus_one_and_one(
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 8, 9, 10, 16, 17, 130])
-def test_to_the_last_bit_what_numpy_makes_of_each_list_alone(length: int) -> None:
-    """With decimals, as JSON has them, sums in another order come out different."""
+def test_results_equal_numpys_for_each_list_to_the_last_bit(length: int) -> None:
+    """With decimals, as in JSON, sums in another order differ."""
     generator = np.random.default_rng(length)
     matrix = generator.integers(0, 1001, (300, length)) / 1000
     lists = [*matrix.tolist(), [0.5], []]
@@ -117,8 +117,8 @@ MANY = st.lists(st.sampled_from([0.0, 1e-40, 0.1, 0.25, 0.5, 1.0]) | st.floats(0
 
 
 @given(rewards=st.lists(MANY, min_size=2, max_size=6), times=st.sampled_from([1, 40, 400]))
-def test_products_are_ranked_as_fractions_are(rewards: list[list[float]], times: int) -> None:
-    """Exact arithmetic, which does not underflow, says which of any two is greater."""
+def test_products_are_ranked_like_exact_fractions(rewards: list[list[float]], times: int) -> None:
+    """Exact arithmetic, which does not underflow, decides which of two is greater."""
     repeated = lists_of([own * times for own in rewards])
     exact = [math.prod(map(Fraction, own), start=Fraction(1)) for own in rewards]
     weights = weights_in_pools(repeated, Aggregation.PROD, np.array([0]))
@@ -132,7 +132,7 @@ def test_products_are_ranked_as_fractions_are(rewards: list[list[float]], times:
                 assert found[i] == found[j]
 
 
-def test_weights_are_products_but_for_a_factor_of_their_pool() -> None:
+def test_weights_are_products_up_to_a_factor_per_pool() -> None:
     generator = np.random.default_rng(0)
     values = [generator.random(generator.integers(1, 9)).tolist() for _ in range(7)]
     starts = np.array([0, 3, 4])
@@ -142,13 +142,13 @@ def test_weights_are_products_but_for_a_factor_of_their_pool() -> None:
         np.testing.assert_allclose(weights[pool], products / products.max(), rtol=1e-12)
 
 
-def test_pools_without_any_reward_or_with_zeros_alone() -> None:
+def test_pools_without_rewards_or_with_only_zeros() -> None:
     values: list[list[float | None]] = [[None], [], [0.0, 0.5], [0.0], [0.1] * 999, [None], [0.0]]
     found = weights_in_pools(lists_of(values), Aggregation.PROD, np.array([0, 2, 4]))
     np.testing.assert_array_equal(found, [math.nan, math.nan, 0, 0, 1, math.nan, 0])
 
 
-def test_products_that_float64_cannot_hold_keep_their_order_and_do_not_tie() -> None:
+def test_products_that_underflow_keep_their_order_without_ties() -> None:
     falling = lists_of([[0.05] * n for n in (1, 300, 301, 2000, 2001, 50_000)])
     assert aggregate_lists(falling, Aggregation.PROD)[3:].tolist() == [0, 0, 0]
     weights = weights_in_pools(falling, Aggregation.PROD, np.array([0]))
@@ -158,7 +158,7 @@ def test_products_that_float64_cannot_hold_keep_their_order_and_do_not_tie() -> 
 
 
 @pytest.mark.parametrize("aggregation", set(Aggregation) - {Aggregation.PROD})
-def test_other_aggregations_are_what_they_are(aggregation: Aggregation) -> None:
+def test_other_aggregations_are_unchanged(aggregation: Aggregation) -> None:
     lists = pa.array([[0.1, 0.4], [], [0.5, None], [0.25]], pa.list_(pa.float32()))
     expected = aggregate_lists(lists, aggregation)
     np.testing.assert_array_equal(ranking(lists, aggregation), expected)

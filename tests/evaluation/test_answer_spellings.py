@@ -1,4 +1,4 @@
-"""Answers in a database in one spelling each, or as they are written."""
+"""Answers in a database with one spelling each, or as written."""
 
 import json
 import random
@@ -66,7 +66,7 @@ def test_answers_by_each_rule(
     assert found.fetchall() == expected
 
 
-# Of each reference answer, what means it and what does not; the last is of another form.
+# For each reference answer, some that mean it and some that do not; the last is of another form.
 MESSY = {
     "C": (["C", "(c)", " C ", "**C**"], ["D", "(d)", "Paris"]),
     "(B)": (["B", "b."], ["A", "yes"]),
@@ -76,35 +76,35 @@ MESSY = {
 }
 
 
-def test_answers_mean_the_same_wherever_they_come_from(tmp_path: Path) -> None:
-    """From the published layout, our tables and other people's; against a plain count."""
+def test_answers_are_compared_alike_in_all_sources(tmp_path: Path) -> None:
+    """In Multi-RM's layout, our tables and those of other programs; against a plain count."""
     generator = random.Random(7)
     pools, rewards, right, other = [], [], [], 0
     for number, (answer, (same, wrong)) in enumerate(MESSY.items()):
-        said = [generator.choice([*same, *wrong, None]) for _ in range(6)]
-        right.append(sum(each in same for each in said) / 6)
-        other += sum(each == wrong[-1] for each in said)
+        parsed = [generator.choice([*same, *wrong, None]) for _ in range(6)]
+        right.append(sum(each in same for each in parsed) / 6)
+        other += sum(each == wrong[-1] for each in parsed)
         ids = {"q_id": str(number), "cot_ids": list(range(6))}
         cots = [["So."]] * 6
         pools.append(
-            {**ids, "question": "?", "answer": answer, "cots": cots, "parsed_answers": said}
+            {**ids, "question": "?", "answer": answer, "cots": cots, "parsed_answers": parsed}
         )
         rewards.append({**ids, "rewards": [[generator.random()] for _ in range(6)]})
-    published = tmp_path / "d"
-    published.mkdir()
-    (published / "law.json").write_text(json.dumps(pools))
-    (published / "law_reward.json").write_text(json.dumps(rewards))
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "law.json").write_text(json.dumps(pools))
+    (folder / "law_reward.json").write_text(json.dumps(rewards))
     ours = tmp_path / "law.parquet"
-    read_solutions(Reader.PUBLISHED, [str(published)], "d", "law", ours)
+    read_solutions(Reader.PUBLISHED, [str(folder)], "d", "law", ours)
     scores = tmp_path / "rewards.parquet"
-    read_rewards([str(published)], "d", "law", "m", ours, scores)
+    read_rewards([str(folder)], "d", "law", "m", ours, scores)
     theirs = tmp_path / "theirs.parquet"
     kept = parquet.read(ours, SOLUTIONS).replace_schema_metadata(None).drop(["outcome"])
     kept = kept.append_column("outcome", pa.nulls(kept.num_rows, pa.float64()))
     pq.write_table(kept.select(SOLUTIONS.columns.names), theirs)
     found = []
     for route, solutions, given in (
-        ("published", published, published),
+        ("multi_rm", folder, folder),
         ("ours", ours, scores),
         ("theirs", theirs, scores),
     ):

@@ -1,4 +1,4 @@
-"""The options of an evaluation that speak of reward models."""
+"""Evaluation options about reward models."""
 
 import re
 
@@ -9,7 +9,7 @@ from multirm.evaluation.arguments import parse_aggregations
 
 
 @pytest.mark.parametrize("name", ["MV", "Pass@N", "Overall", "a=b"])
-def test_names_that_mean_something_else_are_no_models(name: str) -> None:
+def test_reserved_names_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="expected a model's name without =, and none of MV, Pass"):
         parse_aggregations([f"{name}=min"])
 

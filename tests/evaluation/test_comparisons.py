@@ -1,4 +1,4 @@
-"""Paired differences: which there are, what is tested together, and how often nothing is found where nothing is."""
+"""Paired differences: which are compared, which are tested together, and the rate of false positives."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def rows_of(values: dict[str, np.ndarray], sizes: list[int], seed: int = 1) -> l
 
 
 def random_values(sizes: list[int], questions: dict[str, int], seed: int = 0) -> dict:
-    """Right or wrong; at N = 1 all methods are the same but for rounding."""
+    """Right or wrong; at N = 1, all methods are equal except for rounding."""
     generator = np.random.default_rng(seed)
     keys = columns(sizes, SCORERS)
     one = np.array([size == 1 for size, _ in keys])
@@ -44,7 +44,7 @@ def test_each_scorer_with_the_vote_and_each_later_one() -> None:
     assert comparisons_of([2], []) == []
 
 
-def test_overall_at_the_largest_n_is_the_primary_family_and_all_else_exploratory() -> None:
+def test_only_overall_at_the_largest_n_is_primary() -> None:
     rows = rows_of(random_values([1, 2, 4], {"law": 30, "math": 20}), [1, 2, 4])
     assert len(rows) == 3 * 3 * 12
     for row in rows:
@@ -56,7 +56,7 @@ def test_overall_at_the_largest_n_is_the_primary_family_and_all_else_exploratory
             assert row["family"] is Family.PRIMARY
         else:
             assert row["family"] is Family.EXPLORATORY
-    # Overall at N = 2, and two categories at two N, each under two selections; and the primary one.
+    # Overall at N = 2, and two categories at two N, each under two selections; and the primary family.
     assert {row["n_families"] for row in rows} == {2 + 2 * 2 * 2 + 1}
 
 
@@ -75,7 +75,7 @@ def test_holm_corrects_within_each_family() -> None:
         np.testing.assert_array_equal(significance.holm(np.array(p)), adjusted)
 
 
-def test_differences_and_their_intervals_are_of_the_questions_given() -> None:
+def test_differences_and_their_intervals_are_over_the_questions() -> None:
     values = random_values([2], {"law": 25, "math": 10})
     keys = columns([2], SCORERS)
     rows = rows_of(values, [2])
@@ -97,7 +97,7 @@ def test_differences_and_their_intervals_are_of_the_questions_given() -> None:
 
 
 @pytest.mark.parametrize("n", [2, 5])
-def test_methods_that_choose_alike_do_not_differ_and_have_a_width(n: int) -> None:
+def test_equal_methods_do_not_differ_but_have_an_interval(n: int) -> None:
     values = {"law": np.ones((n, len(columns([2], SCORERS))))}
     for row in rows_of(values, [2]):
         assert (row["difference"], row["p"], row["p_holm"]) == (0, 1, 1)
@@ -106,7 +106,7 @@ def test_methods_that_choose_alike_do_not_differ_and_have_a_width(n: int) -> Non
         assert row["note"] is IntervalNote.NO_SPREAD
 
 
-def test_one_question_tells_nothing_and_says_so() -> None:
+def test_one_question_has_no_test_and_a_note() -> None:
     for row in rows_of(random_values([2], {"law": 1}), [2]):
         assert (row["low"], row["high"], row["p"], row["p_holm"]) == (None,) * 4
         assert row["note"] is IntervalNote.ONE_QUESTION
@@ -120,8 +120,8 @@ def test_one_question_tells_nothing_and_says_so() -> None:
             assert row["high"] - row["low"] > 45
 
 
-def test_equal_models_are_rarely_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The primary family of 120 studies without any difference: false in about one of twenty at most."""
+def test_equal_models_rarely_differ_significantly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The primary family of 120 studies without any difference: a false positive in at most about one of 20."""
     monkeypatch.setattr(comparisons, "p_values", fewer_flips)
     false = {Family.PRIMARY: 0, Family.EXPLORATORY: 0}
     for study in range(120):

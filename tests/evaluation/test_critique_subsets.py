@@ -1,4 +1,4 @@
-"""Fewer critiques of each solution, and halves of them."""
+"""Subsets and halves of each solution's critiques."""
 
 from dataclasses import replace
 
@@ -43,15 +43,15 @@ def category(lists: list[list[float | None]], unit: Unit = Unit.CRITIQUE) -> Cat
         ([], Unit.CRITIQUE, 1),
     ],
 )
-def test_as_many_for_every_solution_where_they_are_of_critiques(
+def test_each_solution_has_equally_many_rewards_of_critiques(
     lists: list[list[float | None]], unit: Unit, expected: int
 ) -> None:
     assert critique_count(category(lists, unit), "gORM") == expected
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_the_chosen_ones_are_left_with_those_missing_still_missing(first: int) -> None:
-    """Also of a part of a longer array, as categories are."""
+def test_chosen_critiques_are_kept_and_missing_rewards_stay_missing(first: int) -> None:
+    """Also for slices of longer arrays, as for categories."""
     given = category([[0.0, 0.125, 0.25], [0.5, None, 1.0], [0.75, 0.0, 0.5]])
     part = given.lists["gORM"].slice(first)
     given = replace(given, lists={"gORM": part})
@@ -61,7 +61,7 @@ def test_the_chosen_ones_are_left_with_those_missing_still_missing(first: int) -
     assert aggregate_lists(fewer, Aggregation.MEAN)[1 - first] == 1.0
 
 
-def test_solutions_to_a_question_share_an_order_that_depends_on_the_question_alone() -> None:
+def test_solutions_to_a_question_share_an_order_that_depends_only_on_the_question() -> None:
     given = category([[0.5] * 5] * 6)
     orders = critique_orders(given, 5, 3, seed=1)
     assert orders.shape == (3, 6, 5)
@@ -71,7 +71,7 @@ def test_solutions_to_a_question_share_an_order_that_depends_on_the_question_alo
     assert (alone == orders[:, :2]).all()
 
 
-def test_questions_of_one_id_in_two_categories_have_their_own_orders() -> None:
+def test_equal_question_ids_in_two_categories_have_different_orders() -> None:
     law = category([[0.5] * 8] * 2)
     orders = [critique_orders(replace(law, name=name), 8, 3, seed=1) for name in ("law", "physics")]
     assert (orders[0] != orders[1]).any()

@@ -1,4 +1,4 @@
-"""The table of what is known of reward models."""
+"""The table of reward models."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 def described(folder: Path, words: list[str]) -> dict[str, dict[str, object]]:
-    """The rows that the command makes of words, as the rule calls it, by their models."""
+    """The rows that the command writes for arguments like the rule's, by model."""
     table = folder / "reward_models.parquet"
     command = ["describe-reward-models", "--dataset", "junior", "--output", str(table)]
     main([*command, "--models", *words])
     return {row["model"]: row for row in parquet.read(table, REWARD_MODELS).to_pylist()}
 
 
-def test_what_a_study_says_of_its_models_becomes_rows(tmp_path: Path) -> None:
+def test_a_studys_models_become_rows(tmp_path: Path) -> None:
     study = load_study(read_yaml(CONFIG / "config.yaml") | {"training_seeds": [42, 7]}, [])
     rows = described(tmp_path, options.reward_models(study))
     assert list(rows)[:3] == ["dORM-mini@mean", "dORM-mini", "dORM-mini@7"]
@@ -48,7 +48,7 @@ def test_what_a_study_says_of_its_models_becomes_rows(tmp_path: Path) -> None:
     assert rows["dPRM-mini"]["critiques"] is None
 
 
-def test_of_models_that_others_trained_the_kind_is_known(tmp_path: Path) -> None:
+def test_the_kind_of_external_models_is_known(tmp_path: Path) -> None:
     rows = described(
         tmp_path, options.reward_models(load_study(read_yaml(CONFIG / "published.yaml"), []))
     )
@@ -69,12 +69,12 @@ def test_without_models_there_are_no_rows(tmp_path: Path) -> None:
         [RewardModel(model="a", run_of="a", is_mean=True)],
     ],
 )
-def test_a_run_twice_and_a_mean_are_refused(tmp_path: Path, models: list[RewardModel]) -> None:
+def test_repeated_runs_and_means_are_refused(tmp_path: Path, models: list[RewardModel]) -> None:
     with pytest.raises(InputError, match=r"--models: expected each training run once.*found 'a'"):
         describe_reward_models("junior", tmp_path / "models.parquet", models)
 
 
-def test_words_that_are_no_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_models_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for word in (
         '{"model": "a"}',
         '{"model": "a", "run_of": "a", "kind": "xPRM"}',

@@ -1,4 +1,4 @@
-"""Expectations over subsets against plain loops over all of them, and in pools too large for that."""
+"""Expectations over subsets against plain loops over all of them, and for pools too large for loops."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from multirm.evaluation.exact import best_of_n, majority_vote, pass_at_n
 from multirm.evaluation.weighted_vote import weighted_vote
 
-# Few distinct values, so that ties are common; sums of tenths tie on paper, not in floating point.
+# Few distinct values, so that ties are common; sums of tenths tie exactly, but not in floating point.
 REWARDS = st.sampled_from([math.nan, 0.0, 0.1, 0.2, 0.3, 0.7, -0.1])
 
 Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -21,7 +21,7 @@ Pool = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @st.composite
 def pools(draw: st.DrawFn) -> Pool:
-    """Answers, correctness and rewards of 1-4 pools of 1-7; an even answer may be correct as well."""
+    """Answers, correctness and rewards of 1-4 pools of 1-7; an even answer may also be correct."""
     shape = (draw(st.integers(1, 4)), draw(st.integers(1, 7)))
     count = math.prod(shape)
     answers = draw(st.lists(st.integers(-1, 3), min_size=count, max_size=count))
@@ -32,7 +32,7 @@ def pools(draw: st.DrawFn) -> Pool:
 
 
 def random_pools(questions: int, pool: int, seed: int, codes: int = 5) -> Pool:
-    """Pools with unanswered solutions, missing rewards, and rewards that know something."""
+    """Pools with unanswered solutions, missing rewards, and informative rewards."""
     generator = np.random.default_rng(seed)
     answers = generator.integers(-1, codes, size=(questions, pool))
     correct = answers == generator.integers(0, codes, size=(questions, 1))
@@ -119,7 +119,7 @@ def test_expectations_agree_with_plain_loops_over_all_subsets(pool: Pool) -> Non
         np.testing.assert_allclose(values, over_subsets(outcome, pool), rtol=0, atol=1e-13)
 
 
-def test_sizes_come_in_any_order_and_may_repeat() -> None:
+def test_sizes_may_be_unsorted_and_repeated() -> None:
     answers, correct, rewards = random_pools(6, 9, seed=1)
     n = [5, 1, 9, 5, 3]
     once = [1, 3, 5, 9]
@@ -196,7 +196,7 @@ def test_best_in_a_large_pool() -> None:
     np.testing.assert_allclose(found[0], correct.mean(axis=1), rtol=1e-12)
     top = rewards == 1.0
     np.testing.assert_allclose(found[-1], (correct & top).sum(axis=1) / top.sum(axis=1), rtol=1e-12)
-    # It is right whenever it can be, or wrong whenever it can be.
+    # It is correct whenever possible, or incorrect whenever possible.
     np.testing.assert_allclose(
         best_of_n(correct, correct.astype(float), SIZES), pass_at_n(correct, SIZES), rtol=1e-12
     )
@@ -221,7 +221,7 @@ def test_in_a_large_pool_one_of_the_answers_wins(shares: list[float]) -> None:
     counts = np.floor(np.array(shares) * (LARGE - 24)).astype(int)
     answers = np.full((len(counts), LARGE), -1)
     answers[:, : counts.sum()] = np.repeat(np.arange(len(counts)), counts)
-    # Of the answers that are alike, one is enough: their chances are the same.
+    # Answers with equal counts have equal probabilities, so one of each is enough.
     _, first, times = np.unique(counts, return_index=True, return_counts=True)
     correct = answers[first] == first[:, None]
     n = [1, 2, 10, 100, 512, 1000, 1024]
@@ -243,12 +243,12 @@ def test_simulated_votes_agree_with_plain_loops() -> None:
     simulated = [2, 3, 4, 5, 6, 7, 8]
     assert not error[[0, 1]].any() and (error[simulated] > 0).any(axis=1).all()
     assert (np.abs(found - expected) <= 5 * error + 1e-13).all()
-    # All questions together leave no room for a bias of the adjustment.
+    # Over all questions, a bias of the adjustment would be detected.
     pooled = np.sqrt((error**2).sum(axis=1))
     assert (np.abs((found - expected).sum(axis=1)) <= 4 * pooled + 1e-12).all()
 
 
-def test_control_variates_shrink_the_error_and_keep_it_honest() -> None:
+def test_control_variates_reduce_the_error_and_estimate_it_correctly() -> None:
     answers, correct, rewards = random_pools(1, 12, seed=5, codes=3)
     answers, correct, rewards = (np.repeat(x, 200, axis=0) for x in (answers, correct, rewards))
     exact, _ = weighted_vote(answers[:1], correct[:1], rewards[:1], [5], ["q"], 0, 2)
@@ -260,7 +260,7 @@ def test_control_variates_shrink_the_error_and_keep_it_honest() -> None:
     assert abs(float(found.mean()) - exact.item()) < 4 * spread / math.sqrt(200)
 
 
-def test_a_question_is_the_same_in_any_company() -> None:
+def test_a_question_does_not_depend_on_the_others() -> None:
     answers, correct, rewards = random_pools(8, 20, seed=9)
     models = np.stack([rewards, rewards[::-1]])
     n = [1, 2, 4, 7, 20]
@@ -290,13 +290,13 @@ def test_models_share_their_subsets() -> None:
         alone = weighted_vote(answers, correct, model, [2, 6, 19], ids(5), 1, 64)
         for one, all_models in zip(alone, together, strict=True):
             np.testing.assert_allclose(one, all_models[k], rtol=0, atol=1e-13)
-    # Nobody has a weight, so the vote is the majority's, and the control variate takes all of it.
+    # Without weights, the vote is the majority vote, and the control variate explains all of it.
     found, error = together[0][2], together[1][2]
     majority = majority_vote(answers, correct, [2, 6, 19])
     assert (np.abs(found - majority) <= 2 * error + 1e-13).all()
 
 
-def test_tiny_weights_are_no_ties() -> None:
+def test_tiny_weights_are_not_ties() -> None:
     answers, correct = np.array([[0, 1, 1, 2, 2]]), np.array([[True, False, False, False, False]])
     rewards = np.array([[3e-9, 1e-9, 1e-9, 0.9e-9, 0.9e-9]])
     for limit in (0, 10**6):

@@ -1,4 +1,4 @@
-"""Expectations of whole categories: the layout of the columns, and what is drawn for whom."""
+"""Expectations of whole categories: the layout of columns, and the seeds of draws."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def pools(category: str, size: int, questions: int = 3) -> Pools:
     )
 
 
-def test_a_pool_smaller_than_n_takes_part_whole_and_is_counted() -> None:
+def test_a_pool_smaller_than_n_is_used_whole_and_counted() -> None:
     batches = [pools("law", 3, questions=2), pools("law", 6, questions=5)]
     found = expected(batches, [2, 4], [SCORER], seed=1, draws=10)
     keys = columns([2, 4], [SCORER])
@@ -33,7 +33,7 @@ def test_a_pool_smaller_than_n_takes_part_whole_and_is_counted() -> None:
             assert found.values[:2, k].tolist() == batches[0].correct.any(axis=1).tolist()
 
 
-def test_what_is_drawn_belongs_to_a_question_and_its_category() -> None:
+def test_draws_depend_on_a_question_and_its_category() -> None:
     law, physics = pools("law", 24), pools("physics", 24)
     keys = columns([12], [SCORER])
     (vote,) = [k for k, key in enumerate(keys) if key[1].selection is Selection.WEIGHTED_VOTE]

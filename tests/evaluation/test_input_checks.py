@@ -1,4 +1,4 @@
-"""One table given as several models' rewards."""
+"""One table passed as the rewards of several models."""
 
 import random
 from pathlib import Path
@@ -14,7 +14,7 @@ from multirm.tables.accuracy import Estimator
 
 
 def drawn(models: list[str], *rewards: float) -> dict[str, Any]:
-    """Five questions with pools of 4, whose solutions have the same reward by all models."""
+    """Five questions with pools of 4, whose solutions have the same reward from all models."""
     generator = random.Random(0)
 
     def solution() -> tuple[str, dict[str, list[float | None]]]:
@@ -43,7 +43,7 @@ def run(command: Any, folder: Path, written: Any, models: list[str], **options: 
         (evaluate_verification, {}),
     ],
 )
-def test_the_same_rewards_are_not_those_of_two_trainings(
+def test_two_training_runs_with_the_same_rewards_are_refused(
     tmp_path: Path, write_tables: Any, command: Any, options: dict[str, Any]
 ) -> None:
     models = ["dORM", "dORM@43"]
@@ -55,19 +55,19 @@ def test_the_same_rewards_are_not_those_of_two_trainings(
     assert "by dORM and dORM@43" in str(e.value)
 
 
-def test_one_other_reward_makes_them_two(tmp_path: Path, write_tables: Any) -> None:
+def test_one_different_reward_is_accepted(tmp_path: Path, write_tables: Any) -> None:
     models = ["dORM", "dORM@43"]
     study = drawn(models, 0.1, 0.5, 0.9)
     study["law"]["3"][1][2][1]["dORM@43"] = [0.2]
     run(evaluate, tmp_path, write_tables(study, models), models, n=[1])
 
 
-def test_models_that_know_nothing_are_no_copies(tmp_path: Path, write_tables: Any) -> None:
+def test_models_with_constant_rewards_are_not_copies(tmp_path: Path, write_tables: Any) -> None:
     models = ["dORM", "dORM@43"]
     run(evaluate, tmp_path, write_tables(drawn(models, 0.5), models), models, n=[1])
 
 
-def test_the_same_rewards_by_two_models_are_said(
+def test_the_same_rewards_from_two_models_are_logged(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     models = ["dORM", "gORM"]

@@ -1,4 +1,4 @@
-"""What every command of the evaluation is given, and what it refuses before it computes anything."""
+"""What all evaluation commands read, and what they refuse before they compute anything."""
 
 import resource
 from collections.abc import Callable
@@ -18,10 +18,10 @@ COMMANDS = [evaluate, measure_uncertainty, evaluate_verification]
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("output", ["file", "file/below/it", "/proc/x"])
-def test_an_output_that_cannot_be_is_refused_first(
+def test_an_invalid_output_is_refused_first(
     tmp_path: Path, command: Callable[..., None], output: str
 ) -> None:
-    """Before the solutions are looked for, which are not there either."""
+    """Before the solutions are opened, which do not exist either."""
     (tmp_path / "file").write_text("something")
     with pytest.raises(InputError, match="expected a folder to write to, found ") as caught:
         command(solutions=["nowhere.parquet"], output=tmp_path / output)
@@ -54,7 +54,7 @@ def test_only_what_was_read_is_in_the_footer(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_results_among_the_inputs_do_not_become_inputs(
+def test_results_beside_the_inputs_do_not_become_inputs(
     tmp_path: Path, write_tables: Any, command: Callable[..., None]
 ) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
@@ -70,7 +70,7 @@ def test_results_among_the_inputs_do_not_become_inputs(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_after_a_full_disk_no_table_is_new(
+def test_with_a_full_disk_no_table_is_replaced(
     tmp_path: Path, write_tables: Any, command: Callable[..., None]
 ) -> None:
     pool = [("A", {"m": [0.5, 0.25]}), ("B", {"m": [0.75, 0.5]})] * 2
@@ -104,7 +104,7 @@ def test_after_a_full_disk_no_table_is_new(
     assert contents() != before
 
 
-def test_what_was_read_is_not_replaced(tmp_path: Path, write_tables: Any) -> None:
+def test_an_input_is_not_replaced(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
     solutions = written.solutions[0].rename(tmp_path / "accuracy.parquet")
     before = solutions.read_bytes()

@@ -1,4 +1,4 @@
-"""Intervals against Wilson's and Student's own, plain loops, laws, and how often they hold the truth."""
+"""Intervals against Wilson's and Student's formulas, plain loops, laws, and their coverage."""
 
 from statistics import NormalDist, fmean, variance
 
@@ -32,13 +32,13 @@ def as_columns(*categories: list[float]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("right", "questions"), [(0, 1), (1, 1), (3, 3), (7, 20), (20, 20)])
-def test_of_right_or_wrong_questions_it_is_wilsons(right: int, questions: int) -> None:
+def test_for_binary_questions_it_is_wilsons(right: int, questions: int) -> None:
     found = of_shares([1.0] * right + [0.0] * (questions - right))
     wilson = stats.binomtest(right, questions).proportion_ci(0.95, method="wilson")
     assert found == pytest.approx((wilson.low, wilson.high), abs=1e-12)
 
 
-def test_of_many_questions_it_is_students() -> None:
+def test_for_many_questions_it_is_students() -> None:
     values = np.random.default_rng(0).uniform(0.2, 0.9, 5000).tolist()
     half = float(stats.t.ppf(0.975, 4999)) * (variance(values) / 5000) ** 0.5
     mean = fmean(values)
@@ -50,7 +50,7 @@ def test_of_many_questions_it_is_students() -> None:
 
 
 def test_a_few_questions_by_hand() -> None:
-    """Formulas written out, for one category and for three, one of which has a single question."""
+    """Explicit formulas, for one category and for three, one of which has a single question."""
     values = [0.9, 0.5, 1.0, 0.75]
     mean, spread, n = fmean(values), variance(values), 4
     shrunk = (n * mean + 0.5) / (n + 1)
@@ -81,9 +81,7 @@ def test_a_few_questions_by_hand() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("sizes", [[1], [3], [1, 1, 1, 1], [20, 1], [4, 4]])
-def test_questions_that_come_out_alike_have_a_width_and_a_note(
-    value: float, sizes: list[int]
-) -> None:
+def test_equal_questions_have_a_width_and_a_note(value: float, sizes: list[int]) -> None:
     values = as_columns(*[[value] * size for size in sizes])
     mean = intervals.mean_of(values)
     (low,), (high,) = intervals.of_shares(mean)
@@ -105,7 +103,7 @@ def test_notes() -> None:
 
 
 @given(values=SHARES)
-def test_right_and_wrong_are_mirrored(values: list[float]) -> None:
+def test_right_and_wrong_are_symmetric(values: list[float]) -> None:
     low, high = of_shares(values)
     assert of_shares([1 - value for value in values]) == pytest.approx(
         (1 - high, 1 - low), abs=1e-9
@@ -129,7 +127,7 @@ def test_the_order_of_questions_and_categories_does_not_matter(
 
 
 @given(values=st.lists(SHARES, min_size=1, max_size=4))
-def test_it_holds_its_value_within_bounds_and_is_no_wider_than_for_right_or_wrong(
+def test_it_contains_its_value_within_bounds_and_is_no_wider_than_for_binary_questions(
     values: list[list[float]],
 ) -> None:
     low, high = of_shares(*values)
@@ -145,7 +143,7 @@ def test_it_holds_its_value_within_bounds_and_is_no_wider_than_for_right_or_wron
 
 
 @given(spread=st.floats(0, 0.5), wider=st.floats(0, 0.5))
-def test_more_spread_is_never_surer(spread: float, wider: float) -> None:
+def test_more_spread_never_gives_a_narrower_interval(spread: float, wider: float) -> None:
     spread, wider = sorted((spread, wider))
     widths = []
     for own in (spread, wider):
@@ -154,7 +152,7 @@ def test_more_spread_is_never_surer(spread: float, wider: float) -> None:
     assert widths[0] <= widths[1] + 1e-12
 
 
-def test_columns_are_apart_and_a_missing_one_stays_missing() -> None:
+def test_columns_are_independent_and_a_missing_one_stays_missing() -> None:
     values = np.random.default_rng(0).random((9, 3))
     values[4, 1] = np.nan
     low, high = intervals.of_shares(intervals.mean_of({"law": values, "math": values}))
@@ -163,17 +161,17 @@ def test_columns_are_apart_and_a_missing_one_stays_missing() -> None:
         assert of_shares(*[values[:, k].tolist()] * 2) == pytest.approx((low[k], high[k]))
 
 
-# How often intervals must hold the truth in 2,000 samples: 95 %, less three standard errors and what
-# discrete values cost Wilson's interval at its worst.
+# The coverage that intervals must reach in 2,000 samples: 95 %, minus three standard errors and what
+# Wilson's interval loses for discrete values in the worst case.
 ENOUGH = 0.915
 
 
 @pytest.mark.parametrize("p", [0.5, 0.9, 0.983])
 @pytest.mark.parametrize("sizes", [[20], [150], [5] * 14, [2] * 14, [100] * 13 + [1]])
-@pytest.mark.parametrize("within", ["right or wrong", "in between"])
-def test_intervals_hold_the_truth(p: float, sizes: list[int], within: str) -> None:
+@pytest.mark.parametrize("within", ["binary", "in between"])
+def test_intervals_cover_the_truth(p: float, sizes: list[int], within: str) -> None:
     generator = np.random.default_rng(7)
-    shape = {"right or wrong": None, "in between": 2.0}[within]
+    shape = {"binary": None, "in between": 2.0}[within]
     values = {
         str(k): (generator.random((n, 2000)) < p).astype(float)
         if shape is None
@@ -186,7 +184,7 @@ def test_intervals_hold_the_truth(p: float, sizes: list[int], within: str) -> No
 
 @pytest.mark.parametrize("rare", [0.03, 0.3])
 @pytest.mark.parametrize("sizes", [[10], [50], [5] * 14, [100] * 13 + [1]])
-def test_intervals_of_differences_hold_the_truth(rare: float, sizes: list[int]) -> None:
+def test_intervals_of_differences_cover_the_truth(rare: float, sizes: list[int]) -> None:
     generator = np.random.default_rng(3)
     values = {}
     for k, n in enumerate(sizes):
@@ -197,7 +195,7 @@ def test_intervals_of_differences_hold_the_truth(rare: float, sizes: list[int]) 
     assert np.mean((low <= rare) & (rare <= high)) > ENOUGH
 
 
-def test_another_error_adds_as_deviations_do() -> None:
+def test_another_error_adds_in_quadrature() -> None:
     value, error = np.array([0.5, 0.9, 0.5]), np.array([0.02, 0.1, 0.0])
     interval = value - 0.03, value + 0.04
     low, high = intervals.widened(value, interval, error, 4, (0, 1))

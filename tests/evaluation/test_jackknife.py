@@ -1,4 +1,4 @@
-"""Leaving out questions, against measuring what is left one by one, and against formulas for means."""
+"""Leaving out questions, against measuring the rest one by one, and against formulas for means."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def shares(counts: np.ndarray) -> dict[str, np.ndarray]:
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=20),
     st.sampled_from([1, 5, 10**6]),
 )
-def test_without_each_group_is_what_is_left_measured(
+def test_without_each_group_equals_measuring_the_rest(
     items: list[tuple[int, int]], at_once: int
 ) -> None:
     places = np.array([place for place, _ in items])
@@ -32,13 +32,13 @@ def test_without_each_group_is_what_is_left_measured(
         assert found[group] == pytest.approx(expected, nan_ok=True)
 
 
-def test_of_a_mean_it_is_the_usual_variance() -> None:
+def test_for_a_mean_it_is_the_usual_variance() -> None:
     values = np.random.default_rng(0).random(30)
     without = (values.sum() - values) / 29
     assert variance(without) == pytest.approx(values.var(ddof=1) / 30)
 
 
-def test_one_group_or_a_measure_that_is_lost_has_no_variance() -> None:
+def test_one_group_or_an_undefined_measure_has_no_variance() -> None:
     assert np.isnan(variance(np.array([0.5])))
     assert np.isnan(variance(np.array([0.5, np.nan, 0.5])))
     low, high, known = interval(1.0, np.array([1.0, np.nan]), 1.0)
@@ -47,7 +47,7 @@ def test_one_group_or_a_measure_that_is_lost_has_no_variance() -> None:
     assert interval(1.0, np.array([1.0, 1.0]), 2.0)[2]
 
 
-def test_many_questions_are_left_out_in_groups_of_the_same_size() -> None:
+def test_many_questions_are_left_out_in_groups_of_equal_size() -> None:
     few = np.array([2, 0, 1, 1])
     np.testing.assert_array_equal(grouped(few), few)
     questions = np.repeat(np.arange(1000), 2)

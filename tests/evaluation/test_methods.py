@@ -1,10 +1,10 @@
-"""Methods: which there are, and what they are called."""
+"""Methods and their labels."""
 
 from multirm.evaluation.methods import Method, labels, methods, scorers
 from multirm.tables.accuracy import Aggregation, Selection
 
 
-def test_a_model_is_called_by_its_aggregation_only_where_it_has_several() -> None:
+def test_a_label_has_the_aggregation_only_if_the_model_has_several() -> None:
     found = scorers({"dPRM": [Aggregation.MIN, Aggregation.MEAN], "gORM": [Aggregation.MEAN]})
     assert list(labels(found).values()) == ["dPRM min", "dPRM mean", "gORM"]
 

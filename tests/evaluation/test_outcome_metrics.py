@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from multirm.evaluation.outcome_metrics import OutcomeMetrics, outcome_metrics
 
-# Tenths tie often, and lie on the edges of bins and on the threshold.
+# Tenths tie often, and are on the edges of bins and on the threshold.
 REWARDS = st.sampled_from([k / 10 for k in range(11)]) | st.floats(0, 1, width=32)
 SCORED = st.lists(st.tuples(REWARDS, st.booleans()), max_size=12)
 
@@ -97,7 +97,7 @@ def test_missing_rewards_are_left_out_and_counted(
 
 
 @given(pairs=SCORED)
-def test_reliability_curve_has_every_scored_solution_once(
+def test_the_reliability_curve_has_each_scored_solution_once(
     pairs: list[tuple[float, bool]],
 ) -> None:
     curve = measure(pairs).reliability
@@ -112,7 +112,7 @@ def test_reliability_curve_has_every_scored_solution_once(
             assert row.mean_reward <= row.high + 1e-12
 
 
-def test_edges_of_bins_belong_to_the_bin_above_but_for_the_last() -> None:
+def test_edges_belong_to_the_bin_above_except_the_last() -> None:
     curve = measure([(k / 10, True) for k in range(11)]).reliability
     assert [row.count for row in curve] == [1] * 9 + [2]
 
@@ -140,12 +140,12 @@ def test_none_correct() -> None:
     assert found.brier == pytest.approx((0.75**2 + 0.25**2) / 2)
 
 
-def test_none_correct_and_none_predicted_so() -> None:
+def test_none_correct_and_none_predicted_correct() -> None:
     found = measure([(0.25, False)])
     assert (found.precision, found.recall, found.specificity, found.f1) == (None, None, 1, None)
 
 
-def test_all_rewards_equal_tell_nothing() -> None:
+def test_equal_rewards_are_uninformative() -> None:
     found = measure([(0.3, True), (0.3, False), (0.3, False), (0.3, False)])
     assert (found.roc_auc, found.pr_auc) == (0.5, 0.25)
     assert (found.precision, found.recall, found.f1) == (None, 0, 0)
@@ -185,14 +185,14 @@ def test_scores_are_only_ranked(rewards: list[float]) -> None:
     assert found == {**dict.fromkeys(found, None), **ranked}
 
 
-# Measures with an interval, and what their truth is taken from.
+# Measures with an interval, whose truth is taken from a large sample.
 INTERVALS = ("precision", "recall", "specificity", "f1", "roc_auc", "pr_auc", "brier")
 
 
 def drawn(
     generator: np.random.Generator, questions: int, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rewards, outcomes and questions: solutions to a question are about as hard, and as easy to misjudge."""
+    """Rewards, outcomes and questions: solutions to a question are about equally hard, and equally hard to judge."""
     easy = generator.normal(0, 1.2, (questions, 1))
     correct = easy + generator.normal(0, 1, (questions, size)) > 0
     misled = generator.normal(0, 1.2, (questions, 1))
@@ -202,8 +202,8 @@ def drawn(
     return rewards.ravel(), correct.ravel(), ids
 
 
-def test_intervals_are_over_questions_and_hold_the_truth() -> None:
-    """As if solutions were independent, they would hold it less often."""
+def test_intervals_are_over_questions_and_cover_the_truth() -> None:
+    """If solutions were treated as independent, they would cover it less often."""
     generator = np.random.default_rng(0)
     rewards, correct, _ = drawn(generator, 40_000, 8)
     truth = outcome_metrics(rewards, correct, np.arange(len(rewards)) // 2000)
@@ -220,7 +220,7 @@ def test_intervals_are_over_questions_and_hold_the_truth() -> None:
     assert np.mean(list(without.values())) / 100 < 0.88
 
 
-def test_solutions_that_are_there_twice_make_nothing_surer() -> None:
+def test_repeated_solutions_do_not_narrow_intervals() -> None:
     rewards, correct, ids = drawn(np.random.default_rng(1), 12, 5)
     once = outcome_metrics(rewards, correct, ids)
     twice = outcome_metrics(np.tile(rewards, 2), np.tile(correct, 2), np.tile(ids, 2))
@@ -240,7 +240,7 @@ def test_the_order_of_solutions_and_the_names_of_questions_do_not_matter() -> No
 
 
 def test_a_perfect_model_has_a_width() -> None:
-    """Wilson's interval for as many right questions as there are."""
+    """Wilson's interval for this number of right questions."""
     rewards, correct = np.tile([0.9, 0.1], 20), np.tile([True, False], 20)
     found = outcome_metrics(rewards, correct, np.arange(40) // 2)
     for name in ("precision", "recall", "specificity", "f1", "roc_auc", "pr_auc"):
@@ -249,7 +249,7 @@ def test_a_perfect_model_has_a_width() -> None:
     assert found.on_one_question == []
 
 
-def test_a_measure_that_rests_on_one_question_says_so() -> None:
+def test_a_measure_based_on_one_question_is_named() -> None:
     rewards = np.array([0.9, 0.8, 0.7, 0.2])
     correct = np.array([True, True, True, False])
     found = outcome_metrics(rewards, correct, np.array(["a", "b", "c", "c"]))
@@ -262,8 +262,8 @@ def test_a_measure_that_rests_on_one_question_says_so() -> None:
     assert all(low < high for low, high in alone.intervals.values())
 
 
-def test_a_calibration_error_stands_beside_what_chance_makes_of_it() -> None:
-    """Rewards that are the very probabilities: the error is as large as by chance, and most of it is taken off."""
+def test_a_calibration_error_is_reported_with_its_expectation_by_chance() -> None:
+    """Rewards that are the true probabilities: the error is as large as by chance, and debiasing removes most of it."""
     generator = np.random.default_rng(4)
     found = []
     for _ in range(60):
@@ -280,7 +280,7 @@ def test_a_calibration_error_stands_beside_what_chance_makes_of_it() -> None:
     assert debiased < 0.55 * ece
 
 
-def test_a_calibration_error_that_is_there_stays() -> None:
+def test_a_true_calibration_error_is_not_removed() -> None:
     generator = np.random.default_rng(5)
     correct = generator.random((300, 4)) < 0.5
     metrics = outcome_metrics(np.full(1200, 0.75), correct.ravel(), np.arange(1200) // 4)
@@ -289,7 +289,7 @@ def test_a_calibration_error_that_is_there_stays() -> None:
     assert metrics.ece_debiased == pytest.approx(0.25, abs=0.05)
 
 
-def test_the_interval_of_a_calibration_error_holds_where_calibration_is_off() -> None:
+def test_the_interval_of_a_calibration_error_covers_a_true_one() -> None:
     generator = np.random.default_rng(6)
     held = 0
     for _ in range(60):
@@ -314,8 +314,8 @@ def test_bins_have_intervals_over_questions() -> None:
     assert np.mean(widths, axis=0)[0] > 1.05 * np.mean(widths, axis=0)[1]
 
 
-def test_products_that_underflow_are_ranked_by_what_they_are_given() -> None:
-    """All rewards are 0, and their logarithms are not the same."""
+def test_products_that_underflow_are_ranked_by_their_ranks() -> None:
+    """All rewards are 0, but their logarithms differ."""
     correct, logs = np.array([True, False, True]), np.array([-900.0, -950.0, -920.0])
     found = outcome_metrics(np.zeros(3), correct, np.arange(3), ranks=logs)
     assert (found.roc_auc, found.pr_auc, found.brier) == (1, 1, pytest.approx(2 / 3))

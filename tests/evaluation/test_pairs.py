@@ -1,4 +1,4 @@
-"""Pairwise accuracy: ties are halves, missing scores are counted and not guessed."""
+"""Pairwise accuracy: ties count half, missing scores are counted rather than guessed."""
 
 import math
 from pathlib import Path
@@ -27,7 +27,7 @@ def pair(category: str, pair_id: str, chosen: float | None, rejected: float | No
     }
 
 
-def test_ties_are_halves_and_missing_scores_are_left_out() -> None:
+def test_ties_count_half_and_missing_scores_are_left_out() -> None:
     chosen = np.array([2.0, 1.0, 1.0, math.nan, 5.0])
     rejected = np.array([1.0, 2.0, 1.0, 0.0, math.nan])
     found = pairwise(chosen, rejected)
@@ -45,7 +45,7 @@ def test_the_interval_is_wilsons() -> None:
     assert (round(every.low, 4), every.high) == (0.8389, 1.0)
 
 
-def test_a_row_for_each_category_and_one_for_all_pairs(tmp_path: Path) -> None:
+def test_one_row_per_category_and_one_for_all_pairs(tmp_path: Path) -> None:
     rows = [
         pair("math", "1", 1, 0),
         pair("math", "2", 1, 0),
@@ -65,7 +65,7 @@ def test_a_row_for_each_category_and_one_for_all_pairs(tmp_path: Path) -> None:
     assert [found["none"][name] for name in counts] == [1, 0, 0, 1, None]
 
 
-def test_a_pair_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_pair_is_refused(tmp_path: Path) -> None:
     given = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for path in given:
         parquet.write(path, PAIRS, [pair("law", "1", 1, 0)], made_of())
@@ -73,7 +73,7 @@ def test_a_pair_twice_is_refused(tmp_path: Path) -> None:
         evaluate_pairs(given, tmp_path / "out.parquet")
 
 
-def test_judgebench_comes_out_as_its_games_say(shared_data: Path, tmp_path: Path) -> None:
+def test_judgebench_accuracies_are_those_of_its_games(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "judgebench" / "skywork_reward_llama_3.1_8b.jsonl"
     pairs, output = tmp_path / "pairs.parquet", tmp_path / "pairwise.parquet"
     read_pairs([str(source)], "JudgeBench", pairs)

@@ -1,4 +1,4 @@
-"""The published protocol, against a plain implementation of it, to the last bit."""
+"""The estimator `paper`, against a plain implementation of the paper's protocol, to the last bit."""
 
 import csv
 import hashlib
@@ -21,10 +21,10 @@ from multirm.formats.sources import Reader
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Estimator, Selection
 from multirm.tables.solutions import SOLUTIONS
-from tests.evaluation.as_published import Pool, accuracies
+from tests.evaluation.paper_evaluation import Pool, accuracies
 from tests.origins import made_of
 
-# Behind a question's id, by which subsets are drawn.
+# Appended to question ids, which seed the subsets.
 BLANKS = ["", "", " ", "\t"]
 
 MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
@@ -33,7 +33,7 @@ MODELS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gPRM": "prod"}
 def study(seed: int, answers: list[str | None], json: bool = False) -> dict[str, Any]:
     """Three categories, with pools of 1-20, ties, missing rewards, empty lists and odd answers.
 
-    Rewards are as tables hold them, in float32, or decimals, as JSON has them, in longer lists.
+    Rewards are float32, as in tables, or decimals, as in JSON, in longer lists.
     """
     generator = random.Random(seed)
 
@@ -72,8 +72,8 @@ def run(folder: Path, written: Any, n: list[int], runs: int = 6, seed: int = 42)
     )
 
 
-def write_published(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> dict[str, Any]:
-    """Writes a study in the published layout; gives the options that say where it is."""
+def write_multi_rm(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> dict[str, Any]:
+    """Write a study in Multi-RM's layout; return the options for evaluating it."""
     for category, questions in drawn.items():
         (folder / "small").mkdir(parents=True, exist_ok=True)
         rows = [
@@ -108,12 +108,12 @@ def write_published(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> di
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_published_files_agree_to_the_last_bit_too(tmp_path: Path, seed: int) -> None:
-    """Decimals in long lists, and answers that mean a letter and are none: these are N/A as published."""
+def test_files_in_multi_rms_layout_agree_to_the_last_bit(tmp_path: Path, seed: int) -> None:
+    """With decimals in long lists, and answers that mean a letter without being one, which are N/A in the paper."""
     answers = [None, "A", "a ", "B", "J", "(B)", "B.", "(c)", "K", "12", "N/A"]
     drawn = dict(sorted(study(seed, answers, json=True).items()))
     n = [1, 2, 4, 8, 16, 64]
-    options = write_published(tmp_path, drawn)
+    options = write_multi_rm(tmp_path, drawn)
     evaluate(**options, estimator=Estimator.PAPER, n=n, runs=5, seed=seed, output=tmp_path)
     for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
         with (tmp_path / f"{selection}.csv").open(newline="") as file:
@@ -124,10 +124,10 @@ def test_published_files_agree_to_the_last_bit_too(tmp_path: Path, seed: int) ->
         assert found == [[float(cell) for cell in row[2:]] for row in expected]
 
 
-def test_the_exact_estimator_reads_letters_where_they_are_meant(tmp_path: Path) -> None:
+def test_the_exact_estimator_reads_answers_that_mean_letters(tmp_path: Path) -> None:
     lists: dict[str, Any] = {model: [0.5] for model in MODELS}
     pool = [("(A)", lists), ("a.", lists), ("B", lists), ("n/a", lists)]
-    options = write_published(tmp_path, {"law": {"q": ("A", pool)}})
+    options = write_multi_rm(tmp_path, {"law": {"q": ("A", pool)}})
     found = {}
     for estimator in Estimator:
         evaluate(
@@ -145,7 +145,7 @@ def test_the_exact_estimator_reads_letters_where_they_are_meant(tmp_path: Path) 
     assert found == {Estimator.EXACT: 100.0, Estimator.PAPER: 0.0}
 
 
-def test_no_size_is_left_out_and_pools_that_are_smaller_are_counted(
+def test_no_size_is_left_out_and_smaller_pools_are_counted(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
@@ -181,7 +181,7 @@ def test_agrees_with_a_plain_implementation_to_the_last_bit(
         assert found == [[float(cell) for cell in row[2:]] for row in expected]
 
 
-def test_the_table_says_what_the_csv_says(tmp_path: Path, write_tables: Any) -> None:
+def test_the_table_agrees_with_the_csv(tmp_path: Path, write_tables: Any) -> None:
     run(tmp_path, write_tables(study(1, ["A", "B", None]), list(MODELS)), [2])
     rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
     with (tmp_path / "weighted_vote.csv").open(newline="") as file:
@@ -194,7 +194,7 @@ def test_the_table_says_what_the_csv_says(tmp_path: Path, write_tables: Any) -> 
 
 
 def check(folder: Path, drawn: Mapping[str, Any], n: list[int], runs: int, seed: int) -> None:
-    """Both CSVs in a folder are what the plain implementation gives."""
+    """Check both CSVs in a folder against the plain implementation."""
     for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
         with (folder / f"{selection}.csv").open(newline="") as file:
             _, *lines = csv.reader(file)
@@ -204,13 +204,11 @@ def check(folder: Path, drawn: Mapping[str, Any], n: list[int], runs: int, seed:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_study_gives_to_the_bit_what_the_files_give_that_it_reads(
-    tmp_path: Path, seed: int
-) -> None:
-    """Answers and ids as people write them, read into tables first and evaluated in place."""
+def test_tables_give_the_same_as_their_sources_to_the_bit(tmp_path: Path, seed: int) -> None:
+    """Messy answers and ids, read into tables first or evaluated in place."""
     answers = [None, "A", "b", " A", "J\n", "(A)", "B.", "**B**", "K", "12", "N/A", "", "\u00a0c"]
     drawn = dict(sorted(study(seed, answers, json=True).items()))
-    options = write_published(tmp_path, drawn)
+    options = write_multi_rm(tmp_path, drawn)
     n, protocol = [1, 3, 8], {"estimator": Estimator.PAPER, "runs": 4, "seed": seed}
     evaluate(**options, **protocol, n=n, output=tmp_path / "files")
     check(tmp_path / "files", drawn, n, 4, seed)
@@ -231,19 +229,19 @@ def test_a_study_gives_to_the_bit_what_the_files_give_that_it_reads(
 
 
 @pytest.mark.parametrize("odd", ["K", "12", "(A)", "True"])
-def test_one_reference_that_is_no_letter_leaves_the_others_as_they_are(
+def test_one_reference_that_is_not_a_letter_leaves_the_others_unchanged(
     tmp_path: Path, odd: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     drawn: dict[str, Any] = dict(sorted(study(5, ["A", "B", "(B)", odd, None], json=True).items()))
     question = next(iter(drawn["law"]))
     drawn["law"][question] = (odd, drawn["law"][question][1])
-    options = write_published(tmp_path, drawn)
+    options = write_multi_rm(tmp_path, drawn)
     evaluate(**options, estimator=Estimator.PAPER, n=[1, 4], runs=3, seed=1, output=tmp_path)
     check(tmp_path, drawn, [1, 4], 3, 1)
     assert "1 of 11 reference answers are not letters from A to J" in caplog.text
 
 
-def test_one_letter_among_other_references_leaves_them_texts(
+def test_one_letter_among_other_references_leaves_all_as_text(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
@@ -254,7 +252,7 @@ def test_one_letter_among_other_references_leaves_them_texts(
     assert "1 of 3 reference answers are letters from A to J" in caplog.text
 
 
-def test_answers_are_left_as_they_are_where_references_are_no_letters(
+def test_answers_are_unchanged_if_references_are_not_letters(
     tmp_path: Path, write_tables: Any
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.5] for model in MODELS}
@@ -265,7 +263,7 @@ def test_answers_are_left_as_they_are_where_references_are_no_letters(
 
 
 def test_pools_are_in_the_order_of_the_file(tmp_path: Path, write_tables: Any) -> None:
-    """In the published layout ids may come in any order; what is drawn are places in the file."""
+    """In Multi-RM's layout, ids may be in any order; draws are positions in the file."""
     drawn = study(2, ["A", "B", None])
     written = write_tables(drawn, list(MODELS))
     for path in written.solutions:
@@ -289,12 +287,12 @@ def test_pools_are_in_the_order_of_the_file(tmp_path: Path, write_tables: Any) -
     ]
 
 
-def test_the_published_layout_gives_what_the_tables_give(tmp_path: Path, write_tables: Any) -> None:
-    # The categories of a folder are in the order of their names.
+def test_multi_rms_layout_gives_the_same_as_tables(tmp_path: Path, write_tables: Any) -> None:
+    # A folder's categories are sorted by name.
     drawn = dict(sorted(study(4, [None, "A", "B", "J"]).items()))
     run(tmp_path / "ours", write_tables(drawn, list(MODELS)), [1, 4], seed=3)
     evaluate(
-        **write_published(tmp_path / "small", drawn),
+        **write_multi_rm(tmp_path / "small", drawn),
         estimator=Estimator.PAPER,
         n=[1, 4],
         runs=6,
@@ -305,7 +303,9 @@ def test_the_published_layout_gives_what_the_tables_give(tmp_path: Path, write_t
         assert (tmp_path / "ours" / name).read_text() == (tmp_path / "theirs" / name).read_text()
 
 
-def test_csv_has_the_published_layout(tmp_path: Path, write_tables: Any, shared_data: Path) -> None:
+def test_the_csv_has_the_papers_columns(
+    tmp_path: Path, write_tables: Any, shared_data: Path
+) -> None:
     published = shared_data / "published" / "mmlu_pro_llama_3.1_8b_best_of_n.csv"
     header = published.read_text().splitlines()[0]
     categories = [name[:-5] for name in header.split(",") if name.endswith("_mean")][1:]
@@ -321,7 +321,7 @@ def test_csv_has_the_published_layout(tmp_path: Path, write_tables: Any, shared_
         ]
 
 
-def test_published_overall_deviation_pools_categories_and_runs(shared_data: Path) -> None:
+def test_the_papers_overall_deviation_pools_categories_and_runs(shared_data: Path) -> None:
     path = shared_data / "published" / "mmlu_pro_llama_3.1_8b_weighted_vote.csv"
     with path.open(newline="") as file:
         for line in csv.DictReader(file):
@@ -345,7 +345,7 @@ def test_the_first_n_are_numpys_choice(size: int, n: int, seed: int) -> None:
                 np.testing.assert_array_equal(found[question, number, :n], expected)
 
 
-def test_a_question_draws_the_same_whatever_stands_beside_it() -> None:
+def test_a_questions_draws_do_not_depend_on_other_questions() -> None:
     together = orders(["a", "b", "c"], 8, 5, 42)
     np.testing.assert_array_equal(orders(["b"], 8, 5, 42)[0], together[1])
     np.testing.assert_array_equal(orders(["c", "a"], 8, 2, 42), together[[2, 0], :2])

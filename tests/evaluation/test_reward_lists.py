@@ -1,4 +1,4 @@
-"""Lists of rewards of a length; a few odd ones change nothing."""
+"""Lists of rewards of an expected length; a few odd ones change nothing."""
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ def array(lists: Lists) -> pa.ListArray:
     [
         ([2, 3, 4, 5], 0),
         ([2, 2, 2, 2], 2),
-        # An empty list says nothing about the others.
+        # Empty lists do not count.
         ([0, 2, 0], 2),
         ([2, 2, 2, 2, 2, 3], 2),
         ([2, 3, 4, 5, 9], 0),
@@ -26,13 +26,13 @@ def array(lists: Lists) -> pa.ListArray:
         ([], 0),
     ],
 )
-def test_nearly_all_lists_say_what_is_usual(lengths: list[int], usual: int) -> None:
+def test_the_usual_length_is_that_of_nearly_all_lists(lengths: list[int], usual: int) -> None:
     assert usual_length(array([[0.5] * length for length in lengths])) == usual
 
 
 @pytest.mark.parametrize("start", [0, 1])
-def test_lists_of_other_lengths_are_missing_and_known(start: int) -> None:
-    """Also of a part of a longer array, as categories are."""
+def test_lists_of_other_lengths_are_missing_and_reported(start: int) -> None:
+    """Also for slices of longer arrays, as for categories."""
     lists = array([[1.0], [0.5, None], [], [0.25], [0.0, 0.125, 1.0]]).slice(start)
     found, fitting = of_lengths(lists, np.array([1, 2, 2, 2, 3])[start:])
     assert (

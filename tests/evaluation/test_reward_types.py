@@ -1,4 +1,4 @@
-"""Rewards are what their tables or the command line say, and scores go all the way without bounds."""
+"""Types of rewards come from tables or the command line, and scores without bounds work in all evaluations."""
 
 import itertools
 import math
@@ -31,8 +31,8 @@ from tests.origins import made_of
 COLUMNS = ("unit", "scale")
 
 
-def said(path: Path, unit: str | None, scale: str | None) -> None:
-    """Write a table of rewards once more, with another unit and scale."""
+def set_type(path: Path, unit: str | None, scale: str | None) -> None:
+    """Rewrite a table of rewards with another unit and scale."""
     rows = [row | {"unit": unit, "scale": scale} for row in parquet.read(path, REWARDS).to_pylist()]
     parquet.write(path, REWARDS, rows, made_of())
 
@@ -55,7 +55,7 @@ def accuracies(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def by_brute_force(scores: list[list[float]], answers: str, n: int, selection: Selection) -> float:
-    """Of all subsets of N solutions, how many select the answer A; ties are shared."""
+    """The fraction of all subsets of N solutions that select the answer A; ties are shared."""
     right = []
     for pool in scores:
         for chosen in itertools.combinations(range(len(pool)), n):
@@ -71,13 +71,13 @@ def by_brute_force(scores: list[list[float]], answers: str, n: int, selection: S
     return 100 * sum(right) / len(right)
 
 
-def test_scores_select_as_their_order_and_vote_with_their_softmax(
+def test_scores_select_by_their_order_and_vote_with_their_softmax(
     tmp_path: Path, write_tables: Any
 ) -> None:
     generator = random.Random(1)
     scores = [[generator.choice([-8.0, -1.5, 0.0, 2.0, 2.5]) for _ in range(4)] for _ in range(9)]
     written = write_tables({"law": pools("dPRM", scores)}, ["dPRM"], "score")
-    said(written.rewards[0], "solution", "score")
+    set_type(written.rewards[0], "solution", "score")
     inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=last"]
     evaluate(*inputs, n=[1, 2, 3, 4])
     found = accuracies(tmp_path)
@@ -100,17 +100,15 @@ def test_only_differences_of_scores_count(scores: list[float], shift: float) -> 
 
     found = weights(scores)
     assert (found >= 0).all() and found.max() == 1
-    # In the order of the scores, however far apart they are.
+    # In the order of the scores, however different they are.
     order = np.argsort(scores, kind="stable")
     apart = np.diff(np.array(scores)[order]) > 1e-6
     assert (np.diff(found[order])[apart] > 0).all()
     np.testing.assert_allclose(weights([score + shift for score in scores]), found, rtol=1e-6)
 
 
-def test_what_is_said_of_rewards_decides_and_not_their_lengths(
-    tmp_path: Path, write_tables: Any
-) -> None:
-    """Four critiques of a solution of four steps are not its steps."""
+def test_the_stated_type_decides_rather_than_lengths(tmp_path: Path, write_tables: Any) -> None:
+    """Four critiques of a solution with four steps are not rewards of its steps."""
     pool = [(answer, {"gORM": [0.25, 0.5, 0.75, 1.0]}) for answer in "AABB"]
     written = write_tables({"law": {"q": ("A", pool), "r": ("B", pool)}}, ["gORM"])
     (path,), (table,) = written.solutions, written.rewards
@@ -118,7 +116,7 @@ def test_what_is_said_of_rewards_decides_and_not_their_lengths(
     four = [row | {"steps": list("wxyz"), "step_labels": [1, 1, 0, 0]} for row in rows]
     parquet.write(path, SOLUTIONS, four, made_of())
     for unit, n_counts, n_step_rows in (("critique", 3, 0), ("step", 0, 1)):
-        said(table, unit, "probability")
+        set_type(table, unit, "probability")
         inputs = [str(path)], tmp_path / unit, [f"gORM={table}"], ["gORM=mean"]
         measure_uncertainty(*inputs, n=[2])
         counts = parquet.read(tmp_path / unit / "critique_counts.parquet", CRITIQUE_COUNTS)
@@ -136,7 +134,7 @@ def test_scores_are_ranked_and_not_calibrated(tmp_path: Path, write_tables: Any)
     parquet.write(
         path, SOLUTIONS, [row | {"step_labels": [row["outcome"]]} for row in rows], made_of()
     )
-    said(table, "step", "score")
+    set_type(table, "step", "score")
     evaluate_verification([str(path)], tmp_path, [f"dPRM={table}"], ["dPRM=last"])
     (row,) = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     pairs = [(a, b) for pool in scores for a in pool[::2] for other in scores for b in other[1::2]]
@@ -149,13 +147,13 @@ def test_scores_are_ranked_and_not_calibrated(tmp_path: Path, write_tables: Any)
 
 
 def without_columns(path: Path) -> None:
-    """Somebody else's table: it has a model's rewards and nothing that says what they are."""
+    """An external table with a model's rewards, but not their type."""
     pq.write_table(
         pq.read_table(path).drop_columns(list(COLUMNS)).replace_schema_metadata(None), path
     )
 
 
-def test_the_command_line_says_what_tables_do_not(tmp_path: Path, write_tables: Any) -> None:
+def test_the_command_line_states_what_tables_do_not(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": pools("dPRM", [[0.1, 0.2, 0.3, 0.4]] * 3)}, ["dPRM"])
     inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=last"]
     evaluate(*inputs, n=[2])
@@ -163,7 +161,7 @@ def test_the_command_line_says_what_tables_do_not(tmp_path: Path, write_tables: 
     without_columns(written.rewards[0])
     with pytest.raises(InputError, match=r"a column scale .* add --scale dPRM=… \(probability or"):
         evaluate(*inputs, n=[2])
-    # What one reward is about does not matter to selections.
+    # Selections do not need the unit.
     evaluate(*inputs, n=[2], scale=["dPRM=probability"])
     assert accuracies(tmp_path) == before
     (row,) = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
@@ -183,7 +181,7 @@ def test_the_command_line_says_what_tables_do_not(tmp_path: Path, write_tables: 
         ({"unit": ["critique"]}, "of unit critique, as in --unit, found some of unit step"),
     ],
 )
-def test_what_contradicts_is_refused(
+def test_contradictions_are_refused(
     tmp_path: Path, write_tables: Any, options: dict[str, Any], complaint: str
 ) -> None:
     written = write_tables({"law": pools("dPRM", [[0.1, 0.2, 0.3, 0.4]])}, ["dPRM"])
@@ -192,9 +190,9 @@ def test_what_contradicts_is_refused(
         evaluate(*inputs, n=[2], **options)
 
 
-def test_what_makes_no_sense_of_scores_is_refused(tmp_path: Path, write_tables: Any) -> None:
+def test_what_is_undefined_for_scores_is_refused(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": pools("dPRM", [[-1.0, 2.0, 3.0, 4.0]])}, ["dPRM"], "score")
-    said(written.rewards[0], "step", "score")
+    set_type(written.rewards[0], "step", "score")
     inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"]
     with pytest.raises(InputError, match="an aggregation other than prod"):
         evaluate(*inputs, ["dPRM=prod"], n=[2])
@@ -216,7 +214,7 @@ def test_what_makes_no_sense_of_scores_is_refused(tmp_path: Path, write_tables: 
         ("multirm.data.read", None),
     ],
 )
-def test_tables_of_version_1_are_what_made_them_says(
+def test_tables_of_version_1_have_the_type_of_their_module(
     tmp_path: Path, write_tables: Any, module: str, unit: str | None
 ) -> None:
     written = write_tables({"law": pools("dPRM", [[0.1, 0.2, 0.3, 0.4]] * 2)}, ["dPRM"])

@@ -1,4 +1,4 @@
-"""Selections against plain Python, one pool at a time."""
+"""Selections of the estimator `paper` against plain Python, one pool at a time."""
 
 import math
 
@@ -14,7 +14,7 @@ REWARDS = st.sampled_from([math.nan, 0.0, 0.25, 0.5, 1.0])
 
 @st.composite
 def pools(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Answers, correctness and rewards of 1-4 × 1-3 pools of one size; the right answer is 1."""
+    """Answers, correctness and rewards of 1-4 × 1-3 pools of equal size; the right answer is 1."""
     shape = (draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 6)))
     count = math.prod(shape)
     answers = draw(st.lists(st.integers(0, 3), min_size=count, max_size=count))

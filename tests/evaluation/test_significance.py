@@ -1,4 +1,4 @@
-"""Sign-flip tests against all signs of a few questions, their errors where nothing differs, and Holm by hand."""
+"""Sign-flip tests against all signs of a few questions, their error rates without differences, and Holm by hand."""
 
 from itertools import product
 
@@ -13,7 +13,7 @@ from multirm.tables.accuracy import OVERALL
 
 
 def all_signs(*categories: np.ndarray) -> float:
-    """Of all signs of all questions, how many give a macro-average as far from 0 as the observed one."""
+    """The fraction of all sign combinations with a macro-average at least as far from 0 as the observed one."""
     sizes = [len(own) for own in categories]
     ends = np.cumsum(sizes)
     weights = np.concatenate(
@@ -35,8 +35,8 @@ def test_agrees_with_all_signs(sizes: tuple[int, ...]) -> None:
             assert found[name][column] == pytest.approx(expected, abs=0.016)
 
 
-def test_where_nothing_differs_p_is_uniform() -> None:
-    """Over all 4,096 signs of 12 questions each p comes as often as it says; never too small."""
+def test_without_differences_p_is_uniform() -> None:
+    """Over all 4,096 signs of 12 questions, each p is as frequent as its value, and never too small."""
     size = np.random.default_rng(0).random(12)
     signs = np.array(list(product([-1, 1], repeat=12))).T
     p = p_values({"law": size[:, None] * signs}, 1, flips=4000)["law"]
@@ -45,18 +45,18 @@ def test_where_nothing_differs_p_is_uniform() -> None:
 
 
 def test_equal_methods_do_not_differ() -> None:
-    """Also where rounding always errs to one side."""
+    """Also if rounding errors are always to one side."""
     differences = np.array([[0.0, 1e-14], [0.0, 1e-14], [0.0, 1e-14]])
     assert p_values({"law": differences}, 0)["law"].tolist() == [1, 1]
 
 
-def test_a_difference_on_every_question_is_as_sure_as_can_be() -> None:
+def test_a_difference_on_every_question_has_the_smallest_p() -> None:
     p = p_values({"law": np.full((60, 1), 0.2), "math": np.full((2, 1), 0.2)}, 0)
     assert p["law"] == p[OVERALL] == 1 / (significance.FLIPS + 1)
     assert p["math"][0] == pytest.approx(0.5, abs=0.02)
 
 
-def test_signs_belong_to_questions_and_not_to_what_stands_beside_them(
+def test_signs_of_a_category_do_not_depend_on_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generator = np.random.default_rng(2)
@@ -72,24 +72,24 @@ def test_signs_belong_to_questions_and_not_to_what_stands_beside_them(
     assert p_values({"law": law}, 42)["law"].shape == (3,)
 
 
-def test_signs_are_as_often_one_as_the_other_and_independent() -> None:
+def test_signs_are_balanced_and_independent() -> None:
     (signs,) = significance._signs(20_000, 13, np.random.default_rng(0))
     assert set(np.unique(signs)) == {-1, 1}
     np.testing.assert_allclose(signs.T @ signs / 20_000, np.eye(13), atol=0.04)
     np.testing.assert_allclose(signs.mean(axis=0), 0, atol=0.04)
 
 
-def test_what_seeds_may_bring_makes_a_difference_less_sure() -> None:
+def test_variance_over_seeds_increases_p() -> None:
     differences = np.full((40, 3), 0.05)
     errors = np.array([0.0, 0.02, 0.05])
     p = p_values({"law": differences}, 0, {"law": errors, OVERALL: errors}, 3)
     assert p["law"].tolist() == p[OVERALL].tolist()
-    # Beside the seeds' the questions' error is next to nothing: Student's with 3 degrees of freedom.
+    # The error over questions is negligible beside that over seeds: Student's with 3 degrees of freedom.
     np.testing.assert_allclose(p["law"][1:], [0.088, 0.391], atol=0.03)
     assert p["law"][0] < 0.001
 
 
-def test_missing_columns_stay_missing_alone() -> None:
+def test_only_missing_columns_stay_missing() -> None:
     differences = np.random.default_rng(0).normal(size=(8, 3)) / 4
     differences[3, 1] = np.nan
     p = p_values({"law": differences, "math": np.zeros((2, 3))}, 0)
@@ -103,18 +103,18 @@ def test_no_pairs_no_tests() -> None:
 
 
 def test_holm_by_hand() -> None:
-    """0.005 × 4, 0.01 × 3, 0.03 × 2, and 0.04 × 1, which is no less than the one before."""
+    """0.005 × 4, 0.01 × 3, 0.03 × 2, and 0.04 × 1, which is raised to the one before."""
     found = holm(np.array([0.01, 0.04, 0.03, 0.005]))
     np.testing.assert_allclose(found, [0.03, 0.06, 0.06, 0.02])
 
 
-def test_holm_leaves_out_what_is_missing() -> None:
+def test_holm_leaves_out_missing_p_values() -> None:
     found = holm(np.array([np.nan, 0.02, 0.6, np.nan, 0.7]))
     np.testing.assert_allclose(found, [np.nan, 0.06, 1, np.nan, 1])
 
 
 @given(st.lists(st.floats(0, 1), max_size=20))
-def test_holm_only_raises_keeps_the_order_and_stays_a_probability(values: list[float]) -> None:
+def test_holm_only_increases_keeps_the_order_and_stays_a_probability(values: list[float]) -> None:
     p = np.array(values)
     adjusted = holm(p)
     assert (adjusted >= p).all()
@@ -122,8 +122,8 @@ def test_holm_only_raises_keeps_the_order_and_stays_a_probability(values: list[f
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
 
 
-def test_one_family_rarely_holds_a_false_difference() -> None:
-    """Twelve equal models, 20 questions: of 150 studies a few have any p_holm of 0.05, and not a quarter."""
+def test_one_family_rarely_has_a_false_positive() -> None:
+    """Twelve equal models, 20 questions: a few of 150 studies have any p_holm below 0.05, but not a quarter."""
     generator = np.random.default_rng(5)
     pairs = [(i, j) for i in range(12) for j in range(i)]
     false = 0

@@ -1,4 +1,4 @@
-"""Step metrics against plain loops over solutions, with the labels' own functions."""
+"""Step metrics against plain loops over solutions, with the functions of `labels`."""
 
 import math
 from dataclasses import asdict
@@ -20,7 +20,7 @@ SOLUTIONS = st.lists(st.lists(st.tuples(REWARDS, st.integers(0, 1)), max_size=5)
 
 
 def measure(solutions: list[Steps], before: int = 0, after: int = 0) -> StepMetrics:
-    """Of the solutions but for so many before and after, as a slice of all."""
+    """Measure the solutions without some before and after, as a slice of the whole arrays."""
     steps = [step for solution in solutions for step in solution]
     offsets = np.cumsum([0, *map(len, solutions)])
     return step_metrics(
@@ -38,7 +38,7 @@ def without_intervals(found: StepScores | ProcessBench) -> dict[str, Any]:
 
 
 def plain_scores(steps: Steps) -> dict[str, Any]:
-    """By way of the outcome metrics, which are tested against plain loops."""
+    """Through the outcome metrics, which are tested against plain loops."""
     of = outcome_metrics(
         np.array([reward for reward, _ in steps], dtype=np.float64),
         np.array([label for _, label in steps], dtype=bool),
@@ -154,11 +154,11 @@ def test_none_correct() -> None:
     assert (found.all_steps.roc_auc, found.all_steps.pr_auc) == (None, None)
 
 
-def test_neither_accuracy_above_zero_is_an_f1_of_zero() -> None:
+def test_two_accuracies_of_zero_give_an_f1_of_zero() -> None:
     assert measure([[(0.9, 0)], [(0.4, 1)]]).process_bench.f1 == 0
 
 
-def test_all_rewards_equal_tell_nothing() -> None:
+def test_equal_rewards_are_uninformative() -> None:
     found = measure([[(0.5, 1), (0.5, 0), (0.5, 1)]])
     assert found.all_steps.roc_auc == found.to_first_error.roc_auc == 0.5
 
@@ -171,7 +171,7 @@ def test_without_any_reward_nothing_is_defined(solutions: list[Steps]) -> None:
     assert (found.process_bench.n_missing, found.process_bench.f1) == (len(solutions), None)
 
 
-def test_intervals_hold_what_they_are_of_and_are_over_questions() -> None:
+def test_intervals_contain_their_values_and_are_over_questions() -> None:
     generator = np.random.default_rng(0)
     solutions = []
     for _ in range(60):
@@ -192,7 +192,7 @@ def test_intervals_hold_what_they_are_of_and_are_over_questions() -> None:
             for name, (low, high) in found.intervals.items():
                 assert 0 <= low < named[name] < high <= 1
             assert found.on_one_question == []
-        # Six solutions to each question, however independent, are known to be ten questions only.
+        # Six solutions to each of ten questions count as ten questions only, however independent they are.
         wider = [
             np.diff(getattr(together, part).intervals[name])
             > 0.9 * np.diff(getattr(apart, part).intervals[name])
@@ -201,7 +201,7 @@ def test_intervals_hold_what_they_are_of_and_are_over_questions() -> None:
         assert np.mean(wider) > 0.6
 
 
-def test_finding_every_error_of_few_solutions_has_a_width() -> None:
+def test_a_perfect_score_on_few_solutions_has_an_interval() -> None:
     found = measure([[(0.9, 1), (0.1, 0)], [(0.9, 1)], [(0.2, 0)], [(0.8, 1), (0.9, 1)]])
     bench = found.process_bench
     assert (bench.accuracy_erroneous, bench.accuracy_correct, bench.f1) == (1, 1, 1)

@@ -1,4 +1,4 @@
-"""Means over trainings of one model, against loops, the t distribution and simulated trainings."""
+"""Means over training runs of one model, against loops, the t distribution and simulated runs."""
 
 import random
 from itertools import combinations
@@ -36,7 +36,7 @@ MODELS = [*TRAININGS, "gORM"]
 
 
 def study(critiques: int = 2) -> dict[str, Any]:
-    """Two categories of questions with pools of 6; trainings know more or less what is right."""
+    """Two categories of questions with pools of 6; training runs are more or less accurate."""
     generator = random.Random(3)
     knows = {"dORM": 0.25, "dORM@43": 0.1, "dORM@7": 0.3, "gORM": 0.2}
 
@@ -84,11 +84,11 @@ def keyed(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
 
 
 def named(scorers: list[Scorer]) -> Means:
-    """The means over training runs, as the runs' names tell."""
+    """The means over training runs, by the runs' names."""
     return means_of(from_names(dict.fromkeys(scorer.model for scorer in scorers)))
 
 
-def test_means_stand_before_their_trainings_and_for_them() -> None:
+def test_means_are_before_their_training_runs_or_instead_of_them() -> None:
     last, mean = Aggregation.LAST, Aggregation.MEAN
     scorers = [
         Scorer("x@main", last),
@@ -123,7 +123,7 @@ def test_means_stand_before_their_trainings_and_for_them() -> None:
     ]
 
 
-def test_the_variance_from_training_is_that_of_all_models() -> None:
+def test_the_variance_from_training_is_pooled_over_models() -> None:
     """Two seeds of one model and three of another, which has two aggregations and counts once."""
     last, mean = Aggregation.LAST, Aggregation.MEAN
     scorers = [Scorer(name, last) for name in ("a", "a@1", "b", "b@1", "b@2", "c")]
@@ -152,10 +152,8 @@ def test_one_seed_each_has_no_variance_from_training() -> None:
 
 
 @pytest.mark.parametrize(("n_models", "n_seeds"), [(1, 3), (4, 2)])
-def test_an_interval_holds_what_other_seeds_and_questions_bring(
-    n_models: int, n_seeds: int
-) -> None:
-    """Trainings simulated with effects of question, seed and both: the recipe's own accuracy is covered."""
+def test_an_interval_covers_other_seeds_and_questions(n_models: int, n_seeds: int) -> None:
+    """Simulated training runs with effects of question, seed and both: the recipe's expected accuracy is covered."""
     generator = np.random.default_rng(0)
     names = [f"m{k}" + f"@{seed}" * (seed > 0) for k in range(n_models) for seed in range(n_seeds)]
     scorers = [Scorer(name, Aggregation.LAST) for name in names]
@@ -180,7 +178,7 @@ def test_an_interval_holds_what_other_seeds_and_questions_bring(
     assert covered / 400 > 0.93
     assert without / 400 < 0.93
     if n_seeds == 2:
-        # By one model's two seeds alone it would be ±12.7 standard errors, which are 0.03 / √2 each.
+        # From one model's two seeds alone, it would be ±12.7 standard errors of 0.03 / √2 each.
         assert np.mean(widths) < 0.25
 
 
@@ -210,7 +208,9 @@ def test_accuracies_of_means(tmp_path: Path, write_tables: Any) -> None:
     assert {row["model"] for row in rows_of(tmp_path / "all", "ledger")} == set(MODELS)
 
 
-def test_models_are_compared_and_not_their_trainings(tmp_path: Path, write_tables: Any) -> None:
+def test_models_are_compared_rather_than_their_training_runs(
+    tmp_path: Path, write_tables: Any
+) -> None:
     written = write_tables(study(), MODELS)
     run(evaluate, tmp_path / "all", written, MODELS)
     run(evaluate, tmp_path / "one", written, ["dORM", "gORM"])
@@ -234,8 +234,10 @@ def test_models_are_compared_and_not_their_trainings(tmp_path: Path, write_table
             assert {**row, "p_holm": None} == {**one, "p_holm": None}
 
 
-def test_trainings_that_agree_are_as_sure_as_one(tmp_path: Path, write_tables: Any) -> None:
-    """Rewards on scales of their own choose the same."""
+def test_training_runs_that_agree_have_the_interval_of_one(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    """Rewards that differ only in their scale select the same."""
     drawn = study()
     for questions in drawn.values():
         for _, pool in questions.values():
@@ -252,7 +254,7 @@ def test_trainings_that_agree_are_as_sure_as_one(tmp_path: Path, write_tables: A
             assert row["std"] == pytest.approx(0, abs=1e-9)
 
 
-def test_the_published_estimator_pools_the_runs(tmp_path: Path, write_tables: Any) -> None:
+def test_the_estimator_paper_pools_the_runs(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables(study(), MODELS)
     run(evaluate, tmp_path, written, MODELS, estimator=Estimator.PAPER, runs=5)
     found = keyed(rows_of(tmp_path, "accuracy"))
@@ -269,7 +271,7 @@ def test_the_published_estimator_pools_the_runs(tmp_path: Path, write_tables: An
 
 
 def best_of_n(pool: list[Any], model: str, n: int) -> float:
-    """How often the best of n solutions is right, in all subsets, ties being broken at random."""
+    """How often the best of n solutions is correct, over all subsets, with ties broken at random."""
     shares = []
     for part in combinations([(lists[model][0], parsed) for parsed, lists in pool], n):
         best = max(reward for reward, _ in part)
@@ -277,7 +279,7 @@ def best_of_n(pool: list[Any], model: str, n: int) -> float:
     return float(np.mean(shares))
 
 
-def test_what_training_adds_to_the_variance(tmp_path: Path, write_tables: Any) -> None:
+def test_the_variance_that_training_adds(tmp_path: Path, write_tables: Any) -> None:
     drawn = study(4)
     run(measure_uncertainty, tmp_path, write_tables(drawn, MODELS), MODELS)
     found = keyed(rows_of(tmp_path, "variance"))
@@ -308,8 +310,8 @@ def test_what_training_adds_to_the_variance(tmp_path: Path, write_tables: Any) -
         assert row["critiques"] is None
 
 
-def test_critiques_of_several_trainings(tmp_path: Path, write_tables: Any) -> None:
-    """The mean over two trainings whose critiques choose the same has what one of them has."""
+def test_critiques_of_several_training_runs(tmp_path: Path, write_tables: Any) -> None:
+    """The mean over two training runs whose critiques select the same equals either of them."""
     drawn = study(4)
     for questions in drawn.values():
         for _, pool in questions.values():
@@ -326,7 +328,7 @@ def test_critiques_of_several_trainings(tmp_path: Path, write_tables: Any) -> No
                 assert row[part] == pytest.approx(one[part])
 
 
-def test_spreads_are_those_of_several() -> None:
+def test_spreads_are_over_several_training_runs() -> None:
     scorers = [Scorer(name, Aggregation.LAST) for name in ("a", "a@1", "b")]
     parts = parts_of([2], scorers, named(scorers))
     accuracies = np.array([0.1, 0.4, 0.6, 0.5, 0.4, 0.6, 0.5, 0.9])
@@ -340,8 +342,8 @@ def test_spreads_are_those_of_several() -> None:
     assert np.isnan(variances[best, "b"]) and np.isnan(spreads[best, "a"])
 
 
-def test_the_table_says_which_are_runs_of_one_model(tmp_path: Path, write_tables: Any) -> None:
-    """Runs with names of their own are averaged as those named MODEL@SEED are, to the bit."""
+def test_the_table_decides_which_are_runs_of_one_model(tmp_path: Path, write_tables: Any) -> None:
+    """Runs with other names are averaged like those named MODEL@SEED, to the bit."""
     names = {"dORM": "mine", "dORM@43": "another", "dORM@7": "third", "gORM": "mine@7"}
     drawn = study()
     found: dict[str, list[dict[str, Any]]] = {}
@@ -390,7 +392,7 @@ def test_the_table_says_which_are_runs_of_one_model(tmp_path: Path, write_tables
         (["a=last", "a@mean=last"], "the name of a training run; .* found 'a@mean'"),
     ],
 )
-def test_bad_trainings(
+def test_bad_training_runs(
     tmp_path: Path, write_tables: Any, aggregation: list[str], message: str
 ) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"a": [0.5]})])}}, ["a"])

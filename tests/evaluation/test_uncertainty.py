@@ -1,4 +1,4 @@
-"""The variance budget and the accuracy by number of critiques, from tables to tables."""
+"""Components of variance and accuracies by number of critiques, from tables to tables."""
 
 import random
 from pathlib import Path
@@ -21,7 +21,7 @@ MODELS = ["dORM", "gORM"]
 
 
 def study(critiques: int) -> dict[str, Any]:
-    """Forty questions with pools of 8; gORM's rewards are critiques that know a little."""
+    """Forty questions with pools of 8; gORM's rewards are from critiques that are slightly informative."""
     generator = random.Random(5)
 
     def solution() -> tuple[str, dict[str, list[float | None]]]:
@@ -51,9 +51,7 @@ def options(folder: Path, written: Any) -> dict[str, Any]:
     }
 
 
-def test_the_budget_adds_up_and_knows_what_it_does_not_know(
-    tmp_path: Path, write_tables: Any
-) -> None:
+def test_components_add_up_and_unknown_ones_are_missing(tmp_path: Path, write_tables: Any) -> None:
     measure_uncertainty(**options(tmp_path, write_tables(study(4), MODELS)))
     rows = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert {row["category"] for row in rows} == {"Overall", "law", "physics"}
@@ -67,7 +65,9 @@ def test_the_budget_adds_up_and_knows_what_it_does_not_know(
         assert 0 <= row["total"] < 100 * 100 / 19
 
 
-def test_all_critiques_are_what_evaluate_takes(tmp_path: Path, write_tables: Any) -> None:
+def test_with_all_critiques_accuracies_are_those_of_evaluate(
+    tmp_path: Path, write_tables: Any
+) -> None:
     given = options(tmp_path, write_tables(study(4), MODELS))
     measure_uncertainty(**given)
     evaluate(**given)
@@ -91,13 +91,13 @@ def test_all_critiques_are_what_evaluate_takes(tmp_path: Path, write_tables: Any
         assert row["accuracy"] <= row["high"] + 1e-9
 
 
-def test_one_critique_each_leaves_nothing_to_count(tmp_path: Path, write_tables: Any) -> None:
+def test_one_critique_per_solution_gives_no_counts(tmp_path: Path, write_tables: Any) -> None:
     measure_uncertainty(**options(tmp_path, write_tables(study(1), MODELS)))
     table = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS)
     assert table.num_rows == 0
 
 
-def test_a_few_odd_lists_leave_the_critiques_to_the_others(
+def test_a_few_odd_lists_are_left_out(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     drawn = study(4)
@@ -130,8 +130,8 @@ def test_pools_smaller_than_n_are_counted(
         assert {row["n_short"] for row in rows} == {0, 1}
 
 
-def test_simulation_is_no_variance_of_the_solutions() -> None:
-    """With few draws and with many, the weighted vote's share of the solutions is about the same."""
+def test_simulation_is_not_part_of_the_solutions_variance() -> None:
+    """With few draws and with many, the weighted vote's variance due to solutions is about the same."""
     generator = np.random.default_rng(0)
     questions, size = 150, 64
     easy = generator.beta(2, 3, questions)[:, None]

@@ -1,4 +1,4 @@
-"""The variance budget against models whose components are known."""
+"""Components of variance against models whose components are known."""
 
 from collections.abc import Sequence
 from itertools import combinations, permutations, product
@@ -48,8 +48,8 @@ def test_over_all_halves_a_mean_has_the_variance_of_a_mean(size: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "n"), [(4, 1), (4, 2), (5, 2), (6, 2), (6, 3), (7, 3)])
-def test_of_best_of_n_it_is_unbiased_for_every_n_up_to_half(size: int, n: int) -> None:
-    """Over all pools of solutions of which three in five are right, weighed by how likely each is."""
+def test_for_best_of_n_it_is_unbiased_for_every_n_up_to_half(size: int, n: int) -> None:
+    """Over all pools of solutions of which three in five are correct, weighted by their probability."""
     pools = np.array(list(product([False, True], repeat=size)))
     weights = 0.6 ** pools.sum(axis=1) * 0.4 ** (~pools).sum(axis=1)
     firsts = list(combinations(range(size), size // 2))
@@ -58,7 +58,7 @@ def test_of_best_of_n_it_is_unbiased_for_every_n_up_to_half(size: int, n: int) -
     ]
 
     def right(places: Sequence[int]) -> np.ndarray:
-        """Later solutions have the greater rewards."""
+        """Later solutions have greater rewards."""
         rewards = np.tile(np.array(places, dtype=float), (len(pools), 1))
         return best_of_n(pools[:, places], rewards, [n])[0]
 
@@ -76,7 +76,7 @@ def test_halves_are_orders_of_the_pool(size: int, seed: int) -> None:
     assert (np.sort(found, axis=-1) == np.arange(size)).all()
 
 
-def test_a_question_is_halved_the_same_whatever_stands_beside_it() -> None:
+def test_a_questions_halves_do_not_depend_on_other_questions() -> None:
     together = halves(["a", "b", "c"], 8, 42, 2)
     np.testing.assert_array_equal(halves(["b"], 8, 42, 2)[:, 0], together[:, 1])
     np.testing.assert_array_equal(halves(["c", "a"], 8, 42, 2), together[:, [2, 0]])
@@ -104,7 +104,7 @@ def test_components_of_questions_and_solutions() -> None:
 
 
 def test_components_with_critiques() -> None:
-    """Normal effects of questions (1), solutions (2) and critiques (4), averaged: halved pools hold both."""
+    """Averages of normal effects of questions (1), solutions (2) and critiques (4): halved pools include both."""
     generator = np.random.default_rng(0)
     n, size, critiques = 3000, 6, 4
     effects = (
@@ -129,8 +129,8 @@ def test_components_with_critiques() -> None:
     np.testing.assert_allclose(found.total, found.questions + found.solutions + found.critiques)
 
 
-def test_what_simulation_adds_is_taken_off() -> None:
-    """A statistic that is known only up to noise, of one tenth of its own deviation to three times it."""
+def test_the_variance_of_simulation_is_subtracted() -> None:
+    """A statistic with noise of one tenth to three times its own standard deviation."""
     generator = np.random.default_rng(1)
     n, size = 20_000, 8
     p = generator.beta(2, 2, n)
@@ -154,14 +154,14 @@ def test_the_variance_with_all_critiques_is_on_a_line() -> None:
         assert np.isnan(found[4:]).all()
 
 
-def test_what_falls_faster_than_the_number_of_critiques_or_rises_is_bounded() -> None:
+def test_a_variance_that_falls_too_fast_or_rises_is_bounded() -> None:
     m = np.array([8, 8, 8, 8])
     found = extrapolated(np.array([1.0, 1, 0, 1]), np.array([9.0, 0.5, 0, 0]), m)
     np.testing.assert_allclose(found, [0.5, 1, 0, 0.5])
 
 
-def test_the_critiques_of_a_choice_vary_as_much_as_the_line_says() -> None:
-    """Best-of-8 by means of 8 critiques, against other critiques of the same solutions: halving is too low."""
+def test_the_extrapolated_variance_is_that_of_other_critiques() -> None:
+    """Best-of-8 by the mean of 8 critiques, against other critiques of the same solutions: halving is too low."""
     generator = np.random.default_rng(2)
     questions, size = 3000, 16
     easy = generator.beta(1.5, 2, (questions, 1))
@@ -180,7 +180,7 @@ def test_the_critiques_of_a_choice_vary_as_much_as_the_line_says() -> None:
     assert variances[4] / 2 < 0.8 * variances[8]
 
 
-def test_the_macro_average_weighs_categories_the_same() -> None:
+def test_the_macro_average_weights_categories_equally() -> None:
     generator = np.random.default_rng(0)
     values = {"law": generator.random((5, 3)), "math": generator.random((50, 3))}
     pools = {name: part / 100 for name, part in values.items()}
@@ -196,7 +196,7 @@ def missing(found: Budget) -> list[str]:
     return [component for component in COMPONENTS if np.isnan(getattr(found, component)).all()]
 
 
-def test_what_cannot_be_told_is_missing_and_the_rest_is_not() -> None:
+def test_only_unknown_components_are_missing() -> None:
     values, known, unknown = np.array([[0.0], [1.0]]), np.full((2, 1), 0.1), np.full((2, 1), np.nan)
     seeds, four = np.array([0.01]), np.array([4])
     fewer = CritiqueVariance(known, known)
@@ -217,7 +217,7 @@ def test_what_cannot_be_told_is_missing_and_the_rest_is_not() -> None:
     ]
 
 
-def test_one_critique_leaves_its_share_with_the_solutions() -> None:
+def test_with_one_critique_its_variance_counts_as_the_solutions() -> None:
     values, pools = np.array([[0.0], [1.0]]), np.full((2, 1), 0.2)
     four = np.array([4])
     unknown, known = (
@@ -229,7 +229,7 @@ def test_one_critique_leaves_its_share_with_the_solutions() -> None:
     np.testing.assert_allclose(one.questions, several.questions)
 
 
-def test_components_below_zero_are_kept() -> None:
+def test_negative_components_are_kept() -> None:
     found = budget({"a": np.array([[0.5], [0.5]])}, {"a": np.full((2, 1), 0.02)})
     np.testing.assert_allclose([found.total, found.questions], [[0], [-0.01]])
 

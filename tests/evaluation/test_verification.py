@@ -29,7 +29,7 @@ def evaluated(folder: Path, written: Any, aggregation: list[str]) -> None:
     )
 
 
-def test_a_row_for_each_scorer_and_category(tmp_path: Path, write_tables: Any) -> None:
+def test_one_row_per_scorer_and_category(tmp_path: Path, write_tables: Any) -> None:
     pool = [("A", {"dPRM": [0.9]}), ("B", {"dPRM": [0.6]}), (None, {"dPRM": [None]})]
     written = write_tables({"law": {"q": ("A", pool)}}, ["dPRM"])
     evaluated(tmp_path, written, ["dPRM=min,max_delta"])
@@ -46,7 +46,7 @@ def test_a_row_for_each_scorer_and_category(tmp_path: Path, write_tables: Any) -
     assert steps.num_rows == 0
 
 
-def test_steps_are_judged_where_they_are_labelled(tmp_path: Path, write_tables: Any) -> None:
+def test_steps_are_judged_if_they_are_labelled(tmp_path: Path, write_tables: Any) -> None:
     pool = [("A", {"dPRM": [0.9]}), ("B", {"dPRM": [0.2]}), ("B", {"dPRM": [0.7]})]
     written = write_tables({"law": {"q": ("A", pool)}}, ["dPRM"])
     (path,) = written.solutions
@@ -66,7 +66,7 @@ def test_steps_are_judged_where_they_are_labelled(tmp_path: Path, write_tables: 
 def test_data_without_reference_answers(
     tmp_path: Path, shared_data: Path, reader: Reader, folder: str
 ) -> None:
-    """Outcomes are told by the steps there; measured against plain loops over the rows."""
+    """Outcomes follow from the steps there; measured against plain loops over the rows."""
     path = tmp_path / "data" / "math.parquet"
     read_solutions(reader, [str(shared_data / folder)], "real", "math", path)
     solutions = parquet.read(path, SOLUTIONS).to_pylist()
@@ -102,9 +102,9 @@ def test_data_without_reference_answers(
     hits: dict[bool, list[bool]] = {True: [], False: []}
     for row, values in zip(solutions, rewards, strict=True):
         first = [label == 1 for label in row["step_labels"]]
-        said = [value >= 0.5 for value in values]
+        predicted = [value >= 0.5 for value in values]
         place = first.index(False) if False in first else -1
-        hits[place >= 0].append((said.index(False) if False in said else -1) == place)
+        hits[place >= 0].append((predicted.index(False) if False in predicted else -1) == place)
     erroneous, right = np.mean(hits[True]), np.mean(hits[False])
     assert steps["process_bench_n_erroneous"] == len(hits[True])
     assert steps["process_bench_accuracy_erroneous"] == pytest.approx(erroneous)
@@ -114,7 +114,7 @@ def test_data_without_reference_answers(
     assert steps["all_n_scored"] == sum(map(len, rewards))
 
 
-def test_neither_answer_nor_outcome_is_not_judged(
+def test_solutions_without_answer_and_outcome_are_not_judged(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = [("A", {"dPRM": [0.9]}), ("B", {"dPRM": [0.6]}), ("A", {"dPRM": [0.1]})]
@@ -132,7 +132,7 @@ def test_neither_answer_nor_outcome_is_not_judged(
     assert "law: left out 1 solutions with neither a reference answer nor an outcome" in caplog.text
 
 
-def test_odd_lists_leave_the_measures_of_steps_to_the_others(
+def test_odd_lists_are_left_out_of_the_step_measures(
     tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An empty list is missing rewards; a list of another length is left out."""
@@ -153,7 +153,7 @@ def test_odd_lists_leave_the_measures_of_steps_to_the_others(
     assert "left out 1 solutions without exactly one reward by dPRM per step" in caplog.text
 
 
-def test_labels_that_are_none_are_refused(tmp_path: Path, write_tables: Any) -> None:
+def test_invalid_labels_are_refused(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"dPRM": [0.9]})])}}, ["dPRM"])
     (path,) = written.solutions
     for column, value in (("outcome", 2), ("step_labels", [-1])):

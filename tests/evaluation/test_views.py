@@ -1,4 +1,4 @@
-"""Solutions and rewards in any mixture of tables and the published layout, as one database."""
+"""Solutions and rewards in any mixture of tables and Multi-RM's layout, as one database."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from tests.origins import made_of
 POOL = [("A", {"dORM": [0.5]}), ("B", {"dORM": [0.25]})]
 
 
-def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
+def test_solutions_in_json_get_the_dataset_of_the_rewards(
     tmp_path: Path, write_tables: Any
 ) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
@@ -38,14 +38,14 @@ def test_solutions_in_json_are_of_the_dataset_that_the_rewards_are_of(
     assert joined.fetchall() == [(0, [0.5]), (1, [0.25])]
 
 
-def test_a_model_is_called_as_it_is_given(write_tables: Any) -> None:
+def test_a_model_has_the_name_given(write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     solutions = [str(path) for path in written.solutions]
     database, _ = open_inputs(solutions, {"it's mine": [str(written.rewards[0])]})
     assert database.sql("SELECT DISTINCT model FROM rewards").fetchall() == [("it's mine",)]
 
 
-def test_digits_are_kept_whatever_table_comes_first(tmp_path: Path, write_tables: Any) -> None:
+def test_precision_is_kept_whatever_table_is_first(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}, "math": {"q1": ("A", POOL)}}, ["dORM"])
     path = written.rewards[1]
     rows = [row | {"rewards": [0.1]} for row in parquet.read(path, REWARDS).to_pylist()]
@@ -61,7 +61,7 @@ def test_digits_are_kept_whatever_table_comes_first(tmp_path: Path, write_tables
     assert found == [([0.1],)]
 
 
-def test_what_is_not_there_or_not_what_it_should_be(tmp_path: Path, write_tables: Any) -> None:
+def test_missing_and_other_inputs_are_refused(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     solutions = [str(path) for path in written.solutions]
     with pytest.raises(InputError, match="at least one PATH"):
@@ -78,8 +78,10 @@ def test_what_is_not_there_or_not_what_it_should_be(tmp_path: Path, write_tables
     ("folder", "sibling"),
     [("run[1]", "run1"), ("star*", "starX"), ("what?", "whatX"), ("a[!b]", "ac"), ("it's", "its")],
 )
-def test_a_path_is_no_pattern(tmp_path: Path, write_tables: Any, folder: str, sibling: str) -> None:
-    """The sibling, which the path would match as a pattern, has other rewards."""
+def test_a_path_is_not_a_glob_pattern(
+    tmp_path: Path, write_tables: Any, folder: str, sibling: str
+) -> None:
+    """The sibling, which the path would match as a pattern, has different rewards."""
     study = {name: {"q1": ("A", POOL)} for name in ("math", "law")}
     other = {name: {"q1": ("A", [("A", {"dORM": [0.75]})] * 2)} for name in study}
     for name, content in ((sibling, other), (folder, study)):
@@ -111,7 +113,7 @@ def test_a_path_is_no_pattern(tmp_path: Path, write_tables: Any, folder: str, si
 def rewrite(
     path: Path, columns: dict[str, Any], types: dict[str, pa.DataType] | None = None
 ) -> None:
-    """The table again as others would write it: without our footer, with some columns changed."""
+    """Rewrite a table as another program would: without our footer, with some columns changed."""
     table = pq.read_table(path).replace_schema_metadata(None)
     for name, values in columns.items():
         array = pa.array(values, (types or {}).get(name))
@@ -122,8 +124,8 @@ def rewrite(
     pq.write_table(table, path)
 
 
-def test_tables_that_others_wrote(write_tables: Any) -> None:
-    """Ids as 64-bit numbers, long texts, labels as pandas has them, and a column more."""
+def test_tables_of_other_programs(write_tables: Any) -> None:
+    """Ids as 64-bit numbers, large strings, labels like in pandas, and an extra column."""
     written = write_tables({"law": {"7": ("A", POOL)}}, ["dORM"])
     (solutions,), (rewards,) = written.solutions, written.rewards
     ids = {"question_id": [7, 7], "solution_id": [0, 1], "note": ["mine", None]}
@@ -159,7 +161,7 @@ def test_tables_that_others_wrote(write_tables: Any) -> None:
         ("answer", [True, False], "expected answer of type string or null, found bool"),
     ],
 )
-def test_types_that_would_lose_something_are_refused(
+def test_lossy_types_are_refused(
     write_tables: Any, column: str, values: list[Any], complaint: str
 ) -> None:
     written = write_tables({"law": {"7": ("A", POOL)}}, ["dORM"])
@@ -169,7 +171,7 @@ def test_types_that_would_lose_something_are_refused(
         open_inputs([str(written.solutions[0])], {"dORM": [str(written.rewards[0])]})
 
 
-def test_not_a_number_is_a_missing_reward(write_tables: Any) -> None:
+def test_nan_is_a_missing_reward(write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     nan = float("nan")
     rewrite(written.rewards[0], {"rewards": [[nan, 0.5, None], [nan]]})
@@ -218,7 +220,7 @@ def test_a_row_without_a_key_is_named_with_its_file(
 
 
 def several(path: Path, *models: str) -> None:
-    """The table with the rewards of several models, each model's less than the one's before."""
+    """Rewrite a table with the rewards of several models, each model's lower than the one's before."""
     table = pq.read_table(path).replace_schema_metadata(None)
     parts = []
     for number, model in enumerate(models):
@@ -244,7 +246,7 @@ def test_a_table_of_several_models(write_tables: Any, caplog: pytest.LogCaptureF
     assert caplog.messages == []
 
 
-def test_another_model_is_said(write_tables: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_models_name_is_logged(write_tables: Any, caplog: pytest.LogCaptureFixture) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     with caplog.at_level(logging.WARNING):
         open_inputs([str(written.solutions[0])], {"gORM": [str(written.rewards[0])]})
@@ -253,7 +255,7 @@ def test_another_model_is_said(write_tables: Any, caplog: pytest.LogCaptureFixtu
     ]
 
 
-def test_published_rows_are_of_their_category_s_file(tmp_path: Path) -> None:
+def test_rows_in_multi_rms_layout_have_their_categorys_file(tmp_path: Path) -> None:
     pool = {"q_id": "q", "question": "?", "answer": "A", "cot_ids": [0], "cots": [["So."]]}
     for name in ("law", "math"):
         (tmp_path / f"{name}.json").write_text(json.dumps([pool | {"parsed_answers": ["A"]}]))
@@ -276,7 +278,7 @@ def test_a_folder_of_tables_of_another_kind(tmp_path: Path, write_tables: Any) -
 
 
 @pytest.mark.parametrize("name", ["filename", "FILE_ROW_NUMBER"])
-def test_columns_that_duckdb_adds_itself_are_one_line(write_tables: Any, name: str) -> None:
+def test_columns_that_duckdb_adds_are_an_error_of_one_line(write_tables: Any, name: str) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     path = written.solutions[0]
     table = pq.read_table(path).replace_schema_metadata(None)
@@ -286,7 +288,7 @@ def test_columns_that_duckdb_adds_itself_are_one_line(write_tables: Any, name: s
     assert "\n" not in str(caught.value)
 
 
-def test_a_flipped_bit_is_noticed_in_every_column_that_is_read(write_tables: Any) -> None:
+def test_a_flipped_bit_is_detected_in_every_column_read(write_tables: Any) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     solutions, rewards = written.solutions[0], written.rewards[0]
     for path, schema in ((solutions, SOLUTIONS), (rewards, REWARDS)):

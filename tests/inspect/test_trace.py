@@ -85,9 +85,9 @@ def traced(
     capsys: pytest.CaptureFixture[str], file: Path, results: Path = RESULTS
 ) -> tuple[list[str], str]:
     trace(file, results)
-    *lines, blank, told = capsys.readouterr().out.splitlines()
+    *lines, blank, counts = capsys.readouterr().out.splitlines()
     assert blank == ""
-    return lines, told
+    return lines, counts
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -96,7 +96,7 @@ def test_a_figure_leads_back_to_the_source(
 ) -> None:
     figure = FIGURE.with_suffix(suffix)
     draw_accuracy_grid(ACCURACY_FILE, Selection.BEST_OF_N, [figure])
-    lines, told = traced(capsys, figure)
+    lines, counts = traced(capsys, figure)
     assert lines == [
         f"results/figures/toy_best_of_n{suffix}: figure accuracy_grid, {BY_FIGURES}",
         '  with ceiling=false, selection="best_of_n"',
@@ -114,7 +114,7 @@ def test_a_figure_leads_back_to_the_source(
         "          with seed=42",
         f"          from results/data/toy/law.parquet: table solutions 1, {BY}, as above",
     ]
-    assert told == "6 inputs: 6 as recorded"
+    assert counts == "6 inputs: 6 as recorded"
 
 
 def test_a_weights_file_is_traced_as_its_folder(
@@ -131,13 +131,13 @@ def test_changed_and_missing_inputs_are_marked(
 ) -> None:
     (ADAPTER / "model.safetensors").write_text("other weights")
     (study / "source").unlink()
-    lines, told = traced(capsys, ACCURACY_FILE)
+    lines, counts = traced(capsys, ACCURACY_FILE)
     marked = [line.strip() for line in lines if line.endswith(("recorded]", "since]"))]
     assert marked == [
         "from source [place not recorded]",
         f"from results/models/dORM/adapter: adapter, {BY} [changed since]",
     ]
-    assert told == "5 inputs: 3 as recorded, 1 changed since, 1 place not recorded"
+    assert counts == "5 inputs: 3 as recorded, 1 changed since, 1 place not recorded"
 
 
 def test_an_input_that_changed_for_one_file_counts_as_changed(
@@ -146,38 +146,38 @@ def test_an_input_that_changed_for_one_file_counts_as_changed(
     write_solutions("B")
     # Remade since, from the new solutions; the rest was not.
     write_model(ADAPTER, "adapter", [SOLUTIONS_FILE])
-    lines, told = traced(capsys, ACCURACY_FILE)
+    lines, counts = traced(capsys, ACCURACY_FILE)
     marks = [line.endswith("[changed since], as above") for line in lines]
     assert sum(marks) == 1
     assert "[changed since]" in lines[2]
     assert lines[-1].endswith(f"{BY}, as above")
-    assert told == "5 inputs: 3 as recorded, 2 changed since"
+    assert counts == "5 inputs: 3 as recorded, 2 changed since"
 
 
 def test_a_damaged_input_is_named_with_the_reason(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     REWARDS_FILE.write_bytes(REWARDS_FILE.read_bytes()[:-20])
-    lines, told = traced(capsys, ACCURACY_FILE)
+    lines, counts = traced(capsys, ACCURACY_FILE)
     assert lines[-1].startswith(
         "  from results/rewards/dORM/toy/law.parquet [changed since] (results"
     )
     assert "expected a whole Parquet table" in lines[-1]
-    assert told == "3 inputs: 2 as recorded, 1 changed since"
+    assert counts == "3 inputs: 2 as recorded, 1 changed since"
 
 
 def test_results_may_have_moved(
     study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, told = traced(capsys, ACCURACY_FILE)
+    before, counts = traced(capsys, ACCURACY_FILE)
     moved = study / "elsewhere"
     moved.mkdir()
     RESULTS.rename(moved / "copied")
     Path("source").rename(moved / "source")
-    lines, told_then = traced(
+    lines, counts_then = traced(
         capsys, moved / "copied/evaluation/toy/accuracy.parquet", moved / "copied"
     )
-    assert (lines[1:], told_then) == (before[1:], told)
+    assert (lines[1:], counts_then) == (before[1:], counts)
     _, told_there = traced(capsys, moved / "copied/evaluation/toy/accuracy.parquet")
     assert told_there == "2 inputs: 2 gone"
 
@@ -188,7 +188,7 @@ def test_files_that_name_each_other_end_the_trace(
     other = REWARDS_FILE.with_name("other.parquet")
     write_rewards({str(other): "0" * 64})
     write_rewards({str(REWARDS_FILE): "0" * 64, str(other): "0" * 64}, other)
-    lines, told = traced(capsys, REWARDS_FILE)
+    lines, counts = traced(capsys, REWARDS_FILE)
     assert [line.strip() for line in lines if "from" in line] == [
         f"from results/rewards/dORM/toy/other.parquet: table rewards 2, {BY} [changed since]",
         f"from results/rewards/dORM/toy/law.parquet: table rewards 2, {BY} [changed since],"
@@ -196,7 +196,7 @@ def test_files_that_name_each_other_end_the_trace(
         f"from results/rewards/dORM/toy/other.parquet: table rewards 2, {BY}"
         " [changed since], as above",
     ]
-    assert told == "2 inputs: 2 changed since"
+    assert counts == "2 inputs: 2 changed since"
 
 
 def test_a_chain_of_thousands_of_files(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,9 +231,9 @@ def test_names_that_lead_elsewhere_or_nowhere_are_gone(
     study: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     write_rewards({name: "0" * 64})
-    lines, told = traced(capsys, REWARDS_FILE)
+    lines, counts = traced(capsys, REWARDS_FILE)
     assert len(lines) == 3
-    assert told in ("1 inputs: 1 gone", "1 inputs: 1 unreadable")
+    assert counts in ("1 inputs: 1 gone", "1 inputs: 1 unreadable")
 
 
 def test_a_numbered_name_is_the_file_without_the_number(study: Path) -> None:
@@ -284,10 +284,10 @@ def test_changed_code_is_marked(study: Path, capsys: pytest.CaptureFixture[str])
     as_now = {module: code_digest(module)}
     for code in (as_now, {module: "0" * 64}, {"multirm.gone": "0" * 64}):
         parquet.write(REWARDS_FILE, REWARDS, [row], replace(made_of(parameters), code=code))
-        lines, told = traced(capsys, REWARDS_FILE)
+        lines, counts = traced(capsys, REWARDS_FILE)
         (name, recorded) = next(iter(code.items()))
         mark = "" if code == as_now else f" [code {'gone' if 'gone' in name else 'changed since'}]"
-        assert told.endswith("1 files by code that differs now") == (code != as_now)
+        assert counts.endswith("1 files by code that differs now") == (code != as_now)
         assert lines[0].endswith(f"by multirm {VERSION}, {name} {recorded[:8]}{mark}")
 
 
@@ -297,6 +297,6 @@ def test_a_file_outside_the_working_directory_is_not_called_gone(
     outside = tmp_path_factory.mktemp("data") / "law.json"
     outside.write_text("[]")
     write_rewards([outside])
-    lines, told = traced(capsys, REWARDS_FILE)
+    lines, counts = traced(capsys, REWARDS_FILE)
     assert lines[-1].strip() == "from law.json [place not recorded]"
-    assert told == "1 inputs: 1 place not recorded"
+    assert counts == "1 inputs: 1 place not recorded"

@@ -18,10 +18,10 @@ def test_an_option_without_a_value_is_left_out() -> None:
 def test_a_recipe_is_the_models_with_the_runs_seed() -> None:
     study = load_study(read_yaml(MINIATURE) | {"training_seeds": [7, 43]}, [])
     words = options.recipe(study, "gORM-mini@43")
-    said = dict(zip(words[::2], words[1::2], strict=True))
-    assert said["--seed"] == "43"
-    assert (said["--rank"], said["--alpha"], said["--max-length"]) == ("32", "16", "512")
-    assert "--device-batch-size" not in said
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    assert given["--seed"] == "43"
+    assert (given["--rank"], given["--alpha"], given["--max-length"]) == ("32", "16", "512")
+    assert "--device-batch-size" not in given
 
 
 def test_only_what_is_set_is_passed_on() -> None:

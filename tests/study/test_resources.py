@@ -20,8 +20,8 @@ def share(parameters: float, examples: int = 16, is_generative: bool = False) ->
 def training(
     parameters: float, sequences: int, processes: int = 1, is_generative: bool = False
 ) -> Resources:
-    asked = share(parameters, 16 // processes, is_generative)
-    return resources.of_training(parameters, sequences, 1, processes, asked)
+    workload = share(parameters, 16 // processes, is_generative)
+    return resources.of_training(parameters, sequences, 1, processes, workload)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,7 @@ TEMPLATES = {f"src/multirm/text/templates/{kind}.txt" for kind in ("gORM", "gPRM
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_figure_is_traced_through_shards_and_models_to_the_data(
-    there: Path, suffix: str
-) -> None:
+def test_a_figure_is_traced_through_shards_and_models_to_the_data(there: Path, suffix: str) -> None:
     steps = list(way_back(RESULTS / f"figures/best_of_n/Micro{suffix}", RESULTS))
     assert {step.state for step in steps[1:]} == {AS_RECORDED}
     assert {step.name for step in steps if step.origin is None} == TEMPLATES

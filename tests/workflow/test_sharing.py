@@ -55,23 +55,23 @@ def run(
 
 
 def test_a_study_does_not_replace_files_of_another_with_other_settings(folder: Path) -> None:
-    code, said = run(folder, "first")
-    assert code == 0, said
+    code, output = run(folder, "first")
+    assert code == 0, output
     made = (folder / LAW).read_bytes()
 
-    code, said = run(folder, "second")
-    assert code == 0, said
-    assert "Nothing to be done" in said
+    code, output = run(folder, "second")
+    assert code == 0, output
+    assert "Nothing to be done" in output
 
-    code, said = run(folder, "second", data="other")
+    code, output = run(folder, "second", data="other")
     assert code != 0
     assert (
-        f"multirm: {LAW}: expected what the study second made, found what the study first" in said
+        f"multirm: {LAW}: expected what the study second made, found what the study first" in output
     )
     assert (folder / LAW).read_bytes() == made
 
-    code, said = run(folder, "first", data="other")
-    assert code == 0, said
+    code, output = run(folder, "first", data="other")
+    assert code == 0, output
     assert (folder / LAW).read_bytes() != made
 
 
@@ -84,8 +84,8 @@ def test_a_model_missing_from_the_hub_stops_no_other_job(
         "T": {"reader": "published", "source": ["solutions"]},
         "H": {"reader": "published", "source": ["owner/absent"]},
     }
-    code, said = run(folder, "first", "--keep-going", datasets=datasets, targets=[other, LAW])
-    assert code != 0, said
+    code, output = run(folder, "first", "--keep-going", datasets=datasets, targets=[other, LAW])
+    assert code != 0, output
     assert (folder / LAW).exists() and not (folder / other).exists()
     (line,) = (folder / "results/logs/read_solutions/H/law.log").read_text().splitlines()
     assert line.startswith("multirm: ") and "owner/absent" in line
@@ -115,11 +115,11 @@ def test_a_plan_leaves_the_lock_of_a_killed_run(folder: Path, question: str) -> 
         file.parent.mkdir(parents=True)
         file.write_text(LAW)
 
-    _, said = run(folder, "first", question)
-    assert "its lock is removed" not in said
+    _, output = run(folder, "first", question)
+    assert "its lock is removed" not in output
     assert killed.exists() and lock.exists()
 
-    code, said = run(folder, "first")
-    assert code == 0, said
-    assert said.count("its lock is removed") == 1
+    code, output = run(folder, "first")
+    assert code == 0, output
+    assert output.count("its lock is removed") == 1
     assert not killed.exists() and not lock.exists()

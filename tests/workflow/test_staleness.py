@@ -73,13 +73,13 @@ def planned(folder: Path, *arguments: str, study: str = "config/micro.yaml") -> 
         text=True,
         check=False,
     )
-    said = run.stdout + run.stderr
-    assert run.returncode == 0, said
-    if "Nothing to be done" in said:
-        return NONE, said
-    table = said.split("Job stats:")[1].split("total")[0].splitlines()
+    output = run.stdout + run.stderr
+    assert run.returncode == 0, output
+    if "Nothing to be done" in output:
+        return NONE, output
+    table = output.split("Job stats:")[1].split("total")[0].splitlines()
     counts = dict(line.split() for line in table[3:] if line.strip())
-    return {rule: int(count) for rule, count in counts.items() if rule != "all"}, said
+    return {rule: int(count) for rule, count in counts.items() if rule != "all"}, output
 
 
 def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
@@ -404,10 +404,10 @@ def test_a_dry_run_names_the_file_or_the_setting(study_copy: Path) -> None:
     add(EFFECT, "src/multirm/evaluation/step_metrics.py")(study_copy)
     study = study_copy / "config" / "micro.yaml"
     study.write_text(study.read_text().replace("runs: 5", "runs: 6"))
-    said = planned(study_copy)[1]
-    assert said.count("code of evaluation.step_metrics: ") >= 2
-    assert "before: 5" in said
-    assert "now: 6" in said
+    output = planned(study_copy)[1]
+    assert output.count("code of evaluation.step_metrics: ") >= 2
+    assert "before: 5" in output
+    assert "now: 6" in output
 
 
 def test_a_move_makes_nothing_stale(study_copy: Path) -> None:

@@ -123,4 +123,4 @@ def test_a_file_that_snakemake_cannot_name_is_an_error_of_one_line(tmp_path: Pat
     )
     assert run.returncode != 0
     line = "multirm: a{b}.jsonl: expected a path without braces, found some; rename it"
-    assert line in [said.strip() for said in (run.stdout + run.stderr).splitlines()]
+    assert line in [each.strip() for each in (run.stdout + run.stderr).splitlines()]

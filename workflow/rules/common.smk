@@ -64,13 +64,13 @@ wildcard_constraints:
 
 def ask(function, **fixed):
     """A function of a job's wildcards that calls a function of the study with those that are named like its parameters."""
-    asked = partial(function, study, **fixed)
-    names = signature(asked).parameters.keys() - fixed.keys()
+    bound = partial(function, study, **fixed)
+    names = signature(bound).parameters.keys() - fixed.keys()
 
     def answer(wildcards):
         given = {name: wildcards[name] for name in names if name in wildcards.keys()}
         try:
-            return asked(**given)
+            return bound(**given)
         except InputError as error:
             raise WorkflowError(f"multirm: {error}") from None
 

@@ -20,7 +20,7 @@ def shorten_critiques(kind: Kind, critiques: Path, output: OutputFile) -> None:
     """Cut what follows the end of thinking down to the verdicts, in kept critiques.
 
     What remains is the verdict line and, for gPRM critiques that judge steps after thinking, everything before it
-    up to the last step's verdict, because gPRM learns from those.
+    up to the last step's verdict, because gPRM is trained on those.
 
     Other rows stay unchanged, so that both tables have the same keys.
 

@@ -13,7 +13,7 @@ _SPELLED = """
     SELECT
         source.* REPLACE (
             spellings.reference AS answer,
-            spellings.said AS parsed_answer
+            spellings.parsed AS parsed_answer
         ),
         spellings.other_form
     FROM {source} AS source JOIN spellings
@@ -25,7 +25,10 @@ _AS_WRITTEN = "SELECT *, NULL::BOOLEAN AS other_form FROM {source}"
 
 _COLUMNS = pa.schema(
     [
-        *(pa.field(name, pa.string()) for name in ("answer", "parsed_answer", "reference", "said")),
+        *(
+            pa.field(name, pa.string())
+            for name in ("answer", "parsed_answer", "reference", "parsed")
+        ),
         pa.field("other_form", pa.bool_()),
     ]
 )
@@ -56,17 +59,17 @@ def spell_answers(
 def _spelled(answer: str | None, parsed: str | None, rule: AnswerRule) -> dict[str, object]:
     row: dict[str, object] = {"answer": answer, "parsed_answer": parsed}
     if answer is None or rule is AnswerRule.STRICT:
-        said = None if parsed is None else parsed.strip()
+        stripped = None if parsed is None else parsed.strip()
         reference = None if answer is None else answer.strip()
-        return {**row, "reference": reference, "said": said, "other_form": None}
+        return {**row, "reference": reference, "parsed": stripped, "other_form": None}
     form = answer_form(answer)
     reference = spell(answer, form).text
     if parsed is None:
-        return {**row, "reference": reference, "said": None, "other_form": False}
+        return {**row, "reference": reference, "parsed": None, "other_form": False}
     spelled = spell(parsed, form)
     return {
         **row,
         "reference": reference,
-        "said": spelled.text,
+        "parsed": spelled.text,
         "other_form": not spelled.of_form,
     }

@@ -92,7 +92,7 @@ def parse_per_model(
     Raises:
         InputError: a word or model is unknown, or a model is given twice.
     """
-    said: dict[str, Member] = {}
+    values: dict[str, Member] = {}
     for pair in words:
         model, _, word = pair.rpartition("=")
         try:
@@ -112,7 +112,9 @@ def parse_per_model(
                 remedy=did_you_mean(model, models),
             )
         for name in [model] if model else models:
-            if name in said:
-                raise InputError(option, expected=f"one for {name}", found=f"{said[name]}, {word}")
-            said[name] = value
-    return said
+            if name in values:
+                raise InputError(
+                    option, expected=f"one for {name}", found=f"{values[name]}, {word}"
+                )
+            values[name] = value
+    return values

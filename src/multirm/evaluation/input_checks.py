@@ -38,7 +38,7 @@ INFINITE = f"""
     FROM rewards WHERE isinf(list_max(rewards)) OR isinf(list_min(rewards))
 """
 
-SAID = """
+TYPES_OF_MODEL = """
     SELECT any_value(file), unit, scale FROM rewards WHERE model = $model
     GROUP BY unit, scale ORDER BY ALL
 """
@@ -201,7 +201,7 @@ def check_rewards(database: duckdb.DuckDBPyConnection, models: Sequence[str]) ->
         _refuse(
             database,
             REPEATED.format(table="(FROM rewards WHERE model = $model)"),
-            "each solution once for a model",
+            "each solution once per model",
             "repeated",
             {"model": model},
         )
@@ -235,12 +235,14 @@ def reward_type(
         InputError: the type is unknown, tables disagree with each other or with the caller, a probability is
             not from 0 to 1, or a solution has several rewards although the unit is solution.
     """
-    said = [
+    stated = [
         (file, found_unit or unit, found_scale or scale or assumed, (found_unit, found_scale))
-        for file, found_unit, found_scale in database.execute(SAID, {"model": model}).fetchall()
+        for file, found_unit, found_scale in database.execute(
+            TYPES_OF_MODEL, {"model": model}
+        ).fetchall()
     ]
-    types = {(found_unit, found_scale) for _, found_unit, found_scale, _ in said}
-    file = said[0][0]
+    types = {(found_unit, found_scale) for _, found_unit, found_scale, _ in stated}
+    file = stated[0][0]
     if len(types) > 1:
         found = " and ".join(sorted(f"{shown(a)}, {shown(b)}" for a, b in types))
         raise InputError(file, expected=f"one unit and one scale of {model}'s rewards", found=found)

@@ -26,9 +26,9 @@ SOLUTIONS = """
         category,
         question_id,
         CASE
-            WHEN {said} IS NULL THEN -1
+            WHEN {parsed} IS NULL THEN -1
             ELSE dense_rank() OVER (
-                PARTITION BY category, question_id ORDER BY {said} NULLS LAST
+                PARTITION BY category, question_id ORDER BY {parsed} NULLS LAST
             ) - 1
         END AS answer,
         {correct} AS correct,
@@ -41,7 +41,7 @@ SOLUTIONS = """
 # Our comparison: equal answers are equal strings (`answer_spellings`). Solutions are ordered by id, so that the order
 # of rows in a file has no influence. Without a reference answer, the outcome label says what is correct.
 OURS = {
-    "said": "parsed_answer",
+    "parsed": "parsed_answer",
     "correct": "coalesce(CASE WHEN answer IS NULL THEN outcome = 1 ELSE parsed_answer = answer END, false)",
     "order": "solution_id",
 }
@@ -56,14 +56,18 @@ REFERENCES = f"""
     SELECT count(*), count(*) FILTER (regexp_full_match(trim(answer, {BLANKS}), {LETTER}))
     FROM (SELECT any_value(answer) AS answer FROM solutions GROUP BY category, question_id)
 """
-TEXT_SAID = f"coalesce(lower(trim(parsed_answer, {BLANKS})), 'n/a')"
-LETTER_SAID = (
+AS_TEXT = f"coalesce(lower(trim(parsed_answer, {BLANKS})), 'n/a')"
+AS_LETTER = (
     f"CASE WHEN regexp_full_match(trim(parsed_answer, {BLANKS}), {LETTER})"
     f" THEN lower(trim(parsed_answer, {BLANKS})) ELSE 'n/a' END"
 )
 PAPER, PAPER_LETTERS = (
-    {"said": said, "correct": f"({said}) = lower(trim(answer, {BLANKS}))", "order": "place, row"}
-    for said in (TEXT_SAID, LETTER_SAID)
+    {
+        "parsed": parsed,
+        "correct": f"({parsed}) = lower(trim(answer, {BLANKS}))",
+        "order": "place, row",
+    }
+    for parsed in (AS_TEXT, AS_LETTER)
 )
 
 REWARDS = f"""

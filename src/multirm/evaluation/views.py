@@ -54,7 +54,7 @@ PRESENT = """
 """
 
 # Columns that state the type of rewards.
-SAID = ("unit", "scale")
+TYPE_COLUMNS = ("unit", "scale")
 
 # The type of rewards in tables written before they had these columns, by the module that wrote them.
 _OF_VERSION_1 = {
@@ -163,7 +163,7 @@ def _reward_queries(
         )
         where = _of_model(database, source, found.tables, model)
         at = {"file": "filename", "source": source, "where": where}
-        at |= _said_by(found.tables, database.sql(f"FROM {source}").columns)
+        at |= _types_of(found.tables, database.sql(f"FROM {source}").columns)
         queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
     for number, other in enumerate(found.others):
         parts = layouts.reward_parts(other, model, dataset)
@@ -173,21 +173,25 @@ def _reward_queries(
     return queries
 
 
-def _said_by(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
+def _types_of(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
     """SQL for the unit and scale of rewards as stated by tables, null if not stated.
 
     Tables of version 1 lack these columns; for those written by scoring, the type is known.
     """
-    said = {name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in SAID}
+    types = {
+        name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in TYPE_COLUMNS
+    }
     for file in files:
         footer = parquet.find_footer(file)
         if footer and footer.schema_version == 1:
             for module, known in _OF_VERSION_1.items():
                 if f"multirm.{module}" in footer.code:
                     at = f"filename = {literal(str(file))}"
-                    said["unit"] = f"CASE WHEN {at} THEN '{known.unit}' ELSE {said['unit']} END"
-                    said["scale"] = f"CASE WHEN {at} THEN '{known.scale}' ELSE {said['scale']} END"
-    return said
+                    types["unit"] = f"CASE WHEN {at} THEN '{known.unit}' ELSE {types['unit']} END"
+                    types["scale"] = (
+                        f"CASE WHEN {at} THEN '{known.scale}' ELSE {types['scale']} END"
+                    )
+    return types
 
 
 def _of_model(

@@ -215,7 +215,7 @@ def summary(steps: list[Step]) -> str:
     )
     states = Counter({step.name: step.state for step in inputs}.values())
     n_files = sum(states.values())
-    told = [
+    counts = [
         f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNPLACED, UNREADABLE)
     ]
     by_other_code = {
@@ -225,7 +225,7 @@ def summary(steps: list[Step]) -> str:
         and any(_state_of_code(*each) != AS_RECORDED for each in step.origin.code.items())
     }
     code = f"; {len(by_other_code)} files by code that differs now" if by_other_code else ""
-    return f"{n_files} inputs: {', '.join(one for one in told if not one.startswith('0 '))}{code}"
+    return f"{n_files} inputs: {', '.join(one for one in counts if not one.startswith('0 '))}{code}"
 
 
 def _inputs(origin: Provenance, depth: int) -> list[tuple[str, int, str]]:

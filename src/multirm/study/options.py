@@ -79,8 +79,8 @@ def teacher_server(study: Study, critique_set: str) -> list[str]:
 def batch_tokens(study: Study, model: str) -> list[str]:
     """The option for the number of tokens per batch, if the study sets it."""
     scoring = study.runs[model].scoring
-    said = scoring.batch_tokens if isinstance(scoring, DiscriminativeScoring) else None
-    return option("--batch-tokens", said)
+    tokens = scoring.batch_tokens if isinstance(scoring, DiscriminativeScoring) else None
+    return option("--batch-tokens", tokens)
 
 
 def server(study: Study, model: str) -> list[str]:

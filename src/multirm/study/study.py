@@ -96,9 +96,9 @@ class Study(Settings):
     @cached_property
     def aggregations(self) -> dict[str, list[Aggregation]]:
         """The aggregations of each run: those in the study, or its kind's default."""
-        said = self.evaluation.aggregation
+        chosen = self.evaluation.aggregation
         return {
-            run.name: said.get(run.model, [DEFAULT_AGGREGATION[run.kind]])
+            run.name: chosen.get(run.model, [DEFAULT_AGGREGATION[run.kind]])
             for run in self.runs.values()
         }
 

@@ -423,15 +423,15 @@ def _check_columns(
             type_found = str(found.field(field.name).type)
             wrong.append((f"{field.name} of type {_type_name(field)}", type_found))
     expected = [words for words, _ in wrong]
-    told = [words for _, words in wrong]
+    received = [words for _, words in wrong]
     if missing:
         expected.append(
             f"column{'s' * (len(missing) > 1)} {', '.join(missing)} of a {schema.name} table"
         )
         others = ", ".join(found.names[:COLUMNS_SHOWN])
-        told.append(f"columns {others}{', …' * (len(found.names) > COLUMNS_SHOWN)}")
+        received.append(f"columns {others}{', …' * (len(found.names) > COLUMNS_SHOWN)}")
     if expected:
-        raise InputError(path, expected=" and ".join(expected), found=" and ".join(told))
+        raise InputError(path, expected=" and ".join(expected), found=" and ".join(received))
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:

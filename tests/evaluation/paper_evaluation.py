@@ -1,4 +1,4 @@
-"""The published evaluation, as plainly as it can be written: one solution at a time."""
+"""The paper's evaluation, implemented as plainly as possible: one solution at a time."""
 
 import hashlib
 import math
@@ -26,7 +26,7 @@ def accuracies(
     runs: int,
     seed: int,
 ) -> list[list[Any]]:
-    """The rows of the wide CSV: N, method, then the means and the deviations of Overall and each category."""
+    """The rows of the wide CSV: N, method, then means and standard deviations of Overall and each category."""
     table = []
     for size in n:
         for method in ["MV", *models, "Pass@N"]:
