@@ -68,7 +68,6 @@ def test_rules_run_the_modules_whose_code_they_depend_on() -> None:
 
 
 def test_figures_have_commands_modules_and_captions() -> None:
-    assert set(FIGURES) == {"best_of_n", "weighted_vote", "legend"}
     for figure in FIGURES.values():
         module, _, entry = figure.entry.partition(":")
         assert hasattr(importlib.import_module(module), entry)
