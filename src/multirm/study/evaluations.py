@@ -1,4 +1,4 @@
-"""The evaluations that each dataset has. A new one is a module of `multirm.evaluation` and an entry here."""
+"""The evaluations of each dataset. A new one is a module of `multirm.evaluation` and an entry here."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ class Evaluating:
     """A command that evaluates a dataset's solutions and rewards.
 
     Attributes:
-        module: the module of `multirm.evaluation` that has it.
+        module: its module in `multirm.evaluation`.
         command: its name on the command line.
-        tables: what it makes in results/evaluation/{dataset}.
-        settings: those of the study's evaluation that it takes, by the names of its options.
+        tables: the tables that it makes in results/evaluation/{dataset}.
+        settings: the study's evaluation settings that it takes, named like its options.
     """
 
     module: str
@@ -24,7 +24,7 @@ class Evaluating:
     settings: tuple[str, ...] = ()
 
     def words(self, study: "Study") -> list[str]:
-        """The options for the study's settings, a word or several values to each."""
+        """The options for the study's settings, with one or several values each."""
         known = {**study.evaluation.model_dump(mode="json"), "seed": study.seed}
         return [f"--{name} {_values(known[name])}" for name in self.settings]
 
@@ -49,4 +49,4 @@ EVALUATIONS = {
         ("answers",),
     ),
 }
-"""The evaluations by the names of their rules."""
+"""The evaluations by rule name."""
