@@ -8,6 +8,8 @@ from multirm.study.load import load_study, read_yaml
 
 MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 
+WITH_CEILING = ("accuracy_grid", "datasets_grid", "legend")
+
 
 def test_the_options_are_those_of_the_commands() -> None:
     config = read_yaml(MINIATURE)
@@ -22,7 +24,8 @@ def test_the_options_are_those_of_the_commands() -> None:
             ]
             words += " ".join(figure.words(study)).split()
             _, given, _ = build_app(figure.command).parse_args(words, exit_on_error=False)
-            assert given.arguments.get("ceiling", False) is ceiling
+            assert given.arguments.get("ceiling", False) is ("--ceiling" in words)
+            assert ("--ceiling" in words) is (ceiling and figure.module in WITH_CEILING)
 
 
 def test_figures_with_one_module_differ_in_their_words() -> None:

@@ -40,6 +40,7 @@ STUDY: Jobs = {
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
+    "draw_noise_grid": 1,
     "draw_legend": 1,
 }
 RULES = list(STUDY)
@@ -55,7 +56,9 @@ DESCRIBED = jobs("describe_reward_models")
 EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
 GENERATED = jobs(*RULES[RULES.index("generate_miniature") :])
 LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
-DRAWN = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
+DRAWN = jobs(*[rule for rule in RULES if rule.startswith("draw_")])
+# Figures in which methods have colours and the ceiling is one of them.
+OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
@@ -102,7 +105,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "a cluster's GPUs": ("gpu_memory=40", NONE),
     "processes of a training run": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens per batch, back to the default": ("models/dORM-micro/scoring={}", NONE),
-    "ceiling of figures": ("figures/ceiling=false", DRAWN),
+    "ceiling of figures": ("figures/ceiling=false", OF_METHODS),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
         {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
@@ -364,7 +367,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
-    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
+    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), OF_METHODS),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),

@@ -72,11 +72,25 @@ def _datasets_grid(selection: str) -> Figure:
     )
 
 
+def _trains_on_noise(study: "Study") -> bool:
+    """Whether a reward model learns from a dataset with label noise."""
+    trained = [name for name, run in study.runs.items() if not run.is_external]
+    learned = map(study.training_dataset_of, trained)
+    return any(study.noise_of(dataset) != (0.0, 0.0) for dataset in learned)
+
+
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
     "datasets_best_of_n": _datasets_grid("best_of_n"),
     "datasets_weighted_vote": _datasets_grid("weighted_vote"),
+    "noise_grid": Figure(
+        "noise_grid",
+        "Draw accuracy by the label noise that reward models were trained with.",
+        "Label noise",
+        ("accuracy", "reward_models"),
+        is_drawn=_trains_on_noise,
+    ),
     "legend": Figure(
         "legend",
         "Draw the legend of figures on its own.",

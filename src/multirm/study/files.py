@@ -10,7 +10,7 @@ from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.figures import Figure
-from multirm.study.reward_models import DiscriminativeModel, ExternalModel
+from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
 from multirm.tables.reward_models import Kind
@@ -199,17 +199,9 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
     ]
 
 
-def training_dataset(study: Study, model: str) -> str:
-    """The dataset on whose solutions a reward model is trained."""
-    settings = study.runs[model].trained
-    if isinstance(settings, DiscriminativeModel):
-        return settings.dataset
-    return study.critiques[settings.critiques].dataset
-
-
 def training_solutions(study: Study, model: str) -> list[str]:
     """The tables of solutions on which a reward model is trained."""
-    return solution_tables(study, training_dataset(study, model))
+    return solution_tables(study, study.training_dataset_of(model))
 
 
 def critique_tables(

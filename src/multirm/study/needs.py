@@ -5,7 +5,7 @@ from multirm.models.activations import Decoder
 from multirm.models.dtype import Dtype
 from multirm.study import resources
 from multirm.study.datasets import DerivedDataset, MiniatureDataset
-from multirm.study.files import teacher_name, training_dataset
+from multirm.study.files import teacher_name
 from multirm.study.resources import Resources, Share
 from multirm.study.reward_models import GenerativeScoring
 from multirm.study.sampling import Sampling
@@ -67,7 +67,7 @@ def training_share(study: Study, model: str) -> Share:
 def training(study: Study, model: str) -> Resources:
     """The resources for training a reward model."""
     run = study.runs[model]
-    dataset = training_dataset(study, model)
+    dataset = study.training_dataset_of(model)
     sequences = n_solutions(study, dataset) * len(study.categories_of(dataset))
     if run.kind.is_generative:
         sequences *= study.critiques_of(model).per_solution

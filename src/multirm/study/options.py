@@ -127,7 +127,9 @@ def _description(study: Study, run: Run) -> dict[str, object]:
     if not run.is_external:
         known["backbone"] = run.trained.backbone
         known["seed"] = run.seed
-        known["learned_from"] = [files.training_dataset(study, run.name)]
+        dataset = study.training_dataset_of(run.name)
+        known["learned_from"] = [dataset]
+        known["noise_share"], known["step_noise"] = study.noise_of(dataset)
         known["format"] = FormatName.MULTI_RM
     if not run.is_external and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)

@@ -93,6 +93,28 @@ class Study(Settings):
             chain.append(settings.from_)
         return chain
 
+    def noise_of(self, dataset: str) -> tuple[float | None, float | None]:
+        """The label noise that the study adds to a dataset: the share of noisy solutions, and their step noise.
+
+        Null if it is added several times.
+        """
+        origins = [self.datasets[name] for name in self.origins_of(dataset)]
+        noises = [each.noise for each in origins if isinstance(each, DerivedDataset) and each.noise]
+        if len(noises) > 1:
+            return None, None
+        return (noises[0].share, noises[0].steps) if noises else (0.0, 0.0)
+
+    def training_dataset_of(self, model: str) -> str:
+        """The dataset that a reward model's training solutions are from.
+
+        Raises:
+            TypeError: the reward model is not trained here.
+        """
+        settings = self.runs[model].trained
+        if isinstance(settings, GenerativeModel):
+            return self.critiques[settings.critiques].dataset
+        return settings.dataset
+
     @cached_property
     def aggregations(self) -> dict[str, list[Aggregation]]:
         """The aggregations of each run: those in the study, or its kind's default."""

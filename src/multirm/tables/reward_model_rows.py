@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.errors import InputError, did_you_mean, shown
-from multirm.running.numbers import Seed
+from multirm.running.numbers import Fraction, Seed
 from multirm.tables import parquet
 from multirm.tables.reward_models import REWARD_MODELS, FormatName, Kind, mean_name
 
@@ -25,6 +25,8 @@ class RewardModel:
     backbone: str | None = None
     seed: Seed | None = None
     learned_from: list[str] | None = None
+    noise_share: Fraction | None = None
+    step_noise: Fraction | None = None
     critiques: str | None = None
     format: FormatName | None = None
 

@@ -1,0 +1,111 @@
+"""Heat maps of label noise: which models they show, and what they say where there is nothing to show."""
+
+from typing import Any
+
+import pytest
+
+from multirm.figures.noise_grid import chart
+from multirm.tables.accuracy import Selection
+from multirm.tables.reward_model_rows import RewardModel, with_means
+from multirm.tables.reward_models import Kind
+
+
+def model(name: str, kind: Kind | None, share: float | None, steps: float | None) -> RewardModel:
+    return RewardModel(model=name, run_of=name, kind=kind, noise_share=share, step_noise=steps)
+
+
+def accuracy(name: str | None, n: int, value: float, **changes: Any) -> dict[str, Any]:
+    row = {
+        "dataset": "Facts",
+        "category": "Overall",
+        "selection": "best_of_n" if name else "majority_vote",
+        "model": name,
+        "aggregation": "min" if name else None,
+        "n": n,
+        "accuracy": value,
+        "low": value - 4,
+        "high": value + 3,
+        "n_questions": 400,
+    }
+    return row | changes
+
+
+MODELS = [
+    model("clean", Kind.DPRM, 0.0, 0.0),
+    model("little", Kind.DPRM, 0.5, 0.1),
+    model("much", Kind.DPRM, 1.0, 0.5),
+    model("gPRM", Kind.GPRM, 1.0, 0.5),
+    model("unknown", Kind.DORM, None, None),
+    model("no kind", None, 1.0, 0.5),
+]
+ROWS = [
+    accuracy(each.model, n, 60.0 + n + place) for place, each in enumerate(MODELS) for n in (1, 4)
+] + [accuracy(None, 4, 55.5)]
+
+
+def drawn(rows: list[dict[str, Any]], models: list[RewardModel]) -> dict[str, Any]:
+    return chart(rows, models, Selection.BEST_OF_N).to_dict()
+
+
+def cells(figure: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each panel, by the first word of its title."""
+    return {
+        panel["title"]["text"][0].split(",")[0].split()[0]: [
+            row
+            for layer in panel["layer"]
+            for row in figure["datasets"][
+                (layer.get("data") or panel.get("data") or figure["data"])["name"]
+            ]
+            if "noise" in row and layer["mark"]["type"] == "rect"
+        ]
+        for panel in figure["hconcat"]
+    }
+
+
+def test_a_cell_for_each_noisy_model_at_the_largest_n() -> None:
+    found = cells(drawn(ROWS, MODELS))
+    assert list(found) == ["dPRM", "gPRM"]
+    dprm = {(row["share"], row["noise"]): (row["model"], row["label"]) for row in found["dPRM"]}
+    assert dprm == {("0.5", "0.1"): ("little", "65.0"), ("1", "0.5"): ("much", "66.0")}
+    assert found["gPRM"][0]["interval"] == "63.0 to 70.0"
+
+
+def test_titles_name_the_model_without_noise_and_the_vote() -> None:
+    figure = drawn(ROWS, MODELS)
+    assert (
+        " ".join(figure["hconcat"][0]["title"]["text"])
+        == "dPRM, without noise 64.0 % (60.0 to 67.0)"
+    )
+    assert figure["title"]["text"] == [
+        "Best-of-N accuracy after training with label noise on Facts"
+    ]
+    said = " ".join(figure["title"]["subtitle"])
+    assert "400 questions, N = 4" in said
+    assert "The majority vote has 55.5 %." in said
+
+
+def test_the_mean_stands_for_the_runs_of_a_model() -> None:
+    runs = [
+        RewardModel(model=name, run_of="two", kind=Kind.DPRM, noise_share=1.0, step_noise=0.5)
+        for name in ("two", "two@43")
+    ]
+    rows = [accuracy(name, 4, value) for name, value in (("two@mean", 50.0), ("two", 40.0))]
+    found = cells(drawn(rows, with_means(runs)))
+    assert [(row["model"], row["accuracy"]) for row in found["dPRM"]] == [("two (2 seeds)", 50.0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "models"),
+    [([], []), (ROWS, [MODELS[4], MODELS[5]]), ([accuracy(None, 4, 55.5)], MODELS)],
+)
+def test_without_models_of_known_noise_the_figure_says_so(
+    rows: list[dict[str, Any]], models: list[RewardModel]
+) -> None:
+    assert "no reward model with known label noise" in str(drawn(rows, models))
+
+
+def test_only_models_without_noise_and_no_intervals() -> None:
+    rows = [accuracy("clean", 4, 64.0, low=None, high=None)]
+    figure = drawn(rows, MODELS)
+    assert "no noise" in str(figure)
+    assert "64.0 % (no interval)" in " ".join(figure["hconcat"][0]["title"]["text"])

@@ -1,0 +1,39 @@
+"""What a study knows of its datasets and reward models."""
+
+from pathlib import Path
+
+from multirm.study.figures import FIGURES
+from multirm.study.load import load_study, read_yaml
+from multirm.study.study import Study
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+def noise_study() -> Study:
+    return load_study(read_yaml(CONFIG / "noise.yaml"), [])
+
+
+def test_noise_is_that_of_the_datasets_that_a_dataset_is_made_of() -> None:
+    study = noise_study()
+    assert study.noise_of("Facts_train_30") == (0.0, 0.0)
+    assert study.noise_of("Noisy_share50_steps25") == (0.5, 0.25)
+    assert study.noise_of("Noisy_30_share100_steps10") == (1.0, 0.1)
+
+
+def test_noise_added_twice_is_not_known() -> None:
+    config = read_yaml(CONFIG / "noise.yaml")
+    config["datasets"]["Twice"] = {"from": "Noisy_share50_steps25", "noise": {"outcomes": 0.1}}
+    assert load_study(config, []).noise_of("Twice") == (None, None)
+
+
+def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None:
+    study = noise_study()
+    assert study.training_dataset_of("dPRM-clean") == "Facts_train"
+    assert study.training_dataset_of("gPRM-share50_steps10") == "Noisy_30_share50_steps10"
+
+
+def test_noise_is_drawn_where_a_model_learns_from_it() -> None:
+    is_drawn = FIGURES["noise_grid"].is_drawn
+    assert is_drawn(noise_study())
+    assert not is_drawn(load_study(read_yaml(CONFIG / "config.yaml"), []))
+    assert not is_drawn(load_study(read_yaml(CONFIG / "published.yaml"), []))
