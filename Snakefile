@@ -66,8 +66,9 @@ onsuccess:
             [Path(table).with_name(f"{name}.parquet") for table in tables]
             for name in ("reward_models", "headline")
         )
-        shell(
-            "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
-            " --headline {answers:q}"
-        )
+        if tables:
+            shell(
+                "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
+                " --headline {answers:q}"
+            )
         print("\nFigures are in results/figures, tables in results/evaluation.")

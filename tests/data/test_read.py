@@ -35,6 +35,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
         (Reader.GSM8K, "gsm8k", "math", 5276),
         (Reader.PRM800K, "prm800k", "math", 44),
         (Reader.PRMBENCH, "prmbench", "math", 1942),
+        (Reader.PROCESSBENCH, "processbench", "math", 1000),
         (Reader.MMLU_PRO, "mmlu_pro", "computer_science", 5),
     ],
 )
@@ -63,7 +64,7 @@ def test_real_questions(
     assert parquet.read(output, QUESTIONS).num_rows == n
 
 
-@pytest.mark.parametrize("reader", [Reader.PRM800K, Reader.PRMBENCH])
+@pytest.mark.parametrize("reader", [each for each in Reader if not each.has_answers])
 def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(InputError, match="reader: expected one whose questions have answers"):
         read_questions(reader, [str(tmp_path / "s")], "d", "math", tmp_path / "t.parquet")

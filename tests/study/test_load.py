@@ -451,7 +451,8 @@ def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
 
 def test_missing_files_are_named_with_the_folder_searched(tmp_path: Path) -> None:
     study = read_yaml(ROOT / "config" / "math.yaml") | {"data": str(tmp_path)}
-    study["models"]["theirs"] = {"kind": "dORM", "rewards": {"GSM8K": ["./theirs.json"]}}
+    theirs = {"GSM8K": ["./theirs.json"], "ProcessBench_100": ["./theirs.json"]}
+    study["models"]["theirs"] = {"kind": "dORM", "rewards": theirs}
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study))
     with pytest.raises(InputError) as caught:

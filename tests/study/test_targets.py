@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from multirm.study import targets
+from multirm.study import files, targets
+from multirm.study.figures import FIGURES, datasets_of
 from multirm.study.load import load_study, read_yaml
 from multirm.study.study import Study
 
@@ -101,3 +102,23 @@ def test_one_dataset_is_not_drawn_beside_others() -> None:
     config["evaluation"]["datasets"] = ["Facts_junior"]
     figures = targets.figure_targets(load_study(config, []))
     assert not any("datasets_" in figure for figure in figures)
+
+
+def test_a_dataset_without_answers_has_no_accuracies() -> None:
+    config = read_yaml(MINIATURE)
+    config["datasets"]["Bench"] = {"reader": "processbench", "source": ["x"], "categories": ["a"]}
+    config["datasets"]["Part"] = {"from": "Bench", "take": {"questions": 3}}
+    config["evaluation"]["datasets"] = ["Part", "Facts_junior"]
+    found = load_study(config, [])
+    assert [found.has_answers(name) for name in ("Bench", "Part", "Facts_junior")] == [
+        *(False, False, True)
+    ]
+    tables = targets.evaluation_targets(found)
+    folder = "<results>/evaluation/Part"
+    own = [table for table in tables if table.startswith(folder)]
+    assert f"{folder}/verification.parquet" in own
+    assert not {"accuracy.parquet", "variance.parquet"} & {Path(table).name for table in own}
+    assert not any("/paper/" in table for table in own)
+    assert datasets_of(found, FIGURES["best_of_n"]) == ["Facts_junior"]
+    assert not any("datasets_" in figure for figure in targets.figure_targets(found))
+    assert files.accuracy_tables(found, "r") == ["r/evaluation/Facts_junior/accuracy.parquet"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench
+from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench, processbench
 from multirm.data.take import take_questions
 from multirm.errors import InputError
 from multirm.formats import multi_rm
@@ -164,6 +164,8 @@ def _solutions(reader: Reader, source: Sequence[str], category: str) -> Iterator
             return prm800k.solutions(read_json(files_of(source, "*.json")))
         case Reader.PRMBENCH:
             return prmbench.solutions(read_json_lines(files_of(source, "*.jsonl")))
+        case Reader.PROCESSBENCH:
+            return processbench.solutions(read_json(files_of(source, "*.json")))
         case Reader.PUBLISHED:
             return multi_rm.solutions(multi_rm.records_of(source, category), category)
 
@@ -176,7 +178,7 @@ def _questions(reader: Reader, source: Sequence[str], category: str) -> Iterator
             return gsm8k.questions(read_json_lines(files_of(source, "*.jsonl")))
         case Reader.PUBLISHED:
             return multi_rm.questions(multi_rm.records_of(source, category), category)
-        case Reader.PRM800K | Reader.PRMBENCH:
+        case Reader.PRM800K | Reader.PRMBENCH | Reader.PROCESSBENCH:
             raise InputError(
                 "reader",
                 expected="one whose questions have answers (mmlu_pro, gsm8k, published)",

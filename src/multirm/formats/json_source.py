@@ -72,6 +72,12 @@ class Record:
     def integer(self, key: str) -> int:
         return self._integer(key, self.get(key))
 
+    def truth(self, key: str) -> bool:
+        value = self.get(key)
+        if not isinstance(value, bool):
+            raise self.error(key, expected="true or false", found=shown(value))
+        return value
+
     def items(self, key: str) -> list[Any]:
         """A list of anything."""
         value = self.get(key)

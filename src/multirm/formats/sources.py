@@ -14,7 +14,13 @@ class Reader(StrEnum):
     GSM8K = "gsm8k"
     PRM800K = "prm800k"
     PRMBENCH = "prmbench"
+    PROCESSBENCH = "processbench"
     PUBLISHED = "published"
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether its solutions have answers, from which one can be selected; the others only have labels."""
+        return self not in (Reader.PRM800K, Reader.PRMBENCH, Reader.PROCESSBENCH)
 
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

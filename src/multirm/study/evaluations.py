@@ -16,12 +16,14 @@ class Evaluating:
         command: its name on the command line.
         tables: the tables that it makes in results/evaluation/{dataset}.
         settings: the study's evaluation settings that it takes, named like its options.
+        needs_answers: whether it selects answers; a dataset that only has labels does without it.
     """
 
     module: str
     command: str
     tables: tuple[str, ...]
     settings: tuple[str, ...] = ()
+    needs_answers: bool = True
 
     def words(self, study: "Study") -> list[str]:
         """The options for the study's settings, with one or several values each."""
@@ -47,6 +49,19 @@ EVALUATIONS = {
         "evaluate-verification",
         ("verification", "reliability", "step_verification"),
         ("answers",),
+        needs_answers=False,
     ),
 }
 """The evaluations by rule name."""
+
+
+def evaluations_of(study: "Study", dataset: str) -> list[Evaluating]:
+    """The evaluations of a dataset that a study has."""
+    has_answers = study.has_answers(dataset)
+    return [each for each in EVALUATIONS.values() if has_answers or not each.needs_answers]
+
+
+def missing_tables(study: "Study", dataset: str) -> set[str]:
+    """The tables of the evaluations that a dataset does without."""
+    every, own = EVALUATIONS.values(), evaluations_of(study, dataset)
+    return {table for each in every if each not in own for table in each.tables}

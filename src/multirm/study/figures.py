@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from multirm.study.evaluations import missing_tables
+
 if TYPE_CHECKING:
     from multirm.study.study import Study
 
@@ -68,7 +70,7 @@ def _datasets_grid(selection: str) -> Figure:
         ("accuracy", "reward_models"),
         lambda study: [f"--selection {selection}", *_ceiling(study)],
         of_study=True,
-        is_drawn=lambda study: len(study.evaluation.datasets) > 1,
+        is_drawn=lambda study: sum(map(study.has_answers, study.evaluation.datasets)) > 1,
     )
 
 
@@ -105,3 +107,12 @@ FIGURES = {
 def figures_of(study: "Study") -> dict[str, Figure]:
     """The figures that a study has what they show for."""
     return {name: figure for name, figure in FIGURES.items() if figure.is_drawn(study)}
+
+
+def datasets_of(study: "Study", figure: Figure) -> list[str]:
+    """The datasets that a study evaluates and that have what a figure is drawn from."""
+    return [
+        dataset
+        for dataset in study.evaluation.datasets
+        if missing_tables(study, dataset).isdisjoint(figure.tables)
+    ]

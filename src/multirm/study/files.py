@@ -9,7 +9,7 @@ from pathlib import Path
 from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.study.datasets import DerivedDataset, ReadDataset
-from multirm.study.figures import Figure
+from multirm.study.figures import Figure, datasets_of
 from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
@@ -272,15 +272,17 @@ def shard_tables(study: Study, model: str, suffix: str) -> list[str]:
 
 
 def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
-    """The tables of accuracies on the datasets that a study evaluates."""
+    """The tables of accuracies on the datasets that a study evaluates, of those that have answers."""
     return [
-        f"{results}/evaluation/{dataset}/accuracy.parquet" for dataset in study.evaluation.datasets
+        f"{results}/evaluation/{dataset}/accuracy.parquet"
+        for dataset in study.evaluation.datasets
+        if study.has_answers(dataset)
     ]
 
 
 def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
     """The tables that a figure is drawn from, by their names: of one dataset, or of all that are evaluated."""
-    datasets = study.evaluation.datasets if figure.of_study else ["{dataset}"]
+    datasets = datasets_of(study, figure) if figure.of_study else ["{dataset}"]
     return {
         table: [f"{RESULTS}/evaluation/{dataset}/{table}.parquet" for dataset in datasets]
         for table in figure.tables

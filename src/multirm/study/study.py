@@ -13,7 +13,7 @@ from multirm.running.numbers import (
 )
 from multirm.study.backbones import Backbone
 from multirm.study.critiques import Critiques
-from multirm.study.datasets import Dataset, DerivedDataset
+from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset
 from multirm.study.evaluation import Evaluation, Figures
 from multirm.study.reward_models import GenerativeModel, RewardModel
 from multirm.study.runs import Run, runs_of
@@ -92,6 +92,11 @@ class Study(Settings):
         while isinstance(settings := self.datasets[chain[-1]], DerivedDataset):
             chain.append(settings.from_)
         return chain
+
+    def has_answers(self, dataset: str) -> bool:
+        """Whether a dataset's solutions have answers, from which one can be selected."""
+        origin = self.datasets[self.origins_of(dataset)[-1]]
+        return not isinstance(origin, ReadDataset) or origin.reader.has_answers
 
     def noise_of(self, dataset: str) -> tuple[float | None, float | None]:
         """The label noise that the study adds to a dataset: the share of noisy solutions, and their step noise.

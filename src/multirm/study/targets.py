@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 
 from multirm.study.datasets import DerivedDataset
-from multirm.study.evaluations import EVALUATIONS
-from multirm.study.figures import FORMATS, figures_of
+from multirm.study.evaluations import evaluations_of
+from multirm.study.figures import FORMATS, datasets_of, figures_of
 from multirm.study.files import (
     RESULTS,
     backbone_files,
@@ -156,15 +156,19 @@ def scoring_targets(study: Study) -> list[str]:
 
 def evaluation_targets(study: Study) -> list[str]:
     """The tables of each dataset that a study evaluates."""
-    tables = [
-        "reward_models.parquet",
-        *(f"{table}.parquet" for each in EVALUATIONS.values() for table in each.tables),
-        *("paper/accuracy.parquet", "paper/best_of_n.csv", "paper/weighted_vote.csv"),
-    ]
     return [
         f"{RESULTS}/evaluation/{dataset}/{table}"
         for dataset in study.evaluation.datasets
-        for table in tables
+        for table in _evaluation_tables(study, dataset)
+    ]
+
+
+def _evaluation_tables(study: Study, dataset: str) -> list[str]:
+    as_published = ("paper/accuracy.parquet", "paper/best_of_n.csv", "paper/weighted_vote.csv")
+    return [
+        "reward_models.parquet",
+        *(f"{table}.parquet" for each in evaluations_of(study, dataset) for table in each.tables),
+        *(as_published if study.has_answers(dataset) else ()),
     ]
 
 
@@ -173,6 +177,6 @@ def figure_targets(study: Study) -> list[str]:
     return [
         f"{RESULTS}/figures/{name}/{of}.{format_}"
         for name, figure in figures_of(study).items()
-        for of in ([study.study] if figure.of_study else study.evaluation.datasets)
+        for of in ([study.study] if figure.of_study else datasets_of(study, figure))
         for format_ in FORMATS
     ]
