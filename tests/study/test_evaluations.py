@@ -22,7 +22,7 @@ def test_settings_become_options() -> None:
         "--runs 5",
         "--seed 7",
     ]
-    assert EVALUATIONS["evaluate_verification"].words(study) == ["--answers strict"]
+    assert EVALUATIONS["evaluate_verification"].words(study) == ["--answers strict", "--seed 7"]
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)

@@ -113,7 +113,7 @@ def outcome_metrics(
     calibration: dict[str, float | None] = dict.fromkeys(("ece", "ece_null", "ece_debiased"))
     bins: list[ReliabilityBin] = []
     if probabilities:
-        bins = _reliability(rewards, correct, questions)
+        bins = reliability(rewards, correct, questions)
         if len(rewards):
             calibration |= calibration_error(rewards, correct, questions)
             bounds["ece"] = _interval_of_ece(calibration, rewards, correct, questions)
@@ -294,9 +294,16 @@ def _bins(rewards: np.ndarray) -> np.ndarray:
     return np.searchsorted(edges[1:-1], rewards, side="right")
 
 
-def _reliability(
+def reliability(
     rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray
 ) -> list[ReliabilityBin]:
+    """The bins of equal width from 0 to 1, empty ones too.
+
+    Args:
+        rewards: float64 [solutions], from 0 to 1; none missing.
+        correct: bool [solutions].
+        questions: the question of each solution [solutions].
+    """
     bins = _bins(rewards)
     counts = np.bincount(bins, minlength=N_BINS)
     totals = np.bincount(bins, rewards, minlength=N_BINS)

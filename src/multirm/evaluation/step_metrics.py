@@ -82,6 +82,29 @@ class StepMetrics:
     process_bench: ProcessBench
 
 
+@dataclass(frozen=True)
+class LabelledSteps:
+    """Step rewards of labelled solutions.
+
+    Attributes:
+        rewards: float64 [total], one per step; NaN if missing.
+        labels: 0 and 1 [total].
+        offsets: the start of each solution's steps, from 0, and the end of the last one's, int [solutions + 1].
+        questions: the question of each solution, int [solutions], from 0. Those of labelled solutions that have no
+            fitting rewards are counted, too, so that they are the same for all models.
+    """
+
+    rewards: np.ndarray
+    labels: np.ndarray
+    offsets: np.ndarray
+    questions: np.ndarray
+
+    @property
+    def first_error(self) -> np.ndarray:
+        """The 0-based index of each solution's first incorrect step, its length if there is none."""
+        return _first(self.labels == 0, self.offsets)
+
+
 def step_metrics(
     rewards: np.ndarray,
     labels: np.ndarray,
@@ -155,11 +178,8 @@ def _process_bench(
     if scale is Scale.SCORE:
         erroneous = int((first_error < lengths).sum())
         return ProcessBench(erroneous, len(lengths) - erroneous, 0, None, None, None, {}, [])
-    predicted = _first(rewards < THRESHOLD, offsets)
-    missing = _first(np.isnan(rewards), offsets)
-    judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)
-    # Without an error, both are the length of the list.
-    found = (predicted == first_error)[judged]
+    found, judged = judged_at(rewards, offsets, first_error, THRESHOLD)
+    found = found[judged]
     erroneous = (first_error < lengths)[judged]
     _, questions = np.unique(questions[judged], return_inverse=True)
     accuracies = [_share(found, among) for among in (erroneous, ~erroneous)]
@@ -187,6 +207,24 @@ def _process_bench(
         intervals=bounds,
         on_one_question=alone,
     )
+
+
+def judged_at(
+    rewards: np.ndarray, offsets: np.ndarray, first_error: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the prediction at a threshold is the first error, and which solutions can be judged, bool [solutions].
+
+    A solution cannot be judged without steps, or if a reward is missing up to the predicted step.
+
+    Args:
+        first_error: the 0-based index of each solution's first incorrect step, its length if there is none.
+    """
+    lengths = np.diff(offsets)
+    predicted = _first(rewards < threshold, offsets)
+    missing = _first(np.isnan(rewards), offsets)
+    judged = ((missing > predicted) | (missing == lengths)) & (lengths > 0)
+    # Without an error, both are the length of the list.
+    return predicted == first_error, judged
 
 
 def _interval_of_f1(

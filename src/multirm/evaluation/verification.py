@@ -1,6 +1,7 @@
 """Entry point `evaluate_verification`: how well rewards separate correct solutions and steps from incorrect ones."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm.evaluation.aggregate import aggregate_lists, ranking
+from multirm.evaluation.f1_rows import (
+    critique_rows,
+    minimum_rows,
+    step_threshold_rows,
+    threshold_rows,
+)
 from multirm.evaluation.input_checks import check_labels
 from multirm.evaluation.inputs import Row, open_evaluation
 from multirm.evaluation.methods import Scorer
-from multirm.evaluation.outcome_metrics import Bounds, OutcomeMetrics, outcome_metrics
+from multirm.evaluation.outcome_metrics import (
+    Bounds,
+    OutcomeMetrics,
+    outcome_metrics,
+    reliability,
+)
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
-from multirm.evaluation.step_metrics import ProcessBench, StepScores, step_metrics
+from multirm.evaluation.step_metrics import LabelledSteps, ProcessBench, StepScores, step_metrics
 from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.tables.accuracy import IntervalNote
+from multirm.running.numbers import Seed
+from multirm.tables.accuracy import OVERALL, IntervalNote
+from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
@@ -37,6 +51,7 @@ def evaluate_verification(
     unit: list[str] | None = None,
     scale: list[str] | None = None,
     answers: AnswerRule = AnswerRule.MEANING,
+    seed: Seed = 42,
     reward_models: Path | None = None,
 ) -> None:
     """Measure how well rewards predict correctness, per category: F1, areas under curves, calibration.
@@ -46,13 +61,15 @@ def evaluate_verification(
 
     Args:
         solutions: As for `evaluate`, like all options except the output.
-        output: Folder for the tables: verification, reliability (calibration curves) and, for models with step
-            rewards and solutions with step labels, step_verification.
+        output: Folder for the tables: verification; reliability (calibration curves); thresholds and
+            f1_by_critiques (F1 by threshold and by number of critiques); and for models with step rewards,
+            minimum_positions and, if steps are labelled, step_verification and step_thresholds.
         rewards: MODEL=PATH.
         aggregation: MODEL=AGGREGATION.
         unit: MODEL=UNIT.
         scale: MODEL=SCALE.
         answers: When two answers are equal, `meaning` or `strict`.
+        seed: Seed of the random choices of critiques.
         reward_models: Table of reward models.
     """
     opened = open_evaluation(
@@ -67,56 +84,127 @@ def evaluate_verification(
         reward_models=reward_models,
     )
     check_labels(opened.database)
+    categories = list(read_categories(opened.database, opened.types))
+    for category in categories:
+        _warn_of_unknown(category)
+    of_solutions, of_bins = _outcomes(categories, opened.scorers)
+    steps = {
+        category.name: {
+            model: found
+            for model in opened.models
+            if (found := labelled_steps(category, model)) is not None
+        }
+        for category in categories
+    }
+    of_steps = [
+        step_row(category, model, found)
+        for category in categories
+        for model, found in steps[category.name].items()
+    ]
+    probabilities = {
+        name: {
+            model: found
+            for model, found in own.items()
+            if opened.types[model].scale is Scale.PROBABILITY
+        }
+        for name, own in steps.items()
+    }
+    opened.write(
+        output,
+        [
+            (VERIFICATION, of_solutions),
+            (RELIABILITY, of_bins),
+            (STEP_VERIFICATION, of_steps),
+            (THRESHOLDS, threshold_rows(categories, opened.scorers, opened.means)),
+            (STEP_THRESHOLDS, step_threshold_rows(probabilities, opened.means)),
+            (F1_BY_CRITIQUES, critique_rows(categories, opened.scorers, opened.means, seed)),
+            (MINIMUM_POSITIONS, minimum_rows(categories, opened.models, opened.means)),
+        ],
+        seed=seed,
+    )
+
+
+def _warn_of_unknown(category: Category) -> None:
+    unknown = int((~category.judged).sum())
+    if unknown:
+        logger.warning(
+            "%s: left out %d solutions with neither a reference answer nor an outcome",
+            category.name,
+            unknown,
+        )
+
+
+def _outcomes(
+    categories: Sequence[Category], scorers: Sequence[Scorer]
+) -> tuple[list[Row], list[Row]]:
+    """The rows of the verification and reliability tables; the latter's Overall is over all solutions together."""
     of_solutions: list[Row] = []
     of_bins: list[Row] = []
-    of_steps: list[Row] = []
-    for category in read_categories(opened.database, opened.types):
-        unknown = int((~category.judged).sum())
-        if unknown:
-            logger.warning(
-                "%s: left out %d solutions with neither a reference answer nor an outcome",
-                category.name,
-                unknown,
-            )
-        for scorer in opened.scorers:
+    for scorer in scorers:
+        of_bins += pooled_bins(categories, scorer)
+    for category in categories:
+        for scorer in scorers:
             found, bins = outcome_rows(category, scorer)
             of_solutions.append(found)
             of_bins += bins
-        for model in opened.models:
-            of_steps += step_rows(category, model)
-    opened.write(
-        output,
-        [(VERIFICATION, of_solutions), (RELIABILITY, of_bins), (STEP_VERIFICATION, of_steps)],
+    return of_solutions, of_bins
+
+
+def pooled_bins(categories: Sequence[Category], scorer: Scorer) -> list[Row]:
+    """The reliability table's rows for a scorer and all solutions of all categories together."""
+    known = categories[0].types[scorer.model].scale
+    if known is not Scale.PROBABILITY or not scorer.aggregation.is_probability:
+        return []
+    rewards, correct, questions = (
+        np.concatenate(parts)
+        for parts in zip(
+            *((*_judged(each, scorer), _question_names(each)) for each in categories), strict=True
+        )
     )
+    scored = ~np.isnan(rewards)
+    _, numbers = np.unique(questions[scored], return_inverse=True)
+    bins = reliability(rewards[scored], correct[scored], numbers)
+    return [{"category": OVERALL, **_scorer(scorer), **asdict(part)} for part in bins]
+
+
+def _judged(category: Category, scorer: Scorer) -> tuple[np.ndarray, np.ndarray]:
+    """The rewards of the solutions whose correctness is known, and which are correct."""
+    rewards = aggregate_lists(category.lists[scorer.model], scorer.aggregation)
+    return rewards[category.judged], category.correct[category.judged]
+
+
+def _question_names(category: Category) -> np.ndarray:
+    """The questions of the same solutions, as names that no other category has."""
+    names = category.question_ids.astype(str)[category.judged]
+    return np.char.add(f"{category.name}/", names)
+
+
+def _scorer(scorer: Scorer) -> Row:
+    return {"model": scorer.model, "aggregation": str(scorer.aggregation)}
 
 
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
     """A row of the verification table, and those of the reliability table, for one scorer."""
     lists = category.lists[scorer.model]
     found = outcome_metrics(
-        aggregate_lists(lists, scorer.aggregation)[category.judged],
-        category.correct[category.judged],
+        *_judged(category, scorer),
         category.question_ids.astype(str)[category.judged],
         scorer.aggregation.is_probability
         and category.types[scorer.model].scale is Scale.PROBABILITY,
         ranking(lists, scorer.aggregation)[category.judged],
     )
-    key = {
-        "category": category.name,
-        "model": scorer.model,
-        "aggregation": str(scorer.aggregation),
-    }
+    key = {"category": category.name, **_scorer(scorer)}
     bins = [{**key, **asdict(part)} for part in found.reliability]
     return {**key, **_columns(found)}, bins
 
 
-def step_rows(category: Category, model: str) -> list[Row]:
-    """A row of the step_verification table, or none without step rewards or step labels."""
+def labelled_steps(category: Category, model: str) -> LabelledSteps | None:
+    """The model's step rewards of labelled solutions; None without step rewards or step labels."""
     labelled = pc.is_valid(category.step_labels)
     lists, labels = category.lists[model].filter(labelled), category.step_labels.filter(labelled)
     n_steps = pc.list_value_length(labels).to_numpy(zero_copy_only=False)
     if category.types[model].unit is not Unit.STEP or not len(labels):
-        return []
+        return None
     lists, fitting = of_lengths(lists, n_steps)
     if not fitting.all():
         logger.warning(
@@ -126,11 +214,19 @@ def step_rows(category: Category, model: str) -> list[Row]:
             model,
         )
     lists, labels = lists.filter(pa.array(fitting)), labels.filter(pa.array(fitting))
-    rewards = lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
-    offsets = np.r_[0, np.cumsum(n_steps[fitting])]
-    questions = category.question_ids.astype(str)[labelled.to_numpy(zero_copy_only=False)][fitting]
+    questions = category.question_ids.astype(str)[labelled.to_numpy(zero_copy_only=False)]
+    return LabelledSteps(
+        lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False),
+        labels.flatten().to_numpy(),
+        np.r_[0, np.cumsum(n_steps[fitting])],
+        np.unique(questions, return_inverse=True)[1][fitting],
+    )
+
+
+def step_row(category: Category, model: str, steps: LabelledSteps) -> Row:
+    """A row of the step_verification table."""
     scale = category.types[model].scale
-    found = step_metrics(rewards, labels.flatten().to_numpy(), offsets, questions, scale)
+    found = step_metrics(steps.rewards, steps.labels, steps.offsets, steps.questions, scale)
     row: dict[str, Any] = {"category": category.name, "model": model}
     parts = (
         ("first_error", found.to_first_error),
@@ -139,7 +235,7 @@ def step_rows(category: Category, model: str) -> list[Row]:
     )
     for part, scores in parts:
         row |= {f"{part}_{name}": value for name, value in _columns(scores).items()}
-    return [row]
+    return row
 
 
 def _columns(found: OutcomeMetrics | StepScores | ProcessBench) -> Row:

@@ -47,8 +47,11 @@ EVALUATIONS = {
     "evaluate_verification": Evaluating(
         "verification",
         "evaluate-verification",
-        ("verification", "reliability", "step_verification"),
-        ("answers",),
+        (
+            *("verification", "reliability", "step_verification"),
+            *("thresholds", "step_thresholds", "f1_by_critiques", "minimum_positions"),
+        ),
+        ("answers", "seed"),
         needs_answers=False,
     ),
 }

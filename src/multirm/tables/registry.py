@@ -3,6 +3,7 @@
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.ledger import LEDGER
 from multirm.tables.pairs import PAIRS, PAIRWISE
@@ -35,6 +36,10 @@ SCHEMAS = {
         VERIFICATION,
         RELIABILITY,
         STEP_VERIFICATION,
+        THRESHOLDS,
+        STEP_THRESHOLDS,
+        F1_BY_CRITIQUES,
+        MINIMUM_POSITIONS,
         LEDGER,
         PAIRS,
         PAIRWISE,

@@ -46,9 +46,10 @@ VERIFICATION = Schema(
 )
 
 
+# The category Overall holds all solutions together, which version 2 lacked.
 RELIABILITY = Schema(
     "reliability",
-    2,
+    3,
     pa.schema(
         [
             *_OF_SCORER,
@@ -63,6 +64,7 @@ RELIABILITY = Schema(
         ]
     ),
     ("dataset", "category", "model", "aggregation", "low"),
+    older={2: ()},
 )
 
 
