@@ -147,7 +147,9 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     ),
     "the noise of one dataset": (
         "datasets/Micro_noisy/noise={steps: 0.1}",
-        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2}
+        | DESCRIBED
+        | EVALUATED,
     ),
     "the seed": ("seed=7", STUDY),
     "one more training seed": (

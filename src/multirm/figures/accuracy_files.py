@@ -19,7 +19,6 @@ from multirm.figures.published_accuracies import published_points
 from multirm.tables import parquet
 from multirm.tables.accuracy import (
     ACCURACY,
-    Aggregation,
     Estimator,
     IntervalNote,
     Selection,
@@ -32,6 +31,7 @@ from multirm.tables.reward_model_rows import (
     read_rows,
 )
 from multirm.tables.reward_models import Kind
+from multirm.tables.schema import is_refused
 
 LONGEST_NAME = 200
 
@@ -124,10 +124,11 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
 
 def _with_kinds(models: Iterable[RewardModel]) -> list[RewardModel]:
     """Reward models of which names are all that is known: published ones are called `dPRM`, or `dPRM-14B`."""
-    return [
-        replace(each, kind=next((kind for kind in Kind if kind == each.run_of.split("-")[0]), None))
-        for each in models
-    ]
+    return [replace(each, kind=_kind(each.run_of.split("-")[0])) for each in models]
+
+
+def _kind(word: str) -> Kind | None:
+    return None if is_refused(lambda: Kind(word)) else Kind(word)
 
 
 def _scorer(row: dict[str, Any]) -> tuple[str, str]:
@@ -140,9 +141,8 @@ def _labels(
     """Each model that is shown, with each of its aggregations: what people are shown, and its style."""
     found = {}
     for model, label in labels_of_shown(models).items():
-        ways = {row["aggregation"] for row in rows if row["model"] == model}
-        given = [way for way in (*Aggregation, None) if way in ways]
-        for rank, way in enumerate(given):
+        given = {row["aggregation"] for row in rows if row["model"] == model}
+        for rank, way in enumerate(sorted(given, key=str)):
             name = f"{label} {way}" if len(given) > 1 else label
             found[model, way] = (escaped(name), with_aggregation(looks[model], rank))
     return found

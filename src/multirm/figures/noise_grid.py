@@ -87,7 +87,7 @@ def chart(
         _sentences(overall),
         theme.WIDTH - theme.Y_AXIS_WIDTH,
     )
-    kinds = [kind for kind in Kind if any(cell.kind is kind for cell in cells)]
+    kinds = list(dict.fromkeys(cell.kind for cell in cells))
     if not kinds:
         return alt.vconcat(nothing("no reward model with known label noise"), title=heading)
     values = [cell.accuracy for cell in cells]
