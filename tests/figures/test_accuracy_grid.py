@@ -12,11 +12,15 @@ from multirm.figures.accuracy_grid import chart, draw_accuracy_grid
 from multirm.figures.accuracy_panels import y_ticks
 from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import rendered
+from multirm.figures.theme import POINT_AREA
 from multirm.inspect.trace import read_origin
 from multirm.running.files import digests
 from multirm.running.metadata import FORMATS
 from multirm.tables.accuracy import Selection
 from tests.figures.described import described
+
+# A point at the upper end of an axis reaches this share of its width above the panel, and its outline.
+SHARE_OF_POINT_ABOVE = 0.8
 
 METHODS = ["Majority vote", "dORM-8B", "gPRM-mini", "mine", "dORM-14B", "Pass@N"]
 KINDS = {"dORM-8B": "dORM", "gPRM-mini": "gPRM", "mine": None, "dORM-14B": "dORM"}
@@ -49,6 +53,14 @@ def values_of(figure: dict[str, Any], panel: dict[str, Any]) -> list[dict[str, A
 def test_a_panel_per_category_overall_first_with_readable_titles() -> None:
     titles = [panel["title"]["text"] for panel in panels()]
     assert titles == [["Overall"], ["Computer science"], ["Law"]]
+
+
+def test_titles_of_panels_are_at_one_height() -> None:
+    """Vega puts a title above the highest mark: an invisible one is highest in every panel."""
+    for panel in panels():
+        (invisible,) = [layer for layer in panel["layer"] if layer["mark"].get("opacity") == 0]
+        assert invisible["encoding"]["y"]["value"] < -SHARE_OF_POINT_ABOVE * POINT_AREA**0.5
+    assert {panel["title"]["offset"] for panel in panels()} == {5}
 
 
 def test_the_figure_says_what_it_shows() -> None:

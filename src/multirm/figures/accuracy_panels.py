@@ -9,7 +9,7 @@ import altair as alt
 from multirm.figures import theme
 from multirm.figures.accuracies import Point, category_names
 from multirm.figures.marks import Marks
-from multirm.figures.titles import panel_title, spoken
+from multirm.figures.titles import headroom, panel_title, spoken
 from multirm.tables.accuracy import OVERALL, Selection
 
 COLUMNS = 5
@@ -62,7 +62,7 @@ def _panels(
     for place, category in enumerate(categories):
         own = [point for point in points if point.category == category]
         is_first, is_last = place % columns == 0, place + columns >= len(categories)
-        heading = panel_title(as_title(category), width, category == OVERALL, above_labels=is_first)
+        heading = panel_title(as_title(category), width, category == OVERALL)
         panel = _panel(own, drawn, _x(sizes, drawn.methods, is_last), _y(ticks, is_first))
         panels.append(panel.properties(width=width, height=theme.PANEL_HEIGHT, title=heading))
     return panels
@@ -77,7 +77,7 @@ def _panel(points: Sequence[Point], drawn: Marks, x: alt.X, y: alt.Y) -> alt.Lay
     band = within.mark_area(opacity=theme.BAND_OPACITY) if is_band else within.mark_rule()
     line = base.mark_line().encode(strokeDash=drawn.dash)
     point = base.mark_point().encode(fill=drawn.fill, shape=drawn.shape)
-    return band + line + point
+    return band + line + headroom(rows) + point
 
 
 def _x(sizes: Sequence[int], methods: Sequence[str], is_last: bool) -> alt.X:

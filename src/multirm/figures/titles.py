@@ -50,3 +50,15 @@ def panel_title(
         lineHeight=theme.MEDIUM * theme.LINE_HEIGHT,
         offset=5 if above_labels else 5 + theme.SMALL / 2,
     )
+
+
+def headroom(data: alt.InlineData) -> alt.Chart:
+    """An invisible layer that puts the titles of all panels at one height.
+
+    Vega puts a title above the highest mark, and a point at the upper end of an axis reaches above the panel.
+
+    Args:
+        data: that of the panel's other layers.
+    """
+    top, bottom = alt.value(-theme.SMALL), alt.value(0)
+    return alt.Chart(data).mark_rule(opacity=0).encode(x=alt.value(0), y=top, y2=bottom)
