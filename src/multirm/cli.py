@@ -137,6 +137,10 @@ COMMANDS = {
             "multirm.evaluation.verification:evaluate_verification",
             "Measure how well rewards predict correctness: F1, curves, calibration.",
         ),
+        "analyse-solutions": (
+            "multirm.evaluation.solution_analyses:analyse_solutions",
+            "Analyse where models are right: by length, after incorrect steps, and which agree.",
+        ),
         "evaluate-pairs": (
             "multirm.evaluation.pairs:evaluate_pairs",
             "Report how often the better of two answers has the higher score.",

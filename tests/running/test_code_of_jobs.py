@@ -81,8 +81,21 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["evaluate", *evaluated, "--n", "2", "--estimator", "paper", "--output", str(folder / "p")],
         ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
         ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
+        ["analyse-solutions", *evaluated, "--output", str(folder / "e")],
         ["draw-accuracy-grid", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--selection", "best_of_n", "--output", *figures],
+        ["draw-shuffled", "--accuracy", f"{folder}/e/accuracy.parquet", "--pairs", "d=d"]
+        + ["--output", *figures],
+        ["draw-f1-by-length", "--lengths", f"{folder}/e/lengths.parquet"]
+        + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
+        ["draw-gain-by-length", "--comparisons", f"{folder}/e/comparisons.parquet"]
+        + ["--length-correlations", f"{folder}/e/length_correlations.parquet"]
+        + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
+        ["draw-recoveries", "--recoveries", f"{folder}/e/recoveries.parquet"]
+        + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
+        ["draw-win-loss", "--comparisons", f"{folder}/e/comparisons.parquet"]
+        + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
+        ["draw-agreement", "--agreement", f"{folder}/e/agreement.parquet", "--output", *figures],
         ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
     ]
 

@@ -37,3 +37,23 @@ def test_noise_is_drawn_where_a_model_learns_from_it() -> None:
     assert is_drawn(noise_study())
     assert not is_drawn(load_study(read_yaml(CONFIG / "config.yaml"), []))
     assert not is_drawn(load_study(read_yaml(CONFIG / "published.yaml"), []))
+
+
+def test_shuffled_datasets_are_drawn_beside_the_ones_that_they_are_made_of() -> None:
+    figure = FIGURES["shuffled"]
+    config = read_yaml(CONFIG / "shuffled.yaml")
+    study = load_study(config, [])
+    assert figure.words(study) == ["--pairs", "Facts_junior_40_shuffled=Facts_junior_40"]
+    assert figure.is_drawn(study)
+    config["evaluation"]["datasets"] = ["Facts_junior_40_shuffled"]
+    assert not figure.is_drawn(load_study(config, []))
+    assert not figure.is_drawn(load_study(read_yaml(CONFIG / "config.yaml"), []))
+
+
+def test_the_reward_models_with_shuffled_steps_are_the_miniatures() -> None:
+    """So that they are not trained again."""
+    miniature, study = (read_yaml(CONFIG / f"{name}.yaml") for name in ("config", "shuffled"))
+    for section in ("seed", "categories", "backbones", "critiques", "models"):
+        assert study[section] == miniature[section]
+    shared = ("Facts_drills", "Facts_pretrain", "Facts_train", "Facts_junior")
+    assert all(study["datasets"][name] == miniature["datasets"][name] for name in shared)

@@ -37,10 +37,16 @@ STUDY: Jobs = {
     "evaluate": 1,
     "evaluate_as_paper": 1,
     "evaluate_verification": 1,
+    "analyse_solutions": 1,
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
     "draw_noise_grid": 1,
+    "draw_f1_by_length": 1,
+    "draw_gain_by_length": 1,
+    "draw_recoveries": 1,
+    "draw_win_loss": 1,
+    "draw_agreement": 1,
     "draw_legend": 1,
 }
 RULES = list(STUDY)
@@ -57,8 +63,10 @@ EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
 GENERATED = jobs(*RULES[RULES.index("generate_miniature") :])
 LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
 DRAWN = jobs(*[rule for rule in RULES if rule.startswith("draw_")])
-# Figures in which methods have colours and the ceiling is one of them.
-OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
+# Figures of accuracies, of which the ceiling is one; and all in which methods have colours.
+OF_ACCURACIES = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
+ANALYSED = jobs("analyse_solutions", "draw_f1_by_length", "draw_recoveries", "draw_agreement")
+COLOURED = {rule: count for rule, count in DRAWN.items() if rule != "draw_noise_grid"}
 CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
@@ -105,7 +113,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "a cluster's GPUs": ("gpu_memory=40", NONE),
     "processes of a training run": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens per batch, back to the default": ("models/dORM-micro/scoring={}", NONE),
-    "ceiling of figures": ("figures/ceiling=false", OF_METHODS),
+    "ceiling of figures": ("figures/ceiling=false", OF_ACCURACIES),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
         {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
@@ -335,7 +343,11 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new split": (member("new", "Split", "tables/questions.py"), NONE),
     "a new selection, over which evaluations loop": (
         member("new", "Selection", "tables/accuracy.py"),
-        {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
+        {
+            rule: count
+            for rule, count in EVALUATED.items()
+            if rule not in {"evaluate_verification", *ANALYSED}
+        },
     ),
     "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
     "a new reason to drop critiques, which is counted": (
@@ -369,7 +381,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
-    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), OF_METHODS),
+    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), COLOURED),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),

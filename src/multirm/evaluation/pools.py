@@ -38,6 +38,11 @@ SOLUTIONS = """
     ORDER BY list_position($categories, category), question_id, {order}
 """
 
+N_STEPS = """
+    SELECT category, coalesce(n_steps, -1) AS n_steps FROM solutions
+    ORDER BY list_position($categories, category), question_id, solution_id
+"""
+
 # Our comparison: equal answers are equal strings (`answer_spellings`). Solutions are ordered by id, so that the order
 # of rows in a file has no influence. Without a reference answer, the outcome label says what is correct.
 OURS = {
@@ -210,6 +215,18 @@ def read_categories(
             types,
         )
         start += count
+
+
+def read_n_steps(database: duckdb.DuckDBPyConnection) -> dict[str, np.ndarray]:
+    """The number of steps of each solution, -1 if unknown, int [solutions] for each category.
+
+    Categories and solutions are in the order of `read_categories`, which leaves the steps' texts unread.
+    """
+    order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
+    table = database.sql(N_STEPS, params=order).to_arrow_table()
+    names, counts = _runs(table["category"])
+    parts = np.split(table["n_steps"].to_numpy(), np.cumsum(counts)[:-1])
+    return dict(zip(names, parts, strict=True))
 
 
 def paper_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:

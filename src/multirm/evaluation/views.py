@@ -29,16 +29,18 @@ KEYS = """
 """
 
 # Columns of solutions that evaluation needs, without texts. `place` is the index of the table, `row` that of the row in
-# it. In tables from elsewhere, "N/A" may mean no answer.
+# it. In tables from elsewhere, "N/A" may mean no answer, and there may be no steps. Steps are only read to count them.
 SOLUTIONS_VIEW = f"""
     SELECT
         {KEYS}, answer::VARCHAR AS answer, outcome,
         CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
             AS parsed_answer,
-        step_labels::BIGINT[] AS step_labels,
+        step_labels::BIGINT[] AS step_labels, {{n_steps}} AS n_steps,
         {{file}} AS file, {{place}} AS place, {{row}} AS row
     FROM {{source}}
 """
+
+N_STEPS = "len(steps)::BIGINT"
 
 REWARDS_VIEW = f"""
     SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated,
@@ -139,13 +141,16 @@ def _solution_queries(
     queries = []
     if found.tables:
         place = f"list_position({literals(found.tables)}, filename)"
+        source = _source(found.tables)
+        has_steps = "steps" in database.sql(f"FROM {source}").columns
         at = {"file": "filename", "place": place, "row": "file_row_number"}
-        queries.append(SOLUTIONS_VIEW.format(source=_source(found.tables), **at))
+        at["n_steps"] = N_STEPS if has_steps else "NULL::BIGINT"
+        queries.append(SOLUTIONS_VIEW.format(source=source, **at))
     for number, other in enumerate(found.others, start=len(found.tables) + 1):
         # Answers are compared here; outcomes matter only without a reference answer.
         parts = layouts.solution_parts(other, dataset, judged=False)
         source = _register(database, f"solutions {number}", parts)
-        at = {"file": "file", "place": str(number), "row": "row"}
+        at = {"file": "file", "place": str(number), "row": "row", "n_steps": N_STEPS}
         queries.append(SOLUTIONS_VIEW.format(source=source, **at))
     return queries
 

@@ -1,9 +1,8 @@
 """Accuracies from our table, or from the published wide CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from multirm.errors import InputError, escaped, shown
 from multirm.figures.accuracies import Accuracies, Point, method_names
@@ -11,11 +10,10 @@ from multirm.figures.palette import (
     CEILING,
     MAJORITY_VOTE,
     VOTES,
-    Style,
     styles,
-    with_aggregation,
 )
 from multirm.figures.published_accuracies import published_points
+from multirm.figures.scorers import labels_and_styles, scorer_of, with_kinds
 from multirm.tables import parquet
 from multirm.tables.accuracy import (
     ACCURACY,
@@ -24,14 +22,11 @@ from multirm.tables.accuracy import (
     Selection,
 )
 from multirm.tables.reward_model_rows import (
-    RewardModel,
     describe,
     from_names,
     labels_of_shown,
     read_rows,
 )
-from multirm.tables.reward_models import Kind
-from multirm.tables.schema import is_refused
 
 LONGEST_NAME = 200
 
@@ -96,8 +91,8 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
     datasets = list(dict.fromkeys(row["dataset"] for row in rows))
     names = dict.fromkeys(row["model"] for row in rows if row["model"])
     models = describe(names, datasets[0], tables) if names else []
-    every = read_rows(datasets[0], tables) if tables and names else _with_kinds(models)
-    labels = _labels(rows, models, styles(every))
+    every = read_rows(datasets[0], tables) if tables and names else with_kinds(models)
+    labels = labels_and_styles(rows, models, styles(every))
     points = [
         Point(
             escaped(row["category"]),
@@ -111,7 +106,7 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
         )
         for row in rows
         if row["selection"] in (selection, *_VOTES)
-        if (method := _VOTES.get(row["selection"]) or labels.get(_scorer(row), ("",))[0])
+        if (method := _VOTES.get(row["selection"]) or labels.get(scorer_of(row), ("",))[0])
     ]
     return Accuracies(
         escaped(", ".join(datasets)) or path.stem,
@@ -122,38 +117,12 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
     )
 
 
-def _with_kinds(models: Iterable[RewardModel]) -> list[RewardModel]:
-    """Reward models of which names are all that is known: published ones are called `dPRM`, or `dPRM-14B`."""
-    return [replace(each, kind=_kind(each.run_of.split("-")[0])) for each in models]
-
-
-def _kind(word: str) -> Kind | None:
-    return None if is_refused(lambda: Kind(word)) else Kind(word)
-
-
-def _scorer(row: dict[str, Any]) -> tuple[str, str]:
-    return row["model"], row["aggregation"]
-
-
-def _labels(
-    rows: Sequence[dict[str, Any]], models: Sequence[RewardModel], looks: Mapping[str, Style]
-) -> dict[tuple[str, str], tuple[str, Style]]:
-    """Each model that is shown, with each of its aggregations: what people are shown, and its style."""
-    found = {}
-    for model, label in labels_of_shown(models).items():
-        given = {row["aggregation"] for row in rows if row["model"] == model}
-        for rank, way in enumerate(sorted(given, key=str)):
-            name = f"{label} {way}" if len(given) > 1 else label
-            found[model, way] = (escaped(name), with_aggregation(looks[model], rank))
-    return found
-
-
 def _read_published(path: Path) -> Accuracies:
     points = published_points(path)
     if not points:
         raise InputError(path, expected="accuracies", found="none")
     models = from_names(name for name in method_names(points) if name not in VOTES)
-    labels, looks = labels_of_shown(models), styles(_with_kinds(models))
+    labels, looks = labels_of_shown(models), styles(with_kinds(models))
     shown_as = labels | {name: name for name in VOTES}
     return Accuracies(
         path.stem,

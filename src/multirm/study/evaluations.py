@@ -54,6 +54,12 @@ EVALUATIONS = {
         ("answers", "seed"),
         needs_answers=False,
     ),
+    "analyse_solutions": Evaluating(
+        "solution_analyses",
+        "analyse-solutions",
+        ("lengths", "length_correlations", "solution_groups", "recoveries", "agreement"),
+        ("answers", "n"),
+    ),
 }
 """The evaluations by rule name."""
 

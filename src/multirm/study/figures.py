@@ -81,6 +81,12 @@ def _trains_on_noise(study: "Study") -> bool:
     return any(study.noise_of(dataset) != (0.0, 0.0) for dataset in learned)
 
 
+def _shuffled_pairs(study: "Study") -> list[str]:
+    """Evaluated datasets with shuffled steps, each with the evaluated one that its steps are from."""
+    shuffled = study.shuffled_from()
+    return [f"{name}={origin}" for name, origin in shuffled.items() if study.has_answers(name)]
+
+
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
@@ -92,6 +98,45 @@ FIGURES = {
         "Label noise",
         ("accuracy", "reward_models"),
         is_drawn=_trains_on_noise,
+    ),
+    "shuffled": Figure(
+        "shuffled",
+        "Draw accuracy with steps as written and with shuffled steps.",
+        "Solutions",
+        ("accuracy", "reward_models"),
+        lambda study: ["--pairs", *_shuffled_pairs(study)],
+        of_study=True,
+        is_drawn=lambda study: bool(_shuffled_pairs(study)),
+    ),
+    "f1_by_length": Figure(
+        "f1_by_length",
+        "Draw F1 against the number of steps.",
+        "Solutions",
+        ("lengths", "solution_groups", "reward_models"),
+    ),
+    "gain_by_length": Figure(
+        "gain_by_length",
+        "Draw the gain over the majority vote against the length of solutions.",
+        "Solutions",
+        ("comparisons", "solution_groups", "length_correlations", "reward_models"),
+    ),
+    "recoveries": Figure(
+        "recoveries",
+        "Draw how common recoveries are, and which reward models accept them.",
+        "Solutions",
+        ("solution_groups", "recoveries", "reward_models"),
+    ),
+    "win_loss": Figure(
+        "win_loss",
+        "Draw which method beats which.",
+        "Comparisons",
+        ("comparisons", "solution_groups", "reward_models"),
+    ),
+    "agreement": Figure(
+        "agreement",
+        "Draw which methods answer the same questions correctly.",
+        "Comparisons",
+        ("agreement", "reward_models"),
     ),
     "legend": Figure(
         "legend",

@@ -93,6 +93,16 @@ class Study(Settings):
             chain.append(settings.from_)
         return chain
 
+    def shuffled_from(self) -> dict[str, str]:
+        """Evaluated datasets with the steps of another evaluated one, shuffled, each with that one."""
+        return {
+            name: settings.from_
+            for name in self.evaluation.datasets
+            if isinstance(settings := self.datasets[name], DerivedDataset)
+            and settings.shuffle
+            and settings.from_ in self.evaluation.datasets
+        }
+
     def has_answers(self, dataset: str) -> bool:
         """Whether a dataset's solutions have answers, from which one can be selected."""
         origin = self.datasets[self.origins_of(dataset)[-1]]

@@ -10,6 +10,13 @@ from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.solution_analyses import (
+    AGREEMENT,
+    LENGTH_CORRELATIONS,
+    LENGTHS,
+    RECOVERIES,
+    SOLUTION_GROUPS,
+)
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES, EXAMPLES
 from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
@@ -40,6 +47,11 @@ SCHEMAS = {
         STEP_THRESHOLDS,
         F1_BY_CRITIQUES,
         MINIMUM_POSITIONS,
+        LENGTHS,
+        LENGTH_CORRELATIONS,
+        SOLUTION_GROUPS,
+        RECOVERIES,
+        AGREEMENT,
         LEDGER,
         PAIRS,
         PAIRWISE,

@@ -1,0 +1,168 @@
+"""Each method against each other: the difference of their accuracies, and whether it is significant."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from multirm.errors import escaped
+from multirm.figures import theme
+from multirm.figures.marks import nothing
+from multirm.figures.palette import MAJORITY_VOTE, styles
+from multirm.figures.scorers import (
+    Rows,
+    Shown,
+    interval_text,
+    known_models,
+    labels_and_styles,
+    sizes,
+)
+from multirm.figures.titles import panel_title, title
+from multirm.figures.write import check_formats, write_figure
+from multirm.running.arguments import OutputFile, entry
+from multirm.tables import parquet
+from multirm.tables.accuracy import OVERALL, Selection
+from multirm.tables.comparisons import COMPARISONS, Family
+from multirm.tables.solution_analyses import SOLUTION_GROUPS
+
+SIGNIFICANT = 0.05
+
+_SHOWS = {Selection.BEST_OF_N: "Best-of-N", Selection.WEIGHTED_VOTE: "Weighted vote"}
+_LOSES, _EVEN, _WINS = "#D98B6A", "#FFFFFF", "#7FB2DD"
+_CELL, _NARROWEST_CELL, _WIDEST_CELL, _LABELS = 24, 40, 64, 126
+_TOOLTIP = [
+    alt.Tooltip("row:N", title="Method"),
+    alt.Tooltip("column:N", title="Against"),
+    alt.Tooltip("difference:Q", title="Difference (points)", format="+.2f"),
+    alt.Tooltip("interval:N", title="95 % interval"),
+    alt.Tooltip("p:N", title="Corrected p"),
+]
+
+
+@entry
+def draw_win_loss(
+    comparisons: Path,
+    solution_groups: Path,
+    output: list[OutputFile],
+    reward_models: list[Path] | None = None,
+) -> None:
+    """Draw the difference between each two methods at the largest N, and which differences are significant.
+
+    Args:
+        comparisons: A table of comparisons.
+        solution_groups: The table of groups of the same solutions, with their numbers.
+        output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
+        reward_models: Tables of the reward models in it.
+    """
+    check_formats(output)
+    tables = reward_models or []
+    rows = parquet.read(comparisons, COMPARISONS).to_pylist()
+    dataset = rows[0]["dataset"] if rows else comparisons.parent.name
+    every = known_models([row["model"] for row in rows], dataset, tables)
+    labels = labels_and_styles(rows, every, styles(every))
+    shown = Shown(escaped(dataset), rows, dict(labels.values()))
+    groups = parquet.read(solution_groups, SOLUTION_GROUPS).to_pylist()
+    figure = chart(shown, {scorer: label for scorer, (label, _) in labels.items()}, groups)
+    write_figure(figure, output, __name__, {}, [comparisons, solution_groups, *tables])
+
+
+def chart(shown: Shown, labels: Mapping[tuple[str, str], str], groups: Rows) -> alt.VConcatChart:
+    """The figure.
+
+    Args:
+        shown: rows of the comparisons table.
+        labels: the label of each model with each aggregation.
+        groups: rows of the solution_groups table.
+    """
+    rows = [row for row in shown.rows if row["family"] == Family.PRIMARY]
+    heading = title(
+        "Which method beats which", shown.dataset, _sentences(rows, groups), theme.WIDTH - 66
+    )
+    if not rows:
+        why = "no comparisons: they need a reward model and N above 1"
+        return alt.vconcat(nothing(why), title=heading)
+    methods = [*shown.styles, MAJORITY_VOTE]
+    cell = max(min(_WIDEST_CELL, (theme.WIDTH / 2 - _LABELS) / len(methods)), _NARROWEST_CELL)
+    panels = [
+        _panel(
+            [row for row in rows if row["selection"] == selection], methods, labels, cell
+        ).properties(title=panel_title(words, theme.WIDEST_PANEL, bold=True, above_labels=True))
+        for selection, words in _SHOWS.items()
+    ]
+    columns = 2 if len(methods) * cell + _LABELS <= theme.WIDTH / 2 else 1
+    return alt.vconcat(alt.concat(*panels, columns=columns, spacing=8), title=heading)
+
+
+def _panel(
+    rows: Rows, methods: Sequence[str], labels: Mapping[tuple[str, str], str], cell: float
+) -> alt.LayerChart:
+    values = [value for row in rows for value in _both_ways(row, labels)]
+    values += [{"row": name, "column": name, "text": ""} for name in methods]
+    largest = max((abs(row["difference"]) for row in rows), default=1) or 1
+    axis: dict[str, Any] = {"domain": False, "ticks": False, "grid": False, "labelLimit": 200}
+    top = alt.Axis(title=None, orient="top", labelAngle=-35, **axis)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("column:N", sort=list(methods), axis=top),
+        y=alt.Y("row:N", sort=list(methods), axis=alt.Axis(title=None, **axis)),
+        tooltip=_TOOLTIP,
+    )
+    scale = alt.Scale(
+        domain=[-largest, 0, largest], range=[_LOSES, _EVEN, _WINS], interpolate="rgb"
+    )
+    tile = base.transform_filter("isValid(datum.difference)").mark_rect(stroke=theme.GRID)
+    tile = tile.encode(color=alt.Color("difference:Q", scale=scale, legend=None))
+    text = base.mark_text(fontSize=theme.SMALL).encode(
+        text="text:N",
+        color=alt.condition("datum.significant", alt.value(theme.INK), alt.value(theme.FAINT_INK)),
+    )
+    size = {"width": cell * len(methods), "height": _CELL * len(methods)}
+    return (tile + text).properties(**size)
+
+
+def _both_ways(
+    row: Mapping[str, Any], labels: Mapping[tuple[str, str], str]
+) -> list[dict[str, Any]]:
+    """A comparison as two cells, the second with the opposite sign; none if a method is not shown."""
+    own = labels.get((row["model"], row["aggregation"]))
+    other = (
+        MAJORITY_VOTE
+        if row["other_selection"] == Selection.MAJORITY_VOTE
+        else labels.get((row["other_model"], row["other_aggregation"]))
+    )
+    if own is None or other is None:
+        return []
+    is_known = row["low"] is not None and row["high"] is not None
+    back = {"low": -row["high"], "high": -row["low"]} if is_known else {"low": None, "high": None}
+    return [
+        _cell(own, other, row["difference"], row, row["p_holm"]),
+        _cell(other, own, -row["difference"], back, row["p_holm"]),
+    ]
+
+
+def _cell(
+    row: str, column: str, difference: float, ends: Mapping[str, Any], p: float | None
+) -> dict[str, Any]:
+    is_significant = p is not None and p < SIGNIFICANT
+    interval = {"d_low": ends["low"], "d_high": ends["high"]}
+    return {
+        "row": row,
+        "column": column,
+        "difference": difference,
+        "interval": interval_text(interval, "d", digits=2),
+        "p": "none" if p is None else f"{p:.2g}",
+        "significant": is_significant,
+        "text": f"{difference:+.1f}{'*' if is_significant else ''}".replace("-", "−"),
+    }
+
+
+def _sentences(rows: Rows, groups: Rows) -> list[str]:
+    if not rows:
+        return []
+    tests = sum(row["p_holm"] is not None for row in rows)
+    return [
+        sizes(groups),
+        f"Accuracy of the row minus that of the column in percentage points, {OVERALL.lower()}, N = {rows[0]['n']}.",
+        f"* p < {SIGNIFICANT}: sign-flip tests over questions, p-values corrected by Holm's method among"
+        f" these {tests} comparisons, both selections together.",
+    ]
