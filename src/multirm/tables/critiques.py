@@ -124,6 +124,26 @@ CRITIQUE_CHECKS = Schema(
 )
 
 
+FILTERING = Schema(
+    "filtering",
+    1,
+    pa.schema(
+        [
+            # The name of the set.
+            column("critiques", pa.string()),
+            column("dataset", pa.string()),
+            column("kind", pa.string()),
+            # Null: all categories together.
+            column("category", pa.string(), nullable=True),
+            column("n_critiques", pa.int32()),
+            *(column(f"n_{reason}", pa.int32()) for reason in DropReason),
+            *(column(f"n_kept{name}", pa.int32()) for name in ("", "_yes", "_no")),
+        ]
+    ),
+    ("critiques", "dataset", "kind", "category"),
+)
+
+
 EXAMPLE_TOKENS = Schema(
     "example_tokens",
     1,

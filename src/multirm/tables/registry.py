@@ -2,13 +2,16 @@
 
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.comparisons import COMPARISONS
-from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS
+from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
+from multirm.tables.dataset_statistics import DATASET_STATISTICS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.headline import HEADLINE
+from multirm.tables.hyper_parameters import HYPER_PARAMETERS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
+from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solution_analyses import (
     AGREEMENT,
@@ -55,5 +58,9 @@ SCHEMAS = {
         LEDGER,
         PAIRS,
         PAIRWISE,
+        DATASET_STATISTICS,
+        HYPER_PARAMETERS,
+        FILTERING,
+        REWARD_TABLE,
     )
 }

@@ -92,6 +92,7 @@ def train_adapter(
             "name": name,
             "backbone": sources_of(backbone)[0],
             **asdict(recipe),
+            "schedule": recipe.schedule,
             **extra_parameters,
         }
         origin = origin_of(made_by, parameters, [*inputs, *local([backbone])])
