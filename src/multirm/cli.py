@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from multirm.errors import InputError, did_you_mean, escaped, one_of, permitted, shown
 from multirm.running import interrupts
 from multirm.study.figures import FIGURES
+from multirm.study.report_tables import REPORT_TABLES
 from multirm.version import VERSION
 
 # By import path, so that `multirm evaluate` does not import torch.
@@ -156,6 +157,7 @@ COMMANDS = {
         ),
     },
     "Figures": {each.command: (each.entry, each.says) for each in FIGURES.values()},
+    "Tables": {each.command: (each.entry, each.says) for each in REPORT_TABLES.values()},
     "Project": {
         "check-study": (
             "multirm.study.load:check_study",

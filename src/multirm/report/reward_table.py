@@ -61,7 +61,7 @@ def table_rows(
         for row in comparisons
         if row["other_selection"] == Selection.MAJORITY_VOTE
     }
-    kept = ("dataset", *_METHOD, "accuracy", "low", "high", "note")
+    kept = ("dataset", *_METHOD, "accuracy", "low", "high", "n_questions", "note")
     return [
         {name: row[name] for name in kept}
         | _differences(with_vote.get(tuple(row[name] for name in _METHOD)))
@@ -161,14 +161,16 @@ def mark(row: Row) -> str:
 
 def _notes(rows: Sequence[Row]) -> list[str]:
     """What the intervals and marks of some rows mean, as far as they occur."""
-    said = []
+    said = [f"{max(row['n_questions'] for row in rows):,} questions."]
     if any(row["low"] is not None for row in rows):
         said.append("In brackets: 95 % intervals over questions.")
     meanings = [IntervalNote(row["note"]).meaning for row in rows if row["note"]]
     said += [f"{each[0].upper()}{each[1:]}." for each in dict.fromkeys(meanings)]
     marks = {mark(row) for row in rows}
     if "*" in marks:
-        said.append(f"*: not as the majority vote, p < {LEVEL} corrected in the primary family.")
+        said.append(
+            f"*: differs from the majority vote, p < {LEVEL} corrected in the primary family."
+        )
     if "†" in marks:
         said.append(
             f"†: p < {LEVEL} corrected among the tests of its category and selection alone, a hint."

@@ -1,39 +1,27 @@
-"""Which tables for readers `all` has. A new one is a module of `multirm.report` and an entry here."""
+"""Which tables for readers `all` has. A new one is a module of `multirm.report`, an entry here and its inputs in
+`study.report_files`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from multirm.tables.reward_models import Kind
-
-if TYPE_CHECKING:
-    from multirm.study.study import Study
 
 FORMATS = ("parquet", "tex", "md", "csv")
-
-Tables = dict[str, list[str]]
-
-_RESULTS = "<results>"
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """How a table for readers is made.
+    """How a table for readers is made, of each dataset or of the study.
 
     Attributes:
         module: the module of `multirm.report` that makes it, with an entry `tabulate_MODULE`. Its caption in a
             report is workflow/report/MODULE.rst.
         says: what that module's command does.
-        inputs: of a study or, for a table of each dataset, of a study and a dataset: what it is made from, by the
-            command's options. A study where that is nothing has no such table.
-        of_dataset: whether there is one for each dataset that is evaluated; else there is one for the study.
+        inputs: what it is made from: each is an option of the command.
+        of_study: whether there is one for the whole study, with its name.
     """
 
     module: str
     says: str
-    inputs: Callable[..., Tables]
-    of_dataset: bool = False
+    inputs: tuple[str, ...]
+    of_study: bool = True
 
     @property
     def command(self) -> str:
@@ -44,10 +32,28 @@ class ReportTable:
         """The entry function of its command, as `package.module:function`."""
         return f"multirm.report.{self.module}:tabulate_{self.module}"
 
-    def words(self, wildcards: object, input: Any) -> list[str]:
-        """The options that name a job's inputs."""
-        return [
-            word
-            for name in _OPTIONS[self.module]
-            for word in (f"--{name.replace('_', '-')}", *map(_as_words(name), input[name]))
-        ]
+
+REPORT_TABLES = {
+    "dataset_statistics": ReportTable(
+        "dataset_statistics",
+        "Count each dataset's questions, solutions, steps and labels.",
+        ("solutions",),
+    ),
+    "hyper_parameters": ReportTable(
+        "hyper_parameters",
+        "List the settings that reward models were trained and scored with.",
+        ("models", "curves", "examples", "rewards"),
+    ),
+    "filtering": ReportTable(
+        "filtering",
+        "Count the critiques that filtering kept, and left out for each reason.",
+        ("checks",),
+    ),
+    "rewards": ReportTable(
+        "reward_table",
+        "Tabulate accuracy per category and reward model, with intervals and marks of significance.",
+        ("accuracy", "comparisons", "reward_models"),
+        of_study=False,
+    ),
+}
+"""The tables for readers by the names of their folders in results/tables."""

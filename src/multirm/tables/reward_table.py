@@ -19,6 +19,7 @@ REWARD_TABLE = Schema(
             column("accuracy", pa.float64()),
             column("low", pa.float64(), nullable=True),
             column("high", pa.float64(), nullable=True),
+            column("n_questions", pa.int32()),
             # From the majority vote, in points: as in comparisons.
             column("difference", pa.float64(), nullable=True),
             column("difference_low", pa.float64(), nullable=True),

@@ -1,0 +1,98 @@
+"""Which files the tables for readers are made from, and which of these tables a study has."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from multirm.study.files import RESULTS, reward_tables, solution_tables
+from multirm.study.options import option
+from multirm.study.report_tables import FORMATS, REPORT_TABLES, ReportTable
+from multirm.study.study import Study
+from multirm.study.targets import trained_runs, used_critiques, used_datasets
+
+Files = dict[str, list[str]]
+
+
+def report_tables_of(study: Study) -> dict[str, ReportTable]:
+    """The tables for readers that a study has something to put into."""
+    return {
+        name: table for name, table in REPORT_TABLES.items() if any(inputs_of(study, name).values())
+    }
+
+
+def report_targets(study: Study) -> list[str]:
+    """The tables for readers of a study, and of each dataset that it evaluates, in each format."""
+    return [
+        f"{RESULTS}/tables/{name}/{of}.{format_}"
+        for name, table in report_tables_of(study).items()
+        for of in ([study.study] if table.of_study else study.evaluation.datasets)
+        for format_ in FORMATS
+    ]
+
+
+def inputs_of(study: Study, name: str) -> Files:
+    """What a table for readers is made from, by the command's options."""
+    return _INPUTS[name](study)
+
+
+def _solutions(study: Study) -> Files:
+    used = used_datasets(study)
+    return {
+        "solutions": [
+            table
+            for dataset in study.datasets
+            if dataset in used
+            for table in solution_tables(study, dataset)
+        ]
+    }
+
+
+def _models(study: Study) -> Files:
+    runs = [run.name for run in trained_runs(study)]
+    folders = [f"{RESULTS}/models/{run}" for run in runs]
+    # The settings are the same in all categories and datasets.
+    dataset = study.evaluation.datasets[0]
+    return {
+        "models": [f"{folder}/adapter/adapter_model.safetensors" for folder in folders],
+        "curves": [f"{folder}/curve.parquet" for folder in folders],
+        "examples": [f"{folder}/examples.parquet" for folder in folders],
+        "rewards": [reward_tables(study, run, dataset)[0] for run in runs],
+    }
+
+
+def _checks(study: Study) -> Files:
+    return {
+        "checks": [
+            f"{RESULTS}/critiques/{name}/{kind}/checks.parquet"
+            for name, kind in used_critiques(study)
+        ]
+    }
+
+
+def _evaluated(study: Study) -> Files:
+    folder = f"{RESULTS}/evaluation/{{dataset}}"
+    tables = REPORT_TABLES["rewards"].inputs
+    return {table: [f"{folder}/{table}.parquet"] for table in tables}
+
+
+_INPUTS: dict[str, Callable[[Study], Files]] = {
+    "dataset_statistics": _solutions,
+    "hyper_parameters": _models,
+    "filtering": _checks,
+    "rewards": _evaluated,
+}
+
+
+def report_words(names: Iterable[str], wildcards: object, input: Any) -> list[str]:
+    """A job's inputs as options: models by their folders, counts of critiques after the name of their set."""
+    words = []
+    for name in names:
+        files = [Path(file) for file in input[name]]
+        if name == "models":
+            given = [str(file.parent) for file in files]
+        elif name == "checks":
+            given = [f"{file.parts[-3]}={file}" for file in files]
+        else:
+            given = list(map(str, files))
+        words += option(f"--{name.replace('_', '-')}", *given)
+    return words

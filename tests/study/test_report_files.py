@@ -1,0 +1,51 @@
+"""What tables for readers are made from, and which of them a study has."""
+
+from pathlib import Path
+
+import pytest
+
+from multirm.cli import COMMANDS, build_app
+from multirm.study.load import load_study, read_yaml
+from multirm.study.report_files import inputs_of, report_tables_of, report_targets, report_words
+from multirm.study.report_tables import REPORT_TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = read_yaml(ROOT / "config" / "config.yaml")
+STUDY = load_study(CONFIG, [])
+
+
+@pytest.mark.parametrize("name", REPORT_TABLES)
+def test_each_has_a_command_that_takes_its_inputs_and_a_caption(name: str) -> None:
+    table = REPORT_TABLES[name]
+    assert COMMANDS["Tables"][table.command] == (table.entry, table.says)
+    inputs = inputs_of(STUDY, name)
+    assert tuple(inputs) == table.inputs
+    words = report_words(table.inputs, None, inputs)
+    build_app(table.command).parse_args(
+        [table.command, *words, "--output", "t.md"], exit_on_error=False
+    )
+    assert (ROOT / "workflow" / "report" / f"{table.module}.rst").is_file()
+
+
+def test_models_are_folders_and_counts_of_critiques_have_the_name_of_their_set() -> None:
+    words = report_words(("models",), None, {"models": ["results/models/m/adapter/a.safetensors"]})
+    assert words == ["--models", "results/models/m/adapter"]
+    words = report_words(("checks",), None, {"checks": ["results/critiques/s/gORM/checks.parquet"]})
+    assert words == ["--checks", "s=results/critiques/s/gORM/checks.parquet"]
+
+
+def test_datasets_are_in_the_order_of_the_study() -> None:
+    tables = inputs_of(STUDY, "dataset_statistics")["solutions"]
+    assert list(dict.fromkeys(table.split("/")[2] for table in tables)) == list(STUDY.datasets)
+
+
+def test_a_table_of_nothing_is_not_made() -> None:
+    assert list(report_tables_of(STUDY)) == list(REPORT_TABLES)
+    assert len(report_targets(STUDY)) == (3 + 2) * 4
+    assert "<results>/tables/rewards/Facts_junior.tex" in report_targets(STUDY)
+    assert "<results>/tables/filtering/miniature.md" in report_targets(STUDY)
+    discriminative = {name: each for name, each in CONFIG["models"].items() if name[0] == "d"}
+    without = load_study(CONFIG | {"models": discriminative}, [])
+    assert list(report_tables_of(without)) == ["dataset_statistics", "hyper_parameters", "rewards"]
+    none = load_study(CONFIG | {"models": {}}, [])
+    assert list(report_tables_of(none)) == ["dataset_statistics", "rewards"]
