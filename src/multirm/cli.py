@@ -142,6 +142,10 @@ COMMANDS = {
             "multirm.evaluation.solution_analyses:analyse_solutions",
             "Analyse where models are right: by length, after incorrect steps, and which agree.",
         ),
+        "measure-length-shift": (
+            "multirm.evaluation.length_shift:measure_length_shift",
+            "Compare the lengths of training solutions with those of the evaluated ones.",
+        ),
         "evaluate-pairs": (
             "multirm.evaluation.pairs:evaluate_pairs",
             "Report how often the better of two answers has the higher score.",

@@ -36,6 +36,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     made = ["--category", "history", "--dataset", "d", "--policy", "junior", "--split", "train"]
     made += ["--questions", "3", "--solutions", "4", "--label-noise", "0.1", "--seed", "1"]
     figures = [str(folder / f"figure.{suffix}") for suffix in ("svg", "pdf", "png", "html")]
+    tables = [str(folder / f"table.{suffix}") for suffix in ("parquet", "tex", "md", "csv")]
     written = {
         kind: [f"{folder}/{kind}-c.parquet", f"{folder}/{kind}-e.parquet"] for kind in adapters
     }
@@ -97,6 +98,14 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-agreement", "--agreement", f"{folder}/e/agreement.parquet", "--output", *figures],
         ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
+        ["tabulate-dataset-statistics", "--solutions", f["data"], "--output", *tables],
+        ["tabulate-filtering", "--checks", f"set={f['counts']}", "--output", *tables],
+        ["tabulate-hyper-parameters", "--models", *adapters.values()]
+        + ["--curves", *(curve for curve, _ in written.values())]
+        + ["--examples", *(examples for _, examples in written.values())]
+        + ["--rewards", f"{folder}/d.parquet", f"{folder}/g.parquet", "--output", *tables],
+        ["tabulate-reward-table", "--accuracy", f"{folder}/e/accuracy.parquet"]
+        + ["--comparisons", f"{folder}/e/comparisons.parquet", "--output", *tables],
     ]
 
 

@@ -20,12 +20,14 @@ STUDY: Jobs = {
     "describe_reward_models": 1,
     "generate_miniature": 6,
     "add_noise": 2,
+    "tabulate_dataset_statistics": 1,
     "demonstrate": 4,
     "pretrain_backbone": 1,
     "generate_critiques": 4,
     "filter_critiques": 4,
     "shorten_critiques": 4,
     "check_critiques": 2,
+    "tabulate_filtering": 1,
     "train_discriminative": 2,
     "train_generative": 2,
     "score_discriminative": 2,
@@ -34,6 +36,7 @@ STUDY: Jobs = {
     "score_generative": 2,
     "score_generative_shard": 4,
     "join_rewards_and_critiques": 2,
+    "tabulate_hyper_parameters": 1,
     "evaluate": 1,
     "evaluate_as_paper": 1,
     "evaluate_verification": 1,
@@ -48,6 +51,7 @@ STUDY: Jobs = {
     "draw_win_loss": 1,
     "draw_agreement": 1,
     "draw_legend": 1,
+    "tabulate_rewards": 1,
 }
 RULES = list(STUDY)
 
@@ -68,6 +72,11 @@ OF_ACCURACIES = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 ANALYSED = jobs("analyse_solutions", "draw_f1_by_length", "draw_recoveries", "draw_agreement")
 COLOURED = {rule: count for rule, count in DRAWN.items() if rule != "draw_noise_grid"}
 CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
+# Figures in which methods have colours and the ceiling is one of them.
+OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
+COUNTED = jobs("tabulate_dataset_statistics")
+RECORDED = jobs("tabulate_hyper_parameters")
+CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
 
@@ -109,7 +118,7 @@ def set_in(*places: str) -> Callable[[dict[str, Any]], None]:
 
 
 SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
-    "the study's name": ("study=other", NONE),
+    "the study's name": ("study=other", COUNTED | RECORDED | jobs("tabulate_filtering")),
     "a cluster's GPUs": ("gpu_memory=40", NONE),
     "processes of a training run": ("models/dORM-micro/training={processes: 4}", NONE),
     "tokens per batch, back to the default": ("models/dORM-micro/scoring={}", NONE),
@@ -121,29 +130,30 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "an aggregation": ("evaluation/aggregation={dPRM-micro: mean}", EVALUATED),
     "a learning rate": (
         "models/dORM-micro/training={learning_rate: 0.001}",
-        {"train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+        {"train_discriminative": 1, "score_discriminative": 2} | RECORDED | EVALUATED,
     ),
     "the precision of one model": (
         "models/dORM-micro/scoring={dtype: bfloat16}",
-        {"score_discriminative": 2} | EVALUATED,
+        {"score_discriminative": 2} | RECORDED | EVALUATED,
     ),
     "samples of one model": (
         "models/gORM-micro/scoring/samples=1",
-        jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
+        jobs("score_generative_shard", "join_rewards_and_critiques") | RECORDED | EVALUATED,
     ),
     "top-k of one model": (
         "models/gORM-micro/scoring/top_k=7",
-        jobs("score_generative_shard", "join_rewards_and_critiques") | EVALUATED,
+        jobs("score_generative_shard", "join_rewards_and_critiques") | RECORDED | EVALUATED,
     ),
     "shards of one model": (
         "models/dPRM-micro/scoring/shards=1",
-        {"score_discriminative": 2} | EVALUATED,
+        {"score_discriminative": 2} | RECORDED | EVALUATED,
     ),
     "length of critiques": (
         "critiques/micro/max_tokens=100",
         CRITICISED
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | RECORDED
         | EVALUATED,
     ),
     "agreement of critiques with labels": (
@@ -151,26 +161,33 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | RECORDED
         | EVALUATED,
     ),
     "the noise of one dataset": (
         "datasets/Micro_noisy/noise={steps: 0.1}",
         {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2}
         | DESCRIBED
+        | COUNTED
+        | RECORDED
         | EVALUATED,
     ),
     "the seed": ("seed=7", STUDY),
     "one more training seed": (
         "training_seeds=[42, 43]",
-        jobs("train_discriminative", "train_generative") | SCORED | DESCRIBED | EVALUATED,
+        jobs("train_discriminative", "train_generative")
+        | SCORED
+        | RECORDED
+        | DESCRIBED
+        | EVALUATED,
     ),
     "one more model": (
         "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
-        {"train_discriminative": 1, "score_discriminative": 2} | DESCRIBED | EVALUATED,
+        {"train_discriminative": 1, "score_discriminative": 2} | RECORDED | DESCRIBED | EVALUATED,
     ),
     "one more category to evaluate": (
         "datasets/Micro/categories=[chemistry, history, business]",
-        {"generate_miniature": 1} | ONE_CATEGORY | EVALUATED,
+        {"generate_miniature": 1} | ONE_CATEGORY | COUNTED | EVALUATED,
     ),
     # Backbone and reward models are trained on all the study's categories.
     "one more category in the study": (
@@ -179,6 +196,8 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("check_critiques")
         | {"generate_miniature": 3, "add_noise": 1, "demonstrate": 2, "pretrain_backbone": 1}
         | jobs("train_discriminative", "train_generative")
+        | COUNTED
+        | RECORDED
         | EVALUATED,
     ),
     "one more dataset to evaluate": (
@@ -188,6 +207,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         ),
         {"generate_miniature": 2, "draw_datasets_best_of_n": 1, "draw_datasets_weighted_vote": 1}
         | SCORED
+        | COUNTED
         | DESCRIBED
         | EVALUATED,
     ),
@@ -313,6 +333,7 @@ JUDGED = (
     {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
     | jobs("train_generative")
     | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+    | RECORDED
     | EVALUATED
 )
 
@@ -352,7 +373,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
     "a new reason to drop critiques, which is counted": (
         member("new", "DropReason", "tables/critiques.py"),
-        jobs("check_critiques"),
+        jobs("check_critiques", "tabulate_filtering"),
     ),
     "a new reason for a missing reward": (member("new", "NoReward", "tables/rewards.py"), NONE),
     "a new aggregation": (
@@ -364,7 +385,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     ),
     "noise": (
         add(EFFECT, "src/multirm/data/noise.py"),
-        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2} | EVALUATED,
+        {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2}
+        | COUNTED
+        | RECORDED
+        | EVALUATED,
     ),
     "modules for other data": (
         add(EFFECT, "src/multirm/data/gsm8k.py", "src/multirm/data/read.py"),
@@ -382,6 +406,15 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
     "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), COLOURED),
+    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), OF_METHODS),
+    "a module of tables for readers": (
+        add(EFFECT, "src/multirm/report/filtering.py"),
+        jobs("tabulate_filtering"),
+    ),
+    "how tables for readers are written": (
+        put("report/sheets.py", "_AT_ONCE = 4", "_AT_ONCE = 5"),
+        RECORDED | jobs("tabulate_rewards"),
+    ),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
@@ -400,11 +433,11 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "the training environment": (add(NOTE, "envs/train.yaml"), LEARNED),
     "vLLM's environment": (
         add(NOTE, "envs/vllm.yaml"),
-        jobs("score_generative") | EVALUATED,
+        jobs("score_generative") | RECORDED | EVALUATED,
     ),
     "a table edited by hand": (
         add("x", "results/data/Micro/history.parquet"),
-        ONE_CATEGORY | EVALUATED,
+        ONE_CATEGORY | COUNTED | EVALUATED,
     ),
     "a deleted table": (delete_a_table, {"score_discriminative": 1} | EVALUATED),
 }

@@ -13,7 +13,10 @@ from peft import PeftModel
 from multirm.inspect.trace import read_origin
 from multirm.models.load import load_model
 from multirm.running.code import code_digest
+from multirm.study.evaluations import EVALUATIONS
+from multirm.study.figures import figures_of
 from multirm.study.load import load_study, read_yaml
+from multirm.study.report_tables import REPORT_TABLES
 from multirm.tables import parquet
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
@@ -138,6 +141,9 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
     """A footer has the code digests that Snakemake compares for staleness."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     compared = set(re.findall(r'code\("([\w.]+)"\)', rules))
+    families = {"evaluation": EVALUATIONS, "figures": figures_of(STUDY), "report": REPORT_TABLES}
+    for folder, family in families.items():
+        compared |= {f"multirm.{folder}.{each.module}" for each in family.values()}
     results = finished_study / "results"
     made = [*results.rglob("*.parquet"), *results.rglob("adapter")]
     made += results.rglob("*.svg")

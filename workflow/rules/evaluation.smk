@@ -111,3 +111,31 @@ rule evaluate_as_paper:
         "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule measure_length_shift:
+    """Compare the lengths of training solutions with those of the evaluated ones."""
+    input:
+        **targets.learned_tables(study),
+        solutions=lambda w: files.solution_tables(study, w.dataset),
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/{dataset}/lengths.parquet",
+        "<results>/evaluation/{dataset}/length_shift.parquet",
+    log:
+        "<logs>/measure_length_shift/{dataset}.log",
+    benchmark:
+        "<benchmarks>/measure_length_shift/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **resources_of(needs.evaluation),
+    params:
+        *code("multirm.evaluation.length_shift"),
+        critiques=lambda w, input: options.named_critiques(input.critiques),
+        folder=subpath(output[0], parent=True),
+    message:
+        "Measure how lengths differ between training and {wildcards.dataset}"
+    shell:
+        "python -m multirm measure-length-shift --solutions {input.solutions:q} --learned {input.learned:q}"
+        " {params.critiques:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -117,6 +117,11 @@ def named_rewards(tables: Iterable[str]) -> list[str]:
     return [f"{Path(table).parts[-3]}={table}" for table in tables]
 
 
+def named_critiques(tables: Iterable[str]) -> list[str]:
+    """The option for tables of critiques, each after the name of its set; nothing without any."""
+    return option("--critiques", *(f"{Path(table).parts[-4]}={table}" for table in tables))
+
+
 def reward_models(study: Study) -> list[str]:
     """The study's description of each training run and external reward model, as JSON."""
     return [json.dumps(_description(study, run)) for run in study.runs.values()]

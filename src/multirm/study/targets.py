@@ -154,6 +154,19 @@ def scoring_targets(study: Study) -> list[str]:
     ]
 
 
+def learned_tables(study: Study) -> dict[str, list[str]]:
+    """The solutions and the filtered critiques that a study's reward models are trained on."""
+    datasets = dict.fromkeys(study.training_dataset_of(run.name) for run in trained_runs(study))
+    return {
+        "learned": [table for each in datasets for table in solution_tables(study, each)],
+        "critiques": [
+            table
+            for name, kind in used_critiques(study)
+            for table in critique_tables(study, name, kind)
+        ],
+    }
+
+
 def evaluation_targets(study: Study) -> list[str]:
     """The tables of each dataset that a study evaluates."""
     return [
