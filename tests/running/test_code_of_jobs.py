@@ -98,6 +98,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-agreement", "--agreement", f"{folder}/e/agreement.parquet", "--output", *figures],
         ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
+        ["measure-length-shift", "--solutions", f["data"], "--learned", f["data"]]
+        + ["--critiques", f"set={f['short']}", "--output", str(folder / "e")],
         ["tabulate-dataset-statistics", "--solutions", f["data"], "--output", *tables],
         ["tabulate-filtering", "--checks", f"set={f['counts']}", "--output", *tables],
         ["tabulate-hyper-parameters", "--models", *adapters.values()]

@@ -37,6 +37,7 @@ STUDY: Jobs = {
     "score_generative_shard": 4,
     "join_rewards_and_critiques": 2,
     "tabulate_hyper_parameters": 1,
+    "measure_length_shift": 1,
     "evaluate": 1,
     "evaluate_as_paper": 1,
     "evaluate_verification": 1,
@@ -75,6 +76,7 @@ CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 # Figures in which methods have colours and the ceiling is one of them.
 OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 COUNTED = jobs("tabulate_dataset_statistics")
+SHIFTED = jobs("measure_length_shift")
 RECORDED = jobs("tabulate_hyper_parameters")
 CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
@@ -154,6 +156,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
         | RECORDED
+        | SHIFTED
         | EVALUATED,
     ),
     "agreement of critiques with labels": (
@@ -161,6 +164,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         {rule: count for rule, count in CRITICISED.items() if rule != "generate_critiques"}
         | jobs("train_generative")
         | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
+        | SHIFTED
         | RECORDED
         | EVALUATED,
     ),
@@ -170,6 +174,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | DESCRIBED
         | COUNTED
         | RECORDED
+        | SHIFTED
         | EVALUATED,
     ),
     "the seed": ("seed=7", STUDY),
@@ -187,7 +192,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     ),
     "one more category to evaluate": (
         "datasets/Micro/categories=[chemistry, history, business]",
-        {"generate_miniature": 1} | ONE_CATEGORY | COUNTED | EVALUATED,
+        {"generate_miniature": 1} | ONE_CATEGORY | COUNTED | SHIFTED | EVALUATED,
     ),
     # Backbone and reward models are trained on all the study's categories.
     "one more category in the study": (
@@ -198,6 +203,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | jobs("train_discriminative", "train_generative")
         | COUNTED
         | RECORDED
+        | SHIFTED
         | EVALUATED,
     ),
     "one more dataset to evaluate": (
@@ -208,6 +214,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         {"generate_miniature": 2, "draw_datasets_best_of_n": 1, "draw_datasets_weighted_vote": 1}
         | SCORED
         | COUNTED
+        | SHIFTED
         | DESCRIBED
         | EVALUATED,
     ),
@@ -334,6 +341,7 @@ JUDGED = (
     | jobs("train_generative")
     | jobs("score_generative", "score_generative_shard", "join_rewards_and_critiques")
     | RECORDED
+    | SHIFTED
     | EVALUATED
 )
 
@@ -388,6 +396,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         {"add_noise": 2, "train_discriminative": 1, "score_discriminative": 2}
         | COUNTED
         | RECORDED
+        | SHIFTED
         | EVALUATED,
     ),
     "modules for other data": (
@@ -415,6 +424,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         put("report/sheets.py", "_AT_ONCE = 4", "_AT_ONCE = 5"),
         RECORDED | jobs("tabulate_rewards"),
     ),
+    "how lengths are compared": (
+        add(EFFECT, "src/multirm/evaluation/length_shift.py"),
+        SHIFTED,
+    ),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         jobs("evaluate_verification"),
@@ -437,7 +450,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     ),
     "a table edited by hand": (
         add("x", "results/data/Micro/history.parquet"),
-        ONE_CATEGORY | COUNTED | EVALUATED,
+        ONE_CATEGORY | COUNTED | SHIFTED | EVALUATED,
     ),
     "a deleted table": (delete_a_table, {"score_discriminative": 1} | EVALUATED),
 }

@@ -25,9 +25,14 @@ def report_targets(study: Study) -> list[str]:
     return [
         f"{RESULTS}/tables/{name}/{of}.{format_}"
         for name, table in report_tables_of(study).items()
-        for of in ([study.study] if table.of_study else study.evaluation.datasets)
+        for of in ([study.study] if table.of_study else _selected_from(study))
         for format_ in FORMATS
     ]
+
+
+def _selected_from(study: Study) -> list[str]:
+    """The datasets from which answers are selected."""
+    return [dataset for dataset in study.evaluation.datasets if study.has_answers(dataset)]
 
 
 def inputs_of(study: Study, name: str) -> Files:
@@ -71,7 +76,7 @@ def _checks(study: Study) -> Files:
 
 def _evaluated(study: Study) -> Files:
     folder = f"{RESULTS}/evaluation/{{dataset}}"
-    tables = REPORT_TABLES["rewards"].inputs
+    tables = REPORT_TABLES["rewards"].inputs if _selected_from(study) else ()
     return {table: [f"{folder}/{table}.parquet"] for table in tables}
 
 
