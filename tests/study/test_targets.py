@@ -94,6 +94,9 @@ def test_intermediate_files_are_targets() -> None:
     # Eight figures of each dataset, and two of both.
     figures = targets.figure_targets(found)
     assert len(figures) == (2 * 8 + 2) * 4
+    # Five figures of each dataset, and two of both.
+    figures = targets.figure_targets(found)
+    assert len(figures) == (2 * 5 + 2) * 4
     assert "<results>/figures/datasets_best_of_n/miniature.pdf" in figures
 
 

@@ -38,6 +38,7 @@ STUDY: Jobs = {
     "join_rewards_and_critiques": 2,
     "tabulate_hyper_parameters": 1,
     "measure_length_shift": 1,
+    "draw_length_densities": 1,
     "evaluate": 1,
     "evaluate_as_paper": 1,
     "evaluate_verification": 1,
@@ -51,6 +52,7 @@ STUDY: Jobs = {
     "draw_recoveries": 1,
     "draw_win_loss": 1,
     "draw_agreement": 1,
+    "draw_gain_by_distance": 1,
     "draw_legend": 1,
     "tabulate_rewards": 1,
 }
@@ -76,8 +78,10 @@ CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
 # Figures in which methods have colours and the ceiling is one of them.
 OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 COUNTED = jobs("tabulate_dataset_statistics")
-SHIFTED = jobs("measure_length_shift")
+SHIFTED = jobs("measure_length_shift", "draw_length_densities", "draw_gain_by_distance")
 RECORDED = jobs("tabulate_hyper_parameters")
+# Figures in which reward models have colours.
+COLOURED = OF_METHODS | jobs("draw_length_densities", "draw_gain_by_distance")
 CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}

@@ -74,6 +74,11 @@ def _datasets_grid(selection: str) -> Figure:
     )
 
 
+def _trains(study: "Study") -> bool:
+    """Whether a reward model is trained here."""
+    return not all(run.is_external for run in study.runs.values())
+
+
 def _trains_on_noise(study: "Study") -> bool:
     """Whether a reward model learns from a dataset with label noise."""
     trained = [name for name, run in study.runs.items() if not run.is_external]
@@ -137,6 +142,19 @@ FIGURES = {
         "Draw which methods answer the same questions correctly.",
         "Comparisons",
         ("agreement", "reward_models"),
+    "length_densities": Figure(
+        "length_densities",
+        "Draw how many steps solutions have that are evaluated, trained on and kept by filtering.",
+        "Length",
+        ("lengths",),
+        is_drawn=_trains,
+    ),
+    "gain_by_distance": Figure(
+        "gain_by_distance",
+        "Draw gain over the majority vote against the shift of length.",
+        "Length",
+        ("length_shift", "comparisons", "reward_models"),
+        is_drawn=_trains,
     ),
     "legend": Figure(
         "legend",

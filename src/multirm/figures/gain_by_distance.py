@@ -1,0 +1,165 @@
+"""Gain over the majority vote against how far the lengths learned from are from those evaluated, by category."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from multirm.errors import escaped
+from multirm.figures import theme
+from multirm.figures.marks import Marks, legend, marks, nothing
+from multirm.figures.palette import styles
+from multirm.figures.titles import spoken, title
+from multirm.figures.write import check_formats, write_figure
+from multirm.running.arguments import OutputFile, entry
+from multirm.tables import parquet
+from multirm.tables.accuracy import OVERALL, Selection
+from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.length_shift import LENGTH_SHIFT, Part
+from multirm.tables.reward_model_rows import RewardModel, labels_of_shown, read_rows
+from multirm.tables.reward_models import Kind
+from multirm.tables.schema import Row
+
+_HEIGHT = 260
+
+_TOOLTIP = [
+    alt.Tooltip("method:N", title="Reward model"),
+    alt.Tooltip("category:N", title="Category"),
+    alt.Tooltip("distance:Q", title="Distance (steps)", format=".2f"),
+    alt.Tooltip("gain:Q", title="Gain (points)", format="+.1f"),
+    alt.Tooltip("interval:N", title="95 % interval of the gain"),
+]
+
+
+@entry
+def draw_gain_by_distance(
+    length_shift: Path,
+    comparisons: Path,
+    reward_models: list[Path],
+    output: list[OutputFile],
+) -> None:
+    """Draw each model's best-of-N gain over the majority vote against the shift of length, a point per category.
+
+    Args:
+        length_shift: A length_shift table, as `measure-length-shift` writes it.
+        comparisons: The table of comparisons of the same dataset.
+        reward_models: Tables of its reward models, which say what each learned from.
+        output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
+    """
+    check_formats(output)
+    shifts = parquet.read(length_shift, LENGTH_SHIFT).to_pylist()
+    gains = parquet.read(comparisons, COMPARISONS).to_pylist()
+    datasets = [row["dataset"] for row in [*shifts, *gains]]
+    models = read_rows(datasets[0], reward_models) if datasets else []
+    figure = chart(shifts, gains, models)
+    write_figure(figure, output, __name__, {}, [length_shift, comparisons, *reward_models])
+
+
+def chart(
+    shifts: Sequence[Row], gains: Sequence[Row], models: Sequence[RewardModel]
+) -> alt.VConcatChart:
+    """The figure, from rows of the length_shift and comparisons tables of one dataset, and its reward models."""
+    points = points_of(shifts, gains, models)
+    dataset = escaped(shifts[0]["dataset"]) if shifts else "no dataset"
+    width = theme.WIDTH - theme.Y_AXIS_WIDTH - 2 * theme.GAP_X
+    heading = title(
+        "Gain over the majority vote by shift of length", dataset, _sentences(points, gains), width
+    )
+    if not points:
+        return alt.vconcat(
+            nothing("no model with known training lengths and a gain"), title=heading
+        )
+    looks = {
+        escaped(label): styles(models)[model] for model, label in labels_of_shown(models).items()
+    }
+    methods = [method for method in looks if any(point["method"] == method for point in points)]
+    panel = _panel(points, marks(methods, looks)).properties(width=width, height=_HEIGHT)
+    return alt.vconcat(
+        panel, legend(methods, looks, width), spacing=theme.LEGEND_GAP, title=heading
+    )
+
+
+def points_of(
+    shifts: Sequence[Row], gains: Sequence[Row], models: Sequence[RewardModel]
+) -> list[Mapping[str, Any]]:
+    """A point for each model that is shown and each category: best-of-N at the largest N.
+
+    A model's distance is that of what it learned from; of several training datasets, the first counts, and so
+    does the first of several aggregations.
+    """
+    largest = max((row["n"] for row in gains), default=0)
+    points: dict[tuple[str, str], Mapping[str, Any]] = {}
+    distances = {
+        (*(row[key] for key in ("part", "learned_from", "critiques", "kind")), row["category"]): row
+        for row in shifts
+    }
+    known = {each.model: each for each in models}
+    for row in gains:
+        label = labels_of_shown(models).get(row["model"])
+        is_shown = (row["n"], row["selection"]) == (largest, Selection.BEST_OF_N)
+        is_gain = row["other_selection"] == Selection.MAJORITY_VOTE and row["category"] != OVERALL
+        if label is None or not (is_shown and is_gain):
+            continue
+        found = distances.get((*_learned(known[row["model"]]), row["category"]))
+        if found:
+            points.setdefault((label, row["category"]), _point(escaped(label), row, found))
+    return list(points.values())
+
+
+def _learned(model: RewardModel) -> tuple[str, str | None, str | None, str | None]:
+    """What a model learned from, as the length_shift table calls it."""
+    dataset = model.learned_from[0] if model.learned_from else None
+    if model.kind is None or not model.kind.is_generative:
+        return Part.TRAIN, dataset, None, None
+    part = Part.SEEN if model.kind is Kind.GPRM else Part.KEPT
+    return part, dataset, model.critiques, model.kind
+
+
+def _point(label: str, gain: Row, shift: Row) -> Mapping[str, Any]:
+    known = gain["low"] is not None
+    return {
+        "method": label,
+        "category": spoken(escaped(gain["category"])),
+        "distance": shift["distance"],
+        "distance_low": shift["low"],
+        "distance_high": shift["high"],
+        "gain": gain["difference"],
+        "low": gain["low"],
+        "high": gain["high"],
+        "interval": f"{gain['low']:+.1f} to {gain['high']:+.1f}" if known else "none",
+    }
+
+
+def _sentences(points: Sequence[Mapping[str, Any]], gains: Sequence[Row]) -> list[str]:
+    if not points:
+        return ["Nothing can be compared."]
+    n_categories = len({point["category"] for point in points})
+    return [
+        f"Best-of-{max(row['n'] for row in gains)}; a point for each model and category, of which there are "
+        f"{n_categories}.",
+        "Distance: Wasserstein distance, in steps, of the lengths that a model learned from (gPRM: up to the first "
+        "incorrect step) from those evaluated.",
+        "Lines: 95 % intervals over questions.",
+    ]
+
+
+def _panel(points: Sequence[Mapping[str, Any]], drawn: Marks) -> alt.LayerChart:
+    x = alt.X("distance:Q", title="Distance of lengths (steps)", scale=alt.Scale(zero=True))
+    y = alt.Y("gain:Q", title="Gain over the majority vote (points)")
+    base = alt.Chart(alt.InlineData(values=points)).encode(
+        x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP
+    )
+    zero = alt.Chart(alt.InlineData(values=[{"gain": 0}])).mark_rule(color=theme.AXIS)
+    up = base.transform_filter("isValid(datum.low)").mark_rule(opacity=0.4, strokeWidth=1)
+    across = base.transform_filter("isValid(datum.distance_low)").mark_rule(
+        opacity=0.4, strokeWidth=1
+    )
+    return alt.LayerChart(
+        layer=[
+            zero.encode(y="gain:Q"),
+            up.encode(y="low:Q", y2="high:Q"),
+            across.encode(x="distance_low:Q", x2="distance_high:Q"),
+            base.mark_point().encode(fill=drawn.fill, shape=drawn.shape),
+        ]
+    )
