@@ -19,7 +19,7 @@ from multirm.evaluation.length_shift import (
 )
 from multirm.tables import parquet
 from multirm.tables.critiques import CRITIQUES
-from multirm.tables.length_shift import LENGTH_SHIFT, LENGTHS, Part
+from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS, Part
 from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
@@ -171,7 +171,7 @@ def test_tables_are_written(files: dict[str, Path], tmp_path: Path) -> None:
     rows = parquet.read(tmp_path / "out" / "length_shift.parquet", LENGTH_SHIFT).to_pylist()
     assert [row["part"] for row in rows] == ["train"] * 3 + ["kept"] * 4 + ["seen"] * 2
     assert {row["dataset"] for row in rows} == {"test"}
-    assert parquet.read(tmp_path / "out" / "lengths.parquet", LENGTHS).num_rows
+    assert parquet.read(tmp_path / "out" / "step_counts.parquet", STEP_COUNTS).num_rows
 
 
 def test_two_test_sets_and_critiques_without_a_set_are_refused(files: dict[str, Path]) -> None:

@@ -91,12 +91,9 @@ def test_intermediate_files_are_targets() -> None:
     assert "<results>/models/dPRM-mini@2/adapter/adapter_model.safetensors" in (
         targets.training_targets(found)
     )
-    # Eight figures of each dataset, and two of both.
+    # Ten figures of each dataset, and two of both.
     figures = targets.figure_targets(found)
-    assert len(figures) == (2 * 8 + 2) * 4
-    # Five figures of each dataset, and two of both.
-    figures = targets.figure_targets(found)
-    assert len(figures) == (2 * 5 + 2) * 4
+    assert len(figures) == (2 * 10 + 2) * 4
     assert "<results>/figures/datasets_best_of_n/miniature.pdf" in figures
 
 

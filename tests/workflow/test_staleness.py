@@ -74,14 +74,9 @@ DRAWN = jobs(*[rule for rule in RULES if rule.startswith("draw_")])
 OF_ACCURACIES = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 ANALYSED = jobs("analyse_solutions", "draw_f1_by_length", "draw_recoveries", "draw_agreement")
 COLOURED = {rule: count for rule, count in DRAWN.items() if rule != "draw_noise_grid"}
-CRITICISED = jobs(*[rule for rule in RULES if rule.endswith("_critiques")])
-# Figures in which methods have colours and the ceiling is one of them.
-OF_METHODS = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 COUNTED = jobs("tabulate_dataset_statistics")
 SHIFTED = jobs("measure_length_shift", "draw_length_densities", "draw_gain_by_distance")
 RECORDED = jobs("tabulate_hyper_parameters")
-# Figures in which reward models have colours.
-COLOURED = OF_METHODS | jobs("draw_length_densities", "draw_gain_by_distance")
 CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswith("_critiques")])
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
@@ -419,7 +414,6 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
     "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), COLOURED),
-    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), OF_METHODS),
     "a module of tables for readers": (
         add(EFFECT, "src/multirm/report/filtering.py"),
         jobs("tabulate_filtering"),

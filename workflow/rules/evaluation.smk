@@ -120,7 +120,7 @@ rule measure_length_shift:
         solutions=lambda w: files.solution_tables(study, w.dataset),
         environment=environment("core"),
     output:
-        "<results>/evaluation/{dataset}/lengths.parquet",
+        "<results>/evaluation/{dataset}/step_counts.parquet",
         "<results>/evaluation/{dataset}/length_shift.parquet",
     log:
         "<logs>/measure_length_shift/{dataset}.log",

@@ -17,7 +17,7 @@ from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL
 from multirm.tables.critiques import CRITIQUES
-from multirm.tables.length_shift import LENGTH_SHIFT, LENGTHS, Part
+from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS, Part
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
@@ -69,7 +69,7 @@ def measure_length_shift(
     Args:
         solutions: Tables of the solutions of one dataset that is evaluated.
         learned: Tables of the solutions of training datasets, also those that critiques are about.
-        output: Folder for the tables: lengths (how many solutions have how many steps) and length_shift
+        output: Folder for the tables: step_counts (how many solutions have how many steps) and length_shift
             (Wasserstein distances, which are 0 where lengths are distributed alike).
         critiques: SET=PATH: tables of filtered critiques.
     """
@@ -77,7 +77,7 @@ def measure_length_shift(
     sources = read_lengths(solutions, learned, named)
     (dataset,) = {row["dataset"] for row in _query(_SOLUTIONS, solutions=solutions)}
     rows = [
-        (LENGTHS, length_rows(sources)),
+        (STEP_COUNTS, length_rows(sources)),
         (LENGTH_SHIFT, shift_rows(sources)),
     ]
     files = [*solutions, *learned, *(path for paths in named.values() for path in paths)]
@@ -174,7 +174,7 @@ def _by_category(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def length_rows(sources: Mapping[Source, Lengths]) -> list[dict[str, Any]]:
-    """The lengths table: the share of each number of steps that occurs; Overall is the mean over categories."""
+    """The step_counts table: the share of each number of steps that occurs; Overall is the mean over categories."""
     rows = []
     for source, lengths in sources.items():
         counts = {category: of.sum(axis=0) for category, of in lengths.items()}

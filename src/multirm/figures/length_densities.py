@@ -16,7 +16,7 @@ from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL
-from multirm.tables.length_shift import LENGTHS, Part
+from multirm.tables.length_shift import STEP_COUNTS, Part
 from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
@@ -34,20 +34,20 @@ _TOOLTIP = [
 
 
 @entry
-def draw_length_densities(lengths: Path, output: list[OutputFile]) -> None:
+def draw_length_densities(step_counts: Path, output: list[OutputFile]) -> None:
     """Draw how many solutions have how many steps, of those evaluated, trained on and kept by filtering.
 
     Args:
-        lengths: A lengths table, as `measure-length-shift` writes it.
+        step_counts: A step_counts table, as `measure-length-shift` writes it.
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
     """
     check_formats(output)
-    figure = chart(parquet.read(lengths, LENGTHS).to_pylist())
-    write_figure(figure, output, __name__, {}, [lengths])
+    figure = chart(parquet.read(step_counts, STEP_COUNTS).to_pylist())
+    write_figure(figure, output, __name__, {}, [step_counts])
 
 
 def chart(rows: Sequence[Row]) -> alt.VConcatChart:
-    """The figure, from rows of the lengths table of one dataset: a panel for each category."""
+    """The figure, from rows of the step_counts table of one dataset: a panel for each category."""
     categories = _categories(rows)
     columns = max(1, min(_COLUMNS, len(categories)))
     width = theme.row_width(columns)

@@ -142,11 +142,12 @@ FIGURES = {
         "Draw which methods answer the same questions correctly.",
         "Comparisons",
         ("agreement", "reward_models"),
+    ),
     "length_densities": Figure(
         "length_densities",
         "Draw how many steps solutions have that are evaluated, trained on and kept by filtering.",
         "Length",
-        ("lengths",),
+        ("step_counts",),
         is_drawn=_trains,
     ),
     "gain_by_distance": Figure(

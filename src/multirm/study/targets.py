@@ -182,7 +182,7 @@ def _evaluation_tables(study: Study, dataset: str) -> list[str]:
         "reward_models.parquet",
         *(f"{table}.parquet" for each in evaluations_of(study, dataset) for table in each.tables),
         *(as_published if study.has_answers(dataset) else ()),
-        *(("lengths.parquet", "length_shift.parquet") if trained_runs(study) else ()),
+        *(("step_counts.parquet", "length_shift.parquet") if trained_runs(study) else ()),
     ]
 
 

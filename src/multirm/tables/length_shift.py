@@ -34,8 +34,8 @@ _PART = [
 ]
 _KEY = tuple(field.name for field in _PART)
 
-LENGTHS = Schema(
-    "lengths",
+STEP_COUNTS = Schema(
+    "step_counts",
     1,
     pa.schema(
         [

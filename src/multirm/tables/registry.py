@@ -8,7 +8,7 @@ from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLD
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
 from multirm.tables.ledger import LEDGER
-from multirm.tables.length_shift import LENGTH_SHIFT, LENGTHS
+from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
@@ -63,7 +63,7 @@ SCHEMAS = {
         HYPER_PARAMETERS,
         FILTERING,
         REWARD_TABLE,
-        LENGTHS,
+        STEP_COUNTS,
         LENGTH_SHIFT,
     )
 }
