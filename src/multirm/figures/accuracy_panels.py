@@ -122,7 +122,11 @@ def y_ticks(points: Sequence[Point]) -> list[float]:
         for value in (point.accuracy, point.low, point.high)
         if value is not None
     ]
-    lowest, highest = min(ends), max(ends)
+    return ticks_around(min(ends), max(ends))
+
+
+def ticks_around(lowest: float, highest: float) -> list[float]:
+    """Ticks in percent from below the lowest value to above the highest one."""
     step = next(step for step in _STEPS if highest - lowest <= _MOST_STEPS * step)
     low, high = math.floor(lowest / step), math.ceil(highest / step)
     while high - low < _FEWEST_STEPS:

@@ -157,6 +157,36 @@ FIGURES = {
         ("length_shift", "comparisons", "reward_models"),
         is_drawn=_trains,
     ),
+    "outcome_f1": Figure(
+        "outcome_f1",
+        "Draw outcome F1 per category.",
+        "Verification",
+        ("thresholds", "reward_models"),
+    ),
+    "f1_by_critiques": Figure(
+        "f1_by_critiques",
+        "Draw outcome F1 against the number of critiques.",
+        "Verification",
+        ("f1_by_critiques", "thresholds", "reward_models"),
+    ),
+    "process_bench": Figure(
+        "process_bench",
+        "Draw ProcessBench's F1 per category and by threshold.",
+        "Verification",
+        ("step_thresholds", "reward_models"),
+    ),
+    "calibration": Figure(
+        "calibration",
+        "Draw how many solutions with a reward are correct.",
+        "Verification",
+        ("reliability", "reward_models"),
+    ),
+    "minimum_position": Figure(
+        "minimum_position",
+        "Draw how often the last step has the lowest reward.",
+        "Verification",
+        ("minimum_positions", "reward_models"),
+    ),
     "legend": Figure(
         "legend",
         "Draw the legend of figures on its own.",
