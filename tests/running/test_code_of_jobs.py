@@ -97,6 +97,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["draw-win-loss", "--comparisons", f"{folder}/e/comparisons.parquet"]
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-agreement", "--agreement", f"{folder}/e/agreement.parquet", "--output", *figures],
+        *drawn(folder / "e", *figures),
         ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
         ["measure-length-shift", "--solutions", f["data"], "--learned", f["data"]]
         + ["--critiques", f"set={f['short']}", "--output", str(folder / "e")],
@@ -109,6 +110,26 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["tabulate-reward-table", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--comparisons", f"{folder}/e/comparisons.parquet", "--output", *tables],
     ]
+
+
+def drawn(tables: Path, *figures: str) -> list[list[str]]:
+    """The commands for figures of verification."""
+    needed = {
+        "outcome-f1": ["thresholds"],
+        "f1-by-critiques": ["f1_by_critiques", "thresholds"],
+        "process-bench": ["step_thresholds"],
+        "calibration": ["reliability"],
+        "minimum-position": ["minimum_positions"],
+    }
+    options = {
+        figure: [
+            word
+            for name in names
+            for word in (f"--{name.replace('_', '-')}", f"{tables}/{name}.parquet")
+        ]
+        for figure, names in needed.items()
+    }
+    return [[f"draw-{name}", *words, "--output", *figures] for name, words in options.items()]
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,11 @@ STUDY: Jobs = {
     "draw_win_loss": 1,
     "draw_agreement": 1,
     "draw_gain_by_distance": 1,
+    "draw_outcome_f1": 1,
+    "draw_f1_by_critiques": 1,
+    "draw_process_bench": 1,
+    "draw_calibration": 1,
+    "draw_minimum_position": 1,
     "draw_legend": 1,
     "tabulate_rewards": 1,
 }
@@ -78,6 +83,13 @@ COUNTED = jobs("tabulate_dataset_statistics")
 SHIFTED = jobs("measure_length_shift", "draw_length_densities", "draw_gain_by_distance")
 RECORDED = jobs("tabulate_hyper_parameters")
 CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswith("_critiques")])
+# The verification of rewards, and the figures of it.
+OF_VERIFICATION = jobs(
+    *("draw_outcome_f1", "draw_f1_by_critiques", "draw_process_bench"),
+    *("draw_calibration", "draw_minimum_position"),
+)
+VERIFIED = jobs("evaluate_verification") | OF_VERIFICATION
+NOT_VERIFIED = {rule: count for rule, count in EVALUATED.items() if rule not in VERIFIED}
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
 
@@ -126,7 +138,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "ceiling of figures": ("figures/ceiling=false", OF_ACCURACIES),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
-        {rule: count for rule, count in EVALUATED.items() if rule != "evaluate_verification"},
+        NOT_VERIFIED,
     ),
     "an aggregation": ("evaluation/aggregation={dPRM-micro: mean}", EVALUATED),
     "a learning rate": (
@@ -371,11 +383,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new split": (member("new", "Split", "tables/questions.py"), NONE),
     "a new selection, over which evaluations loop": (
         member("new", "Selection", "tables/accuracy.py"),
-        {
-            rule: count
-            for rule, count in EVALUATED.items()
-            if rule not in {"evaluate_verification", *ANALYSED}
-        },
+        {rule: count for rule, count in NOT_VERIFIED.items() if rule not in ANALYSED},
     ),
     "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
     "a new reason to drop critiques, which is counted": (
@@ -428,7 +436,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     ),
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
-        jobs("evaluate_verification"),
+        VERIFIED,
     ),
     "the merging module, which makes nothing of the study": (
         add(EFFECT, "src/multirm/training/merge.py"),
