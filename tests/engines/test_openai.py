@@ -244,6 +244,11 @@ def test_what_openai_does_not_know_is_sent_and_said(
         ({"prompt_tokens": 9, "completion_tokens": 2}, (None, None, 2)),
         ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4}}, (5, 4, None)),
         ({"prompt_tokens": 9, "prompt_tokens_details": None}, (None, None, None)),
+        # What makes no sense is not known; the answer counts all the same.
+        ({"prompt_tokens": -1, "completion_tokens": "n/a"}, (None, None, None)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": []}, (None, None, None)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 15}}, (None, 15, None)),
+        ("none", (None, None, None)),
     ],
 )
 def test_token_counts_are_what_the_server_tells(

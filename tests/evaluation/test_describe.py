@@ -10,7 +10,6 @@ from multirm.evaluation.describe import describe_reward_models
 from multirm.study import options
 from multirm.study.load import load_study, read_yaml
 from multirm.tables import parquet
-from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import REWARD_MODELS
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -67,26 +66,42 @@ def test_without_models_there_are_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "models",
     [
-        [RewardModel(model="a", run_of="a"), RewardModel(model="a", run_of="b")],
-        [RewardModel(model="a", run_of="a", is_mean=True)],
+        ['{"model": "a", "run_of": "a"}', '{"model": "a", "run_of": "b"}'],
+        ['{"model": "a", "run_of": "a", "is_mean": true}'],
     ],
 )
-def test_repeated_runs_and_means_are_refused(tmp_path: Path, models: list[RewardModel]) -> None:
+def test_repeated_runs_and_means_are_refused(tmp_path: Path, models: list[str]) -> None:
     with pytest.raises(InputError, match=r"--models: expected each training run once.*found 'a'"):
         describe_reward_models("junior", tmp_path / "models.parquet", models)
 
 
-def test_invalid_models_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for word in (
-        '{"model": "a"}',
-        '{"model": "a", "run_of": "a", "kind": "xPRM"}',
-        "a",
-        '{"x": 1}',
-    ):
-        with pytest.raises(SystemExit) as ended:
-            main(
-                ["describe-reward-models", "--dataset", "d", "--models", word]
-                + ["--output", str(tmp_path / "models.parquet")]
-            )
-        assert ended.value.code == 2
-        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+GOOD = '{"model": "a", "run_of": "a"}'
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_any_number_of_runs(tmp_path: Path, count: int) -> None:
+    words = [f'{{"model": "m{seed}", "run_of": "m", "seed": {seed}}}' for seed in range(count)]
+    rows = described(tmp_path, words)
+    assert len(rows) == count + (count > 1)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *('{"model": "a"}', '{"model": "b", "run_of": "b", "kind": "xPRM"}', '{"x": 1}', "b", "[]"),
+        *('{"model": 5, "run_of": "b"}', '{"model": "", "run_of": ""}', "{", "[" * 10_000),
+        '{"model": "\\ud800", "run_of": "b"}',
+        '{"model": "b", "run_of": "b", "step_noise": 2}',
+    ],
+)
+def test_invalid_models_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    output = tmp_path / "models.parquet"
+    command = ["describe-reward-models", "--dataset", "d", "--output", str(output)]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--models", GOOD, word])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("multirm: --models: expected ")
+    assert not output.exists()

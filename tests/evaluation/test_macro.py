@@ -5,7 +5,8 @@ import pytest
 
 from multirm.evaluation import intervals, jackknife
 from multirm.evaluation.macro import Bounded, Estimate, mean_of, summaries
-from multirm.tables.accuracy import OVERALL
+from multirm.evaluation.methods import Scorer
+from multirm.tables.accuracy import OVERALL, Aggregation
 
 
 def estimate(value: float, spread: float = 0.05, groups: int = 10, n: int = 5) -> Estimate:
@@ -73,3 +74,34 @@ def test_a_mean_over_runs_is_before_them_and_as_unsure_as_seeds_make_it() -> Non
 
 def test_a_mean_s_counts_are_those_of_the_run_with_fewest() -> None:
     assert mean_of([estimate(0.5, n=5), estimate(0.7, n=3)]).counts["n"][0] == 3
+
+
+def test_another_aggregation_is_no_more_seeds() -> None:
+    """Two runs with one aggregation tell as much about seeds as the same two runs with two."""
+    last, mean = Aggregation.LAST, Aggregation.MEAN
+
+    def overall(aggregations: list[Aggregation]) -> Bounded:
+        own = {
+            Scorer(name, way): estimate(value)
+            for way in aggregations
+            for name, value in (("a", 0.4), ("a@1", 0.6))
+        }
+        runs = {
+            Scorer("a@mean", way): [Scorer("a", way), Scorer("a@1", way)] for way in aggregations
+        }
+        bounded = {(name, key): each for name, key, each in summaries({"law": own}, runs)}
+        return bounded[OVERALL, Scorer("a@mean", last)]
+
+    one, two = overall([last]), overall([last, mean])
+    assert (one.low[0], one.high[0]) == pytest.approx((two.low[0], two.high[0]))
+
+
+def test_an_undefined_measure_of_one_model_leaves_the_intervals_of_others() -> None:
+    own = {"a": estimate(0.5), "a@1": estimate(0.6)}
+    runs = {"a@mean": ["a", "a@1"], "b@mean": ["b", "b@1"]}
+    alone = found({"law": own}, {"a@mean": runs["a@mean"]})["law", "a@mean"]
+    undefined = {"b": estimate(float("nan")), "b@1": estimate(0.6)}
+    beside = found({"law": own | undefined}, runs)
+    assert beside["law", "a@mean"].low[0] == pytest.approx(alone.low[0])
+    assert beside["law", "a@mean"].high[0] == pytest.approx(alone.high[0])
+    assert np.isnan(beside["law", "b@mean"].low[0])

@@ -1,5 +1,6 @@
 """Means over training runs of one model, against loops, the t distribution and simulated runs."""
 
+import json
 import random
 from itertools import combinations
 from pathlib import Path
@@ -29,7 +30,7 @@ from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL, Aggregation, Estimator, Selection
 from multirm.tables.registry import SCHEMAS
-from multirm.tables.reward_model_rows import RewardModel, from_names, means_of
+from multirm.tables.reward_model_rows import from_names, means_of
 
 TRAININGS = ["dORM", "dORM@43", "dORM@7"]
 MODELS = [*TRAININGS, "gORM"]
@@ -366,12 +367,12 @@ def test_the_table_decides_which_are_runs_of_one_model(tmp_path: Path, write_tab
         if described:
             options["reward_models"] = folder / "reward_models.parquet"
             rows = [
-                RewardModel(model="mine", run_of="ours"),
-                RewardModel(model="another", run_of="ours", seed=43),
-                RewardModel(model="third", run_of="ours", seed=7),
-                RewardModel(model="mine@7", run_of="mine@7"),
+                {"model": "mine", "run_of": "ours"},
+                {"model": "another", "run_of": "ours", "seed": 43},
+                {"model": "third", "run_of": "ours", "seed": 7},
+                {"model": "mine@7", "run_of": "mine@7"},
             ]
-            describe_reward_models("small", options["reward_models"], rows)
+            describe_reward_models("small", options["reward_models"], list(map(json.dumps, rows)))
         how = [f"{called[m]}={'mean' if m[0] == 'g' else 'last'}" for m in names]
         run(evaluate, folder, written, models, aggregation=how, **options)
         for table in ("accuracy", "comparisons"):

@@ -1,12 +1,19 @@
 """Datasets side by side: what the figure shows of them."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
-from multirm.figures.datasets_grid import chart
+from multirm.figures.datasets_grid import chart, draw_datasets_grid
 from multirm.figures.palette import VOTES, styles
-from multirm.tables.accuracy import Selection
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Selection
 from tests.figures.described import described
+from tests.figures.test_accuracy_files import accuracy_row
+from tests.origins import made_of
 
 STYLES = VOTES | styles(described({"dORM": "dORM", "gPRM": "gPRM"}))
 
@@ -53,3 +60,21 @@ def test_one_dataset_and_none() -> None:
     assert figure["title"]["text"] == ["Weighted vote accuracy on only"]
     empty = chart([accuracies("empty", [], [])], Selection.BEST_OF_N, ceiling=True).to_dict()
     assert "no accuracies to draw" in str(empty)
+
+
+def test_tables_that_do_not_belong_in_one_figure(tmp_path: Path) -> None:
+    def draw(*rows: dict[str, Any]) -> None:
+        paths = [tmp_path / f"{place}.parquet" for place in range(len(rows))]
+        for path, row in zip(paths, rows, strict=True):
+            parquet.write(path, ACCURACY, [row], made_of())
+        draw_datasets_grid(paths, Selection.BEST_OF_N, [tmp_path / "figure.svg"])
+
+    first = accuracy_row("best_of_n", "dPRM-8B") | {"dataset": "first"}
+    with pytest.raises(InputError, match="each dataset once, found first twice"):
+        draw(first, first)
+    with pytest.raises(InputError, match="one estimator, found exact and paper"):
+        draw(first, first | {"dataset": "second", "estimator": "paper"})
+    with pytest.raises(InputError, match="found dPRM-8B and dPRM-14B, which would look the same"):
+        draw(first, first | {"dataset": "second", "model": "dPRM-14B"})
+    draw(first, first | {"dataset": "second"})
+    assert (tmp_path / "figure.svg").exists()

@@ -1,11 +1,14 @@
 """Heat maps of label noise: which models they show, and what they say where there is nothing to show."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from multirm.figures.noise_grid import chart
-from multirm.tables.accuracy import Selection
+from multirm.errors import InputError
+from multirm.figures.noise_grid import chart, draw_noise_grid
+from multirm.figures.render import rendered
+from multirm.tables.accuracy import IntervalNote, Selection
 from multirm.tables.reward_model_rows import RewardModel, with_means
 from multirm.tables.reward_models import Kind
 
@@ -26,6 +29,7 @@ def accuracy(name: str | None, n: int, value: float, **changes: Any) -> dict[str
         "low": value - 4,
         "high": value + 3,
         "n_questions": 400,
+        "note": None,
     }
     return row | changes
 
@@ -66,7 +70,7 @@ def test_a_cell_for_each_noisy_model_at_the_largest_n() -> None:
     found = cells(drawn(ROWS, MODELS))
     assert list(found) == ["dPRM", "gPRM"]
     dprm = {(row["share"], row["noise"]): (row["model"], row["label"]) for row in found["dPRM"]}
-    assert dprm == {("0.5", "0.1"): ("little", "65.0"), ("1", "0.5"): ("much", "66.0")}
+    assert dprm == {("0.5", "0.1"): ("little min", "65.0"), ("1", "0.5"): ("much min", "66.0")}
     assert found["gPRM"][0]["interval"] == "63.0 to 70.0"
 
 
@@ -91,7 +95,9 @@ def test_the_mean_stands_for_the_runs_of_a_model() -> None:
     ]
     rows = [accuracy(name, 4, value) for name, value in (("two@mean", 50.0), ("two", 40.0))]
     found = cells(drawn(rows, with_means(runs)))
-    assert [(row["model"], row["accuracy"]) for row in found["dPRM"]] == [("two (2 seeds)", 50.0)]
+    assert [(row["model"], row["accuracy"]) for row in found["dPRM"]] == [
+        ("two (2 seeds) min", 50.0)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +115,35 @@ def test_only_models_without_noise_and_no_intervals() -> None:
     figure = drawn(rows, MODELS)
     assert "no noise" in str(figure)
     assert "64.0 % (no interval)" in " ".join(figure["hconcat"][0]["title"]["text"])
+
+
+def test_what_is_left_out_and_what_intervals_are_based_on_is_said() -> None:
+    runs = [
+        RewardModel(model=name, run_of="two", kind=Kind.DPRM, noise_share=1.0, step_noise=0.5)
+        for name in ("two", "two@43")
+    ]
+    models = [*with_means(runs), model("another", Kind.DPRM, 1.0, 0.5)]
+    rows = [
+        accuracy("two@mean", 4, 50.0, note=IntervalNote.NO_SPREAD),
+        accuracy("another", 4, 60.0),
+        accuracy("another", 4, 70.0, aggregation="prod"),
+    ]
+    said = " ".join(drawn(rows, models)["title"]["subtitle"])
+    assert "Not shown, with the same kind and noise as another: another min, another prod." in said
+    assert "over questions and, for means over training runs, seeds" in said
+    assert "Where all questions came out alike" in said
+
+
+def test_hostile_names_are_drawn_as_text() -> None:
+    hostile = "dPRM\x01\x1b[31m\u202e"
+    models = [model(hostile, Kind.DPRM, 1.0, 0.5)]
+    rows = [accuracy(hostile, 4, 50.0, dataset=hostile)]
+    (svg,) = rendered(chart(rows, models, Selection.BEST_OF_N), {".svg"}).values()
+    assert b"\\x01\\x1b[31m" in svg
+    assert b"\x01" not in svg
+
+
+@pytest.mark.parametrize("selection", [Selection.MAJORITY_VOTE, Selection.PASS])
+def test_what_needs_no_reward_model_is_refused(tmp_path: Path, selection: Selection) -> None:
+    with pytest.raises(InputError, match="--selection: expected best_of_n or weighted_vote"):
+        draw_noise_grid(tmp_path / "a", [tmp_path / "b"], [tmp_path / "figure.svg"], selection)

@@ -44,7 +44,7 @@ def test_means_replace_runs_and_several_aggregations_are_named(tmp_path: Path) -
 
 def test_a_mean_without_its_runs_keeps_its_name() -> None:
     (model,) = known_models(["a@mean", "a@mean"], "d", [])
-    assert (model.model, model.is_mean) == ("a@mean", False)
+    assert (model.model, model.is_mean) == ("a@mean", True)
 
 
 def test_an_empty_table_is_of_its_folder(tmp_path: Path) -> None:

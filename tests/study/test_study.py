@@ -1,6 +1,9 @@
 """What a study knows of its datasets and reward models."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from multirm.study.figures import FIGURES
 from multirm.study.load import load_study, read_yaml
@@ -20,10 +23,21 @@ def test_noise_is_that_of_the_datasets_that_a_dataset_is_made_of() -> None:
     assert study.noise_of("Noisy_30_share100_steps10") == (1.0, 0.1)
 
 
-def test_noise_added_twice_is_not_known() -> None:
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"from": "Noisy_share50_steps25", "noise": {"steps": 0.1}},
+        {"from": "Facts_train", "noise": {"outcomes": 0.4}},
+        {"from": "Facts_train", "noise": {"steps": 0.1, "outcomes": 0.4}},
+    ],
+)
+def test_noise_added_twice_or_to_outcomes_is_not_known(dataset: dict[str, Any]) -> None:
     config = read_yaml(CONFIG / "noise.yaml")
-    config["datasets"]["Twice"] = {"from": "Noisy_share50_steps25", "noise": {"outcomes": 0.1}}
-    assert load_study(config, []).noise_of("Twice") == (None, None)
+    config["datasets"]["Other"] = dataset
+    config["models"] = {"dPRM": config["models"]["dPRM-clean"] | {"dataset": "Other"}}
+    study = load_study(config, [])
+    assert study.noise_of("Other") == (None, None)
+    assert not FIGURES["noise_grid"].is_drawn(study)
 
 
 def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None:

@@ -27,7 +27,9 @@ def test_names_imply_runs_and_means() -> None:
     assert [each.is_mean for each in found] == [False, False, True]
 
 
-@pytest.mark.parametrize("name", ["model@main", "@43", "a@b@", "a@-1", "a@mean ", "a@٤٣"])
+@pytest.mark.parametrize(
+    "name", ["model@main", "@43", "a@b@", "a@-1", "a@mean ", "a@٤٣", "a@" + "1" * 5000]
+)
 def test_other_names_are_models(name: str) -> None:
     assert from_names([name]) == [RewardModel(model=name, run_of=name)]
 
@@ -97,3 +99,7 @@ def test_a_value_outside_its_closed_set(tmp_path: Path, column: str, value: str)
     row = RewardModel(model="one", run_of="one").columns("junior") | {column: value}
     with pytest.raises(InputError, match=f"expected a {column}, .* or null, found '{value}'"):
         parquet.write(tmp_path / "models.parquet", REWARD_MODELS, [row], made_of())
+
+
+def test_a_mean_without_its_runs_keeps_its_name() -> None:
+    assert labels_of_shown(from_names(["a@mean", "b"])) == {"a@mean": "a@mean", "b": "b"}

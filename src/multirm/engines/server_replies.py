@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from multirm.engines.server import Server
 
@@ -62,18 +69,29 @@ class Choice(BaseModel):
         return (told[place] or {}) if told and place < len(told) else {}
 
 
+def _known(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """None for what is not understood: token counts are not worth refusing an answer for."""
+    try:
+        return check(value)
+    except ValidationError:
+        return None
+
+
+Known = WrapValidator(_known)
+
+
 class PromptTokens(BaseModel):
     """Details of a prompt's tokens."""
 
-    cached_tokens: Count | None = None
+    cached_tokens: Annotated[Count | None, Known] = None
 
 
 class Usage(BaseModel):
     """A server's own token counts. Few tell cached tokens; vLLM does with --enable-prompt-tokens-details."""
 
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    prompt_tokens_details: PromptTokens | None = None
+    prompt_tokens: Annotated[Count | None, Known] = None
+    completion_tokens: Annotated[Count | None, Known] = None
+    prompt_tokens_details: Annotated[PromptTokens | None, Known] = None
 
     @property
     def cached(self) -> int | None:
@@ -83,7 +101,7 @@ class Usage(BaseModel):
     @property
     def computed(self) -> int | None:
         """The number of prompt tokens computed."""
-        if self.prompt_tokens is None or self.cached is None:
+        if self.prompt_tokens is None or self.cached is None or self.cached > self.prompt_tokens:
             return None
         return self.prompt_tokens - self.cached
 
@@ -92,7 +110,7 @@ class Answer(BaseModel):
     """The answer to `completions`."""
 
     choices: list[Choice]
-    usage: Usage | None = None
+    usage: Annotated[Usage | None, Known] = None
 
 
 _T = TypeVar("_T", bound=BaseModel)

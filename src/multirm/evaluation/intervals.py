@@ -189,7 +189,7 @@ def widened(
     value: np.ndarray,
     interval: tuple[np.ndarray, np.ndarray],
     error: np.ndarray,
-    df: int,
+    df: np.ndarray | int,
     bounds: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Widen an interval to include another, independent error of the same value.
@@ -201,11 +201,11 @@ def widened(
         value: float64 [columns], the value that the interval is for.
         interval: low and high, float64 [columns].
         error: float64 [columns], the standard error to include; 0 for none.
-        df: the degrees of freedom of `error`.
+        df: the degrees of freedom of `error`, float64 [columns] or one number.
         bounds: the range of `value`.
     """
     low, high = interval
-    half = student(max(df, 1)) * error
+    half = student(np.maximum(df, 1)) * error
     return (
         np.clip(value - np.hypot(value - low, half), *bounds),
         np.clip(value + np.hypot(high - value, half), *bounds),

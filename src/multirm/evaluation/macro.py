@@ -1,5 +1,6 @@
 """Measures of several categories and training runs → macro-averages and means over runs, with 95 % intervals."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -7,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from multirm.evaluation import intervals, jackknife
+from multirm.evaluation.methods import Scorer
 from multirm.tables.accuracy import OVERALL
 
 Key = TypeVar("Key", bound=Hashable)
@@ -95,17 +97,34 @@ def _with_means(
 
 def _seed_errors(
     values: Mapping[Key, np.ndarray], runs: Mapping[Key, Sequence[Key]]
-) -> tuple[dict[Key, np.ndarray], int]:
-    """The standard error of each mean from training seeds, from all models together, and its degrees of freedom."""
+) -> tuple[dict[Key, np.ndarray], np.ndarray]:
+    """The standard error of each mean from training seeds, and its degrees of freedom, float64 [columns].
+
+    The variance is pooled over all models whose measure is defined. A model counts once, however many
+    aggregations it has.
+    """
     several = {mean: [values[run] for run in keys] for mean, keys in runs.items() if mean in values}
     if not several:
-        return {}, 0
-    df = sum(len(own) - 1 for own in several.values())
-    pooled = sum((len(own) - 1) * np.var(own, axis=0, ddof=1) for own in several.values()) / df
+        return {}, np.zeros(0)
+    n_keys = Counter(map(_model_of, several))
+    weights = np.stack(
+        [
+            np.full_like(own[0], (len(own) - 1) / n_keys[_model_of(mean)])
+            for mean, own in several.items()
+        ]
+    )
+    variances = np.stack([np.var(own, axis=0, ddof=1) for own in several.values()])
+    weights = np.where(np.isnan(variances), 0, weights)
+    df = weights.sum(axis=0)
+    pooled = (weights * np.nan_to_num(variances)).sum(axis=0) / np.where(df > 0, df, np.nan)
     return {mean: np.sqrt(pooled / len(own)) for mean, own in several.items()}, df
 
 
-def _bounded(parts: Sequence[Estimate], error: np.ndarray | None, seed_df: int) -> Bounded:
+def _model_of(key: Hashable) -> Hashable:
+    return key.model if isinstance(key, Scorer) else key
+
+
+def _bounded(parts: Sequence[Estimate], error: np.ndarray | None, seed_df: np.ndarray) -> Bounded:
     value = np.mean([each.value for each in parts], axis=0)
     free = np.array([max(len(each.without) - 1, 1) for each in parts])
     own = np.stack([_variance(each) for each in parts])

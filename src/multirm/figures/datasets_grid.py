@@ -6,6 +6,7 @@ from pathlib import Path
 
 import altair as alt
 
+from multirm.errors import InputError
 from multirm.figures import theme
 from multirm.figures.accuracies import Accuracies, category_names, method_names, sentences
 from multirm.figures.accuracy_files import read_accuracies
@@ -37,10 +38,37 @@ def draw_datasets_grid(
     check_formats(output)
     tables = reward_models or []
     found = [read_accuracies(path, selection, tables) for path in accuracy]
+    _check_together(found)
     parameters = {"selection": str(selection), "ceiling": ceiling}
     write_figure(
         chart(found, selection, ceiling), output, __name__, parameters, [*accuracy, *tables]
     )
+
+
+def _check_together(datasets: Sequence[Accuracies]) -> None:
+    """Refuse tables that do not belong in one figure.
+
+    Raises:
+        InputError: a dataset twice, several estimators, or several models that look the same.
+    """
+    names = [each.dataset for each in datasets]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError("--accuracy", expected="each dataset once", found=f"{twice} twice")
+    estimators = list(dict.fromkeys(each.estimator for each in datasets))
+    if len(estimators) > 1:
+        raise InputError("--accuracy", expected="one estimator", found=" and ".join(estimators))
+    first = datasets[0].styles
+    looks = {style: name for name, style in first.items()}
+    for each in datasets[1:]:
+        for name, style in each.styles.items():
+            if name not in first and style in looks:
+                raise InputError(
+                    "--accuracy",
+                    expected="the same reward models on all datasets",
+                    found=f"{looks[style]} and {name}, which would look the same",
+                    remedy="pass one table of all reward models for each dataset as --reward-models",
+                )
 
 
 def chart(datasets: Sequence[Accuracies], selection: Selection, ceiling: bool) -> alt.VConcatChart:

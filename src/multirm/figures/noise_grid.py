@@ -7,13 +7,15 @@ from typing import Any
 
 import altair as alt
 
+from multirm.errors import InputError, escaped, one_of
 from multirm.figures import theme
+from multirm.figures.accuracy_panels import SHOWS
 from multirm.figures.marks import nothing
 from multirm.figures.titles import panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
-from multirm.tables.accuracy import ACCURACY, OVERALL, Selection
+from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
 from multirm.tables.reward_model_rows import RewardModel, labels_of_shown, read_rows
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
@@ -29,6 +31,8 @@ class Cell:
         step_noise: probability that a step label of a noisy solution was flipped.
         noise_share: share of noisy solutions.
         accuracy: in percent, with its 95 % interval.
+        is_mean: whether it is a mean over training runs.
+        note: what the interval is based on besides the spread over questions, or why there is none.
     """
 
     kind: Kind
@@ -38,6 +42,8 @@ class Cell:
     accuracy: float
     low: float | None
     high: float | None
+    is_mean: bool
+    note: IntervalNote | None
 
     @property
     def is_noisy(self) -> bool:
@@ -65,6 +71,8 @@ def draw_noise_grid(
         selection: How the models select: best_of_n or weighted_vote.
     """
     check_formats(output)
+    if selection not in SHOWS:
+        raise InputError("--selection", expected=one_of(list(SHOWS)), found=selection)
     rows = parquet.read(accuracy, ACCURACY).to_pylist()
     models = read_rows(rows[0]["dataset"], reward_models) if rows else []
     figure = chart(rows, models, selection)
@@ -80,20 +88,20 @@ def chart(
     cells = cells_of(rows, models, selection)
     overall = [row for row in rows if row["category"] == OVERALL]
     dataset = overall[0]["dataset"] if overall else "no dataset"
-    shows = {Selection.BEST_OF_N: "Best-of-N", Selection.WEIGHTED_VOTE: "Weighted vote"}
     heading = title(
-        f"{shows[selection]} accuracy after training with label noise",
+        f"{SHOWS[selection]} accuracy after training with label noise",
         dataset,
-        _sentences(overall),
+        _sentences(overall, cells),
         theme.WIDTH - theme.Y_AXIS_WIDTH,
     )
-    kinds = list(dict.fromkeys(cell.kind for cell in cells))
+    drawn = _drawn(cells)
+    kinds = list(dict.fromkeys(cell.kind for cell in drawn))
     if not kinds:
         return alt.vconcat(nothing("no reward model with known label noise"), title=heading)
-    values = [cell.accuracy for cell in cells]
+    values = [cell.accuracy for cell in drawn]
     colours = alt.Scale(scheme="viridis", domain=[min(values), max(values)])
     panels = [
-        _panel([cell for cell in cells if cell.kind is kind], kind, colours) for kind in kinds
+        _panel([cell for cell in drawn if cell.kind is kind], kind, colours) for kind in kinds
     ]
     return alt.hconcat(*panels, spacing=4 * theme.GAP_X, title=heading)
 
@@ -101,38 +109,54 @@ def chart(
 def cells_of(
     rows: Sequence[Row], models: Sequence[RewardModel], selection: Selection
 ) -> list[Cell]:
-    """A cell for each reward model whose training noise is known: its overall accuracy at the largest N.
-
-    Of several models of one kind and noise, or several aggregations, the first counts.
-    """
+    """A cell for each reward model whose training noise is known: its overall accuracy at the largest N."""
     shown = labels_of_shown(models)
     known = {each.model: each for each in models if each.model in shown}
     chosen = [row for row in rows if row["category"] == OVERALL and row["selection"] == selection]
     largest = max((row["n"] for row in chosen), default=0)
-    cells: dict[tuple[Kind, float, float], Cell] = {}
+    cells = []
     for row in chosen:
         model = known.get(row["model"])
         if row["n"] != largest or model is None or model.kind is None:
             continue
         if model.step_noise is None or model.noise_share is None:
             continue
+        name = f"{shown[model.model]} {row['aggregation']}"
+        note = row["note"] and IntervalNote(row["note"])
         place = model.kind, model.step_noise, model.noise_share
         interval = row["accuracy"], row["low"], row["high"]
-        cells.setdefault(place, Cell(*place, shown[model.model], *interval))
-    return list(cells.values())
+        cells.append(Cell(*place, escaped(name), *interval, model.is_mean, note))
+    return cells
 
 
-def _sentences(overall: Sequence[Row]) -> list[str]:
+def _drawn(cells: Sequence[Cell]) -> list[Cell]:
+    """The first model of each kind and noise: a grid has room for one."""
+    places: dict[tuple[Kind, float, float], Cell] = {}
+    for cell in cells:
+        places.setdefault((cell.kind, cell.step_noise, cell.noise_share), cell)
+    return list(places.values())
+
+
+def _sentences(overall: Sequence[Row], cells: Sequence[Cell]) -> list[str]:
     if not overall:
         return ["No accuracies."]
+    drawn = _drawn(cells)
+    seeds = (
+        " and, for means over training runs, seeds" if any(each.is_mean for each in drawn) else ""
+    )
     said = [
-        f"{overall[0]['n_questions']} questions, N = {max(row['n'] for row in overall)}; each cell is a model "
-        "trained with so much noise, with the 95 % interval over questions below its accuracy."
+        f"{overall[0]['n_questions']} questions, N = {max(row['n'] for row in overall)}. Each cell is a model "
+        f"trained with this much noise; below its accuracy is the 95 % interval over questions{seeds}."
     ]
     vote = [row for row in overall if row["selection"] == Selection.MAJORITY_VOTE]
     if vote:
         at_largest = max(vote, key=lambda row: int(row["n"]))
         said.append(f"The majority vote has {at_largest['accuracy']:.1f} %.")
+    notes = dict.fromkeys(each.note for each in drawn if each.note)
+    said += [f"{note.meaning[0].upper()}{note.meaning[1:]}." for note in notes]
+    left_out = [each.model for each in cells if each not in drawn]
+    if left_out:
+        said.append(f"Not shown, with the same kind and noise as another: {', '.join(left_out)}.")
     return said
 
 

@@ -71,9 +71,7 @@ def known_models(names: Sequence[str], dataset: str, tables: Sequence[Path]) -> 
     if tables and names:
         describe(names, dataset, tables)
         return read_rows(dataset, tables)
-    models = with_kinds(from_names(names))
-    runs = {each.run_of for each in models if not each.is_mean}
-    return [replace(each, is_mean=each.is_mean and each.run_of in runs) for each in models]
+    return with_kinds(from_names(names))
 
 
 def interval_text(row: Mapping[str, Any], name: str, scale: float = 1, digits: int = 1) -> str:

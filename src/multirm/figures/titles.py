@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.wrapping import wrap
 
@@ -18,8 +19,8 @@ def title(shows: str, dataset: str, sentences: Sequence[str], width: float) -> a
         width: of the figure, in pixels.
     """
     return alt.TitleParams(
-        wrap(f"{shows} on {dataset}", width, theme.LARGE, bold=True),
-        subtitle=wrap(" ".join(sentences), width, theme.SMALL),
+        wrap(escaped(f"{shows} on {dataset}"), width, theme.LARGE, bold=True),
+        subtitle=wrap(escaped(" ".join(sentences)), width, theme.SMALL),
         frame="group",
         offset=12,
     )
@@ -41,7 +42,7 @@ def panel_title(
         above_labels: whether the panel has labels at its y axis, the highest of which is half above the panel
             and moves the title up: others are put at the same height.
     """
-    lines = wrap(text, width, theme.MEDIUM, bold)
+    lines = wrap(escaped(text), width, theme.MEDIUM, bold)
     return alt.TitleParams(
         lines,
         fontSize=theme.MEDIUM,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from multirm.errors import escaped
 from multirm.inspect.headline import headline_sentences
 from multirm.running.arguments import entry
 from multirm.tables import parquet
@@ -41,7 +42,7 @@ def summarise_study(
     parts = [
         summarise(parquet.read(path, ACCURACY), reward_models or [], answers) for path in accuracy
     ]
-    sys.stdout.write("\n\n".join("\n".join(lines) for lines in parts) + "\n")
+    sys.stdout.write("\n\n".join("\n".join(map(escaped, lines)) for lines in parts) + "\n")
 
 
 def summarise(

@@ -80,10 +80,10 @@ def _trains(study: "Study") -> bool:
 
 
 def _trains_on_noise(study: "Study") -> bool:
-    """Whether a reward model learns from a dataset with label noise."""
+    """Whether a reward model learns from step labels with a known amount of noise."""
     trained = [name for name, run in study.runs.items() if not run.is_external]
     learned = map(study.training_dataset_of, trained)
-    return any(study.noise_of(dataset) != (0.0, 0.0) for dataset in learned)
+    return any(share and steps for share, steps in map(study.noise_of, learned))
 
 
 def _shuffled_pairs(study: "Study") -> list[str]:

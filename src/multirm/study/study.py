@@ -66,7 +66,6 @@ class Study(Settings):
             raise ValueError(
                 "`templates` is now a key of a set of critiques (critiques.NAME.templates) "
                 "or of a backbone's `pretrain`, or `template` of a generative model"
-                "in `pretrain` of a backbone, or as `template` in a generative model"
             )
         return values
 
@@ -111,11 +110,11 @@ class Study(Settings):
     def noise_of(self, dataset: str) -> tuple[float | None, float | None]:
         """The label noise that the study adds to a dataset: the share of noisy solutions, and their step noise.
 
-        Null if it is added several times.
+        Null if it is added several times, or outcome labels are flipped as well.
         """
         origins = [self.datasets[name] for name in self.origins_of(dataset)]
         noises = [each.noise for each in origins if isinstance(each, DerivedDataset) and each.noise]
-        if len(noises) > 1:
+        if len(noises) > 1 or any(each.outcomes for each in noises):
             return None, None
         return (noises[0].share, noises[0].steps) if noises else (0.0, 0.0)
 

@@ -11,7 +11,7 @@ from multirm.running.numbers import Fraction, Seed
 from multirm.tables import parquet
 from multirm.tables.reward_models import REWARD_MODELS, FormatName, Kind, mean_name
 
-RUN_OR_MEAN = re.compile(r"(.+)@(?:(\d+)|mean)", re.ASCII)
+RUN_OR_MEAN = re.compile(r"(.+)@(?:(\d{1,9})|mean)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def labels_of_shown(models: Sequence[RewardModel]) -> dict[str, str]:
     runs = runs_of(models)
     return {
         each.model: f"{each.run_of} ({len(runs[each.run_of])} seeds)"
-        if each.is_mean
+        if each.is_mean and each.run_of in runs
         else each.model
         for each in models
         if each.is_mean or each.run_of not in means

@@ -69,8 +69,8 @@ REWARD_MODELS = Schema(
             column("seed", pa.int64(), nullable=True),
             # Datasets with the solutions it was trained on, and the name of their critique set.
             column("learned_from", list_of(pa.string()), nullable=True),
-            # Label noise added to those datasets by the study: the share of noisy solutions, and the probability
-            # that a step label of a noisy solution is flipped. Null if unknown.
+            # Label noise that derived datasets add: the share of noisy solutions, and the probability that a step
+            # label of a noisy solution is flipped. Null if unknown, added twice, or if outcomes are flipped too.
             column("noise_share", pa.float64(), nullable=True),
             column("step_noise", pa.float64(), nullable=True),
             column("critiques", pa.string(), nullable=True),
