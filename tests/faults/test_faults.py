@@ -262,7 +262,7 @@ def test_damage_is_reported_and_fixed_by_deletion(
     assert "Traceback" not in said
     line = next(line for line in said.splitlines() if "multirm: " in line)
     assert f"results/{file}" in line
-    assert "delete it and make it again" in line
+    assert "delete it and make" in line
     path.unlink()
     code, said = run(study_copy, f"results/{consumer}")
     assert code == 0, said
