@@ -204,3 +204,13 @@ def test_training_runs_are_recognised_per_dataset(tmp_path: Path, capsys: Any) -
         "one",
         "two",
     ]
+
+
+def test_names_from_tables_cannot_steer_the_terminal(tmp_path: Path, capsys: Any) -> None:
+    rows = [row | {"model": row["model"] and "\x1b[31mred"} for row in accuracy_rows()]
+    parquet.write(tmp_path / "accuracy.parquet", ACCURACY, rows, made_of())
+    summarise_study([tmp_path / "accuracy.parquet"])
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\\x1b[31mred" in said
+    assert "\\n" not in said

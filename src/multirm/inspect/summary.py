@@ -42,7 +42,7 @@ def summarise_study(
     parts = [
         summarise(parquet.read(path, ACCURACY), reward_models or [], answers) for path in accuracy
     ]
-    sys.stdout.write("\n\n".join("\n".join(map(escaped, lines)) for lines in parts) + "\n")
+    sys.stdout.write("\n\n".join("\n".join(map(_printable, lines)) for lines in parts) + "\n")
 
 
 def summarise(
@@ -148,3 +148,8 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for line in table
     ]
+
+
+def _printable(lines: str) -> str:
+    """Lines without control characters, which names from others' tables may have."""
+    return "\n".join(map(escaped, lines.split("\n")))
