@@ -257,6 +257,8 @@ def test_a_broken_source_is_not_ignored(tmp_path: Path) -> None:
         "draw_calibration",
         "draw_minimum_position",
         "draw_legend",
+        "tabulate_dataset_statistics",
+        "tabulate_rewards",
         "all",
     }
 
