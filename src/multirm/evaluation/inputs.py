@@ -309,8 +309,22 @@ def choose_subsets(
     Raises:
         InputError: no size is possible, or there are too few runs.
     """
+    if runs < 2:
+        raise InputError("--runs", expected="at least 2", found=shown(runs))
+    return Subsets(choose_sizes(opened, n, estimator), runs, seed)
+
+
+def choose_sizes(
+    opened: Opened, n: Sequence[int] | None, estimator: Estimator = Estimator.EXACT
+) -> list[int]:
+    """The sizes of subsets, as `choose_subsets` chooses them.
+
+    Raises:
+        InputError: no size is possible.
+    """
     sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
-    _check_counts(sizes, runs)
+    if not sizes or min(sizes) < 1:
+        raise InputError("--n", expected="one or more sizes of at least 1", found=shown(sizes))
     pools = opened.database.execute(POOL_SIZES).fetchall()
     if estimator is Estimator.EXACT:
         sizes = _usable(sizes, max(size for size, _ in pools))
@@ -318,7 +332,7 @@ def choose_subsets(
         short = sum(count for pool, count in pools if pool < size)
         if short:
             logger.warning("N = %d: %d pools are smaller and are used whole", size, short)
-    return Subsets(sizes, runs, seed)
+    return sizes
 
 
 def _usable(n: Sequence[int], largest: int) -> list[int]:
@@ -331,10 +345,3 @@ def _usable(n: Sequence[int], largest: int) -> list[int]:
     for size in sorted(set(n) - set(usable)):
         logger.warning("N = %d is left out: the largest pool has %d solutions", size, largest)
     return usable
-
-
-def _check_counts(n: Sequence[int], runs: int) -> None:
-    if not n or min(n) < 1:
-        raise InputError("--n", expected="one or more sizes of at least 1", found=shown(list(n)))
-    if runs < 2:
-        raise InputError("--runs", expected="at least 2", found=shown(runs))

@@ -149,7 +149,7 @@ def _f1(counts: np.ndarray) -> np.ndarray:
 
 def is_predicted(rewards: np.ndarray) -> np.ndarray:
     """Which solutions are predicted to be correct, bool [solutions]; those without a reward are not."""
-    return np.nan_to_num(rewards, nan=-1.0) >= THRESHOLD
+    return np.asarray(rewards >= THRESHOLD)
 
 
 def mean_steps(n_steps: np.ndarray, questions: np.ndarray, kept: np.ndarray) -> Estimate:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from multirm.evaluation.agreement import agreement_rows, values_of
-from multirm.evaluation.inputs import Opened, Row, choose_subsets, open_evaluation
+from multirm.evaluation.inputs import Opened, Row, choose_sizes, open_evaluation
 from multirm.evaluation.lengths import correlation_rows, length_rows
 from multirm.evaluation.methods import labels
 from multirm.evaluation.pools import read_categories, read_n_steps
@@ -25,9 +25,6 @@ from multirm.tables.solution_analyses import (
 )
 from multirm.tables.sql import reading
 from multirm.text.answer_rules import AnswerRule
-
-# Only used where subsets are drawn, and here none are.
-_RUNS, _SEED = 2, 0
 
 
 @entry
@@ -68,7 +65,7 @@ def analyse_solutions(
         scale=scale,
         reward_models=reward_models,
     )
-    size = max(choose_subsets(opened, n, _RUNS, _SEED).n)
+    size = max(choose_sizes(opened, n))
     n_steps = read_n_steps(opened.database)
     parts = [
         read_part(category, n_steps[category.name], opened)
