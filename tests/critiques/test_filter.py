@@ -290,6 +290,24 @@ def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
     assert [row["reason"] for row in rows] == ["too_long", "unbalanced"]
 
 
+def test_critiques_are_filtered_by_other_labels_of_the_same_solutions(tmp_path: Path) -> None:
+    noisy = [solution(0, 0) | {"dataset": "noisy"}, solution(1, 1) | {"dataset": "noisy"}]
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, noisy, made_of())
+    critiques = [
+        critique(text, number, of) for of in (0, 1) for number, text in enumerate([YES, NO])
+    ]
+    path = tmp_path / "c.parquet"
+    parquet.write(path, CRITIQUES, critiques, made_of(GENERATED))
+    arguments = (Kind.GORM, path, tmp_path / "s.parquet", tmp_path / "f.parquet", 400, 0)
+    with pytest.raises(InputError, match=r"c\.parquet, row 1: .*dataset 'data'"):
+        filter_critiques(*arguments)
+    filter_critiques(*arguments, dataset="noisy")
+    rows = parquet.read(tmp_path / "f.parquet", CRITIQUES).to_pylist()
+    assert [row["dataset"] for row in rows] == ["noisy"] * 4
+    assert [row["kept"] for row in rows] == [False, True, True, False]
+    assert parquet.read_footer(tmp_path / "f.parquet").parameters["dataset"] == "noisy"
+
+
 def test_a_critique_of_an_unknown_solution_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.parquet, row 2: .*solution_id 77"):
         written(tmp_path, [critique(YES), critique(YES, of=77)])

@@ -95,8 +95,26 @@ def test_defaults_are_the_papers() -> None:
         (put("training_seeds", []), "at least 1 item, found training_seeds: []"),
         (put("training_seeds", [1, 1]), "training_seeds: 1 twice"),
         (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
-        (put("critiques/facts/teacher", None), "needs either a `teacher` or `published` critiques"),
-        (put("critiques/facts/published", {}), "needs either a `teacher` or `published` critiques"),
+        (
+            put("critiques/facts/teacher", None),
+            "needs exactly one of `teacher`, `published` critiques",
+        ),
+        (
+            put("critiques/facts/published", {}),
+            "needs exactly one of `teacher`, `published` critiques",
+        ),
+        (
+            put("critiques/facts/from", "facts"),
+            "needs exactly one of `teacher`, `published` critiques",
+        ),
+        (
+            put("critiques/other", {"from": "fact", "dataset": "Facts_train"}),
+            "critiques.other.from: fact is not one of facts; did you mean facts?",
+        ),
+        (
+            put("critiques/other", {"from": "facts", "dataset": "Facts_pretrain"}),
+            "Facts_pretrain is not Facts_train with `noise`; choose a dataset that is, or a `teacher`",
+        ),
         (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is not one of"),
         (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
         (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),

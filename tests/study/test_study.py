@@ -18,9 +18,9 @@ def noise_study() -> Study:
 
 def test_noise_is_that_of_the_datasets_that_a_dataset_is_made_of() -> None:
     study = noise_study()
-    assert study.noise_of("Facts_train_30") == (0.0, 0.0)
+    assert study.noise_of("Facts_train") == (0.0, 0.0)
     assert study.noise_of("Noisy_share50_steps25") == (0.5, 0.25)
-    assert study.noise_of("Noisy_30_share100_steps10") == (1.0, 0.1)
+    assert study.noise_of("Noisy_share100_steps10") == (1.0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_noise_is_that_of_the_datasets_that_a_dataset_is_made_of() -> None:
 def test_noise_added_twice_or_to_outcomes_is_not_known(dataset: dict[str, Any]) -> None:
     config = read_yaml(CONFIG / "noise.yaml")
     config["datasets"]["Other"] = dataset
-    config["models"] = {"dPRM": config["models"]["dPRM-clean"] | {"dataset": "Other"}}
+    config["models"] = {"dPRM": config["models"]["dPRM-mini"] | {"dataset": "Other"}}
     study = load_study(config, [])
     assert study.noise_of("Other") == (None, None)
     assert not FIGURES["noise_grid"].is_drawn(study)
@@ -42,8 +42,8 @@ def test_noise_added_twice_or_to_outcomes_is_not_known(dataset: dict[str, Any]) 
 
 def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None:
     study = noise_study()
-    assert study.training_dataset_of("dPRM-clean") == "Facts_train"
-    assert study.training_dataset_of("gPRM-share50_steps10") == "Noisy_30_share50_steps10"
+    assert study.training_dataset_of("dPRM-mini") == "Facts_train"
+    assert study.training_dataset_of("gPRM-share50_steps10") == "Noisy_share50_steps10"
 
 
 def test_noise_is_drawn_where_a_model_learns_from_it() -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from multirm.study import files, targets
+from multirm.study import files, options, targets
 from multirm.study.figures import FIGURES, datasets_of
 from multirm.study.load import load_study, read_yaml
 from multirm.study.study import Study
@@ -67,6 +67,30 @@ def test_each_model_is_trained_on_its_own_set() -> None:
     }
     del config["models"]["gORM-short"]
     assert not any("/short/" in file for file in targets.critique_targets(load_study(config, [])))
+
+
+def test_critiques_generated_for_one_set_are_filtered_for_another() -> None:
+    config = read_yaml(MINIATURE)
+    config["datasets"]["Noisy"] = {"from": "Facts_train", "noise": {"steps": 0.1}}
+    config["critiques"]["noisy"] = {"from": "facts", "dataset": "Noisy"}
+    del config["models"]["gORM-mini"]
+    config["models"]["gPRM-mini"]["critiques"] = "noisy"
+    found = load_study(config, [])
+    assert targets.sets_with_teacher(found) == "facts"
+    assert set(targets.critique_sets(found, external=False).split("|")) == {"facts", "noisy"}
+    folder = "<results>/critiques"
+    assert files.generated_critiques(found, "noisy", "gPRM", "history") == (
+        f"{folder}/facts/gPRM/generated/history.parquet"
+    )
+    wanted = targets.critique_targets(found)
+    assert {file.removeprefix(f"{folder}/").rsplit("/", 1)[0] for file in wanted} == {
+        *("facts/gPRM/generated", "noisy/gPRM/filtered", "noisy/gPRM/shortened", "noisy/gPRM"),
+    }
+    assert targets.used_backbones(found) == ["mini"]
+    assert {"Noisy", "Facts_train"} <= {*targets.used_datasets(found)}
+    assert options.relabelled(found, "noisy") == ["--dataset", "Noisy"]
+    assert options.relabelled(found, "facts") == []
+    assert found.critiques_of("gPRM-mini").teacher == "mini"
 
 
 def test_only_what_is_used_is_made() -> None:

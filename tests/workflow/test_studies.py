@@ -36,15 +36,27 @@ def counts(plan: str) -> dict[str, int]:
 
 def test_the_whole_paper_is_planned(tmp_path: Path) -> None:
     jobs = counts(dry_run(tmp_path, "paper.yaml", "--quiet", "rules"))
-    categories = 5 * 14 + 9
-    assert jobs["read_solutions"] == categories + 14
+    # One dataset is not read but shuffled; the training set is read as well.
+    categories = 6 * 14 + 9
+    assert jobs["read_solutions"] == categories
+    assert jobs["shuffle_steps"] == 14
     assert jobs["generate_critiques"] == 2 * 14
     assert jobs["train_discriminative"] == jobs["train_generative"] == 6
     assert jobs["score_discriminative"] == 6 * categories
     assert jobs["join_rewards_and_critiques"] == 6 * categories
-    assert jobs["draw_best_of_n"] == jobs["draw_weighted_vote"] == jobs["draw_legend"] == 14
+    assert jobs["draw_best_of_n"] == jobs["draw_weighted_vote"] == jobs["draw_legend"] == 15
+    assert jobs["draw_shuffled"] == 1
     assert jobs["check_critiques"] == 2
     assert jobs["total"] > 1000
+
+
+def test_noise_in_training_asks_the_teacher_once(tmp_path: Path) -> None:
+    jobs = counts(dry_run(tmp_path, "paper-noise.yaml", "--quiet", "rules"))
+    assert jobs["generate_critiques"] == 14
+    assert jobs["filter_critiques"] == 13 * 14
+    assert jobs["add_noise"] == 12 * 14
+    assert jobs["train_discriminative"] == jobs["train_generative"] == 13
+    assert jobs["draw_noise_grid"] == 1
 
 
 def cut_paper(folder: Path, **changes: object) -> str:

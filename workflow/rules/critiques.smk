@@ -19,7 +19,7 @@ rule generate_critiques:
     benchmark:
         "<benchmarks>/generate_critiques/{critique_set}/{kind}/{category}.tsv"
     wildcard_constraints:
-        critique_set=targets.critique_sets(study, external=False),
+        critique_set=targets.sets_with_teacher(study),
     conda:
         lambda w: f"../../envs/{needs.critiques_stage(study, w.critique_set)}.yaml"
     threads: threads_of(needs.criticising)
@@ -54,7 +54,7 @@ rule filter_critiques:
     """Mark the critiques not to train on, each with its reason."""
     input:
         solutions=ask(files.criticised_solutions),
-        critiques="<results>/critiques/{critique_set}/{kind}/generated/{category}.parquet",
+        critiques=ask(files.generated_critiques),
         environment=environment("core"),
     output:
         "<results>/critiques/{critique_set}/{kind}/filtered/{category}.parquet",
@@ -73,12 +73,13 @@ rule filter_critiques:
         max_length=lambda w: study.critiques[w.critique_set].max_length,
         seed=study.seed,
         agreement=lambda w: study.critiques[w.critique_set].agreement,
+        dataset=ask(options.relabelled),
     message:
         "Filter {wildcards.kind} critiques of {wildcards.critique_set}, {wildcards.category}"
     shell:
         "python -m multirm filter-critiques --kind {wildcards.kind} --critiques {input.critiques:q}"
         " --solutions {input.solutions:q} --output {output:q}"
-        " --max-length {params.max_length} --seed {params.seed} --agreement {params.agreement}"
+        " --max-length {params.max_length} --seed {params.seed} --agreement {params.agreement} {params.dataset:q}"
         " > {log:q} 2>&1"
 
 

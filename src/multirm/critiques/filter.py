@@ -46,6 +46,7 @@ def filter_critiques(
     max_length: Count,
     seed: Seed,
     agreement: Agreement = Agreement.STRICT,
+    dataset: str | None = None,
 ) -> None:
     """Mark critiques that are badly formed, disagree with the labels, are too long, duplicated, or surplus.
 
@@ -62,10 +63,13 @@ def filter_critiques(
         agreement: how far a gPRM critique must agree with the labels: `strict`, in its verdict on each step up to
             the first incorrect one, or `relaxed`, only in whether it finds an error, which it must if the
             solution's answer is wrong.
+        dataset: the dataset of `solutions`, if it has the criticised solutions with other labels.
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.GENERATED)
     rows = parquet.read(critiques, CRITIQUES).to_pylist()
+    if dataset:
+        rows = [{**row, "dataset": dataset} for row in rows]
     labelled = parquet.read(solutions, SOLUTIONS).to_pylist()
     pairs = with_solutions(rows, labelled, critiques)
     marked = filtered(kind, pairs, max_length, seed, agreement)
@@ -76,6 +80,7 @@ def filter_critiques(
         "max_length": max_length,
         "seed": seed,
         "agreement": agreement,
+        **({"dataset": dataset} if dataset else {}),
     }
     origin = origin_of(__name__, parameters, [critiques, solutions])
     parquet.write(output, CRITIQUES, marked, origin)

@@ -29,6 +29,7 @@ def problems(study: Study) -> list[str]:
         *found,
         *_foreign_categories(study),
         *_missing_critiques(study),
+        *_critiques_of_other_solutions(study),
         *_missing_rewards(study),
         *_too_large_models(study),
         *_uneven_batches(study),
@@ -48,7 +49,8 @@ def _learned(study: Study) -> Iterator[tuple[str, str]]:
             yield f"critiques.{model.critiques}.dataset", study.critiques[model.critiques].dataset
     backbones = [model.backbone for model in trained.values()]
     sets = (model.critiques for model in trained.values() if isinstance(model, GenerativeModel))
-    backbones += [teacher for name in sets if (teacher := study.critiques[name].teacher)]
+    generated = (study.critiques[study.generated_for(name)] for name in sets)
+    backbones += [each.teacher for each in generated if each.teacher]
     for backbone in dict.fromkeys(backbones):
         pretraining = study.backbones[backbone].pretrain
         for dataset in pretraining.datasets if pretraining else []:
@@ -150,6 +152,9 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield f"critiques.{name}.dataset", critiques.dataset, datasets
         if critiques.teacher:
             yield f"critiques.{name}.teacher", critiques.teacher, backbones
+        if critiques.from_:
+            with_teacher = [other for other, each in study.critiques.items() if each.teacher]
+            yield f"critiques.{name}.from", critiques.from_, with_teacher
     for name, derived in study.datasets.items():
         if isinstance(derived, DerivedDataset):
             yield f"datasets.{name}.from", derived.from_, datasets
@@ -243,6 +248,20 @@ def _missing_critiques(study: Study) -> Iterator[str]:
             published = study.critiques[model.critiques].published
             if published and not getattr(published, model.kind):
                 yield f"models.{name}: there are no critiques.{model.critiques}.published.{model.kind}"
+
+
+def _critiques_of_other_solutions(study: Study) -> Iterator[str]:
+    """Sets with another set's critiques whose datasets differ in more than labels."""
+    for name, critiques in study.critiques.items():
+        if critiques.from_:
+            own, criticised = critiques.dataset, study.critiques[critiques.from_].dataset
+            chain = study.origins_of(own)
+            changed = chain[: chain.index(criticised)] if criticised in chain else chain
+            if not all(study.adds_noise_alone(each) for each in changed):
+                yield (
+                    f"critiques.{name}.dataset: the critiques of {critiques.from_} are of {criticised}, and {own} is "
+                    f"not {criticised} with `noise`; choose a dataset that is, or a `teacher` of its own"
+                )
 
 
 def _missing_rewards(study: Study) -> Iterator[str]:

@@ -27,7 +27,8 @@ class ExternalCritiques(Settings):
 class Critiques(Sampling):
     """A set of critiques of training solutions, for both generative kinds.
 
-    Exactly one of `teacher`, a model that writes them, and `published`, places to read them from.
+    Exactly one of `teacher`, a model that writes them; `published`, places to read them from; and `from`, another set
+    whose teacher's critiques are filtered anew, by the labels of this set's dataset.
     """
 
     dataset: Name
@@ -36,6 +37,12 @@ class Critiques(Sampling):
     published: ExternalCritiques | None = Field(
         None,
         description="critiques of others, used as they are; of the keys below, only `agreement` applies",
+    )
+    from_: Name | None = Field(
+        None,
+        alias="from",
+        description="another set with a teacher, of the same solutions with other labels (`noise`); of the keys below, "
+        "only `max_length` and `agreement` apply",
     )
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95
@@ -48,7 +55,7 @@ class Critiques(Sampling):
     )
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.teacher is None) == (self.published is None):
-            raise ValueError("needs either a `teacher` or `published` critiques")
+    def _one_of_three(self) -> Self:
+        if sum(each is not None for each in (self.teacher, self.published, self.from_)) != 1:
+            raise ValueError("needs exactly one of `teacher`, `published` critiques and `from`")
         return self

@@ -213,6 +213,12 @@ def critique_tables(
     return [f"{folder}/{category}.parquet" for category in categories]
 
 
+def generated_critiques(study: Study, critique_set: str, kind: str, category: str) -> str:
+    """The table of a teacher's critiques of a category that are filtered for a set."""
+    of = study.generated_for(critique_set)
+    return f"{RESULTS}/critiques/{of}/{kind}/{CritiqueStage.GENERATED}/{category}.parquet"
+
+
 def training_critiques(study: Study, model: str) -> list[str]:
     """The tables of critiques on which a generative reward model is trained."""
     return critique_tables(study, study.critique_set_of(model), study.runs[model].kind)

@@ -76,6 +76,12 @@ def teacher_server(study: Study, critique_set: str) -> list[str]:
     return option("--server", study.critiques[critique_set].server)
 
 
+def relabelled(study: Study, critique_set: str) -> list[str]:
+    """The option for the dataset of a set whose critiques were generated for another one."""
+    settings = study.critiques[critique_set]
+    return option("--dataset", settings.dataset if settings.from_ else None)
+
+
 def batch_tokens(study: Study, model: str) -> list[str]:
     """The option for the number of tokens per batch, if the study sets it."""
     scoring = study.runs[model].scoring

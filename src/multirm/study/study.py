@@ -102,6 +102,15 @@ class Study(Settings):
             and settings.from_ in self.evaluation.datasets
         }
 
+    def adds_noise_alone(self, dataset: str) -> bool:
+        """Whether a dataset has the very solutions of the one that it derives from, with other labels."""
+        settings = self.datasets[dataset]
+        return (
+            isinstance(settings, DerivedDataset)
+            and settings.noise is not None
+            and self.categories_of(dataset) == self.categories_of(settings.from_)
+        )
+
     def has_answers(self, dataset: str) -> bool:
         """Whether a dataset's solutions have answers, from which one can be selected."""
         origin = self.datasets[self.origins_of(dataset)[-1]]
@@ -139,12 +148,12 @@ class Study(Settings):
         }
 
     def critiques_of(self, model: str) -> Critiques:
-        """The set of critiques that a generative reward model is trained on.
+        """How the critiques that a generative reward model is trained on were generated or read.
 
         Raises:
             TypeError: the reward model is not trained on critiques.
         """
-        return self.critiques[self.critique_set_of(model)]
+        return self.critiques[self.generated_for(self.critique_set_of(model))]
 
     def critique_set_of(self, model: str) -> str:
         """The name of the set of critiques that a generative reward model is trained on.
@@ -156,6 +165,10 @@ class Study(Settings):
         if not isinstance(settings, GenerativeModel):
             raise TypeError(f"{model} is not trained on critiques")
         return settings.critiques
+
+    def generated_for(self, critique_set: str) -> str:
+        """The set of critiques for which the critiques of a set were generated: itself, or the one it is `from`."""
+        return self.critiques[critique_set].from_ or critique_set
 
     def template_of(self, model: str) -> str | None:
         """The prompt template file of a generative reward model; None for the package's own."""

@@ -74,9 +74,14 @@ def external_models(study: Study) -> str:
 
 
 def critique_sets(study: Study, external: bool) -> str:
-    """A pattern for the sets of critiques that are external, or that a teacher generates."""
+    """A pattern for the sets of critiques that are external, or for those that are filtered here."""
     sets = study.critiques.items()
     return any_of(name for name, each in sets if (each.published is not None) is external)
+
+
+def sets_with_teacher(study: Study) -> str:
+    """A pattern for the sets of critiques that a teacher generates."""
+    return any_of(name for name, each in study.critiques.items() if each.teacher)
 
 
 def data_targets(study: Study) -> list[str]:
@@ -105,7 +110,8 @@ def used_backbones(study: Study) -> list[str]:
     """The backbones of a study's reward models, and its teachers, each once."""
     backbones = [run.trained.backbone for run in trained_runs(study)]
     for name, _ in used_critiques(study):
-        backbones += [teacher] if (teacher := study.critiques[name].teacher) else []
+        teacher = study.critiques[study.generated_for(name)].teacher
+        backbones += [teacher] if teacher else []
     return list(dict.fromkeys(backbones))
 
 
@@ -124,12 +130,15 @@ def critique_targets(study: Study) -> list[str]:
     """The tables of critiques that a study's reward models are trained on, at each stage."""
     files = []
     for name, kind in used_critiques(study):
-        stages = [CritiqueStage.SHORTENED]
-        if study.critiques[name].teacher:
-            stages = [CritiqueStage.GENERATED, CritiqueStage.FILTERED, CritiqueStage.SHORTENED]
-        files += [each for stage in stages for each in critique_tables(study, name, kind, stage)]
+        stages = [(name, CritiqueStage.SHORTENED)]
+        if not study.critiques[name].published:
+            generated = (study.generated_for(name), CritiqueStage.GENERATED)
+            stages = [generated, (name, CritiqueStage.FILTERED), *stages]
+        files += [
+            table for of, stage in stages for table in critique_tables(study, of, kind, stage)
+        ]
         files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
-    return files
+    return list(dict.fromkeys(files))
 
 
 def training_targets(study: Study) -> list[str]:
