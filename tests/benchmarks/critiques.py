@@ -242,8 +242,8 @@ def compare(kind: Kind, n: int, seed: int) -> None:
             **solution_key(solution),
             "critique_id": 0,
             "critique": critique.text,
-            "n_prompt_tokens": 0,
-            "n_tokens": len(critique.text.split()),
+            "n_tokens_read": 0,
+            "n_tokens_generated": len(critique.text.split()),
             "truncated": False,
         }
         for critique, solution in zip(critiques, solutions, strict=True)

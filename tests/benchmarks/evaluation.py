@@ -64,7 +64,9 @@ def write_study(
                 **keys,
                 "model": pa.array([model] * count),
                 "rewards": lists,
-                "n_tokens": pa.array(np.full(count, 100), pa.int32()),
+                "n_tokens_read": pa.array(np.full(count, 100), pa.int32()),
+                "n_tokens_generated": pa.array(np.zeros(count), pa.int32()),
+                "flops": pa.array(np.full(count, 1e12)),
                 "truncated": pa.array(np.zeros(count, bool)),
             }
             write(folder / model / f"{category}.parquet", REWARDS, rows)

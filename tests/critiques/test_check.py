@@ -28,8 +28,8 @@ def row(number: int, reason: str | None, **columns: Any) -> dict[str, Any]:
         "critique": "Fine.",
         "verdict": 1,
         "step_verdicts": None,
-        "n_prompt_tokens": None,
-        "n_tokens": None,
+        "n_tokens_read": None,
+        "n_tokens_generated": None,
         "truncated": False,
         "kept": reason is None,
         "reason": reason,
@@ -44,7 +44,8 @@ ROWS = st.lists(
             {
                 "solution_id": st.integers(0, 3),
                 "verdict": st.sampled_from([0, 1, None]),
-                "n_tokens": st.none() | st.integers(1, 99),
+                "n_tokens_read": st.none() | st.integers(1, 9),
+                "n_tokens_generated": st.none() | st.integers(1, 99),
                 "critique": st.text(max_size=9),
                 "truncated": st.booleans(),
                 "deviations": st.none() | st.lists(st.sampled_from(list(map(str, Deviation)))),
@@ -80,7 +81,8 @@ def test_counts(rows: list[dict[str, Any]]) -> None:
     lengths = [len(r["critique"]) for r in kept]
     assert found["median_characters"] == (median(lengths) if lengths else None)
     assert found["max_characters"] == (max(lengths) if lengths else None)
-    counted = [r["n_tokens"] for r in kept if r["n_tokens"]]
+    pairs = [(r["n_tokens_read"], r["n_tokens_generated"]) for r in kept]
+    counted = [read + generated for read, generated in pairs if read and generated]
     assert found["median_tokens"] == (median(counted) if counted else None)
     assert found["max_tokens"] == (max(counted) if counted else None)
 

@@ -54,8 +54,8 @@ def critique(text: str, number: int = 0, of: int = 0, category: str = "law") -> 
         "critique": text,
         "verdict": None,
         "step_verdicts": None,
-        "n_prompt_tokens": None,
-        "n_tokens": None,
+        "n_tokens_read": None,
+        "n_tokens_generated": None,
         "truncated": False,
         "kept": True,
         "reason": None,
@@ -176,13 +176,16 @@ def test_kept_critiques_end_with_the_verdict(kept: str) -> None:
 
 def test_text_after_the_verdict_does_not_count_as_length() -> None:
     long = YES + "." * len(YES)
-    counted = {"n_prompt_tokens": 9, "n_tokens": 9 + 180}
-    assert reason_for(Kind.GORM, long, **counted) is None
-    assert reason_for(Kind.GORM, long, n_prompt_tokens=9, n_tokens=9 + 181) is DropReason.TOO_LONG
-    # Without a count of the prompt's tokens, the whole critique counts.
-    assert reason_for(Kind.GORM, long, n_tokens=100) is DropReason.TOO_LONG
-    assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=99) is None
-    assert reason_for(Kind.GORM, YES, n_prompt_tokens=9, n_tokens=100) is DropReason.TOO_LONG
+    for text, n_generated, reason in (
+        (long, 180, None),
+        (long, 181, DropReason.TOO_LONG),
+        (YES, 90, None),
+        (YES, 91, DropReason.TOO_LONG),
+    ):
+        counted = {"n_tokens_read": 9, "n_tokens_generated": n_generated}
+        assert reason_for(Kind.GORM, text, **counted) is reason
+    # What was not counted is not too long.
+    assert reason_for(Kind.GORM, YES, n_tokens_generated=100) is None
 
 
 def test_all_but_the_first_duplicate_of_a_solution_are_repeated() -> None:
@@ -227,7 +230,7 @@ def test_reasons_are_checked_in_order_and_only_the_rest_is_balanced() -> None:
         (critique(YES, of=1, number=1), wrong),
         (critique("...", of=1, number=2), wrong),
     ]
-    pairs[3][0]["n_tokens"] = 100
+    pairs[3][0].update(n_tokens_read=20, n_tokens_generated=80)
     marked = filtered(Kind.GORM, pairs, 99, 0, Agreement.STRICT)
     reasons = [row["reason"] for row in marked]
     assert reasons[1] is DropReason.DUPLICATE
@@ -285,7 +288,8 @@ def test_no_row_is_lost_and_a_one_sided_category_is_warned_of(
 
 def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
     long, short = critique(YES), critique(NO, of=1)
-    long["n_tokens"], short["n_tokens"] = 21, 20
+    for row, n_generated in ((long, 14), (short, 13)):
+        row |= {"n_tokens_read": 7, "n_tokens_generated": n_generated}
     rows = written(tmp_path, [long, short], max_length=20)
     assert [row["reason"] for row in rows] == ["too_long", "unbalanced"]
 

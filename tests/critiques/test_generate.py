@@ -112,7 +112,7 @@ def test_verdicts_are_not_read_yet() -> None:
     text = "\nStep 1: The step is \\boxed{incorrect}\n</think>\nIs the solution correct? No"
     prompt, sample = Prompt((), [1, 2]), Completion([3], text, {}, truncated=False)
     (row,) = columns(prompt, [sample])
-    assert (row["n_prompt_tokens"], row["n_tokens"]) == (2, 3)
+    assert (row["n_tokens_read"], row["n_tokens_generated"]) == (2, 1)
     assert row["verdict"] is row["step_verdicts"] is row["deviations"] is None
 
 

@@ -101,7 +101,7 @@ def test_critiques_of_outcomes(read: Read, tmp_path: Path) -> None:
     for row in rows:
         assert row["critique"].startswith(" Hm.\n</think>\n\nVerification: ")
         assert (row["dataset"], row["category"], row["step_verdicts"]) == ("d", "law", None)
-        assert (row["kept"], row["reason"], row["n_tokens"]) == (True, None, None)
+        assert (row["kept"], row["reason"], row["n_tokens_generated"]) == (True, None, None)
     path = tmp_path / "critiques.parquet"
     require_critiques(path, Kind.GORM, CritiqueStage.SHORTENED)
     footer = parquet.read_footer(path)

@@ -63,7 +63,7 @@ def write_tables(tmp_path: Path) -> WriteTables:
                         }
                     )
                     for model in models:
-                        row = {"model": model, "rewards": lists[model], "n_tokens": 9}
+                        row = {"model": model, "rewards": lists[model]}
                         rewards[model].append(
                             {**key, **row, "truncated": False, **type_columns(model, scale)}
                         )

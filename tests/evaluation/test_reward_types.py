@@ -22,7 +22,7 @@ from multirm.evaluation.verification import evaluate_verification
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Aggregation, Estimator, Selection
 from multirm.tables.ledger import LEDGER
-from multirm.tables.rewards import REWARDS, Scale
+from multirm.tables.rewards import COSTS, REWARDS, Scale
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.uncertainty import CRITIQUE_COUNTS
 from multirm.tables.verification import STEP_VERIFICATION, VERIFICATION
@@ -222,11 +222,16 @@ def test_tables_of_version_1_have_the_type_of_their_module(
     first = replace(
         REWARDS,
         version=1,
-        columns=pa.schema(field for field in REWARDS.columns if field.name not in COLUMNS),
+        columns=pa.schema(
+            [
+                *(field for field in REWARDS.columns if field.name not in (*COLUMNS, *COSTS)),
+                pa.field("n_tokens", pa.int32()),
+            ]
+        ),
         check_row=lambda row: None,
     )
     rows = [
-        {name: value for name, value in row.items() if name not in COLUMNS}
+        {name: value for name, value in row.items() if name not in COLUMNS} | {"n_tokens": 7}
         for row in parquet.read(path, REWARDS).to_pylist()
     ]
     parquet.write(path, first, rows, replace(made_of(), code={module: "0" * 64}))

@@ -82,7 +82,7 @@ def test_data_without_reference_answers(
     own = ("dataset", "category", "question_id", "solution_id")
     rows = [
         {name: row[name] for name in own}
-        | {"model": "dPRM", "rewards": values, "n_tokens": None, "truncated": None}
+        | {"model": "dPRM", "rewards": values, "truncated": None}
         | {"unit": "step", "scale": "probability"}
         for row, values in zip(solutions, rewards, strict=True)
     ]

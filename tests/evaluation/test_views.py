@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from multirm.errors import InputError
 from multirm.evaluation.input_checks import check_rewards, check_solutions, reward_type
 from multirm.evaluation.views import UNREAD, open_inputs
 from multirm.tables import parquet
-from multirm.tables.rewards import REWARDS
+from multirm.tables.rewards import COSTS, REWARDS
 from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
@@ -305,3 +306,34 @@ def test_a_flipped_bit_is_detected_in_every_column_read(write_tables: Any) -> No
             with pytest.raises(InputError, match=rf"{path.name}: expected a whole Parquet table"):
                 open_inputs([str(solutions)], {"dORM": [str(rewards)]})
         path.write_bytes(intact)
+
+
+@pytest.mark.parametrize(
+    ("version", "unit", "code", "n_read", "n_generated"),
+    [
+        (2, "step", "multirm.scoring.discriminative", (7, 0), (0, 0)),
+        (2, "critique", "multirm.scoring.generative", (None, None), (7, 9)),
+        (2, None, "multirm.data.read", (None, None), (None, None)),
+        (1, None, "multirm.scoring.generative", (None, None), (7, 9)),
+    ],
+)
+def test_what_earlier_rewards_cost_depends_on_their_unit(
+    write_tables: Any,
+    version: int,
+    unit: str | None,
+    code: str,
+    n_read: tuple[int | None, ...],
+    n_generated: tuple[int | None, ...],
+) -> None:
+    written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
+    (path,) = written.rewards
+    table = parquet.read(path, REWARDS).drop_columns([*COSTS, "unit", "truncated"])
+    table = table.append_column("n_tokens", pa.array([7, 9], pa.int32()))
+    table = table.append_column("truncated", pa.array([False, True]))
+    if version == 2:
+        table = table.append_column("unit", pa.array([unit] * 2, pa.string()))
+    older = replace(REWARDS, version=version, columns=table.schema, check_row=lambda row: None)
+    parquet.write(path, older, table, replace(made_of(), code={code: "0" * 64}))
+    database, _ = open_inputs([str(each) for each in written.solutions], {"dORM": [str(path)]})
+    found = database.sql(f"SELECT {', '.join(COSTS)} FROM rewards ORDER BY solution_id").fetchall()
+    assert found == [(*pair, None) for pair in zip(n_read, n_generated, strict=True)]

@@ -42,7 +42,6 @@ REWARD: dict[str, Any] = {
     "solution_id": 0,
     "model": "dPRM",
     "rewards": [0.5, None],
-    "n_tokens": None,
     "truncated": None,
 }
 POOL: dict[str, Any] = {
@@ -126,7 +125,9 @@ def reward_tables(draw: st.DrawFn) -> list[dict[str, Any]]:
             "solution_id": solution_id,
             "model": model,
             "rewards": draw(st.lists(FLOATS, max_size=3)),
-            "n_tokens": draw(st.none() | st.integers(0, 9)),
+            "n_tokens_read": draw(st.none() | st.integers(0, 9)),
+            "n_tokens_generated": draw(st.none() | st.integers(0, 9)),
+            "flops": draw(st.none() | st.floats(0, 1e18)),
             "truncated": draw(st.none() | st.booleans()),
         }
         for category, question_id, solution_id, model in draw(
@@ -250,7 +251,8 @@ def test_our_own_keys_are_written_only_where_needed(tmp_path: Path) -> None:
     assert found["judged"] == [found["plain"][0] | {"outcomes": [0]}]
     assert found["labelled"] == [found["plain"][0] | {"labels": [[1, -1]]}]
     assert found["untidy"] == [found["plain"][0] | {"question": " Which?", "verbatim": True}]
-    rewards = [REWARD, REWARD | {"solution_id": 1, "n_tokens": 3, "truncated": False}]
+    costs = {"n_tokens_read": 3, "n_tokens_generated": 0, "flops": 1e9}
+    rewards = [REWARD, REWARD | {"solution_id": 1, **costs, "truncated": False}]
     ours = write_tables(tmp_path / "rewards", REWARDS, rewards)
     convert(ours, tmp_path / "theirs", Layout.PUBLISHED)
     assert read_json(tmp_path / "theirs")["law_reward"] == [
@@ -258,7 +260,9 @@ def test_our_own_keys_are_written_only_where_needed(tmp_path: Path) -> None:
             "q_id": "7",
             "cot_ids": [0, 1],
             "rewards": [[0.5, None], [0.5, None]],
-            "n_tokens": [None, 3],
+            "n_tokens_read": [None, 3],
+            "n_tokens_generated": [None, 0],
+            "flops": [None, 1e9],
             "truncated": [None, False],
             "dataset": "d",
             "model": "dPRM",

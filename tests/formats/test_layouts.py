@@ -78,7 +78,9 @@ def test_a_folder_in_multi_rms_layout(tmp_path: Path) -> None:
         "solution_id": 5,
         "model": "dPRM",
         "rewards": [0.5, None],
-        "n_tokens": None,
+        "n_tokens_read": None,
+        "n_tokens_generated": None,
+        "flops": None,
         "truncated": None,
         "unit": None,
         "scale": None,
@@ -122,7 +124,7 @@ def test_folders_of_tables_are_read_without_their_critiques(tmp_path: Path) -> N
     assert [file.name for file in found] == ["law.parquet"]
     with pytest.raises(InputError, match=r"expected rewards, .*, found only tables of solutions"):
         read_rewards(str(tmp_path / "s"), "m")
-    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 2"):
+    with pytest.raises(InputError, match=r"law.parquet: expected a table of rewards version 3"):
         read_rewards(str(tmp_path / "s" / "law.parquet"), "m")
 
 
@@ -194,7 +196,11 @@ def test_bad_solutions_are_named(tmp_path: Path, files: dict[str, Any], complain
         ({"rewards": [[0.5], [True]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
         ({"rewards": [[0.5], ["1"]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
         ({"rewards": [[0.5], [10**400]]}, r"key rewards\[1\]\[0\]: expected a finite number"),
-        ({"n_tokens": [1]}, "key n_tokens: expected one entry for each of 2 cot_ids"),
+        (
+            {"n_tokens_read": [1]},
+            "key n_tokens_read: expected one entry for each of 2 cot_ids",
+        ),
+        ({"flops": [1, "2"]}, r"key flops\[1\]: expected a finite number, or null, found '2'"),
         ({"truncated": [True, 0]}, r"key truncated\[1\]: expected true, false or null, found 0"),
     ],
 )

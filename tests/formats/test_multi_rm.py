@@ -18,6 +18,7 @@ from huggingface_hub.errors import GatedRepoError
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
+from multirm.tables.rewards import COSTS
 
 TRAIN: dict[str, Any] = {
     "q_id": 12,
@@ -141,7 +142,7 @@ def test_questions_are_listed_once() -> None:
 def test_rewards() -> None:
     rows = [row for _, row in multi_rm.rewards([record(REWARD)], "law")]
     assert [(row["solution_id"], row["rewards"]) for row in rows] == [(5, [0.5, None]), (0, [1.0])]
-    assert {row["n_tokens"] for row in rows} == {row["truncated"] for row in rows} == {None}
+    assert {row[name] for row in rows for name in (*COSTS, "truncated")} == {None}
 
 
 def test_missing_rewards_stay_missing(tmp_path: Path) -> None:

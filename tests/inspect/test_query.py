@@ -28,7 +28,12 @@ def results(tmp_path: Path) -> Path:
     """Two reward tables in folders with odd names, and other files of all sorts."""
     folder = tmp_path / "it's [re]sults"
     for model in ("dORM", "gORM"):
-        row = KEY | {"model": model, "rewards": [0.25, None], "n_tokens": 3, "truncated": False}
+        row = KEY | {
+            "model": model,
+            "rewards": [0.25, None],
+            "n_tokens_read": 3,
+            "truncated": False,
+        }
         path = folder / model / "dataset=x" / "law.parquet"
         parquet.write(path, REWARDS, [row], made_of())
     pq.write_table(pa.table({"a": [1]}), folder / "other.parquet")
@@ -46,7 +51,7 @@ def test_finds_tables_by_their_footers(results: Path, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize(("shard", "n_found"), [("1/1", 3), ("1/2", 2)])
 def test_rows_of_shards_are_not_seen_twice(results: Path, shard: str, n_found: int) -> None:
-    row = KEY | {"model": "dPRM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
+    row = KEY | {"model": "dPRM", "rewards": [0.5], "n_tokens_read": 3, "truncated": False}
     path = results / "shards" / "1-of-2.parquet"
     parquet.write(path, REWARDS, [row], made_of({"shard": shard}))
     assert len(find_tables(results)["rewards"]) == n_found
@@ -105,7 +110,7 @@ def test_a_path_is_not_a_glob_pattern(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str, sibling: str
 ) -> None:
     for name, reward in ((folder, 0.25), (sibling, 0.75)):
-        row = KEY | {"model": "m", "rewards": [reward], "n_tokens": 3, "truncated": False}
+        row = KEY | {"model": "m", "rewards": [reward], "n_tokens_read": 3, "truncated": False}
         path = tmp_path / name / "law.parquet"
         parquet.write(path, REWARDS, [row], made_of())
     query("SELECT rewards[1] AS first, file FROM rewards", tmp_path / folder)
@@ -216,7 +221,7 @@ def test_a_footer_of_another_table_is_an_error_of_one_line(results: Path) -> Non
     table = pq.read_table(path).replace_schema_metadata({b"multirm": footer})
     pq.write_table(table, path)
     with pytest.raises(InputError) as caught:
-        query("SELECT n_tokens.x FROM rewards", results)
+        query("SELECT n_tokens_read.x FROM rewards", results)
     assert "\n" not in str(caught.value)
 
 

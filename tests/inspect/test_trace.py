@@ -47,7 +47,7 @@ def write_model(folder: Path, made: str, inputs: list[Path], weights: str = "wei
 
 def write_rewards(inputs: Iterable[Path] | dict[str, str], path: Path = REWARDS_FILE) -> None:
     row = {"dataset": "toy", "category": "law", "question_id": "q", "solution_id": 0}
-    row |= {"model": "dORM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
+    row |= {"model": "dORM", "rewards": [0.5], "n_tokens_read": 3, "truncated": False}
     parameters = {"model": "dORM", "shards": 2}
     recorded = inputs if isinstance(inputs, dict) else digests(inputs)
     origin = replace(made_of(parameters), inputs=recorded)
@@ -280,7 +280,7 @@ def test_changed_code_is_marked(study: Path, capsys: pytest.CaptureFixture[str])
     module = "multirm.scoring.generative"
     parameters: dict[str, Any] = {"model": "dORM"}
     row = {"dataset": "toy", "category": "law", "question_id": "q", "solution_id": 0}
-    row |= {"model": "dORM", "rewards": [0.5], "n_tokens": 3, "truncated": False}
+    row |= {"model": "dORM", "rewards": [0.5], "n_tokens_read": 3, "truncated": False}
     as_now = {module: code_digest(module)}
     for code in (as_now, {module: "0" * 64}, {"multirm.gone": "0" * 64}):
         parquet.write(REWARDS_FILE, REWARDS, [row], replace(made_of(parameters), code=code))

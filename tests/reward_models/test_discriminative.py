@@ -60,7 +60,8 @@ def test_the_example_of_the_docs_runs(tiny_model: Path) -> None:
     assert isinstance(found, Rewards)
     assert len(found.rewards) == 2
     assert all(reward is not None and 0 < reward < 1 for reward in found.rewards)
-    assert found.n_tokens > 10
+    assert found.n_tokens_read > 10
+    assert found.n_tokens_generated == 0
     assert not found.truncated
     assert isinstance(model, DiscriminativeModel)
     assert (model.unit, model.scale) == (Unit.STEP, Scale.PROBABILITY)
@@ -101,7 +102,8 @@ def test_the_first_steps_score_as_in_the_whole_solution(model: DiscriminativeMod
     for prefix, found in zip(prefixes, together, strict=True):
         [alone] = model.score([prefix])
         assert found.rewards == pytest.approx(alone.rewards, abs=1e-5)
-        assert found.n_tokens == alone.n_tokens
+        # Sharing a question makes scoring cheaper, but not what is counted.
+        assert (found.n_tokens_read, found.flops) == (alone.n_tokens_read, alone.flops)
         for (question, steps), of_whole in whole.items():
             if question == prefix.question and steps[: len(prefix.steps)] == prefix.steps:
                 expected = of_whole.rewards[: len(prefix.steps)]
@@ -131,8 +133,7 @@ def test_a_solution_over_the_length_is_marked_and_not_cut(model: DiscriminativeM
     assert model.max_tokens == 1024
     long = Solution("Which?", ("because " * 2000, "so (C)."))
     found, beside = model.score([long, SOLUTIONS[0]])
-    assert found == Rewards((None, None), found.n_tokens, truncated=True)
-    assert found.n_tokens > 1024
+    assert found == Rewards((None, None), 0, 0, 0, truncated=True)
     assert [beside] == model.score(SOLUTIONS[:1])
 
 

@@ -12,6 +12,7 @@ from multirm.engines.base import Completed, Completion, Request, TokenCounts
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.generation.options import GenerationOptions
+from multirm.models.flops import DecoderFlops
 from multirm.models.load import load_tokenizer
 from multirm.reward_models import generative
 from multirm.reward_models.base import Rewards, Solution
@@ -107,7 +108,7 @@ def test_a_critique_without_a_verdict_has_a_reason_in_place_of_a_reward(
     assert scored.reason == reason
     assert (scored.reward is None) == (reason is not None)
     assert (scored.critique, scored.truncated) == (written.text, truncated)
-    assert scored.n_tokens == len(written.ids)
+    assert scored.n_tokens_generated == len(written.ids)
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +147,37 @@ def test_rewards_are_of_critiques_and_probabilities_of_yes(
     said = completion(tokenizer, f" Hm.\n</think>\n{GORM}", " Yes")
     engine = Certain(said, Completion([5, 6], "Hm", {}, truncated=True))
     asked = CritiqueFormat(Kind.GORM, tokenizer, TEMPLATE)
-    model = GenerativeModel(engine, asked, OPTIONS, samples=2)
+    flops = DecoderFlops(weights=1000, attention=10, output=77)
+    model = GenerativeModel(engine, asked, OPTIONS, 2, flops)
     assert (model.unit, model.scale) == (Unit.CRITIQUE, Scale.PROBABILITY)
     yes = yes_probability(said.watched[len(said.ids) - 1])
-    expected = Rewards((yes, None), len(said.ids) + 2, truncated=True)
-    assert model.score(SOLUTIONS) == [expected] * len(SOLUTIONS)
+    lengths = [len(said.ids), 2]
+    for found, prompt in zip(model.score(SOLUTIONS), asked.prompts(SOLUTIONS), strict=True):
+        # Each token of the prompt once, and then those of each critique after the prompt.
+        n_read = len(prompt.ids)
+        places = [*range(n_read), *(n_read + k for n in lengths for k in range(n))]
+        cost = sum(2 * 1000 + 4 * 10 * (place + 1) for place in places) + sum(lengths) * 2 * 77
+        assert found == Rewards((yes, None), n_read, sum(lengths), cost, truncated=True)
     (request,) = engine.requests
     assert (request.sampling.n, request.watch) == (2, verdict_candidates(tokenizer))
     assert [prompt.key for prompt in request.prompts] == [("gORM", "d", k) for k in range(5)]
+
+
+def test_a_prompt_over_the_context_costs_nothing(tokenizer: PreTrainedTokenizerBase) -> None:
+    engine = Certain(*[Completion([], "", {}, truncated=True)] * 2)
+    asked = CritiqueFormat(Kind.GORM, tokenizer, TEMPLATE)
+    for flops, cost in ((None, None), (DecoderFlops(1000, 10, 77), 0)):
+        [found] = GenerativeModel(engine, asked, OPTIONS, 2, flops).score(SOLUTIONS[:1])
+        assert found == Rewards((None, None), 0, 0, cost, truncated=True)
+
+
+def test_costs_are_those_of_the_model_s_configuration(model: GenerativeModel) -> None:
+    [found], [critiques] = model.score(SOLUTIONS[:1]), model.criticise(SOLUTIONS[:1])
+    assert found.n_tokens_generated == sum(one.n_tokens_generated for one in critiques) > 3
+    assert model.flops is not None
+    assert found.flops == model.flops.reading(found.n_tokens_read) + sum(
+        model.flops.generating(one.n_tokens_generated, found.n_tokens_read) for one in critiques
+    )
 
 
 def test_order_and_company_change_nothing(model: GenerativeModel) -> None:

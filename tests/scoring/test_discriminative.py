@@ -15,13 +15,14 @@ from transformers import PreTrainedTokenizerFast
 
 from multirm.errors import InputError
 from multirm.models.dtype import Dtype
+from multirm.models.flops import DecoderFlops
 from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models import discriminative
 from multirm.scoring.discriminative import score_discriminative
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
-from multirm.text.encoding import encode_solution, step_candidates
+from multirm.text.encoding import step_candidates
 from tests.origins import made_of
 
 WORDS = [
@@ -89,6 +90,8 @@ def test_rewards_equal_a_plain_loop_over_transformers(
     rows = random_solutions(12)
     scored = score(tiny_model, rows)
     model, tokenizer = load_model(str(tiny_model)), load_tokenizer(str(tiny_model))
+    decoder = DecoderFlops.of(model.config)
+    assert decoder is not None
     minus, plus = step_candidates(tokenizer)
     for row, got in zip(rows, scored, strict=True):
         text_ids = tokenizer(row["question"] + " \n\n")["input_ids"]
@@ -101,7 +104,8 @@ def test_rewards_equal_a_plain_loop_over_transformers(
                 logits = model(torch.tensor([text_ids], device=model.device)).logits[0, -1].float()
             expected.append(torch.sigmoid(logits[plus] - logits[minus]).item())
         assert got["rewards"] == pytest.approx(expected, abs=1e-5)
-        assert got["n_tokens"] == len(text_ids)
+        assert (got["n_tokens_read"], got["n_tokens_generated"]) == (len(text_ids), 0)
+        assert got["flops"] == decoder.reading(len(text_ids))
         assert not got["truncated"]
         for column in SOLUTIONS.key:
             assert got[column] == row[column]
@@ -239,9 +243,7 @@ def test_solutions_over_the_models_length_are_marked_not_cut(
     scored = score(tiny_model, rows)
     assert [row["truncated"] for row in scored] == [False, True, False]
     assert scored[1]["rewards"] == [None, None]
-    tokenizer = load_tokenizer(str(tiny_model))
-    encoded = encode_solution(tokenizer, rows[1]["question"], rows[1]["steps"])
-    assert scored[1]["n_tokens"] == len(encoded.ids) > 1024
+    assert (scored[1]["n_tokens_read"], scored[1]["flops"]) == (0, 0)
     assert None not in scored[0]["rewards"] + scored[2]["rewards"]
 
 

@@ -117,7 +117,9 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
         expected = logits.softmax(dim=-1)[[no, yes]]
         assert reward["rewards"][0] == pytest.approx(float(expected[1] / expected.sum()), abs=1e-5)
         assert reward["rewards"][1] is None
-        assert reward["n_tokens"] == len(engine.script)
+        assert reward["n_tokens_read"] == len(prompt.ids)
+        assert reward["n_tokens_generated"] == len(engine.script)
+        assert reward["flops"] > 0
         assert reward["truncated"]
     assert [row["reward"] for row in critiques] == [r for row in rewards for r in row["rewards"]]
     assert [row["truncated"] for row in critiques] == [False, True] * 3

@@ -43,7 +43,9 @@ REWARD: dict[str, Any] = {
     "solution_id": 0,
     "model": "dPRM",
     "rewards": [0.5, None],
-    "n_tokens": 12,
+    "n_tokens_read": 12,
+    "n_tokens_generated": 0,
+    "flops": 1.5e9,
     "truncated": False,
     "unit": "step",
     "scale": "probability",
@@ -56,7 +58,7 @@ SCORED: dict[str, Any] = {
     "critique": "Hm.",
     "reward": None,
     "reason": "length",
-    "n_tokens": 12,
+    "n_tokens_generated": 12,
     "truncated": False,
 }
 PAIR: dict[str, Any] = {
@@ -446,8 +448,8 @@ CRITIQUE: dict[str, Any] = {
     "critique": "Hm.",
     "verdict": 1,
     "step_verdicts": None,
-    "n_prompt_tokens": 3,
-    "n_tokens": 12,
+    "n_tokens_read": 3,
+    "n_tokens_generated": 9,
     "truncated": False,
     "kept": True,
     "reason": None,
@@ -455,9 +457,11 @@ CRITIQUE: dict[str, Any] = {
 }
 
 
-def rewritten(path: Path, version: int, *without: str) -> None:
-    """Rewrite a table as another version of its schema: with that number, and without some columns."""
+def rewritten(path: Path, version: int, *without: str, **given: list[int | None]) -> None:
+    """Rewrite a table as another version of its schema: with that number, and without or with some columns."""
     table = pq.read_table(path).drop_columns(list(without))
+    for name, values in given.items():
+        table = table.append_column(name, pa.array(values, pa.int32()))
     footer = json.loads(table.schema.metadata[parquet.FOOTER_KEY]) | {"schema_version": version}
     pq.write_table(
         table.replace_schema_metadata({parquet.FOOTER_KEY: json.dumps(footer).encode()}), path
@@ -465,18 +469,58 @@ def rewritten(path: Path, version: int, *without: str) -> None:
 
 
 def test_earlier_critiques_are_read(tmp_path: Path) -> None:
-    path, new = tmp_path / "c.parquet", ("n_prompt_tokens", "deviations")
-    parquet.write(path, CRITIQUES, [CRITIQUE], made_of())
-    rewritten(path, 1, *new)
-    table = parquet.read(path, CRITIQUES)
-    assert table.schema.equals(CRITIQUES.columns)
-    assert table.to_pylist() == [CRITIQUE | dict.fromkeys(new)]
+    path, counts = tmp_path / "c.parquet", ("n_tokens_read", "n_tokens_generated")
+    for version, new, counted in (
+        (1, (*counts, "deviations"), {"n_tokens": [12]}),
+        (2, (), {"n_prompt_tokens": [3], "n_tokens": [12]}),
+    ):
+        parquet.write(path, CRITIQUES, [CRITIQUE], made_of())
+        rewritten(path, version, *{*new, *counts}, **counted)
+        table = parquet.read(path, CRITIQUES)
+        assert table.schema.equals(CRITIQUES.columns)
+        assert table.to_pylist() == [CRITIQUE | dict.fromkeys(new)]
     # An unknown version is refused, as is this version without its new columns.
-    for version, lacking in ((0, ()), (3, ()), (2, new)):
+    for version, lacking in ((0, ()), (4, ()), (3, counts)):
         parquet.write(path, CRITIQUES, [CRITIQUE], made_of())
         rewritten(path, version, *lacking)
         with pytest.raises(InputError, match=r"c\.parquet: expected"):
             parquet.read(path, CRITIQUES)
+
+
+@pytest.mark.parametrize(
+    ("unit", "truncated", "n_read", "n_generated"),
+    [
+        ("step", False, 12, 0),
+        ("step", True, 0, 0),
+        ("critique", True, None, 12),
+        ("solution", False, None, None),
+        (None, None, None, None),
+    ],
+)
+def test_earlier_rewards_count_tokens_by_their_unit(
+    tmp_path: Path, unit: str | None, truncated: bool | None, n_read: int, n_generated: int
+) -> None:
+    path, counts = tmp_path / "r.parquet", ("n_tokens_read", "n_tokens_generated", "flops")
+    row = REWARD | {"unit": unit, "truncated": truncated, "rewards": [0.5]}
+    parquet.write(path, REWARDS, [row], made_of())
+    rewritten(path, 2, *counts, n_tokens=[12])
+    found = parquet.read(path, REWARDS)
+    assert found.schema.equals(REWARDS.columns)
+    assert found.to_pylist() == [row | dict(zip(counts, (n_read, n_generated, None), strict=True))]
+    parquet.write(path, REWARDS, [row], made_of())
+    rewritten(path, 1, *counts, "unit", "scale", n_tokens=[12])
+    unknown = dict.fromkeys((*counts, "unit", "scale"))
+    assert parquet.read(path, REWARDS).to_pylist() == [row | unknown]
+    rewritten(path, 2, "n_tokens")
+    with pytest.raises(InputError, match=r"columns of a table of rewards version 2, found .*n_t"):
+        parquet.read(path, REWARDS)
+
+
+def test_earlier_scored_critiques_counted_what_was_generated(tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    write(path, "scored_critiques", SCORED)
+    rewritten(path, 2, "n_tokens_generated", n_tokens=[12])
+    assert parquet.read(path, SCHEMAS["scored_critiques"]).to_pylist() == [SCORED]
 
 
 def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:

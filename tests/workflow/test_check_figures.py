@@ -25,7 +25,6 @@ def test_gsm8k_agrees_with_its_authors_counts(shared_data: Path, tmp_path: Path)
             **{name: row[name] for name in SOLUTIONS.key},
             "model": "constant",
             "rewards": [0.5],
-            "n_tokens": 1,
             "truncated": False,
         }
         for row in rows

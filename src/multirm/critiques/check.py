@@ -61,7 +61,11 @@ def counts(rows: Sequence[Row]) -> dict[str, Any]:
     disagreeing = [row["verdict"] for row in rows if row["reason"] == DropReason.LABEL_DISAGREES]
     n_agreeing = sum(reasons[reason] for reason in _AGREEING)
     n_compared = n_agreeing + len(disagreeing)
-    tokens = [row["n_tokens"] for row in kept if row["n_tokens"] is not None]
+    tokens = [
+        row["n_tokens_read"] + row["n_tokens_generated"]
+        for row in kept
+        if row["n_tokens_read"] is not None and row["n_tokens_generated"] is not None
+    ]
     characters = [len(row["critique"]) for row in kept]
     return {
         "n_solutions": _n_solutions(rows),

@@ -186,14 +186,14 @@ def too_long(critique: Row, learned: str, max_length: int) -> DropReason | None:
 
     If only the first part of a critique is trained on, its tokens are estimated by its share of the characters.
     """
-    n_tokens, n_prompt, text = (
-        critique[name] for name in ("n_tokens", "n_prompt_tokens", "critique")
+    n_read, n_generated, text = (
+        critique[name] for name in ("n_tokens_read", "n_tokens_generated", "critique")
     )
-    if n_tokens is None:
+    if n_read is None or n_generated is None:
         return None
-    if n_prompt is not None and len(learned) < len(text):
-        n_tokens = n_prompt + math.ceil((n_tokens - n_prompt) * len(learned) / len(text))
-    return DropReason.TOO_LONG if n_tokens > max_length else None
+    if len(learned) < len(text):
+        n_generated = math.ceil(n_generated * len(learned) / len(text))
+    return DropReason.TOO_LONG if n_read + n_generated > max_length else None
 
 
 def _compared(labels: object, verdicts: object) -> DropReason | None:

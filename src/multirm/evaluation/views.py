@@ -15,7 +15,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
-from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
+from multirm.tables.rewards import COSTS, REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.sql import literal, literals, reading, without_wildcards
@@ -44,7 +44,8 @@ N_STEPS = "len(steps)::BIGINT"
 
 REWARDS_VIEW = f"""
     SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated,
-        {{unit}} AS unit, {{scale}} AS scale, {{file}} AS file
+        {{unit}} AS unit, {{scale}} AS scale, {{file}} AS file,
+        {{n_tokens_read}} AS n_tokens_read, {{n_tokens_generated}} AS n_tokens_generated, {{flops}} AS flops
     FROM {{source}} {{where}}
 """
 
@@ -58,6 +59,8 @@ PRESENT = """
 # Columns that state the type of rewards.
 TYPE_COLUMNS = ("unit", "scale")
 
+_AS_NAMED = {name: name for name in (*TYPE_COLUMNS, *COSTS)}
+
 # The type of rewards in tables written before they had these columns, by the module that wrote them.
 _OF_VERSION_1 = {
     "scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
@@ -65,7 +68,7 @@ _OF_VERSION_1 = {
 }
 
 # Columns that evaluation does not need.
-UNREAD = frozenset({"question", "n_tokens", "steps"})
+UNREAD = frozenset({"question", "steps"})
 
 
 def open_inputs(
@@ -168,12 +171,14 @@ def _reward_queries(
         )
         where = _of_model(database, source, found.tables, model)
         at = {"file": "filename", "source": source, "where": where}
-        at |= _types_of(found.tables, database.sql(f"FROM {source}").columns)
+        columns = database.sql(f"FROM {source}").columns
+        types = _types_of(found.tables, columns)
+        at |= types | _costs_of(found.tables, columns, types["unit"])
         queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
     for number, other in enumerate(found.others):
         parts = layouts.reward_parts(other, model, dataset)
         source = _register(database, f"rewards {number} {model}", parts)
-        at = {"file": "file", "source": source, "where": "", "unit": "unit", "scale": "scale"}
+        at = {"file": "file", "source": source, "where": "", **_AS_NAMED}
         queries.append(REWARDS_VIEW.format(model=named, rewards="rewards", **at))
     return queries
 
@@ -199,6 +204,30 @@ def _types_of(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
     return types
 
 
+def _costs_of(files: Sequence[Path], columns: Sequence[str], unit: str) -> dict[str, str]:
+    """SQL for what rewards cost as stated by tables, null if not stated.
+
+    In tables of versions 1 and 2, the column n_tokens counts what `tables.rewards` says, according to the unit.
+
+    Args:
+        unit: SQL for the unit of rewards.
+    """
+    costs = {name: name if name in columns else "NULL" for name in COSTS}
+    if "n_tokens" in columns:
+        footers = {file: parquet.find_footer(file) for file in files}
+        old = [file for file, footer in footers.items() if footer and footer.schema_version < 3]
+        for name, of_step, of_critique in (
+            ("n_tokens_read", "CASE WHEN truncated THEN 0 ELSE n_tokens END", "NULL"),
+            ("n_tokens_generated", "0", "n_tokens"),
+        ):
+            counted = (
+                f"CASE {unit} WHEN 'step' THEN {of_step} WHEN 'critique' THEN {of_critique} END"
+            )
+            is_old = f"list_contains({literals(old)}, filename)"
+            costs[name] = f"CASE WHEN {is_old} THEN {counted} ELSE {costs[name]} END"
+    return costs
+
+
 def _of_model(
     database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
 ) -> str:
@@ -222,7 +251,7 @@ def _of_model(
 
 def _no_rewards(database: duckdb.DuckDBPyConnection) -> str:
     database.register("no_rewards", REWARDS.columns.empty_table())
-    at = {"file": "''", "source": "no_rewards", "where": "", "unit": "unit", "scale": "scale"}
+    at = {"file": "''", "source": "no_rewards", "where": "", **_AS_NAMED}
     return REWARDS_VIEW.format(model="''", rewards="rewards", **at)
 
 

@@ -7,8 +7,8 @@ missing. Null or empty `labels` mean no labels.
 
 Tables hold more than this layout. What it lacks goes into keys of our own, each only where needed: `dataset` and
 `model` of a row; `labels` in a pool, a list or null per solution; `outcomes` (`outcome` in a training row) if they
-differ from what follows from the answers; `n_tokens` and `truncated` of each solution with rewards; `unit` and
-`scale` of rewards; `verbatim: true` if stripping would change a text.
+differ from what follows from the answers; `n_tokens_read`, `n_tokens_generated`, `flops` and `truncated` of each
+solution with rewards; `unit` and `scale` of rewards; `verbatim: true` if stripping would change a text.
 
 Answers are kept as written. The outcome label says whether the parsed answer equals the reference answer (see
 `answers`); without a reference answer, whether all labelled steps are correct; without labels either, it is null.
@@ -22,12 +22,14 @@ from typing import Any
 from multirm.errors import InputError
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each, read_json
 from multirm.formats.sources import is_hub_name
+from multirm.tables.rewards import COSTS
 from multirm.text.answers import spelled_alike
 from multirm.text.labels import outcome_from_steps, split_steps
 
 OUR_KEYS = frozenset(
     [
-        *("dataset", "model", "labels", "outcome", "outcomes", "n_tokens", "truncated", "verbatim"),
+        *("dataset", "model", "labels", "outcome", "outcomes", "truncated", "verbatim"),
+        *COSTS,
         *("unit", "scale"),
     ]
 )
@@ -150,8 +152,11 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
     solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
     _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
     unknown = [None] * len(solution_ids)
-    n_tokens = record.counts("n_tokens") if "n_tokens" in record.values else unknown
-    _refuse_other_length(record, "n_tokens", len(n_tokens), len(solution_ids))
+    costs: dict[str, Sequence[float | None]] = dict.fromkeys(COSTS, unknown)
+    for name in costs:
+        if name in record.values:
+            costs[name] = record.numbers(name) if name == "flops" else record.counts(name)
+            _refuse_other_length(record, name, len(costs[name]), len(solution_ids))
     truncated = record.truths("truncated") if "truncated" in record.values else unknown
     _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
     said = {
@@ -169,7 +174,7 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
                 "question_id": record.identifier("q_id"),
                 "solution_id": solution_id,
                 "rewards": found,
-                "n_tokens": n_tokens[i],
+                **{name: of_name[i] for name, of_name in costs.items()},
                 "truncated": truncated[i],
                 **said,
             },

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each
-from multirm.tables.rewards import REWARDS
+from multirm.tables.rewards import COSTS, REWARDS
 from multirm.tables.schema import Row, Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.labels import split_steps
@@ -152,7 +152,7 @@ def _row_by_row(
 
 def _refuse_unfit(place: str, row: Row, schema: Schema) -> None:
     problem = schema.check_row(row)
-    for name in ("solution_id", "n_tokens"):
+    for name in ("solution_id", "n_tokens_read", "n_tokens_generated"):
         value = row.get(name)
         if problem is None and value is not None and not -(2**31) <= value < 2**31:
             problem = f"{name} in 32 bits", str(value)
@@ -233,7 +233,7 @@ def _reward_columns(values: Values) -> _Columns:
         "question_id": pa.array(ids, pa.string()).take(_owners(sizes)),
         "solution_id": pa.array(solution_ids, pa.int32()),
         "rewards": _lists(_narrow(rewards), list(map(len, lists)), _REWARDS),
-        "n_tokens": pa.nulls(n, pa.int32()),
+        **{name: pa.nulls(n, REWARDS.columns.field(name).type) for name in COSTS},
         "truncated": pa.nulls(n, pa.bool_()),
         "unit": pa.nulls(n, pa.string()),
         "scale": pa.nulls(n, pa.string()),

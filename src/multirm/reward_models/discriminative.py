@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.engines.limits import context_length
 from multirm.models.dtype import Dtype
+from multirm.models.flops import DecoderFlops
 from multirm.models.load import (
     default_device,
     dtype_of,
@@ -98,6 +99,7 @@ class DiscriminativeModel(RewardModel):
         self._network, self._tokenizer, self._layout = network, tokenizer, asked.layout
         self._batch_tokens = batch_tokens or BATCH_TOKENS[network.device.type]
         self.unit, self.scale = asked.unit, asked.scale
+        self._flops = DecoderFlops.of(network.config)
         self.max_tokens = context_length(network.config)
         """The length of the network's context; None if its configuration does not tell."""
 
@@ -120,9 +122,7 @@ class DiscriminativeModel(RewardModel):
         over = [position for position, text in enumerate(texts) if len(text) > limit]
         if missing := [position for position in over if position not in done]:
             yield {
-                position: Rewards(
-                    (None,) * len(solutions[position].steps), len(texts[position]), truncated=True
-                )
+                position: self._rewards([None] * len(solutions[position].steps), 0, truncated=True)
                 for position in missing
             }
         pools: dict[str, list[int]] = {}
@@ -135,9 +135,13 @@ class DiscriminativeModel(RewardModel):
                 chosen = [encoded[position] for position in positions]
                 rewards = step_rewards(self._network, self._candidates, chosen)
                 yield {
-                    position: Rewards(tuple(found), len(texts[position]), truncated=False)
+                    position: self._rewards(found, len(texts[position]), truncated=False)
                     for position, found in zip(positions, rewards, strict=True)
                 }
+
+    def _rewards(self, found: Sequence[float | None], n_read: int, truncated: bool) -> Rewards:
+        flops = None if self._flops is None else self._flops.reading(n_read)
+        return Rewards(tuple(found), n_read, 0, flops, truncated)
 
 
 @torch.inference_mode()

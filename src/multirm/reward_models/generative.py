@@ -19,10 +19,12 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Engine, Prompt, Request
+from multirm.engines.limits import configuration, settings_folder
 from multirm.engines.load import load_engine
 from multirm.engines.stops import decode
 from multirm.generation.options import GenerationOptions
 from multirm.models.dtype import Dtype
+from multirm.models.flops import DecoderFlops
 from multirm.models.load import load_tokenizer
 from multirm.reward_models.base import RewardModel, Rewards, Solution
 from multirm.reward_models.prompts import verification_prompts
@@ -41,14 +43,14 @@ class ScoredCritique:
         critique: the text.
         reward: probability of the verdict Yes, from 0 to 1; None without a verdict.
         reason: why there is no reward; None if there is one.
-        n_tokens: number of generated tokens.
+        n_tokens_generated: number of the text's tokens, without the one that ends it.
         truncated: whether the text was cut off.
     """
 
     critique: str
     reward: float | None
     reason: NoReward | None
-    n_tokens: int
+    n_tokens_generated: int
     truncated: bool
 
 
@@ -76,7 +78,16 @@ def load_generative(
     words = load_template(template or own_template(kind), kind)
     asked = CritiqueFormat(kind, load_tokenizer(str(model)), words)
     engine = load_engine(options.engine, str(model), options.server, dtype)
-    return GenerativeModel(engine, asked, options, samples)
+    return GenerativeModel(engine, asked, options, samples, flops_of(str(model)))
+
+
+def flops_of(model: str) -> DecoderFlops | None:
+    """What the operations of a model depend on; None if they are unknown.
+
+    Args:
+        model: folder of an adapter or of a whole model, or a hub name.
+    """
+    return DecoderFlops.of(configuration(settings_folder(model)))
 
 
 class CritiqueFormat:
@@ -123,14 +134,20 @@ class GenerativeModel(RewardModel):
         asked: prompts and scores of critiques.
         options: sampling options.
         samples: critiques per solution.
+        flops: as `flops_of` gives it.
     """
 
     unit, scale = Unit.CRITIQUE, Scale.PROBABILITY
 
     def __init__(
-        self, engine: Engine, asked: CritiqueFormat, options: GenerationOptions, samples: int
+        self,
+        engine: Engine,
+        asked: CritiqueFormat,
+        options: GenerationOptions,
+        samples: int,
+        flops: DecoderFlops | None,
     ) -> None:
-        self.engine, self.asked, self.samples = engine, asked, samples
+        self.engine, self.asked, self.samples, self.flops = engine, asked, samples, flops
         self._options = options
 
     def request(self, prompts: Sequence[Prompt], n: int, first: int = 0) -> Request:
@@ -145,7 +162,11 @@ class GenerativeModel(RewardModel):
         Raises:
             InputError: two solutions have the same key, or the engine refuses the request.
         """
-        prompts = self.asked.prompts(solutions)
+        return self._criticised(self.asked.prompts(solutions), done)
+
+    def _criticised(
+        self, prompts: Sequence[Prompt], done: Container[int]
+    ) -> Iterator[dict[int, list[ScoredCritique]]]:
         positions = {prompt.key: position for position, prompt in enumerate(prompts)}
         finished = {key for key, position in positions.items() if position in done}
         request = replace(self.request(prompts, self.samples), done=finished)
@@ -171,15 +192,34 @@ class GenerativeModel(RewardModel):
         Yields:
             rewards by the positions of their solutions: P(Yes) of each critique, None without a verdict.
         """
-        for some in self.criticise_in_batches(solutions, done):
-            yield {position: rewards_of(critiques) for position, critiques in some.items()}
+        prompts = self.asked.prompts(solutions)
+        for some in self._criticised(prompts, done):
+            yield {
+                position: rewards_of(critiques, len(prompts[position].ids), self.flops)
+                for position, critiques in some.items()
+            }
 
 
-def rewards_of(critiques: Sequence[ScoredCritique]) -> Rewards:
-    """The rewards of a solution, from its critiques."""
+def rewards_of(
+    critiques: Sequence[ScoredCritique], n_prompt: int, flops: DecoderFlops | None
+) -> Rewards:
+    """The rewards of a solution, from its critiques.
+
+    Args:
+        n_prompt: number of the prompt's tokens.
+        flops: as `flops_of` gives it.
+    """
+    fits = any(critique.reason != NoReward.CONTEXT for critique in critiques)
+    n_read = n_prompt if fits else 0
+    lengths = [critique.n_tokens_generated for critique in critiques]
+    total = None
+    if flops is not None:
+        total = flops.reading(n_read) + sum(flops.generating(n, n_read) for n in lengths)
     return Rewards(
         tuple(critique.reward for critique in critiques),
-        sum(critique.n_tokens for critique in critiques),
+        n_read,
+        sum(lengths),
+        total,
         any(critique.truncated for critique in critiques),
     )
 

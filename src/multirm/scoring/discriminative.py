@@ -107,8 +107,7 @@ def _score(
         for batch in model.score_in_batches(solutions, done):
             # A batch is journaled as a whole or not at all.
             journal.add({str(position): asdict(rewards) for position, rewards in batch.items()})
-            n_read = sum(0 if rewards.truncated else rewards.n_tokens for rewards in batch.values())
-            progress.add(len(batch), n_read)
+            progress.add(len(batch), sum(rewards.n_tokens_read for rewards in batch.values()))
     scored = [journal.items[str(position)] for position in range(len(solutions))]
     if n_over := sum(columns["truncated"] for columns in scored):
         logger.warning("%d solutions are over the model's length and have no rewards", n_over)

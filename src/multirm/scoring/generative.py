@@ -20,6 +20,7 @@ from multirm.reward_models.generative import (
     CritiqueFormat,
     GenerativeModel,
     ScoredCritique,
+    flops_of,
     rewards_of,
 )
 from multirm.running.arguments import OutputFile, Place, entry
@@ -101,14 +102,14 @@ def score_generative(
     origin = origin_of(__name__, parameters, [solutions, template, *folders])
     with open_journal(output, origin) as journal:
         engine = load_engine(options.engine, model, options.server, dtype)
-        loaded = GenerativeModel(engine, asked, options, samples)
+        loaded = GenerativeModel(engine, asked, options, samples, flops_of(model))
         scored = _sample(loaded, prompts, list(map(pool_of, rows)), adaptive, journal)
         keys = [{**solution_key(row), "model": name} for row in rows]
         critiques = _rows_of_critiques(keys, scored)
         parquet.write_together(
             [
                 (output_critiques, SCORED_CRITIQUES, critiques),
-                (output, REWARDS, _rows_of_rewards(loaded, keys, scored)),
+                (output, REWARDS, _rows_of_rewards(loaded, keys, prompts, scored)),
             ],
             origin.having(reproducible=engine.reproducible),
         )
@@ -153,10 +154,12 @@ def _rows_of_critiques(keys: Sequence[Row], scored: Sequence[Rows]) -> list[Row]
 
 
 def _rows_of_rewards(
-    model: GenerativeModel, keys: Sequence[Row], scored: Sequence[Rows]
+    model: GenerativeModel, keys: Sequence[Row], prompts: Sequence[Prompt], scored: Sequence[Rows]
 ) -> list[Row]:
     said = {"unit": model.unit, "scale": model.scale}
-    return [
-        {**key, **said, **asdict(rewards_of([ScoredCritique(**columns) for columns in critiques]))}
-        for key, critiques in zip(keys, scored, strict=True)
-    ]
+    rows: list[Row] = []
+    for key, prompt, critiques in zip(keys, prompts, scored, strict=True):
+        written = [ScoredCritique(**columns) for columns in critiques]
+        rewards = rewards_of(written, len(prompt.ids), model.flops)
+        rows.append({**key, **said, **asdict(rewards)})
+    return rows

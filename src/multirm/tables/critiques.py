@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from multirm.errors import shown
 from multirm.tables.schema import Row, Schema, column, list_of
@@ -69,9 +70,23 @@ def _check_critique(row: Row) -> tuple[str, str] | None:
     return None
 
 
+def _with_generated(table: pa.Table) -> pa.Table:
+    """A table of version 1 or 2, which counted the tokens of prompt and critique together.
+
+    Version 1 did not count those of the prompt, so the two cannot be told apart.
+    """
+    n_tokens = table["n_tokens"]
+    table = table.drop_columns(["n_tokens"])
+    if "n_prompt_tokens" not in table.column_names:
+        return table
+    n_generated = pc.subtract(n_tokens, table["n_prompt_tokens"])
+    table = table.rename_columns({"n_prompt_tokens": "n_tokens_read"})
+    return table.append_column("n_tokens_generated", n_generated)
+
+
 CRITIQUES = Schema(
     "critiques",
-    2,
+    3,
     pa.schema(
         [
             *SOLUTION_KEY,
@@ -79,10 +94,10 @@ CRITIQUES = Schema(
             column("critique", pa.string()),
             column("verdict", pa.int8(), nullable=True),
             column("step_verdicts", list_of(pa.int8()), nullable=True),
-            # Tokens of the prompt, and of prompt and generated critique together, by the tokenizer of the model
-            # that wrote it; null if none did.
-            column("n_prompt_tokens", pa.int32(), nullable=True),
-            column("n_tokens", pa.int32(), nullable=True),
+            # Tokens of the prompt, and of the critique without the token that ends it, by the tokenizer of the model
+            # that wrote it, and as it was written; null if no model did.
+            column("n_tokens_read", pa.int32(), nullable=True),
+            column("n_tokens_generated", pa.int32(), nullable=True),
             column("truncated", pa.bool_()),
             column("kept", pa.bool_()),
             column("reason", pa.string(), nullable=True),
@@ -93,7 +108,8 @@ CRITIQUES = Schema(
     ("dataset", "category", "question_id", "solution_id", "critique_id"),
     _check_critique,
     # Older tables are read, since a teacher's critiques cost GPU-months.
-    older={1: ("n_prompt_tokens", "deviations")},
+    older={1: ("n_tokens_read", "n_tokens_generated", "deviations"), 2: ()},
+    renewed=_with_generated,
 )
 
 

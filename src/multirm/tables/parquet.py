@@ -108,10 +108,10 @@ def read(path: Path, schema: Schema) -> pa.Table:
     """
     table = _open(path, _read_whole)
     footer = _check_kind(path, schema, table.schema)
-    if footer is not None:
-        table = _with_nulls(schema, table, schema.older.get(footer.schema_version, ()))
-    else:
+    if footer is None:
         table = _with_nulls(schema, table, schema.optional)
+    elif footer.schema_version != schema.version:
+        table = _renewed(path, schema, table, footer.schema_version)
     table = _checked(path, schema, table, ours=footer is not None)
     _check_some(path, schema, table.num_rows)
     return table
@@ -239,6 +239,18 @@ def _check_kind(path: Path, schema: Schema, found_schema: pa.Schema) -> Footer |
         if footer.schema != schema.name or not schema.reads(footer.schema_version):
             raise InputError(path, expected=f"a table of {expected}", found=found)
     return footer
+
+
+def _renewed(path: Path, schema: Schema, table: pa.Table, version: int) -> pa.Table:
+    """A table of an earlier version with the columns of this one."""
+    try:
+        return _with_nulls(schema, schema.renewed(table), schema.older[version])
+    except (KeyError, pa.ArrowException) as error:
+        raise InputError(
+            path,
+            expected=f"the columns of a table of {schema.name} version {version}",
+            found=next(iter(str(error).splitlines()), type(error).__name__),
+        ) from error
 
 
 def _with_nulls(schema: Schema, table: pa.Table, columns: Iterable[str]) -> pa.Table:

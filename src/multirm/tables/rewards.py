@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from multirm.errors import shown
 from multirm.tables.reward_models import Kind
@@ -99,15 +100,46 @@ def _check_scored(row: Row) -> tuple[str, str] | None:
     return None
 
 
+def _with_separate_counts(table: pa.Table) -> pa.Table:
+    """A table of version 1 or 2, whose column n_tokens has two meanings, with a column for each.
+
+    It counted the tokens that a model read that gives a reward per step, including those of solutions too long to be
+    read, and the tokens that a model generated that writes critiques.
+    """
+    n_tokens = table["n_tokens"]
+    table = table.drop_columns(["n_tokens"])
+    if "unit" not in table.column_names:
+        return table
+    is_step, is_critique = (pc.equal(table["unit"], unit) for unit in (Unit.STEP, Unit.CRITIQUE))
+    null, zero = pa.scalar(None, pa.int32()), pa.scalar(0, pa.int32())
+    n_read = pc.if_else(pc.fill_null(table["truncated"], False), zero, n_tokens)
+    n_generated = pc.if_else(is_critique, n_tokens, pc.if_else(is_step, zero, null))
+    table = table.append_column("n_tokens_read", pc.if_else(is_step, n_read, null))
+    return table.append_column("n_tokens_generated", n_generated)
+
+
+COSTS = ("n_tokens_read", "n_tokens_generated", "flops")
+"""The columns of rewards that say what the rewards of a solution cost."""
+
+
+# What scoring a solution costs depends on the model, the solution and its critiques alone, not on batches, caches or
+# prefixes shared with other solutions, which make it cheaper. All three are null if unknown, as for external rewards.
 REWARDS = Schema(
     "rewards",
-    2,
+    3,
     pa.schema(
         [
             *SOLUTION_KEY,
             column("model", pa.string()),
             column("rewards", list_of(pa.float32(), nullable=True)),
-            column("n_tokens", pa.int32(), nullable=True),
+            # The tokens of question and steps, or of the prompt for critiques, which counts once for all of them. 0 if
+            # it does not fit into the context, so that nothing is read.
+            column("n_tokens_read", pa.int32(), nullable=True),
+            # The tokens of all critiques together, without those that end them; 0 for a model that writes none.
+            column("n_tokens_generated", pa.int32(), nullable=True),
+            # Floating-point operations to read and generate these tokens, by the formula of `models.flops`; null if it
+            # does not apply to the model. With m of M critiques, what generation costs is m / M of it on average.
+            column("flops", pa.float64(), nullable=True),
             column("truncated", pa.bool_(), nullable=True),
             # A Unit and a Scale; null if unknown.
             column("unit", pa.string(), nullable=True),
@@ -117,14 +149,19 @@ REWARDS = Schema(
     ("dataset", "category", "question_id", "solution_id", "model"),
     _check_rewards,
     at_least_one="reward",
-    older={1: ("unit", "scale")},
-    optional=("unit", "scale"),
+    older={1: (*COSTS, "unit", "scale"), 2: ("flops",)},
+    renewed=_with_separate_counts,
+    optional=(*COSTS, "unit", "scale"),
 )
+
+
+def _with_generated(table: pa.Table) -> pa.Table:
+    return table.rename_columns({"n_tokens": "n_tokens_generated"})
 
 
 SCORED_CRITIQUES = Schema(
     "scored_critiques",
-    2,
+    3,
     pa.schema(
         [
             *SOLUTION_KEY,
@@ -133,10 +170,13 @@ SCORED_CRITIQUES = Schema(
             column("critique", pa.string()),
             column("reward", pa.float32(), nullable=True),
             column("reason", pa.string(), nullable=True),
-            column("n_tokens", pa.int32()),
+            # The critique's tokens, without the one that ends it.
+            column("n_tokens_generated", pa.int32()),
             column("truncated", pa.bool_()),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model", "critique_id"),
     _check_scored,
+    older={2: ()},
+    renewed=_with_generated,
 )

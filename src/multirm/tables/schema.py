@@ -25,6 +25,7 @@ class Schema:
         check_row: if a row is wrong, returns what was expected and what was found.
         at_least_one: what a table without rows lacks, if reading one is refused.
         older: earlier versions that are read as well, each with the columns that it lacks, which become null.
+        renewed: gives a table of an earlier version the columns of this one, but for those that it lacks.
         optional: columns that tables of other programs may lack, which become null, too.
     """
 
@@ -35,6 +36,7 @@ class Schema:
     check_row: RowCheck = lambda row: None
     at_least_one: str = ""
     older: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    renewed: Callable[[pa.Table], pa.Table] = lambda table: table
     optional: tuple[str, ...] = ()
 
     def reads(self, version: int) -> bool:
