@@ -105,7 +105,7 @@ def test_a_figure_leads_back_to_the_source(
         f"    from results/data/toy/law.parquet: table solutions 1, {BY}",
         '      with category="law", dataset="toy"',
         "      from source",
-        f"    from results/rewards/dORM/toy/law.parquet: table rewards 2, {BY}",
+        f"    from results/rewards/dORM/toy/law.parquet: table rewards 3, {BY}",
         '      with model="dORM", shards=2',
         f"      from results/data/toy/law.parquet: table solutions 1, {BY}, as above",
         f"      from results/models/dORM/merged: merged model, {BY}",
@@ -190,10 +190,10 @@ def test_files_that_name_each_other_end_the_trace(
     write_rewards({str(REWARDS_FILE): "0" * 64, str(other): "0" * 64}, other)
     lines, counts = traced(capsys, REWARDS_FILE)
     assert [line.strip() for line in lines if "from" in line] == [
-        f"from results/rewards/dORM/toy/other.parquet: table rewards 2, {BY} [changed since]",
-        f"from results/rewards/dORM/toy/law.parquet: table rewards 2, {BY} [changed since],"
+        f"from results/rewards/dORM/toy/other.parquet: table rewards 3, {BY} [changed since]",
+        f"from results/rewards/dORM/toy/law.parquet: table rewards 3, {BY} [changed since],"
         " as above",
-        f"from results/rewards/dORM/toy/other.parquet: table rewards 2, {BY}"
+        f"from results/rewards/dORM/toy/other.parquet: table rewards 3, {BY}"
         " [changed since], as above",
     ]
     assert counts == "2 inputs: 2 changed since"
