@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from multirm.evaluation.estimates import share
+from multirm.evaluation.estimates import rows_of, summaries
 from multirm.evaluation.lengths import (
     correlation,
     f1,
@@ -54,16 +54,16 @@ def test_f1_and_its_jackknife() -> None:
         return 2 * tp / (sum(right for _, right, _ in own) + sum(said for _, _, said in own))
 
     found = f1(predicted, correct, questions, kept)
-    assert found.value == pytest.approx(plain(None))
-    assert found.without.tolist() == pytest.approx([plain(question) for question in range(12)])
-    summary = share([found])
-    assert summary.low is not None and summary.high is not None
-    assert summary.low < found.value < summary.high
+    assert found.value[0] == pytest.approx(plain(None))
+    assert found.without[:, 0].tolist() == pytest.approx([plain(k) for k in range(12)])
+    _, (_, _, summary) = summaries({"law": {"a": found}}, {})
+    (row,) = rows_of(["f1"], summary)
+    assert row["f1_low"] < row["f1"] < row["f1_high"]
 
 
 def test_f1_without_anything_correct_or_predicted_is_undefined() -> None:
     none = np.zeros(3, dtype=bool)
-    assert np.isnan(f1(none, none, np.arange(3), ~none).value)
+    assert np.isnan(f1(none, none, np.arange(3), ~none).value[0])
 
 
 def test_a_missing_reward_predicts_nothing() -> None:
@@ -73,7 +73,7 @@ def test_a_missing_reward_predicts_nothing() -> None:
 def test_mean_number_of_steps() -> None:
     n_steps, questions = np.array([3, 5, 7, -1]), np.array([0, 0, 1, 1])
     found = mean_steps(n_steps, questions, n_steps >= 0)
-    assert (found.value, found.without.tolist()) == (5, [7, 4])
+    assert (found.value[0], found.without[:, 0].tolist()) == (5, [7, 4])
 
 
 def test_correlation_over_categories() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.evaluation.macro import Estimate
+from multirm.evaluation.estimates import Estimate, summaries
 from multirm.evaluation.outcome_metrics import outcome_metrics
 from multirm.evaluation.step_metrics import LabelledSteps, step_metrics
 from multirm.evaluation.thresholds import (
@@ -62,6 +62,11 @@ def test_one_half_is_as_in_the_verification_table(solutions: list[tuple[float, b
         assert values[USUAL] == pytest.approx(
             math.nan if expected is None else expected, nan_ok=True
         )
+    _, (_, _, summary) = summaries({"law": {"a": found}}, {})
+    for name, ends in same.intervals.items():
+        if name in OUTCOME_MEASURES:
+            bounds = (measured(OUTCOME_MEASURES, end)[name] for end in (summary.low, summary.high))
+            assert [float(bound[USUAL]) for bound in bounds] == pytest.approx(ends)
     assert found.counts["n_missing"][0] == same.n_missing
     assert found.counts["n_scored"][0] == same.n_scored
 
@@ -104,7 +109,12 @@ def test_one_half_is_as_in_the_step_verification_table(
 ) -> None:
     steps = labelled(solutions)
     same = step_metrics(steps.rewards, steps.labels, steps.offsets, steps.questions).process_bench
-    for name, values in measured(STEP_MEASURES, step_estimate(steps).value).items():
+    found = step_estimate(steps)
+    _, (_, _, summary) = summaries({"law": {"a": found}}, {})
+    if same.f1 is not None:
+        bounds = (measured(STEP_MEASURES, end)["f1"] for end in (summary.low, summary.high))
+        assert [float(bound[USUAL]) for bound in bounds] == pytest.approx(same.intervals["f1"])
+    for name, values in measured(STEP_MEASURES, found.value).items():
         expected = getattr(same, name)
         assert values[USUAL] == pytest.approx(
             math.nan if expected is None else expected, nan_ok=True

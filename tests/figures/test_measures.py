@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from multirm.figures.measures import read_measures
+from multirm.figures.measures import read_measures, sentences
 from multirm.tables import parquet
 from multirm.tables.f1 import MINIMUM_POSITIONS
 from multirm.tables.reward_model_rows import with_means
 from multirm.tables.reward_models import REWARD_MODELS
 from tests.figures.described import described
+from tests.figures.measured import measures, rows_of
 from tests.origins import made_of
 
 
@@ -43,3 +44,13 @@ def test_names_do_without_a_table_of_models(tmp_path: Path) -> None:
 def test_an_empty_table_is_nothing(tmp_path: Path) -> None:
     parquet.write(tmp_path / "t.parquet", MINIMUM_POSITIONS, [], made_of())
     assert read_measures(tmp_path / "t.parquet", MINIMUM_POSITIONS, []).rows == []
+
+
+def test_notes_on_what_is_drawn_are_said() -> None:
+    note = "one_question: precision; 3 of 4 categories: precision, f1"
+    said = " ".join(sentences(measures(rows_of(["law"]) + [{"note": note}]), "why"))
+    assert "one question" not in said
+    assert "Overall leaves out categories in which it is undefined." in said
+    said = " ".join(sentences(measures([{"note": "one_question: share"}]), "why", "share"))
+    assert "one question shows no spread" in said
+    assert "leaves out" not in said

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-import numpy as np
-
 from multirm.evaluation.critique_subsets import (
     counts_up_to,
     critique_count,
@@ -12,8 +10,8 @@ from multirm.evaluation.critique_subsets import (
     evened,
     with_critiques,
 )
+from multirm.evaluation.estimates import Estimate, over_runs, rows_of, summaries
 from multirm.evaluation.inputs import Row
-from multirm.evaluation.macro import Bounded, Estimate, mean_of, summaries
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.minimum_positions import OUTCOMES, minimum_estimate
 from multirm.evaluation.pools import Category
@@ -23,12 +21,10 @@ from multirm.evaluation.thresholds import (
     STEP_MEASURES,
     THRESHOLDS,
     USUAL,
-    measured,
     outcome_estimate,
     step_estimate,
 )
 from multirm.evaluation.training_seeds import Means, runs_of_means
-from multirm.tables.accuracy import IntervalNote
 
 Key = TypeVar("Key", str, Scorer)
 
@@ -45,10 +41,10 @@ def threshold_rows(
     """The thresholds table."""
     found = _estimates(categories, scorers, outcome_estimate)
     return [
-        {"category": name, **_scorer(scorer), "threshold": threshold, **columns}
-        for name, scorer, bounded in summaries(found, runs_of_means(scorers, means))
+        {"category": name, **scorer.columns, "threshold": threshold, **columns}
+        for name, scorer, summary in summaries(found, runs_of_means(scorers, means))
         for threshold, columns in zip(
-            THRESHOLDS.tolist(), _by_column(OUTCOME_MEASURES, bounded), strict=True
+            THRESHOLDS.tolist(), rows_of(OUTCOME_MEASURES, summary), strict=True
         )
     ]
 
@@ -68,9 +64,9 @@ def step_threshold_rows(
     }
     return [
         {"category": name, "model": model, "threshold": threshold, **columns}
-        for name, model, bounded in summaries(found, means)
+        for name, model, summary in summaries(found, means)
         for threshold, columns in zip(
-            THRESHOLDS.tolist(), _by_column(STEP_MEASURES, bounded), strict=True
+            THRESHOLDS.tolist(), rows_of(STEP_MEASURES, summary), strict=True
         )
     ]
 
@@ -92,19 +88,18 @@ def critique_rows(
             }
             for own in categories
         }
-        for name, scorer, bounded in summaries(found, of_means):
-            (columns,) = _by_column(("f1",), bounded)
-            rows.append({"category": name, **_scorer(scorer), "n_critiques": m, **columns})
+        for name, scorer, summary in summaries(found, of_means):
+            (columns,) = rows_of(("f1",), summary)
+            rows.append({"category": name, **scorer.columns, "n_critiques": m, **columns})
     return rows
 
 
 def minimum_rows(categories: Sequence[Category], models: Sequence[str], means: Means) -> list[Row]:
     """The minimum_positions table."""
     rows = []
-    for name, model, bounded in summaries(_estimates(categories, models, minimum_estimate), means):
-        shares = _by_column(("share", "by_chance"), bounded)
+    for name, model, summary in summaries(_estimates(categories, models, minimum_estimate), means):
+        shares = rows_of(("share", "by_chance"), summary, without_interval=["by_chance"])
         for correct, columns in zip(OUTCOMES, shares, strict=True):
-            del columns["by_chance_low"], columns["by_chance_high"]
             rows.append({"category": name, "model": model, "correct": correct, **columns})
     return rows
 
@@ -131,34 +126,4 @@ def _with_fewer(
     found = [each for one in fewer if (each := outcome_estimate(one, scorer))]
     if not found:
         return None
-    mean, at = mean_of(found), [_F1_AT_USUAL]
-    counts = {name: own[at] for name, own in mean.counts.items()}
-    return Estimate(mean.value[at], mean.without[:, at], mean.size[at], counts)
-
-
-def _scorer(scorer: Scorer) -> Row:
-    return {"model": scorer.model, "aggregation": str(scorer.aggregation)}
-
-
-def _by_column(names: tuple[str, ...], bounded: Bounded) -> list[Row]:
-    """Measures with their intervals and counts as columns of rows: one row for each threshold, or whatever else."""
-    values, low, high, known = (
-        measured(names, each)
-        for each in (bounded.value, bounded.low, bounded.high, bounded.is_known)
-    )
-    rows = []
-    for k in range(len(values[names[0]])):
-        row: Row = {name: int(count[k]) for name, count in bounded.counts.items()}
-        for name in names:
-            row[name] = _or_none(values[name][k])
-            row[f"{name}_low"], row[f"{name}_high"] = (
-                _or_none(bound[name][k]) for bound in (low, high)
-            )
-        alone = [name for name in names if row[name] is not None and not known[name][k]]
-        row["note"] = f"{IntervalNote.ONE_QUESTION}: {', '.join(alone)}" if alone else None
-        rows.append(row)
-    return rows
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return over_runs(found).only([_F1_AT_USUAL])

@@ -5,20 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from multirm.evaluation import intervals
-from multirm.evaluation.estimates import Estimate, estimate, share
+from multirm.evaluation.estimates import Estimate, estimate, in_columns, rows_of, summaries
 from multirm.evaluation.inputs import Opened, Row
 from multirm.evaluation.methods import Scorer, labels
 from multirm.evaluation.outcome_metrics import THRESHOLD
-from multirm.evaluation.solution_parts import (
-    Part,
-    columns_of,
-    counts_of,
-    interval_columns,
-    over_runs_of,
-    reported_scorers,
-    with_overall,
-)
-from multirm.evaluation.training_seeds import one_per_model
+from multirm.evaluation.solution_parts import Part
+from multirm.evaluation.training_seeds import one_per_model, runs_of_means
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME
 
 N_BINS = 5
@@ -29,46 +21,43 @@ _FEWEST, _FEWEST_FOR_INTERVAL = 3, 4
 
 def length_rows(parts: Sequence[Part], opened: Opened) -> list[Row]:
     """The lengths table; a bin has the same ends in every category."""
-    known = [part.n_steps[_countable(part)] for part in parts]
-    rows = []
-    for category, within in with_overall(parts):
-        for scorer, runs in reported_scorers(opened):
-            for low, high in length_bins(np.concatenate(known)):
-                rows.append(
-                    {
-                        "category": category,
-                        **columns_of(scorer),
-                        "steps_low": low,
-                        "steps_high": high,
-                        **_length_row(within, runs, low, high),
-                    }
-                )
-    return rows
-
-
-def _length_row(parts: Sequence[Part], runs: Sequence[Scorer], low: int, high: int) -> Row:
-    kept = [_countable(part) & (part.n_steps >= low) & (part.n_steps <= high) for part in parts]
-    of_part = {part.name: mask for part, mask in zip(parts, kept, strict=True)}
-
-    def own(part: Part, rewards: np.ndarray) -> Estimate:
-        scored = of_part[part.name] & ~np.isnan(rewards)
-        return f1(is_predicted(rewards), part.category.correct, part.questions, scored)
-
-    def always(part: Part, rewards: np.ndarray) -> Estimate:
-        scored = of_part[part.name] & ~np.isnan(rewards)
-        return f1(np.ones_like(scored), part.category.correct, part.questions, scored)
-
-    return {
-        **counts_of(parts, runs, kept),
-        "n_questions": sum(
-            len(np.unique(part.questions[mask])) for part, mask in zip(parts, kept, strict=True)
-        ),
-        "n_correct": sum(
-            int(part.category.correct[mask].sum()) for part, mask in zip(parts, kept, strict=True)
-        ),
-        **interval_columns("f1", share(over_runs_of(parts, runs, own))),
-        "f1_of_yes": share(over_runs_of(parts, runs, always)).value,
+    bins = length_bins(np.concatenate([part.n_steps[_countable(part)] for part in parts]))
+    if not bins:
+        return []
+    found = {
+        part.name: {scorer: _by_length(part, scorer, bins) for scorer in opened.scorers}
+        for part in parts
     }
+    return [
+        {"category": name, **scorer.columns, "steps_low": low, "steps_high": high, **columns}
+        for name, scorer, summary in summaries(found, runs_of_means(opened.scorers, opened.means))
+        for (low, high), columns in zip(
+            bins, rows_of(("f1", "f1_of_yes"), summary, without_interval=["f1_of_yes"]), strict=True
+        )
+    ]
+
+
+def _by_length(part: Part, scorer: Scorer, bins: Sequence[tuple[int, int]]) -> Estimate:
+    """F1 in each bin, then that of calling all its solutions correct."""
+    rewards, correct, questions = part.rewards[scorer], part.category.correct, part.questions
+    scored = ~np.isnan(rewards)
+    inside = [
+        _countable(part) & (part.n_steps >= low) & (part.n_steps <= high) for low, high in bins
+    ]
+    measures = [
+        [f1(predicted, correct, questions, own & scored) for own in inside]
+        for predicted in (is_predicted(rewards), np.ones_like(scored))
+    ]
+    counts = [
+        {
+            "n_questions": len(np.unique(questions[own])),
+            "n_scored": int((own & scored).sum()),
+            "n_missing": int((own & ~scored).sum()),
+            "n_correct": int(correct[own].sum()),
+        }
+        for own in inside
+    ]
+    return in_columns(measures, counts)
 
 
 def _countable(part: Part) -> np.ndarray:
@@ -91,7 +80,7 @@ def correlation_rows(
         gains = [values[part.name][name] - values[part.name][MAJORITY_VOTE_NAME] for part in parts]
         rows.append(
             {
-                **columns_of(scorer),
+                **scorer.columns,
                 "n": n,
                 "n_categories": len(parts),
                 **correlation(lengths, gains),

@@ -13,6 +13,11 @@ class Scorer(NamedTuple):
     model: str
     aggregation: Aggregation
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The scorer as table columns: model and aggregation."""
+        return {"model": self.model, "aggregation": str(self.aggregation)}
+
 
 @dataclass(frozen=True)
 class Method:
@@ -24,11 +29,8 @@ class Method:
     @property
     def columns(self) -> dict[str, str | None]:
         """The method as table columns: selection, model and aggregation."""
-        return {
-            "selection": str(self.selection),
-            "model": self.scorer.model if self.scorer else None,
-            "aggregation": str(self.scorer.aggregation) if self.scorer else None,
-        }
+        scorer = self.scorer.columns if self.scorer else dict.fromkeys(("model", "aggregation"))
+        return {"selection": str(self.selection), **scorer}
 
 
 def scorers(aggregations: Mapping[str, Sequence[Aggregation]]) -> list[Scorer]:

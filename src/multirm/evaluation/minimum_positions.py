@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from multirm.evaluation import jackknife
-from multirm.evaluation.macro import Estimate
+from multirm.evaluation.estimates import Estimate
 from multirm.evaluation.pools import Category
 from multirm.tables.rewards import Unit
 
@@ -83,4 +83,4 @@ def _estimate(
         "n_solutions": n.sum(axis=0),
         "n_missing": np.tile(left_out, 2),
     }
-    return Estimate(value, without, size, counts)
+    return Estimate(value, without, n > 0, size, counts)

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from multirm.evaluation.estimates import UNDEFINED, Estimate, estimate, mean, share
+from multirm.evaluation.estimates import Estimate, estimate, in_columns, rows_of, summaries
 from multirm.evaluation.inputs import Opened, Row
 from multirm.evaluation.lengths import is_predicted, mean_steps
-from multirm.evaluation.methods import Scorer
-from multirm.evaluation.solution_parts import (
-    Part,
-    columns_of,
-    counts_of,
-    interval_columns,
-    over_runs_of,
-    reported_scorers,
-    with_overall,
-)
+from multirm.evaluation.solution_parts import Part
+from multirm.evaluation.training_seeds import runs_of_means
 from multirm.tables.solution_analyses import SolutionGroup
+
+# Groups that models are compared on, and those with a correct answer.
+_SCORED = (SolutionGroup.RIGHT_STEPS, SolutionGroup.RECOVERY, SolutionGroup.WRONG_ANSWER)
+_RIGHT = _SCORED[:2]
 
 
 @dataclass(frozen=True)
@@ -37,63 +33,75 @@ class Groups:
 
 def group_rows(parts: Sequence[Part]) -> list[Row]:
     """The solution_groups table."""
-    return [
-        {"category": category, "group": str(group), **_group_row(within, group)}
-        for category, within in with_overall(parts)
-        for group in SolutionGroup
-    ]
+    groups = {part.name: groups_of(part) for part in parts}
+    shares = {name: {"": _shares(own)} for name, own in groups.items()}
+    lengths = {part.name: {"": _lengths(part, groups[part.name])} for part in parts}
+    rows = []
+    for (name, _, share), (_, _, length) in zip(
+        summaries(shares, {}), summaries(lengths, {}, is_share=False), strict=True
+    ):
+        for group, of_share, of_length in zip(
+            SolutionGroup, rows_of(["share"], share), rows_of(["mean_steps"], length), strict=True
+        ):
+            notes = filter(None, (of_share["note"], of_length["note"]))
+            row = {**of_share, **of_length, "note": "; ".join(notes) or None}
+            rows.append({"category": name, "group": str(group), **row})
+    return rows
 
 
-def _group_row(parts: Sequence[Part], group: SolutionGroup) -> Row:
-    groups = [groups_of(part) for part in parts]
-    members = [each.members[group] for each in groups]
-    questions = [np.unique(part.questions[mask]) for part, mask in zip(parts, members, strict=True)]
-    lengths = [
+def _shares(groups: Groups) -> Estimate:
+    return in_columns(
+        [[share_of_correct(groups, group) for group in SolutionGroup]], _sizes(groups)
+    )
+
+
+def _lengths(part: Part, groups: Groups) -> Estimate:
+    found = [
         mean_steps(part.n_steps, part.questions, mask & (part.n_steps >= 0))
-        for part, mask in zip(parts, members, strict=True)
+        for mask in groups.members.values()
     ]
-    is_correct = group in (SolutionGroup.RIGHT_STEPS, SolutionGroup.RECOVERY)
-    shares = [share_of_correct(each, group) for each in groups] if is_correct else []
-    return {
-        "n_questions": sum(map(len, questions)),
-        "n_solutions": sum(int(mask.sum()) for mask in members),
-        **interval_columns("share", share(shares)),
-        **interval_columns("mean_steps", mean(lengths)),
-    }
+    return in_columns([found], _sizes(groups))
+
+
+def _sizes(groups: Groups) -> list[dict[str, int]]:
+    return [
+        {"n_questions": len(np.unique(groups.questions[mask])), "n_solutions": int(mask.sum())}
+        for mask in groups.members.values()
+    ]
 
 
 def recovery_rows(parts: Sequence[Part], opened: Opened) -> list[Row]:
     """The recoveries table, empty without step labels."""
     if all(part.category.step_labels.null_count == len(part.questions) for part in parts):
         return []
-    return [
-        {
-            "category": category,
-            **columns_of(scorer),
-            "group": str(group),
-            **_recovery_row(within, runs, group),
+    groups = {part.name: groups_of(part) for part in parts}
+    found = {
+        part.name: {
+            scorer: _by_group(part.rewards[scorer], groups[part.name]) for scorer in opened.scorers
         }
-        for category, within in with_overall(parts)
-        for scorer, runs in reported_scorers(opened)
-        for group in (SolutionGroup.RIGHT_STEPS, SolutionGroup.RECOVERY, SolutionGroup.WRONG_ANSWER)
+        for part in parts
+    }
+    return [
+        {"category": name, **scorer.columns, "group": str(group), **columns}
+        for name, scorer, summary in summaries(found, runs_of_means(opened.scorers, opened.means))
+        for group, columns in zip(
+            _SCORED, rows_of(["accepted", "balanced_f1"], summary), strict=True
+        )
     ]
 
 
-def _recovery_row(parts: Sequence[Part], runs: Sequence[Scorer], group: SolutionGroup) -> Row:
-    def of_group(part: Part, rewards: np.ndarray) -> Estimate:
-        return accepted(is_predicted(rewards), ~np.isnan(rewards), groups_of(part), group)
-
-    def of_f1(part: Part, rewards: np.ndarray) -> Estimate:
-        return balanced_f1(is_predicted(rewards), ~np.isnan(rewards), groups_of(part), group)
-
-    is_wrong = group is SolutionGroup.WRONG_ANSWER
-    return {
-        **counts_of(parts, runs, [groups_of(part).members[group] for part in parts]),
-        **interval_columns("accepted", share(over_runs_of(parts, runs, of_group))),
-        **interval_columns(
-            "balanced_f1", UNDEFINED if is_wrong else share(over_runs_of(parts, runs, of_f1))
-        ),
-    }
+def _by_group(rewards: np.ndarray, groups: Groups) -> Estimate:
+    predicted, scored = is_predicted(rewards), ~np.isnan(rewards)
+    measures = [
+        [measure(predicted, scored, groups, group) for group in _SCORED]
+        for measure in (accepted, balanced_f1)
+    ]
+    members = [groups.members[group] for group in _SCORED]
+    counts = [
+        {"n_scored": int((own & scored).sum()), "n_missing": int((own & ~scored).sum())}
+        for own in members
+    ]
+    return in_columns(measures, counts)
 
 
 def groups_of(part: Part) -> Groups:
@@ -117,13 +125,13 @@ def groups_of(part: Part) -> Groups:
 
 
 def share_of_correct(groups: Groups, group: SolutionGroup) -> Estimate:
-    """The share of a group among solutions with step labels and a correct answer."""
+    """The share of a group with a correct answer among all such solutions with step labels; undefined for others."""
     right, recovered = (
         groups.members[each] for each in (SolutionGroup.RIGHT_STEPS, SolutionGroup.RECOVERY)
     )
-    return estimate(
-        _share, groups.members[group].astype(int), groups.questions, right | recovered, 2
-    )
+    members = groups.members[group]
+    among = right | recovered if group in _RIGHT else np.zeros_like(members)
+    return estimate(_share, members.astype(int), groups.questions, among, 2)
 
 
 def accepted(
@@ -145,7 +153,7 @@ def balanced_f1(
     """F1 if a group and the wrong answers were all solutions, as many of one as of the other.
 
     With recall r on the group and a share f of wrong answers accepted, it is 2r / (1 + r + f): unlike F1, it does not
-    fall merely because a group is small.
+    fall merely because a group is small. Undefined for the wrong answers themselves.
 
     Args:
         predicted, scored: bool [solutions].

@@ -1,17 +1,15 @@
-"""The solutions of one category as analyses need them, and what all analyses share: runs, counts, columns."""
+"""The solutions of one category as analyses need them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from multirm.evaluation.aggregate import aggregate_lists
-from multirm.evaluation.estimates import Estimate, Summary, over_runs
-from multirm.evaluation.inputs import Opened, Row
+from multirm.evaluation.inputs import Opened
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Category
 from multirm.evaluation.training_seeds import runs_of_means, with_means
-from multirm.tables.accuracy import OVERALL
 from multirm.tables.rewards import Scale
 
 
@@ -22,7 +20,7 @@ class Part:
     Attributes:
         questions: int [solutions], from 0 without gaps.
         n_steps: int [solutions], -1 where unknown.
-        rewards: float64 [solutions] for each scorer of probabilities; NaN if missing.
+        rewards: float64 [solutions] for each scorer; NaN if missing or not a probability, which no threshold fits.
     """
 
     category: Category
@@ -42,13 +40,15 @@ def read_part(category: Category, n_steps: np.ndarray, opened: Opened) -> Part:
         n_steps: as in `Part`, from `read_n_steps`.
     """
     _, questions = np.unique(category.question_ids.astype(str), return_inverse=True)
-    rewards = {
-        scorer: aggregate_lists(category.lists[scorer.model], scorer.aggregation)
-        for scorer in opened.scorers
-        if scorer.aggregation.is_probability
-        and category.types[scorer.model].scale is Scale.PROBABILITY
-    }
+    rewards = {scorer: _probabilities(category, scorer) for scorer in opened.scorers}
     return Part(category, questions, n_steps, rewards)
+
+
+def _probabilities(category: Category, scorer: Scorer) -> np.ndarray:
+    scale = category.types[scorer.model].scale
+    if scale is Scale.PROBABILITY and scorer.aggregation.is_probability:
+        return aggregate_lists(category.lists[scorer.model], scorer.aggregation)
+    return np.full(len(category.correct), np.nan)
 
 
 def reported_scorers(opened: Opened) -> Iterator[tuple[Scorer, list[Scorer]]]:
@@ -56,40 +56,3 @@ def reported_scorers(opened: Opened) -> Iterator[tuple[Scorer, list[Scorer]]]:
     means = runs_of_means(opened.scorers, opened.means)
     for scorer in with_means(opened.scorers, opened.means):
         yield scorer, means.get(scorer, [scorer])
-
-
-def over_runs_of(
-    parts: Sequence[Part], runs: Sequence[Scorer], of_run: Callable[[Part, np.ndarray], Estimate]
-) -> list[Estimate]:
-    """For each category, the mean over training runs of an estimate from rewards; none without probabilities."""
-    return [
-        over_runs([of_run(part, part.rewards[run]) for run in runs])
-        for part in parts
-        if all(run in part.rewards for run in runs)
-    ]
-
-
-def with_overall(parts: Sequence[Part]) -> list[tuple[str, Sequence[Part]]]:
-    """The names of rows, Overall first, each with the categories that it is about."""
-    return [(OVERALL, parts), *((part.name, [part]) for part in parts)]
-
-
-def counts_of(parts: Sequence[Part], runs: Sequence[Scorer], kept: Sequence[np.ndarray]) -> Row:
-    """How many of some solutions have a reward by every training run, and how many have not."""
-    n_scored = n_kept = 0
-    for part, mask in zip(parts, kept, strict=True):
-        n_kept += int(mask.sum())
-        if all(run in part.rewards for run in runs):
-            missing = np.any([np.isnan(part.rewards[run]) for run in runs], axis=0)
-            n_scored += int((mask & ~missing).sum())
-    return {"n_scored": n_scored, "n_missing": n_kept - n_scored}
-
-
-def columns_of(scorer: Scorer) -> Row:
-    """The columns that name a scorer."""
-    return {"model": scorer.model, "aggregation": str(scorer.aggregation)}
-
-
-def interval_columns(name: str, summary: Summary) -> Row:
-    """A measure as three columns, whose names end like those of all intervals."""
-    return {name: summary.value, f"{name}_low": summary.low, f"{name}_high": summary.high}

@@ -6,7 +6,7 @@ import numpy as np
 
 from multirm.evaluation import jackknife
 from multirm.evaluation.aggregate import aggregate_lists
-from multirm.evaluation.macro import Estimate
+from multirm.evaluation.estimates import Estimate
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.outcome_metrics import THRESHOLD
 from multirm.evaluation.pools import Category
@@ -58,9 +58,11 @@ def of_rewards(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) 
     # From the k-th threshold on: rewards in a place after k.
     above = counts[:, ::-1].cumsum(axis=1)[:, -2::-1].astype(np.float64)
     fp, tp = above[..., 0], above[..., 1]
-    right = np.broadcast_to(counts[..., 1].sum(axis=1)[:, None], tp.shape)
-    parts = np.stack([tp, fp, right])
-    whole, without = _whole_and_without(parts)
+    right, every = (
+        np.broadcast_to(own[:, None], tp.shape)
+        for own in (counts[..., 1].sum(axis=1), counts.sum(axis=(1, 2)))
+    )
+    groups = _in_groups(np.stack([tp, fp, right, every]))
     weights = (tp + fp, right, tp + fp + right)
     n = {
         "n_questions": len(np.unique(questions[scored])),
@@ -69,8 +71,9 @@ def of_rewards(rewards: np.ndarray, correct: np.ndarray, questions: np.ndarray) 
         "n_correct": int(correct[scored].sum()),
     }
     return Estimate(
-        _outcome_measures(whole),
-        _outcome_measures(without),
+        _outcome_measures(groups.sum(axis=1)),
+        _outcome_measures(groups.sum(axis=1, keepdims=True) - groups),
+        np.tile(groups[3] > 0, 3),
         np.concatenate([_sizes(each) for each in weights]),
         {name: np.full(3 * len(THRESHOLDS), count) for name, count in n.items()},
     )
@@ -91,7 +94,7 @@ def step_estimate(steps: LabelledSteps) -> Estimate:
         states.append(np.bincount(cells, minlength=4 * n_questions).reshape(n_questions, 4))
     # States, questions, thresholds.
     parts = np.stack(states, axis=-1).transpose(1, 0, 2).astype(np.float64)
-    whole, without = _whole_and_without(parts)
+    groups = _in_groups(parts)
     right, wrong = parts[0] + parts[1], parts[2] + parts[3]
     sizes = _sizes(wrong), _sizes(right)
     n = {
@@ -100,8 +103,9 @@ def step_estimate(steps: LabelledSteps) -> Estimate:
         "n_missing": len(erroneous) - parts.sum(axis=(0, 1)),
     }
     return Estimate(
-        _step_measures(whole),
-        _step_measures(without),
+        _step_measures(groups.sum(axis=1)),
+        _step_measures(groups.sum(axis=1, keepdims=True) - groups),
+        np.concatenate([groups[2:].any(axis=0), groups[:2].any(axis=0), groups.any(axis=0)], -1),
         np.concatenate([*sizes, np.minimum(*sizes)]),
         {name: np.tile(count, 3).astype(np.int64) for name, count in n.items()},
     )
@@ -112,25 +116,24 @@ def measured(names: tuple[str, ...], values: np.ndarray) -> Mapping[str, np.ndar
     return dict(zip(names, values.reshape(len(names), -1), strict=True))
 
 
-def _whole_and_without(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of all questions, and of those without each group.
+def _in_groups(counts: np.ndarray) -> np.ndarray:
+    """Counts of questions as those of the groups that the jackknife leaves out.
 
     Args:
-        parts: float64 [kinds, questions, thresholds].
+        counts: float64 [kinds, questions, thresholds].
 
     Returns:
-        float64 [kinds, thresholds] and [kinds, groups, thresholds].
+        float64 [kinds, groups, thresholds].
     """
-    groups = jackknife.grouped(np.arange(parts.shape[1]))
-    own = np.zeros((len(parts), int(groups.max()) + 1, parts.shape[2]))
-    for kind, counts in zip(own, parts, strict=True):
-        np.add.at(kind, groups, counts)
-    whole = parts.sum(axis=1)
-    return whole, whole[:, None] - own
+    groups = jackknife.grouped(np.arange(counts.shape[1]))
+    found = np.zeros((len(counts), int(groups.max(initial=-1)) + 1, counts.shape[2]))
+    for kind, own in zip(found, counts, strict=True):
+        np.add.at(kind, groups, own)
+    return found
 
 
 def _outcome_measures(counts: np.ndarray) -> np.ndarray:
-    tp, fp, right = counts
+    tp, fp, right = counts[:3]
     with np.errstate(invalid="ignore"):
         measures = tp / (tp + fp), tp / right, 2 * tp / (tp + fp + right)
     return np.concatenate(measures, axis=-1)

@@ -164,7 +164,7 @@ def pooled_bins(categories: Sequence[Category], scorer: Scorer) -> list[Row]:
     scored = ~np.isnan(rewards)
     _, numbers = np.unique(questions[scored], return_inverse=True)
     bins = reliability(rewards[scored], correct[scored], numbers)
-    return [{"category": OVERALL, **_scorer(scorer), **asdict(part)} for part in bins]
+    return [{"category": OVERALL, **scorer.columns, **asdict(part)} for part in bins]
 
 
 def _judged(category: Category, scorer: Scorer) -> tuple[np.ndarray, np.ndarray]:
@@ -179,10 +179,6 @@ def _question_names(category: Category) -> np.ndarray:
     return np.char.add(f"{category.name}/", names)
 
 
-def _scorer(scorer: Scorer) -> Row:
-    return {"model": scorer.model, "aggregation": str(scorer.aggregation)}
-
-
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
     """A row of the verification table, and those of the reliability table, for one scorer."""
     lists = category.lists[scorer.model]
@@ -193,7 +189,7 @@ def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
         and category.types[scorer.model].scale is Scale.PROBABILITY,
         ranking(lists, scorer.aggregation)[category.judged],
     )
-    key = {"category": category.name, **_scorer(scorer)}
+    key = {"category": category.name, **scorer.columns}
     bins = [{**key, **asdict(part)} for part in found.reliability]
     return {**key, **_columns(found)}, bins
 

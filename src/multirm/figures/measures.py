@@ -9,7 +9,7 @@ from multirm.errors import escaped
 from multirm.figures.palette import Style, styles
 from multirm.figures.scorers import labels_and_styles
 from multirm.tables import parquet
-from multirm.tables.accuracy import OVERALL
+from multirm.tables.accuracy import OVERALL, IntervalNote
 from multirm.tables.reward_model_rows import describe, labels_of_shown, read_rows
 from multirm.tables.schema import Schema
 
@@ -93,21 +93,31 @@ def over_categories(measures: Measures) -> list[str]:
     return [f"{n_categories} categories.{overall}"]
 
 
-def sentences(measures: Measures, why_missing: str) -> list[str]:
+def sentences(measures: Measures, why_missing: str, measure: str = "f1") -> list[str]:
     """What the intervals of measures are, what is missing, and why.
 
     Args:
         why_missing: such as `without probabilities`.
+        measure: the one that is drawn, whose notes count.
     """
     said = []
     if measures.rows:
         seeds = " and, for means over training runs, seeds" if measures.has_means else ""
         said.append(f"95 % intervals over questions{seeds}.")
-    if any(row.get("note") for row in measures.rows):
+    notes = {note for row in measures.rows for note in _notes(row, measure)}
+    if IntervalNote.ONE_QUESTION in notes:
         said.append("Where one question shows no spread, the interval allows for the largest.")
+    if notes - {IntervalNote.ONE_QUESTION}:
+        said.append("Overall leaves out categories in which it is undefined.")
     if measures.missing:
         said.append(f"Not shown, {why_missing}: {', '.join(measures.missing)}.")
     return said
+
+
+def _notes(row: Row, measure: str) -> list[str]:
+    """The notes of a row on a measure; they look like `one_question: recall, f1; 3 of 4 categories: recall`."""
+    clauses = [clause.partition(": ") for clause in (row.get("note") or "").split("; ")]
+    return [note for note, _, names in clauses if measure in names.split(", ")]
 
 
 def n_questions(measures: Measures, name: str = "n_questions", of: str = "questions") -> str:

@@ -53,7 +53,7 @@ def chart(measures: Measures) -> alt.VConcatChart:
         f"{n_questions(measures)[:-1]}; solutions with at least two steps.",
         "Full bars: correct solutions; pale bars: incorrect ones; ticks: if the lowest step were random.",
         *over_categories(measures),
-        *sentences(measures, "without step rewards"),
+        *sentences(measures, "without step rewards", "share"),
     ]
     heading = title(
         "Lowest reward at the last step", measures.dataset, said, width + theme.Y_AXIS_WIDTH

@@ -1,4 +1,9 @@
-"""F1 of verdicts: by threshold, and by the number of critiques; and where the lowest step reward is."""
+"""F1 of verdicts: by threshold, and by the number of critiques; and where the lowest step reward is.
+
+Overall rows are macro-averages over the categories in which a measure is defined. Intervals are 95 % intervals over
+questions and, for means over training runs, also over seeds; the counts of such a mean are those of the run with the
+most missing items.
+"""
 
 import pyarrow as pa
 
@@ -9,7 +14,7 @@ _OF_SCORER = [*_OF_MODEL, column("aggregation", pa.string())]
 
 
 def _measures(*names: str) -> list[pa.Field]:
-    """Measures from 0 to 1 with 95 % intervals over questions; null if undefined."""
+    """Measures from 0 to 1 with their intervals; null if undefined."""
     return [
         column(measure, pa.float64(), nullable=True)
         for name in names
@@ -21,7 +26,8 @@ def _counts(*names: str) -> list[pa.Field]:
     return [column(name, pa.int32()) for name in names]
 
 
-# Of intervals that allow for the largest variance, since one question shows none.
+# Which intervals allow for the largest variance, since one question shows none, and which averages leave out
+# categories, as in `one_question: f1; 3 of 4 categories: precision`.
 _NOTE = column("note", pa.string(), nullable=True)
 
 THRESHOLDS = Schema(

@@ -1,7 +1,8 @@
 """Where reward models are right: by length of solutions, after recoveries, and per set of models.
 
 Overall rows are macro-averages over the categories in which a number is defined. Intervals are 95 % intervals over
-questions; a mean over training runs has no uncertainty over seeds in them.
+questions. Those of F1 and of accepted solutions are also over seeds where a row is a mean over training runs; its
+counts are those of the run with the most missing rewards.
 """
 
 from enum import StrEnum
@@ -31,12 +32,15 @@ def _with_interval(*names: str) -> list[pa.Field]:
 
 
 _CATEGORY = [column("dataset", pa.string()), column("category", pa.string())]
+# Which intervals allow for the largest variance, since one question shows none, and which averages leave out
+# categories, as in `one_question: f1; 3 of 4 categories: f1`.
+_NOTE = column("note", pa.string(), nullable=True)
 _SCORER = [column("model", pa.string()), column("aggregation", pa.string())]
 
 
 LENGTHS = Schema(
     "lengths",
-    1,
+    2,
     pa.schema(
         [
             *_CATEGORY,
@@ -44,6 +48,7 @@ LENGTHS = Schema(
             # Solutions with so many steps, both ends included.
             column("steps_low", pa.int32()),
             column("steps_high", pa.int32()),
+            # Of all these solutions; F1 is of those with a reward.
             column("n_questions", pa.int32()),
             column("n_scored", pa.int32()),
             column("n_missing", pa.int32()),
@@ -51,15 +56,17 @@ LENGTHS = Schema(
             *_with_interval("f1"),
             # F1 if all these solutions were predicted correct: it rises with their share of correct ones.
             column("f1_of_yes", pa.float64(), nullable=True),
+            _NOTE,
         ]
     ),
     ("dataset", "category", "model", "aggregation", "steps_low"),
+    older={1: ("note",)},
 )
 
 
 SOLUTION_GROUPS = Schema(
     "solution_groups",
-    1,
+    2,
     pa.schema(
         [
             *_CATEGORY,
@@ -69,15 +76,17 @@ SOLUTION_GROUPS = Schema(
             column("n_solutions", pa.int32()),
             # Of the solutions with step labels and a correct answer; null for groups that are not among them.
             *_with_interval("share", "mean_steps"),
+            _NOTE,
         ]
     ),
     ("dataset", "category", "group"),
+    older={1: ("note",)},
 )
 
 
 RECOVERIES = Schema(
     "recoveries",
-    1,
+    2,
     pa.schema(
         [
             *_CATEGORY,
@@ -89,9 +98,11 @@ RECOVERIES = Schema(
             *_with_interval("accepted"),
             # F1 if this group, as many as there are wrong answers, were all correct solutions; null for wrong answers.
             *_with_interval("balanced_f1"),
+            _NOTE,
         ]
     ),
     ("dataset", "category", "model", "aggregation", "group"),
+    older={1: ("note",)},
 )
 
 
