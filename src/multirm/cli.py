@@ -142,6 +142,10 @@ COMMANDS = {
             "multirm.evaluation.solution_analyses:analyse_solutions",
             "Analyse where models are right: by length, after incorrect steps, and which agree.",
         ),
+        "compare-datasets": (
+            "multirm.evaluation.changes:compare_datasets",
+            "Compare accuracies on a dataset with those on another one with the same questions.",
+        ),
         "measure-length-shift": (
             "multirm.evaluation.length_shift:measure_length_shift",
             "Compare the lengths of training solutions with those of the evaluated ones.",

@@ -85,8 +85,11 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["analyse-solutions", *evaluated, "--output", str(folder / "e")],
         ["draw-accuracy-grid", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--selection", "best_of_n", "--output", *figures],
-        ["draw-shuffled", "--accuracy", f"{folder}/e/accuracy.parquet", "--pairs", "d=d"]
-        + ["--output", *figures],
+        ["compare-datasets", *evaluated, "--n", "2", "--before-solutions", f["data"]]
+        + ["--before-rewards", f"d={folder}/d.parquet", f"g={folder}/g.parquet"]
+        + ["--output", str(folder / "e")],
+        ["draw-shuffled", "--accuracy", f"{folder}/e/accuracy.parquet"]
+        + ["--changes", f"{folder}/e/changes.parquet", "--output", *figures],
         ["draw-f1-by-length", "--lengths", f"{folder}/e/lengths.parquet"]
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-gain-by-length", "--comparisons", f"{folder}/e/comparisons.parquet"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from multirm.study import files
 from multirm.study.figures import FIGURES
 from multirm.study.load import load_study, read_yaml
 from multirm.study.study import Study
@@ -57,7 +58,21 @@ def test_shuffled_datasets_are_drawn_beside_the_ones_that_they_are_made_of() -> 
     figure = FIGURES["shuffled"]
     config = read_yaml(CONFIG / "shuffled.yaml")
     study = load_study(config, [])
-    assert figure.words(study) == ["--pairs", "Facts_junior_40_shuffled=Facts_junior_40"]
+    assert study.shuffled_from() == {"Facts_junior_40_shuffled": "Facts_junior_40"}
+    folder = "<results>/evaluation"
+    assert files.drawn_tables(study, figure) == {
+        "changes": [f"{folder}/Facts_junior_40_shuffled/changes.parquet"],
+        **{
+            table: [
+                f"{folder}/{dataset}/{table}.parquet"
+                for dataset in ("Facts_junior_40", "Facts_junior_40_shuffled")
+            ]
+            for table in ("accuracy", "reward_models")
+        },
+    }
+    compared = files.compared_tables(study, "Facts_junior_40_shuffled")
+    assert compared["before_solutions"] == files.solution_tables(study, "Facts_junior_40")
+    assert compared["solutions"] == files.solution_tables(study, "Facts_junior_40_shuffled")
     assert figure.is_drawn(study)
     config["evaluation"]["datasets"] = ["Facts_junior_40_shuffled"]
     assert not figure.is_drawn(load_study(config, []))

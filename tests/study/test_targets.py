@@ -143,6 +143,6 @@ def test_a_dataset_without_answers_has_no_accuracies() -> None:
     assert f"{folder}/verification.parquet" in own
     assert not {"accuracy.parquet", "variance.parquet"} & {Path(table).name for table in own}
     assert not any("/paper/" in table for table in own)
-    assert datasets_of(found, FIGURES["best_of_n"]) == ["Facts_junior"]
+    assert datasets_of(found, *FIGURES["best_of_n"].tables) == ["Facts_junior"]
     assert not any("datasets_" in figure for figure in targets.figure_targets(found))
     assert files.accuracy_tables(found, "r") == ["r/evaluation/Facts_junior/accuracy.parquet"]

@@ -113,6 +113,43 @@ rule evaluate_as_paper:
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
+rule compare_datasets:
+    """Compare accuracies with shuffled steps with those as written, question by question."""
+    input:
+        unpack(ask(files.compared_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/{dataset}/changes.parquet",
+    log:
+        "<logs>/compare_datasets/{dataset}.log",
+    benchmark:
+        "<benchmarks>/compare_datasets/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=targets.any_of(study.shuffled_from()),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **resources_of(needs.evaluation),
+    params:
+        *code("multirm.evaluation.changes"),
+        folder=subpath(output[0], parent=True),
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        before_rewards=lambda w, input: options.named_rewards(input.before_rewards),
+        aggregation=options.aggregations(study),
+        answers=study.evaluation.answers,
+        n=study.evaluation.n,
+        runs=study.evaluation.runs,
+        seed=study.seed,
+    message:
+        "Compare {wildcards.dataset} with its solutions as written"
+    shell:
+        "python -m multirm compare-datasets --solutions {input.solutions:q} --rewards {params.rewards:q}"
+        " --before-solutions {input.before_solutions:q} --before-rewards {params.before_rewards:q}"
+        " --reward-models {input.reward_models:q} --aggregation {params.aggregation} --answers {params.answers}"
+        " --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
 rule measure_length_shift:
     """Compare the lengths of training solutions with those of the evaluated ones."""
     input:

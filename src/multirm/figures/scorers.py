@@ -57,7 +57,7 @@ def read_shown(path: Path, schema: Schema, tables: Sequence[Path] = ()) -> Shown
 def _labels(
     rows: Rows, dataset: str, tables: Sequence[Path]
 ) -> dict[tuple[str, str], tuple[str, Style]]:
-    every = known_models([row["model"] for row in rows], dataset, tables)
+    every = known_models([row["model"] for row in rows if row["model"]], dataset, tables)
     return labels_and_styles(rows, every, styles(every))
 
 

@@ -7,42 +7,51 @@ from typing import Any
 
 import altair as alt
 
-from multirm.errors import InputError, shown
+from multirm.errors import InputError, escaped
 from multirm.figures import theme
 from multirm.figures.accuracies import Accuracies, Point, category_names, method_names
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.marks import marks, nothing
 from multirm.figures.palette import MAJORITY_VOTE
+from multirm.figures.scorers import Rows, read_shown
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.accuracy import OVERALL, Selection
+from multirm.tables.changes import CHANGES
 
-COLUMNS, _ROW = 3, 24
+COLUMNS, _ROW = 2, 24
 
 _AS_WRITTEN, _SHUFFLED = "as written", "shuffled"
+_HALF = 50
 _TOOLTIP = [
     alt.Tooltip("method:N", title="Method"),
     alt.Tooltip("steps:N", title="Steps"),
     alt.Tooltip("accuracy:Q", title="Accuracy (%)", format=".2f"),
     alt.Tooltip("interval:N", title="95 % interval"),
+    alt.Tooltip("change:N", title="Change (points)"),
     alt.Tooltip("questions:N", title="Questions"),
 ]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The accuracies of one dataset and of the one made from it by shuffling steps."""
+    """The accuracies of one dataset and of the one made from it by shuffling steps.
+
+    Attributes:
+        changes: rows of the changes table, of best-of-N: accuracies with shuffled steps minus those as written.
+    """
 
     as_written: Accuracies
     shuffled: Accuracies
+    changes: Rows
 
 
 @entry
 def draw_shuffled(
     accuracy: list[Path],
-    pairs: list[str],
+    changes: list[Path],
     output: list[OutputFile],
     reward_models: list[Path] | None = None,
 ) -> None:
@@ -50,26 +59,35 @@ def draw_shuffled(
 
     Args:
         accuracy: Accuracy tables, one per dataset.
-        pairs: SHUFFLED=ORIGINAL, names of two of the datasets.
+        changes: Changes tables, which say which datasets are compared.
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
         reward_models: Tables of the reward models in them.
     """
     check_formats(output)
     tables = reward_models or []
     every = [read_accuracies(path, Selection.BEST_OF_N, tables) for path in accuracy]
-    found = [_pair(each, {read.dataset: read for read in every}) for each in pairs]
-    write_figure(chart(found), output, __name__, {"pairs": pairs}, [*accuracy, *tables])
+    datasets = {read.dataset: read for read in every}
+    found = [_pair(path, tables, datasets) for path in changes]
+    write_figure(chart(found), output, __name__, {}, [*accuracy, *changes, *tables])
 
 
-def _pair(names: str, datasets: Mapping[str, Accuracies]) -> Pair:
-    after, _, before = names.partition("=")
-    for name in (after, before):
+def _pair(changes: Path, tables: Sequence[Path], datasets: Mapping[str, Accuracies]) -> Pair:
+    read = read_shown(changes, CHANGES, tables)
+    rows = [row for row in read.rows if row["selection"] == Selection.BEST_OF_N]
+    names = {(escaped(row["before"]), read.dataset) for row in rows}
+    if len(names) != 1:
+        raise InputError(
+            changes, expected="best-of-N's changes from one dataset", found=f"{len(names)}"
+        )
+    ((before, after),) = names
+    for name in (before, after):
         if name not in datasets:
-            known = ", ".join(datasets)
             raise InputError(
-                "--pairs", expected=f"SHUFFLED=ORIGINAL, two of {known}", found=shown(names)
+                changes,
+                expected=f"datasets with a table in --accuracy: {', '.join(datasets)}",
+                found=name,
             )
-    return Pair(datasets[before], datasets[after])
+    return Pair(datasets[before], datasets[after], rows)
 
 
 def chart(pairs: Sequence[Pair]) -> alt.VConcatChart:
@@ -130,26 +148,35 @@ def _panel(pair: Pair, rows: list[dict[str, Any]], is_first: bool) -> alt.LayerC
     within = base.transform_filter("isValid(datum.low)").mark_rule().encode(x="low:Q", x2="high:Q")
     before = base.transform_filter(f"datum.steps == '{_AS_WRITTEN}'").mark_point()
     after = base.transform_filter(f"datum.steps == '{_SHUFFLED}'").mark_point(fill=theme.PAPER)
-    text = base.transform_filter("isValid(datum.text)").mark_text(align="left", dx=6)
+    said = base.transform_filter("isValid(datum.text)").encode(
+        text="text:N", color=alt.value(theme.FAINT_INK)
+    )
+    left = said.transform_filter("datum.is_left").mark_text(align="right", dx=-5)
+    right = said.transform_filter("!datum.is_left").mark_text(align="left", dx=5)
     return (
         within
         + before.encode(shape=drawn.shape, fill=filled)
         + after.encode(shape=drawn.shape)
-        + text.encode(x="end:Q", text="text:N", color=alt.value(theme.FAINT_INK))
+        + left.encode(x="start:Q")
+        + right.encode(x="end:Q")
     )
 
 
 def _rows(pair: Pair, category: str) -> list[dict[str, Any]]:
     """Both accuracies of each method at the largest N that both datasets have."""
     before, after = (_at_largest(each, pair) for each in (pair.as_written, pair.shuffled))
+    changes = {
+        row["method"]: _spoken_change(row)
+        for row in pair.changes
+        if (row["category"], row["n"]) == (category, _largest(pair))
+    }
     rows = []
     for method in _methods(pair):
         old, new = before.get((category, method)), after.get((category, method))
         if old is None or new is None:
             continue
-        change = f"{new.accuracy - old.accuracy:+.1f}".replace("-", "−")
-        rows.append(_row(old, _AS_WRITTEN, None))
-        rows.append(_row(new, _SHUFFLED, change))
+        rows.append(_row(old, _AS_WRITTEN))
+        rows.append(_row(new, _SHUFFLED, changes.get(method)))
     return rows
 
 
@@ -163,16 +190,25 @@ def _largest(pair: Pair) -> int:
     return max(sizes[0] & sizes[1], default=0)
 
 
-def _row(point: Point, steps: str, text: str | None) -> dict[str, Any]:
+def _spoken_change(row: Mapping[str, Any]) -> str:
+    interval = "" if row["low"] is None else f" [{row['low']:.0f}, {row['high']:.0f}]"
+    return f"{row['change']:+.1f}{interval}".replace("-", "−")
+
+
+def _row(point: Point, steps: str, text: str | None = None) -> dict[str, Any]:
     known = point.low is not None and point.high is not None
+    low, high = (point.low, point.high) if known else (point.accuracy, point.accuracy)
     return {
         "method": point.method,
         "steps": steps,
         "accuracy": point.accuracy,
         "low": point.low,
         "high": point.high,
-        "end": point.accuracy if point.high is None else point.high,
+        "start": low,
+        "end": high,
+        "is_left": point.accuracy > _HALF,
         "text": text,
+        "change": text or "none",
         "interval": f"{point.low:.2f} to {point.high:.2f}" if known else "none",
         "questions": "unknown" if point.n_questions is None else point.n_questions,
     }
@@ -190,7 +226,7 @@ def _sentences(pairs: Sequence[Pair]) -> list[str]:
     return [
         *said,
         "Filled: solutions as written; open: intermediate steps replaced with those of other questions, and the change"
-        " in points.",
+        " in points, with its 95 % interval over the same questions.",
         f"The {MAJORITY_VOTE.lower()} does not read steps.",
-        "Lines: 95 % intervals over questions of each accuracy, not of the change, which is about the same questions.",
+        "Lines: 95 % intervals over questions of each accuracy.",
     ]

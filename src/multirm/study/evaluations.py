@@ -71,6 +71,7 @@ def evaluations_of(study: "Study", dataset: str) -> list[Evaluating]:
 
 
 def missing_tables(study: "Study", dataset: str) -> set[str]:
-    """The tables of the evaluations that a dataset does without."""
+    """The tables of evaluations that a dataset does without."""
     every, own = EVALUATIONS.values(), evaluations_of(study, dataset)
-    return {table for each in every if each not in own for table in each.tables}
+    unchanged = set() if dataset in study.shuffled_from() else {"changes"}
+    return unchanged | {table for each in every if each not in own for table in each.tables}

@@ -86,12 +86,6 @@ def _trains_on_noise(study: "Study") -> bool:
     return any(share and steps for share, steps in map(study.noise_of, learned))
 
 
-def _shuffled_pairs(study: "Study") -> list[str]:
-    """Evaluated datasets with shuffled steps, each with the evaluated one that its steps are from."""
-    shuffled = study.shuffled_from()
-    return [f"{name}={origin}" for name, origin in shuffled.items() if study.has_answers(name)]
-
-
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
@@ -108,10 +102,9 @@ FIGURES = {
         "shuffled",
         "Draw accuracy with steps as written and with shuffled steps.",
         "Solutions",
-        ("accuracy", "reward_models"),
-        lambda study: ["--pairs", *_shuffled_pairs(study)],
+        ("accuracy", "changes", "reward_models"),
         of_study=True,
-        is_drawn=lambda study: bool(_shuffled_pairs(study)),
+        is_drawn=lambda study: bool(study.shuffled_from()),
     ),
     "f1_by_length": Figure(
         "f1_by_length",
@@ -203,10 +196,10 @@ def figures_of(study: "Study") -> dict[str, Figure]:
     return {name: figure for name, figure in FIGURES.items() if figure.is_drawn(study)}
 
 
-def datasets_of(study: "Study", figure: Figure) -> list[str]:
-    """The datasets that a study evaluates and that have what a figure is drawn from."""
+def datasets_of(study: "Study", *tables: str) -> list[str]:
+    """The datasets that a study evaluates and that have all of some tables."""
     return [
         dataset
         for dataset in study.evaluation.datasets
-        if missing_tables(study, dataset).isdisjoint(figure.tables)
+        if missing_tables(study, dataset).isdisjoint(tables)
     ]

@@ -266,6 +266,15 @@ def evaluated_tables(study: Study, dataset: str) -> dict[str, list[str]]:
     }
 
 
+def compared_tables(study: Study, dataset: str) -> dict[str, list[str]]:
+    """`evaluated_tables` of a dataset with shuffled steps, and of the one whose steps were shuffled."""
+    before = evaluated_tables(study, study.shuffled_from()[dataset])
+    return {
+        **evaluated_tables(study, dataset),
+        **{f"before_{name}": tables for name, tables in before.items()},
+    }
+
+
 def shard_tables(study: Study, model: str, suffix: str) -> list[str]:
     """The tables of all shards of a reward model's rewards, or of the critiques behind them.
 
@@ -288,8 +297,10 @@ def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
 
 def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
     """The tables that a figure is drawn from, by their names: of one dataset, or of all that are evaluated."""
-    datasets = datasets_of(study, figure) if figure.of_study else ["{dataset}"]
     return {
-        table: [f"{RESULTS}/evaluation/{dataset}/{table}.parquet" for dataset in datasets]
+        table: [
+            f"{RESULTS}/evaluation/{dataset}/{table}.parquet"
+            for dataset in (datasets_of(study, table) if figure.of_study else ["{dataset}"])
+        ]
         for table in figure.tables
     }

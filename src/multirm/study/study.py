@@ -93,13 +93,14 @@ class Study(Settings):
         return chain
 
     def shuffled_from(self) -> dict[str, str]:
-        """Evaluated datasets with the steps of another evaluated one, shuffled, each with that one."""
+        """Evaluated datasets with answers and with the steps of another evaluated one, shuffled, each with that one."""
         return {
             name: settings.from_
             for name in self.evaluation.datasets
             if isinstance(settings := self.datasets[name], DerivedDataset)
             and settings.shuffle
             and settings.from_ in self.evaluation.datasets
+            and self.has_answers(name)
         }
 
     def adds_noise_alone(self, dataset: str) -> bool:

@@ -191,6 +191,7 @@ def _evaluation_tables(study: Study, dataset: str) -> list[str]:
         "reward_models.parquet",
         *(f"{table}.parquet" for each in evaluations_of(study, dataset) for table in each.tables),
         *(as_published if study.has_answers(dataset) else ()),
+        *(("changes.parquet",) if dataset in study.shuffled_from() else ()),
         *(("step_counts.parquet", "length_shift.parquet") if trained_runs(study) else ()),
     ]
 
@@ -200,6 +201,6 @@ def figure_targets(study: Study) -> list[str]:
     return [
         f"{RESULTS}/figures/{name}/{of}.{format_}"
         for name, figure in figures_of(study).items()
-        for of in ([study.study] if figure.of_study else datasets_of(study, figure))
+        for of in ([study.study] if figure.of_study else datasets_of(study, *figure.tables))
         for format_ in FORMATS
     ]

@@ -1,6 +1,7 @@
 """All tables: imported only by modules that need all of them."""
 
 from multirm.tables.accuracy import ACCURACY
+from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
@@ -41,6 +42,7 @@ SCHEMAS = {
         EXAMPLES,
         ACCURACY,
         COMPARISONS,
+        CHANGES,
         HEADLINE,
         VARIANCE,
         CRITIQUE_COUNTS,
