@@ -8,6 +8,7 @@ are shared equally.
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -105,12 +106,53 @@ def _of_two(answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: 
 def _of_listed(
     answers: np.ndarray, correct: np.ndarray, models: np.ndarray, size: int
 ) -> np.ndarray:
-    subsets = np.array(list(itertools.combinations(range(answers.shape[1]), size))).T
+    """Means over all subsets, float64 [models, Q]."""
+    subsets, members = _listed(answers.shape[1], size)
+    codes = int(answers.max(initial=0)) + 1
+    step = max(1, SUMS_AT_ONCE // (len(models) * codes * subsets.shape[1]))
     result = np.empty(models.shape[:2])
-    for q in range(len(answers)):
-        outcomes = _outcomes(answers[q], correct[q], models[:, q], subsets, [size])
-        result[:, q] = outcomes[1:].mean(axis=(1, 2))
+    for start in range(0, len(answers), step):
+        part = slice(start, start + step)
+        shares, clear = _clear_outcomes(answers[part], correct[part], models[:, part], members)
+        for q in np.flatnonzero(~clear.all(axis=(0, 2))):
+            close = ~clear[:, q].all(axis=0)
+            own = answers[part][q], correct[part][q], models[:, part][:, q]
+            shares[:, q, close] = _outcomes(*own, subsets[:, close], [size])[1:, 0]
+        result[:, part] = shares.mean(axis=2)
     return result
+
+
+@lru_cache(maxsize=4)
+def _listed(pool: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """All subsets of a pool: positions, int [size, subsets], and members, float64 [pool, subsets], 1 or 0."""
+    subsets = np.array(list(itertools.combinations(range(pool), size))).T
+    members = np.zeros((pool, subsets.shape[1]))
+    np.put_along_axis(members, subsets, 1.0, axis=0)
+    return subsets, members
+
+
+def _clear_outcomes(
+    answers: np.ndarray, correct: np.ndarray, models: np.ndarray, members: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each model's weighted vote in subsets of some pools, by matrix products, and which of them are clear.
+
+    They are not clear where sums are too close to tell a tie from rounding, where nobody votes, where a model votes
+    against answers, or where several answers are correct: `_outcomes` compares those answer by answer.
+
+    Args:
+        members: as from `_listed`.
+
+    Returns:
+        the correct fraction of each vote, 0 or 1, and whether it is clear: float64 and bool [models, Q, subsets].
+    """
+    weights = np.where(np.isnan(models) | (answers < 0), 0.0, models)
+    given = answers[:, None] == np.arange(int(answers.max(initial=0)) + 1)[:, None]
+    right = given & correct[:, None]
+    rivals = np.where(given & ~right, weights[:, :, None], 0.0) @ members
+    lead = np.where(correct, weights, 0.0) @ members - rivals.max(axis=2)
+    doubt = 2 * ROUNDING * np.abs(weights).sum(axis=2, keepdims=True)
+    plain = (weights >= 0).all(axis=2) & (right.any(axis=2).sum(axis=1) == 1)
+    return (lead > 0).astype(float), (np.abs(lead) > doubt) & plain[:, :, None]
 
 
 def _of_sampled(

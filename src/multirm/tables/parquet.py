@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -175,10 +176,10 @@ def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
         InputError: as for `read`, or a key is in two of them.
     """
     paths = list(paths)
-    table = pa.concat_tables(
-        [schema.columns.empty_table(), *(read(path, schema) for path in paths)],
-        promote_options="permissive",
-    )
+    if not paths:
+        return schema.columns.empty_table()
+    tables = [read(path, schema) for path in paths]
+    table = pa.concat_tables(tables, promote_options="permissive")
     _check_keys(Path(" + ".join(map(str, paths))), schema, table)
     return table
 
@@ -469,34 +470,31 @@ def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
 
 def _check_values(path: Path, schema: Schema, table: pa.Table, field: pa.Field) -> None:
     column = table[field.name].combine_chunks()
-    bad = None if field.nullable else pc.is_null(column)
-    if pa.types.is_floating(field.type):
-        nan = pc.fill_null(pc.is_nan(column), False)
-        bad = nan if bad is None else pc.or_(bad, nan)
-    _refuse_first(path, schema, table, field, bad)
+    _refuse_first(path, schema, table, field, _bad(column, field.nullable))
     if pa.types.is_list(field.type):
         elements = pc.list_flatten(column)
-        wrong = pc.is_null(elements)
-        if field.type.value_field.nullable:
-            wrong = pc.and_(wrong, False)
-        if pa.types.is_floating(elements.type):
-            wrong = pc.or_(wrong, pc.fill_null(pc.is_nan(elements), False))
-        parents = pc.filter(pc.list_parent_indices(column), wrong)
-        if len(parents):
-            index = parents[0].as_py()
-            row = table.slice(index, 1).to_pylist()[0]
-            raise InputError(
-                _place(path, schema, index, row),
-                expected=f"{field.name} of type {_type_name(field)}",
-                found=shown(row[field.name]),
-            )
+        wrong = _bad(elements, field.type.value_field.nullable)
+        _refuse_first(path, schema, table, field, pc.list_parent_indices(column).take(wrong))
+
+
+def _bad(column: pa.Array, nullable: bool) -> pa.Array:
+    """The positions of nulls, unless they may be there, and of NaN.
+
+    No Python value is converted to Arrow for it: for the first one, pyarrow imports pandas, which takes longer than
+    reading most tables.
+    """
+    nan = pc.is_nan(column) if pa.types.is_floating(column.type) else None
+    if nullable:
+        return pa.nulls(0, pa.uint64()) if nan is None else pc.indices_nonzero(nan)
+    null = pc.is_null(column)
+    return pc.indices_nonzero(null if nan is None else pc.or_kleene(null, nan))
 
 
 def _refuse_first(
-    path: Path, schema: Schema, table: pa.Table, field: pa.Field, bad: pa.Array | None
+    path: Path, schema: Schema, table: pa.Table, field: pa.Field, bad: pa.Array
 ) -> None:
-    index = -1 if bad is None else pc.index(bad, True).as_py()
-    if index >= 0:
+    if len(bad):
+        index = bad[0].as_py()
         row = table.slice(index, 1).to_pylist()[0]
         raise InputError(
             _place(path, schema, index, row),
@@ -506,10 +504,7 @@ def _refuse_first(
 
 
 def _check_keys(path: Path, schema: Schema, table: pa.Table) -> None:
-    counts = (
-        table.select(list(schema.key)).group_by(list(schema.key)).aggregate([([], "count_all")])
-    )
-    if counts.num_rows == table.num_rows:
+    if _n_distinct(table.select(list(schema.key))) == table.num_rows:
         return
     seen: set[tuple[Any, ...]] = set()
     for index, row in enumerate(table.select(list(schema.key)).to_pylist()):
@@ -519,6 +514,18 @@ def _check_keys(path: Path, schema: Schema, table: pa.Table) -> None:
                 _place(path, schema, index, row), expected="each key once", found="it a second time"
             )
         seen.add(key)
+
+
+def _n_distinct(table: pa.Table) -> int:
+    """How many different rows a table has, with nulls alike; without pyarrow's grouping, which imports pandas."""
+    if not table.num_rows:
+        return 0
+    codes = np.zeros(table.num_rows, dtype=np.int64)
+    for column in table.columns:
+        values = np.from_dlpack(column.combine_chunks().dictionary_encode("encode").indices)
+        # Numbered anew each time, so that codes stay below the square of the number of rows.
+        _, codes = np.unique(codes * (values.max() + 1) + values, return_inverse=True)
+    return int(codes.max()) + 1
 
 
 def _place(path: Path, schema: Schema, index: int, row: Row) -> str:
