@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from multirm.figures import theme
+from multirm.figures import theme, vega
 from multirm.figures.pdf import in_order
 from multirm.running.metadata import FORMATS
 
@@ -90,7 +90,7 @@ def page(drawn: dict[str, Any]) -> str:
         title=html.escape(_title(drawn)),
         font=theme.FONT,
         width=theme.WIDTH + 20,
-        library=vl_convert.javascript_bundle(),  # type: ignore[call-arg]  # It has a default.
+        library=vega.script(vega.user_cache()),
         specification=_in_script(drawn),
         options=_in_script(_OPTIONS),
     )
