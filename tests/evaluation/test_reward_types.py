@@ -22,7 +22,7 @@ from multirm.evaluation.verification import evaluate_verification
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Aggregation, Estimator, Selection
 from multirm.tables.ledger import LEDGER
-from multirm.tables.rewards import COSTS, REWARDS, Scale
+from multirm.tables.rewards import COST_COLUMNS, REWARDS, Scale
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.uncertainty import CRITIQUE_COUNTS
 from multirm.tables.verification import STEP_VERIFICATION, VERIFICATION
@@ -224,7 +224,11 @@ def test_tables_of_version_1_have_the_type_of_their_module(
         version=1,
         columns=pa.schema(
             [
-                *(field for field in REWARDS.columns if field.name not in (*COLUMNS, *COSTS)),
+                *(
+                    field
+                    for field in REWARDS.columns
+                    if field.name not in (*COLUMNS, *COST_COLUMNS)
+                ),
                 pa.field("n_tokens", pa.int32()),
             ]
         ),

@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.evaluation.input_checks import check_rewards, check_solutions, reward_type
 from multirm.evaluation.views import UNREAD, open_inputs
 from multirm.tables import parquet
-from multirm.tables.rewards import COSTS, REWARDS
+from multirm.tables.rewards import COST_COLUMNS, REWARDS
 from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
@@ -327,7 +327,7 @@ def test_what_earlier_rewards_cost_depends_on_their_unit(
 ) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     (path,) = written.rewards
-    table = parquet.read(path, REWARDS).drop_columns([*COSTS, "unit", "truncated"])
+    table = parquet.read(path, REWARDS).drop_columns([*COST_COLUMNS, "unit", "truncated"])
     table = table.append_column("n_tokens", pa.array([7, 9], pa.int32()))
     table = table.append_column("truncated", pa.array([False, True]))
     if version == 2:
@@ -335,5 +335,7 @@ def test_what_earlier_rewards_cost_depends_on_their_unit(
     older = replace(REWARDS, version=version, columns=table.schema, check_row=lambda row: None)
     parquet.write(path, older, table, replace(made_of(), code={code: "0" * 64}))
     database, _ = open_inputs([str(each) for each in written.solutions], {"dORM": [str(path)]})
-    found = database.sql(f"SELECT {', '.join(COSTS)} FROM rewards ORDER BY solution_id").fetchall()
+    found = database.sql(
+        f"SELECT {', '.join(COST_COLUMNS)} FROM rewards ORDER BY solution_id"
+    ).fetchall()
     assert found == [(*pair, None) for pair in zip(n_read, n_generated, strict=True)]

@@ -18,7 +18,7 @@ from huggingface_hub.errors import GatedRepoError
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
-from multirm.tables.rewards import COSTS
+from multirm.tables.rewards import COST_COLUMNS
 
 TRAIN: dict[str, Any] = {
     "q_id": 12,
@@ -142,7 +142,7 @@ def test_questions_are_listed_once() -> None:
 def test_rewards() -> None:
     rows = [row for _, row in multi_rm.rewards([record(REWARD)], "law")]
     assert [(row["solution_id"], row["rewards"]) for row in rows] == [(5, [0.5, None]), (0, [1.0])]
-    assert {row[name] for row in rows for name in (*COSTS, "truncated")} == {None}
+    assert {row[name] for row in rows for name in (*COST_COLUMNS, "truncated")} == {None}
 
 
 def test_missing_rewards_stay_missing(tmp_path: Path) -> None:

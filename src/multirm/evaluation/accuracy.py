@@ -8,6 +8,7 @@ import numpy as np
 
 from multirm.evaluation import intervals, paper
 from multirm.evaluation.comparisons import comparison_rows
+from multirm.evaluation.costs import cost_rows, read_costs
 from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.headline import headline_rows
 from multirm.evaluation.inputs import Opened, Row, Subsets, choose_subsets, open_evaluation
@@ -26,6 +27,7 @@ from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.costs import COSTS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.ledger import LEDGER, VoteWeight
 from multirm.tables.rewards import Scale
@@ -62,7 +64,7 @@ def evaluate(
 
     Args:
         solutions: PATHs of one dataset's solutions. Categories are reported in this order.
-        output: Folder for the tables: accuracy, comparisons, headline and ledger; with the estimator `paper`,
+        output: Folder for the tables: accuracy, comparisons, headline, costs and ledger; with the estimator `paper`,
             accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
         rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs.
         aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
@@ -129,11 +131,13 @@ def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
         one_per_model(opened.scorers, opened.means),
         subsets.seed,
     )
+    rows = accuracy_rows(values, variances, spreads, parts, subsets.runs)
     return _Evaluated(
         [
-            (ACCURACY, accuracy_rows(values, variances, spreads, parts, subsets.runs)),
+            (ACCURACY, rows),
             (COMPARISONS, comparisons),
             (HEADLINE, headline_rows(comparisons)),
+            (COSTS, cost_rows(rows, read_costs(opened.database), opened.means)),
             (LEDGER, ledger),
         ],
         {},

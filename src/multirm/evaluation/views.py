@@ -15,7 +15,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
-from multirm.tables.rewards import COSTS, REWARDS, RewardType, Scale, Unit
+from multirm.tables.rewards import COST_COLUMNS, REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.sql import literal, literals, reading, without_wildcards
@@ -59,7 +59,7 @@ PRESENT = """
 # Columns that state the type of rewards.
 TYPE_COLUMNS = ("unit", "scale")
 
-_AS_NAMED = {name: name for name in (*TYPE_COLUMNS, *COSTS)}
+_AS_NAMED = {name: name for name in (*TYPE_COLUMNS, *COST_COLUMNS)}
 
 # The type of rewards in tables written before they had these columns, by the module that wrote them.
 _OF_VERSION_1 = {
@@ -212,7 +212,7 @@ def _costs_of(files: Sequence[Path], columns: Sequence[str], unit: str) -> dict[
     Args:
         unit: SQL for the unit of rewards.
     """
-    costs = {name: name if name in columns else "NULL" for name in COSTS}
+    costs = {name: name if name in columns else "NULL" for name in COST_COLUMNS}
     if "n_tokens" in columns:
         footers = {file: parquet.find_footer(file) for file in files}
         old = [file for file, footer in footers.items() if footer and footer.schema_version < 3]

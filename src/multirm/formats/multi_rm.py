@@ -22,14 +22,14 @@ from typing import Any
 from multirm.errors import InputError
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each, read_json
 from multirm.formats.sources import is_hub_name
-from multirm.tables.rewards import COSTS
+from multirm.tables.rewards import COST_COLUMNS
 from multirm.text.answers import spelled_alike
 from multirm.text.labels import outcome_from_steps, split_steps
 
 OUR_KEYS = frozenset(
     [
         *("dataset", "model", "labels", "outcome", "outcomes", "truncated", "verbatim"),
-        *COSTS,
+        *COST_COLUMNS,
         *("unit", "scale"),
     ]
 )
@@ -152,7 +152,7 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
     solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
     _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
     unknown = [None] * len(solution_ids)
-    costs: dict[str, Sequence[float | None]] = dict.fromkeys(COSTS, unknown)
+    costs: dict[str, Sequence[float | None]] = dict.fromkeys(COST_COLUMNS, unknown)
     for name in costs:
         if name in record.values:
             costs[name] = record.numbers(name) if name == "flops" else record.counts(name)

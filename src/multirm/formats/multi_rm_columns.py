@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each
-from multirm.tables.rewards import COSTS, REWARDS
+from multirm.tables.rewards import COST_COLUMNS, REWARDS
 from multirm.tables.schema import Row, Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.labels import split_steps
@@ -233,7 +233,7 @@ def _reward_columns(values: Values) -> _Columns:
         "question_id": pa.array(ids, pa.string()).take(_owners(sizes)),
         "solution_id": pa.array(solution_ids, pa.int32()),
         "rewards": _lists(_narrow(rewards), list(map(len, lists)), _REWARDS),
-        **{name: pa.nulls(n, REWARDS.columns.field(name).type) for name in COSTS},
+        **{name: pa.nulls(n, REWARDS.columns.field(name).type) for name in COST_COLUMNS},
         "truncated": pa.nulls(n, pa.bool_()),
         "unit": pa.nulls(n, pa.string()),
         "scale": pa.nulls(n, pa.string()),

@@ -12,7 +12,7 @@ from typing import Any
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
-from multirm.tables.rewards import COSTS
+from multirm.tables.rewards import COST_COLUMNS
 from multirm.tables.schema import Row
 from multirm.text.labels import split_steps
 
@@ -70,7 +70,7 @@ def reward_rows(rows: Sequence[Row], form: Form) -> Iterator[JSON]:
             "cot_ids": [row["solution_id"] for row in pool],
             "rewards": [row["rewards"][0] if form.single else row["rewards"] for row in pool],
         }
-        for name in (*COSTS, "truncated"):
+        for name in (*COST_COLUMNS, "truncated"):
             if any(row[name] is not None for row in pool):
                 value[name] = [row[name] for row in pool]
         value |= {name: pool[0][name] for name in ("unit", "scale") if pool[0][name] is not None}

@@ -39,7 +39,7 @@ _SUBSETS = ("answers", "n", "runs", "seed")
 
 EVALUATIONS = {
     "evaluate": Evaluating(
-        "accuracy", "evaluate", ("accuracy", "comparisons", "headline", "ledger"), _SUBSETS
+        "accuracy", "evaluate", ("accuracy", "comparisons", "headline", "costs", "ledger"), _SUBSETS
     ),
     "measure_uncertainty": Evaluating(
         "uncertainty", "measure-uncertainty", ("variance", "critique_counts"), _SUBSETS

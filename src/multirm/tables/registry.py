@@ -3,6 +3,7 @@
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.costs import COSTS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
@@ -44,6 +45,7 @@ SCHEMAS = {
         COMPARISONS,
         CHANGES,
         HEADLINE,
+        COSTS,
         VARIANCE,
         CRITIQUE_COUNTS,
         VERIFICATION,

@@ -118,7 +118,7 @@ def _with_separate_counts(table: pa.Table) -> pa.Table:
     return table.append_column("n_tokens_generated", n_generated)
 
 
-COSTS = ("n_tokens_read", "n_tokens_generated", "flops")
+COST_COLUMNS = ("n_tokens_read", "n_tokens_generated", "flops")
 """The columns of rewards that say what the rewards of a solution cost."""
 
 
@@ -149,9 +149,9 @@ REWARDS = Schema(
     ("dataset", "category", "question_id", "solution_id", "model"),
     _check_rewards,
     at_least_one="reward",
-    older={1: (*COSTS, "unit", "scale"), 2: ("flops",)},
+    older={1: (*COST_COLUMNS, "unit", "scale"), 2: ("flops",)},
     renewed=_with_separate_counts,
-    optional=(*COSTS, "unit", "scale"),
+    optional=(*COST_COLUMNS, "unit", "scale"),
 )
 
 
