@@ -37,6 +37,9 @@ rule all:
     default_target: True
     input:
         wanted,
+    # Instead of a list of all of its files, which are hundreds.
+    message:
+        f"Finish {study.study}"
 
 
 onstart:
