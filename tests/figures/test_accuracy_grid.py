@@ -1,5 +1,6 @@
 """The main figure: what it shows."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -177,16 +178,28 @@ def test_other_formats_are_refused_before_anything_is_drawn(tmp_path: Path, csv_
     assert not list(tmp_path.iterdir())
 
 
-def test_published_figure(shared_data: Path) -> None:
-    path = shared_data / "published/mmlu_pro_llama_3.1_8b_best_of_n.csv"
-    given = read_accuracies(path, Selection.BEST_OF_N)
-    figure = made(given, ceiling=True)
-    drawn = {
-        (panel["title"]["text"][0].lower(), row["method"], row["n"]): row["accuracy"]
+@pytest.mark.parametrize("selection", [Selection.BEST_OF_N, Selection.WEIGHTED_VOTE])
+def test_the_published_figure_has_the_published_values(
+    shared_data: Path, selection: Selection
+) -> None:
+    """Point by point, from the chart's data, against the file as Python reads it."""
+    path = shared_data / f"published/mmlu_pro_llama_3.1_8b_{selection}.csv"
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    published = {
+        (column.removesuffix("_mean").lower(), line["Method"], int(line["N"])): float(line[column])
+        for line in lines
+        for column in line
+        if column.endswith("_mean")
+    }
+    figure = chart(read_accuracies(path, selection), selection, ceiling=True).to_dict()
+    names = {"Majority vote": "MV"}
+    drawn = [
+        ((category, names.get(row["method"], row["method"]), row["n"]), row)
         for panel in figure["vconcat"][0]["concat"]
+        for category in [panel["title"]["text"][0].lower().replace(" ", "_")]
         for row in values_of(figure, panel)
-    }
-    assert drawn == {
-        (each.category.lower().replace("_", " "), each.method, each.n): each.accuracy
-        for each in given.points
-    }
+    ]
+    assert len(drawn) == len(published) == 15 * len(lines)
+    assert {key: row["accuracy"] for key, row in drawn} == published
+    assert {row["low"] for _, row in drawn} == {None}
