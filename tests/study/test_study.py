@@ -38,7 +38,7 @@ def test_noise_added_twice_or_to_outcomes_is_not_known(dataset: dict[str, Any]) 
     config["models"] = {"dPRM": config["models"]["dPRM-mini"] | {"dataset": "Other"}}
     study = load_study(config, [])
     assert study.noise_of("Other") == (None, None)
-    assert not FIGURES["noise_grid"].is_drawn(study)
+    assert not FIGURES["noise_best_of_n"].is_drawn(study)
 
 
 def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None:
@@ -48,7 +48,7 @@ def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None
 
 
 def test_noise_is_drawn_where_a_model_learns_from_it() -> None:
-    is_drawn = FIGURES["noise_grid"].is_drawn
+    is_drawn = FIGURES["noise_best_of_n"].is_drawn
     assert is_drawn(noise_study())
     assert not is_drawn(load_study(read_yaml(CONFIG / "config.yaml"), []))
     assert not is_drawn(load_study(read_yaml(CONFIG / "published.yaml"), []))

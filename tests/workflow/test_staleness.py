@@ -46,7 +46,8 @@ STUDY: Jobs = {
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
-    "draw_noise_grid": 1,
+    "draw_noise_best_of_n": 1,
+    "draw_noise_weighted_vote": 1,
     "draw_f1_by_length": 1,
     "draw_gain_by_length": 1,
     "draw_recoveries": 1,
@@ -78,7 +79,7 @@ DRAWN = jobs(*[rule for rule in RULES if rule.startswith("draw_")])
 # Figures of accuracies, of which the ceiling is one; and all in which methods have colours.
 OF_ACCURACIES = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 ANALYSED = jobs("analyse_solutions", "draw_f1_by_length", "draw_recoveries", "draw_agreement")
-COLOURED = {rule: count for rule, count in DRAWN.items() if rule != "draw_noise_grid"}
+COLOURED = {rule: count for rule, count in DRAWN.items() if not rule.startswith("draw_noise")}
 COUNTED = jobs("tabulate_dataset_statistics")
 SHIFTED = jobs("measure_length_shift", "draw_length_densities", "draw_gain_by_distance")
 RECORDED = jobs("tabulate_hyper_parameters")

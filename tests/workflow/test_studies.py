@@ -56,7 +56,7 @@ def test_noise_in_training_asks_the_teacher_once(tmp_path: Path) -> None:
     assert jobs["filter_critiques"] == 13 * 14
     assert jobs["add_noise"] == 12 * 14
     assert jobs["train_discriminative"] == jobs["train_generative"] == 13
-    assert jobs["draw_noise_grid"] == 1
+    assert jobs["draw_noise_best_of_n"] == jobs["draw_noise_weighted_vote"] == 1
 
 
 def cut_paper(folder: Path, **changes: object) -> str:

@@ -62,7 +62,7 @@ def draw_noise_grid(
     output: list[OutputFile],
     selection: Selection = Selection.BEST_OF_N,
 ) -> None:
-    """Draw overall accuracy by the label noise that models were trained with, a heat map per kind.
+    """Draw overall accuracy by the label noise that process reward models were trained with, a heat map per kind.
 
     Args:
         accuracy: An accuracy table (.parquet).
@@ -97,7 +97,7 @@ def chart(
     drawn = _drawn(cells)
     kinds = list(dict.fromkeys(cell.kind for cell in drawn))
     if not kinds:
-        return alt.vconcat(nothing("no reward model with known label noise"), title=heading)
+        return alt.vconcat(nothing("no process reward model with known label noise"), title=heading)
     values = [cell.accuracy for cell in drawn]
     colours = alt.Scale(scheme="viridis", domain=[min(values), max(values)])
     panels = [
@@ -109,7 +109,10 @@ def chart(
 def cells_of(
     rows: Sequence[Row], models: Sequence[RewardModel], selection: Selection
 ) -> list[Cell]:
-    """A cell for each reward model whose training noise is known: its overall accuracy at the largest N."""
+    """A cell for each process reward model whose training noise is known: its overall accuracy at the largest N.
+
+    Outcome reward models do not learn from step labels.
+    """
     shown = labels_of_shown(models)
     known = {each.model: each for each in models if each.model in shown}
     chosen = [row for row in rows if row["category"] == OVERALL and row["selection"] == selection]
@@ -117,7 +120,7 @@ def cells_of(
     cells = []
     for row in chosen:
         model = known.get(row["model"])
-        if row["n"] != largest or model is None or model.kind is None:
+        if row["n"] != largest or model is None or not (model.kind and model.kind.is_process):
             continue
         if model.step_noise is None or model.noise_share is None:
             continue

@@ -74,14 +74,27 @@ def _datasets_grid(selection: str) -> Figure:
     )
 
 
+def _noise_grid(selection: str) -> Figure:
+    return Figure(
+        "noise_grid",
+        "Draw accuracy by the label noise that process reward models were trained with.",
+        "Label noise",
+        ("accuracy", "reward_models"),
+        lambda _: [f"--selection {selection}"],
+        is_drawn=_trains_on_noise,
+    )
+
+
 def _trains(study: "Study") -> bool:
     """Whether a reward model is trained here."""
     return not all(run.is_external for run in study.runs.values())
 
 
 def _trains_on_noise(study: "Study") -> bool:
-    """Whether a reward model learns from step labels with a known amount of noise."""
-    trained = [name for name, run in study.runs.items() if not run.is_external]
+    """Whether a process reward model learns from step labels with a known amount of noise."""
+    trained = [
+        name for name, run in study.runs.items() if not run.is_external and run.kind.is_process
+    ]
     learned = map(study.training_dataset_of, trained)
     return any(share and steps for share, steps in map(study.noise_of, learned))
 
@@ -91,13 +104,8 @@ FIGURES = {
     "weighted_vote": _accuracy_grid("weighted_vote"),
     "datasets_best_of_n": _datasets_grid("best_of_n"),
     "datasets_weighted_vote": _datasets_grid("weighted_vote"),
-    "noise_grid": Figure(
-        "noise_grid",
-        "Draw accuracy by the label noise that reward models were trained with.",
-        "Label noise",
-        ("accuracy", "reward_models"),
-        is_drawn=_trains_on_noise,
-    ),
+    "noise_best_of_n": _noise_grid("best_of_n"),
+    "noise_weighted_vote": _noise_grid("weighted_vote"),
     "shuffled": Figure(
         "shuffled",
         "Draw accuracy with steps as written and with shuffled steps.",
