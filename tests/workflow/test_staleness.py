@@ -46,6 +46,7 @@ STUDY: Jobs = {
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
+    "draw_accuracy_by_cost": 1,
     "draw_noise_best_of_n": 1,
     "draw_noise_weighted_vote": 1,
     "draw_f1_by_length": 1,

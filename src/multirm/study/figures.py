@@ -104,6 +104,12 @@ FIGURES = {
     "weighted_vote": _accuracy_grid("weighted_vote"),
     "datasets_best_of_n": _datasets_grid("best_of_n"),
     "datasets_weighted_vote": _datasets_grid("weighted_vote"),
+    "accuracy_by_cost": Figure(
+        "accuracy_by_cost",
+        "Draw accuracy against the cost of verification.",
+        "Accuracy",
+        ("costs", "reward_models"),
+    ),
     "noise_best_of_n": _noise_grid("best_of_n"),
     "noise_weighted_vote": _noise_grid("weighted_vote"),
     "shuffled": Figure(
