@@ -18,6 +18,7 @@ from multirm.models.dtype import Dtype
 from multirm.models.flops import DecoderFlops
 from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models import discriminative
+from multirm.reward_models.generative import flops_of
 from multirm.scoring.discriminative import score_discriminative
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
@@ -259,9 +260,14 @@ def test_an_adapter_scores_like_its_merged_model(
     for folder in ("adapter", "merged"):
         load_tokenizer(str(tiny_model)).save_pretrained(tmp_path / folder)
     rows = random_solutions(8)
-    from_adapter = flat(score(tmp_path / "adapter", rows))
-    assert from_adapter == pytest.approx(flat(score(tmp_path / "merged", rows)), abs=1e-5)
-    assert from_adapter != pytest.approx(flat(score(tiny_model, rows)), abs=1e-3)
+    by_adapter, by_merged = (score(tmp_path / folder, rows) for folder in ("adapter", "merged"))
+    assert flat(by_adapter) == pytest.approx(flat(by_merged), abs=1e-5)
+    assert flat(by_adapter) != pytest.approx(flat(score(tiny_model, rows)), abs=1e-3)
+    # Also where the adapter is computed separately, it costs as much as if it were merged.
+    separately = score(tmp_path / "adapter", rows, dtype=Dtype.BFLOAT16)
+    flops = [row["flops"] for row in by_merged]
+    assert [row["flops"] for row in by_adapter] == [row["flops"] for row in separately] == flops
+    assert flops_of(str(tmp_path / "adapter")) == flops_of(str(tmp_path / "merged"))
 
 
 def test_the_footer_says_how_rewards_were_made(
