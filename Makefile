@@ -1,6 +1,7 @@
 # make         build the environment
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
 # make test    build the environment and run all checks
+# make thumbnails  draw the pictures of docs/figures.md from results/figures
 # make vllm    build an environment for studies with `engine: vllm`, on machines without a GPU
 
 STUDY ?= config
@@ -10,7 +11,7 @@ BIN := .venv/bin
 ENVIRONMENT := $(if $(shell test -L .venv && echo link),,.venv/installed)
 VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
-.PHONY: install study test lint vllm pins clean
+.PHONY: install study test lint thumbnails vllm pins clean
 
 install: $(ENVIRONMENT)
 
@@ -34,6 +35,9 @@ lint: $(ENVIRONMENT)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+thumbnails: $(ENVIRONMENT)
+	$(BIN)/python docs/thumbnails.py
 
 # Touched last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml envs/constraints.txt

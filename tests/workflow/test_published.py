@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,3 +128,15 @@ def test_nothing_is_trained_scored_or_lost(published: tuple[Path, Study]) -> Non
         assert {row["category"] for row in rows} == set(categories)
         assert {row["model"] for row in rows if row["model"]} == set(MODELS)
         assert {row["n_solutions"] for row in rows} == {QUESTIONS * SOLUTIONS}
+
+
+def test_what_cannot_be_shown_is_said_in_the_figure_and_in_the_docs(
+    published: tuple[Path, Study],
+) -> None:
+    folder, _ = published
+    pages = (folder / "results" / "figures").glob("*/*.html")
+    # A panel without content says why.
+    without = {page.parent.name for page in pages if '"why": ' in page.read_text()}
+    said = (ROOT / "docs" / "figures.md").read_text()
+    rows = [line for line in said.splitlines() if "| without content:" in line]
+    assert without == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
