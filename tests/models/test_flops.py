@@ -12,6 +12,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
     Qwen3Config,
+    T5Config,
 )
 
 from multirm.models.flops import DecoderFlops
@@ -81,6 +82,8 @@ def counted(model: PreTrainedModel, n_read: int, n_generated: int) -> int:
     "config",
     [
         MixtralConfig(**SMALL, num_attention_heads=6, num_local_experts=4),
+        # A server may run what no causal language model here does.
+        T5Config(vocab_size=300, d_model=48, num_layers=2, num_heads=4),
         MambaConfig(vocab_size=300, hidden_size=48, num_hidden_layers=2),
     ],
     ids=lambda config: config.model_type,

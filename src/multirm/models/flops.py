@@ -13,6 +13,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class DecoderFlops:
         """From the configuration of a causal language model, without its weights.
 
         Returns:
-            None if the formula does not apply: not every token passes all weights (a mixture of experts), or there
-            are other layers than linear ones and attention (a convolution, a state-space model).
+            None if the formula does not apply: it is another kind of model, not every token passes all weights (a
+            mixture of experts), or there are other layers than linear ones and attention (a state-space model).
         """
         text = config.get_text_config()
         heads = getattr(text, "num_attention_heads", None)
-        if not heads:
+        if not heads or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
             return None
         with torch.device("meta"):
             # A copy, since the attention is set in it.
