@@ -246,6 +246,7 @@ def test_a_broken_source_is_not_ignored(tmp_path: Path) -> None:
         "measure_uncertainty",
         "draw_best_of_n",
         "draw_weighted_vote",
+        "draw_accuracy_by_cost",
         "draw_f1_by_length",
         "draw_gain_by_length",
         "draw_recoveries",
