@@ -146,6 +146,14 @@ COMMANDS = {
             "multirm.evaluation.changes:compare_datasets",
             "Compare accuracies on a dataset with those on another one with the same questions.",
         ),
+        "measure-log-errors": (
+            "multirm.evaluation.log_errors:measure_log_errors",
+            "Measure how far rewards of correct solutions are from 1, by number of steps.",
+        ),
+        "simulate-log-errors": (
+            "multirm.evaluation.log_error_simulation:simulate_log_errors",
+            "Simulate errors of process and outcome reward models by number of steps, with their bounds.",
+        ),
         "measure-length-shift": (
             "multirm.evaluation.length_shift:measure_length_shift",
             "Compare the lengths of training solutions with those of the evaluated ones.",

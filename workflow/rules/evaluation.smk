@@ -150,6 +150,28 @@ rule compare_datasets:
         " --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
+rule simulate_log_errors:
+    """Simulate errors of rewards by number of steps, with the bounds of theorems: the same in every study."""
+    input:
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/log_error_simulation.parquet",
+    log:
+        "<logs>/simulate_log_errors.log",
+    benchmark:
+        "<benchmarks>/simulate_log_errors.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.evaluation.log_error_simulation"),
+    message:
+        "Simulate log-errors of process and outcome reward models"
+    shell:
+        "python -m multirm simulate-log-errors --output {output:q} > {log:q} 2>&1"
+
+
 rule measure_length_shift:
     """Compare the lengths of training solutions with those of the evaluated ones."""
     input:

@@ -76,7 +76,7 @@ def read_measures(path: Path, schema: Schema, tables: Sequence[Path]) -> Measure
         if next(each.run_of for each in known if each.model == model) not in have
     ]
     return Measures(
-        escaped(dataset) or path.stem,
+        escaped(dataset or path.parent.name),
         named,
         dict(label for _, label in ordered),
         missing,

@@ -52,7 +52,7 @@ _OTHERS = (
     _Family("triangle-right", ("#5A1E12", "#9A5A4C", "#2E0D07")),
 )
 _DASHES = ((1, 0), (7, 2), (2, 2), (7, 2, 2, 2))
-_SHAPES_OF_OTHERS = ("triangle-left", "wedge", "arrow", "stroke")
+_SHAPES_OF_OTHERS = ("triangle-left", "triangle-right", "arrow", "stroke")
 
 # Strokes of an x and of a plus, as paths in Vega's square from -1 to 1.
 _X, _PLUS = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8", "M-1,0L1,0M0,-1L0,1"
@@ -82,6 +82,11 @@ def styles(models: Sequence[RewardModel]) -> dict[str, Style]:
         found[name] = _in_family(chosen[group], ranks[chosen[group]])
         ranks[chosen[group]] += 1
     return {each.model: found[each.run_of] for each in models}
+
+
+def style_of_kind(kind: Kind, rank: int = 0) -> Style:
+    """The style of the first reward model of a kind, or of a further one."""
+    return _in_family(_KINDS[kind], rank)
 
 
 def _in_family(family: _Family, rank: int) -> Style:

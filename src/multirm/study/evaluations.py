@@ -60,6 +60,13 @@ EVALUATIONS = {
         ("lengths", "length_correlations", "solution_groups", "recoveries", "agreement"),
         ("answers", "n"),
     ),
+    "measure_log_errors": Evaluating(
+        "log_errors",
+        "measure-log-errors",
+        ("log_errors", "log_error_slopes"),
+        ("answers",),
+        needs_answers=False,
+    ),
 }
 """The evaluations by rule name."""
 

@@ -26,6 +26,7 @@ class Figure:
         is_drawn: whether a study has what it shows.
         words: the command's other options, in a study.
         was_renamed: whether a link has the name that it had before: {dataset}_{figure}.
+        common_tables: further tables that it is drawn from, in results/evaluation: the same for all datasets.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Figure:
     of_study: bool = False
     is_drawn: Callable[["Study"], bool] = lambda _: True
     was_renamed: bool = False
+    common_tables: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -137,6 +139,13 @@ FIGURES = {
         "Draw how common recoveries are, and which reward models accept them.",
         "Solutions",
         ("solution_groups", "recoveries", "reward_models"),
+    ),
+    "log_errors": Figure(
+        "log_errors",
+        "Draw errors of rewards by number of steps, simulated and measured.",
+        "Solutions",
+        ("log_errors", "log_error_slopes", "reward_models"),
+        common_tables=("log_error_simulation",),
     ),
     "win_loss": Figure(
         "win_loss",

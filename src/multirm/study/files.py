@@ -297,10 +297,16 @@ def accuracy_tables(study: Study, results: str = RESULTS) -> list[str]:
 
 def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
     """The tables that a figure is drawn from, by their names: of one dataset, or of all that are evaluated."""
-    return {
+    own = {
         table: [
             f"{RESULTS}/evaluation/{dataset}/{table}.parquet"
             for dataset in (datasets_of(study, table) if figure.of_study else ["{dataset}"])
         ]
         for table in figure.tables
     }
+    return own | {table: [common_table(table)] for table in figure.common_tables}
+
+
+def common_table(table: str) -> str:
+    """A table of evaluation that is the same for all datasets."""
+    return f"{RESULTS}/evaluation/{table}.parquet"

@@ -13,6 +13,7 @@ from multirm.study.figures import FORMATS, datasets_of, figures_of
 from multirm.study.files import (
     RESULTS,
     backbone_files,
+    common_table,
     critique_tables,
     reward_tables,
     solution_tables,
@@ -177,12 +178,13 @@ def learned_tables(study: Study) -> dict[str, list[str]]:
 
 
 def evaluation_targets(study: Study) -> list[str]:
-    """The tables of each dataset that a study evaluates."""
-    return [
+    """The tables of each dataset that a study evaluates, and those that are the same for all datasets."""
+    of_datasets = [
         f"{RESULTS}/evaluation/{dataset}/{table}"
         for dataset in study.evaluation.datasets
         for table in _evaluation_tables(study, dataset)
     ]
+    return [*of_datasets, common_table("log_error_simulation")]
 
 
 def _evaluation_tables(study: Study, dataset: str) -> list[str]:

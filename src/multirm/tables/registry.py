@@ -11,6 +11,7 @@ from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
+from multirm.tables.log_errors import LOG_ERROR_SIMULATION, LOG_ERROR_SLOPES, LOG_ERRORS
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
@@ -60,6 +61,9 @@ SCHEMAS = {
         SOLUTION_GROUPS,
         RECOVERIES,
         AGREEMENT,
+        LOG_ERRORS,
+        LOG_ERROR_SLOPES,
+        LOG_ERROR_SIMULATION,
         LEDGER,
         PAIRS,
         PAIRWISE,

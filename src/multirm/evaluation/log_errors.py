@@ -1,0 +1,320 @@
+"""Entry point `measure_log_errors`: how far rewards are from the truth, by number of steps, where the truth is known.
+
+If a solution is correct in every step, the true probability f that it is correct is 1. So the log-error of its reward
+is Δ = ln(reward) - ln f = ln(reward), which is 0 or less. Theorems 4.1 to 4.3 of the paper (arXiv 2510.00492) say how
+its mean square depends on the number of steps. If a step is incorrect, f is 0 and its logarithm is infinite, so nothing
+is measured there: these are errors of one of two kinds. Short and long solutions may differ in other ways than in
+length, which would change errors, too.
+
+Scores without bounds have no logarithm, and models with such rewards are left out.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from multirm.evaluation import jackknife
+from multirm.evaluation.aggregate import aggregate_lists
+from multirm.evaluation.estimates import UNDEFINED, Estimate, Summary, mean, over_runs
+from multirm.evaluation.input_checks import check_labels
+from multirm.evaluation.inputs import Opened, Row, open_evaluation
+from multirm.evaluation.lengths import length_bins
+from multirm.evaluation.methods import Scorer
+from multirm.evaluation.pools import Category, read_categories
+from multirm.evaluation.reward_lists import of_lengths
+from multirm.evaluation.solution_parts import columns_of, interval_columns
+from multirm.evaluation.training_seeds import runs_of_means, with_means
+from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.tables.accuracy import OVERALL, Aggregation
+from multirm.tables.log_errors import LOG_ERROR_SLOPES, LOG_ERRORS
+from multirm.tables.rewards import Scale, Unit
+from multirm.tables.sql import reading
+from multirm.text.answer_rules import AnswerRule
+
+logger = logging.getLogger(__name__)
+
+# Rewards below it are measured as it: a logarithm of at least -13.8.
+LEAST = 1e-6
+
+# The product is what the theorems are about; the other two are what evaluations use.
+_OF_STEPS = (Aggregation.PROD, Aggregation.MIN, Aggregation.MEAN)
+
+
+@dataclass(frozen=True)
+class RightSolutions:
+    """The solutions of one category that are correct in every step.
+
+    Attributes:
+        questions: int [solutions], from 0 without gaps.
+        n_steps: int [solutions], at least 1.
+        errors: for each scorer the log-error, float64 [solutions]; NaN where a reward is missing.
+        clipped: for each scorer whether a reward was below LEAST, bool [solutions].
+    """
+
+    name: str
+    questions: np.ndarray
+    n_steps: np.ndarray
+    errors: dict[Scorer, np.ndarray]
+    clipped: dict[Scorer, np.ndarray]
+
+
+Reported = Sequence[tuple[Scorer, Sequence[Scorer]]]
+"""Each scorer, or mean over training runs, with its training runs."""
+
+Kept = Callable[[RightSolutions], np.ndarray]
+"""Which solutions count, bool [solutions]."""
+
+Measure = Callable[[np.ndarray], np.ndarray]
+"""Maps sums over solutions of 1, T, T², Δ, TΔ and Δ², float64 [..., 6], to a value [...]; NaN if undefined."""
+
+
+@entry
+@reading("--solutions, --rewards")
+def measure_log_errors(
+    solutions: list[Place],
+    output: EvaluationFolder,
+    rewards: list[Place] | None = None,
+    aggregation: list[str] | None = None,
+    unit: list[str] | None = None,
+    scale: list[str] | None = None,
+    answers: AnswerRule = AnswerRule.MEANING,
+    reward_models: Path | None = None,
+) -> None:
+    """Measure log-errors of rewards by number of steps, on solutions whose step labels say that all are correct.
+
+    Args:
+        solutions: As for `evaluate`, like all options except the output.
+        output: Folder for the tables: log_errors (mean and root mean square by number of steps) and log_error_slopes
+            (by how much errors grow with each step).
+        rewards: MODEL=PATH.
+        aggregation: MODEL=AGGREGATION. Step rewards are also multiplied, unless the last one is a model's reward.
+        unit: MODEL=UNIT.
+        scale: MODEL=SCALE.
+        answers: When two answers are equal, `meaning` or `strict`.
+        reward_models: Table of reward models.
+    """
+    opened = open_evaluation(
+        __name__,
+        solutions,
+        rewards,
+        aggregation,
+        selects=False,
+        answers=answers,
+        unit=unit,
+        scale=scale,
+        reward_models=reward_models,
+    )
+    check_labels(opened.database)
+    scorers = measured_scorers(opened)
+    right = [
+        found
+        for category in read_categories(opened.database, opened.types)
+        if len((found := right_solutions(category, scorers)).n_steps)
+    ]
+    if not right:
+        logger.warning("No solution is labelled correct in every step: no log-errors are measured")
+    reported = _reported(scorers, opened)
+    opened.write(
+        output,
+        [
+            (LOG_ERRORS, error_rows(right, reported)),
+            (LOG_ERROR_SLOPES, slope_rows(right, reported)),
+        ],
+    )
+
+
+def measured_scorers(opened: Opened) -> list[Scorer]:
+    """The models with probabilities, each with its aggregations.
+
+    Step rewards are also aggregated by product, minimum and mean, except for models whose reward is that of the last
+    step: those are outcome reward models, whose other rewards mean nothing.
+    """
+    found = []
+    for model in opened.models:
+        own = [each.aggregation for each in opened.scorers if each.model == model]
+        known = opened.types[model]
+        if known.scale is not Scale.PROBABILITY:
+            logger.warning("%s has scores instead of probabilities: it has no log-errors", model)
+            continue
+        is_process = known.unit is Unit.STEP and set(own) != {Aggregation.LAST}
+        ways = dict.fromkeys((*(_OF_STEPS if is_process else ()), *own))
+        found += [Scorer(model, each) for each in ways if each.is_probability]
+    return found
+
+
+def _reported(scorers: Sequence[Scorer], opened: Opened) -> Reported:
+    means = runs_of_means(scorers, opened.means)
+    return [(each, means.get(each, [each])) for each in with_means(scorers, opened.means)]
+
+
+def right_solutions(category: Category, scorers: Sequence[Scorer]) -> RightSolutions:
+    """The solutions of a category that are correct in every step, and in their answer."""
+    labels = category.step_labels
+    lengths = pc.fill_null(pc.list_value_length(labels), 0).to_numpy(zero_copy_only=False)
+    wrong = np.zeros(len(labels), dtype=bool)
+    wrong[pc.list_parent_indices(labels).to_numpy()[labels.flatten().to_numpy() == 0]] = True
+    kept = (lengths > 0) & ~wrong & category.judged & category.correct
+    _, questions = np.unique(category.question_ids[kept].astype(str), return_inverse=True)
+    errors, clipped = {}, {}
+    for scorer in scorers:
+        lists = category.lists[scorer.model].filter(pa.array(kept))
+        if category.types[scorer.model].unit is Unit.STEP:
+            lists, _ = of_lengths(lists, lengths[kept])
+        errors[scorer], clipped[scorer] = log_errors(lists, scorer.aggregation)
+    return RightSolutions(category.name, questions, lengths[kept], errors, clipped)
+
+
+def log_errors(rewards: pa.ListArray, aggregation: Aggregation) -> tuple[np.ndarray, np.ndarray]:
+    """ln(reward) of lists of rewards from 0 to 1, and whether rewards were clipped.
+
+    Of a product, each factor is clipped, and it is missing if any factor is; else the aggregated reward is clipped.
+
+    Returns:
+        float64 [lists], NaN where missing; bool [lists].
+    """
+    if aggregation is not Aggregation.PROD:
+        values = aggregate_lists(rewards, aggregation)
+        return np.log(np.maximum(values, LEAST)), values < LEAST
+    values = rewards.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    owners = pc.list_parent_indices(rewards).to_numpy()
+    n_lists = len(rewards)
+    sums = np.bincount(owners, np.log(np.maximum(values, LEAST)), minlength=n_lists)
+    clipped = np.bincount(owners, values < LEAST, minlength=n_lists) > 0
+    is_empty = np.bincount(owners, minlength=n_lists) == 0
+    return np.where(is_empty, np.nan, sums), clipped
+
+
+def error_rows(right: Sequence[RightSolutions], reported: Reported) -> list[Row]:
+    """The log_errors table; a range of steps has the same ends in every category."""
+    bins = length_bins(np.concatenate([part.n_steps for part in right])) if right else []
+    return [
+        {
+            "category": category,
+            **columns_of(scorer),
+            "steps_low": low,
+            "steps_high": high,
+            **_error_row(parts, runs, _between(low, high)),
+        }
+        for category, parts in _with_overall(right)
+        for scorer, runs in reported
+        for low, high in bins
+    ]
+
+
+def _error_row(parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept) -> Row:
+    means, squares = (
+        _over_runs(parts, runs, kept, measure) for measure in (mean_error, root_mean_square)
+    )
+    # An average over other categories than at another length would differ for that reason.
+    is_whole = not any(np.isnan(each.value) for each in means)
+    return {
+        **_counts(parts, runs, kept),
+        **interval_columns("mean", mean(means) if is_whole else UNDEFINED),
+        **interval_columns("rms", _not_below_0(mean(squares)) if is_whole else UNDEFINED),
+    }
+
+
+def slope_rows(right: Sequence[RightSolutions], reported: Reported) -> list[Row]:
+    """The log_error_slopes table."""
+    return [
+        {
+            "category": category,
+            **columns_of(scorer),
+            **_counts(parts, runs, _all),
+            **interval_columns("slope", mean(_over_runs(parts, runs, _all, slope))),
+        }
+        for category, parts in _with_overall(right)
+        for scorer, runs in reported
+    ]
+
+
+def _with_overall(
+    right: Sequence[RightSolutions],
+) -> list[tuple[str, Sequence[RightSolutions]]]:
+    return [(OVERALL, right), *((part.name, [part]) for part in right)] if right else []
+
+
+def _all(part: RightSolutions) -> np.ndarray:
+    return np.ones(len(part.n_steps), dtype=bool)
+
+
+def _between(low: int, high: int) -> Kept:
+    return lambda part: (part.n_steps >= low) & (part.n_steps <= high)
+
+
+def _counts(parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept) -> Row:
+    """Numbers of solutions, where those without a reward by any of the training runs are missing."""
+    counts = dict.fromkeys(("n_questions", "n_scored", "n_missing", "n_clipped"), 0)
+    for part in parts:
+        own = kept(part)
+        scored = own & ~np.any([np.isnan(part.errors[run]) for run in runs], axis=0)
+        counts["n_questions"] += len(np.unique(part.questions[own]))
+        counts["n_scored"] += int(scored.sum())
+        counts["n_missing"] += int((own & ~scored).sum())
+        counts["n_clipped"] += int(
+            (scored & np.any([part.clipped[run] for run in runs], axis=0)).sum()
+        )
+    return counts
+
+
+def mean_error(sums: np.ndarray) -> np.ndarray:
+    """The mean log-error."""
+    return np.asarray(sums[..., 3] / sums[..., 0])
+
+
+def root_mean_square(sums: np.ndarray) -> np.ndarray:
+    """The root mean square log-error."""
+    return np.sqrt(np.maximum(sums[..., 5], 0) / sums[..., 0])
+
+
+def slope(sums: np.ndarray) -> np.ndarray:
+    """By how much |log-error|, which is -log-error, grows with each step: a least-squares line's slope."""
+    n, steps, squares, errors, products, _ = np.moveaxis(sums, -1, 0)
+    spread = n * squares - steps**2
+    return np.asarray(np.where(spread > 0, -(n * products - steps * errors) / spread, np.nan))
+
+
+def _over_runs(
+    parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept, measure: Measure
+) -> list[Estimate]:
+    """For each category, the mean over training runs."""
+    return [
+        over_runs([estimate(part, part.errors[run], kept(part), measure) for run in runs])
+        for part in parts
+    ]
+
+
+def estimate(
+    part: RightSolutions, errors: np.ndarray, kept: np.ndarray, measure: Measure
+) -> Estimate:
+    """A measure of some solutions, and without each group of questions.
+
+    Args:
+        errors: float64 [solutions]; solutions with NaN do not count.
+        kept: bool [solutions].
+    """
+    kept = kept & ~np.isnan(errors)
+    t, e = part.n_steps[kept].astype(np.float64), errors[kept]
+    groups = jackknife.grouped(part.questions)
+    n_groups = int(groups.max()) + 1
+    moments = (np.ones_like(t), t, t**2, e, t * e, e**2)
+    sums = np.stack([np.bincount(groups[kept], each, n_groups) for each in moments], axis=-1)
+    total = sums.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, without = measure(total), measure(total - sums)
+    return Estimate(
+        float(value),
+        without,
+        sums[:, 0] > 0,
+        jackknife.effective_size(np.bincount(part.questions[kept])),
+    )
+
+
+def _not_below_0(summary: Summary) -> Summary:
+    low = None if summary.low is None else max(summary.low, 0.0)
+    return Summary(summary.value, low, summary.high)
