@@ -83,6 +83,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
         ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
         ["analyse-solutions", *evaluated, "--output", str(folder / "e")],
+        ["measure-log-errors", *evaluated, "--output", str(folder / "e")],
+        ["simulate-log-errors", "--output", f"{folder}/e/log_error_simulation.parquet"],
         ["draw-accuracy-grid", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--selection", "best_of_n", "--output", *figures],
         ["compare-datasets", *evaluated, "--n", "2", "--before-solutions", f["data"]]
@@ -116,13 +118,14 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
 
 
 def drawn(tables: Path, *figures: str) -> list[list[str]]:
-    """The commands for figures of verification."""
+    """The commands for figures of verification and of errors."""
     needed = {
         "outcome-f1": ["thresholds"],
         "f1-by-critiques": ["f1_by_critiques", "thresholds"],
         "process-bench": ["step_thresholds"],
         "calibration": ["reliability"],
         "minimum-position": ["minimum_positions"],
+        "log-errors": ["log_errors", "log_error_slopes", "log_error_simulation"],
     }
     options = {
         figure: [

@@ -18,6 +18,7 @@ Jobs = Mapping[str, int]
 # The micro study: its rules, and the number of jobs of each.
 STUDY: Jobs = {
     "describe_reward_models": 1,
+    "simulate_log_errors": 1,
     "generate_miniature": 6,
     "add_noise": 2,
     "tabulate_dataset_statistics": 1,
@@ -43,6 +44,7 @@ STUDY: Jobs = {
     "evaluate_as_paper": 1,
     "evaluate_verification": 1,
     "analyse_solutions": 1,
+    "measure_log_errors": 1,
     "measure_uncertainty": 1,
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
@@ -52,6 +54,7 @@ STUDY: Jobs = {
     "draw_f1_by_length": 1,
     "draw_gain_by_length": 1,
     "draw_recoveries": 1,
+    "draw_log_errors": 1,
     "draw_win_loss": 1,
     "draw_agreement": 1,
     "draw_gain_by_distance": 1,
@@ -91,7 +94,10 @@ OF_VERIFICATION = jobs(
     *("draw_calibration", "draw_minimum_position"),
 )
 VERIFIED = jobs("evaluate_verification") | OF_VERIFICATION
-NOT_VERIFIED = {rule: count for rule, count in EVALUATED.items() if rule not in VERIFIED}
+MEASURED = jobs("measure_log_errors", "draw_log_errors")
+SELECTED = {r: count for r, count in EVALUATED.items() if r not in VERIFIED | MEASURED}
+# The simulation is the same in every study.
+SEEDED = {rule: count for rule, count in STUDY.items() if rule != "simulate_log_errors"}
 SCORED = jobs(*[rule for rule in RULES if rule.startswith(("score_", "join_"))])
 ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
 
@@ -140,7 +146,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "ceiling of figures": ("figures/ceiling=false", OF_ACCURACIES),
     "numbers of solutions": (
         "evaluation/n=[1, 4]",
-        NOT_VERIFIED,
+        SELECTED,
     ),
     "an aggregation": ("evaluation/aggregation={dPRM-micro: mean}", EVALUATED),
     "a learning rate": (
@@ -190,7 +196,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         | SHIFTED
         | EVALUATED,
     ),
-    "the seed": ("seed=7", STUDY),
+    "the seed": ("seed=7", SEEDED),
     "one more training seed": (
         "training_seeds=[42, 43]",
         jobs("train_discriminative", "train_generative")
@@ -385,7 +391,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new split": (member("new", "Split", "tables/questions.py"), NONE),
     "a new selection, over which evaluations loop": (
         member("new", "Selection", "tables/accuracy.py"),
-        {rule: count for rule, count in NOT_VERIFIED.items() if rule not in ANALYSED},
+        {rule: count for rule, count in SELECTED.items() if rule not in ANALYSED},
     ),
     "a new stage of critiques": (member("new", "CritiqueStage", "tables/critiques.py"), NONE),
     "a new reason to drop critiques, which is counted": (
@@ -439,6 +445,10 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a module of one evaluation": (
         add(EFFECT, "src/multirm/evaluation/step_metrics.py"),
         VERIFIED,
+    ),
+    "what a simulation assumes": (
+        put("evaluation/log_error_simulation.py", "step: float = 0.2", "step: float = 0.3"),
+        jobs("simulate_log_errors", "draw_log_errors"),
     ),
     "the merging module, which makes nothing of the study": (
         add(EFFECT, "src/multirm/training/merge.py"),
