@@ -124,7 +124,8 @@ def _grid(measures: Measures, drawn: Marks) -> alt.ConcatChart:
                 width=width, height=theme.PANEL_HEIGHT, title=heading
             )
         )
-    spacing = {"row": theme.GAP_Y, "column": theme.GAP_X}
+    # The headroom of titles comes on top of the usual gap.
+    spacing = {"row": theme.GAP_Y + round(theme.SMALL), "column": theme.GAP_X}
     return alt.concat(*panels, columns=columns, spacing=spacing, bounds="flush")
 
 
