@@ -25,7 +25,7 @@ P(max |δ_t| > s) ≤ 2T exp(-s²/2σ²), which integrates to E[Δ²] ≤ 2σ² 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Assumptions:
     Attributes:
         step: σ, the standard deviation of a step's error.
         critique: τ, what sampling a critique adds to it.
-        bias: the mean of a step's error, where it is not 0.
+        bias: by how much each step is underestimated on average, where errors have a bias.
         correlation: between all steps' errors, where they are positively correlated.
         reversal: -Cov(δ_t, δ_(t+1)) / σ², the share of an error that the next step takes back, below 1/2.
         outcome: τ_o, the standard deviation of an outcome reward model's error.
@@ -83,9 +83,8 @@ def simulate_log_errors(output: OutputFile) -> None:
     Args:
         output: The table of simulated errors.
     """
-    parquet.write(
-        output, LOG_ERROR_SIMULATION, simulation_rows(ASSUMPTIONS), origin_of(__name__, {}, [])
-    )
+    origin = origin_of(__name__, asdict(ASSUMPTIONS), [])
+    parquet.write(output, LOG_ERROR_SIMULATION, simulation_rows(ASSUMPTIONS), origin)
 
 
 def simulation_rows(
