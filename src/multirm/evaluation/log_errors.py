@@ -10,7 +10,7 @@ Scores without bounds have no logarithm, and models with such rewards are left o
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +20,16 @@ import pyarrow.compute as pc
 
 from multirm.evaluation import jackknife
 from multirm.evaluation.aggregate import aggregate_lists
-from multirm.evaluation.estimates import UNDEFINED, Estimate, Summary, mean, over_runs
+from multirm.evaluation.estimates import Estimate, in_columns, rows_of, summaries
 from multirm.evaluation.input_checks import check_labels
 from multirm.evaluation.inputs import Opened, Row, open_evaluation
 from multirm.evaluation.lengths import length_bins
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
-from multirm.evaluation.solution_parts import columns_of, interval_columns
-from multirm.evaluation.training_seeds import runs_of_means, with_means
+from multirm.evaluation.training_seeds import runs_of_means
 from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.tables.accuracy import OVERALL, Aggregation
+from multirm.tables.accuracy import Aggregation
 from multirm.tables.log_errors import LOG_ERROR_SLOPES, LOG_ERRORS
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
@@ -62,9 +61,6 @@ class RightSolutions:
     errors: dict[Scorer, np.ndarray]
     clipped: dict[Scorer, np.ndarray]
 
-
-Reported = Sequence[tuple[Scorer, Sequence[Scorer]]]
-"""Each scorer, or mean over training runs, with its training runs."""
 
 Kept = Callable[[RightSolutions], np.ndarray]
 """Which solutions count, bool [solutions]."""
@@ -118,12 +114,11 @@ def measure_log_errors(
     ]
     if not right:
         logger.warning("No solution is labelled correct in every step: no log-errors are measured")
-    reported = _reported(scorers, opened)
     opened.write(
         output,
         [
-            (LOG_ERRORS, error_rows(right, reported)),
-            (LOG_ERROR_SLOPES, slope_rows(right, reported)),
+            (LOG_ERRORS, error_rows(right, opened)),
+            (LOG_ERROR_SLOPES, slope_rows(right, opened)),
         ],
     )
 
@@ -145,11 +140,6 @@ def measured_scorers(opened: Opened) -> list[Scorer]:
         ways = dict.fromkeys((*(_OF_STEPS if is_process else ()), *own))
         found += [Scorer(model, each) for each in ways if each.is_probability]
     return found
-
-
-def _reported(scorers: Sequence[Scorer], opened: Opened) -> Reported:
-    means = runs_of_means(scorers, opened.means)
-    return [(each, means.get(each, [each])) for each in with_means(scorers, opened.means)]
 
 
 def right_solutions(category: Category, scorers: Sequence[Scorer]) -> RightSolutions:
@@ -189,54 +179,63 @@ def log_errors(rewards: pa.ListArray, aggregation: Aggregation) -> tuple[np.ndar
     return np.where(is_empty, np.nan, sums), clipped
 
 
-def error_rows(right: Sequence[RightSolutions], reported: Reported) -> list[Row]:
+def error_rows(right: Sequence[RightSolutions], opened: Opened) -> list[Row]:
     """The log_errors table; a range of steps has the same ends in every category."""
-    bins = length_bins(np.concatenate([part.n_steps for part in right])) if right else []
+    if not right:
+        return []
+    bins = length_bins(np.concatenate([part.n_steps for part in right]))
+    ranges: list[Kept] = [_between(low, high) for low, high in bins]
     return [
         {
             "category": category,
-            **columns_of(scorer),
+            **scorer.columns,
             "steps_low": low,
             "steps_high": high,
-            **_error_row(parts, runs, _between(low, high)),
+            **row,
+            "rms_low": None if row["rms_low"] is None else max(row["rms_low"], 0.0),
         }
-        for category, parts in _with_overall(right)
-        for scorer, runs in reported
-        for low, high in bins
+        for category, scorer, rows in _rows(right, opened, _ERRORS, ranges)
+        for (low, high), row in zip(bins, rows, strict=True)
     ]
 
 
-def _error_row(parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept) -> Row:
-    means, squares = (
-        _over_runs(parts, runs, kept, measure) for measure in (mean_error, root_mean_square)
-    )
-    # An average over other categories than at another length would differ for that reason.
-    is_whole = not any(np.isnan(each.value) for each in means)
-    return {
-        **_counts(parts, runs, kept),
-        **interval_columns("mean", mean(means) if is_whole else UNDEFINED),
-        **interval_columns("rms", _not_below_0(mean(squares)) if is_whole else UNDEFINED),
-    }
-
-
-def slope_rows(right: Sequence[RightSolutions], reported: Reported) -> list[Row]:
+def slope_rows(right: Sequence[RightSolutions], opened: Opened) -> list[Row]:
     """The log_error_slopes table."""
     return [
-        {
-            "category": category,
-            **columns_of(scorer),
-            **_counts(parts, runs, _all),
-            **interval_columns("slope", mean(_over_runs(parts, runs, _all, slope))),
-        }
-        for category, parts in _with_overall(right)
-        for scorer, runs in reported
+        {"category": category, **scorer.columns, **row}
+        for category, scorer, rows in _rows(right, opened, {"slope": slope}, [_all])
+        for row in rows
     ]
 
 
-def _with_overall(
+def _rows(
     right: Sequence[RightSolutions],
-) -> list[tuple[str, Sequence[RightSolutions]]]:
-    return [(OVERALL, right), *((part.name, [part]) for part in right)] if right else []
+    opened: Opened,
+    measures: Mapping[str, Measure],
+    ranges: Sequence[Kept],
+) -> Iterator[tuple[str, Scorer, list[Row]]]:
+    """For each category and scorer, a row of measures for each range."""
+    found = {
+        part.name: {scorer: _in_ranges(part, scorer, measures, ranges) for scorer in part.errors}
+        for part in right
+    }
+    scorers = list(right[0].errors) if right else []
+    runs = runs_of_means(scorers, opened.means)
+    for category, scorer, summary in summaries(found, runs, is_share=False):
+        yield category, scorer, rows_of(list(measures), summary)
+
+
+def _in_ranges(
+    part: RightSolutions, scorer: Scorer, measures: Mapping[str, Measure], ranges: Sequence[Kept]
+) -> Estimate:
+    errors = part.errors[scorer]
+    return in_columns(
+        [
+            [estimate(part, errors, kept(part), each) for kept in ranges]
+            for each in measures.values()
+        ],
+        [_counts(part, scorer, kept(part)) for kept in ranges],
+    )
 
 
 def _all(part: RightSolutions) -> np.ndarray:
@@ -247,19 +246,14 @@ def _between(low: int, high: int) -> Kept:
     return lambda part: (part.n_steps >= low) & (part.n_steps <= high)
 
 
-def _counts(parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept) -> Row:
-    """Numbers of solutions, where those without a reward by any of the training runs are missing."""
-    counts = dict.fromkeys(("n_questions", "n_scored", "n_missing", "n_clipped"), 0)
-    for part in parts:
-        own = kept(part)
-        scored = own & ~np.any([np.isnan(part.errors[run]) for run in runs], axis=0)
-        counts["n_questions"] += len(np.unique(part.questions[own]))
-        counts["n_scored"] += int(scored.sum())
-        counts["n_missing"] += int((own & ~scored).sum())
-        counts["n_clipped"] += int(
-            (scored & np.any([part.clipped[run] for run in runs], axis=0)).sum()
-        )
-    return counts
+def _counts(part: RightSolutions, scorer: Scorer, kept: np.ndarray) -> dict[str, int]:
+    missing = np.isnan(part.errors[scorer])
+    return {
+        "n_questions": len(np.unique(part.questions[kept])),
+        "n_scored": int((kept & ~missing).sum()),
+        "n_missing": int((kept & missing).sum()),
+        "n_clipped": int((kept & ~missing & part.clipped[scorer]).sum()),
+    }
 
 
 def mean_error(sums: np.ndarray) -> np.ndarray:
@@ -279,20 +273,13 @@ def slope(sums: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(spread > 0, -(n * products - steps * errors) / spread, np.nan))
 
 
-def _over_runs(
-    parts: Sequence[RightSolutions], runs: Sequence[Scorer], kept: Kept, measure: Measure
-) -> list[Estimate]:
-    """For each category, the mean over training runs."""
-    return [
-        over_runs([estimate(part, part.errors[run], kept(part), measure) for run in runs])
-        for part in parts
-    ]
+_ERRORS: Mapping[str, Measure] = {"mean": mean_error, "rms": root_mean_square}
 
 
 def estimate(
     part: RightSolutions, errors: np.ndarray, kept: np.ndarray, measure: Measure
 ) -> Estimate:
-    """A measure of some solutions, and without each group of questions.
+    """A measure of some solutions, in one column, without counts.
 
     Args:
         errors: float64 [solutions]; solutions with NaN do not count.
@@ -308,13 +295,9 @@ def estimate(
     with np.errstate(divide="ignore", invalid="ignore"):
         value, without = measure(total), measure(total - sums)
     return Estimate(
-        float(value),
-        without,
-        sums[:, 0] > 0,
-        jackknife.effective_size(np.bincount(part.questions[kept])),
+        np.array([float(value)]),
+        without[:, None],
+        sums[:, :1] > 0,
+        np.array([jackknife.effective_size(np.bincount(part.questions[kept]))]),
+        {},
     )
-
-
-def _not_below_0(summary: Summary) -> Summary:
-    low = None if summary.low is None else max(summary.low, 0.0)
-    return Summary(summary.value, low, summary.high)

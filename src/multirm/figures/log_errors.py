@@ -8,7 +8,7 @@ import altair as alt
 
 from multirm.figures import simulated_errors, theme
 from multirm.figures.marks import Marks, legend, marks, nothing
-from multirm.figures.measures import Measures, n_questions, read_measures
+from multirm.figures.measures import Measures, n_questions, notes_of, read_measures
 from multirm.figures.scorers import interval_text
 from multirm.figures.titles import headroom, panel_title, spoken, title
 from multirm.figures.write import check_formats, write_figure
@@ -89,13 +89,11 @@ def chart(measures: Measures, slopes: Measures, simulation: Sequence[Row]) -> al
 
 
 def _categories(measures: Measures) -> list[str]:
-    """Those in which errors are known at any length; Overall if all categories have several lengths in common."""
+    """Those in which errors are known; Overall only if it is of the same categories at each length."""
     known = [row for row in measures.rows if row["rms"] is not None]
-    n_overall = len({row["steps_low"] for row in known if row["category"] == OVERALL})
+    is_whole = not any(notes_of(row, "rms") for row in known if row["category"] == OVERALL)
     found = {row["category"] for row in known}
-    return [
-        name for name in measures.categories if name in found and (name != OVERALL or n_overall > 1)
-    ]
+    return [name for name in measures.categories if name in found and (name != OVERALL or is_whole)]
 
 
 def _n_columns(categories: Sequence[str]) -> int:
@@ -221,9 +219,11 @@ def _sentences(measures: Measures, slopes: Measures) -> list[str]:
         return said
     overall = [row for row in slopes.rows if row["category"] == OVERALL]
     n_solutions = max(row["n_scored"] + row["n_missing"] for row in overall)
+    seeds = " and, for means over training runs, seeds" if measures.has_means else ""
     said += [
         f"Measured: {n_solutions} solutions to {n_questions(slopes)[:-1]}, correct in every step, so that the true"
-        " logarithm is 0. Growth: mean over categories of the slope within each. Lines: 95 % intervals over questions.",
+        " logarithm is 0. Growth: mean over categories of the slope within each."
+        f" Lines: 95 % intervals over questions{seeds}.",
     ]
     missing, clipped = (sum(row[f"n_{name}"] for row in overall) for name in ("missing", "clipped"))
     said += [f"{missing} rewards are missing."] if missing else []

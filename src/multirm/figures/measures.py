@@ -104,7 +104,7 @@ def sentences(measures: Measures, why_missing: str, measure: str = "f1") -> list
     if measures.rows:
         seeds = " and, for means over training runs, seeds" if measures.has_means else ""
         said.append(f"95 % intervals over questions{seeds}.")
-    notes = {note for row in measures.rows for note in _notes(row, measure)}
+    notes = {note for row in measures.rows for note in notes_of(row, measure)}
     if IntervalNote.ONE_QUESTION in notes:
         said.append("Where one question shows no spread, the interval allows for the largest.")
     if notes - {IntervalNote.ONE_QUESTION}:
@@ -114,7 +114,7 @@ def sentences(measures: Measures, why_missing: str, measure: str = "f1") -> list
     return said
 
 
-def _notes(row: Row, measure: str) -> list[str]:
+def notes_of(row: Row, measure: str) -> list[str]:
     """The notes of a row on a measure; they look like `one_question: recall, f1; 3 of 4 categories: recall`."""
     clauses = [clause.partition(": ") for clause in (row.get("note") or "").split("; ")]
     return [note for note, _, names in clauses if measure in names.split(", ")]

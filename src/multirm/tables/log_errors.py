@@ -1,7 +1,8 @@
 """Log-errors of rewards, ln(reward) - ln(truth), by number of steps: simulated and measured.
 
-Logarithms are natural, so log-errors are in nats. Overall rows are macro-averages over categories. Intervals are 95 %
-intervals; measured ones are over questions, and a mean over training runs has no uncertainty over seeds in them.
+Logarithms are natural, so log-errors are in nats. Overall rows are macro-averages over the categories in which a number
+is defined. Intervals of measured errors are 95 % intervals over questions and, where a row is a mean over training
+runs, seeds; its counts are those of the run with the most missing rewards.
 """
 
 from enum import StrEnum
@@ -84,12 +85,14 @@ _SCORER = [
 ]
 _COUNTS = [
     column("n_questions", pa.int32()),
-    # Solutions that are correct in every step and have a reward by every training run, and those that lack one.
+    # Solutions that are correct in every step and have a reward, and those that lack one.
     column("n_scored", pa.int32()),
     column("n_missing", pa.int32()),
     # Among the scored: those with a reward below 1e-6, which is measured as 1e-6.
     column("n_clipped", pa.int32()),
 ]
+# Which averages leave out categories, as in `3 of 4 categories: rms`; at other lengths they may leave out others.
+_NOTE = column("note", pa.string(), nullable=True)
 
 LOG_ERRORS = Schema(
     "log_errors",
@@ -101,9 +104,9 @@ LOG_ERRORS = Schema(
             column("steps_low", pa.int32()),
             column("steps_high", pa.int32()),
             *_COUNTS,
-            # Overall is null if a category has no such solutions: lengths are compared over the same categories.
             *_with_interval("mean"),
             *_with_interval("rms"),
+            _NOTE,
         ]
     ),
     ("dataset", "category", "model", "aggregation", "steps_low"),
@@ -120,6 +123,7 @@ LOG_ERROR_SLOPES = Schema(
             # solutions, in nats per step; null where all solutions have as many steps. Overall is the mean over the
             # categories where it is defined, so it does not compare one category's lengths with another's.
             *_with_interval("slope"),
+            _NOTE,
         ]
     ),
     ("dataset", "category", "model", "aggregation"),
