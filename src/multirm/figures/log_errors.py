@@ -222,7 +222,7 @@ def _sentences(measures: Measures, slopes: Measures) -> list[str]:
     seeds = " and, for means over training runs, seeds" if measures.has_means else ""
     said += [
         f"Measured: {n_solutions} solutions to {n_questions(slopes)[:-1]}, correct in every step, so that the true"
-        " logarithm is 0. Growth: mean over categories of the slope within each."
+        " logarithm is 0. Growth: mean of the slopes within categories that have several lengths."
         f" Lines: 95 % intervals over questions{seeds}.",
     ]
     missing, clipped = (sum(row[f"n_{name}"] for row in overall) for name in ("missing", "clipped"))
