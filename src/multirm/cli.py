@@ -154,6 +154,10 @@ COMMANDS = {
             "multirm.evaluation.log_error_simulation:simulate_log_errors",
             "Simulate errors of process and outcome reward models by number of steps, with their bounds.",
         ),
+        "compare-domains": (
+            "multirm.evaluation.domains:compare_domains",
+            "Compare models trained on several categories with models trained on one.",
+        ),
         "measure-length-shift": (
             "multirm.evaluation.length_shift:measure_length_shift",
             "Compare the lengths of training solutions with those of the evaluated ones.",

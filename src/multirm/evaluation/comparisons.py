@@ -60,7 +60,8 @@ def comparison_rows(
     errors = {name: np.sqrt(own[first] + own[second]) for name, own in seed_variances.items()}
     p = _p_values(differences, tested, seed, errors if seed_df else {}, seed_df)
     families = {
-        name: [family_of(name, pair, max(sizes)) for pair in pairs] for name in (OVERALL, *values)
+        name: [family_of(name, pair.n, pair.method.selection, max(sizes)) for pair in pairs]
+        for name in (OVERALL, *values)
     }
     n_families = len({key for keys_ in families.values() for key in keys_ if key})
     rows = []
@@ -74,7 +75,7 @@ def comparison_rows(
             seed_df,
             (-1, 1),
         )
-        adjusted = _adjusted(p[name], families[name])
+        p_holm = adjusted(p[name], families[name])
         for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True)):
             family = families[name][k]
             if family is None:
@@ -91,7 +92,7 @@ def comparison_rows(
                     "low": _known(100 * low[k]),
                     "high": _known(100 * high[k]),
                     "p": _known(p[name][k]),
-                    "p_holm": _known(adjusted[k]),
+                    "p_holm": _known(p_holm[k]),
                     "family": family and family[0],
                     "n_families": n_families,
                     "note": note,
@@ -113,14 +114,14 @@ def comparisons_of(sizes: Sequence[int], scorers: Sequence[Scorer]) -> list[Comp
 
 
 def family_of(
-    category: str, comparison: Comparison, largest: int
+    category: str, n: int, selection: Selection, largest: int
 ) -> tuple[Family, str, Selection | None, int] | None:
     """The family in which a comparison's p-value is corrected; None at N = 1, where there is nothing to test."""
-    if comparison.n == 1:
+    if n == 1:
         return None
-    if category == OVERALL and comparison.n == largest:
+    if category == OVERALL and n == largest:
         return Family.PRIMARY, category, None, largest
-    return Family.EXPLORATORY, category, comparison.method.selection, comparison.n
+    return Family.EXPLORATORY, category, selection, n
 
 
 def _p_values(
@@ -146,13 +147,18 @@ def _p_values(
     return result
 
 
-def _adjusted(p: np.ndarray, families: Sequence[object]) -> np.ndarray:
-    """Holm's correction within each family."""
-    adjusted = np.full(len(p), np.nan)
+def adjusted(p: np.ndarray, families: Sequence[object]) -> np.ndarray:
+    """Holm's correction within each family, float64 [tests]; NaN stays.
+
+    Args:
+        p: float64 [tests].
+        families: of each test.
+    """
+    found = np.full(len(p), np.nan)
     for family in dict.fromkeys(families):
         own = [k for k, other in enumerate(families) if other == family]
-        adjusted[own] = holm(p[own])
-    return adjusted
+        found[own] = holm(p[own])
+    return found
 
 
 def _known(value: float) -> float | None:

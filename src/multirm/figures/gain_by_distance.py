@@ -85,8 +85,8 @@ def points_of(
 ) -> list[Mapping[str, Any]]:
     """A point for each model that is shown and each category: best-of-N at the largest N.
 
-    A model's distance is that of what it learned from; of several training datasets, the first counts, and so
-    does the first of several aggregations.
+    A model's distance is that of what it learned from, so there is none in categories that it was not trained on. Of
+    several training datasets, the first counts, and so does the first of several aggregations.
     """
     largest = max((row["n"] for row in gains), default=0)
     points: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -101,8 +101,10 @@ def points_of(
         is_gain = row["other_selection"] == Selection.MAJORITY_VOTE and row["category"] != OVERALL
         if label is None or not (is_shown and is_gain):
             continue
-        found = distances.get((*_learned(known[row["model"]]), row["category"]))
-        if found:
+        model = known[row["model"]]
+        found = distances.get((*_learned(model), row["category"]))
+        categories = model.training_categories
+        if found and (categories is None or row["category"] in categories):
             points.setdefault((label, row["category"]), _point(escaped(label), row, found))
     return list(points.values())
 

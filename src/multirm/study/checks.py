@@ -35,18 +35,20 @@ def problems(study: Study) -> list[str]:
         *_uneven_batches(study),
         *_unsuited_aggregations(study),
         *_too_small_pools(study),
-        *_training_on_what_is_evaluated(study),
+        *dict.fromkeys(_training_on_what_is_evaluated(study)),
     ]
 
 
-def _learned(study: Study) -> Iterator[tuple[str, str]]:
-    """The key and name of each dataset that a model of the study is trained on."""
+def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
+    """The key, name and categories of each dataset that a model of the study is trained on."""
     trained = _trained(study)
     for name, model in trained.items():
+        categories = study.training_categories_of(name)
         if isinstance(model, DiscriminativeModel):
-            yield f"models.{name}.dataset", model.dataset
+            yield f"models.{name}.dataset", model.dataset, categories
         else:
-            yield f"critiques.{model.critiques}.dataset", study.critiques[model.critiques].dataset
+            dataset = study.critiques[model.critiques].dataset
+            yield f"critiques.{model.critiques}.dataset", dataset, categories
     backbones = [model.backbone for model in trained.values()]
     sets = (model.critiques for model in trained.values() if isinstance(model, GenerativeModel))
     generated = (study.critiques[study.generated_for(name)] for name in sets)
@@ -54,7 +56,7 @@ def _learned(study: Study) -> Iterator[tuple[str, str]]:
     for backbone in dict.fromkeys(backbones):
         pretraining = study.backbones[backbone].pretrain
         for dataset in pretraining.datasets if pretraining else []:
-            yield f"backbones.{backbone}.pretrain.datasets", dataset
+            yield f"backbones.{backbone}.pretrain.datasets", dataset, study.categories_of(dataset)
 
 
 def missing_sources(study: Study) -> list[str]:
@@ -92,7 +94,7 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
     for name, used in used_critiques(study):
         critiques = study.critiques[name]
         for kind, source in critiques.published or ():
-            for category in study.categories_of(critiques.dataset) if kind == used else ():
+            for category in study.criticised_categories(name, used) if kind == used else ():
                 files = (f"preprocessed_{category}.json", f"{category}.json")
                 yield f"critiques.{name}.published.{kind}", Reader.PUBLISHED, source, *files
 
@@ -112,16 +114,24 @@ def _circular_datasets(study: Study) -> Iterator[str]:
 
 
 def _foreign_categories(study: Study) -> Iterator[str]:
-    """Categories of derived datasets that the dataset they derive from lacks."""
-    for name, dataset in study.datasets.items():
-        if isinstance(dataset, DerivedDataset):
-            known = study.categories_of(dataset.from_)
-            for category in dataset.categories or []:
-                if category not in known:
-                    yield (
-                        f"datasets.{name}.categories: {category} is not one of {', '.join(known)}, "
-                        f"the categories of {dataset.from_}"
-                    )
+    """Categories of derived datasets and of reward models that the dataset they are from lacks."""
+    named = [
+        (f"datasets.{name}", dataset.categories, dataset.from_)
+        for name, dataset in study.datasets.items()
+        if isinstance(dataset, DerivedDataset)
+    ]
+    named += [
+        (f"models.{name}", model.categories, study.training_dataset_of(name))
+        for name, model in _trained(study).items()
+    ]
+    for key, categories, origin in named:
+        known = study.categories_of(origin)
+        for category in categories or []:
+            if category not in known:
+                yield (
+                    f"{key}.categories: {category} is not one of {', '.join(known)}, "
+                    f"the categories of {origin}"
+                )
 
 
 def _unknown_names(study: Study) -> Iterator[str]:
@@ -342,9 +352,10 @@ def _too_small_pools(study: Study) -> Iterator[str]:
 
 
 def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
-    for key, learned in dict.fromkeys(_learned(study)):
+    for key, learned, categories in _learned(study):
         for evaluated in study.evaluation.datasets:
-            shared = _shared_source(study, learned, evaluated)
+            common = sorted({*categories} & {*study.categories_of(evaluated)})
+            shared = _shared_source(study, learned, evaluated, common)
             if shared and evaluated not in study.evaluation.also_trained_on:
                 yield (
                     f"{key}: models are trained on {learned}, and evaluation.datasets has "
@@ -353,23 +364,24 @@ def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
                 )
 
 
-def _shared_source(study: Study, learned: str, evaluated: str) -> str | None:
-    """How two datasets come to share questions, as far as their settings tell; None if they do not."""
+def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]) -> str | None:
+    """How two datasets come to share questions, as far as their settings tell; None if they do not.
+
+    Args:
+        common: the categories that are both learned and evaluated.
+    """
+    if not common:
+        return None
     if learned == evaluated:
         return "the same"
-    common = sorted({*study.categories_of(learned)} & {*study.categories_of(evaluated)})
     learned, evaluated = (study.origins_of(name)[-1] for name in (learned, evaluated))
-    if learned == evaluated and common:
+    if learned == evaluated:
         return f"derived from the same dataset {learned}"
     one, other = study.datasets[learned], study.datasets[evaluated]
     if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
         # The tutor's questions are drills, which no other policy answers.
         drills = Policy.TUTOR in (one.policy, other.policy)
-        return (
-            f"of the same split {one.split}"
-            if common and one.split is other.split and not drills
-            else None
-        )
+        return f"of the same split {one.split}" if one.split is other.split and not drills else None
     if isinstance(one, ReadDataset) and isinstance(other, ReadDataset):
         for category in common:
             same = _read_from(study, one, category) & _read_from(study, other, category)

@@ -1,5 +1,7 @@
 """The evaluations of each dataset. A new one is a module of `multirm.evaluation` and an entry here."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ class Evaluating:
         tables: the tables that it makes in results/evaluation/{dataset}.
         settings: the study's evaluation settings that it takes, named like its options.
         needs_answers: whether it selects answers; a dataset that only has labels does without it.
+        is_made: whether a study has what it compares.
     """
 
     module: str
@@ -24,6 +27,7 @@ class Evaluating:
     tables: tuple[str, ...]
     settings: tuple[str, ...] = ()
     needs_answers: bool = True
+    is_made: Callable[["Study"], bool] = lambda _: True
 
     def words(self, study: "Study") -> list[str]:
         """The options for the study's settings, with one or several values each."""
@@ -33,6 +37,16 @@ class Evaluating:
 
 def _values(setting: object) -> str:
     return " ".join(map(str, setting)) if isinstance(setting, list) else str(setting)
+
+
+def compares_domains(study: "Study") -> bool:
+    """Whether reward models of one kind and backbone are trained on several categories and on a single one."""
+    counts = defaultdict(set)
+    for run in study.runs.values():
+        if not run.is_external:
+            is_single = len(study.training_categories_of(run.name)) == 1
+            counts[run.kind, run.trained.backbone].add(is_single)
+    return {False, True} in counts.values()
 
 
 _SUBSETS = ("answers", "n", "runs", "seed")
@@ -67,6 +81,9 @@ EVALUATIONS = {
         ("answers",),
         needs_answers=False,
     ),
+    "compare_domains": Evaluating(
+        "domains", "compare-domains", ("domains",), _SUBSETS, is_made=compares_domains
+    ),
 }
 """The evaluations by rule name."""
 
@@ -74,7 +91,11 @@ EVALUATIONS = {
 def evaluations_of(study: "Study", dataset: str) -> list[Evaluating]:
     """The evaluations of a dataset that a study has."""
     has_answers = study.has_answers(dataset)
-    return [each for each in EVALUATIONS.values() if has_answers or not each.needs_answers]
+    return [
+        each
+        for each in EVALUATIONS.values()
+        if (has_answers or not each.needs_answers) and each.is_made(study)
+    ]
 
 
 def missing_tables(study: "Study", dataset: str) -> set[str]:

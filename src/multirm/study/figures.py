@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from multirm.study.evaluations import missing_tables
+from multirm.study.evaluations import compares_domains, missing_tables
 
 if TYPE_CHECKING:
     from multirm.study.study import Study
@@ -114,6 +114,13 @@ FIGURES = {
     ),
     "noise_best_of_n": _noise_grid("best_of_n"),
     "noise_weighted_vote": _noise_grid("weighted_vote"),
+    "domains": Figure(
+        "domains",
+        "Draw what training on several categories gains over training on one.",
+        "Domains",
+        ("domains", "reward_models"),
+        is_drawn=compares_domains,
+    ),
     "shuffled": Figure(
         "shuffled",
         "Draw accuracy with steps as written and with shuffled steps.",

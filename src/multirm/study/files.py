@@ -201,16 +201,23 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
 
 def training_solutions(study: Study, model: str) -> list[str]:
     """The tables of solutions on which a reward model is trained."""
-    return solution_tables(study, study.training_dataset_of(model))
+    dataset = study.training_dataset_of(model)
+    return [solution_table(dataset, category) for category in study.training_categories_of(model)]
+
+
+def critique_table(
+    critique_set: str, kind: str, category: str, stage: CritiqueStage = CritiqueStage.SHORTENED
+) -> str:
+    """The table of critiques of a set, kind and category at a stage; models train on the last stage."""
+    return f"{RESULTS}/critiques/{critique_set}/{kind}/{stage}/{category}.parquet"
 
 
 def critique_tables(
     study: Study, critique_set: str, kind: str, stage: CritiqueStage = CritiqueStage.SHORTENED
 ) -> list[str]:
-    """The tables of critiques of a set and kind at a stage, one per category; models train on the last stage."""
-    folder = f"{RESULTS}/critiques/{critique_set}/{kind}/{stage}"
-    categories = study.categories_of(study.critiques[critique_set].dataset)
-    return [f"{folder}/{category}.parquet" for category in categories]
+    """The tables of critiques of a set and kind at a stage, one per category that a model is trained on."""
+    categories = study.criticised_categories(critique_set, kind)
+    return [critique_table(critique_set, kind, category, stage) for category in categories]
 
 
 def generated_critiques(study: Study, critique_set: str, kind: str, category: str) -> str:
@@ -221,7 +228,9 @@ def generated_critiques(study: Study, critique_set: str, kind: str, category: st
 
 def training_critiques(study: Study, model: str) -> list[str]:
     """The tables of critiques on which a generative reward model is trained."""
-    return critique_tables(study, study.critique_set_of(model), study.runs[model].kind)
+    critique_set, kind = study.critique_set_of(model), study.runs[model].kind
+    categories = study.training_categories_of(model)
+    return [critique_table(critique_set, kind, category) for category in categories]
 
 
 def criticised_solutions(study: Study, critique_set: str, category: str) -> str:

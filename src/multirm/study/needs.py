@@ -68,7 +68,7 @@ def training(study: Study, model: str) -> Resources:
     """The resources for training a reward model."""
     run = study.runs[model]
     dataset = study.training_dataset_of(model)
-    sequences = n_solutions(study, dataset) * len(study.categories_of(dataset))
+    sequences = n_solutions(study, dataset) * len(study.training_categories_of(model))
     if run.kind.is_generative:
         sequences *= study.critiques_of(model).per_solution
     settings = run.trained.training

@@ -140,6 +140,7 @@ def _description(study: Study, run: Run) -> dict[str, object]:
         known["seed"] = run.seed
         dataset = study.training_dataset_of(run.name)
         known["learned_from"] = [dataset]
+        known["training_categories"] = study.training_categories_of(run.name)
         known["noise_share"], known["step_noise"] = study.noise_of(dataset)
         known["format"] = FormatName.MULTI_RM
     if not run.is_external and run.kind.is_generative:

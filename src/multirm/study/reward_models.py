@@ -21,7 +21,7 @@ from multirm.running.numbers import (
     PositiveOrZero,
 )
 from multirm.study.sampling import Sampling
-from multirm.study.settings import Name, Settings, Text
+from multirm.study.settings import Categories, Name, Settings, Text
 from multirm.tables.reward_models import Kind
 
 
@@ -89,7 +89,13 @@ class GenerativeScoring(Sampling, Scoring):
         return self
 
 
-class DiscriminativeModel(Settings):
+class TrainedModel(Settings):
+    categories: Categories | None = Field(
+        None, description="the categories of its training data to train on; all by default"
+    )
+
+
+class DiscriminativeModel(TrainedModel):
     """A dORM or dPRM, trained on the labels of a dataset."""
 
     kind: Literal[Kind.DORM, Kind.DPRM]
@@ -99,7 +105,7 @@ class DiscriminativeModel(Settings):
     scoring: DiscriminativeScoring = DiscriminativeScoring()
 
 
-class GenerativeModel(Settings):
+class GenerativeModel(TrainedModel):
     """A gORM or gPRM, trained on the critiques of its kind in one of the study's sets."""
 
     kind: Literal[Kind.GORM, Kind.GPRM]

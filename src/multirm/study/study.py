@@ -139,6 +139,28 @@ class Study(Settings):
             return self.critiques[settings.critiques].dataset
         return settings.dataset
 
+    def training_categories_of(self, model: str) -> list[str]:
+        """The categories that a reward model is trained on: those that it names, or all of its training dataset.
+
+        Raises:
+            TypeError: the reward model is not trained here.
+        """
+        return self.runs[model].trained.categories or self.categories_of(
+            self.training_dataset_of(model)
+        )
+
+    def criticised_categories(self, critique_set: str, kind: str) -> list[str]:
+        """The categories of a set's critiques of a kind on which reward models are trained; without any, all."""
+        every = self.categories_of(self.critiques[critique_set].dataset)
+        used = {
+            category
+            for run in self.runs.values()
+            if isinstance(run.settings, GenerativeModel)
+            and (run.settings.critiques, run.kind) == (critique_set, kind)
+            for category in self.training_categories_of(run.name)
+        }
+        return [category for category in every if category in used] or every
+
     @cached_property
     def aggregations(self) -> dict[str, list[Aggregation]]:
         """The aggregations of each run: those in the study, or its kind's default."""

@@ -17,6 +17,7 @@ from multirm.study.files import (
     critique_tables,
     reward_tables,
     solution_tables,
+    training_solutions,
 )
 from multirm.study.reward_models import DiscriminativeModel
 from multirm.study.runs import Run
@@ -166,9 +167,9 @@ def scoring_targets(study: Study) -> list[str]:
 
 def learned_tables(study: Study) -> dict[str, list[str]]:
     """The solutions and the filtered critiques that a study's reward models are trained on."""
-    datasets = dict.fromkeys(study.training_dataset_of(run.name) for run in trained_runs(study))
+    learned = (training_solutions(study, run.name) for run in trained_runs(study))
     return {
-        "learned": [table for each in datasets for table in solution_tables(study, each)],
+        "learned": list(dict.fromkeys(table for tables in learned for table in tables)),
         "critiques": [
             table
             for name, kind in used_critiques(study)

@@ -6,6 +6,7 @@ from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.costs import COSTS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
+from multirm.tables.domains import DOMAINS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
@@ -47,6 +48,7 @@ SCHEMAS = {
         CHANGES,
         HEADLINE,
         COSTS,
+        DOMAINS,
         VARIANCE,
         CRITIQUE_COUNTS,
         VERIFICATION,

@@ -25,6 +25,7 @@ class RewardModel:
     backbone: str | None = None
     seed: Seed | None = None
     learned_from: list[str] | None = None
+    training_categories: list[str] | None = None
     noise_share: Fraction | None = None
     step_noise: Fraction | None = None
     critiques: str | None = None

@@ -52,7 +52,7 @@ def _check_closed_sets(row: Row) -> tuple[str, str] | None:
 
 REWARD_MODELS = Schema(
     "reward_models",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -69,6 +69,8 @@ REWARD_MODELS = Schema(
             column("seed", pa.int64(), nullable=True),
             # Datasets with the solutions it was trained on, and the name of their critique set.
             column("learned_from", list_of(pa.string()), nullable=True),
+            # The categories of those datasets that it was trained on.
+            column("training_categories", list_of(pa.string()), nullable=True),
             # Label noise that derived datasets add: the share of noisy solutions, and the probability that a step
             # label of a noisy solution is flipped. Null if unknown, added twice, or if outcomes are flipped too.
             column("noise_share", pa.float64(), nullable=True),
@@ -80,4 +82,5 @@ REWARD_MODELS = Schema(
     ),
     ("dataset", "model"),
     _check_closed_sets,
+    older={1: ("training_categories",)},
 )

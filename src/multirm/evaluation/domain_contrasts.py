@@ -1,0 +1,92 @@
+"""Which multi-domain models are compared with which single-domain ones, on which categories."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from multirm.evaluation.methods import Scorer
+from multirm.tables.accuracy import OVERALL
+from multirm.tables.domains import Domain
+from multirm.tables.reward_model_rows import RewardModel
+
+Weights = Mapping[str, Mapping[Scorer, float]]
+"""For each category averaged over, the single-domain models averaged over, with weights that add up to 1."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A multi-domain model against single-domain ones.
+
+    Attributes:
+        category: the category tested on, or Overall.
+        scorer: the multi-domain model.
+        other: the single-domain model; None for the mean over several.
+        trained_on: the category that it was trained on.
+        weights: what the mean is over; of one category and one model if there is no mean.
+    """
+
+    category: str
+    scorer: Scorer
+    domain: Domain
+    weights: Weights
+    other: Scorer | None = None
+    trained_on: str | None = None
+
+
+def contrasts_of(
+    scorers: Sequence[Scorer], models: Mapping[str, RewardModel], categories: Sequence[str]
+) -> list[Contrast]:
+    """All comparisons, Overall first: each multi-domain model with the single-domain ones of its kind and backbone.
+
+    On each category, these are compared one by one, and as the mean of several: of those trained on the category and
+    of those trained on others. Overall is the mean over the categories that have such models.
+
+    Args:
+        models: what is known of each scorer's model.
+        categories: those tested on.
+    """
+    found: dict[str, list[Contrast]] = {name: [] for name in (OVERALL, *categories)}
+    for scorer, singles in opponents(scorers, models).items():
+        for domain in Domain:
+            weights: dict[str, Mapping[Scorer, float]] = {}
+            for name in categories:
+                others = [
+                    other
+                    for other, trained_on in singles.items()
+                    if (trained_on == name) is (domain is Domain.IN)
+                ]
+                found[name] += [
+                    Contrast(name, scorer, domain, {name: {other: 1.0}}, other, singles[other])
+                    for other in others
+                ]
+                if others:
+                    weights[name] = dict.fromkeys(others, 1 / len(others))
+                if len(others) > 1:
+                    found[name].append(Contrast(name, scorer, domain, {name: weights[name]}))
+            if weights:
+                found[OVERALL].append(Contrast(OVERALL, scorer, domain, weights))
+    return [contrast for own in found.values() for contrast in own]
+
+
+def opponents(
+    scorers: Sequence[Scorer], models: Mapping[str, RewardModel]
+) -> dict[Scorer, dict[Scorer, str]]:
+    """For each multi-domain model, the single-domain ones to compare it with, and the category of each.
+
+    They have the same kind, backbone and aggregation. Models of which the kind is unknown are not compared.
+    """
+    found = {}
+    for scorer in scorers:
+        own = models[scorer.model]
+        if own.kind is None or len(own.training_categories or ()) < 2:
+            continue
+        singles = {
+            other: learned[0]
+            for other in scorers
+            if (learned := models[other.model].training_categories)
+            and len(learned) == 1
+            and other.aggregation is scorer.aggregation
+            and (models[other.model].kind, models[other.model].backbone) == (own.kind, own.backbone)
+        }
+        if singles:
+            found[scorer] = singles
+    return found

@@ -1,0 +1,54 @@
+"""Reward models trained on several categories against those trained on one."""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from multirm.tables.schema import Schema, column
+
+
+class Domain(StrEnum):
+    """Whether a single-domain model is tested on the category that it was trained on."""
+
+    IN = "in_domain"
+    OUT = "out_of_domain"
+
+
+DOMAINS = Schema(
+    "domains",
+    1,
+    pa.schema(
+        [
+            column("dataset", pa.string()),
+            # The category tested on; Overall is the mean over the `n_categories` that have such models.
+            column("category", pa.string()),
+            column("selection", pa.string()),
+            # Trained on several categories.
+            column("model", pa.string()),
+            column("aggregation", pa.string()),
+            column("n", pa.int32()),
+            # A Domain.
+            column("domain", pa.string()),
+            # Of the same kind and backbone, trained on one category; null for the mean over several models.
+            column("other_model", pa.string(), nullable=True),
+            column("trained_on", pa.string(), nullable=True),
+            column("accuracy", pa.float64()),
+            column("other_accuracy", pa.float64()),
+            # Of the accuracies, in percentage points, with a 95 % interval paired over questions.
+            column("difference", pa.float64()),
+            column("low", pa.float64(), nullable=True),
+            column("high", pa.float64(), nullable=True),
+            column("p", pa.float64(), nullable=True),
+            # Corrected within the family: as in comparisons, but among the rows of this table.
+            column("p_holm", pa.float64(), nullable=True),
+            column("family", pa.string()),
+            column("n_categories", pa.int32()),
+            column("n_questions", pa.int64()),
+            column("note", pa.string(), nullable=True),
+        ]
+    ),
+    (
+        *("dataset", "category", "selection", "model", "aggregation", "n"),
+        *("domain", "other_model"),
+    ),
+)
