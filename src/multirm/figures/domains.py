@@ -62,8 +62,9 @@ def chart(measures: Measures, selection: Selection) -> alt.VConcatChart:
     """The figure, from rows of the domains table: a panel for each model that is trained on several categories."""
     largest = max((row["n"] for row in measures.rows), default=0)
     rows = [row for row in measures.rows if (row["n"], row["selection"]) == (largest, selection)]
-    drawn = {name: _drawn([row for row in rows if row["method"] == name]) for name in _names(rows)}
-    names = [name for name in measures.styles if name in drawn]
+    kept = [row for row in rows if row["category"] in measures.categories]
+    names = [name for name in measures.styles if any(row["method"] == name for row in rows)]
+    drawn = {name: _drawn([row for row in kept if row["method"] == name]) for name in names}
     label = max((text_width(spoken(name), theme.SMALL) for name in measures.categories), default=0)
     columns = min(2, max(1, len(names)))
     free = theme.WIDTH - label - 3 * _GAP - (columns - 1) * _GAP
@@ -90,10 +91,6 @@ def chart(measures: Measures, selection: Selection) -> alt.VConcatChart:
     ]
     grid = alt.concat(*panels, columns=columns, spacing={"row": 20, "column": _GAP})
     return alt.vconcat(grid, title=heading)
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row["method"] for row in rows))
 
 
 def _heading(name: str, rows: Sequence[Row]) -> str:
