@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -59,6 +60,15 @@ def test_noise_in_training_asks_the_teacher_once(tmp_path: Path) -> None:
     assert jobs["draw_noise_best_of_n"] == jobs["draw_noise_weighted_vote"] == 1
 
 
+def test_single_domain_models_share_data_and_critiques(tmp_path: Path) -> None:
+    jobs = counts(dry_run(tmp_path, "paper-domains.yaml", "--quiet", "rules"))
+    assert jobs["train_discriminative"] == jobs["train_generative"] == 2 * (14 + 2)
+    assert jobs["read_solutions"] == 2 * 14
+    assert jobs["generate_critiques"] == 2 * 14
+    assert jobs["filter_critiques"] == 2 * 2 * 14
+    assert jobs["compare_domains"] == jobs["draw_domains"] == 1
+
+
 def cut_paper(folder: Path, **changes: object) -> str:
     """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
@@ -105,13 +115,26 @@ def test_the_math_setting_is_planned_over_real_files(tmp_path: Path, shared_data
     assert counts(plan)["train_generative"] == 4
 
 
-def test_no_two_studies_make_the_same_rewards() -> None:
+def test_no_two_studies_make_the_same_rewards_in_different_ways() -> None:
     """Replacing the other's would lose what may have taken weeks."""
-    made: dict[tuple[str, str], str] = {}
+    made: dict[tuple[str, str], object] = {}
     for file in sorted((ROOT / "config").glob("*.yaml")):
         study = yaml.safe_load(file.read_text())
         for key in ((m, d) for m in study["models"] for d in study["evaluation"]["datasets"]):
-            assert made.setdefault(key, file.name) == file.name, key
+            how = rewards_made_from(study, *key)
+            assert made.setdefault(key, how) == how, key
+
+
+def rewards_made_from(study: dict[str, Any], model: str, dataset: str) -> list[object]:
+    """All settings of a study that a model's rewards on a dataset depend on."""
+    settings = study["models"][model]
+    critiques = study.get("critiques", {}).get(settings.get("critiques"), {})
+    datasets = [dataset, settings.get("dataset"), critiques.get("dataset")]
+    for name in datasets:
+        datasets += [study["datasets"][name].get("from")] if name else []
+    sections = [study["datasets"].get(name) for name in datasets]
+    backbone = study["backbones"].get(settings.get("backbone"))
+    return [settings, critiques, sections, backbone, study.get("seed", 42)]
 
 
 def test_a_file_that_snakemake_cannot_name_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -63,14 +63,15 @@ def filter_critiques(
         agreement: how far a gPRM critique must agree with the labels: `strict`, in its verdict on each step up to
             the first incorrect one, or `relaxed`, only in whether it finds an error, which it must if the
             solution's answer is wrong.
-        dataset: the dataset of `solutions`, if it has the criticised solutions with other labels.
+        dataset: the dataset of `solutions`, if it has some of the criticised solutions, or other labels of them;
+            critiques of other solutions are left out.
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.GENERATED)
     rows = parquet.read(critiques, CRITIQUES).to_pylist()
-    if dataset:
-        rows = [{**row, "dataset": dataset} for row in rows]
     labelled = parquet.read(solutions, SOLUTIONS).to_pylist()
+    if dataset:
+        rows = of_dataset(rows, labelled, dataset)
     pairs = with_solutions(rows, labelled, critiques)
     marked = filtered(kind, pairs, max_length, seed, agreement)
     _report(marked)
@@ -84,6 +85,19 @@ def filter_critiques(
     }
     origin = origin_of(__name__, parameters, [critiques, solutions])
     parquet.write(output, CRITIQUES, marked, origin)
+
+
+def of_dataset(critiques: Sequence[Row], solutions: Sequence[Row], dataset: str) -> list[Row]:
+    """The critiques of some solutions, which have their ids in another dataset.
+
+    Args:
+        solutions: those of `dataset`.
+    """
+    known = {tuple(solution_key(row).values()) for row in solutions}
+    renamed = [{**row, "dataset": dataset} for row in critiques]
+    own = [row for row in renamed if tuple(solution_key(row).values()) in known]
+    logger.info("%d of %d critiques are of solutions in %s", len(own), len(renamed), dataset)
+    return own
 
 
 def filtered(

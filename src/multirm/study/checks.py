@@ -267,10 +267,11 @@ def _critiques_of_other_solutions(study: Study) -> Iterator[str]:
             own, criticised = critiques.dataset, study.critiques[critiques.from_].dataset
             chain = study.origins_of(own)
             changed = chain[: chain.index(criticised)] if criticised in chain else chain
-            if not all(study.adds_noise_alone(each) for each in changed):
+            if not all(study.keeps_solutions(each) for each in changed):
                 yield (
                     f"critiques.{name}.dataset: the critiques of {critiques.from_} are of {criticised}, and {own} is "
-                    f"not {criticised} with `noise`; choose a dataset that is, or a `teacher` of its own"
+                    f"not {criticised} with `noise`, or fewer questions or solutions of it; choose a dataset that is, "
+                    "or a `teacher` of its own"
                 )
 
 

@@ -28,7 +28,7 @@ class Critiques(Sampling):
     """A set of critiques of training solutions, for both generative kinds.
 
     Exactly one of `teacher`, a model that writes them; `published`, places to read them from; and `from`, another set
-    whose teacher's critiques are filtered anew, by the labels of this set's dataset.
+    whose teacher's critiques are filtered anew: those of this set's dataset, by its labels.
     """
 
     dataset: Name
@@ -41,8 +41,8 @@ class Critiques(Sampling):
     from_: Name | None = Field(
         None,
         alias="from",
-        description="another set with a teacher, of the same solutions with other labels (`noise`); of the keys below, "
-        "only `max_length` and `agreement` apply",
+        description="another set with a teacher, of the same solutions with other labels (`noise`), or of more of them "
+        "(`take`); of the keys below, only `max_length` and `agreement` apply",
     )
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95

@@ -223,7 +223,7 @@ def critique_tables(
 def generated_critiques(study: Study, critique_set: str, kind: str, category: str) -> str:
     """The table of a teacher's critiques of a category that are filtered for a set."""
     of = study.generated_for(critique_set)
-    return f"{RESULTS}/critiques/{of}/{kind}/{CritiqueStage.GENERATED}/{category}.parquet"
+    return critique_table(of, kind, category, CritiqueStage.GENERATED)
 
 
 def training_critiques(study: Study, model: str) -> list[str]:

@@ -103,14 +103,12 @@ class Study(Settings):
             and self.has_answers(name)
         }
 
-    def adds_noise_alone(self, dataset: str) -> bool:
-        """Whether a dataset has the very solutions of the one that it derives from, with other labels."""
+    def keeps_solutions(self, dataset: str) -> bool:
+        """Whether a dataset has solutions of the one that it derives from: all or some, if with other labels."""
         settings = self.datasets[dataset]
-        return (
-            isinstance(settings, DerivedDataset)
-            and settings.noise is not None
-            and self.categories_of(dataset) == self.categories_of(settings.from_)
-        )
+        if not isinstance(settings, DerivedDataset):
+            return False
+        return settings.noise is not None or bool(settings.take and not settings.take.steps)
 
     def has_answers(self, dataset: str) -> bool:
         """Whether a dataset's solutions have answers, from which one can be selected."""

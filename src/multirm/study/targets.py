@@ -14,6 +14,7 @@ from multirm.study.files import (
     RESULTS,
     backbone_files,
     common_table,
+    critique_table,
     critique_tables,
     reward_tables,
     solution_tables,
@@ -136,8 +137,11 @@ def critique_targets(study: Study) -> list[str]:
         if not study.critiques[name].published:
             generated = (study.generated_for(name), CritiqueStage.GENERATED)
             stages = [generated, (name, CritiqueStage.FILTERED), *stages]
+        categories = study.criticised_categories(name, kind)
         files += [
-            table for of, stage in stages for table in critique_tables(study, of, kind, stage)
+            critique_table(of, kind, category, stage)
+            for of, stage in stages
+            for category in categories
         ]
         files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
     return list(dict.fromkeys(files))
