@@ -113,7 +113,7 @@ def test_defaults_are_the_papers() -> None:
         ),
         (
             put("critiques/other", {"from": "facts", "dataset": "Facts_pretrain"}),
-            "Facts_pretrain is not Facts_train with `noise`; choose a dataset that is, or a `teacher`",
+            "Facts_pretrain is not Facts_train with `noise`, or fewer questions or solutions of it; choose",
         ),
         (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is not one of"),
         (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),

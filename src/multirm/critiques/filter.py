@@ -95,7 +95,7 @@ def of_dataset(critiques: Sequence[Row], solutions: Sequence[Row], dataset: str)
     """
     known = {tuple(solution_key(row).values()) for row in solutions}
     renamed = [{**row, "dataset": dataset} for row in critiques]
-    own = [row for row in renamed if tuple(solution_key(row).values()) in known]
+    own: list[Row] = [row for row in renamed if tuple(solution_key(row).values()) in known]
     logger.info("%d of %d critiques are of solutions in %s", len(own), len(renamed), dataset)
     return own
 
