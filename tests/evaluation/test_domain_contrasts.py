@@ -57,10 +57,10 @@ def test_several_models_are_averaged_over() -> None:
     thirds = dict.fromkeys(scorers[1:], 1 / 3)
     means = [each for each in found if each.other is None]
     assert [(each.category, each.domain, each.weights) for each in means] == [
-        (OVERALL, Domain.IN, {"law": of_law}),
-        (OVERALL, Domain.OUT, {"law": {scorer("math"): 1.0}, "physics": thirds}),
-        ("law", Domain.IN, {"law": of_law}),
-        ("physics", Domain.OUT, {"physics": thirds}),
+        (OVERALL, Domain.IN_DOMAIN, {"law": of_law}),
+        (OVERALL, Domain.OUT_OF_DOMAIN, {"law": {scorer("math"): 1.0}, "physics": thirds}),
+        ("law", Domain.IN_DOMAIN, {"law": of_law}),
+        ("physics", Domain.OUT_OF_DOMAIN, {"physics": thirds}),
     ]
     alone = [
         (each.category, each.domain, each.other and each.other.model, each.trained_on)
@@ -68,12 +68,12 @@ def test_several_models_are_averaged_over() -> None:
         if each.other is not None
     ]
     assert alone == [
-        ("law", Domain.IN, "law", "law"),
-        ("law", Domain.IN, "more law", "law"),
-        ("law", Domain.OUT, "math", "math"),
-        ("physics", Domain.OUT, "law", "law"),
-        ("physics", Domain.OUT, "more law", "law"),
-        ("physics", Domain.OUT, "math", "math"),
+        ("law", Domain.IN_DOMAIN, "law", "law"),
+        ("law", Domain.IN_DOMAIN, "more law", "law"),
+        ("law", Domain.OUT_OF_DOMAIN, "math", "math"),
+        ("physics", Domain.OUT_OF_DOMAIN, "law", "law"),
+        ("physics", Domain.OUT_OF_DOMAIN, "more law", "law"),
+        ("physics", Domain.OUT_OF_DOMAIN, "math", "math"),
     ]
     assert all(each.weights == {each.category: {each.other: 1.0}} for each in found if each.other)
 
@@ -81,6 +81,6 @@ def test_several_models_are_averaged_over() -> None:
 def test_a_category_without_such_models_is_left_out_of_overall() -> None:
     found = contrasts_of([scorer("all"), scorer("law")], MODELS, ["law"])
     assert [(each.category, each.domain) for each in found] == [
-        (OVERALL, Domain.IN),
-        ("law", Domain.IN),
+        (OVERALL, Domain.IN_DOMAIN),
+        ("law", Domain.IN_DOMAIN),
     ]

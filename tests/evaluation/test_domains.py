@@ -125,15 +125,15 @@ def test_each_model_is_compared_on_each_category(once: Made) -> None:
     study, rows, _ = once
     found = best_of_n(rows)
     compared: dict[tuple[str, str, str | None], list[str]] = {
-        ("law", Domain.IN, "on law"): ["law"],
-        ("law", Domain.OUT, "on math"): ["math"],
-        ("math", Domain.IN, "on math"): ["math"],
-        ("math", Domain.OUT, "on law"): ["law"],
-        ("physics", Domain.OUT, "on law"): ["law"],
-        ("physics", Domain.OUT, "on math"): ["math"],
-        ("physics", Domain.OUT, None): ["law", "math"],
+        ("law", Domain.IN_DOMAIN, "on law"): ["law"],
+        ("law", Domain.OUT_OF_DOMAIN, "on math"): ["math"],
+        ("math", Domain.IN_DOMAIN, "on math"): ["math"],
+        ("math", Domain.OUT_OF_DOMAIN, "on law"): ["law"],
+        ("physics", Domain.OUT_OF_DOMAIN, "on law"): ["law"],
+        ("physics", Domain.OUT_OF_DOMAIN, "on math"): ["math"],
+        ("physics", Domain.OUT_OF_DOMAIN, None): ["law", "math"],
     }
-    overall = {(OVERALL, Domain.IN, None), (OVERALL, Domain.OUT, None)}
+    overall = {(OVERALL, Domain.IN_DOMAIN, None), (OVERALL, Domain.OUT_OF_DOMAIN, None)}
     assert set(found) == {*compared, *overall}
     for key, trained_on in compared.items():
         own = differences(study, key[0], trained_on)
@@ -150,8 +150,8 @@ def test_overall_is_the_mean_over_categories_that_have_such_models(once: Made) -
     study, rows, _ = once
     found = best_of_n(rows)
     others = {
-        Domain.IN: {"law": ["law"], "math": ["math"]},
-        Domain.OUT: {"law": ["math"], "math": ["law"], "physics": ["law", "math"]},
+        Domain.IN_DOMAIN: {"law": ["law"], "math": ["math"]},
+        Domain.OUT_OF_DOMAIN: {"law": ["math"], "math": ["law"], "physics": ["law", "math"]},
     }
     for domain, trained_on in others.items():
         parts = {name: differences(study, name, other) for name, other in trained_on.items()}
@@ -222,7 +222,7 @@ def test_seeds_widen_the_intervals_of_means(twice: Made) -> None:
     (low,), (high,) = intervals.widened(
         mean.value, interval, np.array([np.sqrt(error)]), 3, (-1, 1)
     )
-    row = best_of_n(rows)[OVERALL, Domain.OUT, None]
+    row = best_of_n(rows)[OVERALL, Domain.OUT_OF_DOMAIN, None]
     assert row["difference"] == pytest.approx(100 * mean.value[0])
     assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
     assert high - low > interval[1][0] - interval[0][0]

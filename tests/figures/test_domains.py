@@ -44,13 +44,13 @@ def row(
 
 
 ROWS = [
-    row(OVERALL, Domain.IN, -1.25),
-    row(OVERALL, Domain.OUT, 9.0),
-    row("law", Domain.IN, 1.0, "dORM-law"),
-    row("law", Domain.OUT, 5.0, "dORM-math"),
-    row("law", Domain.OUT, 7.0, "dORM-computer_science"),
-    row("law", Domain.OUT, 6.0),
-    row("computer_science", Domain.OUT, 12.0, "dORM-law"),
+    row(OVERALL, Domain.IN_DOMAIN, -1.25),
+    row(OVERALL, Domain.OUT_OF_DOMAIN, 9.0),
+    row("law", Domain.IN_DOMAIN, 1.0, "dORM-law"),
+    row("law", Domain.OUT_OF_DOMAIN, 5.0, "dORM-math"),
+    row("law", Domain.OUT_OF_DOMAIN, 7.0, "dORM-computer_science"),
+    row("law", Domain.OUT_OF_DOMAIN, 6.0),
+    row("computer_science", Domain.OUT_OF_DOMAIN, 12.0, "dORM-law"),
 ]
 
 
@@ -78,13 +78,13 @@ def test_means_have_intervals_and_what_they_are_over_are_ticks() -> None:
         for each in values(drawn(ROWS))
     }
     assert found == {
-        ("Overall", Domain.IN, -1.25): ("−1.2*", False),
-        ("Overall", Domain.OUT, 9.0): ("+9.0*", False),
-        ("Law", Domain.IN, 1.0): ("+1.0", False),
-        ("Law", Domain.OUT, 5.0): (None, True),
-        ("Law", Domain.OUT, 7.0): (None, True),
-        ("Law", Domain.OUT, 6.0): ("+6.0", False),
-        ("Computer science", Domain.OUT, 12.0): ("+12.0", False),
+        ("Overall", Domain.IN_DOMAIN, -1.25): ("−1.2*", False),
+        ("Overall", Domain.OUT_OF_DOMAIN, 9.0): ("+9.0*", False),
+        ("Law", Domain.IN_DOMAIN, 1.0): ("+1.0", False),
+        ("Law", Domain.OUT_OF_DOMAIN, 5.0): (None, True),
+        ("Law", Domain.OUT_OF_DOMAIN, 7.0): (None, True),
+        ("Law", Domain.OUT_OF_DOMAIN, 6.0): ("+6.0", False),
+        ("Computer science", Domain.OUT_OF_DOMAIN, 12.0): ("+12.0", False),
     }
     trained = [each["trained"] for each in values(drawn(ROWS))]
     assert trained[1:4] == [
@@ -95,7 +95,7 @@ def test_means_have_intervals_and_what_they_are_over_are_ticks() -> None:
 
 
 def test_the_figure_says_what_it_shows() -> None:
-    figure = drawn([*ROWS, row(OVERALL, Domain.IN, 3.0, selection="weighted_vote")])
+    figure = drawn([*ROWS, row(OVERALL, Domain.IN_DOMAIN, 3.0, selection="weighted_vote")])
     heading = " ".join(figure["title"]["text"])
     assert heading == (
         "Best-of-N accuracy: training on several domains minus training on one on Law_test"
@@ -109,7 +109,7 @@ def test_the_figure_says_what_it_shows() -> None:
 
 
 def test_a_panel_for_each_model_in_the_order_of_the_study() -> None:
-    other = [row(OVERALL, Domain.IN, 2.0, method="gPRM-all", low=None, high=None)]
+    other = [row(OVERALL, Domain.IN_DOMAIN, 2.0, method="gPRM-all", low=None, high=None)]
     figure = drawn([*other, *ROWS])
     assert [panel["title"]["text"][0][:8] for panel in panels_of(figure)] == [
         "dORM-all",
@@ -122,7 +122,7 @@ def test_a_panel_for_each_model_in_the_order_of_the_study() -> None:
 
 
 def test_other_selections_and_smaller_n_are_not_drawn() -> None:
-    rows = [row(OVERALL, Domain.IN, 5.0, n=4), *ROWS]
+    rows = [row(OVERALL, Domain.IN_DOMAIN, 5.0, n=4), *ROWS]
     assert len(values(drawn(rows))) == len(ROWS)
     figure = drawn(ROWS, Selection.WEIGHTED_VOTE)
     assert "no reward model" in str(figure["datasets"])
@@ -130,8 +130,10 @@ def test_other_selections_and_smaller_n_are_not_drawn() -> None:
 
 @pytest.mark.parametrize("note", [IntervalNote.ONE_QUESTION, IntervalNote.NO_SPREAD])
 def test_one_point_and_its_note(note: IntervalNote) -> None:
-    single = row("law", Domain.IN, 0.0, "dORM-law", low=None, high=None, p_holm=None, note=note)
-    overall = row(OVERALL, Domain.IN, 0.0, low=None, high=None, p_holm=None, note=note)
+    single = row(
+        "law", Domain.IN_DOMAIN, 0.0, "dORM-law", low=None, high=None, p_holm=None, note=note
+    )
+    overall = row(OVERALL, Domain.IN_DOMAIN, 0.0, low=None, high=None, p_holm=None, note=note)
     figure = drawn([overall, single])
     said = " ".join(figure["title"]["subtitle"])
     assert note.meaning[1:] in said

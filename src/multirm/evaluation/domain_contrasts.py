@@ -52,7 +52,7 @@ def contrasts_of(
                 others = [
                     other
                     for other, trained_on in singles.items()
-                    if (trained_on == name) is (domain is Domain.IN)
+                    if (trained_on == name) is (domain is Domain.IN_DOMAIN)
                 ]
                 found[name] += [
                     Contrast(name, scorer, domain, {name: {other: 1.0}}, other, singles[other])

@@ -136,7 +136,7 @@ def _other(row: Row) -> str:
     if row["other_model"] is not None:
         return f"{escaped(row['other_model'])}, trained on {escaped(row['trained_on'])}"
     return "mean of those trained on " + (
-        "this category" if row["domain"] == Domain.IN else "other categories"
+        "this category" if row["domain"] == Domain.IN_DOMAIN else "other categories"
     )
 
 
@@ -172,7 +172,7 @@ def _panel(
         whole.transform_filter(f"datum.domain === '{domain}'").mark_point(
             shape=style.shape, fill=fill
         )
-        for domain, fill in ((Domain.IN, style.colour), (Domain.OUT, theme.PAPER))
+        for domain, fill in ((Domain.IN_DOMAIN, style.colour), (Domain.OUT_OF_DOMAIN, theme.PAPER))
     )
     parts = base.transform_filter("datum.is_part").mark_tick(thickness=1, size=8, opacity=0.6)
     text = whole.mark_text(align="left", dx=5)

@@ -10,8 +10,8 @@ from multirm.tables.schema import Schema, column
 class Domain(StrEnum):
     """Whether a single-domain model is tested on the category that it was trained on."""
 
-    IN = "in_domain"
-    OUT = "out_of_domain"
+    IN_DOMAIN = "in_domain"
+    OUT_OF_DOMAIN = "out_of_domain"
 
 
 DOMAINS = Schema(
