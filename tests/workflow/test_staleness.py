@@ -49,8 +49,6 @@ STUDY: Jobs = {
     "draw_best_of_n": 1,
     "draw_weighted_vote": 1,
     "draw_accuracy_by_cost": 1,
-    "draw_noise_best_of_n": 1,
-    "draw_noise_weighted_vote": 1,
     "draw_f1_by_length": 1,
     "draw_gain_by_length": 1,
     "draw_recoveries": 1,
@@ -80,10 +78,9 @@ EVALUATED = jobs(*RULES[RULES.index("evaluate") :])
 GENERATED = jobs(*RULES[RULES.index("generate_miniature") :])
 LEARNED = jobs(*RULES[RULES.index("pretrain_backbone") :])
 DRAWN = jobs(*[rule for rule in RULES if rule.startswith("draw_")])
-# Figures of accuracies, of which the ceiling is one; and all in which methods have colours.
+# Figures of accuracies, of which the ceiling is one.
 OF_ACCURACIES = jobs("draw_best_of_n", "draw_weighted_vote", "draw_legend")
 ANALYSED = jobs("analyse_solutions", "draw_f1_by_length", "draw_recoveries", "draw_agreement")
-COLOURED = {rule: count for rule, count in DRAWN.items() if not rule.startswith("draw_noise")}
 COUNTED = jobs("tabulate_dataset_statistics")
 SHIFTED = jobs("measure_length_shift", "draw_length_densities", "draw_gain_by_distance")
 RECORDED = jobs("tabulate_hyper_parameters")
@@ -429,7 +426,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
-    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), COLOURED),
+    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
     "a module of tables for readers": (
         add(EFFECT, "src/multirm/report/filtering.py"),
         jobs("tabulate_filtering"),
