@@ -71,7 +71,7 @@ def test_a_line_per_model_at_the_cost_of_n_solutions() -> None:
     rows[1] |= {"flops_pareto": True, "accuracy": 70.0}
     figure = figure_of(rows)
     for panel, selection in enumerate(("best_of_n", "weighted_vote")):
-        _, steps, vote, lines, _ = layers(figure, panel)
+        _, steps, vote, lines, *_ = layers(figure, panel)
         expected = [each for each in rows if each["selection"] == selection]
         assert [(each["method"], each["n"], each["cost"], each["accuracy"]) for each in lines] == [
             (each["method"], each["n"], each["flops"], each["accuracy"]) for each in expected
@@ -96,7 +96,7 @@ def test_intervals_of_means_are_also_over_seeds() -> None:
 
 def test_without_operations_cost_is_in_tokens_and_has_no_front() -> None:
     figure = figure_of(costs(["dPRM-14B"], flops=None, flops_pareto=None, n_tokens_generated=7.0))
-    _, steps, _, lines, _ = layers(figure, 0)
+    _, steps, _, lines, *_ = layers(figure, 0)
     assert [each["cost"] for each in lines] == [107.0, 407.0]
     assert steps == []
     assert "tokens that the reward model reads and generates" in subtitle(figure)

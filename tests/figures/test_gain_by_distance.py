@@ -15,6 +15,7 @@ def shift(part: str, distance: float, category: str = "law", **columns: Any) -> 
         "learned_from": "train",
         "critiques": None,
         "kind": None,
+        "n_questions": 7,
         "distance": distance,
         "low": 0.0,
         "high": 9.0,
@@ -61,6 +62,7 @@ GAINS = [gain(each.model) for each in MODELS]
 def test_a_model_s_distance_is_that_of_what_it_learned_from() -> None:
     found = {p["method"]: p["distance"] for p in points_of(SHIFTS, GAINS, MODELS)}
     assert found == {"d": 1.0, "gO": 2.0, "gP": 4.0}
+    assert {p["questions"] for p in points_of(SHIFTS, GAINS, MODELS)} == {7}
 
 
 def test_only_best_of_the_largest_n_against_the_vote_by_category() -> None:

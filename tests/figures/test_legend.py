@@ -60,3 +60,9 @@ def test_other_formats_are_refused_before_anything_is_drawn(csv_file: Path, tmp_
     with pytest.raises(InputError, match=r"\.html, found '\.gif'"):
         draw_legend(csv_file, [tmp_path / "a.svg", tmp_path / "a.gif"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_page_of_it_has_a_title(csv_file: Path) -> None:
+    figure = chart(read_accuracies(csv_file, Selection.BEST_OF_N), ceiling=False)
+    page = rendered(figure, [".html"])[".html"].decode()
+    assert "<title>Colours and marks of methods on best_of_n</title>" in page

@@ -1,10 +1,17 @@
 """Each method against each other: what the figure shows."""
 
+import re
 from typing import Any
 
+import pytest
+
+from multirm.figures import theme
+from multirm.figures.palette import styles
 from multirm.figures.render import rendered
+from multirm.figures.scorers import Shown
 from multirm.figures.win_loss import chart
 from tests.figures.analysed import KINDS, groups, shown
+from tests.figures.described import described
 
 LABELS = {(model, "min"): model for model in KINDS}
 
@@ -63,13 +70,31 @@ def test_the_figure_says_what_it_shows() -> None:
     assert "among these 3 comparisons" in said
 
 
+def test_cells_tell_the_number_of_questions() -> None:
+    figure = chart(shown(ROWS), LABELS, groups("law")).to_dict()
+    panel, _ = figure["vconcat"][0]["concat"]
+    cells = figure["datasets"][panel["data"]["name"]]
+    assert {cell["questions"] for cell in cells if cell["row"] != cell["column"]} == {10}
+
+
 def test_nothing_to_compare_is_said() -> None:
     svg = rendered(chart(shown([]), {}, groups("law")), [".svg"])[".svg"]
     assert b"no comparisons" in svg
 
 
-def test_many_methods_are_below_each_other() -> None:
-    names = [f"m{k}" for k in range(13)]
-    rows = [row(name, None, 1.0, 0.5) for name in names]
-    figure = chart(shown(rows), {(name, "min"): name for name in names}, groups("law"))
-    assert figure.to_dict()["vconcat"][0]["columns"] in (1, 2)
+@pytest.mark.parametrize(
+    ("count", "name", "columns"),
+    [
+        pytest.param(4, "m{}", 2, id="few and short"),
+        pytest.param(4, "dORM-14B-published-{}", 1, id="long"),
+        pytest.param(13, "m{}", 1, id="many"),
+    ],
+)
+def test_panels_stand_side_by_side_where_there_is_room(count: int, name: str, columns: int) -> None:
+    names = [name.format(k) for k in range(count)]
+    looks = styles(described(dict.fromkeys(names)))
+    rows = [row(each, None, 1.0, 0.5) for each in names]
+    figure = chart(Shown("d", rows, looks), {(each, "min"): each for each in names}, groups("law"))
+    assert figure.to_dict()["vconcat"][0]["columns"] == columns
+    found = re.search(r'<svg[^>]* width="([\d.]+)"', rendered(figure, [".svg"])[".svg"].decode())
+    assert found and float(found[1]) <= theme.WIDTH

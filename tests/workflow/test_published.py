@@ -21,6 +21,8 @@ from multirm.tables import parquet
 from multirm.tables.ledger import LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
+# Of a page's body, in pixels.
+MARGINS = 2 * 8
 QUESTIONS, SOLUTIONS, CRITIQUES = 6, 8, 4
 # A dataset with categories and one without, as in the file.
 DATASETS = {
@@ -128,6 +130,34 @@ def test_nothing_is_trained_scored_or_lost(published: tuple[Path, Study]) -> Non
         assert {row["category"] for row in rows} == set(categories)
         assert {row["model"] for row in rows if row["model"]} == set(MODELS)
         assert {row["n_solutions"] for row in rows} == {QUESTIONS * SOLUTIONS}
+
+
+def test_pages_have_a_title_fit_a_screen_and_tell_value_interval_and_number(
+    published: tuple[Path, Study],
+) -> None:
+    folder, _ = published
+    for page in sorted((folder / "results" / "figures").glob("*/*.html")):
+        text = page.read_text()
+        name, said = page.parent.name, re.search("<title>(.*?)</title>", text)
+        assert said and said[1] not in ("", "Figure"), name
+        width = re.search(r'<svg[^>]* width="([\d.]+)"', page.with_suffix(".svg").read_text())
+        assert width and float(width[1]) + MARGINS <= 700, name
+        drawn = re.search(r'vegaEmbed\("#figure", (.*), \{.*\);\n', text)
+        assert drawn
+        for told in tooltips(json.loads(drawn[1])):
+            assert any("95 % interval" in each for each in told), (name, told)
+            assert {*told} & {"Questions", "Solutions", "Number of solutions", "n"}, (name, told)
+
+
+def tooltips(drawn: Any) -> list[list[str]]:
+    """The titles of what each mark of a specification tells."""
+    if isinstance(drawn, list):
+        return [told for each in drawn for told in tooltips(each)]
+    if not isinstance(drawn, dict):
+        return []
+    own = drawn.get("tooltip")
+    titles = [[each["title"] for each in own]] if isinstance(own, list) else []
+    return titles + tooltips(list(drawn.values()))
 
 
 def test_what_cannot_be_shown_is_said_in_the_figure_and_in_the_docs(

@@ -8,7 +8,7 @@ import altair as alt
 
 from multirm.errors import escaped
 from multirm.figures import theme
-from multirm.figures.accuracy_panels import SHOWS, ticks_around
+from multirm.figures.accuracy_panels import SHOWS, ticks_around, y_axis
 from multirm.figures.marks import Marks, legend, marks, nothing
 from multirm.figures.measures import Measures
 from multirm.figures.palette import MAJORITY_VOTE, VOTES, styles
@@ -18,7 +18,7 @@ from multirm.figures.scorers import (
     labels_and_styles,
     scorer_of,
 )
-from multirm.figures.titles import panel_title, title
+from multirm.figures.titles import headroom, panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
@@ -172,8 +172,8 @@ def _panels(points: Sequence[dict[str, Any]], unit: str, drawn: Marks) -> list[a
     panels = []
     for place, (selection, words) in enumerate(SHOWS.items()):
         own = [point for point in points if point["selection"] == selection]
-        panel = _panel(own, vote[-1:], front, _x(ends, unit), _y(ticks, place == 0), drawn)
-        heading = panel_title(words, theme.panel_width(_COLUMNS), above_labels=place == 0)
+        panel = _panel(own, vote[-1:], front, _x(ends, unit), y_axis(ticks, place == 0), drawn)
+        heading = panel_title(words, theme.panel_width(_COLUMNS))
         size = {"width": theme.panel_width(_COLUMNS), "height": _HEIGHT}
         panels.append(panel.properties(title=heading, **size))
     return panels
@@ -204,9 +204,8 @@ def _panel(
     y: alt.Y,
     drawn: Marks,
 ) -> alt.LayerChart:
-    base = alt.Chart(alt.InlineData(values=list(points))).encode(
-        x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP
-    )
+    rows = alt.InlineData(values=list(points))
+    base = alt.Chart(rows).encode(x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP)
     within = base.transform_filter("isValid(datum.low)").encode(y="low:Q", y2="high:Q")
     is_band = len({point["n"] for point in points}) > 1
     band = within.mark_area(opacity=theme.BAND_OPACITY) if is_band else within.mark_rule()
@@ -220,6 +219,7 @@ def _panel(
         + rule.mark_rule()
         + base.mark_line().encode(strokeDash=drawn.dash)
         + base.mark_point().encode(fill=drawn.fill, shape=drawn.shape)
+        + headroom(rows)
     )
 
 
@@ -227,19 +227,6 @@ def _x(ends: Sequence[float], unit: str) -> alt.X:
     axis = alt.Axis(title=unit, format="~s", tickCount=5, grid=False, labelOverlap=True)
     scale = alt.Scale(type="log", domain=list(ends), nice=False, padding=6)
     return alt.X("cost:Q", scale=scale, axis=axis)
-
-
-def _y(ticks: Sequence[float], is_first: bool) -> alt.Y:
-    axis = alt.Axis(
-        values=list(ticks),
-        format="~f",
-        domain=False,
-        ticks=False,
-        labels=is_first,
-        title="Accuracy (%)" if is_first else None,
-    )
-    scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False, zero=False)
-    return alt.Y("accuracy:Q", scale=scale, axis=axis)
 
 
 def _sentences(shown: Measures, points: Sequence[dict[str, Any]], unit: str | None) -> list[str]:

@@ -63,7 +63,7 @@ def _panels(
         own = [point for point in points if point.category == category]
         is_first, is_last = place % columns == 0, place + columns >= len(categories)
         heading = panel_title(as_title(category), width, category == OVERALL)
-        panel = _panel(own, drawn, _x(sizes, drawn.methods, is_last), _y(ticks, is_first))
+        panel = _panel(own, drawn, _x(sizes, drawn.methods, is_last), y_axis(ticks, is_first))
         panels.append(panel.properties(width=width, height=theme.PANEL_HEIGHT, title=heading))
     return panels
 
@@ -96,7 +96,8 @@ def _x(sizes: Sequence[int], methods: Sequence[str], is_last: bool) -> alt.X:
     return alt.X("n:Q", scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=axis)
 
 
-def _y(ticks: Sequence[float], is_first: bool) -> alt.Y:
+def y_axis(ticks: Sequence[float], is_first: bool) -> alt.Y:
+    """The y axis that panels side by side share: accuracy in percent, with labels in the first of a row."""
     title_ = "Accuracy (%)" if is_first else None
     return alt.Y(
         "accuracy:Q",

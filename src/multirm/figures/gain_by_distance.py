@@ -29,6 +29,7 @@ _TOOLTIP = [
     alt.Tooltip("distance:Q", title="Distance (steps)", format=".2f"),
     alt.Tooltip("gain:Q", title="Gain (points)", format="+.1f"),
     alt.Tooltip("interval:N", title="95 % interval of the gain"),
+    alt.Tooltip("questions:Q", title="Questions in training"),
 ]
 
 
@@ -123,6 +124,7 @@ def _point(label: str, gain: Row, shift: Row) -> Mapping[str, Any]:
     return {
         "method": label,
         "category": spoken(escaped(gain["category"])),
+        "questions": shift["n_questions"],
         "distance": shift["distance"],
         "distance_low": shift["low"],
         "distance_high": shift["high"],

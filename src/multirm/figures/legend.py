@@ -43,4 +43,5 @@ def chart(accuracies: Accuracies, ceiling: bool) -> alt.LayerChart:
     methods = method_names(accuracies.points, ceiling)
     if not methods:
         return marks.nothing("no methods to name")
-    return marks.legend(methods, accuracies.styles)
+    drawn = marks.legend(methods, accuracies.styles)
+    return drawn.properties(description=f"Colours and marks of methods on {accuracies.dataset}")

@@ -83,7 +83,7 @@ def _in_format(drawn: dict[str, Any], svg: str, suffix: str) -> bytes:
 def page(drawn: dict[str, Any]) -> str:
     """A specification as a page that needs no network, shows details of what one points at, and fits a screen.
 
-    Its title is the figure's.
+    Its title is the figure's, or else its description.
     """
     return _PAGE.format(
         policy=_POLICY,
@@ -97,7 +97,7 @@ def page(drawn: dict[str, Any]) -> str:
 
 
 def _title(drawn: dict[str, Any]) -> str:
-    said = drawn.get("title", "Figure")
+    said = drawn.get("title") or drawn.get("description", "Figure")
     lines = said["text"] if isinstance(said, dict) else said
     return lines if isinstance(lines, str) else " ".join(lines)
 

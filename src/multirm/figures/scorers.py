@@ -88,11 +88,17 @@ def interval_text(row: Mapping[str, Any], name: str, scale: float = 1, digits: i
 
 def sizes(groups: Rows) -> str:
     """How many solutions and questions a figure is over, from rows of the solution_groups table."""
+    return f"{_overall(groups, 'n_solutions')} solutions to {n_questions(groups)} questions."
+
+
+def n_questions(groups: Rows) -> int:
+    """How many questions a figure is over, from rows of the solution_groups table."""
+    return _overall(groups, "n_questions")
+
+
+def _overall(groups: Rows, count: str) -> int:
     every = [row for row in groups if row["category"] == OVERALL and row["group"] == "all"]
-    solutions, questions = (
-        sum(row[f"n_{name}"] for row in every) for name in ("solutions", "questions")
-    )
-    return f"{solutions} solutions to {questions} questions."
+    return sum(row[count] for row in every)
 
 
 def with_kinds(models: Iterable[RewardModel]) -> list[RewardModel]:

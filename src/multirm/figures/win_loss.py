@@ -1,5 +1,6 @@
 """Each method against each other: the difference of their accuracies, and whether it is significant."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from multirm.figures.scorers import (
     interval_text,
     known_models,
     labels_and_styles,
+    n_questions,
     sizes,
 )
 from multirm.figures.titles import panel_title, title
+from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
@@ -30,13 +33,16 @@ SIGNIFICANT = 0.05
 
 _SHOWS = {Selection.BEST_OF_N: "Best-of-N", Selection.WEIGHTED_VOTE: "Weighted vote"}
 _LOSES, _EVEN, _WINS = "#D98B6A", "#FFFFFF", "#7FB2DD"
-_CELL, _NARROWEST_CELL, _WIDEST_CELL, _LABELS = 24, 40, 64, 126
+_CELL, _NARROWEST_CELL, _WIDEST_CELL = 24, 40, 64
+# Of names: pixels, and degrees above the columns.
+_LABEL_LIMIT, _SLANT = 200, 35
 _TOOLTIP = [
     alt.Tooltip("row:N", title="Method"),
     alt.Tooltip("column:N", title="Against"),
     alt.Tooltip("difference:Q", title="Difference (points)", format="+.2f"),
     alt.Tooltip("interval:N", title="95 % interval"),
     alt.Tooltip("p:N", title="Corrected p"),
+    alt.Tooltip("questions:Q", title="Questions"),
 ]
 
 
@@ -76,32 +82,64 @@ def chart(shown: Shown, labels: Mapping[tuple[str, str], str], groups: Rows) -> 
         groups: rows of the solution_groups table.
     """
     rows = [row for row in shown.rows if row["family"] == Family.PRIMARY]
-    heading = title(
-        "Which method beats which", shown.dataset, _sentences(rows, groups), theme.WIDTH - 66
-    )
+    methods = [*shown.styles, MAJORITY_VOTE]
+    # The title begins where the cells do, to the right of the longest name.
+    names = max(_label_width(name) for name in methods) + 3 * theme.PADDING
+    width = theme.WIDTH - names
+    heading = title("Which method beats which", shown.dataset, _sentences(rows, groups), width)
     if not rows:
         why = "no comparisons: they need a reward model and N above 1"
         return alt.vconcat(nothing(why), title=heading)
-    methods = [*shown.styles, MAJORITY_VOTE]
-    cell = max(min(_WIDEST_CELL, (theme.WIDTH / 2 - _LABELS) / len(methods)), _NARROWEST_CELL)
+    room = theme.WIDTH / 2 - names
+    cell = max(
+        min(_WIDEST_CELL, (room - _overhang(methods, _NARROWEST_CELL)) / len(methods)),
+        _NARROWEST_CELL,
+    )
     panels = [
         _panel(
-            [row for row in rows if row["selection"] == selection], methods, labels, cell
+            [row for row in rows if row["selection"] == selection],
+            methods,
+            labels,
+            cell,
+            n_questions(groups),
         ).properties(title=panel_title(words, theme.WIDEST_PANEL, bold=True, above_labels=True))
         for selection, words in _SHOWS.items()
     ]
-    columns = 2 if len(methods) * cell + _LABELS <= theme.WIDTH / 2 else 1
+    columns = 2 if len(methods) * cell + _overhang(methods, cell) <= room else 1
     return alt.vconcat(alt.concat(*panels, columns=columns, spacing=8), title=heading)
 
 
+def _label_width(name: str) -> float:
+    return min(text_width(name, theme.SMALL), _LABEL_LIMIT)
+
+
+def _overhang(methods: Sequence[str], cell: float) -> float:
+    """How far the slanted names of columns reach beyond the last column, in pixels."""
+    after = [(len(methods) - place - 0.5) * cell for place in range(len(methods))]
+    lean = math.cos(math.radians(_SLANT))
+    own = zip(methods, after, strict=True)
+    return max(0.0, *(lean * _label_width(name) - rest for name, rest in own))
+
+
 def _panel(
-    rows: Rows, methods: Sequence[str], labels: Mapping[tuple[str, str], str], cell: float
+    rows: Rows,
+    methods: Sequence[str],
+    labels: Mapping[tuple[str, str], str],
+    cell: float,
+    questions: int,
 ) -> alt.LayerChart:
-    values = [value for row in rows for value in _both_ways(row, labels)]
+    values = [
+        {**value, "questions": questions} for row in rows for value in _both_ways(row, labels)
+    ]
     values += [{"row": name, "column": name, "text": ""} for name in methods]
     largest = max((abs(row["difference"]) for row in rows), default=1) or 1
-    axis: dict[str, Any] = {"domain": False, "ticks": False, "grid": False, "labelLimit": 200}
-    top = alt.Axis(title=None, orient="top", labelAngle=-35, **axis)
+    axis: dict[str, Any] = {
+        "domain": False,
+        "ticks": False,
+        "grid": False,
+        "labelLimit": _LABEL_LIMIT,
+    }
+    top = alt.Axis(title=None, orient="top", labelAngle=-_SLANT, **axis)
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X("column:N", sort=list(methods), axis=top),
         y=alt.Y("row:N", sort=list(methods), axis=alt.Axis(title=None, **axis)),
