@@ -4,6 +4,8 @@ import json
 import math
 import random
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -554,3 +556,18 @@ def test_a_key_in_two_tables_is_refused(tmp_path: Path) -> None:
     assert parquet.read_all(paths[:1], SOLUTIONS).num_rows == 1
     with pytest.raises(InputError, match="each key once"):
         parquet.read_all(paths, SOLUTIONS)
+
+
+def test_reading_a_table_imports_no_pandas(tmp_path: Path) -> None:
+    """With its first Python value, pyarrow imports pandas, which takes longer than drawing some figures."""
+    path = tmp_path / "law.parquet"
+    parquet.write(path, SOLUTIONS, [SOLUTION], made_of())
+    program = (
+        "import sys; from pathlib import Path; from multirm.tables import parquet;"
+        "from multirm.tables.solutions import SOLUTIONS;"
+        "print(parquet.read_all([Path(sys.argv[1])], SOLUTIONS).num_rows, 'pandas' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+    )
+    assert run.stdout.split() == ["1", "False"], run.stderr
