@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from multirm.evaluation import comparisons, significance
+from multirm.evaluation import significance
 from multirm.evaluation.comparisons import comparison_rows, comparisons_of
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Scorer
@@ -122,7 +122,8 @@ def test_one_question_has_no_test_and_a_note() -> None:
 
 def test_equal_models_rarely_differ_significantly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The primary family of 120 studies without any difference: a false positive in at most about one of 20."""
-    monkeypatch.setattr(comparisons, "p_values", fewer_flips)
+    monkeypatch.setattr(significance, "FLIPS", 1000)
+    monkeypatch.setattr(significance, "FLIPS_PER_TEST", 0)
     false = {Family.PRIMARY: 0, Family.EXPLORATORY: 0}
     for study in range(120):
         values = random_values([2, 4], {"law": 20, "math": 10, "physics": 15}, study)
@@ -135,5 +136,16 @@ def test_equal_models_rarely_differ_significantly(monkeypatch: pytest.MonkeyPatc
     assert false[Family.EXPLORATORY] > false[Family.PRIMARY]
 
 
-def fewer_flips(*arguments: object) -> dict[str, np.ndarray]:
-    return significance.p_values(*arguments, flips=1000)  # type: ignore[arg-type]
+def test_a_clear_difference_is_significant_among_hundreds_of_comparisons() -> None:
+    """With 10,000 random signs for each, the smallest corrected p-value of 600 comparisons would be 0.06."""
+    scorers = [Scorer(f"m{k}", Aggregation.LAST) for k in range(24)]
+    keys = columns([2], scorers)
+    values = np.repeat(np.arange(60)[:, None] % 2 == 0, len(keys), axis=1).astype(float)
+    values[:, [k for k, (_, method) in enumerate(keys) if method.scorer == scorers[0]]] = 1
+    none = {name: np.zeros(len(keys)) for name in ("law", OVERALL)}
+    rows = comparison_rows({"law": values}, none, 0, keys, scorers, 1)
+    primary = [row for row in rows if row["family"] is Family.PRIMARY]
+    assert len(primary) == 600
+    found = {row["p_holm"] for row in primary if row["model"] == "m0"}
+    assert max(found) <= 0.01
+    assert {row["p_holm"] for row in primary if row["model"] != "m0"} == {1}

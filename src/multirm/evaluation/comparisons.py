@@ -8,7 +8,7 @@ import numpy as np
 from multirm.evaluation import intervals
 from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer
-from multirm.evaluation.significance import holm, p_values
+from multirm.evaluation.significance import flips_for, holm, p_values
 from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
 from multirm.tables.comparisons import Family
 
@@ -58,12 +58,13 @@ def comparison_rows(
     # At N = 1 every method selects the only solution, so there is nothing to test.
     tested = np.array([pair.n > 1 for pair in pairs])
     errors = {name: np.sqrt(own[first] + own[second]) for name, own in seed_variances.items()}
-    p = _p_values(differences, tested, seed, errors if seed_df else {}, seed_df)
     families = {
         name: [family_of(name, pair.n, pair.method.selection, max(sizes)) for pair in pairs]
         for name in (OVERALL, *values)
     }
-    n_families = len({key for keys_ in families.values() for key in keys_ if key})
+    every = [key for keys_ in families.values() for key in keys_ if key]
+    n_families = len(set(every))
+    p = _p_values(differences, tested, seed, errors if seed_df else {}, seed_df, flips_for(every))
     rows = []
     for name in (OVERALL, *values):
         within = differences if name == OVERALL else {name: differences[name]}
@@ -130,6 +131,7 @@ def _p_values(
     seed: int,
     errors: Mapping[str, np.ndarray],
     seed_df: int,
+    flips: int,
 ) -> dict[str, np.ndarray]:
     """p-values of all comparisons; NaN if not tested, or if there is only one question."""
     found = p_values(
@@ -137,6 +139,7 @@ def _p_values(
         seed,
         {name: own[tested] for name, own in errors.items()},
         seed_df,
+        flips,
     )
     result = {}
     for name, p in found.items():

@@ -13,7 +13,7 @@ from multirm.evaluation.expected import expected
 from multirm.evaluation.inputs import Row, choose_subsets, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.pools import lay_out, read_categories
-from multirm.evaluation.significance import p_values
+from multirm.evaluation.significance import flips_for, p_values
 from multirm.evaluation.training_seeds import (
     Parts,
     averaged,
@@ -139,6 +139,11 @@ def domain_rows(
     """
     errors = seed_errors({name: part.mean(axis=0) for name, part in values.items()}, parts, tests)
     every = {name: averaged(part, parts) for name, part in values.items()}
+    largest = max((test.n for test in tests), default=0)
+    families = [
+        family_of(test.contrast.category, test.n, test.selection, largest) for test in tests
+    ]
+    flips = flips_for(families)
     rows: list[Row] = [{}] * len(tests)
     for over in dict.fromkeys(test.is_over for test in tests):
         places = [k for k, test in enumerate(tests) if test.is_over == over]
@@ -148,13 +153,10 @@ def domain_rows(
             [tests[k] for k in places],
             errors[places],
             seed,
+            flips,
         )
         for k, row in zip(places, found, strict=True):
             rows[k] = row
-    largest = max((test.n for test in tests), default=0)
-    families = [
-        family_of(test.contrast.category, test.n, test.selection, largest) for test in tests
-    ]
     p = np.array([np.nan if row["p"] is None else row["p"] for row in rows])
     return [
         {**row, "p_holm": _known(corrected), "family": family and family[0]}
@@ -168,6 +170,7 @@ def _rows_over(
     tests: Sequence[DomainTest],
     errors: np.ndarray,
     seed: int,
+    flips: int,
 ) -> list[Row]:
     """The rows of tests over the same categories, without what depends on other tests.
 
@@ -184,7 +187,8 @@ def _rows_over(
     interval = intervals.of_differences(mean, intervals.typical_size(differences))
     seed_df = seed_degrees(parts)
     low, high = intervals.widened(mean.value, interval, errors, seed_df, (-1, 1))
-    p = p_values(differences, seed, {OVERALL: errors} if seed_df else {}, seed_df)[OVERALL]
+    seeds = {OVERALL: errors} if seed_df else {}
+    p = p_values(differences, seed, seeds, seed_df, flips)[OVERALL]
     is_testable = any(len(part) > 1 for part in values.values())
     return [
         {

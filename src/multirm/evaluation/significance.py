@@ -6,15 +6,19 @@ test is exact for any number of questions if the methods are exchangeable on eac
 only their means are equal.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from multirm.running.randomness import item_generator
 from multirm.tables.accuracy import OVERALL
 
-# Random signs per p-value. With 10,000, the Monte Carlo error is 0.002 at p = 0.05.
+# Random signs per p-value, at least. With 10,000, the Monte Carlo error is 0.002 at p = 0.05.
 FLIPS = 10_000
+
+# And per test in a family: the smallest p-value possible, multiplied by the number of tests, is then at most 0.01.
+FLIPS_PER_TEST = 100
 
 # Limits the memory of one block of signs to 64 MB.
 SIGNS_AT_ONCE = 8_000_000
@@ -54,20 +58,36 @@ def p_values(
     errors = seed_errors or {}
     student = item_generator(seed, "trainings").standard_t(max(seed_df, 1), flips)
 
-    def p_value(name: str, flipped: np.ndarray) -> np.ndarray:
+    def count(name: str, flipped: np.ndarray, block: slice) -> np.ndarray:
+        """How many of some means under random signs are at least as far from 0 as the observed one."""
         if name in errors:
-            flipped = flipped + student[:, None] * errors[name]
-        as_far = np.abs(flipped) >= np.abs(observed[name]) - ROUNDING
-        p = (1 + as_far.sum(axis=0)) / (flips + 1)
-        return np.where(np.isnan(observed[name]), np.nan, p)
+            flipped = flipped + student[block, None] * errors[name]
+        return np.asarray((np.abs(flipped) >= np.abs(observed[name]) - ROUNDING).sum(axis=0))
 
-    found = {}
-    total = np.zeros((flips, len(observed[OVERALL])))
-    for name, part in differences.items():
-        flipped = _flipped_means(part, flips, item_generator(seed, "signs", name))
-        found[name] = p_value(name, flipped)
-        total += flipped
-    return {**found, OVERALL: p_value(OVERALL, total / len(differences))}
+    generators = {name: item_generator(seed, "signs", name) for name in differences}
+    as_far = {name: np.zeros(len(own)) for name, own in observed.items()}
+    for start in range(0, flips, FLIPS):
+        block = slice(start, min(start + FLIPS, flips))
+        total = np.zeros((block.stop - block.start, len(observed[OVERALL])))
+        for name, part in differences.items():
+            flipped = _flipped_means(part, len(total), generators[name])
+            as_far[name] += count(name, flipped, block)
+            total += flipped
+        as_far[OVERALL] += count(OVERALL, total / len(differences), block)
+    return {
+        name: np.where(np.isnan(observed[name]), np.nan, (1 + own) / (flips + 1))
+        for name, own in as_far.items()
+    }
+
+
+def flips_for(families: Iterable[object]) -> int:
+    """How many random signs p-values need to be corrected in families: enough to be significant in the largest.
+
+    Args:
+        families: the family of each test.
+    """
+    sizes = Counter(families)
+    return max(FLIPS, FLIPS_PER_TEST * max(sizes.values(), default=0))
 
 
 def _flipped_means(
