@@ -36,6 +36,7 @@ def test_a_studys_models_become_rows(tmp_path: Path) -> None:
         "backbone": "mini",
         "seed": 7,
         "learned_from": ["Facts_train"],
+        "training_categories": ["chemistry", "history", "business", "computer_science"],
         "noise_share": 0.0,
         "step_noise": 0.0,
         "critiques": "facts",
