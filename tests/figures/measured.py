@@ -19,7 +19,14 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """A row per category and method, with counts and the columns given."""
     return [
-        {"category": category, "method": method, "note": None, "n_questions": 9, **columns}
+        {
+            "category": category,
+            "model": method,
+            "method": method,
+            "note": None,
+            "n_questions": 9,
+            **columns,
+        }
         for category in categories
         for method in methods
     ]

@@ -5,6 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     AutoModelForCausalLM,
+    DeepseekV3Config,
     GPT2Config,
     LlamaConfig,
     MambaConfig,
@@ -85,6 +86,8 @@ def counted(model: PreTrainedModel, n_read: int, n_generated: int) -> int:
         # A server may run what no causal language model here does.
         T5Config(vocab_size=300, d_model=48, num_layers=2, num_heads=4),
         MambaConfig(vocab_size=300, hidden_size=48, num_hidden_layers=2),
+        # Its keys have a part for positions, and a size of their own.
+        DeepseekV3Config(**SMALL, num_attention_heads=4, first_k_dense_replace=3),
     ],
     ids=lambda config: config.model_type,
 )

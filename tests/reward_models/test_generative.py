@@ -217,3 +217,16 @@ def test_a_model_that_cannot_judge_is_refused_before_it_is_loaded(
         load_generative(Kind.GORM, tmp_path, OPTIONS, template=tmp_path / "none.txt")
     with pytest.raises(InputError, match="expected weights"):
         load_generative(Kind.GORM, tmp_path, OPTIONS)
+
+
+def test_a_model_that_cannot_be_built_here_has_unknown_operations(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: object) -> DecoderFlops:
+        raise ValueError("no such\nlayer")
+
+    monkeypatch.setattr(generative, "configuration", lambda _: None)
+    monkeypatch.setattr(generative, "settings_folder", lambda _: None)
+    monkeypatch.setattr(DecoderFlops, "of", refuse)
+    assert generative.flops_of("owner/model") is None
+    assert "owner/model: operations are unknown: no such\\nlayer" in caplog.text

@@ -214,7 +214,7 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
     "one more category in the study": (
         "categories=[chemistry, history, business]",
         {rule: count * 3 // 2 for rule, count in (CRITICISED | SCORED).items()}
-        | jobs("check_critiques")
+        | jobs("check_critiques", "describe_reward_models")
         | {"generate_miniature": 3, "add_noise": 1, "demonstrate": 2, "pretrain_backbone": 1}
         | jobs("train_discriminative", "train_generative")
         | COUNTED

@@ -114,10 +114,11 @@ def _cost_columns(categories: Sequence[str], models: Sequence[str], n: int, cost
         return dict.fromkeys(COST_COLUMNS, 0.0) | {f"{name}_missing": 0 for name in COST_COLUMNS}
     columns: Row = {}
     for name in COST_COLUMNS:
-        parts = [costs[category, model][name] for category in categories for model in models]
-        cost = float(np.mean([part.of_subsets(n) for part in parts]))
+        parts = [[costs[category, model][name] for model in models] for category in categories]
+        cost = float(np.mean([run.of_subsets(n) for runs in parts for run in runs]))
         columns[name] = None if np.isnan(cost) else cost
-        columns[f"{name}_missing"] = sum(part.n_missing for part in parts)
+        # Runs score the same solutions: those of the run with most missing.
+        columns[f"{name}_missing"] = sum(max(run.n_missing for run in runs) for runs in parts)
     return columns
 
 

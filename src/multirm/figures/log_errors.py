@@ -72,8 +72,9 @@ def chart(measures: Measures, slopes: Measures, simulation: Sequence[Row]) -> al
     )
     simulated = simulated_errors.panel(simulation)
     if not measures.rows:
-        why = "nothing measured: no probabilities, or no solutions labelled correct in every step"
-        return alt.vconcat(simulated, nothing(why), spacing=theme.GAP_Y, title=heading)
+        return alt.vconcat(
+            simulated, nothing("nothing measured"), spacing=theme.GAP_Y, title=heading
+        )
     methods = measures.methods
     drawn = marks(methods, measures.styles)
     above = alt.hconcat(simulated, _slopes(slopes, drawn), spacing=theme.GAP_X)
@@ -100,6 +101,12 @@ def _n_columns(categories: Sequence[str]) -> int:
     return max(1, min(COLUMNS, len(categories)))
 
 
+def _per_model(rows: Sequence[Row], name: str) -> int:
+    """The total of a count over models, whose aggregations are about the same rewards."""
+    models = dict.fromkeys(row["model"] for row in rows)
+    return sum(max(row[name] for row in rows if row["model"] == model) for model in models)
+
+
 def _grid(measures: Measures, drawn: Marks) -> alt.ConcatChart:
     """A panel per category, a line per reward model; all have one y axis."""
     categories = _categories(measures)
@@ -107,7 +114,8 @@ def _grid(measures: Measures, drawn: Marks) -> alt.ConcatChart:
     width = theme.panel_width(columns)
     ordered = sorted(measures.rows, key=lambda row: row["steps_low"])
     bins = list(dict.fromkeys(map(_steps, ordered)))
-    most = max(row["rms_high"] or row["rms"] or 0.0 for row in measures.rows)
+    # Where there are no errors at all, any scale does.
+    most = max(row["rms_high"] or row["rms"] or 0.0 for row in measures.rows) or 1.0
     panels = []
     for place, category in enumerate(categories):
         own = [_value(row) for row in measures.rows if row["category"] == category]
@@ -216,7 +224,10 @@ def _sentences(measures: Measures, slopes: Measures) -> list[str]:
         " bounds of theorems 4.1 to 4.3 and A.4 (arXiv 2510.00492); for min and mean, that of a step's largest error."
     ]
     if not measures.rows:
-        return said
+        return [
+            *said,
+            "Nothing is measured: no rewards are probabilities, or no solutions are labelled correct in every step.",
+        ]
     overall = [row for row in slopes.rows if row["category"] == OVERALL]
     n_solutions = max(row["n_scored"] + row["n_missing"] for row in overall)
     seeds = " and, for means over training runs, seeds" if measures.has_means else ""
@@ -225,7 +236,7 @@ def _sentences(measures: Measures, slopes: Measures) -> list[str]:
         " logarithm is 0. Growth: mean of the slopes within categories that have several lengths."
         f" Lines: 95 % intervals over questions{seeds}.",
     ]
-    missing, clipped = (sum(row[f"n_{name}"] for row in overall) for name in ("missing", "clipped"))
+    missing, clipped = (_per_model(overall, f"n_{name}") for name in ("missing", "clipped"))
     said += [f"{missing} rewards are missing."] if missing else []
     said += [f"{clipped} rewards below 1e-6 count as 1e-6."] if clipped else []
     if measures.missing:

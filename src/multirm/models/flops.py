@@ -36,11 +36,14 @@ class DecoderFlops:
 
         Returns:
             None if the formula does not apply: it is another kind of model, not every token passes all weights (a
-            mixture of experts), or there are other layers than linear ones and attention (a state-space model).
+            mixture of experts), there are other layers than linear ones and attention (a state-space model), or
+            attention has several widths (latent attention).
         """
         text = config.get_text_config()
         heads = getattr(text, "num_attention_heads", None)
         if not heads or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            return None
+        if getattr(text, "qk_rope_head_dim", None):
             return None
         with torch.device("meta"):
             # A copy, since the attention is set in it.

@@ -11,6 +11,7 @@ Get rewards of a question and its steps, or the critiques behind them:
     critiques[0].critique
 """
 
+import logging
 import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from multirm.engines.base import Completion, Engine, Prompt, Request
 from multirm.engines.limits import configuration, settings_folder
 from multirm.engines.load import load_engine
 from multirm.engines.stops import decode
+from multirm.errors import escaped
 from multirm.generation.options import GenerationOptions
 from multirm.models.dtype import Dtype
 from multirm.models.flops import DecoderFlops
@@ -33,6 +35,8 @@ from multirm.tables.rewards import NoReward, Scale, Unit
 from multirm.text.encoding import verdict_candidates
 from multirm.text.prompts import Template, load_template, own_template
 from multirm.text.verdicts import find_verdict
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,12 @@ def flops_of(model: str) -> DecoderFlops | None:
     Args:
         model: folder of an adapter or of a whole model, or a hub name.
     """
-    return DecoderFlops.of(configuration(settings_folder(model)))
+    try:
+        return DecoderFlops.of(configuration(settings_folder(model)))
+    except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # Whatever transformers cannot build; other engines may run it, and costs are no reason to stop.
+        logger.warning("%s: operations are unknown: %s", model, escaped(str(error)))
+        return None
 
 
 class CritiqueFormat:
