@@ -108,6 +108,10 @@ def test_defaults_are_the_papers() -> None:
             "needs exactly one of `teacher`, `published` critiques",
         ),
         (
+            put("critiques/other", {"from": "facts", "dataset": "Facts_train", "max_tokens": 9}),
+            "with `from`, only `max_length` and `agreement` apply; delete max_tokens",
+        ),
+        (
             put("critiques/other", {"from": "fact", "dataset": "Facts_train"}),
             "critiques.other.from: fact is not one of facts; did you mean facts?",
         ),

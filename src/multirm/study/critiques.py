@@ -58,4 +58,9 @@ class Critiques(Sampling):
     def _one_of_three(self) -> Self:
         if sum(each is not None for each in (self.teacher, self.published, self.from_)) != 1:
             raise ValueError("needs exactly one of `teacher`, `published` critiques and `from`")
+        without_effect = self.model_fields_set - {"dataset", "from_", "max_length", "agreement"}
+        if self.from_ and without_effect:
+            raise ValueError(
+                f"with `from`, only `max_length` and `agreement` apply; delete {', '.join(sorted(without_effect))}"
+            )
         return self
