@@ -21,8 +21,10 @@ study: $(ENVIRONMENT)
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
-# Tests of whole studies run in parallel with the rest: they wait a lot, and take about as long.
-WHOLE := tests/cluster tests/faults tests/workflow
+# Tests of whole studies run in parallel with the rest, and take about as long; those of staleness only plan, and run
+# with the rest.
+WHOLE := tests/cluster tests/faults \
+	$(filter-out tests/workflow/test_staleness.py,$(wildcard tests/workflow/test_*.py))
 test: $(ENVIRONMENT) $(VLLM) lint
 	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
 	$(BIN)/pytest $(WHOLE:%=--ignore=%); rest=$$?; \
