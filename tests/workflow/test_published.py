@@ -146,7 +146,8 @@ def test_pages_have_a_title_fit_a_screen_and_tell_value_interval_and_number(
         assert drawn
         for told in tooltips(json.loads(drawn[1])):
             assert any("95 % interval" in each for each in told), (name, told)
-            assert {*told} & {"Questions", "Solutions", "Number of solutions", "n"}, (name, told)
+            counts = {"Questions", "Solutions", "Simulated solutions", "Number of solutions", "n"}
+            assert {*told} & counts, (name, told)
 
 
 def tooltips(drawn: Any) -> list[list[str]]:
