@@ -340,3 +340,11 @@ def test_the_footer_has_the_stage_filtered(tmp_path: Path) -> None:
 def test_discriminative_kinds_have_no_critiques(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected gORM or gPRM, found dPRM"):
         filter_critiques(Kind.DPRM, tmp_path, tmp_path, tmp_path.with_name("f"), 1, 1)
+
+
+def test_critiques_without_counts_of_tokens_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted = critique(NO, of=1) | {"n_tokens_read": 5, "n_tokens_generated": 9}
+    written(tmp_path, [critique(YES), counted])
+    assert "1 of 2 critiques have no counts of tokens" in caplog.text

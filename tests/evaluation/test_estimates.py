@@ -256,3 +256,22 @@ def test_an_undefined_measure_of_one_model_leaves_the_intervals_of_others() -> N
     assert beside["law", "a@mean"].low[0] == pytest.approx(alone.low[0])
     assert beside["law", "a@mean"].high[0] == pytest.approx(alone.high[0])
     assert np.isnan(beside["law", "b@mean"].low[0])
+
+
+def test_without_bounds_seeds_of_one_model_say_nothing_about_another() -> None:
+    values = {"near": 0.30, "near@2": 0.31, "far": 8.0, "far@2": 6.0}
+    found = {"law": {name: given(value) for name, value in values.items()}}
+    runs = {f"{name}@mean": [name, f"{name}@2"] for name in ("near", "far")}
+    both = summarized(found, runs, is_share=False)
+    alone = summarized(
+        {"law": {name: each for name, each in found["law"].items() if "near" in name}},
+        {"near@mean": runs["near@mean"]},
+        is_share=False,
+    )
+    own, other = both["law", "near@mean"], both["law", "far@mean"]
+    assert (own.low[0], own.high[0]) == (
+        alone["law", "near@mean"].low[0],
+        alone["law", "near@mean"].high[0],
+    )
+    # Student's t with one degree of freedom: 12.7 standard errors of 2 / sqrt(2) / sqrt(2).
+    assert other.high[0] - 7 == pytest.approx(12.706, abs=0.1)

@@ -73,6 +73,13 @@ def filter_critiques(
     if dataset:
         rows = of_dataset(rows, labelled, dataset)
     pairs = with_solutions(rows, labelled, critiques)
+    unknown = sum(row["n_tokens_read"] is None or row["n_tokens_generated"] is None for row in rows)
+    if unknown:
+        logger.warning(
+            "%d of %d critiques have no counts of tokens: whether they are too long is not checked",
+            unknown,
+            len(rows),
+        )
     marked = filtered(kind, pairs, max_length, seed, agreement)
     _report(marked)
     parameters = {

@@ -182,13 +182,13 @@ def summaries(
     keys = dict.fromkeys(key for own in with_means.values() for key in own)
     for name in (OVERALL, *found):
         within = list(with_means.values()) if name == OVERALL else [with_means[name]]
-        errors, df = _seed_errors(within, runs)
+        errors = _seed_errors(within, runs, is_share)
         for key in keys:
             parts = [own[key] for own in within if key in own]
             if parts:
                 summary = _over_categories(parts, len(within), is_share)
                 if key in errors:
-                    summary = _widened(summary, errors[key], df, is_share)
+                    summary = _widened(summary, *errors[key], is_share)
                 yield name, key, summary
 
 
@@ -247,16 +247,25 @@ def _degrees(own: np.ndarray, known: np.ndarray, free: np.ndarray) -> np.ndarray
 
 
 def _seed_errors(
-    within: Sequence[Mapping[Key, Estimate]], runs: Mapping[Key, Sequence[Key]]
-) -> tuple[dict[Key, np.ndarray], np.ndarray]:
+    within: Sequence[Mapping[Key, Estimate]], runs: Mapping[Key, Sequence[Key]], is_share: bool
+) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
     """The standard error of each mean from training seeds, and its degrees of freedom, float64 [columns].
 
-    The variance is pooled over all models whose measure is defined. A model counts once, however many
-    aggregations it has.
+    The variance of shares is pooled over all models whose measure is defined. A model counts once, however many
+    aggregations it has. Without bounds, measures of different models may differ by orders of magnitude, and so do
+    their variances: each has its own.
     """
     several = {mean: values for mean, keys in runs.items() if len(values := _of_runs(within, keys))}
     if not several:
-        return {}, np.zeros(0)
+        return {}
+    if not is_share:
+        return {
+            mean: (
+                np.std(own, axis=0, ddof=1) / np.sqrt(len(own)),
+                np.full_like(own[0], len(own) - 1),
+            )
+            for mean, own in several.items()
+        }
     n_keys = Counter(map(_model_of, several))
     weights = np.stack(
         [
@@ -268,7 +277,7 @@ def _seed_errors(
     weights = np.where(np.isnan(variances), 0, weights)
     df = weights.sum(axis=0)
     pooled = (weights * np.nan_to_num(variances)).sum(axis=0) / np.where(df > 0, df, np.nan)
-    return {mean: np.sqrt(pooled / len(own)) for mean, own in several.items()}, df
+    return {mean: (np.sqrt(pooled / len(own)), df) for mean, own in several.items()}
 
 
 def _of_runs(within: Sequence[Mapping[Key, Estimate]], runs: Sequence[Key]) -> np.ndarray:
