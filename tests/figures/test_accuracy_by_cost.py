@@ -131,7 +131,7 @@ def test_one_n_and_no_vote() -> None:
 def test_all_right() -> None:
     figure = figure_of(costs(["dPRM-14B"], accuracy=100.0, low=97.0, high=100.0))
     every = [row for rows in figure["datasets"].values() for row in rows if "accuracy" in row]
-    drawn = {row["accuracy"] for row in every if row["method"] == "dPRM-14B"}
+    drawn = {row["accuracy"] for row in every if row.get("method") == "dPRM-14B"}
     assert drawn == {100.0}
 
 
