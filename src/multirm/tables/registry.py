@@ -10,6 +10,7 @@ from multirm.tables.domains import DOMAINS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
+from multirm.tables.labels import LABELS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
 from multirm.tables.log_errors import LOG_ERROR_SIMULATION, LOG_ERROR_SLOPES, LOG_ERRORS
@@ -35,6 +36,7 @@ SCHEMAS = {
     for schema in (
         QUESTIONS,
         SOLUTIONS,
+        LABELS,
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
