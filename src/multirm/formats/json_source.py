@@ -8,7 +8,7 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from multirm.errors import InputError, shown
 from multirm.tables.schema import Row
@@ -238,10 +238,10 @@ def read_values(path: Path) -> list[Any]:
 
 MOST_PROBLEMS = 5
 
+T = TypeVar("T")
 
-def each(
-    records: Iterable[Record], rows_of: Callable[[int, Record], Iterable[Placed]]
-) -> Iterator[Placed]:
+
+def each(records: Iterable[Record], rows_of: Callable[[int, Record], Iterable[T]]) -> Iterator[T]:
     """The rows of every record; errors are collected, and raised together after the last row.
 
     Args:
