@@ -15,7 +15,14 @@ from transformers.utils import chat_template_utils
 
 from multirm.errors import InputError
 from multirm.text import chat
-from multirm.text.chat import Frame, chat_frame, date_told
+from multirm.text.chat import (
+    Frame,
+    chat_frame,
+    conversation_date,
+    conversation_frame,
+    date_told,
+    fill_conversation,
+)
 from multirm.text.encoding import encode_prompt
 from multirm.text.prompts import REPLY_START
 from tests.conftest import CHAT_TEMPLATE, byte_level_tokenizer
@@ -83,9 +90,9 @@ def framed(tokenizer: PreTrainedTokenizerFast, template: object) -> Frame:
 
 
 def of_transformers(
-    tokenizer: PreTrainedTokenizerFast, content: str, monkeypatch: pytest.MonkeyPatch
+    tokenizer: PreTrainedTokenizerFast, contents: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """With its clock set to the date that our templates get."""
+    """Turns of user and assistant, with the clock set to the date that our templates get."""
 
     class Clock:
         @staticmethod
@@ -93,7 +100,8 @@ def of_transformers(
             return date(2024, 7, 26)
 
     monkeypatch.setattr(chat_template_utils, "datetime", Clock)
-    turns = [{"role": "user", "content": content}]
+    roles = ("user", "assistant")
+    turns = [{"role": roles[k % 2], "content": text} for k, text in enumerate(contents)]
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
@@ -108,7 +116,7 @@ def test_prompts_are_those_of_transformers(
 
     @given(st.lists(words).map("".join))
     def check(text: str) -> None:
-        expected = of_transformers(tokenizer, text, monkeypatch)
+        expected = of_transformers(tokenizer, [text], monkeypatch)
         assert expected.removesuffix("<think>\n") == frame.before + frame.trim(text) + frame.after
 
     check()
@@ -201,6 +209,107 @@ def test_of_several_the_default_is_taken(tokenizer: PreTrainedTokenizerFast) -> 
     assert framed(tokenizer, {"default": QWEN, "tool_use": R1}) == expected
     with pytest.raises(InputError, match="expected a chat template, found none"):
         framed(tokenizer, {"tool_use": R1})
+
+
+# As some families treat the turns of a conversation: they cut the thinking out of earlier replies, only accept roles
+# that alternate, rename them, trim replies in another way, end them, or skip the first message.
+QWEN3 = QWEN.replace(
+    "'<|im_start|>' + message.role + '\\n' + message.content",
+    "'<|im_start|>' + message.role + '\\n' + (message.content.split('</think>')[-1].lstrip('\\n')"
+    " if message.role == 'assistant' else message.content)",
+)
+GEMMA = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Roles must alternate') }}{% endif %}"
+    "{{ '<start_of_turn>' + (message['role'] | replace('assistant', 'model')) + '\n'"
+    " + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+MISTRAL = (
+    "  {% set ns = namespace(system='') %}{% if messages[0].role == 'user' %}"
+    "{% set loop_messages = messages %}{% else %}{% set loop_messages = messages[1:] %}{% endif %}\n"
+    "{% macro user(text) %}[INST] {{ text }} of {{ messages | length }}[/INST]{% endmacro %}"
+    "{{ bos_token }}{% for message in loop_messages %}{% if message.role == 'user' %}"
+    "{{ user(message.content) }}{% else %}{{ ' ' + message.content.strip('\n') + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+CONVERSING = {
+    "qwen": QWEN,
+    "qwen3": QWEN3,
+    "r1": R1.replace(
+        "{%- endif %}{%- endfor %}",
+        "{%- else %}{{ '<｜Assistant｜>' + message['content'] | trim + eos_token }}"
+        "{%- endif %}{%- endfor %}",
+    ),
+    "llama": LLAMA,
+    "gemma": GEMMA,
+    "mistral": MISTRAL,
+}
+
+
+@pytest.mark.parametrize("family", CONVERSING)
+def test_conversations_are_those_of_transformers(
+    tokenizer: PreTrainedTokenizerFast, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer.chat_template = CONVERSING[family]
+    # The reply comes next, as the template leaves it: with the thinking open, if it opens it.
+    words = [
+        "x",
+        " ",
+        "\n",
+        "\t",
+        "{{",
+        "}}",
+        "{%",
+        "<",
+        "&",
+        "'",
+        "é",
+        "数",
+        "\\",
+        "\uffff0\uffff",
+    ]
+    turn = st.lists(st.sampled_from(words)).map("".join)
+
+    @given(st.sampled_from([1, 3, 5]).flatmap(lambda n: st.lists(turn, min_size=n, max_size=n)))
+    def check(turns: list[str]) -> None:
+        frame = conversation_frame(tokenizer, len(turns))
+        expected = of_transformers(tokenizer, turns, monkeypatch)
+        assert "".join(fill_conversation(frame, turns)) == expected
+
+    check()
+
+
+def test_the_date_of_conversations_is_recorded(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer.chat_template = LLAMA
+    assert conversation_date(tokenizer) == {"date": "2024-07-26"}
+    tokenizer.chat_template = QWEN3
+    assert conversation_date(tokenizer) == {}
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        (FAMILIES["plain"], "one that drops, repeats or moves a turn of 3"),
+        (GEMMA.replace("!=", "=="), "TemplateError: Roles must alternate"),
+        (GEMMA.replace("| trim", "| upper | lower"), "one that changes a turn of 3"),
+        ("{% for m in messages | reverse %}{{ m.content }}{% endfor %}", "drops, repeats or moves"),
+        ("{% for m in messages %}{{ m.content * 2 }}{% endfor %}", "drops, repeats or moves"),
+    ],
+)
+def test_a_template_that_changes_turns_is_refused(
+    tokenizer: PreTrainedTokenizerFast, template: str, found: str
+) -> None:
+    tokenizer.chat_template = template
+    with pytest.raises(InputError, match="a chat template that leaves") as caught:
+        conversation_frame(tokenizer, 3)
+    assert found in str(caught.value)
+
+
+def test_a_conversation_ends_with_the_user(tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(ValueError, match="odd number of turns, found 2"):
+        conversation_frame(tokenizer, 2)
 
 
 CONTENT = "{{ messages[0].content }}"

@@ -14,8 +14,10 @@ from multirm.errors import InputError
 from multirm.models.load import load_tokenizer
 from multirm.tables.reward_models import Kind
 from multirm.text.encoding import (
+    encode_conversation,
     encode_critique,
     encode_prompt,
+    encode_reply,
     encode_solution,
     single_token,
     step_candidates,
@@ -180,6 +182,68 @@ def test_harmless_text_has_the_ids_of_a_plain_call(family: Callable[[], Any]) ->
     check()
 
 
+def conversing(family: Callable[[], Any]) -> Any:
+    """The tokenizer of a family, with a template that renders replies, too."""
+    tokenizer = family()
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{ '<|im_start|>user\\n<｜User｜>' }}",
+        "{{ '<|im_start|>' + message['role'] + '\\n' }}"
+        "{{ '<｜User｜>' if message['role'] == 'user' else '' }}",
+    )
+    return tokenizer
+
+
+def rendered(tokenizer: Any, turns: list[str]) -> list[int]:
+    """The ids of a conversation up to the reply, by transformers."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[k % 2], "content": text} for k, text in enumerate(turns)]
+    return list(
+        tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_conversations_have_the_ids_of_transformers(family: Callable[[], Any]) -> None:
+    tokenizer = conversing(family)
+    texts = st.lists(
+        st.sampled_from([*TEXTS, "    ", "\n\n", "<|", "</ s>", " |>"]), min_size=1
+    ).map("".join)
+
+    @given(st.sampled_from([1, 3, 11]).flatmap(lambda n: st.lists(texts, min_size=n, max_size=n)))
+    def check(turns: list[str]) -> None:
+        ids = encode_conversation(tokenizer, turns)
+        assert ids == rendered(tokenizer, turns)
+        reply = encode_reply(tokenizer, turns, "So.</think>\nYes")
+        assert reply.ids[: reply.n_prompt] == ids
+        expected = tokenizer.encode("So.</think>\nYes", add_special_tokens=False)
+        assert reply.ids[reply.n_prompt :] == [*expected, tokenizer.eos_token_id]
+
+    check()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_turn_may_spell_a_control_token_but_not_be_one(family: Callable[[], Any]) -> None:
+    tokenizer = conversing(family)
+    thinking = {tokenizer.convert_tokens_to_ids(mark) for mark in ("<think>", "</think>")}
+    controls = control_ids(tokenizer) | thinking
+    plain = encode_conversation(tokenizer, ["x"] * 3)
+    own = {count: plain.count(count) for count in controls}
+    nasty = st.one_of(NASTY, st.sampled_from(["</think>", "a<think></think>b"]))
+
+    @given(st.lists(nasty.map(lambda text: f"x{text}x"), min_size=3, max_size=3))
+    def check(turns: list[str]) -> None:
+        ids = encode_conversation(tokenizer, turns)
+        assert {control: ids.count(control) for control in controls} == own
+        text = tokenizer.decode(ids)
+        assert all(turn in text for turn in turns)
+        completion = encode_reply(tokenizer, turns, turns[0]).ids[len(ids) :]
+        assert completion.pop() == tokenizer.eos_token_id
+        assert control_ids(tokenizer).isdisjoint(completion)
+        assert tokenizer.decode(completion) == turns[0]
+
+    check()
+
+
 def test_a_chat_template_that_changes_the_user_turn_is_refused() -> None:
     tokenizer = of_a_chat_family()
     tokenizer.chat_template = tokenizer.chat_template.replace("| trim", "| upper")
@@ -192,3 +256,5 @@ def test_a_critique_must_be_able_to_end() -> None:
     tokenizer.eos_token = None
     with pytest.raises(InputError, match="an end-of-sequence token, found none"):
         encode_critique(tokenizer, "Why?", " So.")
+    with pytest.raises(InputError, match="an end-of-sequence token, found none"):
+        encode_reply(tokenizer, ["Why?"], " So.")

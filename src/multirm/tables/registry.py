@@ -3,6 +3,7 @@
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.costs import COSTS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
@@ -40,6 +41,7 @@ SCHEMAS = {
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
+        CONVERSATIONS,
         REWARD_MODELS,
         REWARDS,
         SCORED_CRITIQUES,

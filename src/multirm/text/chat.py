@@ -1,9 +1,12 @@
-"""What a model's chat template puts around a user turn, found out once and safely.
+"""What a model's chat template puts around the turns of a chat, found out once and safely.
 
 A template is untrusted code. It is run on a few probe texts in a process with limits on time and memory
-(`chat_rendering`); the output shows what it puts before and after a user turn, and how it trims it. Prompts are put
-between the two here. So the text of a question never reaches the template, and cannot change who the model
+(`chat_rendering`); the output shows what it puts before and after each turn, and how it trims it. Prompts are put
+between these texts here. So the text of a question never reaches the template, and cannot change who the model
 believes is speaking.
+
+`chat_frame` is for critiques: one user turn, and a reply that opens the thinking itself. `conversation_frame` is for
+everything else: any number of turns, exactly as the template renders them.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from multirm.errors import InputError
@@ -39,6 +44,15 @@ _TRIMS: tuple[Callable[[str], str], ...] = (str, str.strip, str.lstrip, str.rstr
 _THINKING = {"enable_thinking": True, "thinking": True}
 _CLOSED_THINKING = re.compile(
     rf"(?:{re.escape(_OPENING)}\s*)?{re.escape(END_OF_THINKING)}\s*\Z", re.DOTALL
+)
+
+# In the template of a conversation, the user turn chooses one of the conversations in the template's variables. The
+# line end is removed by Jinja, so that the rest starts at the start of a line, as it did.
+_CHOICE = "{% set messages = conversations[messages[0].content] %}\n"
+_ROLES = ("user", "assistant")
+_TURN_TRIMS: tuple[Callable[[str], str], ...] = (
+    *_TRIMS,
+    *(methodcaller(name, "\n") for name in ("strip", "lstrip", "rstrip")),
 )
 
 # Far beyond the limit on CPU time: the machine may be busy.
@@ -82,6 +96,43 @@ def date_told(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     return {"date": date} if date else {}
 
 
+@dataclass(frozen=True)
+class ConversationFrame:
+    """What a chat template puts around the turns of a conversation.
+
+    Attributes:
+        between: the texts before the first turn, between turns, and after the last one, up to the start of the reply.
+        trims: for each turn, how the template trims whitespace around it.
+        date: the date that the template was given, as YYYY-MM-DD; None if it did not ask for one.
+    """
+
+    between: tuple[str, ...]
+    trims: tuple[Callable[[str], str], ...]
+    date: str | None
+
+
+def conversation_frame(tokenizer: PreTrainedTokenizerBase, n_turns: int) -> ConversationFrame:
+    """What a tokenizer's chat template puts around alternating user and assistant turns, before a reply.
+
+    Args:
+        n_turns: the number of turns, which is odd: the last one is the user's.
+
+    Raises:
+        InputError: there is no template, or it fails, exceeds the limits, or changes the turns.
+    """
+    if n_turns % 2 == 0:
+        raise ValueError(f"expected an odd number of turns, found {n_turns}")
+    variables = json.dumps(tokenizer.special_tokens_map, default=str)
+    name = tokenizer.name_or_path or "tokenizer"
+    return _conversation_frame(name, chat_template(tokenizer), variables, n_turns)
+
+
+def conversation_date(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """The date that a tokenizer's chat template is given in conversations, for a footer; empty if it asks for none."""
+    date = conversation_frame(tokenizer, 1).date
+    return {"date": date} if date else {}
+
+
 def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
     """A tokenizer's chat template; the default one if it has several.
 
@@ -116,6 +167,46 @@ def _frame(name: str, template: str, variables: str) -> Frame:
         after = after.rstrip().removesuffix(_OPENING)
     date = chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
     return Frame(before, after, trim, date)
+
+
+@lru_cache(maxsize=32)
+def _conversation_frame(
+    name: str, template: str, variables: str, n_turns: int
+) -> ConversationFrame:
+    marks = [f"{_MARK}{k}{_MARK}" for k in range(n_turns)]
+    spaced = [f"\n \t{_WORDS}{mark}\t \n" for mark in marks]
+    roles = [_ROLES[k % 2] for k in range(n_turns)]
+    conversations = {
+        chosen_by: [
+            {"role": role, "content": text} for role, text in zip(roles, texts, strict=True)
+        ]
+        for chosen_by, texts in ((_MARK, marks), (_SPACED, spaced))
+    }
+    known = {**json.loads(variables), "conversations": conversations}
+    rendered = _render(name, _CHOICE + template, known)
+    of_marks, of_spaced = rendered["texts"]
+    between = []
+    rest = of_marks
+    for mark in marks:
+        before, found, rest = rest.partition(mark)
+        between.append(before)
+        if not found or of_marks.count(mark) > 1:
+            raise _refusal(name, f"one that drops, repeats or moves a turn of {n_turns}")
+    between.append(rest)
+    date = chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
+    for of_roles in product(_TURN_TRIMS, repeat=2):
+        trims = tuple(of_roles[k % 2] for k in range(n_turns))
+        frame = ConversationFrame(tuple(between), trims, date)
+        if of_spaced == "".join(fill_conversation(frame, spaced)):
+            return frame
+    raise _refusal(name, f"one that changes a turn of {n_turns}")
+
+
+def fill_conversation(frame: ConversationFrame, turns: Sequence[str]) -> list[str]:
+    """The texts of a conversation in order: the template's own and, between them, the turns as it trims them."""
+    trimmed = [trim(turn) for trim, turn in zip(frame.trims, turns, strict=True)]
+    inner = zip(frame.between, trimmed, strict=False)
+    return [*(text for pair in inner for text in pair), frame.between[-1]]
 
 
 def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,11 @@ Generative text: the prompt as the user turn of the chat template, then the repl
 `prompts.REPLY_START`. Prompt and critique are tokenized separately, so that a critique follows exactly the same ids
 in training as in sampling.
 
-Questions, steps and critiques are untrusted text. If they spell a control token (`<|im_end|>`, `</s>`), they get the
-tokens of its characters, never the token itself.
+Conversations: alternating user and assistant turns as the chat template renders them, up to the open turn of the
+assistant, then its reply.
+
+Questions, steps, turns and critiques are untrusted text. If they spell a control token (`<|im_end|>`, `</s>`), they
+get the tokens of its characters, never the token itself.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from multirm.errors import InputError, shown
-from multirm.text.chat import chat_frame
+from multirm.text.chat import chat_frame, conversation_frame, fill_conversation
 from multirm.text.prompts import END_OF_THINKING, REPLY_START
 
 if TYPE_CHECKING:
@@ -62,6 +65,14 @@ class EncodedSolution:
 @dataclass(frozen=True)
 class EncodedCritique:
     """Token ids of a prompt and a critique with its end-of-sequence token; the first `n_prompt` carry no loss."""
+
+    ids: list[int]
+    n_prompt: int
+
+
+@dataclass(frozen=True)
+class EncodedReply:
+    """Token ids of a conversation and of the reply with its end-of-sequence token; the first `n_prompt` are given."""
 
     ids: list[int]
     n_prompt: int
@@ -134,6 +145,52 @@ def encode_critique(
         InputError: the tokenizer has no usable chat template, or no end-of-sequence token.
     """
     prefix = encode_prompt(tokenizer, prompt)
+    completion = _ids(tokenizer, _apart(_controls(tokenizer), critique))
+    return EncodedCritique([*prefix, *completion, _end_of_text(tokenizer)], len(prefix))
+
+
+def encode_conversation(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str]) -> list[int]:
+    """The ids that a reply continues: alternating user and assistant turns, and the open turn of the assistant.
+
+    They are those of transformers' `apply_chat_template` with `add_generation_prompt`, unless a turn spells a control
+    token or a mark of thinking: these stay text.
+
+    Args:
+        turns: an odd number of texts; the user's are the first, the third, … and the last.
+
+    Raises:
+        InputError: as `chat.conversation_frame`.
+    """
+    frame = conversation_frame(tokenizer, len(turns))
+    controls = _turn_controls(tokenizer)
+    # One text unless it must be split: a token may span the template's text and a turn.
+    pieces = [""]
+    for place, text in enumerate(fill_conversation(frame, turns)):
+        is_turn = place % 2 == 1
+        first, *rest = _apart(controls, text) if is_turn else [text]
+        pieces[-1] += first
+        pieces += rest
+    return _ids(tokenizer, pieces)
+
+
+def encode_reply(
+    tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], reply: str
+) -> EncodedReply:
+    """A conversation with the reply to it, to learn the reply and its end.
+
+    Args:
+        turns: as for `encode_conversation`.
+        reply: may contain marks of thinking.
+
+    Raises:
+        InputError: the tokenizer has no usable chat template, or no end-of-sequence token.
+    """
+    prefix = encode_conversation(tokenizer, turns)
+    completion = _ids(tokenizer, _apart(_controls(tokenizer), reply))
+    return EncodedReply([*prefix, *completion, _end_of_text(tokenizer)], len(prefix))
+
+
+def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     if tokenizer.eos_token_id is None:
         raise InputError(
             tokenizer.name_or_path or "tokenizer",
@@ -141,8 +198,15 @@ def encode_critique(
             found="none",
             remedy="choose a backbone whose tokenizer has one",
         )
-    completion = _ids(tokenizer, _apart(_controls(tokenizer), critique))
-    return EncodedCritique([*prefix, *completion, int(tokenizer.eos_token_id)], len(prefix))
+    return int(tokenizer.eos_token_id)
+
+
+def _turn_controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """A pattern that matches where the name of a control token or of a mark of thinking starts."""
+    known = {token.content for token in tokenizer.added_tokens_decoder.values()}
+    marks = sorted(known & {REPLY_START.split("\n")[0], END_OF_THINKING})
+    pattern = _controls(tokenizer).pattern
+    return re.compile("|".join([pattern, *(f"(?={re.escape(mark)})" for mark in marks)]))
 
 
 def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
