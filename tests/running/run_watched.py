@@ -14,9 +14,10 @@ from typing import Any
 import multirm
 from multirm.cli import main
 
-# Code that only starts a command, and an engine that has its own environment.
+# An engine that has its own environment; code that only starts a command, or digests code.
 ABSENT = ("multirm.engines.vllm",)
 STARTER, COMMAND_LINE = str(Path("running", "arguments.py")), str(Path("multirm", "cli.py"))
+UNCOUNTED = ("running.arguments", "running.code", "running.statements")
 SOURCE = str(Path(multirm.__file__).parent)
 
 
@@ -47,7 +48,7 @@ def run(arguments: list[str]) -> list[tuple[str, str]]:
         if event == "call" and code.co_filename.startswith(SOURCE):
             module = Path(code.co_filename).relative_to(SOURCE).with_suffix("").as_posix()
             name = (module.replace("/", "."), code.co_qualname.split(".")[0])
-            if name[0] != "running.arguments" and name not in ran and is_of_the_job(frame):
+            if name[0] not in UNCOUNTED and name not in ran and is_of_the_job(frame):
                 ran.add(name)
 
     sys.setprofile(watch)

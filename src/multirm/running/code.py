@@ -5,8 +5,8 @@ the package that is reachable from them by name. Comments, docstrings, annotatio
 unreachable definitions do not count. So a new table, figure or enum member makes stale only what uses it.
 
 Code that only starts a job does not count either: `cli` passes arguments to an entry function, and `study` works out
-these arguments, which Snakemake compares itself. Nor do argument checks, the messages of `InputError`, and the
-version number.
+these arguments, which Snakemake compares itself. Nor do argument checks, the messages of `InputError`, the
+version number, and this module: digests change by themselves if they are computed in another way.
 """
 
 import hashlib
@@ -24,7 +24,13 @@ _PACKAGE = "multirm"
 # Data files that a module reads. Prompt templates are not among them: they are inputs of the rules that use them.
 _DATA_FOLDERS = {"data.miniature.facts": "data/miniature/facts"}
 
-_WITHOUT_EFFECT = ("running.arguments", "running.numbers", "version")
+_WITHOUT_EFFECT = (
+    "running.arguments",
+    "running.code",
+    "running.numbers",
+    "running.statements",
+    "version",
+)
 
 MARK = "code of "
 """Prefix of each line of `code_lines`."""
@@ -59,7 +65,13 @@ def code_of(module: str) -> dict[str, str]:
     Raises:
         ValueError: the package has no such module.
     """
-    return Package(Path(str(resources.files(_PACKAGE)))).code_of(module)
+    return _this_package().code_of(module)
+
+
+@cache
+def _this_package() -> "Package":
+    # One for all modules: parsing the package again for each of a study's rules would take most of a plan's time.
+    return Package(Path(str(resources.files(_PACKAGE))))
 
 
 class Package:
@@ -71,7 +83,7 @@ class Package:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._modules: dict[str, Module] = {}
+        self._modules: dict[str, Module | None] = {}
 
     def find(self, name: str) -> Module | None:
         """The module of a dotted name, given without the package's own; None if there is none."""
@@ -79,9 +91,8 @@ class Package:
             path = self.root.joinpath(*name.split("."))
             file = path.with_suffix(".py")
             file = file if file.is_file() else path / "__init__.py"
-            if not name or not file.is_file():
-                return None
-            self._modules[name] = Module(self.root.name, name, file)
+            is_there = name and file.is_file()
+            self._modules[name] = Module(self.root.name, name, file) if is_there else None
         return self._modules[name]
 
     def code_of(self, module: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,7 @@ class Module:
         tree = _Meaning().visit(tree)
         is_package = file.name == "__init__.py"
         self._parent = (package, *name.split("."))[: None if is_package else -1]
+        self._named = re.compile(rf"{package}(\.\w+)+(:\w+)?")
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self.imports |= self._imported(node)
@@ -85,11 +86,12 @@ class Module:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Import | ast.ImportFrom):
                 imports |= self._imported(inner)
-        for text in _texts(node):
-            # Modules that are imported through a string, `package.module:function`.
-            if re.fullmatch(rf"{self._parent[0]}(\.\w+)+(:\w+)?", text):
-                imports[text] = tuple(re.split("[.:]", text))
-                names.uses.add((text,))
+            elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                # Modules that are imported through a string, `package.module:function`.
+                text = inner.value
+                if self._named.fullmatch(text):
+                    imports[text] = tuple(re.split("[.:]", text))
+                    names.uses.add((text,))
         return Statement(ast.dump(node), names.uses, names.types, imports, members, _is_entry(node))
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> dict[str, Chain]:
@@ -207,12 +209,6 @@ def _chain(node: ast.expr) -> Chain:
         names.append(node.attr)
         node = node.value
     return (node.id, *reversed(names)) if isinstance(node, ast.Name) else ()
-
-
-def _texts(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            yield inner.value
 
 
 def _is_entry(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
