@@ -1,9 +1,12 @@
 """Counts of critiques, against plain loops over random tables."""
 
+import json
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +119,27 @@ def test_one_row_per_category(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         "math: 0 of 2 critiques kept, 0 Yes and 0 No, of 0 solutions of 1; "
         "50.0 % of verdicts as labelled; not kept: 1 label_disagrees, 1 too_long"
     ) in caplog.text
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_earlier_critiques_were_counted_with_their_prompts(tmp_path: Path, version: int) -> None:
+    made_by = {"kind": "gORM", "stage": "filtered"}
+    path, other = tmp_path / "law.parquet", tmp_path / "math.parquet"
+    parquet.write(path, CRITIQUES, [row(0, None), row(1, None)], made_of(made_by))
+    columns = {"n_tokens_read": 1, "n_tokens_generated": 2, "solution_id": 1}
+    parquet.write(other, CRITIQUES, [row(0, None, **columns)], made_of(made_by))
+    table = pq.read_table(path).drop_columns(["n_tokens_read", "n_tokens_generated"])
+    table = table.append_column("n_tokens", pa.array([20, 31], pa.int32()))
+    # Version 2 has no count of prompts that version 1 did not count.
+    table = table.append_column("n_prompt_tokens", pa.array([None] * 2, pa.int32()))
+    if version == 1:
+        table = table.drop_columns(["deviations", "n_prompt_tokens"])
+    footer = json.loads(table.schema.metadata[parquet.FOOTER_KEY]) | {"schema_version": version}
+    metadata = {parquet.FOOTER_KEY: json.dumps(footer).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    check_critiques(Kind.GORM, [path, other], tmp_path / "checks.parquet")
+    (found,) = parquet.read(tmp_path / "checks.parquet", CRITIQUE_CHECKS).to_pylist()
+    assert (found["median_tokens"], found["max_tokens"]) == (20, 31)
 
 
 def test_unfiltered_critiques_are_refused(tmp_path: Path) -> None:

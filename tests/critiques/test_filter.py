@@ -1,9 +1,12 @@
 """Each reason to drop a critique, on a critique made for it; and the law of balancing."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,6 +295,41 @@ def test_prompt_and_critique_together_may_be_too_long(tmp_path: Path) -> None:
         row |= {"n_tokens_read": 7, "n_tokens_generated": n_generated}
     rows = written(tmp_path, [long, short], max_length=20)
     assert [row["reason"] for row in rows] == ["too_long", "unbalanced"]
+
+
+def make_earlier(path: Path, version: int, n_prompt: list[int], n_tokens: list[int]) -> None:
+    """Rewrite a table of critiques as an earlier version, which counted the tokens of prompt and critique together."""
+    table = pq.read_table(path).drop_columns(["n_tokens_read", "n_tokens_generated"])
+    table = table.append_column("n_tokens", pa.array(n_tokens, pa.int32()))
+    if version == 1:
+        table = table.drop_columns(["deviations"])
+    else:
+        table = table.append_column("n_prompt_tokens", pa.array(n_prompt, pa.int32()))
+    footer = json.loads(table.schema.metadata[parquet.FOOTER_KEY]) | {"schema_version": version}
+    metadata = {parquet.FOOTER_KEY: json.dumps(footer).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_critiques_of_earlier_versions_may_be_too_long(
+    tmp_path: Path, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The fourth is half text after the verdict, of which only version 1 cannot tell the tokens.
+    texts = [YES, f" Indeed.{YES}", f" So be it.{YES}", YES + "." * len(YES), NO, NO, NO]
+    critiques = [critique(text, number, int(text is NO)) for number, text in enumerate(texts)]
+    for row, text in zip(critiques[4:], ("", " Indeed.", " So be it."), strict=True):
+        row["critique"] = text + NO
+    written(tmp_path, critiques)
+    path, output = tmp_path / "c.parquet", tmp_path / "f.parquet"
+    caplog.clear()
+    make_earlier(path, version, [10] * 7, [20, 21, 20, 30, 20, 20, 20])
+    filter_critiques(Kind.GORM, path, tmp_path / "s.parquet", output, 20, seed=0)
+    rows = parquet.read(output, CRITIQUES).to_pylist()
+    is_long = [row["reason"] == "too_long" for row in rows]
+    assert is_long == [False, True, False, version == 1, False, False, False]
+    assert "no counts of tokens" not in caplog.text
+    counts = {(row["n_tokens_read"], row["n_tokens_generated"]) for row in rows}
+    assert counts == ({(None, None)} if version == 1 else {(10, 10), (10, 11), (10, 20)})
 
 
 def test_critiques_are_filtered_by_other_labels_of_the_same_solutions(tmp_path: Path) -> None:

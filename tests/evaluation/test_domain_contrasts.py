@@ -1,6 +1,6 @@
 """Which models are compared with which."""
 
-from multirm.evaluation.domain_contrasts import contrasts_of, opponents
+from multirm.evaluation.domain_contrasts import contrasts_of, opponents, unknown_models
 from multirm.evaluation.methods import Scorer
 from multirm.tables.accuracy import OVERALL, Aggregation
 from multirm.tables.domains import Domain
@@ -42,6 +42,11 @@ def test_models_of_one_kind_and_backbone_are_compared() -> None:
         scorer("all"): {scorer("law"): "law", scorer("more law"): "law", scorer("math"): "math"}
     }
     assert opponents([scorer("all"), scorer("unknown"), scorer("orm")], MODELS) == {}
+
+
+def test_models_of_unknown_kind_or_categories_are_named() -> None:
+    found = unknown_models([scorer(name) for name in MODELS], MODELS)
+    assert list(found) == ["unknown", "no kind"]
 
 
 def test_aggregations_are_compared_with_themselves() -> None:

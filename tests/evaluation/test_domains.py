@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from multirm.errors import InputError
 from multirm.evaluation import intervals
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.domains import compare_domains
@@ -25,7 +26,7 @@ TRAINED_ON = {"all": ["law", "math"], "on law": ["law"], "on math": ["math"]}
 QUESTIONS, N = 9, 3
 
 
-def described(folder: Path, seeds: list[int], **trained_on: list[str]) -> Path:
+def described(folder: Path, seeds: list[int], **trained_on: list[str] | None) -> Path:
     """The table of the models, each trained once per seed."""
     runs = [
         RewardModel(
@@ -48,7 +49,7 @@ def described(folder: Path, seeds: list[int], **trained_on: list[str]) -> Path:
 Made = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 
 
-def made(write_tables: Any, folder: Path, seeds: list[int], **trained_on: list[str]) -> Made:
+def made(write_tables: Any, folder: Path, seeds: list[int], **trained_on: list[str] | None) -> Made:
     """The solutions, the rows of the table, and those of the comparisons of the same rewards."""
     table = described(folder, seeds, **trained_on)
     names = [
@@ -247,3 +248,32 @@ def test_nothing_is_compared_without_single_domain_models(
 ) -> None:
     several = {"on law": ["law", "math"], "on math": ["law", "math"]}
     assert made(write_tables, tmp_path, [1], **several)[1] == []
+
+
+def test_models_of_unknown_training_are_told_and_counted(
+    write_tables: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = made(write_tables, tmp_path, [1, 2], elsewhere=None)[1]
+    assert {row["n_unknown_models"] for row in rows} == {1}
+    assert {row["other_model"] for row in rows} == {None, "on law@mean", "on math@mean"}
+    assert "not compared, because it is unknown how they were trained: 'elsewhere@mean'" in (
+        caplog.text
+    )
+    assert "(training_categories)" in caplog.text
+
+
+def test_known_training_is_not_warned_of(once: Made, caplog: pytest.LogCaptureFixture) -> None:
+    assert {row["n_unknown_models"] for row in once[1]} == {0}
+    assert "not compared" not in caplog.text
+
+
+def test_nothing_to_compare_because_training_is_unknown_is_refused(
+    write_tables: Any, tmp_path: Path
+) -> None:
+    unknown: dict[str, list[str] | None] = {"on law": None, "on math": None}
+    with pytest.raises(
+        InputError, match=r"models.parquet: .* and nulls for 'on law' \(training_"
+    ) as caught:
+        made(write_tables, tmp_path, [1], **unknown)
+    assert "describe-reward-models" in str(caught.value)
+    assert not (tmp_path / "domains.parquet").exists()

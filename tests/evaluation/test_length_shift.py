@@ -1,9 +1,12 @@
 """Shifts of length: distances against scipy's, parts against loops."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import wasserstein_distance
 
@@ -144,6 +147,29 @@ def test_what_lengths_are_of(files: dict[str, Path]) -> None:
         Source(Part.SEEN, "train", "set", "gPRM"): {"a": {2: 2}},
     }
     assert list(found[Source(Part.TEST)]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_earlier_critiques_have_the_same_lengths(files: dict[str, Path], version: int) -> None:
+    kept = {("set", kind): [files[kind]] for kind in ("gORM", "gPRM")}
+    arguments = [files["b"], files["a"]], [files["train"]], kept
+    expected = read_lengths(*arguments)
+    for (path,) in kept.values():
+        table = pq.read_table(path).drop_columns(["n_tokens_read", "n_tokens_generated"])
+        counts = ["n_tokens"] if version == 1 else ["n_tokens", "n_prompt_tokens"]
+        for name in counts:
+            table = table.append_column(name, pa.nulls(len(table), pa.int32()))
+        if version == 1:
+            table = table.drop_columns(["deviations"])
+        footer = json.loads(table.schema.metadata[parquet.FOOTER_KEY])
+        footer = json.dumps(footer | {"schema_version": version}).encode()
+        pq.write_table(table.replace_schema_metadata({parquet.FOOTER_KEY: footer}), path)
+    found = read_lengths(*arguments)
+    assert found.keys() == expected.keys()
+    for source, lengths in found.items():
+        assert lengths.keys() == expected[source].keys()
+        for category, of in lengths.items():
+            np.testing.assert_array_equal(of, expected[source][category])
 
 
 def test_overall_is_the_mean_over_categories(files: dict[str, Path]) -> None:

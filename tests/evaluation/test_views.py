@@ -308,34 +308,77 @@ def test_a_flipped_bit_is_detected_in_every_column_read(write_tables: Any) -> No
         path.write_bytes(intact)
 
 
+COUNTS = ("n_tokens_read", "n_tokens_generated")
+
+
+def make_earlier(path: Path, version: int, unit: str | None, module: str) -> None:
+    """Make a table of two rewards one of a version of the schema, with token counts 7 and 9, the second truncated."""
+    table = parquet.read(path, REWARDS)
+    table = table.drop_columns([*COST_COLUMNS, "unit", "scale", "truncated"])
+    table = table.append_column("truncated", pa.array([False, True]))
+    if version > 1:
+        table = table.append_column("unit", pa.array([unit] * 2, pa.string()))
+        table = table.append_column("scale", pa.array(["probability"] * 2))
+    if version < 3:
+        table = table.append_column("n_tokens", pa.array([7, 9], pa.int32()))
+    else:
+        for name in COUNTS:
+            table = table.append_column(name, pa.array([7, 9], pa.int32()))
+        table = table.append_column("flops", pa.nulls(2, pa.float64()))
+    older = replace(REWARDS, version=version, columns=table.schema, check_row=lambda row: None)
+    parquet.write(path, older, table, replace(made_of(), code={module: "0" * 64}))
+
+
 @pytest.mark.parametrize(
-    ("version", "unit", "code", "n_read", "n_generated"),
+    ("version", "unit", "module", "n_read", "n_generated"),
     [
+        (3, "step", "multirm.scoring.discriminative", (7, 9), (7, 9)),
         (2, "step", "multirm.scoring.discriminative", (7, 0), (0, 0)),
         (2, "critique", "multirm.scoring.generative", (None, None), (7, 9)),
-        (2, None, "multirm.data.read", (None, None), (None, None)),
-        (1, None, "multirm.scoring.generative", (None, None), (7, 9)),
+        (2, "solution", "multirm.data.read", (None, None), (None, None)),
+        (2, None, "multirm.scoring.generative", (None, None), (None, None)),
+        (1, "step", "multirm.scoring.discriminative", (7, 0), (0, 0)),
+        (1, "critique", "multirm.scoring.generative", (None, None), (7, 9)),
+        (1, None, "multirm.data.read", (None, None), (None, None)),
     ],
 )
-def test_what_earlier_rewards_cost_depends_on_their_unit(
+def test_earlier_rewards_mean_the_same_to_all_readers(
     write_tables: Any,
     version: int,
     unit: str | None,
-    code: str,
+    module: str,
     n_read: tuple[int | None, ...],
     n_generated: tuple[int | None, ...],
 ) -> None:
     written = write_tables({"law": {"q1": ("A", POOL)}}, ["dORM"])
     (path,) = written.rewards
-    table = parquet.read(path, REWARDS).drop_columns([*COST_COLUMNS, "unit", "truncated"])
-    table = table.append_column("n_tokens", pa.array([7, 9], pa.int32()))
-    table = table.append_column("truncated", pa.array([False, True]))
-    if version == 2:
-        table = table.append_column("unit", pa.array([unit] * 2, pa.string()))
-    older = replace(REWARDS, version=version, columns=table.schema, check_row=lambda row: None)
-    parquet.write(path, older, table, replace(made_of(), code={code: "0" * 64}))
+    make_earlier(path, version, unit, module)
+    scale = None if (version, unit) == (1, None) else "probability"
+    expected = [
+        (*pair, None, unit, scale, reward)
+        for pair, reward in zip(zip(n_read, n_generated, strict=True), ([0.5], [0.25]), strict=True)
+    ]
+    names = [*COST_COLUMNS, "unit", "scale", "rewards"]
+    rows = parquet.read(path, REWARDS).select(names).to_pylist()
+    assert [tuple(row.values()) for row in rows] == expected
     database, _ = open_inputs([str(each) for each in written.solutions], {"dORM": [str(path)]})
+    query = f"SELECT {', '.join(names)} FROM rewards ORDER BY solution_id"
+    assert database.sql(query).fetchall() == expected
+    assert database.sql("SELECT DISTINCT file FROM rewards").fetchall() == [(str(path),)]
+
+
+def test_tables_of_several_versions_are_one_model_s_rewards(write_tables: Any) -> None:
+    pools = {"law": {"q1": ("A", POOL)}, "math": {"q2": ("A", POOL)}}
+    written = write_tables(pools, ["dORM"])
+    law, math = written.rewards
+    make_earlier(law, 1, None, "multirm.scoring.discriminative")
+    # Another model's table beside it, as in a folder of several models.
+    other = math.with_name("other.parquet")
+    rows = [{**row, "model": "other"} for row in parquet.read(math, REWARDS).to_pylist()]
+    parquet.write(other, REWARDS, rows, made_of())
+    solutions = [str(each) for each in written.solutions]
+    database, _ = open_inputs(solutions, {"dORM": [str(law), str(math), str(other)]})
     found = database.sql(
-        f"SELECT {', '.join(COST_COLUMNS)} FROM rewards ORDER BY solution_id"
-    ).fetchall()
-    assert found == [(*pair, None) for pair in zip(n_read, n_generated, strict=True)]
+        "SELECT file, count(*), any_value(unit) FROM rewards GROUP BY 1 ORDER BY 1"
+    )
+    assert found.fetchall() == [(str(law), 2, "step"), (str(math), 2, "step")]

@@ -39,6 +39,7 @@ def row(
         "family": "primary" if category == OVERALL else "exploratory",
         "n_categories": 2 if category == OVERALL else 1,
         "n_questions": 24 if category == OVERALL else 12,
+        "n_unknown_models": 0,
         "note": None,
     } | changes
 

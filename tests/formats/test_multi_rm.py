@@ -18,6 +18,7 @@ from huggingface_hub.errors import GatedRepoError
 from multirm.errors import InputError
 from multirm.formats import multi_rm
 from multirm.formats.json_source import Record
+from multirm.formats.multi_rm_columns import rewards_table
 from multirm.tables.rewards import COST_COLUMNS
 
 TRAIN: dict[str, Any] = {
@@ -242,3 +243,29 @@ def test_a_gated_dataset_asks_for_a_token(monkeypatch: pytest.MonkeyPatch, statu
         list(multi_rm.records_of(["owner/gated"], "law"))
     assert str(caught.value).startswith("owner/gated: expected a folder or hub dataset")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "n_read", "n_generated"),
+    [
+        ("step", [12, 0, None], [0, 0, None]),
+        ("critique", [None] * 3, [12, 900, None]),
+        ("solution", [None] * 3, [None] * 3),
+        (None, [None] * 3, [None] * 3),
+    ],
+)
+def test_counts_of_earlier_versions_mean_what_they_mean_in_tables(
+    unit: str | None, n_read: list[int | None], n_generated: list[int | None]
+) -> None:
+    row: dict[str, Any] = {"q_id": "1", "cot_ids": [0, 1, 2], "rewards": [[0.5], [], [0.25]]}
+    row |= {"n_tokens": [12, 900, None], "truncated": [False, True, False]}
+    row |= {} if unit is None else {"unit": unit}
+    table = rewards_table([row], "law.json", "law", "d", "m")
+    assert table["n_tokens_read"].to_pylist() == n_read
+    assert table["n_tokens_generated"].to_pylist() == n_generated
+    assert table["truncated"].to_pylist() == row["truncated"]
+    # Where both are given, the older count says nothing more.
+    table = rewards_table([row | {"n_tokens_read": [1, 2, 3]}], "law.json", "law", "d", "m")
+    assert table["n_tokens_read"].to_pylist() == [1, 2, 3]
+    with pytest.raises(InputError, match="key n_tokens: expected one entry for each of 3 cot_ids"):
+        rewards_table([row | {"n_tokens": [12]}], "law.json", "law", "d", "m")

@@ -510,6 +510,7 @@ def test_earlier_rewards_count_tokens_by_their_unit(
     assert found.schema.equals(REWARDS.columns)
     assert found.to_pylist() == [row | dict(zip(counts, (n_read, n_generated, None), strict=True))]
     parquet.write(path, REWARDS, [row], made_of())
+    # Version 1 has no unit, and this table was not written by scoring.
     rewritten(path, 1, *counts, "unit", "scale", n_tokens=[12])
     unknown = dict.fromkeys((*counts, "unit", "scale"))
     assert parquet.read(path, REWARDS).to_pylist() == [row | unknown]

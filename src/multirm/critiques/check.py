@@ -10,10 +10,15 @@ from typing import Any
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
-from multirm.tables.critique_rows import require_critiques, require_generative, solution_key
+from multirm.tables.critique_rows import (
+    n_tokens,
+    read_counted,
+    require_critiques,
+    require_generative,
+    solution_key,
+)
 from multirm.tables.critiques import (
     CRITIQUE_CHECKS,
-    CRITIQUES,
     CritiqueStage,
     Deviation,
     DropReason,
@@ -41,7 +46,7 @@ def check_critiques(kind: Kind, critiques: list[Path], output: OutputFile) -> No
     for path in critiques:
         require_critiques(path, kind, CritiqueStage.FILTERED, CritiqueStage.SHORTENED)
     groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in parquet.read_all(critiques, CRITIQUES).to_pylist():
+    for row in read_counted(critiques):
         groups[row["dataset"], row["category"]].append(row)
     counted = [
         {"dataset": dataset, "category": category, "kind": str(kind), **counts(rows)}
@@ -61,11 +66,7 @@ def counts(rows: Sequence[Row]) -> dict[str, Any]:
     disagreeing = [row["verdict"] for row in rows if row["reason"] == DropReason.LABEL_DISAGREES]
     n_agreeing = sum(reasons[reason] for reason in _AGREEING)
     n_compared = n_agreeing + len(disagreeing)
-    tokens = [
-        row["n_tokens_read"] + row["n_tokens_generated"]
-        for row in kept
-        if row["n_tokens_read"] is not None and row["n_tokens_generated"] is not None
-    ]
+    tokens = [count for row in kept if (count := n_tokens(row)) is not None]
     characters = [len(row["critique"]) for row in kept]
     return {
         "n_solutions": _n_solutions(rows),

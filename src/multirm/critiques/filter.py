@@ -17,6 +17,8 @@ from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
 from multirm.tables.critique_rows import (
+    n_tokens,
+    read_counted,
     require_critiques,
     require_generative,
     solution_key,
@@ -68,12 +70,12 @@ def filter_critiques(
     """
     require_generative(kind)
     require_critiques(critiques, kind, CritiqueStage.GENERATED)
-    rows = parquet.read(critiques, CRITIQUES).to_pylist()
+    rows: Sequence[Row] = read_counted([critiques])
     labelled = parquet.read(solutions, SOLUTIONS).to_pylist()
     if dataset:
         rows = of_dataset(rows, labelled, dataset)
     pairs = with_solutions(rows, labelled, critiques)
-    unknown = sum(row["n_tokens_read"] is None or row["n_tokens_generated"] is None for row in rows)
+    unknown = sum(n_tokens(row) is None for row in rows)
     if unknown:
         logger.warning(
             "%d of %d critiques have no counts of tokens: whether they are too long is not checked",
@@ -205,16 +207,15 @@ def _up_to_the_first_error(labels: Sequence[int]) -> tuple[list[int], int]:
 def too_long(critique: Row, learned: str, max_length: int) -> DropReason | None:
     """Whether prompt and critique have more than `max_length` tokens together; never if they were not counted.
 
-    If only the first part of a critique is trained on, its tokens are estimated by its share of the characters.
+    If only the first part of a critique is trained on, its tokens are estimated by its share of the characters. That
+    takes the prompt's own count: without one, as in tables of version 1, the whole critique counts.
     """
-    n_read, n_generated, text = (
-        critique[name] for name in ("n_tokens_read", "n_tokens_generated", "critique")
-    )
-    if n_read is None or n_generated is None:
+    count, n_read, text = n_tokens(critique), critique["n_tokens_read"], critique["critique"]
+    if count is None:
         return None
-    if len(learned) < len(text):
-        n_generated = math.ceil(n_generated * len(learned) / len(text))
-    return DropReason.TOO_LONG if n_read + n_generated > max_length else None
+    if n_read is not None and len(learned) < len(text):
+        count = n_read + math.ceil((count - n_read) * len(learned) / len(text))
+    return DropReason.TOO_LONG if count > max_length else None
 
 
 def _compared(labels: object, verdicts: object) -> DropReason | None:

@@ -67,23 +67,36 @@ def contrasts_of(
     return [contrast for own in found.values() for contrast in own]
 
 
+def unknown_models(
+    scorers: Sequence[Scorer], models: Mapping[str, RewardModel]
+) -> dict[str, RewardModel]:
+    """The models that cannot be compared because their kind or training categories are unknown."""
+    names = dict.fromkeys(scorer.model for scorer in scorers)
+    return {
+        name: models[name]
+        for name in names
+        if models[name].kind is None or not models[name].training_categories
+    }
+
+
 def opponents(
     scorers: Sequence[Scorer], models: Mapping[str, RewardModel]
 ) -> dict[Scorer, dict[Scorer, str]]:
     """For each multi-domain model, the single-domain ones to compare it with, and the category of each.
 
-    They have the same kind, backbone and aggregation. Models of which the kind is unknown are not compared.
+    They have the same kind, backbone and aggregation. `unknown_models` are not compared.
     """
     found = {}
+    known = models.keys() - unknown_models(scorers, models)
     for scorer in scorers:
         own = models[scorer.model]
-        if own.kind is None or len(own.training_categories or ()) < 2:
+        if scorer.model not in known or len(own.training_categories or ()) < 2:
             continue
         singles = {
             other: learned[0]
             for other in scorers
-            if (learned := models[other.model].training_categories)
-            and len(learned) == 1
+            if other.model in known
+            and len(learned := models[other.model].training_categories or []) == 1
             and other.aggregation is scorer.aggregation
             and (models[other.model].kind, models[other.model].backbone) == (own.kind, own.backbone)
         }

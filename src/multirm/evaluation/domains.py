@@ -1,14 +1,16 @@
 """Entry point `compare_domains`: models trained on several categories against models trained on one."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from multirm.errors import InputError, shown
 from multirm.evaluation import intervals
 from multirm.evaluation.comparisons import adjusted, family_of
-from multirm.evaluation.domain_contrasts import Contrast, contrasts_of
+from multirm.evaluation.domain_contrasts import Contrast, contrasts_of, unknown_models
 from multirm.evaluation.expected import expected
 from multirm.evaluation.inputs import Row, choose_subsets, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
@@ -26,9 +28,11 @@ from multirm.running.arguments import EvaluationFolder, Place, entry
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.domains import DOMAINS
-from multirm.tables.reward_model_rows import read_rows
+from multirm.tables.reward_model_rows import RewardModel, read_rows
 from multirm.tables.sql import reading
 from multirm.text.answer_rules import AnswerRule
+
+logger = logging.getLogger(__name__)
 
 _SELECTIONS = (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
 
@@ -79,6 +83,8 @@ def compare_domains(
 ) -> None:
     """Compare models trained on several categories with models trained on one, in domain and out of domain.
 
+    Models of unknown kind or training categories are left out, with a warning; the table counts them.
+
     Args:
         solutions: As for `evaluate`, like all options except the output.
         output: Folder for the table domains: paired differences between models of one kind and backbone.
@@ -91,6 +97,9 @@ def compare_domains(
         n: Sizes of the subsets to select from; at 1, there is nothing to select.
         runs: Number of random subsets, where subsets are drawn.
         seed: Seed of the subsets, and of the tests' random signs.
+
+    Raises:
+        InputError: nothing can be compared because kinds or training categories are unknown.
     """
     opened = open_evaluation(
         __name__,
@@ -115,15 +124,43 @@ def compare_domains(
     models = {
         scorer.model: known[opened.means.get(scorer.model, [scorer.model])[0]] for scorer in scorers
     }
+    contrasts = contrasts_of(scorers, models, list(values))
+    unknown = unknown_models(scorers, models)
+    _tell(unknown, reward_models, is_any_compared=bool(contrasts))
     tests = [
         DomainTest(contrast, selection, size)
-        for contrast in contrasts_of(scorers, models, list(values))
+        for contrast in contrasts
         for selection in _SELECTIONS
         for size in subsets.n
         if size > 1
     ]
     parts = parts_of(subsets.n, opened.scorers, opened.means)
-    opened.write(output, [(DOMAINS, domain_rows(values, parts, tests, subsets.seed))], subsets)
+    rows = domain_rows(values, parts, tests, subsets.seed)
+    counted = [{**row, "n_unknown_models": len(unknown)} for row in rows]
+    opened.write(output, [(DOMAINS, counted)], subsets)
+
+
+def _tell(unknown: Mapping[str, RewardModel], table: Path, is_any_compared: bool) -> None:
+    """Warn about models that are not compared because of what is unknown; refuse to compare nothing for that reason."""
+    if not unknown:
+        return
+    lacking = "; ".join(
+        f"{shown(name)} ({' and '.join(_unknown_columns(model))})"
+        for name, model in unknown.items()
+    )
+    if not is_any_compared:
+        raise InputError(
+            table,
+            expected="a model trained on several categories and one trained on one, of the same kind and backbone",
+            found=f"none, and nulls for {lacking}",
+            remedy="say them with `multirm describe-reward-models`",
+        )
+    logger.warning("not compared, because it is unknown how they were trained: %s", lacking)
+
+
+def _unknown_columns(model: RewardModel) -> list[str]:
+    columns = {"kind": model.kind, "training_categories": model.training_categories}
+    return [name for name, value in columns.items() if not value]
 
 
 def domain_rows(

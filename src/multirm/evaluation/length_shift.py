@@ -38,6 +38,9 @@ _KEPT = """
     WHERE kept GROUP BY ALL ORDER BY dataset, category, question_id, n_steps
 """
 
+# The columns of critiques that the query needs; all versions have them.
+_OF_CRITIQUES = (*SOLUTIONS.key, "kept")
+
 _WHOLE = "len(steps)"
 _TO_FIRST_ERROR = "coalesce(nullif(list_position(step_labels, 0), 0), len(steps))"
 
@@ -143,9 +146,10 @@ def read_lengths(
 
 def _query(query: str, **tables: Sequence[Path]) -> list[dict[str, Any]]:
     schemas = {"solutions": SOLUTIONS, "critiques": CRITIQUES}
+    unread = {"critiques": {*CRITIQUES.columns.names} - {*_OF_CRITIQUES}}
     for name, paths in tables.items():
         for path in paths:
-            parquet.check_readable(path, schemas[name])
+            parquet.check_readable(path, schemas[name], unread.get(name, ()))
     places = {
         name: f"read_parquet({literals(map(without_wildcards, paths))}, "
         "hive_partitioning = false, filename = 'file')"

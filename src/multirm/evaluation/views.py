@@ -1,6 +1,6 @@
 """Solutions and rewards from any layout as two views in one database: `solutions` and `rewards`.
 
-Tables are read in place, whoever wrote them; Multi-RM's layout is loaded into memory.
+Tables are read in place, whoever wrote them; Multi-RM's layout and rewards of earlier versions are loaded into memory.
 """
 
 import logging
@@ -15,7 +15,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
-from multirm.tables.rewards import COST_COLUMNS, REWARDS, RewardType, Scale, Unit
+from multirm.tables.rewards import COST_COLUMNS, REWARDS
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.sql import literal, literals, reading, without_wildcards
@@ -60,12 +60,6 @@ PRESENT = """
 TYPE_COLUMNS = ("unit", "scale")
 
 _AS_NAMED = {name: name for name in (*TYPE_COLUMNS, *COST_COLUMNS)}
-
-# The type of rewards in tables written before they had these columns, by the module that wrote them.
-_OF_VERSION_1 = {
-    "scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
-    "scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
-}
 
 # Columns that evaluation does not need.
 UNREAD = frozenset({"question", "steps"})
@@ -164,7 +158,7 @@ def _reward_queries(
     queries = []
     named = literal(model)
     if found.tables:
-        source = _source(found.tables)
+        source = _rewards_source(database, found.tables, model)
         (type_,) = database.sql(f"SELECT rewards FROM {source}").types
         present = PRESENT.format(
             rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]"
@@ -172,8 +166,11 @@ def _reward_queries(
         where = _of_model(database, source, found.tables, model)
         at = {"file": "filename", "source": source, "where": where}
         columns = database.sql(f"FROM {source}").columns
-        types = _types_of(found.tables, columns)
-        at |= types | _costs_of(found.tables, columns, types["unit"])
+        at |= {name: name if name in columns else "NULL" for name in COST_COLUMNS}
+        at |= {
+            name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR"
+            for name in TYPE_COLUMNS
+        }
         queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
     for number, other in enumerate(found.others):
         parts = layouts.reward_parts(other, model, dataset)
@@ -183,49 +180,26 @@ def _reward_queries(
     return queries
 
 
-def _types_of(files: Sequence[Path], columns: Sequence[str]) -> dict[str, str]:
-    """SQL for the unit and scale of rewards as stated by tables, null if not stated.
+def _rewards_source(database: duckdb.DuckDBPyConnection, files: Sequence[Path], model: str) -> str:
+    """SQL for tables of rewards as one source of rows, each with its file.
 
-    Tables of version 1 lack these columns; for those written by scoring, the type is known.
+    Those of earlier versions are read with the columns of this one, so that what they mean is said once.
     """
-    types = {
-        name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in TYPE_COLUMNS
-    }
-    for file in files:
-        footer = parquet.find_footer(file)
-        if footer and footer.schema_version == 1:
-            for module, known in _OF_VERSION_1.items():
-                if f"multirm.{module}" in footer.code:
-                    at = f"filename = {literal(str(file))}"
-                    types["unit"] = f"CASE WHEN {at} THEN '{known.unit}' ELSE {types['unit']} END"
-                    types["scale"] = (
-                        f"CASE WHEN {at} THEN '{known.scale}' ELSE {types['scale']} END"
-                    )
-    return types
-
-
-def _costs_of(files: Sequence[Path], columns: Sequence[str], unit: str) -> dict[str, str]:
-    """SQL for what rewards cost as stated by tables, null if not stated.
-
-    In tables of versions 1 and 2, the column n_tokens counts what `tables.rewards` says, according to the unit.
-
-    Args:
-        unit: SQL for the unit of rewards.
-    """
-    costs = {name: name if name in columns else "NULL" for name in COST_COLUMNS}
-    if "n_tokens" in columns:
-        footers = {file: parquet.find_footer(file) for file in files}
-        old = [file for file, footer in footers.items() if footer and footer.schema_version < 3]
-        for name, of_step, of_critique in (
-            ("n_tokens_read", "CASE WHEN truncated THEN 0 ELSE n_tokens END", "NULL"),
-            ("n_tokens_generated", "0", "n_tokens"),
-        ):
-            counted = (
-                f"CASE {unit} WHEN 'step' THEN {of_step} WHEN 'critique' THEN {of_critique} END"
-            )
-            is_old = f"list_contains({literals(old)}, filename)"
-            costs[name] = f"CASE WHEN {is_old} THEN {counted} ELSE {costs[name]} END"
-    return costs
+    footers = {file: parquet.find_footer(file) for file in files}
+    older = [
+        file
+        for file, footer in footers.items()
+        if footer and footer.schema_version < REWARDS.version
+    ]
+    newer = [file for file in files if file not in older]
+    sources = [_source(newer)] if newer else []
+    if older:
+        parts = ((str(file), parquet.read(file, REWARDS)) for file in older)
+        registered = _register(database, f"earlier rewards {model}", parts)
+        sources.append(f"(SELECT * RENAME (file AS filename) FROM {registered})")
+    if len(sources) == 1:
+        return sources[0]
+    return f"({' UNION ALL BY NAME '.join(f'FROM {source}' for source in sources)})"
 
 
 def _of_model(

@@ -198,6 +198,8 @@ def _sentences(measures: Measures, rows: Sequence[Row]) -> list[str]:
     n_tests = sum(row["p_holm"] is not None for row in primary)
     seeds = " and, for means over training runs, seeds" if measures.has_means else ""
     notes = dict.fromkeys(IntervalNote(row["note"]) for row in rows if row["note"])
+    n_unknown = rows[0]["n_unknown_models"] or 0
+    left_out = f"Left out: {n_unknown} reward model{'s'[: n_unknown > 1]} of unknown kind or training categories."
     return [
         f"{sum(counts.values())} questions, N = {rows[0]['n']}.",
         *over_categories(measures),
@@ -207,5 +209,6 @@ def _sentences(measures: Measures, rows: Sequence[Row]) -> list[str]:
         f"Lines: 95 % intervals, paired over questions{seeds}.",
         f"* p < {SIGNIFICANT}: sign-flip tests, corrected by Holm's method among the {n_tests} overall differences of "
         "both selections.",
+        *([left_out] if n_unknown else []),
         *(f"{note.meaning[0].upper()}{note.meaning[1:]}." for note in notes),
     ]

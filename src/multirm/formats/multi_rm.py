@@ -8,7 +8,8 @@ missing. Null or empty `labels` mean no labels.
 Tables hold more than this layout. What it lacks goes into keys of our own, each only where needed: `dataset` and
 `model` of a row; `labels` in a pool, a list or null per solution; `outcomes` (`outcome` in a training row) if they
 differ from what follows from the answers; `n_tokens_read`, `n_tokens_generated`, `flops` and `truncated` of each
-solution with rewards; `unit` and `scale` of rewards; `verbatim: true` if stripping would change a text.
+solution with rewards; `unit` and `scale` of rewards; `verbatim: true` if stripping would change a text. Earlier
+versions wrote `n_tokens` instead of the first two.
 
 Answers are kept as written. The outcome label says whether the parsed answer equals the reference answer (see
 `answers`); without a reference answer, whether all labelled steps are correct; without labels either, it is null.
@@ -22,7 +23,7 @@ from typing import Any
 from multirm.errors import InputError
 from multirm.formats.json_source import Placed, Record, VerbatimRecord, as_record, each, read_json
 from multirm.formats.sources import is_hub_name
-from multirm.tables.rewards import COST_COLUMNS
+from multirm.tables.rewards import COST_COLUMNS, separate_counts
 from multirm.text.answers import spelled_alike
 from multirm.text.labels import outcome_from_steps, split_steps
 
@@ -30,7 +31,7 @@ OUR_KEYS = frozenset(
     [
         *("dataset", "model", "labels", "outcome", "outcomes", "truncated", "verbatim"),
         *COST_COLUMNS,
-        *("unit", "scale"),
+        *("n_tokens", "unit", "scale"),
     ]
 )
 """Keys of our own, in pools or reward rows, for what the layout has no field for."""
@@ -152,16 +153,12 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
     solution_ids, lists = record.integers("cot_ids"), record.items("rewards")
     _refuse_other_length(record, "rewards", len(lists), len(solution_ids))
     unknown = [None] * len(solution_ids)
-    costs: dict[str, Sequence[float | None]] = dict.fromkeys(COST_COLUMNS, unknown)
-    for name in costs:
-        if name in record.values:
-            costs[name] = record.numbers(name) if name == "flops" else record.counts(name)
-            _refuse_other_length(record, name, len(costs[name]), len(solution_ids))
     truncated = record.truths("truncated") if "truncated" in record.values else unknown
     _refuse_other_length(record, "truncated", len(truncated), len(solution_ids))
     said = {
         name: record.text(name) if name in record.values else None for name in ("unit", "scale")
     }
+    costs = _costs(record, len(solution_ids), said["unit"], truncated)
     for i, (solution_id, values) in enumerate(zip(solution_ids, lists, strict=True)):
         each = Record(record.where, {f"rewards[{i}]": values})
         if not isinstance(values, list):
@@ -179,6 +176,27 @@ def _rewards(record: Record, category: str) -> Iterator[Placed]:
                 **said,
             },
         )
+
+
+def _costs(
+    record: Record, n_solutions: int, unit: str | None, truncated: Sequence[bool | None]
+) -> dict[str, Sequence[float | None]]:
+    """What the rewards of each solution cost, by `COST_COLUMNS`; null where the row does not say."""
+    costs: dict[str, Sequence[float | None]] = dict.fromkeys(COST_COLUMNS, [None] * n_solutions)
+    if "n_tokens" in record.values:
+        n_tokens = record.counts("n_tokens")
+        _refuse_other_length(record, "n_tokens", len(n_tokens), n_solutions)
+        pairs = [
+            separate_counts(count, unit, is_truncated)
+            for count, is_truncated in zip(n_tokens, truncated, strict=True)
+        ]
+        costs["n_tokens_read"] = [n_read for n_read, _ in pairs]
+        costs["n_tokens_generated"] = [n_generated for _, n_generated in pairs]
+    for name in costs:
+        if name in record.values:
+            costs[name] = record.numbers(name) if name == "flops" else record.counts(name)
+            _refuse_other_length(record, name, len(costs[name]), n_solutions)
+    return costs
 
 
 def _pool(record: Record) -> Iterator[Record]:

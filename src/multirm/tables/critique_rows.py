@@ -1,12 +1,12 @@
 """Rows of critiques: their kind and stage, and their solutions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from multirm.errors import InputError
 from multirm.tables import parquet
-from multirm.tables.critiques import CritiqueStage
+from multirm.tables.critiques import CRITIQUES, CritiqueStage
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 
@@ -40,6 +40,29 @@ def require_critiques(path: Path, kind: Kind, *stages: CritiqueStage) -> None:
             found=f"{found_kind or 'an unknown kind'}, {found_stage or 'an unknown stage'}",
             remedy="critiques are generated, filtered and shortened for one kind, in this order",
         )
+
+
+def read_counted(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The rows of tables of critiques; `n_tokens` says how many tokens each one has.
+
+    Versions 1 and 2 counted the tokens of prompt and critique together. Version 1 counted nothing else, so this sum
+    cannot be split into the columns of later versions.
+
+    Raises:
+        InputError: as for `parquet.read_all`.
+    """
+    rows = parquet.read_all(paths, CRITIQUES).to_pylist()
+    together = [count for path in paths for count in parquet.read_extra(path, "n_tokens")]
+    return [{**row, "n_tokens": count} for row, count in zip(rows, together, strict=True)]
+
+
+def n_tokens(critique: Mapping[str, Any]) -> int | None:
+    """The tokens of prompt and critique together, as the critique was written; None if they were not counted."""
+    n_read, n_generated = critique["n_tokens_read"], critique["n_tokens_generated"]
+    if n_read is None or n_generated is None:
+        together: int | None = critique.get("n_tokens")
+        return together
+    return int(n_read + n_generated)
 
 
 def solution_key(row: Mapping[str, Any]) -> dict[str, Any]:

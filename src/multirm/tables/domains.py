@@ -16,7 +16,7 @@ class Domain(StrEnum):
 
 DOMAINS = Schema(
     "domains",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -44,6 +44,9 @@ DOMAINS = Schema(
             column("family", pa.string()),
             column("n_categories", pa.int32()),
             column("n_questions", pa.int64()),
+            # The number of evaluated models that are in no comparison because their kind or training categories are
+            # unknown; the same in all rows.
+            column("n_unknown_models", pa.int32(), nullable=True),
             column("note", pa.string(), nullable=True),
         ]
     ),
@@ -51,4 +54,5 @@ DOMAINS = Schema(
         *("dataset", "category", "selection", "model", "aggregation", "n"),
         *("domain", "other_model"),
     ),
+    older={1: ("n_unknown_models",)},
 )

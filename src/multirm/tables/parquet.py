@@ -118,6 +118,18 @@ def read(path: Path, schema: Schema) -> pa.Table:
     return table
 
 
+def read_extra(path: Path, column: str) -> list[Any]:
+    """The values of a column that `read` leaves out, such as one of an earlier version; nulls if there is none.
+
+    Raises:
+        InputError: no such file, not Parquet, or damaged.
+    """
+    if column not in _open(path, lambda file: pq.read_schema(file)).names:
+        return [None] * _open(path, lambda file: pq.read_metadata(file)).num_rows
+    values: list[Any] = _open(path, _read_whole)[column].to_pylist()
+    return values
+
+
 def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> None:
     """Refuse a file that cannot be read elsewhere as a table of `schema`, whoever wrote it.
 

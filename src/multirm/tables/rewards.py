@@ -1,13 +1,14 @@
 """Rewards, and the critiques behind those of generative reward models."""
 
+import json
 import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from multirm.errors import shown
+from multirm.tables.parquet import FOOTER_KEY
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row, Schema, column, is_refused, list_of
 from multirm.tables.solutions import SOLUTION_KEY
@@ -100,22 +101,56 @@ def _check_scored(row: Row) -> tuple[str, str] | None:
     return None
 
 
-def _with_separate_counts(table: pa.Table) -> pa.Table:
-    """A table of version 1 or 2, whose column n_tokens has two meanings, with a column for each.
+# The types of rewards in tables of version 1, which did not say, by the module that wrote them. Rewards that were read
+# from elsewhere have no known type.
+_TYPES_OF_VERSION_1 = {
+    "multirm.scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
+    "multirm.scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+}
 
-    It counted the tokens that a model read that gives a reward per step, including those of solutions too long to be
-    read, and the tokens that a model generated that writes critiques.
+
+def separate_counts(
+    n_tokens: int | None, unit: str | None, truncated: bool | None
+) -> tuple[int | None, int | None]:
+    """The tokens read and generated for the rewards of a solution, from `n_tokens` of versions 1 and 2.
+
+    Where each step has a reward, `n_tokens` was the number of tokens read, or too many to be read. Where each critique
+    has one, it was the number of tokens generated, and those of the prompt were not counted.
+
+    Args:
+        unit: a Unit; without one, the meaning of `n_tokens` is unknown.
+        truncated: whether a solution or critique was too long.
     """
-    n_tokens = table["n_tokens"]
+    if n_tokens is None:
+        return None, None
+    if unit == Unit.STEP:
+        return 0 if truncated else n_tokens, 0
+    return None, n_tokens if unit == Unit.CRITIQUE else None
+
+
+def _with_separate_counts(table: pa.Table) -> pa.Table:
+    """A table of version 1 or 2, with a column for each meaning of its column n_tokens."""
+    n_tokens = table["n_tokens"].to_pylist()
     table = table.drop_columns(["n_tokens"])
     if "unit" not in table.column_names:
-        return table
-    is_step, is_critique = (pc.equal(table["unit"], unit) for unit in (Unit.STEP, Unit.CRITIQUE))
-    null, zero = pa.scalar(None, pa.int32()), pa.scalar(0, pa.int32())
-    n_read = pc.if_else(pc.fill_null(table["truncated"], False), zero, n_tokens)
-    n_generated = pc.if_else(is_critique, n_tokens, pc.if_else(is_step, zero, null))
-    table = table.append_column("n_tokens_read", pc.if_else(is_step, n_read, null))
-    return table.append_column("n_tokens_generated", n_generated)
+        table = _with_types(table)
+    rows = zip(n_tokens, table["unit"].to_pylist(), table["truncated"].to_pylist(), strict=True)
+    counts = [separate_counts(*row) for row in rows]
+    for place, name in enumerate(("n_tokens_read", "n_tokens_generated")):
+        values = pa.array([pair[place] for pair in counts], pa.int32())
+        table = table.append_column(name, values)
+    return table
+
+
+def _with_types(table: pa.Table) -> pa.Table:
+    """A table of version 1, with unit and scale where its footer tells them."""
+    code = json.loads(table.schema.metadata[FOOTER_KEY])["code"]
+    known = [type_ for module, type_ in _TYPES_OF_VERSION_1.items() if module in code]
+    unit, scale = (known[0].unit, known[0].scale) if known else (None, None)
+    for name, value in (("unit", unit), ("scale", scale)):
+        column = pa.repeat(pa.scalar(value and str(value), pa.string()), table.num_rows)
+        table = table.append_column(name, column)
+    return table
 
 
 COST_COLUMNS = ("n_tokens_read", "n_tokens_generated", "flops")
@@ -149,7 +184,7 @@ REWARDS = Schema(
     ("dataset", "category", "question_id", "solution_id", "model"),
     _check_rewards,
     at_least_one="reward",
-    older={1: (*COST_COLUMNS, "unit", "scale"), 2: ("flops",)},
+    older={1: ("flops",), 2: ("flops",)},
     renewed=_with_separate_counts,
     optional=(*COST_COLUMNS, "unit", "scale"),
 )
