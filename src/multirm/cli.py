@@ -42,6 +42,22 @@ COMMANDS = {
             "multirm.data.published_critiques:read_critiques",
             "Read critiques from files or the hub.",
         ),
+        "check-steps": (
+            "multirm.data.miniature.check:check_steps",
+            "Label steps of the miniature's solutions by the facts.",
+        ),
+        "agree-labels": (
+            "multirm.data.agree_labels:agree_labels",
+            "Keep the labels of solutions on whose first bad step several sources agree.",
+        ),
+        "trust-labels": (
+            "multirm.data.trust_labels:trust_labels",
+            "Drop step labels that a reward model's rewards contradict.",
+        ),
+        "choose-labels": (
+            "multirm.data.choose_labels:choose_labels",
+            "Give solutions the step labels of a table of labels.",
+        ),
         "add-noise": (
             "multirm.data.noise:add_noise",
             "Flip labels of randomly chosen solutions.",

@@ -1,12 +1,16 @@
 """Labels of single steps, and where each comes from."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from multirm.errors import shown
+from multirm.errors import InputError, shown
+from multirm.tables import parquet
 from multirm.tables.schema import Row, Schema, column, is_refused
-from multirm.tables.solutions import SOLUTION_KEY
+from multirm.tables.solutions import SOLUTION_KEY, SOLUTIONS
 
 
 class LabelSource(StrEnum):
@@ -18,6 +22,8 @@ class LabelSource(StrEnum):
     """How often continuations of the solution's first steps reach the reference answer."""
     CONSENSUS = "consensus"
     """Several sources that agree on the first bad step."""
+    SELF_FILTERING = "self_filtering"
+    """Labels that the rewards of a model trained on them do not contradict."""
     READ = "read"
     """The files that the solution was read from."""
     AUGMENTATION = "augmentation"
@@ -39,8 +45,14 @@ class LabelReason(StrEnum):
     """No continuation ends with an answer."""
     UNSURE = "unsure"
     """The share of correct continuations is too close to the guessing rate to tell."""
+    UNLABELLED = "unlabelled"
+    """A source has no row for the step."""
     DISAGREEMENT = "disagreement"
     """The sources name different first bad steps, or one of them names none."""
+    NO_REWARD = "no_reward"
+    """The reward model gave no reward."""
+    CONTRADICTED = "contradicted"
+    """A reward is too far from the label, of this or another step of the solution."""
     UNKNOWN_FORM = "unknown_form"
     """The step is not in the form that can be checked against the facts."""
 
@@ -87,3 +99,48 @@ LABELS = Schema(
     ("dataset", "category", "question_id", "solution_id", "step", "source"),
     _check_label,
 )
+
+Key = tuple[Any, ...]
+
+
+def solution_of(row: Row) -> Key:
+    """The key of the solution that a row is about."""
+    return tuple(row[name] for name in SOLUTIONS.key)
+
+
+def label_rows(
+    solution: Row, source: LabelSource, labels: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row for each of a solution's steps, from the first on.
+
+    Args:
+        solution: a row with the solution's key.
+        labels: for each step, the columns that are not null: `label`, `value`, `reason`, ….
+    """
+    key = {name: solution[name] for name in SOLUTIONS.key}
+    nothing = dict.fromkeys(("label", "value", "n_votes", "n_agreeing", "reason"))
+    return [
+        {**key, "step": step, "source": source, **nothing, **columns}
+        for step, columns in enumerate(labels)
+    ]
+
+
+def read_labels(path: Path) -> dict[Key, dict[int, dict[str, Any]]]:
+    """The rows of a table of labels by solution and step.
+
+    Raises:
+        InputError: as for `parquet.read`, or the table has several sources.
+    """
+    found: dict[Key, dict[int, dict[str, Any]]] = {}
+    sources = set()
+    for row in parquet.read(path, LABELS).to_pylist():
+        sources.add(row["source"])
+        found.setdefault(solution_of(row), {})[row["step"]] = row
+    if len(sources) > 1:
+        raise InputError(
+            path,
+            expected="labels from a single source",
+            found=f"some from {', '.join(sorted(sources))}",
+            remedy="keep one, or combine tables of one source each by agree-labels",
+        )
+    return found

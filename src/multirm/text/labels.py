@@ -57,6 +57,21 @@ def after_first_error(step_labels: Sequence[int]) -> list[int]:
     return list(step_labels) if first is None else [1] * first + [0] * (len(step_labels) - first)
 
 
+def up_to_first_error(step_labels: Sequence[int | None]) -> list[int] | None:
+    """The labels up to and including the first incorrect step, or of all steps if none is incorrect.
+
+    None if one of them is missing: then the first incorrect step is unknown.
+    """
+    known: list[int] = []
+    for label in step_labels:
+        if label is None:
+            return None
+        known.append(label)
+        if label == 0:
+            break
+    return known
+
+
 def flipped(labels: Sequence[int], probability: float, generator: np.random.Generator) -> list[int]:
     """Flip each label (0 or 1) with a probability; draws one number per label, whatever the probability."""
     array = np.array(labels)
