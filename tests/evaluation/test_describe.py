@@ -39,6 +39,7 @@ def test_a_studys_models_become_rows(tmp_path: Path) -> None:
         "training_categories": ["chemistry", "history", "business", "computer_science"],
         "noise_share": 0.0,
         "step_noise": 0.0,
+        "noise_baseline": "gPRM-mini",
         "critiques": "facts",
         "format": "multi_rm",
     }

@@ -1,5 +1,6 @@
 """Heat maps of label noise: which models they show, and what they say where there is nothing to show."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,51 @@ def test_what_is_left_out_and_what_intervals_are_based_on_is_said() -> None:
         accuracy("another", 4, 70.0, aggregation="prod"),
     ]
     said = " ".join(drawn(rows, models)["title"]["subtitle"])
-    assert "Not shown, with the same kind and noise as another: another min, another prod." in said
+    assert "Not shown, with the same kind and noise as another: another min." in said
+    assert "Not shown, since they differ from these in more than noise: another prod." in said
+    assert "whether other settings are is not known" in said
     assert "over questions and, for means over training runs, seeds" in said
     assert "Where all questions came out alike" in said
+
+
+def test_a_grid_has_models_that_differ_in_noise_alone() -> None:
+    """Those of the setup with the most levels of noise, in whatever order models come."""
+    names = {
+        "on law": ("on law", ["law"], 0.0, 0.0),
+        "fewer": ("fewer", ["law", "math"], 0.0, 0.0),
+        "fewer, noisy": ("fewer", ["law", "math"], 0.5, 0.1),
+        "clean": ("clean", ["law", "math"], 0.0, 0.0),
+        "little": ("clean", ["law", "math"], 0.5, 0.1),
+        "much": ("clean", ["law", "math"], 1.0, 0.5),
+    }
+    models = [
+        RewardModel(
+            model=name,
+            run_of=name,
+            kind=Kind.DPRM,
+            backbone="8B",
+            training_categories=categories,
+            noise_share=share,
+            step_noise=steps,
+            noise_baseline=baseline,
+        )
+        for name, (baseline, categories, share, steps) in names.items()
+    ]
+    rows = [accuracy(name, 4, 60.0 + place) for place, name in enumerate(names)]
+    for given in (models, models[::-1]):
+        figure = drawn(rows, given)
+        assert {row["model"] for row in cells(figure)["dPRM"]} == {"little min", "much min"}
+        assert "without noise 63.0 %" in " ".join(figure["hconcat"][0]["title"]["text"])
+        said = " ".join(figure["title"]["subtitle"])
+        assert "in more than noise: on law min, fewer min, fewer, noisy min." in said
+        assert "not known" not in said
+    # Without baselines, as in tables of other programs, backbones and categories are compared.
+    unknown = [
+        replace(model, noise_baseline=None) for model in models if "fewer" not in model.model
+    ]
+    said = " ".join(drawn(rows, unknown)["title"]["subtitle"])
+    assert "in more than noise: on law min." in said
+    assert "whether other settings are is not known" in said
 
 
 def test_hostile_names_are_drawn_as_text() -> None:

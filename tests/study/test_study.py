@@ -47,6 +47,23 @@ def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None
     assert study.training_dataset_of("gPRM-share50_steps10") == "Noisy_share50_steps10"
 
 
+def test_critiques_of_another_set_are_filtered_like_those_of_that_set() -> None:
+    config = read_yaml(CONFIG / "noise.yaml")
+    config["critiques"]["facts"] |= {"max_length": 300, "agreement": "relaxed"}
+    config["critiques"]["share50_steps10"]["max_length"] = 200
+    config["critiques"]["share50_steps25"]["agreement"] = "strict"
+    sets = load_study(config, []).critiques
+    settings = {name: (each.max_length, each.agreement) for name, each in sets.items()}
+    assert settings["facts"] == settings["share100_steps50"] == (300, "relaxed")
+    assert settings["share50_steps10"] == (200, "relaxed")
+    assert settings["share50_steps25"] == (300, "strict")
+    # A set before the one that it is from, which has only defaults.
+    facts = config["critiques"].pop("facts")
+    config["critiques"]["facts"] = {"dataset": "Facts_train", "teacher": facts["teacher"]}
+    other = load_study(config, []).critiques["share100_steps50"]
+    assert (other.max_length, other.agreement) == (8192, "strict")
+
+
 def test_noise_is_drawn_where_a_model_learns_from_it() -> None:
     is_drawn = FIGURES["noise_best_of_n"].is_drawn
     assert is_drawn(noise_study())

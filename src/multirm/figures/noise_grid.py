@@ -15,12 +15,27 @@ from multirm.figures.titles import panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
-from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
+from multirm.tables.accuracy import ACCURACY, OVERALL, Aggregation, IntervalNote, Selection
 from multirm.tables.reward_model_rows import RewardModel, labels_of_shown, read_rows
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
 
 _CELL = 46
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a model has besides noise: models of a grid have the same.
+
+    Attributes:
+        baseline: the first model of the study that differs from this one in noise alone; None if it is unknown
+            whether anything else differs.
+    """
+
+    baseline: str | None
+    backbone: str | None
+    categories: tuple[str, ...] | None
+    aggregation: Aggregation
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,7 @@ class Cell:
     """
 
     kind: Kind
+    setup: Setup
     step_noise: float
     noise_share: float
     model: str
@@ -126,16 +142,33 @@ def cells_of(
             continue
         name = f"{shown[model.model]} {row['aggregation']}"
         note = row["note"] and IntervalNote(row["note"])
-        place = model.kind, model.step_noise, model.noise_share
+        place = model.kind, _setup(model, row), model.step_noise, model.noise_share
         interval = row["accuracy"], row["low"], row["high"]
         cells.append(Cell(*place, escaped(name), *interval, model.is_mean, note))
     return cells
 
 
-def _drawn(cells: Sequence[Cell]) -> list[Cell]:
-    """The first model of each kind and noise: a grid has room for one."""
-    places: dict[tuple[Kind, float, float], Cell] = {}
+def _setup(model: RewardModel, row: Row) -> Setup:
+    learned = model.training_categories
+    categories = None if learned is None else tuple(sorted(learned))
+    return Setup(model.noise_baseline, model.backbone, categories, Aggregation(row["aggregation"]))
+
+
+def _comparable(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of each kind that differ in noise alone: those of the setup with the most levels of noise."""
+    levels: dict[tuple[Kind, Setup], set[tuple[float, float]]] = {}
     for cell in cells:
+        levels.setdefault((cell.kind, cell.setup), set()).add((cell.step_noise, cell.noise_share))
+    largest: dict[Kind, Setup] = {}
+    for kind, setup in sorted(levels, key=lambda each: -len(levels[each])):
+        largest.setdefault(kind, setup)
+    return [cell for cell in cells if largest[cell.kind] == cell.setup]
+
+
+def _drawn(cells: Sequence[Cell]) -> list[Cell]:
+    """The first comparable model of each kind and noise: a grid has room for one."""
+    places: dict[tuple[Kind, float, float], Cell] = {}
+    for cell in _comparable(cells):
         places.setdefault((cell.kind, cell.step_noise, cell.noise_share), cell)
     return list(places.values())
 
@@ -157,9 +190,25 @@ def _sentences(overall: Sequence[Row], cells: Sequence[Cell]) -> list[str]:
         said.append(f"The majority vote has {at_largest['accuracy']:.1f} %.")
     notes = dict.fromkeys(each.note for each in drawn if each.note)
     said += [f"{note.meaning[0].upper()}{note.meaning[1:]}." for note in notes]
-    left_out = [each.model for each in cells if each not in drawn]
-    if left_out:
-        said.append(f"Not shown, with the same kind and noise as another: {', '.join(left_out)}.")
+    return said + _left_out(cells, drawn)
+
+
+def _left_out(cells: Sequence[Cell], drawn: Sequence[Cell]) -> list[str]:
+    """Which models are not shown, and what is not known of those that are."""
+    comparable = _comparable(cells)
+    others = [each.model for each in cells if each not in comparable]
+    repeated = [each.model for each in comparable if each not in drawn]
+    said = []
+    if others:
+        said.append(
+            f"Not shown, since they differ from these in more than noise: {', '.join(others)}."
+        )
+    if repeated:
+        said.append(f"Not shown, with the same kind and noise as another: {', '.join(repeated)}.")
+    if any(each.setup.baseline is None for each in drawn):
+        said.append(
+            "Backbone and training categories are the same within a grid; whether other settings are is not known."
+        )
     return said
 
 

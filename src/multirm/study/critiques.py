@@ -42,7 +42,7 @@ class Critiques(Sampling):
         None,
         alias="from",
         description="another set with a teacher, of the same solutions with other labels (`noise`), or of more of them "
-        "(`take`); of the keys below, only `max_length` and `agreement` apply",
+        "(`take`); of the keys below, only `max_length` and `agreement` apply, by default those of the other set",
     )
     per_solution: Count = 4
     top_p: FractionAboveZero = 0.95
@@ -64,3 +64,8 @@ class Critiques(Sampling):
                 f"with `from`, only `max_length` and `agreement` apply; delete {', '.join(sorted(without_effect))}"
             )
         return self
+
+    def filtered_like(self, other: Self) -> Self:
+        """This set with another set's `max_length` and `agreement`, unless it has its own."""
+        inherited = {"max_length", "agreement"} - self.model_fields_set
+        return self.model_copy(update={name: getattr(other, name) for name in inherited})

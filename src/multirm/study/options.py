@@ -1,12 +1,13 @@
 """A study's settings as command-line arguments."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
+from multirm.study.noise import noise_baselines
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
 from multirm.study.runs import Run
 from multirm.study.study import Study
@@ -130,10 +131,11 @@ def named_critiques(tables: Iterable[str]) -> list[str]:
 
 def reward_models(study: Study) -> list[str]:
     """The study's description of each training run and external reward model, as JSON."""
-    return [json.dumps(_description(study, run)) for run in study.runs.values()]
+    baselines = noise_baselines(study)
+    return [json.dumps(_description(study, run, baselines)) for run in study.runs.values()]
 
 
-def _description(study: Study, run: Run) -> dict[str, object]:
+def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[str, object]:
     known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
     if not run.is_external:
         known["backbone"] = run.trained.backbone
@@ -142,6 +144,7 @@ def _description(study: Study, run: Run) -> dict[str, object]:
         known["learned_from"] = [dataset]
         known["training_categories"] = study.training_categories_of(run.name)
         known["noise_share"], known["step_noise"] = study.noise_of(dataset)
+        known["noise_baseline"] = baselines[run.model]
         known["format"] = FormatName.MULTI_RM
     if not run.is_external and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from multirm.formats.sources import Reader
 from multirm.running.numbers import (
@@ -35,6 +35,14 @@ def _named(sets: Any) -> Any:
     return sets
 
 
+def _inherited(sets: Mapping[str, Critiques]) -> dict[str, Critiques]:
+    """Complete the sets that are `from` another one with how that one is filtered."""
+    return {
+        name: each.filtered_like(sets[each.from_]) if each.from_ and each.from_ in sets else each
+        for name, each in sets.items()
+    }
+
+
 class Study(Settings):
     """Everything that `snakemake all` makes."""
 
@@ -52,9 +60,9 @@ class Study(Settings):
     categories: Categories = Field(description="in the order of the figures' panels")
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
-    critiques: Annotated[dict[Name, Critiques], BeforeValidator(_named)] = Field(
-        {}, description="sets of critiques to train generative reward models on"
-    )
+    critiques: Annotated[
+        dict[Name, Critiques], BeforeValidator(_named), AfterValidator(_inherited)
+    ] = Field({}, description="sets of critiques to train generative reward models on")
     models: dict[Name, RewardModel]
     evaluation: Evaluation
     figures: Figures = Figures()

@@ -28,6 +28,7 @@ class RewardModel:
     training_categories: list[str] | None = None
     noise_share: Fraction | None = None
     step_noise: Fraction | None = None
+    noise_baseline: str | None = None
     critiques: str | None = None
     format: FormatName | None = None
 

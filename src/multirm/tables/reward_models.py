@@ -52,7 +52,7 @@ def _check_closed_sets(row: Row) -> tuple[str, str] | None:
 
 REWARD_MODELS = Schema(
     "reward_models",
-    2,
+    3,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -75,6 +75,9 @@ REWARD_MODELS = Schema(
             # label of a noisy solution is flipped. Null if unknown, added twice, or if outcomes are flipped too.
             column("noise_share", pa.float64(), nullable=True),
             column("step_noise", pa.float64(), nullable=True),
+            # The first reward model of the study that differs from this one in label noise alone, or this one. Null if
+            # the model was trained elsewhere.
+            column("noise_baseline", pa.string(), nullable=True),
             column("critiques", pa.string(), nullable=True),
             # A FormatName.
             column("format", pa.string(), nullable=True),
@@ -82,5 +85,5 @@ REWARD_MODELS = Schema(
     ),
     ("dataset", "model"),
     _check_closed_sets,
-    older={1: ("training_categories",)},
+    older={1: ("training_categories", "noise_baseline"), 2: ("noise_baseline",)},
 )
