@@ -25,6 +25,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.tables import parquet
 from multirm.tables.accuracy import Estimator, Selection
 from multirm.tables.reward_models import Kind
@@ -58,10 +59,8 @@ def evaluator(seed: int) -> None:
     study = {f"c{c:02}": {f"{c} {i} " * (i % 3): pool() for i in range(1, 12)} for c in range(14)}
     study = {c: {q: p for q, p in questions.items() if q} for c, questions in study.items()}
     with tempfile.TemporaryDirectory() as folder:
-        options = _write(Path(folder), study)
-        evaluate(
-            **options, estimator=Estimator.PAPER, n=SIZES, runs=20, seed=7, output=Path(folder)
-        )
+        options = SelectionOptions(**_write(Path(folder), study), n=SIZES, runs=20, seed=7)
+        evaluate(options, Path(folder), Estimator.PAPER)
         for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
             with (Path(folder) / f"{selection}.csv").open(newline="") as file:
                 _, *lines = csv.reader(file)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from multirm.evaluation.options import SelectionOptions
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
@@ -19,6 +21,15 @@ Pool = tuple[str, list[Solution]]
 class Written:
     solutions: list[Path]
     rewards: list[Path]
+
+    def options(self, aggregation: Sequence[str], **changes: Any) -> SelectionOptions:
+        """The options of a command that reads all of the tables."""
+        given = {
+            "solutions": [str(path) for path in self.solutions],
+            "rewards": [f"{path.parent.name}={path}" for path in self.rewards],
+            "aggregation": aggregation,
+        }
+        return SelectionOptions(**(given | changes))
 
 
 WriteTables = Callable[..., Written]

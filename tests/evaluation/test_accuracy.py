@@ -14,6 +14,7 @@ import pytest
 from multirm.data.read import read_solutions
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.formats.sources import Reader
@@ -31,16 +32,19 @@ from tests.origins import made_of
 MODELS = {"dPRM": "min", "gORM": "mean"}
 
 
-def run(folder: Path, written: Any, n: list[int], **changes: Any) -> list[dict[str, Any]]:
-    arguments: dict[str, Any] = {
-        "solutions": [str(path) for path in written.solutions],
-        "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
-        "aggregation": [f"{model}={name}" for model, name in MODELS.items()],
-        "n": n,
-        "runs": 7,
-        "output": folder,
-    }
-    evaluate(**(arguments | changes))
+AGGREGATION = [f"{model}={name}" for model, name in MODELS.items()]
+
+
+def run(
+    folder: Path,
+    written: Any,
+    n: list[int],
+    estimator: Estimator = Estimator.EXACT,
+    aggregation: list[str] = AGGREGATION,
+    **changes: Any,
+) -> list[dict[str, Any]]:
+    options = written.options(aggregation, n=n, **({"runs": 7} | changes))
+    evaluate(options, folder, estimator)
     return parquet.read(folder / "accuracy.parquet", ACCURACY).to_pylist()
 
 
@@ -350,7 +354,7 @@ def test_gsm8k_check_figures(tmp_path: Path, shared_data: Path) -> None:
     source = shared_data / "gsm8k" / "example_model_solutions.jsonl"
     solutions = tmp_path / "math.parquet"
     read_solutions(Reader.GSM8K, [str(source)], "GSM8K", "math", solutions)
-    evaluate([str(solutions)], tmp_path, n=[1, 2, 4], runs=2)
+    evaluate(SelectionOptions(solutions=[str(solutions)], n=[1, 2, 4], runs=2), tmp_path)
     rows = by_key(parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist())
     assert rows["Overall", "majority_vote", None, 1]["accuracy"] == pytest.approx(100 * 2001 / 5276)
     assert rows["Overall", "pass", None, 4]["accuracy"] == pytest.approx(100 * 887 / 1319)
@@ -529,13 +533,8 @@ def test_the_smallest_study_has_all_tables_without_variances(
 ) -> None:
     lists: dict[str, list[float | None]] = {model: [0.75] for model in MODELS}
     written = write_tables({"law": {"q": ("A", [("A", lists)])}}, list(MODELS))
-    given = {
-        "solutions": [str(path) for path in written.solutions],
-        "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
-        "aggregation": [f"{model}={name}" for model, name in MODELS.items()],
-        "output": tmp_path,
-    }
-    measure_uncertainty(**given, n=[1])
+    options = written.options(AGGREGATION, n=[1])
+    measure_uncertainty(options, tmp_path)
     variance = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert len(variance) == 2 * (2 + 2 * len(MODELS))
     assert {(row["total"], row["questions"], row["solutions"]) for row in variance} == {
@@ -543,7 +542,7 @@ def test_the_smallest_study_has_all_tables_without_variances(
     }
     counts = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS)
     assert counts.num_rows == 0
-    evaluate_verification(**given)
+    evaluate_verification(options, tmp_path)
     rows = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     assert {(row["n_scored"], row["n_correct"], row["f1"], row["roc_auc"]) for row in rows} == {
         (1, 1, 1.0, None)

@@ -13,6 +13,7 @@ import pytest
 from multirm.data.read import read_rewards, read_solutions
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.answer_spellings import spell_answers
+from multirm.evaluation.options import SelectionOptions
 from multirm.formats.sources import Reader
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
@@ -109,14 +110,14 @@ def test_answers_are_compared_alike_in_all_sources(tmp_path: Path) -> None:
         ("theirs", theirs, scores),
     ):
         folder = tmp_path / route
-        evaluate(
-            [str(solutions)],
-            folder,
-            [f"m={given}"],
-            ["m=mean"],
+        options = SelectionOptions(
+            solutions=[str(solutions)],
+            rewards=[f"m={given}"],
+            aggregation=["m=mean"],
             scale=["probability"],
             n=[1, 4],
         )
+        evaluate(options, folder)
         found.append(parquet.read(folder / "accuracy.parquet", ACCURACY).to_pylist())
         (ledger,) = parquet.read(folder / "ledger.parquet", LEDGER).to_pylist()
         assert ledger["n_other_form"] == other

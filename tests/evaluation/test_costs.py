@@ -55,16 +55,9 @@ def set_costs(written: Any, generator: random.Random, unknown: float = 0.0) -> l
     return every
 
 
-def evaluated(folder: Path, written: Any, models: list[str], **options: Any) -> list[Row]:
-    evaluate(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=[f"{model}=mean" for model in models],
-        n=[1, 2, 4],
-        runs=5,
-        output=folder,
-        **options,
-    )
+def evaluated(folder: Path, written: Any, models: list[str]) -> list[Row]:
+    ways = [f"{model}=mean" for model in models]
+    evaluate(written.options(ways, n=[1, 2, 4], runs=5), folder)
     rows: list[Row] = parquet.read(folder / "costs.parquet", COSTS).to_pylist()
     return rows
 

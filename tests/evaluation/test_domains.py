@@ -11,7 +11,7 @@ import pytest
 from multirm.errors import InputError
 from multirm.evaluation import intervals
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.domains import compare_domains
+from multirm.evaluation.domains import DomainOptions, compare_domains
 from multirm.evaluation.significance import holm
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL
@@ -70,15 +70,9 @@ def made(write_tables: Any, folder: Path, seeds: list[int], **trained_on: list[s
         for place, category in enumerate(CATEGORIES)
     }
     written = write_tables(study, names, "probability")
-    options: dict[str, Any] = {
-        "solutions": [str(path) for path in written.solutions],
-        "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
-        "aggregation": [f"{name}=last" for name in names],
-        "n": [1, 2, N],
-        "reward_models": table,
-    }
-    compare_domains(output=folder, **options)
-    evaluate(output=folder, **options)
+    options = written.options([f"{name}=last" for name in names], n=[1, 2, N], reward_models=table)
+    compare_domains(DomainOptions(**vars(options)), folder)
+    evaluate(options, folder)
     return (
         study,
         parquet.read(folder / "domains.parquet", DOMAINS).to_pylist(),

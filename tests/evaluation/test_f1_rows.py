@@ -43,12 +43,8 @@ def tables(tmp_path: Path, write_tables: Any) -> Any:
         for place, name in enumerate(("law", "physics"))
     }
     written = write_tables(study, MODELS)
-    evaluate_verification(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=["dPRM=min", "dPRM@7=min", "gORM=mean"],
-        output=tmp_path / "e",
-    )
+    options = written.options(["dPRM=min", "dPRM@7=min", "gORM=mean"])
+    evaluate_verification(options, tmp_path / "e")
 
     def read(schema: Schema) -> list[dict[str, Any]]:
         return parquet.read(tmp_path / "e" / f"{schema.name}.parquet", schema).to_pylist()
@@ -133,7 +129,7 @@ def test_thresholds_of_labelled_steps(tmp_path: Path, write_tables: Any) -> None
     rows = parquet.read(path, SOLUTIONS).to_pylist()
     rows = [row | {"step_labels": [int(row["parsed_answer"] == "A")]} for row in rows]
     parquet.write(path, SOLUTIONS, rows, made_of())
-    evaluate_verification([str(path)], tmp_path / "e", [f"dPRM={written.rewards[0]}"], ["dPRM=min"])
+    evaluate_verification(written.options(["dPRM=min"]), tmp_path / "e")
     found = parquet.read(tmp_path / "e" / "step_thresholds.parquet", STEP_THRESHOLDS).to_pylist()
     own = {row["threshold"]: row["f1"] for row in found if row["category"] == "law"}
     assert own == {k / 20: float(6 < k <= 18) for k in range(1, 20)}
@@ -142,9 +138,7 @@ def test_thresholds_of_labelled_steps(tmp_path: Path, write_tables: Any) -> None
 def test_scores_have_no_thresholds(tmp_path: Path, write_tables: Any) -> None:
     pool = [("A", {"dPRM": [3.0, 2.0]}), ("B", {"dPRM": [-1.0, 4.0]})]
     written = write_tables({"law": {"q": ("A", pool)}}, ["dPRM"], scale="score")
-    evaluate_verification(
-        [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=min"]
-    )
+    evaluate_verification(written.options(["dPRM=min"]), tmp_path)
     assert parquet.read(tmp_path / "thresholds.parquet", THRESHOLDS).num_rows == 0
     rows = parquet.read(tmp_path / "minimum_positions.parquet", MINIMUM_POSITIONS).to_pylist()
     shares = {(row["category"], row["correct"]): row["share"] for row in rows}

@@ -9,6 +9,7 @@ import pytest
 
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.tables import parquet
@@ -24,7 +25,7 @@ def test_an_invalid_output_is_refused_first(
     """Before the solutions are opened, which do not exist either."""
     (tmp_path / "file").write_text("something")
     with pytest.raises(InputError, match="expected a folder to write to, found ") as caught:
-        command(solutions=["nowhere.parquet"], output=tmp_path / output)
+        command(SelectionOptions(solutions=["nowhere.parquet"]), tmp_path / output)
     assert "\n" not in str(caught.value)
     assert (tmp_path / "file").read_text() == "something"
 
@@ -35,15 +36,14 @@ def test_only_what_was_read_is_in_the_footer(
 ) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
     folders = {path.parent for path in [*written.solutions, *written.rewards]}
-    options = {
-        "solutions": [str(written.solutions[0].parent)],
-        "rewards": [f"m={written.rewards[0].parent}"],
-        "aggregation": ["m=min"],
-        "output": tmp_path / "out",
-    }
+    options = SelectionOptions(
+        solutions=[str(written.solutions[0].parent)],
+        rewards=[f"m={written.rewards[0].parent}"],
+        aggregation=["m=min"],
+    )
 
     def inputs() -> list[dict[str, str]]:
-        command(**options)
+        command(options, tmp_path / "out")
         return [parquet.read_footer(path).inputs for path in (tmp_path / "out").glob("*.parquet")]
 
     before = inputs()
@@ -59,13 +59,13 @@ def test_results_beside_the_inputs_do_not_become_inputs(
 ) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
     folder = written.solutions[0].parent
+    options = SelectionOptions(
+        solutions=[str(folder)],
+        rewards=[f"m={written.rewards[0].parent}"],
+        aggregation=["m=min"],
+    )
     for _ in range(2):
-        command(
-            solutions=[str(folder)],
-            rewards=[f"m={written.rewards[0].parent}"],
-            aggregation=["m=min"],
-            output=folder,
-        )
+        command(options, folder)
     assert len(list(folder.glob("*.parquet"))) > 1
 
 
@@ -78,12 +78,7 @@ def test_with_a_full_disk_no_table_is_replaced(
     output = tmp_path / "output"
 
     def run(aggregation: str) -> None:
-        command(
-            solutions=[str(written.solutions[0])],
-            rewards=[f"m={written.rewards[0]}"],
-            aggregation=[f"m={aggregation}"],
-            output=output,
-        )
+        command(written.options([f"m={aggregation}"]), output)
 
     def contents() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in output.iterdir()}
@@ -111,5 +106,5 @@ def test_an_input_is_not_replaced(tmp_path: Path, write_tables: Any) -> None:
     with pytest.raises(
         InputError, match=r"accuracy\.parquet: expected to replace a file that is not"
     ):
-        evaluate([str(solutions)], tmp_path, n=[1])
+        evaluate(SelectionOptions(solutions=[str(solutions)], n=[1]), tmp_path)
     assert solutions.read_bytes() == before

@@ -33,12 +33,8 @@ WAYS = {"dORM": "last", "dPRM": "min", "gORM": "mean", "gORM@43": "mean"}
 
 
 def measured(folder: Path, written: Any, models: list[str] = MODELS) -> None:
-    measure_log_errors(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=[f"{model}={WAYS[model]}" for model in models],
-        output=folder,
-    )
+    options = written.options([f"{model}={WAYS[model]}" for model in models])
+    measure_log_errors(options, folder)
 
 
 def read(folder: Path, schema: Schema) -> list[dict[str, Any]]:

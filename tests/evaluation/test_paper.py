@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from multirm.data.read import read_rewards, read_solutions
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.paper import orders
 from multirm.formats.sources import Reader
 from multirm.tables import parquet
@@ -60,19 +62,14 @@ def study(seed: int, answers: list[str | None], json: bool = False) -> dict[str,
 
 
 def run(folder: Path, written: Any, n: list[int], runs: int = 6, seed: int = 42) -> None:
-    evaluate(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=[f"{model}={how}" for model, how in MODELS.items()],
-        estimator=Estimator.PAPER,
-        n=n,
-        runs=runs,
-        seed=seed,
-        output=folder,
-    )
+    ways = [f"{model}={how}" for model, how in MODELS.items()]
+    options = written.options(ways, n=n, runs=runs, seed=seed)
+    evaluate(options, folder, Estimator.PAPER)
 
 
-def write_multi_rm(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> dict[str, Any]:
+def write_multi_rm(
+    folder: Path, drawn: Mapping[str, Mapping[str, Pool]], **others: Any
+) -> SelectionOptions:
     """Write a study in Multi-RM's layout; return the options for evaluating it."""
     for category, questions in drawn.items():
         (folder / "small").mkdir(parents=True, exist_ok=True)
@@ -100,11 +97,12 @@ def write_multi_rm(folder: Path, drawn: Mapping[str, Mapping[str, Pool]]) -> dic
             ]
             path = folder / model / f"{category}_reward.json"
             path.write_text(json.dumps(rewards))
-    return {
-        "solutions": [str(folder / "small")],
-        "rewards": [f"{model}={folder / model}" for model in MODELS],
-        "aggregation": [f"{model}={how}" for model, how in MODELS.items()],
-    }
+    return SelectionOptions(
+        solutions=[str(folder / "small")],
+        rewards=[f"{model}={folder / model}" for model in MODELS],
+        aggregation=[f"{model}={how}" for model, how in MODELS.items()],
+        **others,
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -113,8 +111,8 @@ def test_files_in_multi_rms_layout_agree_to_the_last_bit(tmp_path: Path, seed: i
     answers = [None, "A", "a ", "B", "J", "(B)", "B.", "(c)", "K", "12", "N/A"]
     drawn = dict(sorted(study(seed, answers, json=True).items()))
     n = [1, 2, 4, 8, 16, 64]
-    options = write_multi_rm(tmp_path, drawn)
-    evaluate(**options, estimator=Estimator.PAPER, n=n, runs=5, seed=seed, output=tmp_path)
+    options = write_multi_rm(tmp_path, drawn, n=n, runs=5, seed=seed)
+    evaluate(options, tmp_path, Estimator.PAPER)
     for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
         with (tmp_path / f"{selection}.csv").open(newline="") as file:
             _, *lines = csv.reader(file)
@@ -127,17 +125,11 @@ def test_files_in_multi_rms_layout_agree_to_the_last_bit(tmp_path: Path, seed: i
 def test_the_exact_estimator_reads_answers_that_mean_letters(tmp_path: Path) -> None:
     lists: dict[str, Any] = {model: [0.5] for model in MODELS}
     pool = [("(A)", lists), ("a.", lists), ("B", lists), ("n/a", lists)]
-    options = write_multi_rm(tmp_path, {"law": {"q": ("A", pool)}})
+    drawn = {"law": {"q": ("A", pool)}}
+    options = write_multi_rm(tmp_path, drawn, scale=["probability"], n=[4], runs=2)
     found = {}
     for estimator in Estimator:
-        evaluate(
-            **options,
-            estimator=estimator,
-            scale=["probability"],
-            n=[4],
-            runs=2,
-            output=tmp_path,
-        )
+        evaluate(options, tmp_path, estimator)
         rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
         (found[estimator],) = {
             row["accuracy"] for row in rows if row["selection"] == "majority_vote"
@@ -208,9 +200,9 @@ def test_tables_give_the_same_as_their_sources_to_the_bit(tmp_path: Path, seed: 
     """Messy answers and ids, read into tables first or evaluated in place."""
     answers = [None, "A", "b", " A", "J\n", "(A)", "B.", "**B**", "K", "12", "N/A", "", "\u00a0c"]
     drawn = dict(sorted(study(seed, answers, json=True).items()))
-    options = write_multi_rm(tmp_path, drawn)
-    n, protocol = [1, 3, 8], {"estimator": Estimator.PAPER, "runs": 4, "seed": seed}
-    evaluate(**options, **protocol, n=n, output=tmp_path / "files")
+    n = [1, 3, 8]
+    options = write_multi_rm(tmp_path, drawn, n=n, runs=4, seed=seed)
+    evaluate(options, tmp_path / "files", Estimator.PAPER)
     check(tmp_path / "files", drawn, n, 4, seed)
     for category in drawn:
         source = tmp_path / "small" / f"{category}.json"
@@ -220,9 +212,12 @@ def test_tables_give_the_same_as_their_sources_to_the_bit(tmp_path: Path, seed: 
             source = tmp_path / model / f"{category}_reward.json"
             rewards = tmp_path / "tables" / model / f"{category}.parquet"
             read_rewards([str(source)], "small", category, model, solutions, rewards)
-    options["solutions"] = [str(tmp_path / "tables" / "small")]
-    options["rewards"] = [f"{model}={tmp_path / 'tables' / model}" for model in MODELS]
-    evaluate(**options, **protocol, n=n, output=tmp_path / "study")
+    of_tables = replace(
+        options,
+        solutions=[str(tmp_path / "tables" / "small")],
+        rewards=[f"{model}={tmp_path / 'tables' / model}" for model in MODELS],
+    )
+    evaluate(of_tables, tmp_path / "study", Estimator.PAPER)
     for name in ("best_of_n.csv", "weighted_vote.csv"):
         read, direct = (tmp_path / way / name for way in ("study", "files"))
         assert read.read_bytes() == direct.read_bytes()
@@ -235,8 +230,8 @@ def test_one_reference_that_is_not_a_letter_leaves_the_others_unchanged(
     drawn: dict[str, Any] = dict(sorted(study(5, ["A", "B", "(B)", odd, None], json=True).items()))
     question = next(iter(drawn["law"]))
     drawn["law"][question] = (odd, drawn["law"][question][1])
-    options = write_multi_rm(tmp_path, drawn)
-    evaluate(**options, estimator=Estimator.PAPER, n=[1, 4], runs=3, seed=1, output=tmp_path)
+    options = write_multi_rm(tmp_path, drawn, n=[1, 4], runs=3, seed=1)
+    evaluate(options, tmp_path, Estimator.PAPER)
     check(tmp_path, drawn, [1, 4], 3, 1)
     assert "1 of 11 reference answers are not letters from A to J" in caplog.text
 
@@ -291,14 +286,8 @@ def test_multi_rms_layout_gives_the_same_as_tables(tmp_path: Path, write_tables:
     # A folder's categories are sorted by name.
     drawn = dict(sorted(study(4, [None, "A", "B", "J"]).items()))
     run(tmp_path / "ours", write_tables(drawn, list(MODELS)), [1, 4], seed=3)
-    evaluate(
-        **write_multi_rm(tmp_path / "small", drawn),
-        estimator=Estimator.PAPER,
-        n=[1, 4],
-        runs=6,
-        seed=3,
-        output=tmp_path / "theirs",
-    )
+    theirs = write_multi_rm(tmp_path / "small", drawn, n=[1, 4], runs=6, seed=3)
+    evaluate(theirs, tmp_path / "theirs", Estimator.PAPER)
     for name in ("best_of_n.csv", "weighted_vote.csv"):
         assert (tmp_path / "ours" / name).read_text() == (tmp_path / "theirs" / name).read_text()
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.aggregate import weights_in_pools
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.tables import parquet
@@ -78,8 +79,7 @@ def test_scores_select_by_their_order_and_vote_with_their_softmax(
     scores = [[generator.choice([-8.0, -1.5, 0.0, 2.0, 2.5]) for _ in range(4)] for _ in range(9)]
     written = write_tables({"law": pools("dPRM", scores)}, ["dPRM"], "score")
     set_type(written.rewards[0], "solution", "score")
-    inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=last"]
-    evaluate(*inputs, n=[1, 2, 3, 4])
+    evaluate(written.options(["dPRM=last"], n=[1, 2, 3, 4]), tmp_path)
     found = accuracies(tmp_path)
     for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE):
         for n in (2, 3, 4):
@@ -117,11 +117,11 @@ def test_the_stated_type_decides_rather_than_lengths(tmp_path: Path, write_table
     parquet.write(path, SOLUTIONS, four, made_of())
     for unit, n_counts, n_step_rows in (("critique", 3, 0), ("step", 0, 1)):
         set_type(table, unit, "probability")
-        inputs = [str(path)], tmp_path / unit, [f"gORM={table}"], ["gORM=mean"]
-        measure_uncertainty(*inputs, n=[2])
+        options = written.options(["gORM=mean"], n=[2])
+        measure_uncertainty(options, tmp_path / unit)
         counts = parquet.read(tmp_path / unit / "critique_counts.parquet", CRITIQUE_COUNTS)
         assert len({row["n_critiques"] for row in counts.to_pylist()}) == n_counts
-        evaluate_verification(*inputs)
+        evaluate_verification(options, tmp_path / unit)
         steps = parquet.read(tmp_path / unit / "step_verification.parquet", STEP_VERIFICATION)
         assert steps.num_rows == n_step_rows
 
@@ -135,7 +135,7 @@ def test_scores_are_ranked_and_not_calibrated(tmp_path: Path, write_tables: Any)
         path, SOLUTIONS, [row | {"step_labels": [row["outcome"]]} for row in rows], made_of()
     )
     set_type(table, "step", "score")
-    evaluate_verification([str(path)], tmp_path, [f"dPRM={table}"], ["dPRM=last"])
+    evaluate_verification(written.options(["dPRM=last"]), tmp_path)
     (row,) = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     pairs = [(a, b) for pool in scores for a in pool[::2] for other in scores for b in other[1::2]]
     auc = sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
@@ -155,20 +155,23 @@ def without_columns(path: Path) -> None:
 
 def test_the_command_line_states_what_tables_do_not(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": pools("dPRM", [[0.1, 0.2, 0.3, 0.4]] * 3)}, ["dPRM"])
-    inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=last"]
-    evaluate(*inputs, n=[2])
+
+    def options(**stated: Any) -> SelectionOptions:
+        return written.options(["dPRM=last"], n=[2], **stated)
+
+    evaluate(options(), tmp_path)
     before = accuracies(tmp_path)
     without_columns(written.rewards[0])
     with pytest.raises(InputError, match=r"a column scale .* add --scale dPRM=… \(probability or"):
-        evaluate(*inputs, n=[2])
+        evaluate(options(), tmp_path)
     # Selections do not need the unit.
-    evaluate(*inputs, n=[2], scale=["dPRM=probability"])
+    evaluate(options(scale=["dPRM=probability"]), tmp_path)
     assert accuracies(tmp_path) == before
     (row,) = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert (row["unit"], row["vote_weight"]) == (None, "reward")
     with pytest.raises(InputError, match=r"a column unit .* add --unit dPRM=… \(step, critique or"):
-        evaluate_verification(*inputs, scale=["probability"])
-    evaluate_verification(*inputs, scale=["probability"], unit=["step"])
+        evaluate_verification(options(scale=["probability"]), tmp_path)
+    evaluate_verification(options(scale=["probability"], unit=["step"]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -185,25 +188,23 @@ def test_contradictions_are_refused(
     tmp_path: Path, write_tables: Any, options: dict[str, Any], complaint: str
 ) -> None:
     written = write_tables({"law": pools("dPRM", [[0.1, 0.2, 0.3, 0.4]])}, ["dPRM"])
-    inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"], ["dPRM=last"]
     with pytest.raises(InputError, match=complaint):
-        evaluate(*inputs, n=[2], **options)
+        evaluate(written.options(["dPRM=last"], n=[2], **options), tmp_path)
 
 
 def test_what_is_undefined_for_scores_is_refused(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": pools("dPRM", [[-1.0, 2.0, 3.0, 4.0]])}, ["dPRM"], "score")
     set_type(written.rewards[0], "step", "score")
-    inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={written.rewards[0]}"]
     with pytest.raises(InputError, match="an aggregation other than prod"):
-        evaluate(*inputs, ["dPRM=prod"], n=[2])
+        evaluate(written.options(["dPRM=prod"], n=[2]), tmp_path)
     with pytest.raises(InputError, match="the estimator paper votes with probabilities"):
-        evaluate(*inputs, ["dPRM=min"], estimator=Estimator.PAPER, n=[2])
+        evaluate(written.options(["dPRM=min"], n=[2]), tmp_path, Estimator.PAPER)
     rows = parquet.read(written.rewards[0], REWARDS).to_pylist()
     rows[0]["scale"] = "probability"
     rows[0]["rewards"] = [0.5]
     parquet.write(written.rewards[0], REWARDS, rows, made_of())
     with pytest.raises(InputError, match="one unit and one scale of dPRM's rewards, found"):
-        evaluate(*inputs, ["dPRM=min"], n=[2])
+        evaluate(written.options(["dPRM=min"], n=[2]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -240,11 +241,11 @@ def test_tables_of_version_1_have_the_type_of_their_module(
     ]
     parquet.write(path, first, rows, replace(made_of(), code={module: "0" * 64}))
     assert set(parquet.read(path, REWARDS)["unit"].to_pylist()) == {unit}
-    inputs = [str(written.solutions[0])], tmp_path, [f"dPRM={path}"], ["dPRM=last"]
+    options = written.options(["dPRM=last"], n=[2])
     if unit is None:
         with pytest.raises(InputError, match="add --unit"):
-            evaluate_verification(*inputs)
+            evaluate_verification(options, tmp_path)
         return
-    evaluate(*inputs, n=[2])
+    evaluate(options, tmp_path)
     (row,) = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert (row["unit"], row["scale"]) == (unit, "probability")

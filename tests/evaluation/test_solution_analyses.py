@@ -24,12 +24,8 @@ MODELS = ["dPRM", "gORM", "gORM@43"]
 
 
 def analysed(folder: Path, written: Any, models: list[str] = MODELS) -> None:
-    analyse_solutions(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=[f"{model}={'min' if model == 'dPRM' else 'mean'}" for model in models],
-        output=folder,
-    )
+    ways = [f"{model}={'min' if model == 'dPRM' else 'mean'}" for model in models]
+    analyse_solutions(written.options(ways), folder)
 
 
 def read(folder: Path, schema: Schema) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -64,15 +65,13 @@ def study(critiques: int = 2) -> dict[str, Any]:
 
 def run(command: Any, folder: Path, written: Any, models: list[str], **changes: Any) -> None:
     options: dict[str, Any] = {
-        "solutions": [str(path) for path in written.solutions],
         "rewards": [
             f"{path.parent.name}={path}" for path in written.rewards if path.parent.name in models
         ],
         "aggregation": [f"{model}={'mean' if model[0] == 'g' else 'last'}" for model in models],
         "n": [1, 2, 4],
-        "output": folder,
     }
-    command(**(options | changes))
+    command(written.options(**(options | changes)), folder)
 
 
 def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -257,7 +256,7 @@ def test_training_runs_that_agree_have_the_interval_of_one(
 
 def test_the_estimator_paper_pools_the_runs(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables(study(), MODELS)
-    run(evaluate, tmp_path, written, MODELS, estimator=Estimator.PAPER, runs=5)
+    run(partial(evaluate, estimator=Estimator.PAPER), tmp_path, written, MODELS, runs=5)
     found = keyed(rows_of(tmp_path, "accuracy"))
     for (category, selection, model, aggregation, n), row in found.items():
         if model == "dORM@mean":

@@ -10,6 +10,7 @@ import pytest
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.inputs import Subsets
 from multirm.evaluation.methods import Scorer
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import Pools
 from multirm.evaluation.uncertainty import measure_uncertainty, pool_variance
 from multirm.tables import parquet
@@ -41,18 +42,13 @@ def study(critiques: int) -> dict[str, Any]:
     }
 
 
-def options(folder: Path, written: Any) -> dict[str, Any]:
-    return {
-        "solutions": [str(path) for path in written.solutions],
-        "rewards": [f"{path.parent.name}={path}" for path in written.rewards],
-        "aggregation": ["dORM=last", "gORM=mean"],
-        "n": [1, 4, 8],
-        "output": folder,
-    }
+def options(written: Any) -> SelectionOptions:
+    found: SelectionOptions = written.options(["dORM=last", "gORM=mean"], n=[1, 4, 8])
+    return found
 
 
 def test_components_add_up_and_unknown_ones_are_missing(tmp_path: Path, write_tables: Any) -> None:
-    measure_uncertainty(**options(tmp_path, write_tables(study(4), MODELS)))
+    measure_uncertainty(options(write_tables(study(4), MODELS)), tmp_path)
     rows = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
     assert {row["category"] for row in rows} == {"Overall", "law", "physics"}
     for row in rows:
@@ -68,9 +64,9 @@ def test_components_add_up_and_unknown_ones_are_missing(tmp_path: Path, write_ta
 def test_with_all_critiques_accuracies_are_those_of_evaluate(
     tmp_path: Path, write_tables: Any
 ) -> None:
-    given = options(tmp_path, write_tables(study(4), MODELS))
-    measure_uncertainty(**given)
-    evaluate(**given)
+    given = options(write_tables(study(4), MODELS))
+    measure_uncertainty(given, tmp_path)
+    evaluate(given, tmp_path)
     accuracy = {
         (row["category"], row["selection"], row["model"], row["n"]): row["accuracy"]
         for row in parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
@@ -92,7 +88,7 @@ def test_with_all_critiques_accuracies_are_those_of_evaluate(
 
 
 def test_one_critique_per_solution_gives_no_counts(tmp_path: Path, write_tables: Any) -> None:
-    measure_uncertainty(**options(tmp_path, write_tables(study(1), MODELS)))
+    measure_uncertainty(options(write_tables(study(1), MODELS)), tmp_path)
     table = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS)
     assert table.num_rows == 0
 
@@ -104,7 +100,7 @@ def test_a_few_odd_lists_are_left_out(
     _, pool = drawn["law"]["law-3"]
     pool[0][1]["gORM"].clear()
     pool[1][1]["gORM"].pop()
-    measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
+    measure_uncertainty(options(write_tables(drawn, MODELS)), tmp_path)
     rows = parquet.read(tmp_path / "critique_counts.parquet", CRITIQUE_COUNTS).to_pylist()
     assert {row["n_critiques"] for row in rows} == {1, 2, 4}
     assert "law: 1 solutions that do not have 4 critiques by gORM count as having none" in (
@@ -120,7 +116,7 @@ def test_pools_smaller_than_n_are_counted(
     drawn = study(4)
     answer, pool = drawn["law"]["law-3"]
     drawn["law"]["law-3"] = (answer, pool[:3])
-    measure_uncertainty(**options(tmp_path, write_tables(drawn, MODELS)))
+    measure_uncertainty(options(write_tables(drawn, MODELS)), tmp_path)
     assert "N = 8: 1 pools are smaller and are used whole" in caplog.text
     for name in ("variance", "critique_counts"):
         rows = parquet.read(tmp_path / f"{name}.parquet", SCHEMAS[name]).to_pylist()

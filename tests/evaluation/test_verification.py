@@ -11,6 +11,7 @@ import pytest
 
 from multirm.data.read import read_solutions
 from multirm.errors import InputError
+from multirm.evaluation.options import InputOptions
 from multirm.evaluation.verification import evaluate_verification
 from multirm.formats.sources import Reader
 from multirm.tables import parquet
@@ -21,12 +22,7 @@ from tests.origins import made_of
 
 
 def evaluated(folder: Path, written: Any, aggregation: list[str]) -> None:
-    evaluate_verification(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=aggregation,
-        output=folder,
-    )
+    evaluate_verification(written.options(aggregation), folder)
 
 
 def test_one_row_per_scorer_and_category(tmp_path: Path, write_tables: Any) -> None:
@@ -88,7 +84,10 @@ def test_data_without_reference_answers(
     ]
     table = tmp_path / "rewards" / "math.parquet"
     parquet.write(table, REWARDS, rows, made_of())
-    evaluate_verification([str(path)], tmp_path, [f"dPRM={table}"], ["dPRM=min"])
+    options = InputOptions(
+        solutions=[str(path)], rewards=[f"dPRM={table}"], aggregation=["dPRM=min"]
+    )
+    evaluate_verification(options, tmp_path)
 
     (found,) = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
     correct = [row["outcome"] == 1 for row in solutions]
@@ -156,14 +155,10 @@ def test_odd_lists_are_left_out_of_the_step_measures(
 def test_invalid_labels_are_refused(tmp_path: Path, write_tables: Any) -> None:
     written = write_tables({"law": {"q": ("A", [("A", {"dPRM": [0.9]})])}}, ["dPRM"])
     (path,) = written.solutions
+    options = written.options(["dPRM=min"], solutions=[str(tmp_path / "theirs.parquet")])
     for column, value in (("outcome", 2), ("step_labels", [-1])):
         rows = parquet.read(path, SOLUTIONS).to_pylist()
         table = pa.Table.from_pylist([rows[0] | {column: value}], schema=SOLUTIONS.columns)
         pq.write_table(table, tmp_path / "theirs.parquet")
         with pytest.raises(InputError, match="expected outcomes and step labels 0 or 1, found 1 w"):
-            evaluate_verification(
-                [str(tmp_path / "theirs.parquet")],
-                tmp_path,
-                [f"dPRM={written.rewards[0]}"],
-                ["dPRM=min"],
-            )
+            evaluate_verification(options, tmp_path)

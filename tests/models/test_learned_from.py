@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.models.learned_from import FILE, count_learned, learned_by, write_learned
 from multirm.scoring.discriminative import score_discriminative
 from multirm.tables import parquet
@@ -95,7 +96,10 @@ def test_scoring_and_evaluation_count_training_questions(
     rewards = tmp_path / "rewards.parquet"
     with caplog.at_level(logging.WARNING):
         score_discriminative([f"toy={adapter}"], asked, [rewards])
-        evaluate([str(asked)], tmp_path / "out", [f"toy={rewards}"], ["toy=last"], n=[1, 2])
+        options = SelectionOptions(
+            solutions=[str(asked)], rewards=[f"toy={rewards}"], aggregation=["toy=last"], n=[1, 2]
+        )
+        evaluate(options, tmp_path / "out")
     assert ("was trained on 1 of these 2 questions" in caplog.text) == bool(n_learned)
     assert ("trained on 1 of the questions that it is evaluated on" in caplog.text) == bool(
         n_learned

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -35,16 +35,24 @@ def function_of(command: str) -> Callable[..., None]:
     return function
 
 
+def options_of(typed: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the options of a command, with those of its dataclasses instead of these."""
+    options: dict[str, Any] = {}
+    for name, hint in get_type_hints(typed, include_extras=True).items():
+        options |= options_of(hint) if is_dataclass(hint) else {name: hint}
+    return options
+
+
 def places_of(command: str) -> tuple[list[str], list[str]]:
-    """The parameters that are inputs, and those that are outputs."""
-    hints = get_type_hints(function_of(command), include_extras=True)
-    roles = {name: arguments._role(hint) for name, hint in hints.items()}
+    """The options that are inputs, and those that are outputs."""
+    options = options_of(function_of(command))
+    roles = {name: arguments._role(hint) for name, hint in options.items()}
     read = [name for name, role in roles.items() if isinstance(role, arguments._Read)]
     return read, [name for name, role in roles.items() if role and name not in read]
 
 
-def something(hint: Any, path: Path) -> Any:
-    """A value of a parameter's type."""
+def something(hint: Any, path: Path, given: Mapping[str, Path] = {}) -> Any:
+    """A value of a parameter's type; options of a dataclass that are given have their own path."""
     kinds = get_args(hint)
     match get_origin(hint):
         case origin if origin is Annotated:
@@ -55,8 +63,8 @@ def something(hint: Any, path: Path) -> Any:
             return [something(kinds[0], path)]
     if is_dataclass(hint):
         types = get_type_hints(hint)
-        needed = [field.name for field in fields(hint) if field.default is MISSING]
-        return hint(**{name: something(types[name], path) for name in needed})
+        names = [f.name for f in fields(hint) if f.default is MISSING or f.name in given]
+        return hint(**{name: something(types[name], given.get(name, path)) for name in names})
     if issubclass(hint, StrEnum):
         return next(iter(hint))
     return {Path: path, str: f"m={path}", int: 32, float: 0.5, bool: True}[hint]
@@ -66,14 +74,13 @@ def called(command: str, folder: Path, **given: Any) -> None:
     """Run a command with arguments of the right types; only the given ones exist."""
     function = function_of(command)
     hints = get_type_hints(function, include_extras=True)
-    needed = {
-        name: something(hints[name], folder / "nowhere" / f"{name}.svg")
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is inspect.Parameter.empty or name in given
-    }
-    for name, path in given.items():
-        needed[name] = something(hints[name], path)
-    function(**needed)
+    function(
+        **{
+            name: something(hints[name], given.get(name, folder / "nowhere" / f"{name}.svg"), given)
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is inspect.Parameter.empty or name in given
+        }
+    )
 
 
 READING = [
@@ -90,7 +97,7 @@ def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
     function = function_of(command)
     assert hasattr(function, "__wrapped__"), "not an entry"
     read, written = places_of(command)
-    for name, hint in get_type_hints(function, include_extras=True).items():
+    for name, hint in options_of(function).items():
         words = str(hint)
         is_of_training = "train" in command and name in ("curve", "examples")
         if name.startswith("output") or is_of_training:
@@ -111,7 +118,7 @@ def test_no_command_overwrites_its_inputs(
     tmp_path: Path, command: str, read: str, written: str
 ) -> None:
     source = tmp_path / "precious.svg"
-    role = arguments._role(get_type_hints(function_of(command), include_extras=True)[written])
+    role = arguments._role(options_of(function_of(command))[written])
     if role == arguments._A_FILE:
         source.write_text("years of work")
         contents = source
@@ -145,7 +152,7 @@ def test_no_command_starts_with_an_unwritable_output(
 def test_no_command_writes_a_file_over_a_folder_or_a_folder_over_a_file(
     tmp_path: Path, command: str, written: str
 ) -> None:
-    role = arguments._role(get_type_hints(function_of(command), include_extras=True)[written])
+    role = arguments._role(options_of(function_of(command))[written])
     if role == arguments._A_FILE:
         (tmp_path / "x").mkdir()
     else:

@@ -6,6 +6,7 @@ import pytest
 
 from multirm.data.read import read_solutions
 from multirm.evaluation.accuracy import evaluate
+from multirm.evaluation.options import SelectionOptions
 from multirm.formats.sources import Reader
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Selection
@@ -31,14 +32,14 @@ def test_gsm8k_agrees_with_its_authors_counts(shared_data: Path, tmp_path: Path)
     ]
     given = tmp_path / "rewards.parquet"
     parquet.write(given, REWARDS, rewards, made_of())
-    evaluate(
+    options = SelectionOptions(
         solutions=[str(solutions)],
         rewards=[f"constant={given}"],
         aggregation=["constant=last"],
         scale=["probability"],
         n=[1, 2, 4],
-        output=tmp_path,
     )
+    evaluate(options, tmp_path)
     accuracy = {
         (row["selection"], row["n"]): row["accuracy"]
         for row in parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()

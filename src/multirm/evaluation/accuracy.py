@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from multirm.evaluation.costs import cost_rows, read_costs
 from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.headline import headline_rows
 from multirm.evaluation.inputs import Opened, Row, Subsets, choose_subsets, open_evaluation
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
@@ -23,8 +23,7 @@ from multirm.evaluation.training_seeds import (
     variance_of_means,
     with_means,
 )
-from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.running.numbers import Count, Runs, Seed
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.costs import COSTS
@@ -33,68 +32,30 @@ from multirm.tables.ledger import LEDGER, VoteWeight
 from multirm.tables.rewards import Scale
 from multirm.tables.schema import Schema
 from multirm.tables.sql import reading
-from multirm.text.answer_rules import AnswerRule
 
 
 @entry
 @reading("--solutions, --rewards")
 def evaluate(
-    solutions: list[Place],
+    options: SelectionOptions,
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
     estimator: Estimator = Estimator.EXACT,
-    answers: AnswerRule = AnswerRule.MEANING,
-    n: list[Count] | None = None,
-    runs: Runs = 100,
-    seed: Seed = 42,
-    reward_models: Path | None = None,
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
-    A PATH is a table, a folder of tables, a folder in Multi-RM's layout (`{category}.json`,
-    `{category}_reward.json`), or a hub name. Rewards and solutions must match one to one. A solution is correct if
-    its parsed answer matches the reference answer, even if its outcome label disagrees.
-
+    A solution is correct if its parsed answer matches the reference answer, even if its outcome label disagrees.
     The mean over the training runs of one reward model has its own accuracies, and comparisons use that mean.
-    Without a table of reward models, `dPRM` and `dPRM@43` count as two runs of one model, and their mean is called
-    `dPRM@mean`.
 
     Args:
-        solutions: PATHs of one dataset's solutions. Categories are reported in this order.
+        options: inputs and subsets.
         output: Folder for the tables: accuracy, comparisons, headline, costs and ledger; with the estimator `paper`,
             accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
-        rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs.
-        aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
-            `dPRM=min,mean`. Models are reported in this order.
-        unit: What one reward of a model is about (MODEL=step, MODEL=critique or MODEL=solution), if its tables
-            have no column `unit`; without MODEL=, for all models. Selections do not need it.
-        scale: What kind of number a reward of a model is (MODEL=probability or MODEL=score), likewise. Scores are
-            unbounded, and vote with their softmax over the pool. The estimator `paper` requires probabilities.
         estimator: `exact`, the expectation over all subsets of N with 95 % intervals over questions, or `paper`,
-            the mean over random subsets, as in the paper.
-        answers: When two answers are equal: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and `0.5`), or
-            only if they are the same text (`strict`). The estimator `paper` compares as in the paper.
-        n: Sizes of the subsets to select from; by default 1, 2, 4, 8 and 16.
-        runs: Number of random subsets per question and size, where subsets are drawn.
-        seed: Seed of the subsets, and of the tests' random signs.
-        reward_models: Table of reward models, as written by `describe-reward-models`.
+            the mean over random subsets, as in the paper, which requires probabilities as rewards and has its own
+            rule for answers.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        estimator,
-        needs_unit=False,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
-    subsets = choose_subsets(opened, n, runs, seed, estimator)
+    opened = open_evaluation(__name__, options, estimator, needs_unit=False)
+    subsets = choose_subsets(opened, options, estimator)
     evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subsets)
     opened.write(output, evaluated.rows, subsets, evaluated.texts, estimator=estimator)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from multirm.evaluation.inputs import (
     choose_subsets,
     open_evaluation,
 )
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
@@ -26,68 +26,37 @@ from multirm.evaluation.training_seeds import (
     variance_of_means,
 )
 from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.running.numbers import Count, Runs, Seed
 from multirm.running.provenance import origin_of
 from multirm.tables.accuracy import OVERALL
 from multirm.tables.changes import CHANGES
 from multirm.tables.sql import reading
-from multirm.text.answer_rules import AnswerRule
 
 
 @entry
 @reading("--solutions, --rewards, --before-solutions, --before-rewards")
 def compare_datasets(
-    solutions: list[Place],
+    options: SelectionOptions,
     before_solutions: list[Place],
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
     before_rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
-    n: list[Count] | None = None,
-    runs: Runs = 100,
-    seed: Seed = 42,
-    reward_models: Path | None = None,
 ) -> None:
     """Compare accuracies on a dataset with those on another one with the same questions, such as before its steps
     were shuffled.
 
     Args:
-        solutions: As for `evaluate`, like all options except the output and those of the other dataset.
+        options: inputs and subsets.
         before_solutions: PATHs of the other dataset's solutions.
         output: Folder for the table: changes.
-        rewards: MODEL=PATH.
         before_rewards: MODEL=PATH, rewards of the other dataset's solutions by the same models.
-        aggregation: MODEL=AGGREGATION.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
-        n: Sizes of the subsets to select from.
-        runs: Number of random subsets per question and size, where subsets are drawn.
-        seed: Seed of the subsets.
-        reward_models: Table of reward models.
     """
-    after, before = (
-        open_evaluation(
-            __name__,
-            of_solutions,
-            of_rewards,
-            aggregation,
-            needs_unit=False,
-            answers=answers,
-            unit=unit,
-            scale=scale,
-            reward_models=described,
-        )
-        for of_solutions, of_rewards, described in (
-            (solutions, rewards, reward_models),
-            (before_solutions, before_rewards, None),
-        )
+    of_other = replace(
+        options, solutions=before_solutions, rewards=before_rewards, reward_models=None
     )
-    in_both = sorted({*choose_sizes(after, n)} & {*choose_sizes(before, n)})
-    subsets = choose_subsets(after, in_both, runs, seed)
+    after, before = (
+        open_evaluation(__name__, each, needs_unit=False) for each in (options, of_other)
+    )
+    in_both = sorted({*choose_sizes(after, options.n)} & {*choose_sizes(before, options.n)})
+    subsets = choose_subsets(after, replace(options, n=in_both))
     changes = changed(_answered(before, subsets), _answered(after, subsets))
     parts = parts_of(subsets.n, after.scorers, after.means)
     rows = [{"before": before.dataset, **row} for row in change_rows(changes, parts)]

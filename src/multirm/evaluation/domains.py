@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from multirm.evaluation.domain_contrasts import Contrast, contrasts_of, unknown_
 from multirm.evaluation.expected import expected
 from multirm.evaluation.inputs import Row, choose_subsets, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import lay_out, read_categories
 from multirm.evaluation.significance import flips_for, p_values
 from multirm.evaluation.training_seeds import (
@@ -24,13 +26,11 @@ from multirm.evaluation.training_seeds import (
     seed_degrees,
     variance_of_means,
 )
-from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.running.numbers import Count, Runs, Seed
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.domains import DOMAINS
 from multirm.tables.reward_model_rows import RewardModel, read_rows
 from multirm.tables.sql import reading
-from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -66,53 +66,37 @@ class DomainTest(NamedTuple):
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class DomainOptions(SelectionOptions):
+    """The options of `SelectionOptions`, with a table of reward models.
+
+    Attributes:
+        reward_models: Table of reward models, which says the categories that each was trained on.
+    """
+
+    # Without `field`, the default would be inherited.
+    reward_models: Path = field()
+
+
 @entry
 @reading("--solutions, --rewards")
 def compare_domains(
-    solutions: list[Place],
+    options: DomainOptions,
     output: EvaluationFolder,
-    reward_models: Path,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
-    n: list[Count] | None = None,
-    runs: Runs = 100,
-    seed: Seed = 42,
 ) -> None:
     """Compare models trained on several categories with models trained on one, in domain and out of domain.
 
     Models of unknown kind or training categories are left out, with a warning; the table counts them.
 
     Args:
-        solutions: As for `evaluate`, like all options except the output.
+        options: inputs and subsets; at N = 1, there is nothing to select.
         output: Folder for the table domains: paired differences between models of one kind and backbone.
-        reward_models: Table of reward models, which says the categories that each was trained on.
-        rewards: MODEL=PATH.
-        aggregation: MODEL=AGGREGATION.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
-        n: Sizes of the subsets to select from; at 1, there is nothing to select.
-        runs: Number of random subsets, where subsets are drawn.
-        seed: Seed of the subsets, and of the tests' random signs.
 
     Raises:
         InputError: nothing can be compared because kinds or training categories are unknown.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        needs_unit=False,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
-    subsets = choose_subsets(opened, n, runs, seed)
+    opened = open_evaluation(__name__, options, needs_unit=False)
+    subsets = choose_subsets(opened, options)
     values = {
         category.name: expected(
             lay_out(category, opened.scorers), subsets.n, opened.scorers, subsets.seed, subsets.runs
@@ -120,13 +104,13 @@ def compare_domains(
         for category in read_categories(opened.database, opened.types)
     }
     scorers = one_per_model(opened.scorers, opened.means)
-    known = {each.model: each for each in read_rows(opened.dataset, [reward_models])}
+    known = {each.model: each for each in read_rows(opened.dataset, [options.reward_models])}
     models = {
         scorer.model: known[opened.means.get(scorer.model, [scorer.model])[0]] for scorer in scorers
     }
     contrasts = contrasts_of(scorers, models, list(values))
     unknown = unknown_models(scorers, models)
-    _tell(unknown, reward_models, is_any_compared=bool(contrasts))
+    _tell(unknown, options.reward_models, is_any_compared=bool(contrasts))
     tests = [
         DomainTest(contrast, selection, size)
         for contrast in contrasts

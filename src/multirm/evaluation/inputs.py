@@ -19,6 +19,7 @@ from multirm.evaluation.input_checks import (
     warn_of_outcomes,
 )
 from multirm.evaluation.methods import Scorer, scorers
+from multirm.evaluation.options import InputOptions, SelectionOptions
 from multirm.evaluation.pools import OURS, paper_answers
 from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
@@ -28,7 +29,6 @@ from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_model_rows import RewardModel, describe, means_of, runs_of
 from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
-from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -121,44 +121,35 @@ class Opened:
 
 def open_evaluation(
     module: str,
-    solutions: Sequence[str],
-    rewards: Sequence[str] | None,
-    aggregation: Sequence[str] | None,
+    options: InputOptions,
     estimator: Estimator = Estimator.EXACT,
     selects: bool = True,
     needs_unit: bool = True,
-    answers: AnswerRule = AnswerRule.MEANING,
-    unit: Sequence[str] | None = None,
-    scale: Sequence[str] | None = None,
-    reward_models: Path | None = None,
 ) -> Opened:
-    """Open and check the inputs of an evaluation; options are as in `accuracy.evaluate`.
+    """Open and check the inputs of an evaluation.
 
     Args:
         module: the module that evaluates, for footers.
-        estimator: `paper` compares answers as in the paper.
+        estimator: `paper` compares answers as in the paper, whatever the options say.
         selects: whether answers will be selected, which requires reference answers.
         needs_unit: whether the unit of rewards must be known.
-        answers: when answers are equal; ignored with the estimator `paper`.
-        unit, scale: the type of rewards of models whose tables do not state it.
-        reward_models: the table of reward models; without it, training runs are recognized by their names.
 
     Raises:
         InputError: an option is invalid, or solutions and rewards do not match.
     """
-    aggregations = parse_aggregations(aggregation or [])
-    places = parse_rewards(rewards or [], aggregations)
+    aggregations = parse_aggregations(options.aggregation or [])
+    places = parse_rewards(options.rewards or [], aggregations)
     is_paper = estimator is Estimator.PAPER
-    database, files = open_inputs(solutions, places, None if is_paper else answers)
+    database, files = open_inputs(options.solutions, places, None if is_paper else options.answers)
     check_solutions(database)
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    tables = [reward_models] if reward_models else []
+    tables = [options.reward_models] if options.reward_models else []
     models = describe(aggregations, dataset, tables)
     _check_runs(models, aggregations)
     if selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
-    types = _reward_types(database, aggregations, estimator, unit or [], scale or [], needs_unit)
+    types = _reward_types(database, options, aggregations, estimator, needs_unit)
     check_apart(database, {each.model: each.run_of for each in models})
     compared = paper_answers(database) if is_paper else OURS
     warn_of_outcomes(database, compared["correct"])
@@ -166,8 +157,8 @@ def open_evaluation(
     origin = origin_of(
         module,
         {
-            "aggregation": list(aggregation or []),
-            "answers": "as in the paper" if is_paper else str(answers),
+            "aggregation": list(options.aggregation or []),
+            "answers": "as in the paper" if is_paper else str(options.answers),
             "learned_questions": learned_questions(files),
             "rewards": {model: asdict(known) for model, known in types.items()},
         },
@@ -213,10 +204,9 @@ def _check_runs(
 
 def _reward_types(
     database: duckdb.DuckDBPyConnection,
+    options: InputOptions,
     aggregations: Mapping[str, Sequence[Aggregation]],
     estimator: Estimator,
-    unit: Sequence[str],
-    scale: Sequence[str],
     needs_unit: bool,
 ) -> dict[str, RewardType]:
     """The type of each model's rewards, as stated by its tables or else by the options.
@@ -225,8 +215,8 @@ def _reward_types(
         InputError: an option is invalid, tables disagree or state nothing, or there are scores where
             probabilities are required.
     """
-    units = parse_per_model("--unit", unit, Unit, aggregations)
-    scales = parse_per_model("--scale", scale, Scale, aggregations)
+    units = parse_per_model("--unit", options.unit or [], Unit, aggregations)
+    scales = parse_per_model("--scale", options.scale or [], Scale, aggregations)
     # The only scale that the estimator `paper` supports.
     default = Scale.PROBABILITY if estimator is Estimator.PAPER else None
     types = {
@@ -295,11 +285,7 @@ def learned_questions(files: Sequence[Path]) -> dict[str, int]:
 
 
 def choose_subsets(
-    opened: Opened,
-    n: Sequence[int] | None,
-    runs: int,
-    seed: int,
-    estimator: Estimator = Estimator.EXACT,
+    opened: Opened, options: SelectionOptions, estimator: Estimator = Estimator.EXACT
 ) -> Subsets:
     """The subsets that the options of an evaluation define; sizes over a pool's are logged.
 
@@ -309,9 +295,9 @@ def choose_subsets(
     Raises:
         InputError: no size is possible, or there are too few runs.
     """
-    if runs < 2:
-        raise InputError("--runs", expected="at least 2", found=shown(runs))
-    return Subsets(choose_sizes(opened, n, estimator), runs, seed)
+    if options.runs < 2:
+        raise InputError("--runs", expected="at least 2", found=shown(options.runs))
+    return Subsets(choose_sizes(opened, options.n, estimator), options.runs, options.seed)
 
 
 def choose_sizes(

@@ -12,7 +12,6 @@ Scores without bounds have no logarithm, and models with such rewards are left o
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,15 +24,15 @@ from multirm.evaluation.input_checks import check_labels
 from multirm.evaluation.inputs import Opened, Row, open_evaluation
 from multirm.evaluation.lengths import length_bins
 from multirm.evaluation.methods import Scorer
+from multirm.evaluation.options import InputOptions
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.training_seeds import runs_of_means
-from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.log_errors import LOG_ERROR_SLOPES, LOG_ERRORS
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
-from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -72,39 +71,19 @@ Measure = Callable[[np.ndarray], np.ndarray]
 @entry
 @reading("--solutions, --rewards")
 def measure_log_errors(
-    solutions: list[Place],
+    options: InputOptions,
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
-    reward_models: Path | None = None,
 ) -> None:
     """Measure log-errors of rewards by number of steps, on solutions whose step labels say that all are correct.
 
+    Step rewards are also multiplied, unless the last one is a model's reward.
+
     Args:
-        solutions: As for `evaluate`, like all options except the output.
+        options: inputs.
         output: Folder for the tables: log_errors (mean and root mean square by number of steps) and log_error_slopes
             (by how much errors grow with each step).
-        rewards: MODEL=PATH.
-        aggregation: MODEL=AGGREGATION. Step rewards are also multiplied, unless the last one is a model's reward.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
-        reward_models: Table of reward models.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        selects=False,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
+    opened = open_evaluation(__name__, options, selects=False)
     check_labels(opened.database)
     scorers = measured_scorers(opened)
     right = [

@@ -1,7 +1,6 @@
 """Entry point `analyse_solutions`: where models are right, by length, after recoveries, and which agree."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -9,11 +8,12 @@ from multirm.evaluation.agreement import agreement_rows, values_of
 from multirm.evaluation.inputs import Opened, Row, choose_sizes, open_evaluation
 from multirm.evaluation.lengths import correlation_rows, length_rows
 from multirm.evaluation.methods import labels
+from multirm.evaluation.options import InputOptions
 from multirm.evaluation.pools import read_categories, read_n_steps
 from multirm.evaluation.recoveries import group_rows, recovery_rows
 from multirm.evaluation.solution_parts import read_part
 from multirm.evaluation.training_seeds import one_per_model
-from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.running.numbers import Count
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME
 from multirm.tables.solution_analyses import (
@@ -24,47 +24,25 @@ from multirm.tables.solution_analyses import (
     SOLUTION_GROUPS,
 )
 from multirm.tables.sql import reading
-from multirm.text.answer_rules import AnswerRule
 
 
 @entry
 @reading("--solutions, --rewards")
 def analyse_solutions(
-    solutions: list[Place],
+    options: InputOptions,
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
     n: list[Count] | None = None,
-    reward_models: Path | None = None,
 ) -> None:
     """Analyse where reward models are right: by length, after incorrect steps, and which of them agree.
 
     Args:
-        solutions: As for `evaluate`, like all options except the output.
+        options: inputs.
         output: Folder for the tables: lengths (F1 by number of steps), length_correlations (between length and gain
             over the majority vote), solution_groups and recoveries (solutions with an incorrect step and a correct
             answer), agreement (which methods answer the same questions).
-        rewards: MODEL=PATH.
-        aggregation: MODEL=AGGREGATION.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
         n: Sizes of the subsets to select from, of which the largest is used.
-        reward_models: Table of reward models.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
+    opened = open_evaluation(__name__, options)
     size = max(choose_sizes(opened, n))
     n_steps = read_n_steps(opened.database)
     parts = [

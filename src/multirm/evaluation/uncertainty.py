@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from multirm.evaluation.critique_subsets import (
 from multirm.evaluation.expected import Expected, columns, expected
 from multirm.evaluation.inputs import Row, Subsets, choose_subsets, open_evaluation
 from multirm.evaluation.methods import Method, Scorer
+from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import Category, Pools, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Means,
@@ -35,12 +35,10 @@ from multirm.evaluation.variance import (
     variance_from_halves,
 )
 from multirm.evaluation.weighted_vote import simulation_variance
-from multirm.running.arguments import EvaluationFolder, Place, entry
-from multirm.running.numbers import Count, Runs, Seed
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.sql import reading
 from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
-from multirm.text.answer_rules import AnswerRule
 
 # Number of random subsets of m critiques over which an accuracy at m is averaged.
 CHOICES = 4
@@ -53,46 +51,19 @@ ORDERS = 2
 @entry
 @reading("--solutions, --rewards")
 def measure_uncertainty(
-    solutions: list[Place],
+    options: SelectionOptions,
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
-    n: list[Count] | None = None,
-    runs: Runs = 100,
-    seed: Seed = 42,
-    reward_models: Path | None = None,
 ) -> None:
     """Split the variance of accuracies into its sources, and compute accuracies by number of critiques.
 
     Args:
-        solutions: As for `evaluate`, like all options except the output.
+        options: inputs and subsets.
         output: Folder for the tables: variance, with the shares of questions, solutions in the pools and critiques, and
             the variance between training seeds for models with several; and critique_counts, with the accuracy for
             fewer critiques per solution, for models with several.
-        rewards: MODEL=PATH.
-        aggregation: MODEL=AGGREGATION.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
-        n: Sizes of the subsets to select from.
-        runs: Number of random subsets, where subsets are drawn.
-        seed: Seed of everything drawn.
-        reward_models: Table of reward models.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
-    subsets = choose_subsets(opened, n, runs, seed)
+    opened = open_evaluation(__name__, options)
+    subsets = choose_subsets(opened, options)
     categories = {}
     for category in read_categories(opened.database, opened.types):
         for model in opened.models:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from multirm.evaluation.f1_rows import (
 from multirm.evaluation.input_checks import check_labels
 from multirm.evaluation.inputs import Row, open_evaluation
 from multirm.evaluation.methods import Scorer
+from multirm.evaluation.options import InputOptions
 from multirm.evaluation.outcome_metrics import (
     Bounds,
     OutcomeMetrics,
@@ -29,14 +29,13 @@ from multirm.evaluation.outcome_metrics import (
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.step_metrics import LabelledSteps, ProcessBench, StepScores, step_metrics
-from multirm.running.arguments import EvaluationFolder, Place, entry
+from multirm.running.arguments import EvaluationFolder, entry
 from multirm.running.numbers import Seed
 from multirm.tables.accuracy import OVERALL, IntervalNote
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
-from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +43,9 @@ logger = logging.getLogger(__name__)
 @entry
 @reading("--solutions, --rewards")
 def evaluate_verification(
-    solutions: list[Place],
+    options: InputOptions,
     output: EvaluationFolder,
-    rewards: list[Place] | None = None,
-    aggregation: list[str] | None = None,
-    unit: list[str] | None = None,
-    scale: list[str] | None = None,
-    answers: AnswerRule = AnswerRule.MEANING,
     seed: Seed = 42,
-    reward_models: Path | None = None,
 ) -> None:
     """Measure how well rewards predict correctness, per category: F1, areas under curves, calibration.
 
@@ -60,29 +53,13 @@ def evaluate_verification(
     label decides, and solutions with neither are left out.
 
     Args:
-        solutions: As for `evaluate`, like all options except the output.
+        options: inputs.
         output: Folder for the tables: verification; reliability (calibration curves); thresholds and
             f1_by_critiques (F1 by threshold and by number of critiques); and for models with step rewards,
             minimum_positions and, if steps are labelled, step_verification and step_thresholds.
-        rewards: MODEL=PATH.
-        aggregation: MODEL=AGGREGATION.
-        unit: MODEL=UNIT.
-        scale: MODEL=SCALE.
-        answers: When two answers are equal, `meaning` or `strict`.
         seed: Seed of the random choices of critiques.
-        reward_models: Table of reward models.
     """
-    opened = open_evaluation(
-        __name__,
-        solutions,
-        rewards,
-        aggregation,
-        selects=False,
-        answers=answers,
-        unit=unit,
-        scale=scale,
-        reward_models=reward_models,
-    )
+    opened = open_evaluation(__name__, options, selects=False)
     check_labels(opened.database)
     categories = list(read_categories(opened.database, opened.types))
     for category in categories:

@@ -1,11 +1,12 @@
 """Which arguments of a command are read from or written to, and the checks on them before any work begins.
 
-The types of an entry function's parameters say which; a plain `Path` is an input. An output is refused if it cannot
+The types of an entry function's parameters, and of the fields of its dataclasses of options, say which; a plain
+`Path` is an input. An output is refused if it cannot
 be written, or if writing it would destroy an input, another output or a folder that is not ours.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -100,9 +101,14 @@ def check_places(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
             _refuse_one_in_the_other(output, other)
 
 
-def _paths(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Iterator[_Given]:
-    hints = get_type_hints(function, include_extras=True)
+def _paths(typed: Callable[..., Any], arguments: Mapping[str, Any]) -> Iterator[_Given]:
+    """The paths among the arguments of a function, or among the fields of a dataclass."""
+    hints = get_type_hints(typed, include_extras=True)
     for name, value in arguments.items():
+        if is_dataclass(value):
+            own = {field.name: getattr(value, field.name) for field in fields(value)}
+            yield from _paths(type(value), own)
+            continue
         role = _role(hints[name])
         if role is None:
             continue
