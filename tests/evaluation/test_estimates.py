@@ -152,7 +152,36 @@ def test_a_mean_without_bounds() -> None:
     assert (found.low[0], found.high[0]) == pytest.approx((5 - half, 5 + half))
     lone = estimate(measure, values, np.zeros(4, dtype=int), values > 0, 9)
     (row,) = rows_of(["steps"], overall([lone], is_share=False))
-    assert row == {"steps": 5, "steps_low": None, "steps_high": None, "note": None}
+    assert row == {"steps": 5, "steps_low": None, "steps_high": None, "note": "one_question: steps"}
+
+
+def balanced(counts: np.ndarray) -> np.ndarray:
+    """A measure of items of two kinds that needs both."""
+    return np.asarray(np.where((counts > 0).all(axis=-1), 0.75, np.nan))
+
+
+@pytest.mark.parametrize("is_share", [True, False])
+def test_a_measure_that_is_undefined_without_one_of_several_questions_does_not_say_one(
+    is_share: bool,
+) -> None:
+    kept = np.ones(6, dtype=bool)
+    questions = np.array([0, 0, 1, 1, 2, 2])
+    needs_first = estimate(balanced, np.array([1, 0, 0, 0, 0, 0]), questions, kept, 2)
+    found = overall([needs_first], is_share)
+    (row,) = rows_of(["x"], found)
+    assert row["x"] == 0.75
+    assert row["note"] == "undefined_without_one_question: x"
+    assert (row["x_low"] is None) is (row["x_high"] is None) is not is_share
+    needs_none = estimate(balanced, np.array([1, 0, 1, 0, 0, 1]), questions, kept, 2)
+    assert rows_of(["x"], overall([needs_none], is_share))[0]["note"] is None
+    alone = estimate(balanced, np.array([1, 0]), np.zeros(2, dtype=int), kept[:2], 2)
+    assert rows_of(["x"], overall([alone], is_share))[0]["note"] == "one_question: x"
+    (row,) = rows_of(["x"], overall([needs_first, needs_none, alone], is_share))
+    assert row["note"] == "one_question: x; undefined_without_one_question: x"
+    # A category in which the measure is undefined has no variance to be unknown.
+    nowhere = estimate(balanced, np.zeros(6, dtype=int), questions, kept, 2)
+    (row,) = rows_of(["x"], overall([needs_none, nowhere], is_share))
+    assert row["note"] == "1 of 2 categories: x"
 
 
 def test_a_category_has_the_jackknife_s_interval() -> None:
@@ -161,7 +190,7 @@ def test_a_category_has_the_jackknife_s_interval() -> None:
     low, high, known = jackknife.interval(0.7, own.without[:, 0], 10)
     assert (found.low[0], found.high[0]) == pytest.approx((low, high))
     assert known
-    assert found.is_known.all()
+    assert found.unknown_for == [[]]
 
 
 def test_overall_is_the_mean_of_categories_and_surer_than_each() -> None:

@@ -53,4 +53,9 @@ def test_notes_on_what_is_drawn_are_said() -> None:
     assert "Overall leaves out categories in which it is undefined." in said
     said = " ".join(sentences(measures([{"note": "one_question: share"}]), "why", "share"))
     assert "one question shows no spread" in said
+    assert "undefined" not in said
+    assert "leaves out" not in said
+    unknown = [{"note": "undefined_without_one_question: share"}]
+    said = " ".join(sentences(measures(unknown), "why", "share"))
+    assert "undefined without one question" in said
     assert "leaves out" not in said

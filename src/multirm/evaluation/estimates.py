@@ -10,8 +10,9 @@ such measures follow the same rules:
   with the most missing items, so that no run is measured on fewer.
 - Overall is the average over the categories in which a measure is defined, each of the same weight. A study with a
   category that, say, lacks long solutions can still tell how the others compare; a note says how many there are.
-- Where one question shows no spread, the interval of a share allows for the largest possible. Nothing bounds a mean
-  number of steps, so it then has no interval.
+- The spread is unknown if there is one question, or if the measure is undefined without one of several, such as the
+  slope of a line if all others have the same length. The interval of a share then allows for the largest possible
+  spread. Nothing bounds a mean number of steps, so it then has no interval. A note says which of the two it is.
 """
 
 from collections import Counter
@@ -82,7 +83,8 @@ class Summary:
 
     Attributes:
         value, low, high: float64 [columns]; NaN if undefined.
-        is_known: whether the variance is known, bool [columns]; where not, the interval allows for the largest.
+        unknown_for: why the variance is unknown in a category, if it is, [columns]; the interval then allows for the
+            largest, or is missing.
         n_categories: in how many categories each measure is defined, int [columns].
         n_all_categories: how many categories there are.
         counts: as in `Estimate`, of all categories together.
@@ -91,7 +93,7 @@ class Summary:
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    is_known: np.ndarray
+    unknown_for: Sequence[Sequence[IntervalNote]]
     n_categories: np.ndarray
     n_all_categories: int
     counts: Mapping[str, np.ndarray]
@@ -230,8 +232,16 @@ def _over_categories(parts: Sequence[Estimate], n_all: int, is_share: bool) -> S
     counts = {
         name: np.sum([each.counts[name] for each in parts], axis=0) for name in parts[0].counts
     }
-    is_known = np.asarray(known.all(axis=0))
-    return Summary(value, low, high, is_known, n_defined, n_all, counts)
+    unknown_for = [_reasons(column) for column in np.where(known, np.inf, sizes).T]
+    return Summary(value, low, high, unknown_for, n_defined, n_all, counts)
+
+
+def _reasons(sizes: np.ndarray) -> list[IntervalNote]:
+    """Why variances are unknown, from the sizes of the categories where they are; others are infinite."""
+    unknown = sizes[np.isfinite(sizes)]
+    is_one = np.isclose(unknown, 1)
+    found = [IntervalNote.ONE_QUESTION] if is_one.any() else []
+    return found + ([IntervalNote.UNDEFINED_WITHOUT_ONE] if not is_one.all() else [])
 
 
 def _degrees(own: np.ndarray, known: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -343,8 +353,8 @@ def rows_of(
 
 
 def _notes(summary: Summary, column: int, has_interval: bool) -> Iterator[str]:
-    if has_interval and not summary.is_known[column] and not np.isnan(summary.low[column]):
-        yield IntervalNote.ONE_QUESTION
+    if has_interval and not np.isnan(summary.value[column]):
+        yield from summary.unknown_for[column]
     if 0 < summary.n_categories[column] < summary.n_all_categories:
         yield f"{summary.n_categories[column]} of {summary.n_all_categories} categories"
 

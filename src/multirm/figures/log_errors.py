@@ -8,7 +8,13 @@ import altair as alt
 
 from multirm.figures import simulated_errors, theme
 from multirm.figures.marks import Marks, legend, marks, nothing
-from multirm.figures.measures import Measures, n_questions, notes_of, read_measures
+from multirm.figures.measures import (
+    Measures,
+    leaves_out_categories,
+    n_questions,
+    notes_of,
+    read_measures,
+)
 from multirm.figures.scorers import interval_text
 from multirm.figures.titles import headroom, panel_title, spoken, title
 from multirm.figures.write import check_formats, write_figure
@@ -92,7 +98,8 @@ def chart(measures: Measures, slopes: Measures, simulation: Sequence[Row]) -> al
 def _categories(measures: Measures) -> list[str]:
     """Those in which errors are known; Overall only if it is of the same categories at each length."""
     known = [row for row in measures.rows if row["rms"] is not None]
-    is_whole = not any(notes_of(row, "rms") for row in known if row["category"] == OVERALL)
+    notes = [note for row in known if row["category"] == OVERALL for note in notes_of(row, "rms")]
+    is_whole = not leaves_out_categories(notes)
     found = {row["category"] for row in known}
     return [name for name in measures.categories if name in found and (name != OVERALL or is_whole)]
 

@@ -1,6 +1,6 @@
 """Measures of reward models from evaluation tables, with the labels and styles of the models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,20 @@ def sentences(measures: Measures, why_missing: str, measure: str = "f1") -> list
     notes = {note for row in measures.rows for note in notes_of(row, measure)}
     if IntervalNote.ONE_QUESTION in notes:
         said.append("Where one question shows no spread, the interval allows for the largest.")
-    if notes - {IntervalNote.ONE_QUESTION}:
+    if IntervalNote.UNDEFINED_WITHOUT_ONE in notes:
+        said.append(
+            "If undefined without one question, its interval allows for the largest spread."
+        )
+    if leaves_out_categories(notes):
         said.append("Overall leaves out categories in which it is undefined.")
     if measures.missing:
         said.append(f"Not shown, {why_missing}: {', '.join(measures.missing)}.")
     return said
+
+
+def leaves_out_categories(notes: Iterable[str]) -> bool:
+    """Whether one of some notes says so of an average, as in `3 of 4 categories`."""
+    return any(note.endswith(" categories") for note in notes)
 
 
 def notes_of(row: Row, measure: str) -> list[str]:

@@ -26,8 +26,9 @@ def _counts(*names: str) -> list[pa.Field]:
     return [column(name, pa.int32()) for name in names]
 
 
-# Which intervals allow for the largest variance, since one question shows none, and which averages leave out
-# categories, as in `one_question: f1; 3 of 4 categories: precision`.
+# Which intervals allow for the largest variance (or are missing, where nothing bounds it), since one question shows
+# none or the measure is undefined without one of them, and which averages leave out categories, as in
+# `one_question: f1; undefined_without_one_question: precision; 3 of 4 categories: precision`.
 _NOTE = column("note", pa.string(), nullable=True)
 
 THRESHOLDS = Schema(

@@ -91,7 +91,9 @@ _COUNTS = [
     # Among the scored: those with a reward below 1e-6, which is measured as 1e-6.
     column("n_clipped", pa.int32()),
 ]
-# Which averages leave out categories, as in `3 of 4 categories: rms`; at other lengths they may leave out others.
+# Which intervals are missing, since one question shows no spread or the measure is undefined without one of them, as in
+# `one_question: rms` and `undefined_without_one_question: slope`; and which averages leave out categories, as in
+# `3 of 4 categories: rms`; at other lengths they may leave out others.
 _NOTE = column("note", pa.string(), nullable=True)
 
 LOG_ERRORS = Schema(

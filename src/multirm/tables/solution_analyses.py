@@ -32,8 +32,9 @@ def _with_interval(*names: str) -> list[pa.Field]:
 
 
 _CATEGORY = [column("dataset", pa.string()), column("category", pa.string())]
-# Which intervals allow for the largest variance, since one question shows none, and which averages leave out
-# categories, as in `one_question: f1; 3 of 4 categories: f1`.
+# Which intervals allow for the largest variance (or are missing, where nothing bounds it), since one question shows
+# none or the measure is undefined without one of them, and which averages leave out categories, as in
+# `one_question: f1; undefined_without_one_question: f1; 3 of 4 categories: f1`.
 _NOTE = column("note", pa.string(), nullable=True)
 _SCORER = [column("model", pa.string()), column("aggregation", pa.string())]
 
