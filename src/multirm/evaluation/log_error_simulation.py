@@ -17,7 +17,8 @@ Bounds of the mean square:
 - 4.3, generative process, one critique: as 4.2 with σ² + τ².
 - A.4, expected reward over critiques: with L = ln(reward of one critique), ln E[exp L] - E[L] ≥ κ/2 Var(L), if the
   variance is at least κ Var(L) under any exponential tilting. Without bias, E[Δ] ≥ κ/2 (σ² + τ² - 2γ)T, and E[Δ²] is
-  at least its square. For normal errors, κ = 1, and equality holds. The mean of finitely many critiques may be below.
+  at least its square. For normal errors, κ = 1, and equality holds. The mean of finitely many critiques may be
+  below; `critique_log_errors` computes its error.
 
 The theorems are about products. Where step rewards are aggregated by their minimum or mean, as in the paper's
 experiments, the error is at most that of a single step, |Δ| ≤ max |δ_t| (`aggregated_errors`). For normal errors,
@@ -29,6 +30,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from multirm.evaluation.critique_log_errors import mean_square
 from multirm.evaluation.intervals import student
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.provenance import origin_of
@@ -233,7 +235,7 @@ def expected(case: Case, given: Assumptions, steps: int) -> float | None:
     """The root mean square error by the case's distribution; None where no formula is known.
 
     The variance of a sum is Tσ² plus twice the covariances of pairs: T - 1 pairs of neighbours with -reversal σ², or
-    T(T - 1)/2 pairs with correlation σ². A bias m adds (mT)².
+    T(T - 1)/2 pairs with correlation σ². A bias m adds (mT)². Of critiques, as many count as are simulated.
     """
     variance = given.step**2
     of_critique = variance + given.critique**2
@@ -242,18 +244,19 @@ def expected(case: Case, given: Assumptions, steps: int) -> float | None:
         Case.ANTICORRELATED: variance * (steps - 2 * given.reversal * (steps - 1)),
         Case.CORRELATED: variance * steps * (1 + (steps - 1) * given.correlation),
         Case.BIASED: variance * steps + (given.bias * steps) ** 2,
-        Case.ONE_CRITIQUE: of_critique * steps,
-        Case.MANY_CRITIQUES: (of_critique * steps / 2) ** 2,
         Case.OUTCOME: given.outcome**2 + given.outcome_bias**2,
     }
+    if case in _CRITIQUES:
+        return float(np.sqrt(mean_square(of_critique * steps, _CRITIQUES[case])))
     return float(np.sqrt(squares[case])) if case in squares else None
 
 
 def bound(case: Case, given: Assumptions, steps: int) -> tuple[BoundKind, float] | None:
     """What a theorem says of the root mean square error; None where none applies.
 
-    Theorems 4.2, 4.3 and A.4 bound it from below, 4.1 from above. For the minimum and the mean of step rewards, the
-    bound is that of the largest of T normal errors.
+    Theorems 4.2, 4.3 and A.4 bound it from below, 4.1 from above. A.4 is about the limit of infinitely many critiques,
+    and bounds 1,000 of them approximately. For the minimum and the mean of step rewards, the bound is that of the
+    largest of T normal errors.
     """
     gamma = given.reversal * given.step**2 if case is Case.ANTICORRELATED else 0.0
     match case:

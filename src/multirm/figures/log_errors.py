@@ -228,7 +228,8 @@ def _slopes(slopes: Measures, drawn: Marks) -> alt.LayerChart:
 def _sentences(measures: Measures, slopes: Measures) -> list[str]:
     said = [
         "Simulated: normal errors in each step or, for ORMs, in each solution; their sizes are assumed. Dotted: the"
-        " bounds of theorems 4.1 to 4.3 and A.4 (arXiv 2510.00492); for min and mean, that of a step's largest error."
+        " bounds of theorems 4.1 to 4.3 and, for infinitely many critiques, A.4 (arXiv 2510.00492); for min and mean,"
+        " that of a step's largest error."
     ]
     if not measures.rows:
         return [

@@ -58,9 +58,11 @@ LOG_ERROR_SIMULATION = Schema(
             column("rms", pa.float64()),
             column("rms_low", pa.float64()),
             column("rms_high", pa.float64()),
-            # What the root mean square is by the case's distribution of errors; null where no formula is known.
+            # What the root mean square is by the case's distribution of errors, for as many critiques as are simulated;
+            # null where no formula is known.
             column("expected", pa.float64(), nullable=True),
-            # What a theorem says of any reward model that meets its assumptions; null where none applies.
+            # What a theorem says of any reward model that meets its assumptions; null where none applies. For many
+            # critiques, it is the bound of the limit of infinitely many.
             column("bound", pa.float64(), nullable=True),
             # A BoundKind.
             column("bound_kind", pa.string(), nullable=True),
