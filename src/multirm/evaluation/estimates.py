@@ -241,7 +241,7 @@ def _reasons(sizes: np.ndarray) -> list[IntervalNote]:
     unknown = sizes[np.isfinite(sizes)]
     is_one = np.isclose(unknown, 1)
     found = [IntervalNote.ONE_QUESTION] if is_one.any() else []
-    return found + ([IntervalNote.UNDEFINED_WITHOUT_ONE] if not is_one.all() else [])
+    return found + ([IntervalNote.UNDEFINED_WITHOUT_ONE_QUESTION] if not is_one.all() else [])
 
 
 def _degrees(own: np.ndarray, known: np.ndarray, free: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def sentences(measures: Measures, why_missing: str, measure: str = "f1") -> list
     notes = {note for row in measures.rows for note in notes_of(row, measure)}
     if IntervalNote.ONE_QUESTION in notes:
         said.append("Where one question shows no spread, the interval allows for the largest.")
-    if IntervalNote.UNDEFINED_WITHOUT_ONE in notes:
+    if IntervalNote.UNDEFINED_WITHOUT_ONE_QUESTION in notes:
         said.append(
             "If undefined without one question, its interval allows for the largest spread."
         )

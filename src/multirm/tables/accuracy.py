@@ -75,7 +75,7 @@ class IntervalNote(StrEnum):
     """Why an interval is missing, or is based on something else than the spread over its questions."""
 
     ONE_QUESTION = "one_question"
-    UNDEFINED_WITHOUT_ONE = "undefined_without_one_question"
+    UNDEFINED_WITHOUT_ONE_QUESTION = "undefined_without_one_question"
     SINGLE_QUESTIONS = "single_questions"
     NO_SPREAD = "no_spread"
     NOTHING_TO_SELECT = "nothing_to_select"
@@ -86,8 +86,8 @@ class IntervalNote(StrEnum):
         """The note as a clause for readers."""
         return {
             IntervalNote.ONE_QUESTION: "one question shows no spread: its interval allows for the largest possible",
-            IntervalNote.UNDEFINED_WITHOUT_ONE: "undefined without one of the questions, so its spread is unknown:"
-            " its interval allows for the largest possible",
+            IntervalNote.UNDEFINED_WITHOUT_ONE_QUESTION: "undefined without one of the questions, so its spread is"
+            " unknown: its interval allows for the largest possible",
             IntervalNote.SINGLE_QUESTIONS: "some categories have one question each, which shows no spread:"
             " the interval allows for the largest possible there",
             IntervalNote.NO_SPREAD: "where all questions came out alike, the interval allows"
