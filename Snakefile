@@ -25,6 +25,7 @@ pathvars:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/labels.smk"
 include: "workflow/rules/critiques.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/scoring.smk"

@@ -29,6 +29,10 @@ COMMANDS = {
             "multirm.data.miniature.generate:generate_miniature",
             "Write questions about facts and a simulated policy's answers.",
         ),
+        "generate-questions": (
+            "multirm.data.miniature.bare_questions:generate_questions",
+            "Write questions about facts, without answers of a policy.",
+        ),
         "read-questions": (
             "multirm.data.read:read_questions",
             "Read questions from a benchmark's own files.",

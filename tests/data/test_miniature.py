@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from multirm.data.miniature.bare_questions import generate_questions
 from multirm.data.miniature.chains import walk
 from multirm.data.miniature.facts import load_facts
 from multirm.data.miniature.generate import generate_miniature
@@ -54,6 +55,15 @@ def test_questions_have_ten_distinct_options_and_a_right_answer(made: tuple[Rows
         assert lines[1:] == [
             f"{letter}. {option}" for letter, option in zip(LETTERS, row["options"], strict=True)
         ]
+
+
+def test_bare_questions_are_those_that_are_generated_with_solutions(tmp_path: Path) -> None:
+    rows, _ = generate(tmp_path, "history", split=Split.TRAIN, questions=5, solutions=1)
+    output = tmp_path / "bare.parquet"
+    generate_questions("history", "mini", Split.TRAIN, 5, output, 7)
+    assert parquet.read(output, QUESTIONS).to_pylist() == rows
+    with pytest.raises(InputError, match="a category among"):
+        generate_questions("law", "mini", Split.TRAIN, 5, output, 7)
 
 
 def test_outcomes_agree_with_the_text(made: tuple[Rows, Rows]) -> None:

@@ -53,10 +53,13 @@ def test_a_chain_is_derived_step_by_step() -> None:
             {"A": {"from": "B", "shuffle": "steps"}, "B": {"from": "A", "shuffle": "steps"}},
             "datasets.B.from: B from A from B",
         ),
-        ({"A": {"from": "Facts_train"}}, "exactly one of `noise`, `shuffle` and `take`"),
+        (
+            {"A": {"from": "Facts_train"}},
+            "exactly one of `noise`, `shuffle`, `take`, `label`, `augment`",
+        ),
         (
             {"A": {**NOISY, "shuffle": "steps"}},
-            "exactly one of `noise`, `shuffle` and `take`; chain datasets",
+            "exactly one of `noise`, `shuffle`, `take`, `label`, `augment`; chain datasets",
         ),
         ({"A": {"from": "Facts_train", "noise": {}}}, "flips no label"),
         ({"A": {"from": "Facts_train", "noise": {"share": 0, "steps": 1}}}, "flips no label"),

@@ -55,6 +55,7 @@ except InputError as error:
 
 wildcard_constraints:
     dataset=targets.any_of(study.datasets),
+    questions=targets.any_of(study.questions),
     category=targets.categories(study),
     model=targets.any_of(study.runs),
     backbone=targets.any_of(study.backbones),

@@ -73,7 +73,7 @@ def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
     named = {backbone.model for backbone in study.backbones.values() if backbone.model}
     loaded: set[str] = set()
     for job in jobs:
-        loaded |= {job.params.get("backbone"), job.params.get("teacher")} - {None}
+        loaded |= {job.params.get(name) for name in ("backbone", "teacher", "writer")} - {None}
         if job.rule.name.startswith("score_"):
             # An adapter brings its backbone.
             wildcards: Mapping[str, str] = job.wildcards

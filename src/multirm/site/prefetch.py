@@ -9,8 +9,9 @@ from multirm.formats.multi_rm import fetch_dataset
 from multirm.formats.sources import Reader, places_of
 from multirm.models.folders import fetch_model
 from multirm.running.arguments import entry
-from multirm.study.datasets import ReadDataset
+from multirm.study.datasets import ReadDataset, SampledDataset
 from multirm.study.load import load_study, read_yaml
+from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
 from multirm.study.targets import used_backbones, used_critiques, used_datasets
@@ -70,6 +71,10 @@ def _sources_of(study: Study) -> Iterator[list[str]]:
         dataset = study.datasets[name]
         if isinstance(dataset, ReadDataset) and dataset.reader is Reader.PUBLISHED:
             yield dataset.source
+        if isinstance(dataset, SampledDataset):
+            questions = study.questions[dataset.sample.questions]
+            if isinstance(questions, ReadQuestions) and questions.reader is Reader.PUBLISHED:
+                yield questions.source
     for model in study.models.values():
         if isinstance(model, ExternalModel):
             yield from model.rewards.values()

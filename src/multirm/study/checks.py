@@ -7,12 +7,20 @@ from multirm.errors import InputError, did_you_mean
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
-from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
+from multirm.study.datasets import (
+    DerivedDataset,
+    MiniatureDataset,
+    ReadDataset,
+    SampledDataset,
+)
+from multirm.study.labelling import MonteCarlo, Sample
+from multirm.study.questions import MiniatureQuestions, ReadQuestions
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
 from multirm.study.reward_models import DiscriminativeModel, ExternalModel, GenerativeModel
 from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
+from multirm.tables.questions import Split
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import Policy
 from multirm.text.prompts import load_template
@@ -33,6 +41,7 @@ def problems(study: Study) -> list[str]:
         *_missing_rewards(study),
         *_too_large_models(study),
         *_uneven_batches(study),
+        *_unusable_labels(study),
         *_unsuited_aggregations(study),
         *_too_small_pools(study),
         *dict.fromkeys(_training_on_what_is_evaluated(study)),
@@ -53,6 +62,10 @@ def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
     sets = (model.critiques for model in trained.values() if isinstance(model, GenerativeModel))
     generated = (study.critiques[study.generated_for(name)] for name in sets)
     backbones += [each.teacher for each in generated if each.teacher]
+    learned = [
+        dataset for dataset in used_datasets(study) if dataset not in study.evaluation.datasets
+    ]
+    backbones += [writer for dataset in learned if (writer := study.writer_of(dataset))]
     for backbone in dict.fromkeys(backbones):
         pretraining = study.backbones[backbone].pretrain
         for dataset in pretraining.datasets if pretraining else []:
@@ -84,6 +97,13 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
         if isinstance(dataset, ReadDataset):
             for category in dataset.categories or study.categories:
                 yield f"datasets.{name}.source", dataset.reader, dataset.source, f"{category}.json"
+        elif isinstance(dataset, SampledDataset):
+            asked = dataset.sample.questions
+            questions = study.questions[asked]
+            if isinstance(questions, ReadQuestions):
+                for category in study.categories_of(name):
+                    file = f"{category}.json"
+                    yield f"questions.{asked}.source", questions.reader, questions.source, file
     for name, model in study.models.items():
         if isinstance(model, ExternalModel):
             for dataset_name in study.evaluation.datasets:
@@ -100,17 +120,26 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
 
 
 def _circular_datasets(study: Study) -> Iterator[str]:
-    """Datasets that derive from themselves, directly or through others."""
+    """Datasets that are made with themselves, directly or through others."""
     for name in study.datasets:
-        seen, at = [name], study.datasets[name]
-        while isinstance(at, DerivedDataset) and at.from_ in study.datasets:
-            if at.from_ in seen:
-                if at.from_ == name:
-                    way = " from ".join([*seen, name])
-                    yield f"datasets.{name}.from: {way}; read or generate one of them instead"
-                break
-            seen.append(at.from_)
-            at = study.datasets[at.from_]
+        if way := _way_back(study, name):
+            key = "from" if isinstance(study.datasets[name], DerivedDataset) else "sample"
+            shown = " from ".join(way)
+            yield f"datasets.{name}.{key}: {shown}; read or generate one of them instead"
+
+
+def _way_back(study: Study, name: str) -> list[str] | None:
+    """The shortest chain of datasets from one back to itself, if it is made with itself."""
+    ways, seen = [[name]], {name}
+    for way in ways:
+        needed = [each for each in study.needed_datasets(way[-1]) if each in study.datasets]
+        for other in needed:
+            if other == name:
+                return [*way, name]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return None
 
 
 def _foreign_categories(study: Study) -> Iterator[str]:
@@ -165,9 +194,8 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         if critiques.from_:
             with_teacher = [other for other, each in study.critiques.items() if each.teacher]
             yield f"critiques.{name}.from", critiques.from_, with_teacher
-    for name, derived in study.datasets.items():
-        if isinstance(derived, DerivedDataset):
-            yield f"datasets.{name}.from", derived.from_, datasets
+    for name in study.datasets:
+        yield from _references_of_dataset(study, name)
     for dataset in study.evaluation.datasets:
         yield "evaluation.datasets", dataset, datasets
     for dataset in study.evaluation.also_trained_on:
@@ -176,8 +204,67 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield "evaluation.aggregation", name, list(study.models)
 
 
+def _references_of_dataset(study: Study, name: str) -> Iterator[tuple[str, str, list[str]]]:
+    key, datasets, backbones = f"datasets.{name}", list(study.datasets), list(study.backbones)
+    settings = study.datasets[name]
+    writing: Sample | MonteCarlo | None = None
+    if isinstance(settings, SampledDataset):
+        writing = settings.sample
+        yield f"{key}.sample.questions", settings.sample.questions, list(study.questions)
+    if isinstance(settings, DerivedDataset):
+        yield f"{key}.from", settings.from_, datasets
+        if settings.label:
+            writing = settings.label.monte_carlo
+            for other in settings.label.agree or []:
+                yield f"{key}.label.agree", other, datasets
+            if settings.label.trust:
+                yield f"{key}.label.trust.model", settings.label.trust.model, list(study.models)
+    if writing and writing.exemplars:
+        yield f"{key}.exemplars", writing.exemplars, datasets
+    if backbone := study.writer_of(name):
+        yield f"{key}: backbone", backbone, backbones
+
+
+def _unusable_labels(study: Study) -> Iterator[str]:
+    """Sources of labels that do not fit the dataset whose solutions are labelled."""
+    for name, settings in study.datasets.items():
+        if not isinstance(settings, DerivedDataset) or not (label := settings.label):
+            continue
+        key, origin = f"datasets.{name}.label", settings.from_
+        for other in label.agree or []:
+            one = study.datasets[other]
+            if not isinstance(one, DerivedDataset) or not one.label or one.from_ != origin:
+                yield f"{key}.agree: {other} is not {origin} with `label`; name datasets that are"
+        if label.known and not _asks_miniature(study, origin):
+            yield f"{key}.known: {origin} does not answer the miniature's questions; use another source"
+        if label.monte_carlo and not study.has_answers(origin):
+            yield f"{key}.monte_carlo: the questions of {origin} have no answers; use another source"
+        if label.trust:
+            model = study.models[label.trust.model]
+            learned = getattr(model, "dataset", None)
+            if model.kind is not Kind.DPRM or origin not in (
+                learned if isinstance(learned, list) else [learned]
+            ):
+                yield (
+                    f"{key}.trust.model: {label.trust.model} is not a dPRM trained on {origin}, "
+                    "whose labels it should check; name one that is"
+                )
+        votes = label.judge
+        if votes and votes.votes > 1 and votes.temperature == 0:
+            yield f"{key}.judge: {votes.votes} votes at temperature 0 would be the same; raise it"
+
+
+def _asks_miniature(study: Study, dataset: str) -> bool:
+    origin = study.datasets[study.origins_of(dataset)[-1]]
+    if isinstance(origin, SampledDataset):
+        return isinstance(study.questions[origin.sample.questions], MiniatureQuestions)
+    return isinstance(origin, MiniatureDataset) and origin.policy is not Policy.TUTOR
+
+
 def _colliding_names(study: Study) -> Iterator[str]:
     """Reserved names, and names that would give the same file names."""
+    for name in study.questions.keys() & study.datasets.keys():
+        yield f"questions.{name}: a dataset has this name; choose another, because its questions have a table, too"
     reserved = {name.casefold() for name in RESERVED_NAMES}
     for name in study.models:
         if name.casefold() in reserved:
@@ -187,6 +274,8 @@ def _colliding_names(study: Study) -> Iterator[str]:
         "backbones": list(study.backbones),
         "models": list(study.models),
         "critiques": list(study.critiques),
+        # Questions of the miniature's datasets are in the same folder as sets of bare questions.
+        "questions and datasets": [*study.questions, *study.datasets],
         "categories": study.categories,
     }
     for name, dataset in study.datasets.items():
@@ -216,6 +305,9 @@ def _braces(study: Study) -> Iterator[str]:
     for name, dataset in study.datasets.items():
         if isinstance(dataset, ReadDataset):
             paths[f"datasets.{name}.source"] = dataset.source
+    for name, questions in study.questions.items():
+        if isinstance(questions, ReadQuestions):
+            paths[f"questions.{name}.source"] = questions.source
     for name, model in study.models.items():
         if isinstance(model, ExternalModel):
             for other, source in model.rewards.items():
@@ -344,12 +436,16 @@ def _too_small_pools(study: Study) -> Iterator[str]:
     for name in study.evaluation.datasets:
         dataset = study.datasets[name]
         if isinstance(dataset, MiniatureDataset):
-            beyond = [n for n in study.evaluation.n if n > dataset.solutions]
-            if beyond:
-                yield (
-                    f"evaluation.n: {beyond[0]} is more than the {dataset.solutions} solutions per "
-                    f"question of {name}; leave it out, or increase datasets.{name}.solutions"
-                )
+            most, key = dataset.solutions, "solutions"
+        elif isinstance(dataset, SampledDataset):
+            most, key = dataset.sample.per_question, "sample.per_question"
+        else:
+            continue
+        if beyond := [n for n in study.evaluation.n if n > most]:
+            yield (
+                f"evaluation.n: {beyond[0]} is more than the {most} solutions per "
+                f"question of {name}; leave it out, or increase datasets.{name}.{key}"
+            )
 
 
 def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
@@ -378,12 +474,12 @@ def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]
     learned, evaluated = (study.origins_of(name)[-1] for name in (learned, evaluated))
     if learned == evaluated:
         return f"derived from the same dataset {learned}"
-    one, other = study.datasets[learned], study.datasets[evaluated]
-    if isinstance(one, MiniatureDataset) and isinstance(other, MiniatureDataset):
-        # The tutor's questions are drills, which no other policy answers.
-        drills = Policy.TUTOR in (one.policy, other.policy)
-        return f"of the same split {one.split}" if one.split is other.split and not drills else None
-    if isinstance(one, ReadDataset) and isinstance(other, ReadDataset):
+    one, other = _asked(study, learned), _asked(study, evaluated)
+    if isinstance(one, Split) and isinstance(other, Split):
+        return f"of the same split {one}" if one is other else None
+    if isinstance(one, ReadDataset | ReadQuestions) and isinstance(
+        other, ReadDataset | ReadQuestions
+    ):
         for category in common:
             same = _read_from(study, one, category) & _read_from(study, other, category)
             if same:
@@ -391,7 +487,21 @@ def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]
     return None
 
 
-def _read_from(study: Study, dataset: ReadDataset, category: str) -> set[str]:
+def _asked(study: Study, dataset: str) -> Split | ReadDataset | ReadQuestions | None:
+    """Where the questions of a dataset are from: a split of the miniature, or what is read.
+
+    None for the tutor's questions, which are drills that no other policy answers.
+    """
+    settings = study.datasets[dataset]
+    if isinstance(settings, SampledDataset):
+        questions = study.questions[settings.sample.questions]
+        return questions.split if isinstance(questions, MiniatureQuestions) else questions
+    if isinstance(settings, MiniatureDataset):
+        return None if settings.policy is Policy.TUTOR else settings.split
+    return settings if isinstance(settings, ReadDataset) else None
+
+
+def _read_from(study: Study, dataset: ReadDataset | ReadQuestions, category: str) -> set[str]:
     """The files and hub names from which a category is read."""
     places = places_of(dataset.reader, dataset.source, Path(study.data), f"{category}.json")
     hub = {place for place in places if isinstance(place, str)}

@@ -15,6 +15,7 @@ from multirm.running.numbers import (
     Count,
     Fraction,
 )
+from multirm.study.labelling import Augmentation, Labelling, Sample
 from multirm.study.settings import Categories, Name, Settings, Text
 from multirm.tables.questions import Split
 from multirm.tables.solutions import Policy
@@ -79,8 +80,18 @@ class Take(Settings):
         return self
 
 
+class SampledDataset(Settings):
+    """Solutions that one of the study's backbones writes to bare questions."""
+
+    sample: Sample
+    categories: Categories | None = Field(None, description="those of the questions by default")
+
+
+CHANGES = ("noise", "shuffle", "take", "label", "augment")
+
+
 class DerivedDataset(Settings):
-    """Solutions derived from another dataset's by exactly one of `noise`, `shuffle` and `take`."""
+    """Solutions derived from another dataset's by exactly one change."""
 
     from_: Name = Field(alias="from", description="the dataset that it derives from")
     noise: Noise | None = None
@@ -88,13 +99,18 @@ class DerivedDataset(Settings):
         None, description="steps: intermediate ones are replaced by those of other questions"
     )
     take: Take | None = None
+    label: Labelling | None = Field(None, description="other step labels for the same solutions")
+    augment: Augmentation | None = Field(
+        None, description="variants of the solutions, without the solutions themselves"
+    )
     categories: Categories | None = Field(None, description="all of the other's by default")
 
     @model_validator(mode="after")
     def _one_change(self) -> Self:
-        if sum(change is not None for change in (self.noise, self.shuffle, self.take)) != 1:
+        if sum(getattr(self, change) is not None for change in CHANGES) != 1:
             raise ValueError(
-                "needs exactly one of `noise`, `shuffle` and `take`; chain datasets for more"
+                f"needs exactly one of {', '.join(f'`{change}`' for change in CHANGES)}; "
+                "chain datasets for more"
             )
         return self
 
@@ -102,6 +118,10 @@ class DerivedDataset(Settings):
 def _kind_of_dataset(dataset: Any) -> str | None:
     if isinstance(dataset, DerivedDataset) or (isinstance(dataset, Mapping) and "from" in dataset):
         return "derived"
+    if isinstance(dataset, SampledDataset) or (
+        isinstance(dataset, Mapping) and "sample" in dataset
+    ):
+        return "sampled"
     reader = (
         dataset.get("reader") if isinstance(dataset, Mapping) else getattr(dataset, "reader", None)
     )
@@ -113,6 +133,7 @@ def _kind_of_dataset(dataset: Any) -> str | None:
 Dataset = Annotated[
     Annotated[MiniatureDataset, Tag("miniature")]
     | Annotated[ReadDataset, Tag("read")]
+    | Annotated[SampledDataset, Tag("sampled")]
     | Annotated[DerivedDataset, Tag("derived")],
     Discriminator(_kind_of_dataset),
 ]

@@ -4,12 +4,17 @@ from multirm.engines.name import EngineName
 from multirm.models.activations import Decoder
 from multirm.models.dtype import Dtype
 from multirm.study import resources
-from multirm.study.datasets import DerivedDataset, MiniatureDataset
+from multirm.study.datasets import DerivedDataset, MiniatureDataset, SampledDataset
 from multirm.study.files import teacher_name
+from multirm.study.labelling import Augmentation, Judge, MonteCarlo, Sample
+from multirm.study.questions import MiniatureQuestions
 from multirm.study.resources import Resources, Share
 from multirm.study.reward_models import GenerativeScoring
 from multirm.study.sampling import Sampling
 from multirm.study.study import Study
+
+STEPS = 8
+"""A typical number of steps of a solution."""
 
 
 def engine_stage(engine: EngineName) -> str:
@@ -33,12 +38,43 @@ def n_solutions(study: Study, dataset: str) -> int:
     settings = study.datasets[dataset]
     if isinstance(settings, DerivedDataset):
         found = n_solutions(study, settings.from_)
+        if settings.augment:
+            return found * settings.augment.per_solution
         of_questions = (settings.take and settings.take.questions) or found
         of_each = (settings.take and settings.take.solutions) or found
         return min(found, of_questions * of_each)
     if isinstance(settings, MiniatureDataset):
         return settings.questions * settings.solutions
+    if isinstance(settings, SampledDataset):
+        return n_questions(study, settings.sample.questions) * settings.sample.per_question
     return settings.size
+
+
+def n_questions(study: Study, questions: str) -> int:
+    """The approximate number of questions in a category of a set of bare questions."""
+    settings = study.questions[questions]
+    return settings.questions if isinstance(settings, MiniatureQuestions) else settings.size
+
+
+def writer_stage(study: Study, dataset: str) -> str:
+    """The stage whose environment the engine needs that writes something for a dataset."""
+    return engine_stage(study.writing_of(dataset).engine)
+
+
+def writing(study: Study, dataset: str) -> Resources:
+    """The resources for a backbone that writes something for a dataset's category."""
+    settings = study.writing_of(dataset)
+    if isinstance(settings, Sample):
+        texts = n_solutions(study, dataset)
+    else:
+        texts = n_solutions(study, study.needed_datasets(dataset)[0])
+        if isinstance(settings, Judge):
+            texts *= settings.votes
+        elif isinstance(settings, MonteCarlo):
+            texts *= settings.per_prefix * STEPS
+        elif isinstance(settings, Augmentation):
+            texts *= settings.per_solution
+    return _writing(study, settings, study.writer_of(dataset) or "", texts, Dtype.AUTO)
 
 
 def decoder_of(study: Study, backbone: str) -> Decoder:

@@ -7,6 +7,7 @@ from typing import Any
 
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
+from multirm.study.labelling import Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
 from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
 from multirm.study.runs import Run
@@ -20,6 +21,9 @@ _RECIPE = (
 )
 
 
+_SAMPLING = ("engine", "server", "max_tokens", "temperature", "top_p", "top_k", "min_p")
+
+
 def option(flag: str, *values: object) -> list[str]:
     """An option and its values as separate arguments; nothing without values."""
     given = [str(value) for value in values if value is not None]
@@ -29,6 +33,38 @@ def option(flag: str, *values: object) -> list[str]:
 def dataset_places(study: Study, dataset: str, category: str) -> list[str]:
     """The places from which a dataset's category is read, as arguments."""
     return [str(place) for place in files.dataset_places(study, dataset, category)]
+
+
+def question_places(study: Study, questions: str, category: str) -> list[str]:
+    """The places from which a category of bare questions is read, as arguments."""
+    return [str(place) for place in files.question_places(study, questions, category)]
+
+
+def writing(study: Study, dataset: str) -> list[str]:
+    """The engine and sampling options of the backbone that writes something for a dataset."""
+    settings = study.writing_of(dataset)
+    values = {name: getattr(settings, name) for name in _SAMPLING} | {"seed": study.seed}
+    options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
+    return [word for words in options for word in words]
+
+
+def shots(study: Study, dataset: str) -> list[str]:
+    """The option for the number of worked examples in the prompts for a dataset, if there are any."""
+    settings = study.writing_of(dataset)
+    if not isinstance(settings, Sample | MonteCarlo) or not settings.exemplars:
+        return []
+    return option("--shots", settings.shots)
+
+
+def exemplars(wildcards: object, input: Any) -> list[str]:
+    """The option for the tables of worked examples among a job's inputs, if there are any."""
+    return option("--exemplars", *input.exemplars)
+
+
+def judge_template(study: Study, dataset: str) -> list[str]:
+    """The option for the prompt template of a dataset's judge, if it has its own."""
+    settings = study.writing_of(dataset)
+    return option("--template", settings.template if isinstance(settings, Judge) else None)
 
 
 def reward_places(study: Study, model: str, dataset: str, category: str) -> list[str]:

@@ -13,10 +13,12 @@ from multirm.running.numbers import (
 )
 from multirm.study.backbones import Backbone
 from multirm.study.critiques import Critiques
-from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset
+from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.evaluation import Evaluation, Figures
+from multirm.study.questions import Questions, ReadQuestions
 from multirm.study.reward_models import GenerativeModel, RewardModel
 from multirm.study.runs import Run, runs_of
+from multirm.study.sampling import Sampling
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
 from multirm.tables.reward_models import Kind
@@ -58,6 +60,9 @@ class Study(Settings):
     )
     data: Text = Field(".", description="the folder that dataset sources are relative to")
     categories: Categories = Field(description="in the order of the figures' panels")
+    questions: dict[Name, Questions] = Field(
+        {}, description="sets of bare questions, for datasets that are sampled here"
+    )
     datasets: dict[Name, Dataset]
     backbones: dict[Name, Backbone]
     critiques: Annotated[
@@ -91,7 +96,13 @@ class Study(Settings):
             return settings.categories
         if isinstance(settings, DerivedDataset):
             return self.categories_of(settings.from_)
+        if isinstance(settings, SampledDataset):
+            return self.categories_of_questions(settings.sample.questions)
         return self.categories
+
+    def categories_of_questions(self, questions: str) -> list[str]:
+        """The categories of a set of bare questions: its own, or the study's."""
+        return self.questions[questions].categories or self.categories
 
     def origins_of(self, dataset: str) -> list[str]:
         """A dataset and those it derives from, back to the one that does not derive from another."""
@@ -99,6 +110,51 @@ class Study(Settings):
         while isinstance(settings := self.datasets[chain[-1]], DerivedDataset):
             chain.append(settings.from_)
         return chain
+
+    def needed_datasets(self, dataset: str) -> list[str]:
+        """The other datasets that a dataset is made with: whose solutions or labels its jobs read."""
+        settings = self.datasets[dataset]
+        if isinstance(settings, SampledDataset):
+            return [settings.sample.exemplars] if settings.sample.exemplars else []
+        if not isinstance(settings, DerivedDataset):
+            return []
+        needed = [settings.from_]
+        if label := settings.label:
+            needed += label.agree or []
+            if label.monte_carlo and label.monte_carlo.exemplars:
+                needed.append(label.monte_carlo.exemplars)
+        return needed
+
+    def writer_of(self, dataset: str) -> str | None:
+        """The backbone that samples, judges, continues or rewrites a dataset's solutions, if one does."""
+        settings = self.datasets[dataset]
+        if isinstance(settings, SampledDataset):
+            return settings.sample.policy
+        if not isinstance(settings, DerivedDataset):
+            return None
+        if settings.augment:
+            return settings.augment.model
+        label = settings.label
+        if label and label.judge:
+            return label.judge.model
+        return label.monte_carlo.policy if label and label.monte_carlo else None
+
+    def writing_of(self, dataset: str) -> Sampling:
+        """How the backbone that `writer_of` returns samples its texts.
+
+        Raises:
+            TypeError: no backbone writes anything for the dataset.
+        """
+        settings = self.datasets[dataset]
+        if isinstance(settings, SampledDataset):
+            return settings.sample
+        found = None
+        if isinstance(settings, DerivedDataset):
+            label = settings.label
+            found = settings.augment or (label and (label.judge or label.monte_carlo))
+        if not found:
+            raise TypeError(f"no backbone writes anything for {dataset}")
+        return found
 
     def shuffled_from(self) -> dict[str, str]:
         """Evaluated datasets with answers and with the steps of another evaluated one, shuffled, each with that one."""
@@ -116,12 +172,18 @@ class Study(Settings):
         settings = self.datasets[dataset]
         if not isinstance(settings, DerivedDataset):
             return False
-        return settings.noise is not None or bool(settings.take and not settings.take.steps)
+        relabelled = settings.noise is not None or settings.label is not None
+        return relabelled or bool(settings.take and not settings.take.steps)
 
     def has_answers(self, dataset: str) -> bool:
         """Whether a dataset's solutions have answers, from which one can be selected."""
         origin = self.datasets[self.origins_of(dataset)[-1]]
-        return not isinstance(origin, ReadDataset) or origin.reader.has_answers
+        source = (
+            self.questions[origin.sample.questions]
+            if isinstance(origin, SampledDataset)
+            else origin
+        )
+        return not isinstance(source, ReadDataset | ReadQuestions) or source.reader.has_answers
 
     def noise_of(self, dataset: str) -> tuple[float | None, float | None]:
         """The label noise that the study adds to a dataset: the share of noisy solutions, and their step noise.

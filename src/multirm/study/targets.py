@@ -7,7 +7,7 @@ them as long as files made from them exist, unless they are requested by name.
 import re
 from collections.abc import Iterable
 
-from multirm.study.datasets import DerivedDataset
+from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset, SampledDataset
 from multirm.study.evaluations import evaluations_of
 from multirm.study.figures import FORMATS, datasets_of, figures_of
 from multirm.study.files import (
@@ -16,8 +16,9 @@ from multirm.study.files import (
     common_table,
     critique_table,
     critique_tables,
+    question_table,
     reward_tables,
-    solution_tables,
+    table_of,
     training_solutions,
 )
 from multirm.study.reward_models import DiscriminativeModel
@@ -44,12 +45,33 @@ def datasets_read_by(study: Study, *readers: str) -> str:
     return any_of(
         name
         for name, dataset in study.datasets.items()
-        if not isinstance(dataset, DerivedDataset) and dataset.reader in readers
+        if isinstance(dataset, MiniatureDataset | ReadDataset) and dataset.reader in readers
+    )
+
+
+def questions_read_by(study: Study, *readers: str) -> str:
+    """A pattern for the sets of bare questions with one of these readers."""
+    return any_of(name for name, each in study.questions.items() if each.reader in readers)
+
+
+def sampled_datasets(study: Study) -> str:
+    """A pattern for the datasets that a backbone samples."""
+    return any_of(
+        name for name, dataset in study.datasets.items() if isinstance(dataset, SampledDataset)
+    )
+
+
+def datasets_labelled_by(study: Study, source: str) -> str:
+    """A pattern for the datasets whose step labels have a source: judge, monte_carlo, agree, trust or known."""
+    return any_of(
+        name
+        for name, dataset in study.datasets.items()
+        if isinstance(dataset, DerivedDataset) and dataset.label and source in dataset.label.sources
     )
 
 
 def datasets_derived_by(study: Study, change: str) -> str:
-    """A pattern for the datasets that derive from others by a change: noise, shuffle or take."""
+    """A pattern for the datasets that derive from others by a change: noise, shuffle, take, label or augment."""
     return any_of(
         name
         for name, dataset in study.datasets.items()
@@ -88,21 +110,41 @@ def sets_with_teacher(study: Study) -> str:
 
 
 def data_targets(study: Study) -> list[str]:
-    """The tables of solutions that a study trains on and evaluates."""
-    return [
-        table for each in sorted(used_datasets(study)) for table in solution_tables(study, each)
-    ]
+    """The tables that a study trains on and evaluates, with those that they are made from."""
+    targets = []
+    for name in sorted(used_datasets(study)):
+        settings, categories = study.datasets[name], study.categories_of(name)
+        folders = ["data"]
+        if isinstance(settings, SampledDataset):
+            questions = settings.sample.questions
+            targets += [question_table(questions, category) for category in categories]
+            folders.append("samples")
+        if isinstance(settings, DerivedDataset) and (settings.label or settings.augment):
+            folders.append("labels")
+        targets += [table_of(folder, name, each) for folder in folders for each in categories]
+    return list(dict.fromkeys(targets))
 
 
 def used_datasets(study: Study) -> list[str]:
-    """The datasets that a study evaluates and trains on, and those they derive from, each once."""
+    """The datasets that a study evaluates and trains on, and those that they are made with, each once."""
     datasets = [*study.evaluation.datasets]
     datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
-    for backbone in used_backbones(study):
-        pretraining = study.backbones[backbone].pretrain
-        datasets += pretraining.datasets if pretraining else []
-    return list(dict.fromkeys(each for name in datasets for each in study.origins_of(name)))
+    datasets += _pretraining_datasets(study, _backbones_of_models(study))
+    used: list[str] = []
+    while datasets:
+        name = datasets.pop(0)
+        if name not in used:
+            used.append(name)
+            datasets += study.needed_datasets(name)
+            writer = study.writer_of(name)
+            datasets += _pretraining_datasets(study, [writer] if writer else [])
+    return used
+
+
+def _pretraining_datasets(study: Study, backbones: Iterable[str]) -> list[str]:
+    settings = (study.backbones[backbone].pretrain for backbone in backbones)
+    return [dataset for each in settings if each for dataset in each.datasets]
 
 
 def _labels_of(run: Run) -> str | None:
@@ -110,12 +152,17 @@ def _labels_of(run: Run) -> str | None:
 
 
 def used_backbones(study: Study) -> list[str]:
-    """The backbones of a study's reward models, and its teachers, each once."""
+    """The backbones of a study's reward models, its teachers, and those that write or label its datasets, each once."""
+    writers = [study.writer_of(name) for name in used_datasets(study)]
+    return list(dict.fromkeys([*_backbones_of_models(study), *(each for each in writers if each)]))
+
+
+def _backbones_of_models(study: Study) -> list[str]:
     backbones = [run.trained.backbone for run in trained_runs(study)]
     for name, _ in used_critiques(study):
         teacher = study.critiques[study.generated_for(name)].teacher
         backbones += [teacher] if teacher else []
-    return list(dict.fromkeys(backbones))
+    return backbones
 
 
 def trained_runs(study: Study) -> list[Run]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
 from multirm.data.miniature.policies import Solution, solve
-from multirm.data.miniature.questions import Question, check_category, draw_questions
+from multirm.data.miniature.questions import Question, check_category, draw_questions, question_row
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.numbers import Count, Fraction, Seed
 from multirm.running.provenance import origin_of
@@ -17,7 +17,7 @@ from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS, Split
 from multirm.tables.solutions import SOLUTIONS, Policy
 from multirm.text.answers import outcome_label
-from multirm.text.labels import flipped, format_question
+from multirm.text.labels import flipped
 
 logger = logging.getLogger(__name__)
 
@@ -110,16 +110,14 @@ def _pools(wanted: _Wanted) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     solution_rows = []
     drawn = draw_questions(wanted.category, wanted.split, wanted.questions, wanted.seed)
     for index, question in enumerate(drawn):
-        asked = wanted.key(index) | {
-            "question": format_question(question.chain.stem, question.options),
-            "answer": question.answer,
-        }
-        question_rows.append({**asked, "options": question.options})
+        row = question_row(wanted.dataset, wanted.category, wanted.split, index, question)
+        question_rows.append(row)
+        asked = {name: value for name, value in row.items() if name != "options"}
         for solution_id in range(wanted.solutions):
             rng = wanted.generator("solution", index, solution_id)
             solution = solve(question, wanted.policy, rng)
-            row = _solution_row(question, solution, wanted.label_noise, rng)
-            solution_rows.append({**asked, "solution_id": solution_id, **row})
+            written = _solution_row(question, solution, wanted.label_noise, rng)
+            solution_rows.append({**asked, "solution_id": solution_id, **written})
     return question_rows, solution_rows
 
 

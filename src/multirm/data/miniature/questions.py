@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from multirm.data.miniature.history import draw_history
 from multirm.errors import InputError, shown
 from multirm.running.randomness import item_generator, item_seed
 from multirm.tables.questions import Split
+from multirm.text.labels import format_question
 
 CATEGORIES: dict[str, Callable[[np.random.Generator], Chain]] = {
     "business": draw_business,
@@ -68,6 +70,20 @@ def draw_questions(category: str, split: Split, count: int, seed: int) -> list[Q
                 remedy="ask for fewer",
             )
     return questions
+
+
+def question_row(
+    dataset: str, category: str, split: Split, index: int, question: Question
+) -> dict[str, Any]:
+    """The row of the questions table for the question that is drawn as number `index` of a split."""
+    return {
+        "dataset": dataset,
+        "category": category,
+        "question_id": f"{split}-{index:04}",
+        "question": format_question(question.chain.stem, question.options),
+        "answer": question.answer,
+        "options": question.options,
+    }
 
 
 def check_category(category: str) -> None:

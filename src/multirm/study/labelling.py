@@ -1,0 +1,105 @@
+"""How a study samples solutions, labels their steps, and writes variants of them.
+
+The defaults are VersaPRM's (arXiv 2502.06737), except for Monte-Carlo labels, which it does not use.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from multirm.running.numbers import Count, Fraction, PositiveOrZero
+from multirm.study.sampling import Sampling
+from multirm.study.settings import Name, Settings, Text
+
+
+class Sample(Sampling):
+    """Solutions that a policy writes to bare questions, after worked examples."""
+
+    questions: Name = Field(description="one of the study's `questions`")
+    policy: Name = Field(description="one of the study's backbones")
+    exemplars: Name | None = Field(
+        None, description="a dataset whose correct solutions are shown as worked examples"
+    )
+    shots: Count = Field(5, description="worked examples per prompt, of the question's category")
+    per_question: Count = Field(16, description="solutions per question")
+    temperature: PositiveOrZero = 0.8
+    max_tokens: Count = 2048
+
+
+class Judge(Sampling):
+    """A language model that names the first bad step."""
+
+    model: Name = Field(description="one of the study's backbones")
+    votes: Count = Field(1, description="replies per solution")
+    attempts: Count = Field(3, description="of each vote, until a reply can be read")
+    reference: bool = Field(True, description="whether the judge sees the reference answer")
+    template: Text | None = Field(None, description="a prompt template file")
+    temperature: PositiveOrZero = 0.0
+    max_tokens: Count = 2048
+
+
+class MonteCarlo(Sampling):
+    """A policy that continues solutions from each of their steps."""
+
+    policy: Name = Field(description="one of the study's backbones")
+    exemplars: Name | None = Field(
+        None, description="a dataset whose correct solutions are shown as worked examples"
+    )
+    shots: Count = Field(5, description="worked examples per prompt, of the question's category")
+    per_prefix: Count = Field(16, description="continuations after each step")
+    search: Literal["all", "halving"] = Field(
+        "all", description="which steps are continued: all, or those that halving needs"
+    )
+    temperature: PositiveOrZero = 0.7
+    max_tokens: Count = 2048
+
+
+class Trust(Settings):
+    """A reward model that was trained on labels, and whose rewards must not contradict them."""
+
+    model: Name = Field(description="one of the study's dPRMs, trained on the dataset")
+    tolerance: Fraction = Field(0.4, description="largest difference between reward and label")
+
+
+class Labelling(Settings):
+    """Where step labels come from: exactly one of the first five keys."""
+
+    judge: Judge | None = None
+    monte_carlo: MonteCarlo | None = None
+    agree: list[Name] | None = Field(
+        None, min_length=2, description="datasets with `label`, from the same one as this"
+    )
+    trust: Trust | None = None
+    known: Literal["miniature"] | None = Field(None, description="the facts of the miniature")
+    min_agreement: Fraction = Field(
+        0.0, description="share of votes that must agree with a label for it to count"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if len(self.sources) != 1:
+            raise ValueError(
+                "needs exactly one of `judge`, `monte_carlo`, `agree`, `trust` and `known`"
+            )
+        return self
+
+    @property
+    def sources(self) -> list[str]:
+        """The keys that are set, of those that name a source."""
+        return [
+            name
+            for name in ("judge", "monte_carlo", "agree", "trust", "known")
+            if getattr(self, name) is not None
+        ]
+
+
+class Augmentation(Sampling):
+    """Variants of solutions in which a language model rewrites one step."""
+
+    model: Name = Field(description="one of the study's backbones")
+    kind: Literal["counterfactual", "rewrite"] = Field(
+        description="a wrong step, or one that means the same"
+    )
+    per_solution: Count = Field(2, description="requests per solution")
+    temperature: PositiveOrZero = 0.4
+    max_tokens: Count = 2048

@@ -1,0 +1,215 @@
+"""Datasets that are sampled, labelled and augmented here: their files, jobs and backbones, and what is refused."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.study import files, needs, options, targets
+from multirm.study.load import load_study
+from multirm.study.study import Study
+
+CONFIG: dict[str, Any] = {
+    "study": "labels",
+    "categories": ["history", "business"],
+    "questions": {
+        "Train_questions": {"reader": "miniature", "split": "train", "questions": 20},
+        "Test_questions": {"reader": "miniature", "split": "test", "questions": 10},
+        "Read_questions": {"reader": "mmlu_pro", "source": ["eval_questions.json"]},
+    },
+    "datasets": {
+        "Lessons": {
+            "reader": "miniature", "policy": "junior", "split": "pretrain",
+            "questions": 30, "solutions": 2,
+        },
+        "Exemplars": {"from": "Lessons", "take": {"questions": 5}},
+        "Train": {
+            "sample": {"questions": "Train_questions", "policy": "base", "exemplars": "Exemplars"}
+        },
+        "Judged": {"from": "Train", "label": {"judge": {"model": "judge", "votes": 4, "temperature": 0.6}}},
+        "Continued": {"from": "Train", "label": {"monte_carlo": {"policy": "base"}}},
+        "Agreed": {"from": "Train", "label": {"agree": ["Judged", "Continued"]}},
+        "Trusted": {"from": "Judged", "label": {"trust": {"model": "dPRM"}}},
+        "Known": {"from": "Train", "label": {"known": "miniature"}},
+        "Augmented": {
+            "from": "Judged",
+            "augment": {"model": "writer", "kind": "counterfactual", "per_solution": 3},
+        },
+        "Test": {
+            "sample": {"questions": "Test_questions", "policy": "base", "per_question": 16}
+        },
+    },
+    "backbones": {
+        "base": {"pretrain": {"datasets": ["Lessons"]}},
+        "judge": {"model": "org/judge", "parameters": 7e10},
+        "writer": {"model": "org/writer", "parameters": 8e9},
+    },
+    "models": {
+        "dPRM": {"kind": "dPRM", "backbone": "base", "dataset": "Judged"},
+        "dPRM-agreed": {"kind": "dPRM", "backbone": "base", "dataset": "Agreed"},
+    },
+    "evaluation": {"datasets": ["Test"]},
+}  # fmt: skip
+
+
+def study(**changes: dict[str, Any]) -> Study:
+    config = deepcopy(CONFIG)
+    for section, values in changes.items():
+        config[section] |= values
+    return load_study(config, [])
+
+
+def test_what_a_dataset_is_made_with_is_made_too() -> None:
+    found = study()
+    assert {*targets.used_datasets(found)} == {
+        *("Test", "Judged", "Agreed", "Continued", "Train", "Exemplars", "Lessons")
+    }
+    assert targets.used_backbones(found) == ["base", "judge"]
+    wanted = targets.data_targets(found)
+    assert {
+        "<results>/questions/Train_questions/history.parquet",
+        "<results>/questions/Test_questions/business.parquet",
+        "<results>/samples/Train/history.parquet",
+        "<results>/data/Train/history.parquet",
+        "<results>/labels/Agreed/business.parquet",
+        "<results>/data/Judged/history.parquet",
+    } <= {*wanted}
+    assert not any("Known" in table or "Read_questions" in table for table in wanted)
+    assert len({*wanted}) == len(wanted)
+
+
+def test_augmented_datasets_need_their_writer() -> None:
+    found = study(models={"other": {"kind": "dPRM", "backbone": "base", "dataset": "Augmented"}})
+    assert "writer" in targets.used_backbones(found)
+    assert "<results>/labels/Augmented/history.parquet" in targets.data_targets(found)
+
+
+def test_rules_find_their_datasets() -> None:
+    found = study()
+    assert targets.questions_read_by(found, "miniature") == "Train_questions|Test_questions"
+    assert targets.questions_read_by(found, "mmlu_pro") == "Read_questions"
+    assert targets.sampled_datasets(found) == "Train|Test"
+    assert targets.datasets_labelled_by(found, "judge") == "Judged"
+    assert targets.datasets_labelled_by(found, "trust") == "Trusted"
+    assert targets.datasets_derived_by(found, "label") == "Judged|Continued|Agreed|Trusted|Known"
+    assert targets.datasets_derived_by(found, "augment") == "Augmented"
+
+
+def test_jobs_read_what_the_study_says() -> None:
+    found = study()
+    assert files.sampled_questions(found, "Train", "history") == (
+        "<results>/questions/Train_questions/history.parquet"
+    )
+    assert files.exemplars(found, "Train", "history") == [
+        "<results>/data/Exemplars/history.parquet"
+    ]
+    assert files.exemplars(found, "Test", "history") == []
+    assert files.writer(found, "Judged") == "org/judge"
+    assert files.writer(found, "Train") == "results/backbones/base/model"
+    assert files.agreeing_labels(found, "Agreed", "history") == [
+        "<results>/labels/Judged/history.parquet",
+        "<results>/labels/Continued/history.parquet",
+    ]
+    assert files.trusted_rewards(found, "Trusted", "history") == (
+        "<results>/rewards/dPRM/Judged/history.parquet"
+    )
+    assert options.shots(found, "Train") == ["--shots", "5"]
+    assert options.shots(found, "Judged") == []
+    words = options.writing(found, "Train")
+    assert words[words.index("--temperature") + 1] == "0.8"
+    assert words[words.index("--max-tokens") + 1] == "2048"
+    assert "--server" not in words
+    with pytest.raises(TypeError):
+        files.writer(found, "Known")
+    with pytest.raises(TypeError):
+        options.writing(found, "Agreed")
+
+
+def test_resources_follow_the_number_of_texts() -> None:
+    found = study()
+    assert needs.n_solutions(found, "Train") == 20 * 16
+    assert needs.n_solutions(found, "Judged") == 20 * 16
+    assert needs.n_solutions(found, "Augmented") == 20 * 16 * 3
+    assert needs.n_questions(found, "Read_questions") == 500
+    assert needs.writing(found, "Judged").gpu > 0
+
+
+def test_answers_categories_and_kept_solutions() -> None:
+    found = study(
+        questions={
+            "Read_questions": {
+                "reader": "mmlu_pro",
+                "source": ["eval_questions.json"],
+                "categories": ["law"],
+            }
+        },
+        datasets={"Law": {"sample": {"questions": "Read_questions", "policy": "base"}}},
+    )
+    assert found.has_answers("Agreed")
+    assert found.has_answers("Law")
+    assert found.categories_of("Law") == ["law"]
+    assert found.keeps_solutions("Judged")
+    assert not found.keeps_solutions("Augmented")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "complaint"),
+    [
+        ({"sample": {"questions": "Nowhere", "policy": "base"}}, "Nowhere is not one of"),
+        ({"sample": {"questions": "Test_questions", "policy": "mega"}}, "mega is not one of"),
+        (
+            {"sample": {"questions": "Test_questions", "policy": "base", "exemplars": "X"}},
+            "datasets.X.sample: X from X",
+        ),
+        ({"from": "Train", "label": {}}, "exactly one of `judge`, `monte_carlo`, `agree`, `trust`"),
+        (
+            {"from": "Train", "label": {"known": "miniature", "agree": ["Judged", "Continued"]}},
+            "exactly one of `judge`",
+        ),
+        (
+            {"from": "Train", "label": {"agree": ["Judged", "Train"]}},
+            "Train is not Train with `label`",
+        ),
+        (
+            {"from": "Train", "label": {"trust": {"model": "dPRM"}}},
+            "dPRM is not a dPRM trained on Train",
+        ),
+        ({"from": "Judged", "label": {"trust": {"model": "gone"}}}, "gone is not one of"),
+        ({"from": "Train", "label": {"judge": {"model": "judge", "votes": 2}}}, "temperature 0"),
+        ({"from": "Law", "label": {"known": "miniature"}}, "does not answer the miniature's"),
+        (
+            {"from": "Train", "augment": {"model": "writer", "kind": "counterfactual", "seed": 1}},
+            "known keys only",
+        ),
+        ({"from": "X", "label": {"known": "miniature"}}, "datasets.X.from: X from X"),
+    ],
+)  # fmt: skip
+def test_unusable_datasets_are_refused(dataset: dict[str, Any], complaint: str) -> None:
+    law = {"sample": {"questions": "Read_questions", "policy": "base"}}
+    with pytest.raises(InputError) as caught:
+        study(datasets={"Law": law, "X": dataset})
+    assert complaint in str(caught.value)
+
+
+def test_training_on_the_questions_that_are_evaluated_is_refused() -> None:
+    sampled = {"sample": {"questions": "Test_questions", "policy": "base"}}
+    with pytest.raises(InputError, match="of the same split test"):
+        study(
+            datasets={"Other": sampled},
+            models={"dPRM": {"kind": "dPRM", "backbone": "base", "dataset": "Other"}},
+        )
+
+
+def test_more_solutions_than_are_sampled_cannot_be_evaluated() -> None:
+    with pytest.raises(InputError, match=r"32 is more than the 16 .*sample\.per_question"):
+        study(evaluation={"n": [32]})
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("train", "differ only in case"), ("Train", r"questions\.Train: a dataset has this name")],
+)
+def test_questions_and_datasets_have_different_names(name: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        study(questions={name: {"reader": "miniature", "split": "train", "questions": 2}})

@@ -1,0 +1,169 @@
+"""Needs bare questions, policies and judges; makes results/questions/, results/samples/, results/labels/ and those
+datasets in results/data/ that are sampled, labelled and augmented here.
+"""
+
+
+rule generate_questions:
+    """Write the miniature's questions, without solutions."""
+    input:
+        environment=environment("core"),
+    output:
+        "<results>/questions/{questions}/{category}.parquet",
+    log:
+        "<logs>/generate_questions/{questions}/{category}.log",
+    benchmark:
+        "<benchmarks>/generate_questions/{questions}/{category}.tsv"
+    wildcard_constraints:
+        questions=targets.questions_read_by(study, "miniature"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.miniature.bare_questions"),
+        split=lambda w: study.questions[w.questions].split,
+        n=lambda w: study.questions[w.questions].questions,
+        seed=study.seed,
+    message:
+        "Generate questions of {wildcards.questions}, {wildcards.category}"
+    shell:
+        "python -m multirm generate-questions --category {wildcards.category}"
+        " --dataset {wildcards.questions} --split {params.split} --questions {params.n}"
+        " --seed {params.seed} --output {output:q} > {log:q} 2>&1"
+
+
+rule read_questions:
+    """Read bare questions from files or from the hub."""
+    input:
+        files=ask(files.question_sources),
+        environment=environment("core"),
+    output:
+        "<results>/questions/{questions}/{category}.parquet",
+    log:
+        "<logs>/read_questions/{questions}/{category}.log",
+    benchmark:
+        "<benchmarks>/read_questions/{questions}/{category}.tsv"
+    wildcard_constraints:
+        questions=targets.questions_read_by(study, *Reader),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.read"),
+        reader=lambda w: study.questions[w.questions].reader,
+        source=ask(options.question_places),
+    message:
+        "Read questions of {wildcards.questions}, {wildcards.category}"
+    shell:
+        "python -m multirm read-questions --reader {params.reader} --source {params.source:q}"
+        " --dataset {wildcards.questions} --category {wildcards.category} --output {output:q} > {log:q} 2>&1"
+
+
+rule check_steps:
+    """Label steps by the facts of the miniature."""
+    input:
+        solutions=ask(files.source_table),
+        environment=environment("core"),
+    output:
+        "<results>/labels/{dataset}/{category}.parquet",
+    log:
+        "<logs>/check_steps/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/check_steps/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "known"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.miniature.check"),
+        seed=study.seed,
+    message:
+        "Check the steps of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm check-steps --solutions {input.solutions:q} --output {output:q}"
+        " --seed {params.seed} > {log:q} 2>&1"
+
+
+rule agree_labels:
+    """Keep the labels of solutions on whose first bad step several sources agree."""
+    input:
+        labels=ask(files.agreeing_labels),
+        environment=environment("core"),
+    output:
+        "<results>/labels/{dataset}/{category}.parquet",
+    log:
+        "<logs>/agree_labels/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/agree_labels/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "agree"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.agree_labels"),
+    message:
+        "Compare the labels of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm agree-labels --labels {input.labels:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule trust_labels:
+    """Drop labels that a reward model trained on them contradicts."""
+    input:
+        solutions=ask(files.source_table),
+        rewards=ask(files.trusted_rewards),
+        environment=environment("core"),
+    output:
+        "<results>/labels/{dataset}/{category}.parquet",
+    log:
+        "<logs>/trust_labels/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/trust_labels/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "trust"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.trust_labels"),
+        tolerance=lambda w: study.datasets[w.dataset].label.trust.tolerance,
+    message:
+        "Filter the labels of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm trust-labels --solutions {input.solutions:q} --rewards {input.rewards:q}"
+        " --output {output:q} --tolerance {params.tolerance} > {log:q} 2>&1"
+
+
+rule choose_labels:
+    """Give solutions the labels of their steps."""
+    input:
+        solutions=ask(files.source_table),
+        labels="<results>/labels/{dataset}/{category}.parquet",
+        environment=environment("core"),
+    output:
+        "<results>/data/{dataset}/{category}.parquet",
+    log:
+        "<logs>/choose_labels/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/choose_labels/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_derived_by(study, "label"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.choose_labels"),
+        min_agreement=lambda w: study.datasets[w.dataset].label.min_agreement,
+    message:
+        "Choose the labels of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm choose-labels --solutions {input.solutions:q} --labels {input.labels:q}"
+        " --dataset {wildcards.dataset} --output {output:q} --min-agreement {params.min_agreement}"
+        " > {log:q} 2>&1"
