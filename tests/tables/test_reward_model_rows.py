@@ -1,7 +1,9 @@
 """The known facts about reward models, from their table or from names alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from multirm.errors import InputError
@@ -75,6 +77,28 @@ def table(tmp_path: Path) -> Path:
     rows = [each.columns(dataset) for dataset in ("junior", "senior") for each in models]
     parquet.write(tmp_path / "models.parquet", REWARD_MODELS, rows, made_of())
     return tmp_path / "models.parquet"
+
+
+@pytest.mark.parametrize(
+    ("version", "lacking"),
+    [(1, {"training_categories", "noise_baseline"}), (2, {"noise_baseline"})],
+)
+def test_tables_of_earlier_versions_are_read_with_nulls(
+    tmp_path: Path, table: Path, version: int, lacking: set[str]
+) -> None:
+    columns = [each for each in REWARD_MODELS.columns if each.name not in lacking]
+    earlier = replace(REWARD_MODELS, version=version, columns=pa.schema(columns), older={})
+    rows = [
+        {name: value for name, value in row.items() if name not in lacking}
+        for row in parquet.read(table, REWARD_MODELS).to_pylist()
+    ]
+    path = tmp_path / "earlier.parquet"
+    parquet.write(path, earlier, rows, made_of())
+    assert parquet.read_footer(path).schema_version == version
+    now = describe(["one", "one@2"], "senior", [table])
+    assert describe(["one", "one@2"], "senior", [path]) == now
+    assert now[0].critiques == "by a teacher"
+    assert {getattr(each, name) for each in now for name in lacking} == {None}
 
 
 def test_the_table_counts_rather_than_the_names(table: Path) -> None:

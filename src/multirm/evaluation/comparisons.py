@@ -21,6 +21,17 @@ class Comparison:
     method: Method
     other: Method
 
+    @property
+    def is_testable(self) -> bool:
+        """At N = 1 every method selects the only solution."""
+        return self.n > 1
+
+    @property
+    def columns(self) -> Row:
+        """What is compared with what, as table columns."""
+        other = {f"other_{key}": value for key, value in self.other.columns.items()}
+        return {**self.method.columns, "n": self.n, **other}
+
 
 def comparison_rows(
     values: Mapping[str, np.ndarray],
@@ -55,8 +66,7 @@ def comparison_rows(
     first = [place[pair.n, pair.method] for pair in pairs]
     second = [place[pair.n, pair.other] for pair in pairs]
     differences = {name: part[:, first] - part[:, second] for name, part in values.items()}
-    # At N = 1 every method selects the only solution, so there is nothing to test.
-    tested = np.array([pair.n > 1 for pair in pairs])
+    tested = np.array([pair.is_testable for pair in pairs])
     errors = {name: np.sqrt(own[first] + own[second]) for name, own in seed_variances.items()}
     families = {
         name: [family_of(name, pair.n, pair.method.selection, max(sizes)) for pair in pairs]
@@ -68,38 +78,57 @@ def comparison_rows(
     rows = []
     for name in (OVERALL, *values):
         within = differences if name == OVERALL else {name: differences[name]}
-        mean = intervals.mean_of(within)
-        low, high = intervals.widened(
-            mean.value,
-            intervals.of_differences(mean, intervals.typical_size(within)),
-            errors[name],
-            seed_df,
-            (-1, 1),
-        )
+        measured = _differences(within, pairs, errors[name], seed_df)
         p_holm = adjusted(p[name], families[name])
-        for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True)):
+        for k, (pair, row) in enumerate(zip(pairs, measured, strict=True)):
             family = families[name][k]
-            if family is None:
-                # Equal up to rounding.
-                mean.value[k] = low[k] = high[k] = 0
-                note = IntervalNote.NOTHING_TO_SELECT
             rows.append(
                 {
                     "category": name,
-                    **pair.method.columns,
-                    "n": pair.n,
-                    **{f"other_{key}": value for key, value in pair.other.columns.items()},
-                    "difference": 100 * mean.value[k],
-                    "low": _known(100 * low[k]),
-                    "high": _known(100 * high[k]),
+                    **pair.columns,
+                    **row,
                     "p": _known(p[name][k]),
                     "p_holm": _known(p_holm[k]),
                     "family": family and family[0],
                     "n_families": n_families,
-                    "note": note,
                 }
             )
     return rows
+
+
+def _differences(
+    within: Mapping[str, np.ndarray],
+    pairs: Sequence[Comparison],
+    errors: np.ndarray,
+    seed_df: int,
+) -> list[Row]:
+    """The mean difference of each pair over some categories, in percentage points, with its interval and a note.
+
+    Args:
+        within: for each category float64 [questions, pairs], in [-1, 1].
+        errors: the standard error of each difference due to training seeds, float64 [pairs].
+        seed_df: its degrees of freedom.
+    """
+    mean = intervals.mean_of(within)
+    low, high = intervals.widened(
+        mean.value,
+        intervals.of_differences(mean, intervals.typical_size(within)),
+        errors,
+        seed_df,
+        (-1, 1),
+    )
+    return [
+        {
+            "difference": 100 * mean.value[k],
+            "low": _known(100 * low[k]),
+            "high": _known(100 * high[k]),
+            "note": note,
+        }
+        if pair.is_testable
+        # Equal up to rounding.
+        else {"difference": 0.0, "low": 0.0, "high": 0.0, "note": IntervalNote.NOTHING_TO_SELECT}
+        for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True))
+    ]
 
 
 def comparisons_of(sizes: Sequence[int], scorers: Sequence[Scorer]) -> list[Comparison]:

@@ -247,28 +247,9 @@ def reward_type(
         found = " and ".join(sorted(f"{shown(a)}, {shown(b)}" for a, b in types))
         raise InputError(file, expected=f"one unit and one scale of {model}'s rewards", found=found)
     ((found_unit, found_scale),) = types
-    for name, value, option, closed_set in (
-        ("unit", found_unit, unit, Unit),
-        ("scale", found_scale, scale, Scale),
-    ):
-        members = one_of(list(closed_set))
-        if value is None and name == "unit" and not needs_unit:
-            continue
-        if value is None:
-            raise InputError(
-                file,
-                expected=f"a column {name} for {model}'s rewards",
-                found="none",
-                remedy=f"add --{name} {model}=… ({members})",
-            )
-        if value not in list(closed_set):
-            raise InputError(file, expected=f"{members} as {name}", found=shown(value))
-        if option not in (None, value):
-            raise InputError(
-                file,
-                expected=f"{model}'s rewards of {name} {option}, as in --{name}",
-                found=f"some of {name} {value}",
-            )
+    if needs_unit or found_unit is not None:
+        _check_stated(file, model, "unit", found_unit, unit, list(Unit))
+    _check_stated(file, model, "scale", found_scale, scale, list(Scale))
     known = RewardType(Unit(found_unit) if found_unit else None, Scale(str(found_scale)))
     of_model = {"model": model}
     if known.scale is Scale.PROBABILITY:
@@ -277,6 +258,31 @@ def reward_type(
         what = "one reward for each solution"
         _refuse(database, SEVERAL_OF_A_SOLUTION, what, "with several", of_model)
     return known
+
+
+def _check_stated(
+    file: str, model: str, name: str, value: str | None, option: str | None, allowed: Sequence[str]
+) -> None:
+    """Refuse the unit or scale of a model's rewards if it is unknown, or is not what the caller states.
+
+    Raises:
+        InputError: the table states none or another one, or it is not allowed.
+    """
+    if value is None:
+        raise InputError(
+            file,
+            expected=f"a column {name} for {model}'s rewards",
+            found="none",
+            remedy=f"add --{name} {model}=… ({one_of(allowed)})",
+        )
+    if value not in allowed:
+        raise InputError(file, expected=f"{one_of(allowed)} as {name}", found=shown(value))
+    if option not in (None, value):
+        raise InputError(
+            file,
+            expected=f"{model}'s rewards of {name} {option}, as in --{name}",
+            found=f"some of {name} {value}",
+        )
 
 
 def check_apart(database: duckdb.DuckDBPyConnection, run_of: Mapping[str, str]) -> None:
