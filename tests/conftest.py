@@ -19,7 +19,8 @@ settings.load_profile("untimed")
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'user' %}<|user|>{{ message['content'] }}{% endif %}"
+    "{% if message['role'] == 'user' %}<|user|>{{ message['content'] }}"
+    "{% else %}<|assistant|>{{ message['content'] }}{{ eos_token }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 

@@ -41,6 +41,10 @@ COMMANDS = {
             "multirm.data.read:read_solutions",
             "Read solutions from files or the hub.",
         ),
+        "sample-solutions": (
+            "multirm.data.sample_solutions:sample_solutions",
+            "Let a policy answer questions, several times each, after worked examples.",
+        ),
         "read-rewards": ("multirm.data.read:read_rewards", "Read rewards from files or the hub."),
         "read-critiques": (
             "multirm.data.published_critiques:read_critiques",
@@ -85,6 +89,10 @@ COMMANDS = {
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
             "Write well-formed critiques from step labels.",
+        ),
+        "demonstrate-task": (
+            "multirm.data.task_demonstrations:demonstrate_task",
+            "Write conversations from known solutions, for a backbone to learn.",
         ),
     },
     "Critiques": {

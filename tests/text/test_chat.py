@@ -235,6 +235,7 @@ MISTRAL = (
     "{% endif %}{% endfor %}"
 )
 CONVERSING = {
+    "plain": CHAT_TEMPLATE,
     "qwen": QWEN,
     "qwen3": QWEN3,
     "r1": R1.replace(
@@ -291,7 +292,7 @@ def test_the_date_of_conversations_is_recorded(tokenizer: PreTrainedTokenizerFas
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        (FAMILIES["plain"], "one that drops, repeats or moves a turn of 3"),
+        (FAMILIES["r1"], "one that drops, repeats or moves a turn of 3"),
         (GEMMA.replace("!=", "=="), "TemplateError: Roles must alternate"),
         (GEMMA.replace("| trim", "| upper | lower"), "one that changes a turn of 3"),
         ("{% for m in messages | reverse %}{{ m.content }}{% endfor %}", "drops, repeats or moves"),

@@ -75,13 +75,13 @@ def with_solutions(
     solutions: Iterable[Mapping[str, Any]],
     where: Path | str,
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Pair each row of a critiques table with the row of its solution.
+    """Pair each row of a table of critiques or conversations with the row of its solution.
 
     Args:
-        where: the table of critiques, for the message.
+        where: the table, for the message.
 
     Raises:
-        InputError: a critique's solution is not among `solutions`.
+        InputError: a row's solution is not among `solutions`.
     """
     by_key: dict[Key, Mapping[str, Any]] = {
         tuple(solution_key(row).values()): row for row in solutions
@@ -93,9 +93,9 @@ def with_solutions(
         if solution is None:
             raise InputError(
                 f"{where}, row {number}",
-                expected="a critique of one of the given solutions",
+                expected="one about one of the given solutions",
                 found=", ".join(f"{name} {value!r}" for name, value in key.items()),
-                remedy="give the solutions that the critiques were made from",
+                remedy="give the solutions that it was made from",
             )
         pairs.append((critique, solution))
     return pairs

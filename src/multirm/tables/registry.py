@@ -20,6 +20,7 @@ from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.samples import SAMPLES
 from multirm.tables.solution_analyses import (
     AGREEMENT,
     LENGTH_CORRELATIONS,
@@ -42,6 +43,7 @@ SCHEMAS = {
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
         CONVERSATIONS,
+        SAMPLES,
         REWARD_MODELS,
         REWARDS,
         SCORED_CRITIQUES,

@@ -22,6 +22,7 @@ from multirm.running.numbers import Count, Positive, Seed, Vocabulary, Width
 from multirm.running.provenance import BACKBONE, origin_of, whole_model
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
+from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.critique_rows import with_solutions
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.reward_models import Kind
@@ -35,11 +36,12 @@ from multirm.training.examples import UNLABELLED
 from multirm.training.loop import Learner, train
 from multirm.training.pretraining_examples import (
     PretrainingExample,
+    examples_of_conversations,
     examples_of_critiques,
     examples_of_solutions,
     pretraining_steps,
 )
-from multirm.training.tokenizer import train_tokenizer
+from multirm.training.tokenizer import shared_lines, train_tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ def pretrain_backbone(
     name: str,
     gorm_template: Path | None = None,
     gprm_template: Path | None = None,
+    conversations: list[Path] | None = None,
 ) -> None:
     """Train a tokenizer and a small decoder from scratch on solutions and demonstrated critiques.
 
@@ -83,6 +86,7 @@ def pretrain_backbone(
         name: name of the backbone in the curves table.
         gorm_template: prompt template for gORM critiques; by default, the package's own.
         gprm_template: likewise for gPRM critiques.
+        conversations: conversations tables about those solutions, whose replies are learned.
     """
     rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     demonstrations = {}
@@ -94,8 +98,10 @@ def pretrain_backbone(
         Kind.GPRM: gprm_template or own_template(Kind.GPRM),
     }
     templates = {kind: load_template(file, kind) for kind, file in files.items()}
+    talks = parquet.read_all(conversations or [], CONVERSATIONS).to_pylist()
+    with_solutions(talks, rows, "conversations")
     tokenizer, kept = tokenizer_and_examples(
-        rows, demonstrations, templates, vocabulary, max_length
+        rows, demonstrations, templates, vocabulary, max_length, talks
     )
     model = build_decoder(tokenizer, layers, width, max_length, seed)
     parameters = {
@@ -110,6 +116,7 @@ def pretrain_backbone(
         "name": name,
     }
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations, *files.values()]
+    inputs += conversations or []
     # Before training, because the code may be edited during it.
     origin = origin_of(__name__, parameters, inputs)
     optimizer = AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
@@ -129,11 +136,13 @@ def tokenizer_and_examples(
     templates: Mapping[Kind, Template],
     vocabulary: int,
     max_length: int,
+    conversations: Sequence[Row] = (),
 ) -> tuple[PreTrainedTokenizerBase, list[PretrainingExample]]:
     """A tokenizer trained on all texts, and the texts of at most `max_length` tokens as examples.
 
     Args:
         demonstrations: of each kind, critiques and the solutions they are about.
+        conversations: rows of a conversations table.
 
     Raises:
         InputError: all texts are longer.
@@ -141,11 +150,14 @@ def tokenizer_and_examples(
     texts = [row["question"] for row in solutions]
     texts += [step + STEP_END for row in solutions for step in row["steps"]]
     texts += [critique["critique"] for pairs in demonstrations.values() for critique, _ in pairs]
+    texts += [row["reply"] for row in conversations]
     words = [template.text for template in templates.values()]
+    words += shared_lines(conversations)
     tokenizer = train_tokenizer(texts, words, vocabulary, max_length)
     examples = examples_of_solutions(tokenizer, solutions)
     for kind, pairs in demonstrations.items():
         examples += examples_of_critiques(tokenizer, templates[kind], pairs)
+    examples += examples_of_conversations(tokenizer, conversations)
     kept = [example for example in examples if len(example.ids) <= max_length]
     logger.info("%d texts, %d left out as too long", len(examples), len(examples) - len(kept))
     if not kept:

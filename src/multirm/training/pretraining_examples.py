@@ -1,6 +1,6 @@
 """Pretraining examples for a small backbone, in the formats that it will be fine-tuned on.
 
-Solutions are in the discriminative format, critiques in the generative formats.
+Solutions are in the discriminative format, critiques in the generative formats, and conversations as a chat.
 """
 
 import math
@@ -14,7 +14,12 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
-from multirm.text.encoding import encode_critique, encode_solution, step_candidates
+from multirm.text.encoding import (
+    encode_critique,
+    encode_reply,
+    encode_solution,
+    step_candidates,
+)
 from multirm.text.prompts import Template, solution_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.steps import Step
@@ -110,6 +115,23 @@ def examples_of_critiques(
         ends = _step_ends(tokenizer, encoded.ids[: encoded.n_prompt], row)
         _mark_steps(tokenizer, labels, weights, ends, row["step_labels"])
         examples.append(PretrainingExample(encoded.ids, labels, weights, CURRICULUM))
+    return examples
+
+
+def examples_of_conversations(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]
+) -> list[PretrainingExample]:
+    """Conversations, to predict the reply.
+
+    Args:
+        rows: rows of a conversations table.
+    """
+    examples = []
+    for row in rows:
+        encoded = encode_reply(tokenizer, row["turns"], row["reply"])
+        completion = encoded.ids[encoded.n_prompt :]
+        labels = [UNLABELLED] * (encoded.n_prompt - 1) + completion + [UNLABELLED]
+        examples.append(PretrainingExample(encoded.ids, labels, [1.0] * len(labels), CURRICULUM))
     return examples
 
 

@@ -1,7 +1,8 @@
 """Train a small byte-level BPE tokenizer on a study's own text, with what reward models need."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer
@@ -63,6 +64,20 @@ def train_tokenizer(
     )
     fast.chat_template = _CHAT_TEMPLATE
     return fast
+
+
+def shared_lines(conversations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """For each task, the lines that the last turns of its conversations share: those of its template.
+
+    Args:
+        conversations: rows of a conversations table.
+    """
+    shared: dict[str, list[str]] = {}
+    for row in conversations:
+        lines = row["turns"][-1].splitlines()
+        known = shared.get(row["task"], lines)
+        shared[row["task"]] = [line for line in known if line in lines]
+    return ["\n".join(lines) for lines in shared.values()]
 
 
 def _fixed_sentences(templates: Sequence[str]) -> list[str]:
