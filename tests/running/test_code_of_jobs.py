@@ -24,7 +24,10 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     f = {
         name: str(folder / f"{name}.parquet") for name in "questions data noisy less mixed".split()
     }
-    f |= {name: str(folder / f"{name}.parquet") for name in "shown kept short counts".split()}
+    f |= {
+        name: str(folder / f"{name}.parquet")
+        for name in "shown kept short counts told solved samples".split()
+    }
     adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
     recipe = ["--epochs", "1", "--learning-rate", "1e-3", "--batch-size", "4", "--rank", "4"]
     recipe += ["--alpha", "8", "--dropout", "0.1", "--weight-decay", "0.01", "--warmup", "0.1"]
@@ -67,6 +70,12 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
             "--seed",
             "1",
         ],
+        ["demonstrate-task", "--task", "solve", "--solutions", f["data"], "--output", f["told"]]
+        + ["--seed", "1"],
+        ["sample-solutions", "--questions", f["questions"], "--policy", str(model)]
+        + ["--dataset", "f", "--output", f["solved"], "--samples", f["samples"], *sampled[2:]]
+        + ["--engine", "transformers", "--exemplars", f["data"], "--shots", "1"]
+        + ["--per-question", "2"],
         ["filter-critiques", "--kind", "gORM", "--solutions", f["data"], "--critiques", f["shown"]]
         + ["--output", f["kept"], "--max-length", "9999", "--seed", "1"],
         ["shorten-critiques", "--kind", "gORM", "--critiques", f["kept"], "--output", f["short"]],

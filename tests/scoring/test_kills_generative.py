@@ -1,4 +1,4 @@
-"""Jobs that write critiques can be killed at any time, and run out of disk, and their tables are the same."""
+"""Jobs that write critiques or solutions can be killed, and run out of disk, and their tables are the same."""
 
 import subprocess
 import sys
@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
+from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
@@ -125,9 +126,37 @@ def generating(verifier: Path, solutions: Path, template: Path) -> Command:
     return command
 
 
+@pytest.fixture(scope="module")
+def sampling(verifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    folder = tmp_path_factory.mktemp("asked")
+    key = {"dataset": "data", "category": "law"}
+    rows = [
+        {**key, "question_id": f"q{k}", "question": f"? {k % 4}", "options": None, "answer": "0"}
+        for k in range(48)
+    ]
+    parquet.write(folder / "questions.parquet", QUESTIONS, rows, made_of())
+    (folder / "solve.txt").write_text("{question}")
+
+    def command(out: Path) -> list[str]:
+        return [
+            *("sample-solutions", "--policy", str(verifier), "--engine", "transformers"),
+            *("--questions", str(folder / "questions.parquet"), "--dataset", "new", "--shots", "0"),
+            *("--output", str(out / "r.parquet"), "--samples", str(out / "c.parquet")),
+            *("--open-template", str(folder / "solve.txt"), "--per-question", "200"),
+            *("--max-tokens", "20"),
+        ]
+
+    return command
+
+
 @pytest.mark.parametrize(
     ("job", "options", "kills"),
-    [("scoring", MANY, 12), ("scoring", (*FEW, "--adaptive", "0.05"), 12), ("generating", (), 6)],
+    [
+        ("scoring", MANY, 12),
+        ("scoring", (*FEW, "--adaptive", "0.05"), 12),
+        ("generating", (), 6),
+        ("sampling", (), 6),
+    ],
 )
 def test_a_killed_job_goes_on_and_its_tables_are_those_of_an_undisturbed_one(
     tmp_path: Path,

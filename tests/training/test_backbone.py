@@ -12,12 +12,14 @@ from transformers import PreTrainedTokenizerFast
 from multirm.errors import InputError
 from multirm.models.load import load_model, load_tokenizer
 from multirm.tables import parquet
+from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES
 from multirm.text.encoding import (
     encode_critique,
+    encode_reply,
     encode_solution,
     step_candidates,
     verdict_candidates,
@@ -32,7 +34,7 @@ from multirm.text.prompts import (
 from multirm.training.backbone import pretrain_backbone, pretraining_loss
 from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import PretrainingExample
-from multirm.training.tokenizer import train_tokenizer
+from multirm.training.tokenizer import shared_lines, train_tokenizer
 from tests.origins import made_of
 from tests.training.test_loop import killed_in_step
 
@@ -130,6 +132,7 @@ def pretrain(
     tokens: int = 60_000,
     max_length: int = 256,
     solutions: Path | None = None,
+    conversations: list[Path] | None = None,
 ) -> Path:
     made, gorm, gprm = tables_of(folder)
     pretrain_backbone(
@@ -147,7 +150,24 @@ def pretrain(
         max_length=max_length,
         seed=5,
         name="mini",
+        conversations=conversations,
     )
+    return output
+
+
+def talks_about(solutions: Path, output: Path) -> Path:
+    """A conversation about each solution, in which the reply repeats what was asked for."""
+    rows = [
+        {
+            **{name: row[name] for name in SOLUTIONS.key},
+            "task": "solve",
+            "turns": ["Say it.\nwhat", "what", f"Say it.\n{word}"],
+            "reply": word,
+        }
+        for row in parquet.read(solutions, SOLUTIONS).to_pylist()
+        for word in (("right", "wrong")[row["outcome"]],)
+    ]
+    parquet.write(output, CONVERSATIONS, rows, made_of())
     return output
 
 
@@ -191,6 +211,39 @@ def test_a_killed_run_resumes_to_the_same_weights(
     assert not (tmp_path / ".killed.checkpoints").exists()
 
 
+def test_replies_of_conversations_are_learned(tmp_path: Path) -> None:
+    talks = talks_about(tables_of(tmp_path)[0], tmp_path / "talks.parquet")
+    folder = pretrain(tmp_path, tmp_path / "backbone", conversations=[talks])
+    model, tokenizer = load_model(str(folder)), load_tokenizer(str(folder))
+    assert len(tokenizer.encode("Say it.", add_special_tokens=False)) == 1
+    for word in ("right", "wrong"):
+        turns = ["Say it.\nwhat", "what", f"Say it.\n{word}"]
+        encoded = encode_reply(tokenizer, turns, word)
+        with torch.no_grad():
+            logits = model(torch.tensor([encoded.ids])).logits[0]
+        likeliest = logits.argmax(-1)[encoded.n_prompt - 1 : -1].tolist()
+        assert likeliest == encoded.ids[encoded.n_prompt :]
+
+
+def test_conversations_about_other_solutions_are_refused(tmp_path: Path) -> None:
+    talks = talks_about(tables_of(tmp_path)[0], tmp_path / "talks.parquet")
+    rows = parquet.read(talks, CONVERSATIONS).to_pylist()
+    parquet.write(talks, CONVERSATIONS, [{**rows[0], "question_id": "other"}], made_of())
+    with pytest.raises(
+        InputError, match=r"conversations, row 1: .* given solutions, found .*other"
+    ):
+        pretrain(tmp_path, tmp_path / "backbone", conversations=[talks])
+
+
+def test_the_lines_that_all_conversations_of_a_task_share_are_its_template() -> None:
+    rows = [
+        {"task": "solve", "turns": ["Why\nnot?", "So.", "Solve:\n\n[Q]\none\nA. two"]},
+        {"task": "solve", "turns": ["Solve:\n\n[Q]\nthree"]},
+        {"task": "judge", "turns": ["Judge:\none"]},
+    ]
+    assert shared_lines(rows) == ["Solve:\n\n[Q]", "Judge:\none"]
+
+
 def test_nothing_short_enough_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="max_length: expected at least one text of at most"):
         pretrain(tmp_path, tmp_path / "backbone", max_length=3)
@@ -202,7 +255,7 @@ def test_demonstrations_of_other_solutions_are_refused(tmp_path: Path) -> None:
     rows = parquet.read(made, SOLUTIONS)
     other = tmp_path / "other.parquet"
     parquet.write(other, SOLUTIONS, rows.slice(0, 3), made_of())
-    with pytest.raises(InputError, match=r"critique of one of the given solutions, found .*'q3'"):
+    with pytest.raises(InputError, match=r"a row about one of the given solutions, found .*'q3'"):
         pretrain(tmp_path, tmp_path / "backbone", solutions=other)
 
 

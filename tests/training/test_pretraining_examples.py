@@ -8,13 +8,19 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from multirm.tables.reward_models import Kind
-from multirm.text.encoding import encode_prompt, encode_solution, step_candidates
+from multirm.text.encoding import (
+    encode_conversation,
+    encode_prompt,
+    encode_solution,
+    step_candidates,
+)
 from multirm.text.prompts import load_template, own_template, solution_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import (
     CURRICULUM,
     PretrainingExample,
     draw_batches,
+    examples_of_conversations,
     examples_of_critiques,
     examples_of_solutions,
     pretraining_steps,
@@ -86,6 +92,20 @@ def test_a_critique_is_predicted_and_the_step_ends_before_it_are_marked(
     learned = [target for i, target in said(example) if i >= n_prompt - 1]
     assert tokenizer.decode(learned, skip_special_tokens=True) == critique["critique"]
     assert learned[-1] == tokenizer.eos_token_id
+
+
+def test_a_reply_is_predicted_and_what_it_replies_to_is_not(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    turns = ["What is iron?", "A metal.", "And gold?"]
+    (example,) = examples_of_conversations(tokenizer, [{"turns": turns, "reply": STEPS[0]}])
+    n_prompt = len(encode_conversation(tokenizer, turns))
+    learned = said(example)
+    assert [place for place, _ in learned] == list(range(n_prompt - 1, example.n_tokens - 1))
+    assert example.ids[n_prompt:] == [target for _, target in learned]
+    text = tokenizer.decode([target for _, target in learned])
+    assert text == STEPS[0] + tokenizer.eos_token
+    assert example.count == len(learned)
 
 
 def test_groups_join_one_by_one_and_critiques_last(

@@ -93,7 +93,7 @@ def with_solutions(
         if solution is None:
             raise InputError(
                 f"{where}, row {number}",
-                expected="one about one of the given solutions",
+                expected="a row about one of the given solutions",
                 found=", ".join(f"{name} {value!r}" for name, value in key.items()),
                 remedy="give the solutions that it was made from",
             )
