@@ -63,13 +63,14 @@ rule read_solutions:
         reader=lambda w: study.datasets[w.dataset].reader,
         source=ask(options.dataset_places),
         limit=ask(options.limit),
+        repair=ask(options.repair),
         seed=study.seed,
     message:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:
         "python -m multirm read-solutions --reader {params.reader} --source {params.source:q}"
         " --dataset {wildcards.dataset} --category {wildcards.category} --output {output:q}"
-        " {params.limit:q} --seed {params.seed} > {log:q} 2>&1"
+        " {params.limit:q} {params.repair:q} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule add_noise:

@@ -8,25 +8,22 @@ the steps marked as errors would be correct.
 Some processes number their own steps (`1. …`); the numbers are removed, since prompts number steps themselves.
 
 A modified process is inconsistent if its `error_steps` are empty or point beyond it, or if it equals the error-free
-process. Such processes are left out, and the log says how many.
+process. Such processes are left out, and counted.
 """
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from multirm.data.tally import Tally
 from multirm.formats.json_source import Placed, Record
 from multirm.text.labels import outcome_from_steps
 
 CATEGORY = "math"
 _NUMBER = re.compile(r"(?:Step )?(\d+)[.:)]\s+")
 
-logger = logging.getLogger(__name__)
 
-
-def solutions(records: Iterable[Record]) -> Iterator[Placed]:
+def solutions(records: Iterable[Record], tally: Tally) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`, with step labels; the outcome is whether all are correct."""
-    left_out: list[str] = []
     for question_id, by_class in _by_question(records).items():
         classes = sorted(by_class)
         first = by_class[classes[0]]
@@ -40,15 +37,10 @@ def solutions(records: Iterable[Record]) -> Iterator[Placed]:
             record = by_class[name]
             steps, labels = _modified(record)
             if labels is None:
-                left_out.append(record.where)
+                reason = "modified solutions that contradict their error steps left out"
+                tally.add(CATEGORY, reason, record.where)
             else:
                 yield record.where, _row(question_id, solution_id, question, steps, labels)
-    if left_out:
-        logger.warning(
-            "PRMBench: left out %d modified solutions that contradict their error steps; the first is at %s",
-            len(left_out),
-            left_out[0],
-        )
 
 
 def _by_question(records: Iterable[Record]) -> dict[str, dict[str, Record]]:

@@ -9,18 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from multirm.data import gsm8k, mmlu_pro, prm800k, prmbench, processbench
+from multirm.data import readers
 from multirm.data.take import take_questions
+from multirm.data.tally import Tally
 from multirm.errors import InputError
 from multirm.formats import multi_rm
-from multirm.formats.json_source import (
-    MOST_PROBLEMS,
-    Placed,
-    all_of,
-    files_of,
-    read_json,
-    read_json_lines,
-)
+from multirm.formats.json_source import MOST_PROBLEMS, Placed, all_of
 from multirm.formats.multi_rm_columns import as_table
 from multirm.formats.sources import Reader
 from multirm.running.arguments import OutputFile, Place, entry
@@ -45,6 +39,7 @@ def read_solutions(
     output: OutputFile,
     limit: Count | None = None,
     seed: Seed = 42,
+    repair_last_labels: bool = False,
 ) -> None:
     """Read the solutions of one category into a solutions table.
 
@@ -56,14 +51,19 @@ def read_solutions(
         output: The table to write.
         limit: How many questions to keep, drawn as by `multirm take`; all by default, or if there are no more.
         seed: The study's seed.
+        repair_last_labels: With the reader `versaprm_csv`, make labels of last steps agree with the answers where
+            Multi-RM's copy of the data does.
 
     Raises:
         InputError: the source is missing, broken or inconsistent; nothing is written.
     """
     if limit is not None and limit < 1:
         raise InputError("limit", expected="at least 1 question", found=str(limit))
-    placed = _of_category(_solutions(reader, source, category), category, source)
+    tally = Tally()
+    found = readers.solutions(reader, source, category, tally, repair_last_labels)
+    placed = _of_category(found, category, source, tally)
     rows = _checked(placed, SOLUTIONS, dataset)
+    tally.warn(category)
     rows = take_questions(rows, limit, seed)
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
@@ -73,6 +73,8 @@ def read_solutions(
         "category": category,
         "limit": limit,
         "seed": seed,
+        "repair_last_labels": repair_last_labels,
+        "counted": tally.of(category),
     }
     origin = origin_of(__name__, parameters, local(source))
     parquet.write(output, SOLUTIONS, rows, origin)
@@ -94,7 +96,8 @@ def read_questions(
     Raises:
         InputError: the source is missing, broken or inconsistent, or its questions have no answers.
     """
-    placed = _of_category(_questions(reader, source, category), category, source)
+    found = readers.questions(reader, source, category)
+    placed = _of_category(found, category, source, Tally())
     rows = _checked(placed, QUESTIONS, dataset)
     logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
@@ -154,40 +157,8 @@ def read_rewards(
     parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)
 
 
-def _solutions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:
-    match reader:
-        case Reader.MMLU_PRO:
-            return mmlu_pro.solutions(read_json(files_of(source, "exemplars.json")))
-        case Reader.GSM8K:
-            return gsm8k.solutions(read_json_lines(files_of(source, "*.jsonl")))
-        case Reader.PRM800K:
-            return prm800k.solutions(read_json(files_of(source, "*.json")))
-        case Reader.PRMBENCH:
-            return prmbench.solutions(read_json_lines(files_of(source, "*.jsonl")))
-        case Reader.PROCESSBENCH:
-            return processbench.solutions(read_json(files_of(source, "*.json")))
-        case Reader.PUBLISHED:
-            return multi_rm.solutions(multi_rm.records_of(source, category), category)
-
-
-def _questions(reader: Reader, source: Sequence[str], category: str) -> Iterator[Placed]:
-    match reader:
-        case Reader.MMLU_PRO:
-            return mmlu_pro.questions(read_json(files_of(source, "eval_questions.json")))
-        case Reader.GSM8K:
-            return gsm8k.questions(read_json_lines(files_of(source, "*.jsonl")))
-        case Reader.PUBLISHED:
-            return multi_rm.questions(multi_rm.records_of(source, category), category)
-        case Reader.PRM800K | Reader.PRMBENCH | Reader.PROCESSBENCH:
-            raise InputError(
-                "reader",
-                expected="one whose questions have answers (mmlu_pro, gsm8k, published)",
-                found=str(reader),
-            )
-
-
 def _of_category(
-    placed: Iterable[Placed], category: str, source: Sequence[str]
+    placed: Iterable[Placed], category: str, source: Sequence[str], tally: Tally
 ) -> Iterator[Placed]:
     others: set[str] = set()
     empty = True
@@ -198,10 +169,12 @@ def _of_category(
         else:
             others.add(row["category"])
     if empty:
+        found = f"only {', '.join(sorted(others))}" if others else "none"
+        counted = "".join(f"; {reason}: {n}" for reason, n in tally.of(category).items())
         raise InputError(
             ", ".join(source),
             expected=f"rows of the category {category}",
-            found=f"only {', '.join(sorted(others))}" if others else "none",
+            found=f"{found}{counted}",
         )
 
 

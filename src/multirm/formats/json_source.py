@@ -236,6 +236,34 @@ def read_values(path: Path) -> list[Any]:
     return values
 
 
+def read_object(path: Path) -> Record:
+    """The object that a file holds.
+
+    Raises:
+        InputError: the file is empty, is not UTF-8, not JSON, or something else than an object.
+    """
+    data = _bytes(path)
+    if not data.strip():
+        raise _empty(path)
+    return as_record(str(path), _parse(path, data))
+
+
+def read_objects(files: Sequence[Path]) -> Iterator[Record]:
+    """The objects in files with one after the other, each on any number of lines; lists are accepted, too.
+
+    Raises:
+        InputError: a file has no rows, is not UTF-8, not JSON, or has another shape.
+    """
+    for path in files:
+        _, first = next(_lines(path))
+        if first.lstrip().startswith(b"{") and not _is_object(first):
+            values = _parse(path, _bytes(path), parse=_one_after_the_other)
+            for number, value in enumerate(values, start=1):
+                yield as_record(f"{path}, row {number}", value)
+        else:
+            yield from read_json_lines([path])
+
+
 MOST_PROBLEMS = 5
 
 T = TypeVar("T")
@@ -355,11 +383,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _parse(path: Path, data: bytes, number: int | None = None) -> Any:
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+_SPACE = re.compile(r"\s*")
+
+
+def _one_after_the_other(text: str) -> list[Any]:
+    values: list[Any] = []
+    place, end = _SPACE.match(text).end(), len(text.rstrip())  # type: ignore[union-attr]
+    while place < end:
+        value, place = _DECODER.raw_decode(text, place)
+        values.append(value)
+        place = _SPACE.match(text, place).end()  # type: ignore[union-attr]
+    return values
+
+
+def _parse(
+    path: Path,
+    data: bytes,
+    number: int | None = None,
+    parse: Callable[[str], Any] = _DECODER.decode,
+) -> Any:
     """The JSON in `data`: a whole file, or the line of that number."""
     where = path if number is None else f"{path}, line {number}"
     try:
-        return json.loads(data.decode(), object_pairs_hook=_object)
+        return parse(data.decode())
     except UnicodeDecodeError as error:
         line = (number or 1) + data.count(b"\n", 0, error.start)
         found = f"the byte 0x{data[error.start]:02x}"
@@ -385,11 +432,10 @@ def _parse(path: Path, data: bytes, number: int | None = None) -> Any:
 
 def _row_with_a_key_twice(text: str) -> int:
     """The number of the first row of a list in which an object has a key twice."""
-    decoder = json.JSONDecoder(object_pairs_hook=_object)
     place, number = re.compile(r"\s*\[?\s*").match(text).end(), 1  # type: ignore[union-attr]
     while True:
         try:
-            _, place = decoder.raw_decode(text, place)
+            _, place = _DECODER.raw_decode(text, place)
         except _KeyTwiceError:
             return number
         place, number = re.compile(r"\s*,?\s*").match(text, place).end(), number + 1  # type: ignore[union-attr]

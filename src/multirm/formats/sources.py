@@ -12,15 +12,24 @@ class Reader(StrEnum):
 
     MMLU_PRO = "mmlu_pro"
     GSM8K = "gsm8k"
+    VERSAPRM = "versaprm"
+    VERSAPRM_CSV = "versaprm_csv"
     PRM800K = "prm800k"
     PRMBENCH = "prmbench"
+    MATH_SHEPHERD = "math_shepherd"
+    TRL = "trl"
     PROCESSBENCH = "processbench"
+    MR_BEN = "mr_ben"
+    BIGBENCH_MISTAKE = "bigbench_mistake"
     PUBLISHED = "published"
 
     @property
     def has_answers(self) -> bool:
-        """Whether its solutions have answers, from which one can be selected; the others only have labels."""
-        return self not in (Reader.PRM800K, Reader.PRMBENCH, Reader.PROCESSBENCH)
+        """Whether one can select among answers: there are pools, with parsed answers and reference answers."""
+        return self in (
+            *(Reader.MMLU_PRO, Reader.GSM8K, Reader.PUBLISHED),
+            *(Reader.VERSAPRM, Reader.VERSAPRM_CSV),
+        )
 
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -46,6 +46,16 @@ class ReadDataset(Settings):
         20_000, description="approximate solutions per category, to estimate the jobs' time"
     )
     categories: Categories | None = Field(None, description="the study's by default")
+    repair_last_labels: bool = Field(
+        False,
+        description="versaprm_csv only: make last steps' labels agree with answers, as in Multi-RM's copy of the data",
+    )
+
+    @model_validator(mode="after")
+    def _labels_to_repair(self) -> Self:
+        if self.repair_last_labels and self.reader is not Reader.VERSAPRM_CSV:
+            raise ValueError(f"repairs last labels only with the reader {Reader.VERSAPRM_CSV}")
+        return self
 
 
 class Noise(Settings):

@@ -142,6 +142,13 @@ def limit(study: Study, dataset: str) -> list[str]:
     return option("--limit", settings.questions if isinstance(settings, ReadDataset) else None)
 
 
+def repair(study: Study, dataset: str) -> list[str]:
+    """The option to repair last labels, if the dataset has it."""
+    settings = study.datasets[dataset]
+    repairs = isinstance(settings, ReadDataset) and settings.repair_last_labels
+    return ["--repair-last-labels"] if repairs else []
+
+
 def take(study: Study, dataset: str) -> list[str]:
     """The options for the amounts that a dataset takes from another one."""
     settings = study.datasets[dataset]

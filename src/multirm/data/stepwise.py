@@ -1,0 +1,13 @@
+"""TRL's stepwise data as a dataset of one category (see `formats.trl`)."""
+
+from collections.abc import Iterator, Sequence
+
+from multirm.formats.json_source import Placed
+from multirm.formats.trl import read_stepwise, solution_rows
+
+
+def solutions(source: Sequence[str], category: str) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`; all are of the category that is asked for."""
+    found = read_stepwise(source)
+    for solution, row in zip(found, solution_rows(found, "", category), strict=True):
+        yield solution.where, {name: row[name] for name in row if name != "dataset"}
