@@ -30,6 +30,7 @@ _START = re.compile(r"\W*(?:Step\s+(\w+)\s*[:.]\s*|Solution\s*:)")
 _OPTION = re.compile(r"^([A-Z]):\s*", re.MULTILINE)
 _LEVEL = re.compile(r"(?:college|high_school)_")
 _NO_ERROR = "N/A"
+_DIGITS = 5
 
 
 def solutions(files: Sequence[Path], tally: Tally) -> Iterator[Placed]:
@@ -80,7 +81,9 @@ def _question(record: Record) -> str:
     if not letters or letters != option_letters(len(letters)):
         found = shown(record.get("Options"))
         raise record.error("Options", expected="lines A: …, B: … and so on", found=found)
-    return format_question("\n".join(record.text("Question").splitlines()), options)
+    # Copies of one question differ in line ends.
+    lines = [line.rstrip() for line in record.text("Question").splitlines()]
+    return format_question("\n".join(lines), options)
 
 
 def _steps(record: Record) -> tuple[list[int | None], list[str]]:
@@ -115,7 +118,7 @@ def _first_error(record: Record) -> int | None:
         if error != _NO_ERROR:
             raise record.error(key, expected=f"{_NO_ERROR} in a correct solution", found=error)
         return None
-    if not error.isdecimal() or not 0 < int(error) < 10_000:
+    if not (error.isdecimal() and len(error) < _DIGITS and int(error) > 0):
         raise record.error(key, expected="the number of a step, from 1", found=shown(error))
     return int(error)
 
