@@ -36,7 +36,7 @@ def test_the_real_files(
         assert labels == [int(mistake is None or k < mistake) for k in range(len(own["steps"]))]
     has_mistake = [not all(row["step_labels"]) for row in rows]
     assert sum(has_mistake) == n_mistakes
-    exactly = sum(own["answer"].strip() == own["target"].strip() for own in raw)
+    exactly = sum((own["answer"] or "").strip() == own["target"].strip() for own in raw)
     assert sum(row["outcome"] for row in rows) == exactly == n_right
     despite = sum(row["outcome"] for row, bad in zip(rows, has_mistake, strict=True) if bad)
     assert despite == n_right_despite_mistakes

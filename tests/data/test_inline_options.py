@@ -26,7 +26,11 @@ def test_the_real_questions_are_split_as_they_were_put_together(shared_data: Pat
     [
         ("Which?\nA. x\nB. y", "Which?", ["x", "y"]),
         ("Which?\nA. x\n  more\nB. y", "Which?", ["x\n  more", "y"]),
-        ("Read:\nA. one\nB. two\nWhich?\nA. x\nB. y\nC. z", "Read:\nA. one\nB. two\nWhich?", list("xyz")),
+        (
+            "Read:\nA. one\nB. two\nWhich?\nA. x\nB. y\nC. z",
+            "Read:\nA. one\nB. two\nWhich?",
+            list("xyz"),
+        ),
         ("Which?\nA. x", "Which?\nA. x", None),
         ("A. x\nB. y", "A. x\nB. y", None),
         ("Which? A. x B. y", "Which? A. x B. y", None),

@@ -103,7 +103,10 @@ def test_rows_with_one_question_are_a_pool() -> None:
         ({"label": "Why? Step 1:"}, "key label: expected .* in place of tag 1"),
         ({"input": "Why? Step 1: a", "label": "x"}, "key input: expected a tag `ки`.*, found none"),
         ({"input": "Why? Step 1: a ки\nb"}, "key input: expected a tag `ки` .*, found 'b'"),
-        ({"input": "Step 1: a ки", "label": "Step 1: a +"}, "key input: expected a question before"),
+        (
+            {"input": "Step 1: a ки", "label": "Step 1: a +"},
+            "key input: expected a question before",
+        ),
         ({"task": None}, "key task: expected a text"),
     ],
 )

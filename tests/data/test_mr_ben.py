@@ -132,13 +132,20 @@ def test_lines_are_joined_to_steps(write: Any) -> None:
         (["Here:", "Step 1: a", "Step 2: b"], "2", ["Here:\nStep 1: a", "b"], [1, 0]),
         # The solution, and a step n, have the next number.
         (["Step 1: a", "Solution: A"], "2", ["a", "Solution: A"], [1, 0]),
-        (["Step 1: a", "Step n: b", "Solution: A"], "2", ["a", "Step n: b", "Solution: A"], [1, 0, 0]),
+        (
+            ["Step 1: a", "Step n: b", "Solution: A"],
+            "2",
+            ["a", "Step n: b", "Solution: A"],
+            [1, 0, 0],
+        ),
         # A step in between that is not numbered does not count.
         (["Step 1: a", "Step A: b", "Step 2: c"], "2", ["a", "Step A: b", "Step 2: c"], [1, 1, 0]),
         (["Step 1: ", "a", "Step 2:"], "1", ["a", "Step 2:"], [0, 0]),
     ],
 )
-def test_steps(write: Any, lines: list[str], error: str, steps: list[str], labels: list[int]) -> None:
+def test_steps(
+    write: Any, lines: list[str], error: str, steps: list[str], labels: list[int]
+) -> None:
     changes = {"Model_Solution_Steps": lines, "Model_Solution_First_Error_Step": error}
     (row,) = read(write(record(**changes)))
     assert (row["steps"], row["step_labels"]) == (steps, labels)
@@ -147,7 +154,11 @@ def test_steps(write: Any, lines: list[str], error: str, steps: list[str], label
 @pytest.mark.parametrize(
     ("lines", "error", "reason"),
     [
-        (["Step 1: a", "Solution: A"], "3", "solutions with an error beyond the last step left out"),
+        (
+            ["Step 1: a", "Solution: A"],
+            "3",
+            "solutions with an error beyond the last step left out",
+        ),
         (["Step 1: a", "Step 1: b"], "1", "solutions with an error at two steps left out"),
         (["Step 1: a", "Step 3: b"], "2", "solutions with an error beyond the last step left out"),
         ("def f(): …", "N/A", "solutions that are one text left out"),
@@ -167,7 +178,10 @@ def test_errors_that_cannot_be_placed_are_counted(
     [
         ({"Model_Solution_Correctness": "correct"}, "expected N/A in a correct solution, found 2"),
         ({"Model_Solution_Correctness": "yes"}, "expected correct or incorrect, found 'yes'"),
-        ({"Model_Solution_First_Error_Step": "N/A"}, "expected the number of a step, from 1, found"),
+        (
+            {"Model_Solution_First_Error_Step": "N/A"},
+            "expected the number of a step, from 1, found",
+        ),
         ({"Model_Solution_First_Error_Step": "0"}, "expected the number of a step, from 1, found"),
         ({"Model_Solution_First_Error_Step": "9" * 5000}, "expected the number of a step, from 1"),
         ({"Model_Solution_Steps": [" "]}, "key Model_Solution_Steps: expected steps with text"),

@@ -133,9 +133,7 @@ def test_a_step_that_a_person_wrote_has_no_label() -> None:
 def test_a_finished_solution_ends_at_its_first_error() -> None:
     """In phase 2, the solution's own step is the first completion; those after its error were never rated."""
     last = step(BAD, completion("d", 1), chosen_completion=None)
-    rows = read(
-        record(step(GOOD), last, finish="found_error", pre_generated_steps=["a", "c", "z"])
-    )
+    rows = read(record(step(GOOD), last, finish="found_error", pre_generated_steps=["a", "c", "z"]))
     assert [(row["steps"], row["step_labels"], row["outcome"]) for row in rows] == [
         (["a", "c"], [1, 0], 0),
         (["a", "d"], [None, 1], None),
@@ -184,7 +182,9 @@ def test_what_cannot_be_used_is_counted() -> None:
 
 def test_files_in_versaprm_s_format_are_refused(shared_data: Path) -> None:
     path = shared_data / "prm800k" / "phase2_eval_small.json"
-    with pytest.raises(InputError, match="row 1: expected .* own files.*; use the reader versaprm"):
+    with pytest.raises(
+        InputError, match=r"row 1: expected .* own files.*; use the reader versaprm"
+    ):
         read(*read_objects([path]))
 
 
@@ -205,5 +205,7 @@ def test_bad_rows_are_named(bad: dict[str, Any], complaint: str) -> None:
 
 
 def test_an_unknown_finish_is_refused() -> None:
-    with pytest.raises(InputError, match="label, key finish_reason: expected solution, found_error"):
+    with pytest.raises(
+        InputError, match="label, key finish_reason: expected solution, found_error"
+    ):
         read(record(step(GOOD), finish="bored"))

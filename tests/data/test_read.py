@@ -33,7 +33,10 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     ("reader", "folder", "category", "n"),
     [
         (Reader.GSM8K, "gsm8k", "math", 5276),
-        (Reader.PRM800K, "prm800k", "math", 44),
+        (Reader.VERSAPRM, "prm800k", "math", 44),
+        (Reader.MATH_SHEPHERD, "openr/samples_math-shepherd.jsonl", "math", 7),
+        (Reader.MR_BEN, "mrben", "biology", 1034),
+        (Reader.BIGBENCH_MISTAKE, "bigbench_mistake", "logical_deduction", 300),
         (Reader.PRMBENCH, "prmbench", "math", 1942),
         (Reader.PROCESSBENCH, "processbench", "math", 1000),
         (Reader.MMLU_PRO, "mmlu_pro", "computer_science", 5),
@@ -47,7 +50,7 @@ def test_real_solutions(
     rows = rows_of(output)
     assert len(rows) == n
     assert {(row["dataset"], row["category"]) for row in rows} == {("real", category)}
-    with pytest.raises(InputError, match=r"rows of the category cooking, found only .*math"):
+    with pytest.raises(InputError, match=r"rows of the category cooking, found only .*"):
         read_solutions(reader, [str(shared_data / folder)], "real", "cooking", output)
     assert len(rows_of(output)) == n
 
@@ -87,6 +90,8 @@ def test_the_footer_names_no_folder_in_its_parameters(tmp_path: Path) -> None:
         "category": "law",
         "limit": 1,
         "seed": 42,
+        "repair_last_labels": False,
+        "counted": {},
     }
     assert footer.inputs == {"law.json": digest(source)}
 
@@ -148,3 +153,34 @@ def test_rewards_must_match_their_solutions(tmp_path: Path) -> None:
         read({"q_id": "12", "cot_ids": [0, 1, 2], "rewards": [[0.5]] * 3})
     with pytest.raises(InputError, match="row 2: expected each key once"):
         read(*[{"q_id": "12", "cot_ids": [0], "rewards": [[0.5]]}] * 2)
+
+
+def test_what_was_left_out_is_in_the_footer_and_the_log(
+    shared_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, output = [str(shared_data / "mrben")], tmp_path / "t.parquet"
+    read_solutions(Reader.MR_BEN, source, "d", "medicine", output)
+    reason = "solutions with an error beyond the last step left out"
+    assert parquet.read_footer(output).parameters["counted"] == {reason: 1}
+    assert f"{reason}: 1, the first at {source[0]}/medicine.json, e56fce98-" in caplog.text
+    assert "one text" not in caplog.text
+    with pytest.raises(
+        InputError,
+        match=r"category coding, found only .*; solutions that are one text left out: 238",
+    ):
+        read_solutions(Reader.MR_BEN, source, "d", "coding", output)
+
+
+def test_stepwise_data_is_of_the_category_asked_for(tmp_path: Path) -> None:
+    source, output = tmp_path / "steps.jsonl", tmp_path / "t.parquet"
+    row = {"prompt": "Why?", "completions": ["a", "b"], "labels": [True, False]}
+    source.write_text(f"{json.dumps(row)}\n{json.dumps(row | {'labels': [True, True]})}\n")
+    read_solutions(Reader.TRL, [str(source)], "d", "law", output)
+    rows = rows_of(output)
+    assert [(row["solution_id"], row["step_labels"], row["outcome"]) for row in rows] == [
+        (0, [1, 0], 0),
+        (1, [1, 1], 1),
+    ]
+    assert {(row["dataset"], row["category"], row["question"]) for row in rows} == {
+        ("d", "law", "Why?")
+    }

@@ -76,7 +76,9 @@ def test_a_step_of_a_chain_is_correct_only_if_it_is_rated_good(label: int) -> No
 
 def test_the_files_of_prm800k_itself_are_refused(tmp_path: Path) -> None:
     row = {"question": {"problem": "2 + 3?"}, "label": {"steps": []}}
-    with pytest.raises(InputError, match="found a row of PRM800K's own files; use the reader prm800k"):
+    with pytest.raises(
+        InputError, match="found a row of PRM800K's own files; use the reader prm800k"
+    ):
         read(Record("f.jsonl, line 1", row))
 
 
@@ -152,7 +154,8 @@ def test_without_answers_and_labels_there_is_no_outcome() -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["Question: Which?\nA. x\nB. y", "Question: Question: Which?", " Which?\nA.  x \nB. y\n"]
+    "question",
+    ["Question: Which?\nA. x\nB. y", "Question: Question: Which?", " Which?\nA.  x \nB. y\n"],
 )
 def test_options_are_listed_once(question: str) -> None:
     (row,) = read(asked(chain(), question=question))

@@ -29,7 +29,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "category": "computer science",
         "src": "mmlu",
         "id": "7_mmlu_computer_science",
-        "chain_of_thoughts": ["It's \\(x\\) or \"y\".", "The answer is (B)."],
+        "chain_of_thoughts": ['It\'s \\(x\\) or "y".', "The answer is (B)."],
         "labels": [1, 1],
         "cot_id": "0",
         "parsed_answer": "B",
@@ -69,7 +69,7 @@ def test_a_row(file: Path) -> None:
             "solution_id": 15,
             "question": "Which?\nA. x\nB. y",
             "answer": "B",
-            "steps": ["It's \\(x\\) or \"y\".", "The answer is (B)."],
+            "steps": ['It\'s \\(x\\) or "y".', "The answer is (B)."],
             "parsed_answer": "B",
             "outcome": 1,
             "step_labels": [1, 0],
@@ -187,9 +187,7 @@ def test_counts_are_in_the_footer(file: Path, tmp_path: Path) -> None:
     assert parameters["repair_last_labels"] is True
     assert parameters["counted"] == {"last labels repaired to incorrect": 1}
     with pytest.raises(InputError, match="repair_last_labels: expected the reader versaprm_csv"):
-        read_solutions(
-            Reader.VERSAPRM, [str(file)], "d", "law", output, repair_last_labels=True
-        )
+        read_solutions(Reader.VERSAPRM, [str(file)], "d", "law", output, repair_last_labels=True)
 
 
 def test_questions_are_read_once(file: Path) -> None:
@@ -204,7 +202,9 @@ def test_questions_are_read_once(file: Path) -> None:
         }
     ]
     file.write_text(text_of(row(), row(answer="A")), encoding="utf-8", newline="")
-    with pytest.raises(InputError, match="row 2, key id: expected one question and answer for each"):
+    with pytest.raises(
+        InputError, match="row 2, key id: expected one question and answer for each"
+    ):
         list(versaprm_csv.questions([file], "computer_science"))
 
 
@@ -238,10 +238,19 @@ def test_bad_rows_are_named(file: Path, changes: dict[str, Any], complaint: str)
     [
         (b"", "expected a header and at least one row, found none"),
         (b"question,answer\n", "expected a header and at least one row, found none"),
-        (b"question,answer\nWhy?,B\n", "expected the columns question, answer, category, .*, found"),
+        (
+            b"question,answer\nWhy?,B\n",
+            "expected the columns question, answer, category, .*, found",
+        ),
         (b'[{"question": "Why?"}]\n[]', "expected the columns question, answer"),
-        (text_of(row()).encode() + b"a,b\r\n", "row 2: expected a field for each column, found fewer"),
-        (text_of(row()).encode() + b"," * 20, "row 2: expected a field for each column, found more"),
+        (
+            text_of(row()).encode() + b"a,b\r\n",
+            "row 2: expected a field for each column, found fewer",
+        ),
+        (
+            text_of(row()).encode() + b"," * 20,
+            "row 2: expected a field for each column, found more",
+        ),
         (text_of(row()).encode() + b'"a', "row 2: expected CSV, found unexpected end of data"),
         (b"question,\xff\n", "row 1: expected UTF-8, found the byte 0xff"),
     ],

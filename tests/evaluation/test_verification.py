@@ -57,7 +57,7 @@ def test_steps_are_judged_if_they_are_labelled(tmp_path: Path, write_tables: Any
 
 
 @pytest.mark.parametrize(
-    ("reader", "folder"), [(Reader.PRMBENCH, "prmbench"), (Reader.PRM800K, "prm800k")]
+    ("reader", "folder"), [(Reader.PRMBENCH, "prmbench"), (Reader.VERSAPRM, "prm800k")]
 )
 def test_data_without_reference_answers(
     tmp_path: Path, shared_data: Path, reader: Reader, folder: str
@@ -90,10 +90,11 @@ def test_data_without_reference_answers(
     evaluate_verification(options, tmp_path)
 
     (found,) = parquet.read(tmp_path / "verification.parquet", VERIFICATION).to_pylist()
-    correct = [row["outcome"] == 1 for row in solutions]
-    predicted = [min(values) >= 0.5 for values in rewards]
+    judged = [k for k, row in enumerate(solutions) if row["outcome"] is not None]
+    correct = [solutions[k]["outcome"] == 1 for k in judged]
+    predicted = [min(rewards[k]) >= 0.5 for k in judged]
     tp = sum(a and b for a, b in zip(correct, predicted, strict=True))
-    assert (found["n_scored"], found["n_correct"]) == (len(solutions), sum(correct))
+    assert (found["n_scored"], found["n_correct"]) == (len(judged), sum(correct))
     assert found["precision"] == pytest.approx(tp / sum(predicted))
     assert found["recall"] == pytest.approx(tp / sum(correct))
 

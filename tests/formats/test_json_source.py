@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from multirm.errors import InputError
-from multirm.formats.json_source import Placed, Record, each, files_of, read_json, read_json_lines
+from multirm.formats.json_source import (
+    Placed,
+    Record,
+    each,
+    files_of,
+    read_json,
+    read_json_lines,
+    read_object,
+    read_objects,
+)
 
 
 @pytest.mark.parametrize(
@@ -183,3 +192,46 @@ def test_files_and_folders(tmp_path: Path) -> None:
         files_of([str(tmp_path)], "*.jsonl")
     with pytest.raises(InputError, match="at least one file or folder"):
         files_of([], "*.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}\n{"a": 2}',
+        '{"a":\n1}{"a": 2}\n\n',
+        '\n{\n"a": 1\n}\n\n{\n"a": 2\n}\n',
+        '[{"a": 1}, {"a": 2}]',
+        '[\n{"a": 1},\n{"a": 2}]',
+    ],
+)
+def test_objects_on_any_lines(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "f.json"
+    path.write_text(text)
+    assert [record.values for record in read_objects([path])] == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b'{"a":\n1}\n{"a": ', "f.json, line 3: expected JSON"),
+        (b'{"a":\n1}\n2', "f.json, row 2: expected a JSON object, found 2"),
+        (b'{"a":\n1, "a": 2}', "f.json, row 1: expected each key once"),
+        (b'{"a":\n' * 10**5, "f.json: expected JSON of rows, found too deeply nested"),
+        (b"", "f.json: expected at least one row"),
+    ],
+)
+def test_broken_objects(tmp_path: Path, data: bytes, complaint: str) -> None:
+    path = tmp_path / "f.json"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=complaint):
+        list(read_objects([path]))
+
+
+def test_one_object(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    path.write_text('{"a": [{"b": 1}]}')
+    (inner,) = read_object(path).records("a")
+    assert (inner.where, inner.values) == (f"{path}, a[0]", {"b": 1})
+    path.write_text(" ")
+    with pytest.raises(InputError, match=r"f.json: expected at least one row, found an empty file"):
+        read_object(path)

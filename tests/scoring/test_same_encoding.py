@@ -25,7 +25,7 @@ from tests.conftest import byte_level_tokenizer
 
 SOURCES = {
     "gsm8k": (Reader.GSM8K, "gsm8k/example_model_solutions.jsonl", "math"),
-    "prm800k": (Reader.PRM800K, "prm800k/phase2_eval_small.json", "math"),
+    "prm800k": (Reader.VERSAPRM, "prm800k/phase2_eval_small.json", "math"),
     "prmbench_train": (Reader.PRMBENCH, "prmbench/train_*.jsonl", "math"),
     "prmbench_test": (Reader.PRMBENCH, "prmbench/test_*.jsonl", "math"),
     "mmlu_pro": (Reader.MMLU_PRO, "mmlu_pro/exemplars.json", "law"),

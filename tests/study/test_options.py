@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from multirm.errors import InputError
 from multirm.study import options
 from multirm.study.load import load_study, read_yaml
 
@@ -57,3 +58,15 @@ def test_rewards_are_named_after_their_folder() -> None:
 def test_a_job_without_shards_is_shard_1_of_1() -> None:
     study = load_study(read_yaml(MINIATURE), [])
     assert (options.shard(study), options.shard(study, "2", "3")) == ("1/1", "2/3")
+
+
+def test_last_labels_are_repaired_only_if_the_dataset_says_so() -> None:
+    config = read_yaml(MINIATURE)
+    hub = {"reader": "versaprm_csv", "source": ["file.csv"], "categories": ["law"]}
+    config["datasets"] |= {"Hub": hub, "Repaired": {**hub, "repair_last_labels": True}}
+    study = load_study(config, [])
+    assert options.repair(study, "Repaired") == ["--repair-last-labels"]
+    assert options.repair(study, "Hub") == options.repair(study, "Facts_junior") == []
+    config["datasets"]["Repaired"]["reader"] = "versaprm"
+    with pytest.raises(InputError, match="Repaired: .*only with the reader versaprm_csv"):
+        load_study(config, [])
