@@ -68,5 +68,5 @@ def test_last_labels_are_repaired_only_if_the_dataset_says_so() -> None:
     assert options.repair(study, "Repaired") == ["--repair-last-labels"]
     assert options.repair(study, "Hub") == options.repair(study, "Facts_junior") == []
     config["datasets"]["Repaired"]["reader"] = "versaprm"
-    with pytest.raises(InputError, match="Repaired: .*only with the reader versaprm_csv"):
+    with pytest.raises(InputError, match=r"Repaired: .*only with the reader versaprm_csv"):
         load_study(config, [])
