@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -111,6 +111,7 @@ def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
 def test_there_are_commands_to_try() -> None:
     assert len(READING) > 30
     assert {"convert", "draw-accuracy-grid", "write-schema"} <= {command for command, _ in WRITING}
+    assert ("evaluate", "rewards", "output") in READING, "an option of a dataclass"
 
 
 @pytest.mark.parametrize(("command", "read", "written"), READING)
@@ -216,6 +217,41 @@ def test_inputs_are_neither_inside_nor_above_outputs(tmp_path: Path, read: str) 
         run(tmp_path, place, model=tmp_path / "above")
     with pytest.raises(InputError, match=r"--file and|--model .* and --file|--file .* and --model"):
         run(tmp_path, place, file=tmp_path / "m" / "file", model=tmp_path / "m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """A stand-in for the options that commands share."""
+
+    reads: list[Place] | None = None
+    settings: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoreOptions(Options):
+    log_file: OutputFile
+
+
+@entry
+def example_with_options(options: MoreOptions, file: OutputFile) -> None:
+    """A stand-in for a command with such options."""
+    raise AssertionError(WRITTEN)
+
+
+def test_places_in_a_dataclass_of_options_are_checked(tmp_path: Path) -> None:
+    read = tmp_path / "read"
+    read.write_text("years of work")
+    log, file = tmp_path / "log", tmp_path / "file"
+    with pytest.raises(AssertionError, match=WRITTEN):
+        example_with_options(MoreOptions(reads=[f"m={read}"], settings=read, log_file=log), file)
+    with pytest.raises(InputError, match=r"--file .*which is --reads"):
+        example_with_options(MoreOptions(reads=["none", f"m={read}"], log_file=log), read)
+    with pytest.raises(InputError, match=r"--file .*which is --settings"):
+        example_with_options(MoreOptions(settings=read, log_file=log), read)
+    with pytest.raises(InputError, match=r"--log-file .*which is --settings"):
+        example_with_options(MoreOptions(settings=read, log_file=read), file)
+    with pytest.raises(InputError, match="expected a separate path for each output"):
+        example_with_options(MoreOptions(log_file=file), file)
 
 
 def test_a_folder_is_replaced_only_if_multirm_made_it_and_it_is_of_the_same_kind(
