@@ -86,10 +86,11 @@ def compare_domains(
 ) -> None:
     """Compare models trained on several categories with models trained on one, in domain and out of domain.
 
-    Models of unknown kind or training categories are left out, with a warning; the table counts them.
+    Models of unknown kind or training categories are left out, with a warning; the table counts them. At N = 1, there
+    is nothing to select, and so no comparison.
 
     Args:
-        options: inputs and subsets; at N = 1, there is nothing to select.
+        options: inputs and subsets.
         output: Folder for the table domains: paired differences between models of one kind and backbone.
 
     Raises:
