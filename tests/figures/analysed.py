@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+from multirm.figures.measures import Measures
 from multirm.figures.palette import styles
-from multirm.figures.scorers import Shown
 from tests.figures.described import described
 
 KINDS = {"dORM-8B": "dORM", "gPRM-mini": "gPRM"}
 STYLES = styles(described(KINDS))
 
 
-def shown(rows: Sequence[dict[str, Any]]) -> Shown:
+def shown(rows: Sequence[dict[str, Any]]) -> Measures:
     """Rows of two reward models."""
-    return Shown("Law_test", [{"method": row["model"], **row} for row in rows], STYLES)
+    return Measures("Law_test", [{"method": row["model"], **row} for row in rows], STYLES)
 
 
 def groups(*categories: str, recoveries: int = 7) -> list[dict[str, Any]]:

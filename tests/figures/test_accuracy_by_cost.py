@@ -73,15 +73,15 @@ def test_a_line_per_model_at_the_cost_of_n_solutions() -> None:
     for panel, selection in enumerate(("best_of_n", "weighted_vote")):
         _, steps, vote, lines, *_ = layers(figure, panel)
         expected = [each for each in rows if each["selection"] == selection]
-        assert [(each["method"], each["n"], each["cost"], each["accuracy"]) for each in lines] == [
+        assert [(each["method"], each["n"], each["cost"], each["value"]) for each in lines] == [
             (each["method"], each["n"], each["flops"], each["accuracy"]) for each in expected
         ]
-        assert [(each["n"], each["accuracy"]) for each in vote] == [(4, 54.0)]
+        assert [(each["n"], each["value"]) for each in vote] == [(4, 54.0)]
         # From the left end, 1e9 / 1.25, at the accuracy of what costs nothing, to the right end.
         assert steps == [
-            {"cost": 0.8e9, "accuracy": 54.0},
-            {"cost": 4e9, "accuracy": 70.0},
-            {"cost": 5e9, "accuracy": 70.0},
+            {"cost": 0.8e9, "value": 54.0},
+            {"cost": 4e9, "value": 70.0},
+            {"cost": 5e9, "value": 70.0},
         ]
     said = subtitle(figure)
     assert "9 questions" in said and "N = 1, 4." in said and "majority vote of 4" in said
@@ -130,8 +130,8 @@ def test_one_n_and_no_vote() -> None:
 
 def test_all_right() -> None:
     figure = figure_of(costs(["dPRM-14B"], accuracy=100.0, low=97.0, high=100.0))
-    every = [row for rows in figure["datasets"].values() for row in rows if "accuracy" in row]
-    drawn = {row["accuracy"] for row in every if row.get("method") == "dPRM-14B"}
+    every = [row for rows in figure["datasets"].values() for row in rows if "value" in row]
+    drawn = {row["value"] for row in every if row.get("method") == "dPRM-14B"}
     assert drawn == {100.0}
 
 

@@ -10,7 +10,6 @@ from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.accuracy_grid import chart, draw_accuracy_grid
-from multirm.figures.accuracy_panels import y_ticks
 from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import rendered
 from multirm.figures.theme import POINT_AREA
@@ -114,21 +113,6 @@ def test_one_size_puts_methods_side_by_side() -> None:
     assert panels()[0]["layer"][0]["mark"]["type"] == "area"
 
 
-@pytest.mark.parametrize(
-    ("ends", "ticks"),
-    [
-        ((41.0, 59.0), [40, 45, 50, 55, 60]),
-        ((32.0, 94.0), [20, 40, 60, 80, 100]),
-        ((38.0, 81.0), [30, 40, 50, 60, 70, 80, 90]),
-        ((100.0, 100.0), [80, 85, 90, 95, 100]),
-        ((0.0, 0.0), [0, 5, 10, 15, 20]),
-        ((0.0, 100.0), [0, 20, 40, 60, 80, 100]),
-    ],
-)
-def test_ticks_are_around_all_points(ends: tuple[float, float], ticks: list[float]) -> None:
-    assert y_ticks([Point("law", "dORM", 1, sum(ends) / 2, *ends)]) == ticks
-
-
 @pytest.mark.parametrize("sizes", [[1], [4], [1, 3, 100]])
 def test_one_size_one_category_and_flat_curves(sizes: list[int]) -> None:
     flat = [Point("test", "Majority vote", n, 100.0) for n in sizes]
@@ -195,11 +179,11 @@ def test_the_published_figure_has_the_published_values(
     figure = chart(read_accuracies(path, selection), selection, ceiling=True).to_dict()
     names = {"Majority vote": "MV"}
     drawn = [
-        ((category, names.get(row["method"], row["method"]), row["n"]), row)
+        ((category, names.get(row["method"], row["method"]), row["x"]), row)
         for panel in figure["vconcat"][0]["concat"]
         for category in [panel["title"]["text"][0].lower().replace(" ", "_")]
         for row in values_of(figure, panel)
     ]
     assert len(drawn) == len(published) == 15 * len(lines)
-    assert {key: row["accuracy"] for key, row in drawn} == published
+    assert {key: row["value"] for key, row in drawn} == published
     assert {row["low"] for _, row in drawn} == {None}

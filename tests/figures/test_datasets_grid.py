@@ -44,8 +44,8 @@ def test_each_dataset_has_a_panel_of_its_overall_accuracies() -> None:
     rows = panels(figure)
     assert list(rows) == ["junior", "senior_50"]
     # Overall, and of a dataset with one category that one.
-    assert {row["accuracy"] for row in rows["junior"]} == {51.0, 52.0}
-    assert {row["accuracy"] for row in rows["senior_50"]} == {51.0, 52.0}
+    assert {row["value"] for row in rows["junior"]} == {51.0, 52.0}
+    assert {row["value"] for row in rows["senior_50"]} == {51.0, 52.0}
     assert {row["method"] for row in rows["senior_50"]} == {"dORM", "Majority vote"}
     said = " ".join(figure["title"]["subtitle"])
     assert figure["title"]["text"] == ["Best-of-N accuracy on 2 datasets"]

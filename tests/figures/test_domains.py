@@ -99,7 +99,7 @@ def test_the_figure_says_what_it_shows() -> None:
     figure = drawn([*ROWS, row(OVERALL, Domain.IN_DOMAIN, 3.0, selection="weighted_vote")])
     heading = " ".join(figure["title"]["text"])
     assert heading == (
-        "Best-of-N accuracy: training on several domains minus training on one on Law_test"
+        "Training on several domains minus training on one: best-of-N accuracy on Law_test"
     )
     said = " ".join(figure["title"]["subtitle"])
     assert "24 questions, N = 8. 2 categories. Overall: each counts the same." in said

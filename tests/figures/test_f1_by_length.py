@@ -30,12 +30,12 @@ def test_a_panel_per_category_with_bins_in_order() -> None:
     assert encoding["x"]["scale"]["domain"] == ["2–3", "4"]
     values = figure["datasets"][panels[1]["data"]["name"]]
     first = next(value for value in values if value["method"] == "dORM-8B")
-    assert (first["f1"], first["low"], first["high"], first["interval"]) == (
+    assert (first["value"], first["low"], first["high"], first["interval"]) == (
         *(50, 25, 75),
         "25.0 to 75.0",
     )
     always = [value for value in values if value["method"] == "All called correct"]
-    assert [value["f1"] for value in always] == [40, 40]
+    assert [value["value"] for value in always] == [40, 40]
 
 
 def test_the_figure_says_what_it_shows() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from multirm.figures.gain_by_distance import chart, points_of
 from multirm.tables.reward_model_rows import RewardModel, with_means
 from multirm.tables.reward_models import Kind
+from tests.figures.analysed import groups
 
 
 def shift(part: str, distance: float, category: str = "law", **columns: Any) -> dict[str, Any]:
@@ -57,12 +58,14 @@ SHIFTS = [
     shift("seen", 4.0, critiques="set", kind="gPRM"),
 ]
 GAINS = [gain(each.model) for each in MODELS]
+GROUPS = groups("law")
 
 
 def test_a_model_s_distance_is_that_of_what_it_learned_from() -> None:
-    found = {p["method"]: p["distance"] for p in points_of(SHIFTS, GAINS, MODELS)}
+    found = {p["method"]: p["distance"] for p in points_of(SHIFTS, GAINS, GROUPS, MODELS)}
     assert found == {"d": 1.0, "gO": 2.0, "gP": 4.0}
-    assert {p["questions"] for p in points_of(SHIFTS, GAINS, MODELS)} == {7}
+    counts = {(p["questions"], p["learned"]) for p in points_of(SHIFTS, GAINS, GROUPS, MODELS)}
+    assert counts == {(10, 7)}
 
 
 def test_only_best_of_the_largest_n_against_the_vote_by_category() -> None:
@@ -74,7 +77,7 @@ def test_only_best_of_the_largest_n_against_the_vote_by_category() -> None:
         gain("d", category="never learned"),
         gain("d", aggregation="mean", difference=9.0),
     ]
-    points = points_of(SHIFTS, [GAINS[0], *others], MODELS)
+    points = points_of(SHIFTS, [GAINS[0], *others], GROUPS, MODELS)
     assert [(p["category"], p["gain"], p["interval"]) for p in points] == [
         ("Law", 3.0, "-1.0 to +7.0")
     ]
@@ -85,22 +88,23 @@ def test_the_mean_stands_for_the_runs() -> None:
         RewardModel(model=name, run_of="d", kind=Kind.DORM, learned_from=["train"])
         for name in ("d", "d@2")
     ]
-    points = points_of(SHIFTS, [gain("d@mean"), gain("d")], with_means(runs))
+    points = points_of(SHIFTS, [gain("d@mean"), gain("d")], GROUPS, with_means(runs))
     assert [p["method"] for p in points] == ["d (2 seeds)"]
 
 
 def test_the_figure_says_what_is_compared() -> None:
-    figure = chart(SHIFTS, GAINS, MODELS).to_dict()
+    figure = chart("Law_test", SHIFTS, GAINS, GROUPS, MODELS).to_dict()
     said = " ".join(figure["title"]["subtitle"])
+    assert "40 solutions to 10 questions." in said
     assert "Best-of-4; a point for each model and category, of which there are 1." in said
     assert "95 % intervals" in said
 
 
 def test_a_gain_without_an_interval() -> None:
-    (point,) = points_of(SHIFTS, [gain("d", low=None, high=None)], MODELS)
+    (point,) = points_of(SHIFTS, [gain("d", low=None, high=None)], GROUPS, MODELS)
     assert point["interval"] == "none"
 
 
 def test_nothing_to_draw() -> None:
-    for figure in (chart([], [], []), chart(SHIFTS, GAINS, [model("d", None)][:0])):
+    for figure in (chart("d", [], [], [], []), chart("d", SHIFTS, GAINS, GROUPS, [])):
         assert "no model with known training lengths" in str(figure.to_dict())

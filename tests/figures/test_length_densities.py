@@ -41,7 +41,7 @@ def values(figure: dict[str, Any], panel: int) -> list[dict[str, Any]]:
 
 
 def test_a_panel_for_each_category_and_a_curve_for_each_part() -> None:
-    figure = chart(ROWS).to_dict()
+    figure = chart("d", ROWS).to_dict()
     panels = figure["vconcat"][0]["concat"]
     assert [panel["title"]["text"] for panel in panels] == [
         *(["Overall"], ["Law"], ["Computer science"]),
@@ -72,7 +72,9 @@ def test_names_are_escaped() -> None:
 
 
 def test_only_evaluated_solutions_and_a_lone_category() -> None:
-    figure = chart([row("test", 3, 1.0, category) for category in ("Overall", "law")]).to_dict()
+    figure = chart(
+        "d", [row("test", 3, 1.0, category) for category in ("Overall", "law")]
+    ).to_dict()
     assert [panel["title"]["text"] for panel in figure["vconcat"][0]["concat"]] == [["Law"]]
     said = " ".join(figure["title"]["subtitle"])
     assert "gPRM" not in said
@@ -80,5 +82,5 @@ def test_only_evaluated_solutions_and_a_lone_category() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    figure = str(chart([]).to_dict())
+    figure = str(chart("d", []).to_dict())
     assert "no lengths to draw" in figure

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from multirm.figures.measures import read_measures, sentences
+from multirm.figures.measures import read_measures
+from multirm.figures.sentences import sentences
 from multirm.tables import parquet
 from multirm.tables.f1 import MINIMUM_POSITIONS
 from multirm.tables.reward_model_rows import with_means

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from multirm.errors import InputError
-from multirm.figures.scorers import interval_text, known_models, read_shown
+from multirm.figures.measures import interval_of, interval_text, read_measures
+from multirm.figures.scorers import known_models
 from multirm.tables import parquet
 from multirm.tables.solution_analyses import LENGTH_CORRELATIONS
 from tests.origins import made_of
@@ -37,7 +38,7 @@ def test_means_replace_runs_and_several_aggregations_are_named(tmp_path: Path) -
         row("b", "max"),
     ]
     parquet.write(path, LENGTH_CORRELATIONS, rows, made_of())
-    shown = read_shown(path, LENGTH_CORRELATIONS)
+    shown = read_measures(path, LENGTH_CORRELATIONS)
     assert [each["method"] for each in shown.rows] == ["a (2 seeds)", "b min", "b max"]
     assert shown.dataset == "d"
 
@@ -50,7 +51,7 @@ def test_a_mean_without_its_runs_keeps_its_name() -> None:
 def test_an_empty_table_is_of_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "Law" / "table.parquet"
     parquet.write(path, LENGTH_CORRELATIONS, [], made_of())
-    shown = read_shown(path, LENGTH_CORRELATIONS)
+    shown = read_measures(path, LENGTH_CORRELATIONS)
     assert (shown.dataset, list(shown.rows), dict(shown.styles)) == ("Law", [], {})
 
 
@@ -60,5 +61,6 @@ def test_models_that_the_tables_lack_are_refused(tmp_path: Path) -> None:
 
 
 def test_intervals_in_words() -> None:
-    assert interval_text({"x_low": 0.25, "x_high": 0.5}, "x", 100) == "25.0 to 50.0"
-    assert interval_text({"x_low": None, "x_high": None}, "x") == "none"
+    assert interval_of({"x_low": 0.25, "x_high": 0.5}, "x", 100) == "25.0 to 50.0"
+    assert interval_of({"x_low": None, "x_high": None}, "x") == "none"
+    assert interval_text(-1.0, 2.25, digits=2, is_signed=True) == "-1.00 to +2.25"

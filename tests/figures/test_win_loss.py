@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 
 from multirm.figures import theme
+from multirm.figures.measures import Measures
 from multirm.figures.palette import styles
 from multirm.figures.render import rendered
-from multirm.figures.scorers import Shown
 from multirm.figures.win_loss import chart
 from tests.figures.analysed import KINDS, groups, shown
 from tests.figures.described import described
-
-LABELS = {(model, "min"): model for model in KINDS}
 
 
 def row(model: str, other: str | None, difference: float, p: float, family: str = "primary") -> Any:
@@ -39,7 +37,7 @@ ROWS = [
 
 
 def test_each_cell_is_the_row_minus_the_column() -> None:
-    figure = chart(shown(ROWS), LABELS, groups("law")).to_dict()
+    figure = chart(shown(ROWS), groups("law")).to_dict()
     panel, empty = figure["vconcat"][0]["concat"]
     cells = {
         (cell["row"], cell["column"]): cell["text"]
@@ -64,21 +62,21 @@ def test_each_cell_is_the_row_minus_the_column() -> None:
 
 
 def test_the_figure_says_what_it_shows() -> None:
-    said = " ".join(chart(shown(ROWS), LABELS, groups("law")).to_dict()["title"]["subtitle"])
+    said = " ".join(chart(shown(ROWS), groups("law")).to_dict()["title"]["subtitle"])
     assert "10 questions" in said
     assert "N = 8" in said
     assert "among these 3 comparisons" in said
 
 
 def test_cells_tell_the_number_of_questions() -> None:
-    figure = chart(shown(ROWS), LABELS, groups("law")).to_dict()
+    figure = chart(shown(ROWS), groups("law")).to_dict()
     panel, _ = figure["vconcat"][0]["concat"]
     cells = figure["datasets"][panel["data"]["name"]]
     assert {cell["questions"] for cell in cells if cell["row"] != cell["column"]} == {10}
 
 
 def test_nothing_to_compare_is_said() -> None:
-    svg = rendered(chart(shown([]), {}, groups("law")), [".svg"])[".svg"]
+    svg = rendered(chart(shown([]), groups("law")), [".svg"])[".svg"]
     assert b"no comparisons" in svg
 
 
@@ -93,8 +91,8 @@ def test_nothing_to_compare_is_said() -> None:
 def test_panels_stand_side_by_side_where_there_is_room(count: int, name: str, columns: int) -> None:
     names = [name.format(k) for k in range(count)]
     looks = styles(described(dict.fromkeys(names)))
-    rows = [row(each, None, 1.0, 0.5) for each in names]
-    figure = chart(Shown("d", rows, looks), {(each, "min"): each for each in names}, groups("law"))
+    rows = [{**row(each, None, 1.0, 0.5), "method": each} for each in names]
+    figure = chart(Measures("d", rows, looks), groups("law"))
     assert figure.to_dict()["vconcat"][0]["columns"] == columns
     found = re.search(r'<svg[^>]* width="([\d.]+)"', rendered(figure, [".svg"])[".svg"].decode())
     assert found and float(found[1]) <= theme.WIDTH

@@ -29,6 +29,11 @@ def test_lines_end_between_words() -> None:
     name = "Skywork-Reward-V2-Llama-3.1-8B-0"
     assert balanced(name, 150, 10) == ["Skywork-Reward-", "V2-Llama-3.1-8B-0"]
     assert wrap("one two", 25, 10) == ["one", "two"]
+    # A word that fits a line by itself is not divided.
+    assert wrap("best of Law_test", 60, 10) == ["best of", "Law_test"]
+    assert wrap("best of Law_test/computer_science", 60, 10) == [
+        *("best of", "Law_test/", "computer_", "science"),
+    ]
     assert wrap("", 25, 10) == []
 
 

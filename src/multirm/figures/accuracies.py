@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from multirm.figures.measures import in_order
 from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, Style
+from multirm.figures.sentences import and_seeds
 from multirm.tables.accuracy import OVERALL, Estimator, IntervalNote
 
 
@@ -49,12 +51,8 @@ class Accuracies:
 
 
 def category_names(points: Iterable[Point]) -> list[str]:
-    """The categories in the order of the file, Overall first; a lone category is the whole by itself."""
-    names = list(dict.fromkeys(point.category for point in points))
-    others = [name for name in names if name != OVERALL]
-    if len(others) == 1:
-        return others
-    return [OVERALL, *others] if OVERALL in names else others
+    """The categories as panels are ordered."""
+    return in_order(point.category for point in points)
 
 
 def method_names(points: Iterable[Point], ceiling: bool = True) -> list[str]:
@@ -77,7 +75,7 @@ def sentences(
     if accuracies.estimator is Estimator.EXACT:
         said.append("Expected over all subsets of N solutions.")
     if any(point.low is not None for point in points):
-        seeds = " and, for means over training runs, seeds" if accuracies.has_means else ""
+        seeds = and_seeds(accuracies.has_means)
         drawn = "Bands" if len({point.n for point in points}) > 1 else "Bars"
         said.append(f"{drawn}: 95 % intervals over questions{seeds}.")
     notes = dict.fromkeys(point.note for point in points if point.note)

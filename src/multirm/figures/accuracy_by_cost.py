@@ -1,27 +1,22 @@
 """Accuracy against what verification costs per question, a line per reward model over N, with the Pareto front."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
-from multirm.errors import escaped
 from multirm.figures import theme
-from multirm.figures.accuracy_panels import SHOWS, ticks_around, y_axis
 from multirm.figures.marks import Marks, legend, marks, nothing
-from multirm.figures.measures import Measures
-from multirm.figures.palette import MAJORITY_VOTE, VOTES, styles
-from multirm.figures.scorers import (
-    Rows,
-    known_models,
-    labels_and_styles,
-    scorer_of,
-)
+from multirm.figures.measures import Measures, interval_text, read_measures
+from multirm.figures.palette import MAJORITY_VOTE, VOTES
+from multirm.figures.panels import SHOWS, ticks_of, y_axis
+from multirm.figures.scorers import Rows
+from multirm.figures.sentences import and_seeds
 from multirm.figures.titles import headroom, panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
-from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
 from multirm.tables.costs import COSTS
 
@@ -39,7 +34,7 @@ _OF_TOKENS = (
 _TOOLTIP = [
     alt.Tooltip("method:N", title="Method"),
     alt.Tooltip("n:Q", title="N"),
-    alt.Tooltip("accuracy:Q", title="Accuracy (%)", format=".2f"),
+    alt.Tooltip("value:Q", title="Accuracy (%)", format=".2f"),
     alt.Tooltip("interval:N", title="95 % interval"),
     alt.Tooltip("flops:Q", title="FLOPs", format=".3s"),
     alt.Tooltip("read:Q", title="Tokens read", format=",.0f"),
@@ -71,24 +66,8 @@ def read_costs(path: Path, tables: Sequence[Path] = ()) -> Measures:
     Args:
         tables: reward_models tables; without any, names tell the kinds of models and what is a run of what.
     """
-    rows = parquet.read(path, COSTS).to_pylist()
-    dataset = rows[0]["dataset"] if rows else path.parent.name
-    scored = [row for row in rows if row["model"] is not None]
-    models = [row["model"] for row in scored]
-    every = known_models(models, dataset, tables)
-    labels = labels_and_styles(scored, every, styles(every))
-    names = {scorer: label for scorer, (label, _) in labels.items()} | {(None, None): MAJORITY_VOTE}
-    shown = [
-        {**row, "method": names[scorer_of(row)]}
-        for row in rows
-        if row["category"] == OVERALL and scorer_of(row) in names
-    ]
-    return Measures(
-        escaped(dataset),
-        shown,
-        dict(labels.values()),
-        has_means=any(each.is_mean for each in every if each.model in models),
-    )
+    found = read_measures(path, COSTS, tables, {Selection.MAJORITY_VOTE: MAJORITY_VOTE})
+    return replace(found, rows=[row for row in found.rows if row["category"] == OVERALL])
 
 
 def chart(shown: Measures) -> alt.VConcatChart:
@@ -145,12 +124,10 @@ def points_of(rows: Rows, unit: str) -> list[dict[str, Any]]:
             "selection": row["selection"],
             "n": row["n"],
             "cost": _cost(row, unit),
-            "accuracy": row["accuracy"],
+            "value": row["accuracy"],
             "low": row["low"],
             "high": row["high"],
-            "interval": "none"
-            if row["low"] is None or row["high"] is None
-            else f"{row['low']:.2f} to {row['high']:.2f}",
+            "interval": interval_text(row["low"], row["high"], digits=2),
             "flops": row["flops"],
             "read": row["n_tokens_read"],
             "generated": row["n_tokens_generated"],
@@ -166,23 +143,19 @@ def points_of(rows: Rows, unit: str) -> list[dict[str, Any]]:
 def _panels(points: Sequence[dict[str, Any]], unit: str, drawn: Marks) -> list[alt.LayerChart]:
     costs = [point["cost"] for point in points if point["cost"] > 0]
     ends = [min(costs) / 1.25, max(costs) * 1.25]
-    ticks = ticks_around(*_extremes(points))
+    ticks = ticks_of(points)
     vote = [point for point in points if point["selection"] == Selection.MAJORITY_VOTE]
     front = front_line(points, ends)
     panels = []
     for place, (selection, words) in enumerate(SHOWS.items()):
         own = [point for point in points if point["selection"] == selection]
-        panel = _panel(own, vote[-1:], front, _x(ends, unit), y_axis(ticks, place == 0), drawn)
+        panel = _panel(
+            own, vote[-1:], front, _x(ends, unit), y_axis(ticks, place == 0, "Accuracy (%)"), drawn
+        )
         heading = panel_title(words, theme.panel_width(_COLUMNS))
         size = {"width": theme.panel_width(_COLUMNS), "height": _HEIGHT}
         panels.append(panel.properties(title=heading, **size))
     return panels
-
-
-def _extremes(points: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    every = [point[name] for point in points for name in ("accuracy", "low", "high")]
-    known = [value for value in every if value is not None]
-    return min(known), max(known)
 
 
 def front_line(points: Sequence[dict[str, Any]], ends: Sequence[float]) -> list[dict[str, float]]:
@@ -191,8 +164,8 @@ def front_line(points: Sequence[dict[str, Any]], ends: Sequence[float]) -> list[
     Args:
         ends: of the x axis, at which what costs nothing begins.
     """
-    chosen = {(point["cost"], point["accuracy"]) for point in points if point["front"]}
-    steps = [{"cost": max(cost, ends[0]), "accuracy": best} for cost, best in sorted(chosen)]
+    chosen = {(point["cost"], point["value"]) for point in points if point["front"]}
+    steps = [{"cost": max(cost, ends[0]), "value": best} for cost, best in sorted(chosen)]
     return [*steps, {**steps[-1], "cost": ends[1]}] if steps else []
 
 
@@ -256,7 +229,7 @@ def _sentences(shown: Measures, points: Sequence[dict[str, Any]], unit: str | No
 
 def _intervals(shown: Measures, points: Sequence[dict[str, Any]]) -> str:
     drawn = "Bands" if len({point["n"] for point in points}) > 1 else "Bars"
-    seeds = " and, for means over training runs, seeds" if shown.has_means else ""
+    seeds = and_seeds(shown.has_means)
     notes = dict.fromkeys(row["note"] for row in shown.rows if row["note"])
     return "; ".join(
         [

@@ -4,29 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from multirm.errors import InputError, escaped, shown
+from multirm.errors import InputError, shown
 from multirm.figures.accuracies import Accuracies, Point, method_names
-from multirm.figures.palette import (
-    CEILING,
-    MAJORITY_VOTE,
-    VOTES,
-    styles,
-)
+from multirm.figures.measures import read_measures
+from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, styles
 from multirm.figures.published_accuracies import published_points
-from multirm.figures.scorers import labels_and_styles, scorer_of, with_kinds
-from multirm.tables import parquet
+from multirm.figures.scorers import with_kinds
 from multirm.tables.accuracy import (
     ACCURACY,
     Estimator,
     IntervalNote,
     Selection,
 )
-from multirm.tables.reward_model_rows import (
-    describe,
-    from_names,
-    labels_of_shown,
-    read_rows,
-)
+from multirm.tables.reward_model_rows import from_names, labels_of_shown
 
 LONGEST_NAME = 200
 
@@ -87,16 +77,11 @@ def _check_once(path: Path, points: Sequence[Point]) -> None:
 
 
 def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Accuracies:
-    rows = parquet.read(path, ACCURACY).to_pylist()
-    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
-    names = dict.fromkeys(row["model"] for row in rows if row["model"])
-    models = describe(names, datasets[0], tables) if names else []
-    every = read_rows(datasets[0], tables) if tables and names else with_kinds(models)
-    labels = labels_and_styles(rows, models, styles(every))
+    found = read_measures(path, ACCURACY, tables, _VOTES)
     points = [
         Point(
-            escaped(row["category"]),
-            method,
+            row["category"],
+            row["method"],
             row["n"],
             row["accuracy"],
             row["low"],
@@ -104,16 +89,16 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
             row["note"] and IntervalNote(row["note"]),
             row["n_questions"],
         )
-        for row in rows
+        for row in found.rows
         if row["selection"] in (selection, *_VOTES)
-        if (method := _VOTES.get(row["selection"]) or labels.get(scorer_of(row), ("",))[0])
     ]
+    estimators = [Estimator(row["estimator"]) for row in found.rows]
     return Accuracies(
-        escaped(", ".join(datasets)) or path.stem,
+        found.dataset,
         points,
-        VOTES | dict(labels.values()),
-        Estimator(rows[0]["estimator"]) if rows else Estimator.EXACT,
-        any(each.is_mean for each in models),
+        VOTES | found.styles,
+        estimators[0] if estimators else Estimator.EXACT,
+        found.has_means,
     )
 
 

@@ -4,12 +4,9 @@ from pathlib import Path
 
 import altair as alt
 
-from multirm.figures import theme
-from multirm.figures.accuracies import Accuracies, method_names, sentences
+from multirm.figures.accuracies import Accuracies, sentences
 from multirm.figures.accuracy_files import read_accuracies
-from multirm.figures.accuracy_panels import SHOWS, grid, n_columns
-from multirm.figures.marks import legend, marks, nothing
-from multirm.figures.titles import title
+from multirm.figures.accuracy_lines import accuracy_lines
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.accuracy import Selection
@@ -40,27 +37,7 @@ def draw_accuracy_grid(
 
 
 def chart(accuracies: Accuracies, selection: Selection, ceiling: bool) -> alt.VConcatChart:
-    """The figure, with the categories and methods in the order of the points.
-
-    Args:
-        selection: how the models select in it.
-        ceiling: whether pass@N is drawn.
-    """
-    methods = method_names(accuracies.points, ceiling)
-    points = [point for point in accuracies.points if point.method in methods]
-    width = theme.row_width(n_columns(points))
-    heading = title(
-        f"{SHOWS[selection]} accuracy",
-        accuracies.dataset,
-        sentences(accuracies, points),
-        width + theme.Y_AXIS_WIDTH,
-    )
-    if not points:
-        return alt.vconcat(nothing("no accuracies to draw"), title=heading)
-    key = legend(methods, accuracies.styles, width)
-    return alt.vconcat(
-        grid(points, marks(methods, accuracies.styles)),
-        key,
-        spacing=theme.LEGEND_GAP,
-        title=heading,
+    """The figure: a panel for each category; `ceiling` adds pass@N."""
+    return accuracy_lines(
+        accuracies, selection, ceiling, lambda points: sentences(accuracies, points)
     )

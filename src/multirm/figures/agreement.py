@@ -8,6 +8,7 @@ import altair as alt
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import nothing
+from multirm.figures.measures import dataset_of, interval_of
 from multirm.figures.palette import MAJORITY_VOTE, VOTES, Style, styles
 from multirm.figures.scorers import Rows, known_models
 from multirm.figures.titles import title
@@ -46,7 +47,7 @@ def draw_agreement(
     check_formats(output)
     tables = reward_models or []
     rows = parquet.read(agreement, AGREEMENT).to_pylist()
-    dataset = rows[0]["dataset"] if rows else agreement.parent.name
+    dataset = dataset_of(agreement, rows, tables)
     methods = rows[0]["methods"] if rows else []
     names = [_without_aggregation(name) for name in methods if name != MAJORITY_VOTE_NAME]
     figure = chart(escaped(dataset), rows, known_models(names, dataset, tables))
@@ -95,7 +96,7 @@ def _bars(rows: Rows) -> alt.LayerChart:
             "share": 100 * row["share"],
             "low": 100 * row["share_low"],
             "high": 100 * row["share_high"],
-            "interval": f"{100 * row['share_low']:.1f} to {100 * row['share_high']:.1f}",
+            "interval": interval_of(row, "share", 100),
             "right": escaped(", ".join(row["right"]) or "none"),
         }
         for row in rows

@@ -7,11 +7,13 @@ import altair as alt
 
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks, nothing
-from multirm.figures.measures import Measures, Row, read_measures, sentences
-from multirm.figures.titles import panel_title, title
+from multirm.figures.measures import Measures, interval_text, read_measures
+from multirm.figures.sentences import sentences
+from multirm.figures.titles import headroom, panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.accuracy import OVERALL
+from multirm.tables.schema import Row
 from multirm.tables.verification import RELIABILITY
 
 COLUMNS = 4
@@ -65,7 +67,7 @@ def chart(measures: Measures) -> alt.VConcatChart:
         is_first, is_last = place % columns == 0, place + columns >= len(methods)
         own = [_point(row) for row in rows if row["method"] == name]
         panel = _panel(own, drawn, is_first, is_last)
-        above = panel_title(name, width, above_labels=is_first)
+        above = panel_title(name, width)
         panels.append(panel.properties(width=width, height=width, title=above))
     spacing = {"row": theme.GAP_Y, "column": theme.GAP_X}
     grid = alt.concat(*panels, columns=columns, spacing=spacing, bounds="flush")
@@ -97,12 +99,11 @@ def _panel(
     )
     ends = alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 100}])
     diagonal = alt.Chart(ends).mark_line(color=theme.AXIS, strokeWidth=1).encode(x=x, y=y)
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP
-    )
+    data = alt.InlineData(values=points)
+    base = alt.Chart(data).encode(x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP)
     within = base.mark_rule(strokeWidth=1).encode(y="low:Q", y2="high:Q")
     point = base.mark_point().encode(fill=drawn.fill, shape=drawn.shape)
-    return diagonal + within + point
+    return diagonal + within + headroom(data) + point
 
 
 def _point(row: Row) -> dict[str, Any]:
@@ -114,5 +115,5 @@ def _point(row: Row) -> dict[str, Any]:
         "y": share,
         "low": low,
         "high": high,
-        "interval": f"{low:.1f} to {high:.1f}",
+        "interval": interval_text(low, high),
     }

@@ -7,12 +7,9 @@ from pathlib import Path
 import altair as alt
 
 from multirm.errors import InputError
-from multirm.figures import theme
-from multirm.figures.accuracies import Accuracies, category_names, method_names, sentences
+from multirm.figures.accuracies import Accuracies, category_names, sentences
 from multirm.figures.accuracy_files import read_accuracies
-from multirm.figures.accuracy_panels import SHOWS, grid, n_columns
-from multirm.figures.marks import legend, marks, nothing
-from multirm.figures.titles import title
+from multirm.figures.accuracy_lines import accuracy_lines
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.accuracy import Selection
@@ -72,27 +69,16 @@ def _check_together(datasets: Sequence[Accuracies]) -> None:
 
 
 def chart(datasets: Sequence[Accuracies], selection: Selection, ceiling: bool) -> alt.VConcatChart:
-    """The figure, with datasets in their order and methods in the order of their points.
-
-    Args:
-        selection: how the models select in it.
-        ceiling: whether pass@N is drawn.
-    """
+    """The figure: a panel for each dataset, in their order; `ceiling` adds pass@N."""
     whole = overall(datasets)
-    methods = method_names(whole.points, ceiling)
-    points = [point for point in whole.points if point.method in methods]
-    width = theme.row_width(n_columns(points))
-    said = sentences(whole, points, parts="datasets")
     several = any(len(category_names(each.points)) > 1 for each in datasets)
-    said += ["Each category of a dataset counts the same."] if several else []
-    heading = title(f"{SHOWS[selection]} accuracy", whole.dataset, said, width + theme.Y_AXIS_WIDTH)
-    if not points:
-        return alt.vconcat(nothing("no accuracies to draw"), title=heading)
-    return alt.vconcat(
-        grid(points, marks(methods, whole.styles), as_title=str),
-        legend(methods, whole.styles, width),
-        spacing=theme.LEGEND_GAP,
-        title=heading,
+    more = ["Each category of a dataset counts the same."] if several else []
+    return accuracy_lines(
+        whole,
+        selection,
+        ceiling,
+        lambda points: [*sentences(whole, points, parts="datasets"), *more],
+        as_title=str,
     )
 
 

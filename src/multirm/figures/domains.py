@@ -8,10 +8,11 @@ import altair as alt
 
 from multirm.errors import InputError, escaped, one_of
 from multirm.figures import theme
-from multirm.figures.accuracy_panels import SHOWS
 from multirm.figures.marks import nothing
-from multirm.figures.measures import Measures, Row, over_categories, read_measures
+from multirm.figures.measures import Measures, interval_text, read_measures
 from multirm.figures.palette import Style
+from multirm.figures.panels import SHOWS
+from multirm.figures.sentences import and_seeds, over_categories
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure
@@ -19,6 +20,7 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
 from multirm.tables.comparisons import Family
 from multirm.tables.domains import DOMAINS, Domain
+from multirm.tables.schema import Row
 
 SIGNIFICANT = 0.05
 
@@ -69,8 +71,9 @@ def chart(measures: Measures, selection: Selection) -> alt.VConcatChart:
     columns = min(2, max(1, len(names)))
     free = theme.WIDTH - label - 3 * _GAP - (columns - 1) * _GAP
     width = min(free / columns, theme.WIDEST_PANEL)
+    shows = SHOWS[selection][0].lower() + SHOWS[selection][1:]
     heading = title(
-        f"{SHOWS[selection]} accuracy: training on several domains minus training on one",
+        f"Training on several domains minus training on one: {shows} accuracy",
         measures.dataset,
         _sentences(measures, rows),
         max(columns * width + label, theme.WIDEST_PANEL),
@@ -124,7 +127,7 @@ def _values(row: Row, is_part: bool) -> dict[str, Any]:
         "high": row["high"],
         "end": row["high"] if known else row["difference"],
         "text": None if is_part else text,
-        "interval": f"{row['low']:+.2f} to {row['high']:+.2f}" if known else "none",
+        "interval": interval_text(row["low"], row["high"], 2, is_signed=True),
         "p": "none" if row["p_holm"] is None else f"{row['p_holm']:.2g}",
         "accuracy": row["accuracy"],
         "other_accuracy": row["other_accuracy"],
@@ -196,7 +199,7 @@ def _sentences(measures: Measures, rows: Sequence[Row]) -> list[str]:
     counts = {row["category"]: row["n_questions"] for row in rows if row["category"] != OVERALL}
     primary = [row for row in measures.rows if row["family"] == Family.PRIMARY]
     n_tests = sum(row["p_holm"] is not None for row in primary)
-    seeds = " and, for means over training runs, seeds" if measures.has_means else ""
+    seeds = and_seeds(measures.has_means)
     notes = dict.fromkeys(IntervalNote(row["note"]) for row in rows if row["note"])
     n_unknown = rows[0]["n_unknown_models"] or 0
     left_out = f"Left out: {n_unknown} reward model{'s'[: n_unknown > 1]} of unknown kind or training categories."

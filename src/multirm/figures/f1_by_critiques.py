@@ -6,17 +6,17 @@ from typing import Any
 
 import altair as alt
 
-from multirm.figures import theme
-from multirm.figures.marks import legend, marks, nothing
-from multirm.figures.measure_panels import grid, lines, measure_row, n_columns
-from multirm.figures.measures import (
-    Measures,
-    n_questions,
-    over_categories,
-    read_measures,
-    sentences,
+from multirm.figures.marks import marks
+from multirm.figures.measures import Measures, read_measures
+from multirm.figures.panels import (
+    doublings,
+    framed,
+    grid,
+    lines,
+    measure_row,
+    measure_tooltip,
 )
-from multirm.figures.titles import title
+from multirm.figures.sentences import n_questions, over_categories, sentences
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.f1 import F1_BY_CRITIQUES, THRESHOLDS
@@ -54,7 +54,6 @@ def chart(by_critiques: Measures, every: Measures) -> alt.VConcatChart:
         every: rows of the thresholds table, which also has the models without critiques.
     """
     sizes = sorted({row["n_critiques"] for row in by_critiques.rows})
-    width = theme.row_width(n_columns(every.categories))
     said = [
         n_questions(every),
         "A solution is predicted correct from a mean reward of 0.5 on, averaged over random choices of M critiques.",
@@ -62,33 +61,32 @@ def chart(by_critiques: Measures, every: Measures) -> alt.VConcatChart:
         *over_categories(every),
         *sentences(every, "without probabilities"),
     ]
-    heading = title(
-        "Outcome F1 by number of critiques M", every.dataset, said, width + theme.Y_AXIS_WIDTH
-    )
-    rows = [{**measure_row(row, "f1"), "x": row["n_critiques"]} for row in by_critiques.rows]
-    if not any(row["value"] is not None for row in rows):
-        return alt.vconcat(nothing("no model has several critiques of a solution"), title=heading)
-    rows += _level(by_critiques, every, sizes)
-    drawn = marks(every.methods, every.styles)
-    panel = lines(drawn, lambda is_last: _x(sizes, is_last), "F1", "M")
-    return alt.vconcat(
-        grid(rows, every.categories, panel, "F1 (%)", from_zero=False),
-        legend(every.methods, every.styles, width),
-        spacing=theme.LEGEND_GAP,
-        title=heading,
+    rows = [measure_row(row, "f1", x=row["n_critiques"]) for row in by_critiques.rows]
+    grids = []
+    if any(row["value"] is not None for row in rows):
+        rows += _level(by_critiques, every, sizes)
+        panel = lines(
+            marks(every.methods, every.styles),
+            lambda is_last: doublings(sizes, "M" if is_last else None),
+            measure_tooltip("F1", alt.Tooltip("x:Q", title="M")),
+        )
+        grids = [grid(rows, every.categories, panel, "F1 (%)")]
+    return framed(
+        "Outcome F1 by number of critiques M",
+        every.dataset,
+        said,
+        every.categories,
+        every.looks,
+        grids,
+        why="no model has several critiques of a solution",
     )
 
 
 def _level(by_critiques: Measures, every: Measures, sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Rows at both ends of the x axis for the models without critiques."""
     return [
-        {**measure_row(row, "f1"), "x": size}
+        measure_row(row, "f1", x=size)
         for row in every.rows
         if row["threshold"] == 0.5 and row["method"] not in by_critiques.methods
         for size in dict.fromkeys((sizes[0], sizes[-1]))
     ]
-
-
-def _x(sizes: Sequence[int], is_last: bool) -> alt.X:
-    axis = alt.Axis(values=list(sizes), format="d", grid=False, title="M" if is_last else None)
-    return alt.X("x:Q", scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=axis)

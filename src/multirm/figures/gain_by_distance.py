@@ -9,7 +9,10 @@ import altair as alt
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, legend, marks, nothing
+from multirm.figures.measures import dataset_of, interval_text
 from multirm.figures.palette import styles
+from multirm.figures.scorers import Rows
+from multirm.figures.sentences import sizes
 from multirm.figures.titles import spoken, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
@@ -20,6 +23,7 @@ from multirm.tables.length_shift import LENGTH_SHIFT, Part
 from multirm.tables.reward_model_rows import RewardModel, labels_of_shown, read_rows
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
+from multirm.tables.solution_analyses import SOLUTION_GROUPS, SolutionGroup
 
 _HEIGHT = 260
 
@@ -29,7 +33,8 @@ _TOOLTIP = [
     alt.Tooltip("distance:Q", title="Distance (steps)", format=".2f"),
     alt.Tooltip("gain:Q", title="Gain (points)", format="+.1f"),
     alt.Tooltip("interval:N", title="95 % interval of the gain"),
-    alt.Tooltip("questions:Q", title="Questions in training"),
+    alt.Tooltip("questions:Q", title="Questions"),
+    alt.Tooltip("learned:Q", title="Questions in training"),
 ]
 
 
@@ -37,6 +42,7 @@ _TOOLTIP = [
 def draw_gain_by_distance(
     length_shift: Path,
     comparisons: Path,
+    solution_groups: Path,
     reward_models: list[Path],
     output: list[OutputFile],
 ) -> None:
@@ -45,28 +51,40 @@ def draw_gain_by_distance(
     Args:
         length_shift: A length_shift table, as `measure-length-shift` writes it.
         comparisons: The table of comparisons of the same dataset.
+        solution_groups: The table of groups of its solutions, with their numbers.
         reward_models: Tables of its reward models, which say what each learned from.
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
     """
     check_formats(output)
     shifts = parquet.read(length_shift, LENGTH_SHIFT).to_pylist()
     gains = parquet.read(comparisons, COMPARISONS).to_pylist()
-    datasets = [row["dataset"] for row in [*shifts, *gains]]
-    models = read_rows(datasets[0], reward_models) if datasets else []
-    figure = chart(shifts, gains, models)
-    write_figure(figure, output, __name__, {}, [length_shift, comparisons, *reward_models])
+    groups = parquet.read(solution_groups, SOLUTION_GROUPS).to_pylist()
+    dataset = dataset_of(length_shift, shifts, reward_models)
+    models = read_rows(dataset, reward_models)
+    figure = chart(escaped(dataset), shifts, gains, groups, models)
+    inputs = [length_shift, comparisons, solution_groups, *reward_models]
+    write_figure(figure, output, __name__, {}, inputs)
 
 
 def chart(
-    shifts: Sequence[Row], gains: Sequence[Row], models: Sequence[RewardModel]
+    dataset: str,
+    shifts: Sequence[Row],
+    gains: Sequence[Row],
+    groups: Rows,
+    models: Sequence[RewardModel],
 ) -> alt.VConcatChart:
-    """The figure, from rows of the length_shift and comparisons tables of one dataset, and its reward models."""
-    points = points_of(shifts, gains, models)
-    dataset = escaped(shifts[0]["dataset"]) if shifts else "no dataset"
+    """The figure.
+
+    Args:
+        shifts: rows of the length_shift table.
+        gains: rows of the comparisons table.
+        groups: rows of the solution_groups table.
+        models: the reward models of the dataset.
+    """
+    points = points_of(shifts, gains, groups, models)
     width = theme.WIDTH - theme.Y_AXIS_WIDTH - 2 * theme.GAP_X
-    heading = title(
-        "Gain over the majority vote by shift of length", dataset, _sentences(points, gains), width
-    )
+    said = _sentences(points, gains, groups)
+    heading = title("Gain over the majority vote by shift of length", dataset, said, width)
     if not points:
         return alt.vconcat(
             nothing("no model with known training lengths and a gain"), title=heading
@@ -82,7 +100,7 @@ def chart(
 
 
 def points_of(
-    shifts: Sequence[Row], gains: Sequence[Row], models: Sequence[RewardModel]
+    shifts: Sequence[Row], gains: Sequence[Row], groups: Rows, models: Sequence[RewardModel]
 ) -> list[Mapping[str, Any]]:
     """A point for each model that is shown and each category: best-of-N at the largest N.
 
@@ -95,6 +113,9 @@ def points_of(
         (*(row[key] for key in ("part", "learned_from", "critiques", "kind")), row["category"]): row
         for row in shifts
     }
+    counts = {
+        row["category"]: row["n_questions"] for row in groups if row["group"] == SolutionGroup.ALL
+    }
     known = {each.model: each for each in models}
     for row in gains:
         label = labels_of_shown(models).get(row["model"])
@@ -106,7 +127,8 @@ def points_of(
         found = distances.get((*_learned(model), row["category"]))
         categories = model.training_categories
         if found and (categories is None or row["category"] in categories):
-            points.setdefault((label, row["category"]), _point(escaped(label), row, found))
+            point = _point(escaped(label), row, found, counts.get(row["category"]))
+            points.setdefault((label, row["category"]), point)
     return list(points.values())
 
 
@@ -119,27 +141,30 @@ def _learned(model: RewardModel) -> tuple[str, str | None, str | None, str | Non
     return part, dataset, model.critiques, model.kind
 
 
-def _point(label: str, gain: Row, shift: Row) -> Mapping[str, Any]:
-    known = gain["low"] is not None
+def _point(label: str, gain: Row, shift: Row, n_questions: int | None) -> Mapping[str, Any]:
     return {
         "method": label,
         "category": spoken(escaped(gain["category"])),
-        "questions": shift["n_questions"],
+        "questions": n_questions,
+        "learned": shift["n_questions"],
         "distance": shift["distance"],
         "distance_low": shift["low"],
         "distance_high": shift["high"],
         "gain": gain["difference"],
         "low": gain["low"],
         "high": gain["high"],
-        "interval": f"{gain['low']:+.1f} to {gain['high']:+.1f}" if known else "none",
+        "interval": interval_text(gain["low"], gain["high"], is_signed=True),
     }
 
 
-def _sentences(points: Sequence[Mapping[str, Any]], gains: Sequence[Row]) -> list[str]:
+def _sentences(
+    points: Sequence[Mapping[str, Any]], gains: Sequence[Row], groups: Rows
+) -> list[str]:
     if not points:
         return ["Nothing can be compared."]
     n_categories = len({point["category"] for point in points})
     return [
+        sizes(groups),
         f"Best-of-{max(row['n'] for row in gains)}; a point for each model and category, of which there are "
         f"{n_categories}.",
         "Distance: Wasserstein distance, in steps, of the lengths that a model learned from (gPRM: up to the first "

@@ -9,7 +9,9 @@ import altair as alt
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks, nothing
-from multirm.figures.scorers import Rows, Shown, interval_text, read_shown, sizes
+from multirm.figures.measures import Measures, interval_of, interval_text, read_measures
+from multirm.figures.scorers import Rows
+from multirm.figures.sentences import sizes
 from multirm.figures.titles import spoken, title
 from multirm.figures.wrapping import wrap
 from multirm.figures.write import check_formats, write_figure
@@ -52,15 +54,15 @@ def draw_gain_by_length(
     check_formats(output)
     tables = reward_models or []
     figure = chart(
-        read_shown(comparisons, COMPARISONS, tables),
+        read_measures(comparisons, COMPARISONS, tables),
         parquet.read(solution_groups, SOLUTION_GROUPS).to_pylist(),
-        read_shown(length_correlations, LENGTH_CORRELATIONS, tables).rows,
+        read_measures(length_correlations, LENGTH_CORRELATIONS, tables).rows,
     )
     inputs = [comparisons, solution_groups, length_correlations, *tables]
     write_figure(figure, output, __name__, {}, inputs)
 
 
-def chart(shown: Shown, groups: Rows, correlations: Rows) -> alt.VConcatChart:
+def chart(shown: Measures, groups: Rows, correlations: Rows) -> alt.VConcatChart:
     """The figure, from rows of the comparisons, solution_groups and length_correlations tables."""
     points = _points(shown.rows, groups)
     names = list(dict.fromkeys(point["category"] for point in points))
@@ -120,13 +122,11 @@ def _points(rows: Rows, groups: Rows) -> list[dict[str, Any]]:
             "steps": length["mean_steps"],
             "steps_low": length["mean_steps_low"],
             "steps_high": length["mean_steps_high"],
-            "steps_interval": interval_text(length, "mean_steps", digits=2),
+            "steps_interval": interval_of(length, "mean_steps", digits=2),
             "gain": row["difference"],
             "low": row["low"],
             "high": row["high"],
-            "gain_interval": interval_text(
-                {"gain_low": row["low"], "gain_high": row["high"]}, "gain", digits=2
-            ),
+            "gain_interval": interval_text(row["low"], row["high"], digits=2),
             "questions": length["n_questions"],
         }
         for row in rows
@@ -180,12 +180,11 @@ def _heading(
 def _correlation(row: Mapping[str, Any] | None) -> list[str]:
     if row is None or row["correlation"] is None:
         return ["r: undefined", " ", " "]
-    ends = {"c_low": row["categories_low"], "c_high": row["categories_high"]}
     return [
         line.replace("-", "−")
         for line in (
             f"r = {row['correlation']:.2f}",
-            f"questions: {interval_text(row, 'correlation', digits=2)}",
-            f"categories: {interval_text(ends, 'c', digits=2)}",
+            f"questions: {interval_of(row, 'correlation', digits=2)}",
+            f"categories: {interval_of(row, 'categories', digits=2)}",
         )
     ]

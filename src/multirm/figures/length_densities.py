@@ -9,9 +9,11 @@ import altair as alt
 
 from multirm.errors import escaped
 from multirm.figures import theme
-from multirm.figures.marks import Marks, legend, marks, nothing
+from multirm.figures.marks import Marks, marks
+from multirm.figures.measures import dataset_of, in_order
 from multirm.figures.palette import Style, styles
-from multirm.figures.titles import panel_title, spoken, title
+from multirm.figures.panels import framed, n_columns
+from multirm.figures.titles import headroom, panel_title, spoken
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
@@ -21,7 +23,6 @@ from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
 
-_COLUMNS = 5
 _TEST, _TRAIN = Style("#222222", "circle"), Style("#8C8C8C", "circle", (6, 2, 1, 2))
 _SEEN = (2, 2)
 
@@ -42,35 +43,31 @@ def draw_length_densities(step_counts: Path, output: list[OutputFile]) -> None:
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
     """
     check_formats(output)
-    figure = chart(parquet.read(step_counts, STEP_COUNTS).to_pylist())
+    rows = parquet.read(step_counts, STEP_COUNTS).to_pylist()
+    figure = chart(dataset_of(step_counts, rows), rows)
     write_figure(figure, output, __name__, {}, [step_counts])
 
 
-def chart(rows: Sequence[Row]) -> alt.VConcatChart:
+def chart(dataset: str, rows: Sequence[Row]) -> alt.VConcatChart:
     """The figure, from rows of the step_counts table of one dataset: a panel for each category."""
-    categories = _categories(rows)
-    columns = max(1, min(_COLUMNS, len(categories)))
-    width = theme.row_width(columns)
-    dataset = escaped(rows[0]["dataset"]) if rows else "no dataset"
-    heading = title("Lengths of solutions", dataset, _sentences(rows), width + theme.Y_AXIS_WIDTH)
-    if not rows:
-        return alt.vconcat(nothing("no lengths to draw"), title=heading)
+    categories = in_order(row["category"] for row in rows)
     looks = looks_of(rows)
     drawn = marks(list(looks), looks)
+    columns = n_columns(categories)
     panels = [
         _panel([row for row in rows if row["category"] == category], drawn, rows, columns, place)
         for place, category in enumerate(categories)
     ]
     spacing = {"row": theme.GAP_Y, "column": theme.GAP_X}
-    grid = alt.concat(*panels, columns=columns, spacing=spacing, bounds="flush")
-    key = legend(list(looks), looks, width)
-    return alt.vconcat(grid, key, spacing=theme.LEGEND_GAP, title=heading)
-
-
-def _categories(rows: Sequence[Row]) -> list[str]:
-    """Overall first; a lone category is the whole by itself."""
-    found = list(dict.fromkeys(row["category"] for row in rows))
-    return [name for name in found if name != OVERALL] if len(found) == 2 else found
+    return framed(
+        "Lengths of solutions",
+        escaped(dataset),
+        _sentences(rows),
+        categories,
+        looks,
+        [alt.concat(*panels, columns=columns, spacing=spacing, bounds="flush")] if rows else [],
+        why="no lengths to draw",
+    )
 
 
 def looks_of(rows: Sequence[Row]) -> dict[str, Style]:
@@ -131,7 +128,8 @@ def _panel(
     longest = max(row["n_steps"] for row in rows)
     is_first = place % columns == 0
     points = [point for method in drawn.methods for point in _points(own, method)]
-    base = alt.Chart(alt.InlineData(values=points)).encode(
+    data = alt.InlineData(values=points)
+    base = alt.Chart(data).encode(
         x=alt.X(
             "n_steps:Q",
             scale=alt.Scale(domain=[0, longest + 1], nice=False),
@@ -154,8 +152,10 @@ def _panel(
     line = base.mark_line().encode(strokeDash=drawn.dash)
     point = base.mark_point(size=8).encode(fill=drawn.fill, shape=drawn.shape)
     category = own[0]["category"]
-    heading = panel_title(spoken(category), width, category == OVERALL, above_labels=is_first)
-    return (line + point).properties(width=width, height=theme.PANEL_HEIGHT, title=heading)
+    heading = panel_title(spoken(category), width, category == OVERALL)
+    return (line + headroom(data) + point).properties(
+        width=width, height=theme.PANEL_HEIGHT, title=heading
+    )
 
 
 def _points(rows: Sequence[Row], method: str) -> list[Mapping[str, Any]]:

@@ -8,14 +8,8 @@ import altair as alt
 
 from multirm.figures import simulated_errors, theme
 from multirm.figures.marks import Marks, legend, marks, nothing
-from multirm.figures.measures import (
-    Measures,
-    leaves_out_categories,
-    n_questions,
-    notes_of,
-    read_measures,
-)
-from multirm.figures.scorers import interval_text
+from multirm.figures.measures import Measures, interval_of, read_measures
+from multirm.figures.sentences import and_seeds, leaves_out_categories, n_questions, notes_of
 from multirm.figures.titles import headroom, panel_title, spoken, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
@@ -179,7 +173,7 @@ def _value(row: Row) -> dict[str, Any]:
         "value": row["rms"],
         "low": row["rms_low"],
         "high": row["rms_high"],
-        "interval": interval_text(row, "rms", digits=3),
+        "interval": interval_of(row, "rms", digits=3),
         "n": row["n_scored"],
         "questions": row["n_questions"],
     }
@@ -199,7 +193,7 @@ def _slopes(slopes: Measures, drawn: Marks) -> alt.LayerChart:
             "value": row["slope"],
             "low": row["slope_low"],
             "high": row["slope_high"],
-            "interval": interval_text(row, "slope", digits=3),
+            "interval": interval_of(row, "slope", digits=3),
             "steps": "each more",
             "n": row["n_scored"],
             "questions": row["n_questions"],
@@ -238,7 +232,7 @@ def _sentences(measures: Measures, slopes: Measures) -> list[str]:
         ]
     overall = [row for row in slopes.rows if row["category"] == OVERALL]
     n_solutions = max(row["n_scored"] + row["n_missing"] for row in overall)
-    seeds = " and, for means over training runs, seeds" if measures.has_means else ""
+    seeds = and_seeds(measures.has_means)
     said += [
         f"Measured: {n_solutions} solutions to {n_questions(slopes)[:-1]}, correct in every step, so that the true"
         " logarithm is 0. Growth: mean of the slopes within categories that have several lengths."

@@ -1,30 +1,27 @@
 """How often the last step of a solution has the lowest reward, bars per category."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import altair as alt
 
 from multirm.figures import theme
-from multirm.figures.marks import Marks, legend, marks, nothing
-from multirm.figures.measure_panels import (
+from multirm.figures.marks import Marks, marks
+from multirm.figures.measures import Measures, read_measures
+from multirm.figures.panels import (
     Panel,
+    framed,
     grid,
     intervals,
     measure_row,
-    n_columns,
-    tooltip,
+    measure_tooltip,
 )
-from multirm.figures.measures import (
-    Measures,
-    n_questions,
-    over_categories,
-    read_measures,
-    sentences,
-)
-from multirm.figures.titles import title
+from multirm.figures.sentences import n_questions, over_categories, sentences
+from multirm.figures.titles import headroom
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables.f1 import MINIMUM_POSITIONS
+from multirm.tables.schema import Row
 
 PALE = 0.45
 
@@ -48,40 +45,42 @@ def draw_minimum_position(
 
 def chart(measures: Measures) -> alt.VConcatChart:
     """The figure, from rows of the minimum_positions table."""
-    width = theme.row_width(n_columns(measures.categories))
     said = [
         f"{n_questions(measures)[:-1]}; solutions with at least two steps.",
         "Full bars: correct solutions; pale bars: incorrect ones; ticks: if the lowest step were random.",
         *over_categories(measures),
         *sentences(measures, "without step rewards", "share"),
     ]
-    heading = title(
-        "Lowest reward at the last step", measures.dataset, said, width + theme.Y_AXIS_WIDTH
-    )
-    if not any(row["share"] is not None for row in measures.rows):
-        return alt.vconcat(nothing("no step rewards to draw"), title=heading)
     rows = [
-        {
-            **measure_row(row, "share"),
-            "outcome": "correct" if row["correct"] else "incorrect",
-            "chance": None if row["by_chance"] is None else 100 * row["by_chance"],
-        }
+        measure_row(
+            row,
+            "share",
+            outcome="correct" if row["correct"] else "incorrect",
+            chance=None if row["by_chance"] is None else 100 * row["by_chance"],
+        )
         for row in measures.rows
     ]
     panel = _bars(marks(measures.methods, measures.styles))
-    return alt.vconcat(
-        grid(rows, measures.categories, panel, "Solutions (%)", from_zero=True),
-        legend(measures.methods, measures.styles, width),
-        spacing=theme.LEGEND_GAP,
-        title=heading,
+    is_known = any(row["value"] is not None for row in rows)
+    return framed(
+        "Lowest reward at the last step",
+        measures.dataset,
+        said,
+        measures.categories,
+        measures.looks,
+        [grid(rows, measures.categories, panel, "Solutions (%)", from_zero=True)]
+        if is_known
+        else [],
+        why="no step rewards to draw",
     )
 
 
 def _bars(drawn: Marks) -> Panel:
     """Panels with two bars per method."""
 
-    def panel(data: alt.InlineData, y: alt.Y, _: bool) -> alt.LayerChart:
-        told = [*tooltip("Share"), alt.Tooltip("outcome:N", title="Solutions")]
+    def panel(rows: Sequence[Row], y: alt.Y, _: bool) -> alt.LayerChart:
+        data = alt.InlineData(values=list(rows))
+        told = measure_tooltip("Share", alt.Tooltip("outcome:N", title="Solutions"))
         base = alt.Chart(data).encode(
             x=alt.X("method:N", scale=alt.Scale(domain=list(drawn.methods)), axis=None),
             xOffset=alt.XOffset("outcome:N", scale=alt.Scale(domain=["correct", "incorrect"])),
@@ -95,6 +94,6 @@ def _bars(drawn: Marks) -> Panel:
         )
         bar = base.mark_bar().encode(color=drawn.colour, opacity=opacity)
         tick = base.mark_tick(color=theme.INK, thickness=1.5, width=10).encode(y="chance:Q")
-        return bar + intervals(base) + tick
+        return bar + intervals(base) + tick + headroom(data)
 
     return panel

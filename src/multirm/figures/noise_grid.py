@@ -9,8 +9,8 @@ import altair as alt
 
 from multirm.errors import InputError, escaped, one_of
 from multirm.figures import theme
-from multirm.figures.accuracy_panels import SHOWS
 from multirm.figures.marks import nothing
+from multirm.figures.panels import SHOWS
 from multirm.figures.titles import panel_title, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry

@@ -9,7 +9,9 @@ import altair as alt
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import nothing
-from multirm.figures.scorers import Rows, Shown, interval_text, read_shown, sizes
+from multirm.figures.measures import Measures, dataset_of, interval_of, read_measures
+from multirm.figures.scorers import Rows
+from multirm.figures.sentences import sizes
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
@@ -50,12 +52,12 @@ def draw_recoveries(
     check_formats(output)
     tables = reward_models or []
     groups = parquet.read(solution_groups, SOLUTION_GROUPS).to_pylist()
-    dataset = escaped(groups[0]["dataset"]) if groups else solution_groups.parent.name
-    figure = chart(dataset, groups, read_shown(recoveries, RECOVERIES, tables))
+    dataset = dataset_of(solution_groups, groups, tables)
+    figure = chart(escaped(dataset), groups, read_measures(recoveries, RECOVERIES, tables))
     write_figure(figure, output, __name__, {}, [solution_groups, recoveries, *tables])
 
 
-def chart(dataset: str, groups: Rows, shown: Shown) -> alt.VConcatChart:
+def chart(dataset: str, groups: Rows, shown: Measures) -> alt.VConcatChart:
     """The figure, from rows of the solution_groups and the recoveries table."""
     of_groups = [row for row in groups if row["group"] in _GROUPS and row["n_solutions"]]
     n_recoveries = sum(
@@ -116,7 +118,7 @@ def _value(of: str, row: Any, name: str, n: int, scale: float) -> dict[str, Any]
         "value": scale * row[name],
         "low": None if low is None else scale * low,
         "high": None if high is None else scale * high,
-        "interval": interval_text(row, name, scale, 2),
+        "interval": interval_of(row, name, scale, 2),
         "n": n,
     }
 

@@ -12,8 +12,9 @@ from multirm.figures import theme
 from multirm.figures.accuracies import Accuracies, Point, category_names, method_names
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.marks import marks, nothing
+from multirm.figures.measures import interval_text, read_measures
 from multirm.figures.palette import MAJORITY_VOTE
-from multirm.figures.scorers import Rows, read_shown
+from multirm.figures.scorers import Rows
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure
@@ -72,7 +73,7 @@ def draw_shuffled(
 
 
 def _pair(changes: Path, tables: Sequence[Path], datasets: Mapping[str, Accuracies]) -> Pair:
-    read = read_shown(changes, CHANGES, tables)
+    read = read_measures(changes, CHANGES, tables)
     rows = [row for row in read.rows if row["selection"] == Selection.BEST_OF_N]
     names = {(escaped(row["before"]), read.dataset) for row in rows}
     if len(names) != 1:
@@ -209,7 +210,7 @@ def _row(point: Point, steps: str, text: str | None = None) -> dict[str, Any]:
         "is_left": point.accuracy > _HALF,
         "text": text,
         "change": text or "none",
-        "interval": f"{point.low:.2f} to {point.high:.2f}" if known else "none",
+        "interval": interval_text(point.low, point.high, digits=2),
         "questions": "unknown" if point.n_questions is None else point.n_questions,
     }
 

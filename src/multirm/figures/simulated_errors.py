@@ -8,8 +8,8 @@ import altair as alt
 
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
+from multirm.figures.measures import interval_of
 from multirm.figures.palette import Style, style_of_kind
-from multirm.figures.scorers import interval_text
 from multirm.figures.titles import headroom, panel_title
 from multirm.tables.log_errors import BoundKind, Case
 from multirm.tables.reward_models import Kind
@@ -66,7 +66,7 @@ def _value(row: Row) -> dict[str, Any]:
         "rms": row["rms"],
         "low": row["rms_low"],
         "high": row["rms_high"],
-        "interval": interval_text(row, "rms", digits=3),
+        "interval": interval_of(row, "rms", digits=3),
         "limit": bound,
         "bound": "none"
         if bound is None

@@ -7,19 +7,13 @@ from typing import Any
 
 import altair as alt
 
-from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import nothing
-from multirm.figures.palette import MAJORITY_VOTE, styles
-from multirm.figures.scorers import (
-    Rows,
-    Shown,
-    interval_text,
-    known_models,
-    labels_and_styles,
-    n_questions,
-    sizes,
-)
+from multirm.figures.measures import Measures, interval_text, read_measures
+from multirm.figures.palette import MAJORITY_VOTE
+from multirm.figures.panels import SHOWS
+from multirm.figures.scorers import Rows, scorer_of
+from multirm.figures.sentences import questions_of, sizes
 from multirm.figures.titles import panel_title, title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure
@@ -31,7 +25,6 @@ from multirm.tables.solution_analyses import SOLUTION_GROUPS
 
 SIGNIFICANT = 0.05
 
-_SHOWS = {Selection.BEST_OF_N: "Best-of-N", Selection.WEIGHTED_VOTE: "Weighted vote"}
 _LOSES, _EVEN, _WINS = "#D98B6A", "#FFFFFF", "#7FB2DD"
 _CELL, _NARROWEST_CELL, _WIDEST_CELL = 24, 40, 64
 # Of names: pixels, and degrees above the columns.
@@ -63,24 +56,16 @@ def draw_win_loss(
     """
     check_formats(output)
     tables = reward_models or []
-    rows = parquet.read(comparisons, COMPARISONS).to_pylist()
-    dataset = rows[0]["dataset"] if rows else comparisons.parent.name
-    every = known_models([row["model"] for row in rows], dataset, tables)
-    labels = labels_and_styles(rows, every, styles(every))
-    shown = Shown(escaped(dataset), rows, dict(labels.values()))
+    shown = read_measures(comparisons, COMPARISONS, tables)
     groups = parquet.read(solution_groups, SOLUTION_GROUPS).to_pylist()
-    figure = chart(shown, {scorer: label for scorer, (label, _) in labels.items()}, groups)
+    figure = chart(shown, groups)
     write_figure(figure, output, __name__, {}, [comparisons, solution_groups, *tables])
 
 
-def chart(shown: Shown, labels: Mapping[tuple[str, str], str], groups: Rows) -> alt.VConcatChart:
-    """The figure.
-
-    Args:
-        shown: rows of the comparisons table.
-        labels: the label of each model with each aggregation.
-        groups: rows of the solution_groups table.
-    """
+def chart(shown: Measures, groups: Rows) -> alt.VConcatChart:
+    """The figure, from rows of the comparisons and solution_groups tables."""
+    # Every method is compared with the majority vote, so that it has rows of its own.
+    labels = {scorer_of(row): row["method"] for row in shown.rows}
     rows = [row for row in shown.rows if row["family"] == Family.PRIMARY]
     methods = [*shown.styles, MAJORITY_VOTE]
     # The title begins where the cells do, to the right of the longest name.
@@ -101,9 +86,9 @@ def chart(shown: Shown, labels: Mapping[tuple[str, str], str], groups: Rows) -> 
             methods,
             labels,
             cell,
-            n_questions(groups),
-        ).properties(title=panel_title(words, theme.WIDEST_PANEL, bold=True, above_labels=True))
-        for selection, words in _SHOWS.items()
+            questions_of(groups),
+        ).properties(title=panel_title(words, theme.WIDEST_PANEL, bold=True))
+        for selection, words in SHOWS.items()
     ]
     columns = 2 if len(methods) * cell + _overhang(methods, cell) <= room else 1
     return alt.vconcat(alt.concat(*panels, columns=columns, spacing=8), title=heading)
@@ -124,7 +109,7 @@ def _overhang(methods: Sequence[str], cell: float) -> float:
 def _panel(
     rows: Rows,
     methods: Sequence[str],
-    labels: Mapping[tuple[str, str], str],
+    labels: Mapping[tuple[str, str | None], str],
     cell: float,
     questions: int,
 ) -> alt.LayerChart:
@@ -159,10 +144,10 @@ def _panel(
 
 
 def _both_ways(
-    row: Mapping[str, Any], labels: Mapping[tuple[str, str], str]
+    row: Mapping[str, Any], labels: Mapping[tuple[str, str | None], str]
 ) -> list[dict[str, Any]]:
     """A comparison as two cells, the second with the opposite sign; none if a method is not shown."""
-    own = labels.get((row["model"], row["aggregation"]))
+    own = labels.get(scorer_of(row))
     other = (
         MAJORITY_VOTE
         if row["other_selection"] == Selection.MAJORITY_VOTE
@@ -182,12 +167,11 @@ def _cell(
     row: str, column: str, difference: float, ends: Mapping[str, Any], p: float | None
 ) -> dict[str, Any]:
     is_significant = p is not None and p < SIGNIFICANT
-    interval = {"d_low": ends["low"], "d_high": ends["high"]}
     return {
         "row": row,
         "column": column,
         "difference": difference,
-        "interval": interval_text(interval, "d", digits=2),
+        "interval": interval_text(ends["low"], ends["high"], digits=2),
         "p": "none" if p is None else f"{p:.2g}",
         "significant": is_significant,
         "text": f"{difference:+.1f}{'*' if is_significant else ''}".replace("-", "−"),

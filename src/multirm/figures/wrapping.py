@@ -6,8 +6,10 @@ import re
 _NARROW, _WIDE = set("ijl.,:;'|!()[]ftrI /-"), set("mwMW@%GOQ")
 _EM = {"narrow": 0.30, "usual": 0.556, "capital": 0.69, "wide": 0.83, "bold": 1.07}
 
-# Where a line may end: behind a space or a mark that joins words.
-_PIECE = re.compile(r"[^\s_/-]*[\s_/-]?")
+# Where a line may end: behind a space. Where a word goes on in the next line if it is wider than one: behind a mark
+# that joins its parts.
+_WORD = re.compile(r"\S*\s?")
+_PART = re.compile(r"[^\s_/-]*[\s_/-]?")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
@@ -29,15 +31,19 @@ def _class(char: str) -> str:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Lines of at most a width in pixels; a word that is wider than a line goes on in the next."""
+    """Lines of at most a width in pixels, of whole words; only a word that is wider than a line goes on in the next."""
+
+    def is_full(more: str) -> bool:
+        return bool(lines[-1]) and text_width((lines[-1] + more).rstrip(), size, bold) > width
+
     lines = [""]
-    for piece in _PIECE.findall(text):
-        if lines[-1] and text_width((lines[-1] + piece).rstrip(), size, bold) > width:
-            lines.append("")
-        for char in piece:
-            if lines[-1] and text_width(lines[-1] + char.rstrip(), size, bold) > width:
-                lines.append("")
-            lines[-1] += char
+    for word in _WORD.findall(text):
+        is_wide = text_width(word.rstrip(), size, bold) > width
+        for part in _PART.findall(word) if is_wide else [word]:
+            for piece in part if text_width(part.rstrip(), size, bold) > width else [part]:
+                if is_full(piece):
+                    lines.append("")
+                lines[-1] += piece
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from multirm.study.display_items import DisplayItem
 from multirm.study.evaluations import compares_domains, missing_tables
 
 if TYPE_CHECKING:
@@ -13,13 +14,10 @@ FORMATS = ("svg", "pdf", "png", "html")
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(DisplayItem):
     """How a figure of each dataset, or of all datasets of a study together, is drawn.
 
     Attributes:
-        module: the module of `multirm.figures` that draws it, with an entry `draw_MODULE`. Its caption in a
-            report is workflow/report/MODULE.rst.
-        says: what that module's command does.
         topic: where a report lists the figure.
         tables: what it is drawn from, in results/evaluation/{dataset}: each is an option of the command.
         of_study: whether it shows all datasets that the study evaluates on, and has the study's name.
@@ -29,8 +27,9 @@ class Figure:
         common_tables: further tables that it is drawn from, in results/evaluation: the same for all datasets.
     """
 
-    module: str
-    says: str
+    package = "figures"
+    verb = "draw"
+
     topic: str
     tables: tuple[str, ...]
     words: Callable[["Study"], list[str]] = lambda _: []
@@ -38,15 +37,6 @@ class Figure:
     is_drawn: Callable[["Study"], bool] = lambda _: True
     was_renamed: bool = False
     common_tables: tuple[str, ...] = ()
-
-    @property
-    def command(self) -> str:
-        return f"draw-{self.module.replace('_', '-')}"
-
-    @property
-    def entry(self) -> str:
-        """The entry function of its command, as `package.module:function`."""
-        return f"multirm.figures.{self.module}:draw_{self.module}"
 
 
 def _ceiling(study: "Study") -> list[str]:
@@ -177,7 +167,7 @@ FIGURES = {
         "gain_by_distance",
         "Draw gain over the majority vote against the shift of length.",
         "Length",
-        ("length_shift", "comparisons", "reward_models"),
+        ("length_shift", "comparisons", "solution_groups", "reward_models"),
         is_drawn=_trains,
     ),
     "outcome_f1": Figure(

@@ -3,34 +3,25 @@
 
 from dataclasses import dataclass
 
+from multirm.study.display_items import DisplayItem
+
 FORMATS = ("parquet", "tex", "md", "csv")
 
 
 @dataclass(frozen=True)
-class ReportTable:
+class ReportTable(DisplayItem):
     """How a table for readers is made, of each dataset or of the study.
 
     Attributes:
-        module: the module of `multirm.report` that makes it, with an entry `tabulate_MODULE`. Its caption in a
-            report is workflow/report/MODULE.rst.
-        says: what that module's command does.
         inputs: what it is made from: each is an option of the command.
         of_study: whether there is one for the whole study, with its name.
     """
 
-    module: str
-    says: str
+    package = "report"
+    verb = "tabulate"
+
     inputs: tuple[str, ...]
     of_study: bool = True
-
-    @property
-    def command(self) -> str:
-        return f"tabulate-{self.module.replace('_', '-')}"
-
-    @property
-    def entry(self) -> str:
-        """The entry function of its command, as `package.module:function`."""
-        return f"multirm.report.{self.module}:tabulate_{self.module}"
 
 
 REPORT_TABLES = {
