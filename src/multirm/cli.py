@@ -66,6 +66,10 @@ COMMANDS = {
             "multirm.data.choose_labels:choose_labels",
             "Give solutions the step labels of a table of labels.",
         ),
+        "judge-steps": (
+            "multirm.data.judge_steps:judge_steps",
+            "Have a language model name the first bad step of solutions.",
+        ),
         "add-noise": (
             "multirm.data.noise:add_noise",
             "Flip labels of randomly chosen solutions.",

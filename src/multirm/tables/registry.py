@@ -11,6 +11,7 @@ from multirm.tables.domains import DOMAINS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
+from multirm.tables.judgements import JUDGEMENTS
 from multirm.tables.labels import LABELS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
@@ -39,6 +40,7 @@ SCHEMAS = {
         QUESTIONS,
         SOLUTIONS,
         LABELS,
+        JUDGEMENTS,
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,

@@ -1,0 +1,275 @@
+"""Entry point `judge_steps`: have a language model name the first bad step of each solution.
+
+The judge and its settings are VersaPRM's (arXiv 2502.06737): it sees the question, the reference answer and the steps,
+at temperature 0. Unlike there, a reply that cannot be read is asked for again, and there may be several votes.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm.engines.base import Completion, Engine, Prompt
+from multirm.engines.load import load_engine
+from multirm.errors import InputError
+from multirm.generation.loop import generate_rows
+from multirm.generation.options import GenerationOptions
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.journal import Journal, open_journal
+from multirm.running.numbers import Count, PositiveOrZero
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.judgements import JUDGEMENTS, JudgementReason
+from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.chat import conversation_date
+from multirm.text.encoding import encode_conversation
+from multirm.text.judging import (
+    NO_BAD_STEP,
+    judge_template_file,
+    judge_turn,
+    load_judge_template,
+    parse_judgement,
+)
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+# At temperature 0, another attempt would get the same reply.
+RETRY_TEMPERATURE = 0.6
+
+# A judge that finds no bad step this often, in at least so many replies, may agree with everything.
+AGREES_WITH_ALL, ENOUGH_REPLIES = 0.98, 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(GenerationOptions):
+    """The options of VersaPRM's judge, Llama-3.1-70B-Instruct (arXiv 2502.06737)."""
+
+    max_tokens: Count = 2048
+    temperature: PositiveOrZero = 0.0
+
+
+@entry
+def judge_steps(
+    solutions: Path,
+    judge: Place,
+    output: OutputFile,
+    judgements: OutputFile,
+    options: JudgeOptions,
+    votes: Count = 1,
+    attempts: Count = 3,
+    reference: bool = True,
+    template: Path | None = None,
+) -> None:
+    """Label the steps of each solution by a judge: good before the first bad step that it names, bad from there on.
+
+    With several votes, the step that most of them name counts; a tie gives no label. A killed job resumes where it
+    stopped.
+
+    Args:
+        solutions: solutions table.
+        judge: model folder or hub name.
+        output: labels table. `value` is the share of votes that call the step good.
+        judgements: table of all replies.
+        options: sampling options. Attempts after the first use at least the temperature 0.6.
+        votes: votes per solution. At temperature 0 they are equal.
+        attempts: how often a vote is asked for, until a reply names a step that exists, or none.
+        reference: whether the judge sees the reference answer.
+        template: prompt template, which defines what is bad; by default, the package's own.
+
+    Raises:
+        InputError: the reference answer of a solution is missing though the judge should see it, or the template or
+            the judge cannot be used.
+    """
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    _require_answers(solutions, rows, reference)
+    file = judge_template_file(reference, template)
+    words = load_judge_template(file, reference)
+    tokenizer = load_tokenizer(judge)
+    prompts = judge_prompts(tokenizer, words, rows)
+    made_of, folders = sources_of(judge)
+    parameters = {
+        "judge": made_of,
+        "votes": votes,
+        "attempts": attempts,
+        "reference": reference,
+        "template": words,
+        **options.parameters,
+        **conversation_date(tokenizer),
+    }
+    origin = origin_of(__name__, parameters, [solutions, file, *folders])
+    with open_journal(output, origin) as journal:
+        engine = load_engine(options.engine, judge, options.server)
+        replies = _ask(engine, journal, options, prompts, rows, votes, attempts)
+        labels = [
+            label
+            for row, of_row in zip(rows, replies, strict=True)
+            for label in label_rows(row, LabelSource.JUDGE, vote(of_row, len(row["steps"])))
+        ]
+        every = [reply for of_row in replies for reply in of_row]
+        made_so = origin.having(reproducible=engine.reproducible)
+        parquet.write_together([(output, LABELS, labels), (judgements, JUDGEMENTS, every)], made_so)
+    _report(every)
+
+
+def judge_prompts(
+    tokenizer: PreTrainedTokenizerBase, template: str, rows: Sequence[Row]
+) -> list[Prompt]:
+    """A prompt per solution.
+
+    Raises:
+        InputError: the tokenizer has no usable chat template.
+    """
+    return [
+        Prompt(
+            ("judge", *(row[name] for name in SOLUTIONS.key)),
+            encode_conversation(tokenizer, [judge_turn(template, row)]),
+        )
+        for row in rows
+    ]
+
+
+def _ask(
+    engine: Engine,
+    journal: Journal,
+    options: JudgeOptions,
+    prompts: Sequence[Prompt],
+    rows: Sequence[Row],
+    votes: int,
+    attempts: int,
+) -> list[list[dict[str, Any]]]:
+    """The rows of JUDGEMENTS for each solution. All votes are asked for at once, then again those that failed."""
+    replies: list[list[dict[str, Any]]] = [[] for _ in rows]
+    failed = {place: list(range(votes)) for place in range(len(rows))}
+    for attempt in range(attempts):
+        asked = options
+        if attempt:
+            asked = replace(options, temperature=max(options.temperature, RETRY_TEMPERATURE))
+        for places, first, n in _requests(failed, votes, attempt):
+            request = asked.request([prompts[place] for place in places], n, first)
+            texts = generate_rows(
+                engine, request, journal, reply_columns, done="judged", items="solutions"
+            )
+            for place, of_prompt in zip(places, texts, strict=True):
+                for number, text in enumerate(of_prompt, start=first):
+                    known = {name: rows[place][name] for name in SOLUTIONS.key}
+                    read = read_judgement(text, len(rows[place]["steps"]))
+                    spot = {"vote": number % votes, "attempt": attempt}
+                    replies[place].append({**known, **spot, **read})
+        failed = {
+            place: numbers
+            for place, of_row in enumerate(replies)
+            if (numbers := [each["vote"] for each in of_row if _failed(each, attempt)])
+        }
+    return replies
+
+
+def _failed(reply: Row, attempt: int) -> bool:
+    return reply["attempt"] == attempt and reply["reason"] is not None
+
+
+def _requests(
+    failed: Mapping[int, Sequence[int]], votes: int, attempt: int
+) -> Iterator[tuple[list[int], int, int]]:
+    """The places of prompts, the number of their first sample and how many samples, for an attempt of some votes.
+
+    Sample `attempt * votes + vote` of a prompt is the attempt of a vote, so each has a seed of its own.
+    """
+    if attempt == 0:
+        yield list(failed), 0, votes
+        return
+    for number in range(votes):
+        places = [place for place, numbers in failed.items() if number in numbers]
+        if places:
+            yield places, attempt * votes + number, 1
+
+
+def reply_columns(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
+    """What is kept of the replies to a prompt. They are read later, so how may change without asking again."""
+    return [
+        {
+            "reply": one.text,
+            "truncated": one.truncated,
+            "n_tokens_read": len(prompt.ids),
+            "n_tokens_generated": len(one.ids),
+        }
+        for one in completions
+    ]
+
+
+def read_judgement(reply: Row, n_steps: int) -> dict[str, Any]:
+    """The columns of JUDGEMENTS that depend on a reply, such as from `reply_columns`."""
+    first_bad, reason = parse_judgement(reply["reply"]), None
+    if reply["truncated"]:
+        reason = JudgementReason.CUT_OFF
+    elif not reply["reply"].strip():
+        reason = JudgementReason.EMPTY
+    elif first_bad is None:
+        reason = JudgementReason.NO_BOX
+    elif not NO_BAD_STEP <= first_bad < n_steps:
+        reason = JudgementReason.OUT_OF_RANGE
+    kept = {name: value for name, value in reply.items() if name != "truncated"}
+    return {**kept, "first_bad": None if reason else first_bad, "reason": reason}
+
+
+def vote(replies: Sequence[Row], n_steps: int) -> list[dict[str, Any]]:
+    """The columns of labels for each step of a solution, from all replies about it.
+
+    Returns:
+        for each step, `label`: whether it comes before the first bad step that most votes name; `n_agreeing`: the
+        number of votes with this label; and `value`: the share of votes for which the step is good. If several
+        first bad steps have as many votes, `label` is null.
+    """
+    named = [reply["first_bad"] for reply in replies if reply["reason"] is None]
+    if not named:
+        reasons = {reply["reason"] for reply in replies}
+        out = reasons == {JudgementReason.OUT_OF_RANGE}
+        reason = LabelReason.OUT_OF_RANGE if out else LabelReason.UNPARSABLE
+        return [{"n_votes": 0, "n_agreeing": 0, "reason": reason} for _ in range(n_steps)]
+    (chosen, most), *others = Counter(named).most_common()
+    tied = any(count == most for _, count in others)
+    columns = []
+    for step in range(n_steps):
+        n_good = sum(_is_good(step, first_bad) for first_bad in named)
+        label = None if tied else int(_is_good(step, chosen))
+        n_agreeing = None if tied else (n_good if label else len(named) - n_good)
+        counts = {"n_votes": len(named), "n_agreeing": n_agreeing}
+        columns.append({"label": label, "value": n_good / len(named), **counts})
+    return columns
+
+
+def _is_good(step: int, first_bad: int) -> bool:
+    return first_bad == NO_BAD_STEP or step < first_bad
+
+
+def _require_answers(path: Path, rows: Sequence[Row], reference: bool) -> None:
+    missing = [row for row in rows if row["answer"] is None] if reference else []
+    if missing:
+        key = "/".join(str(missing[0][name]) for name in SOLUTIONS.key)
+        raise InputError(
+            path,
+            expected="a reference answer to show to the judge",
+            found=f"none for {len(missing)} solutions (first: {key})",
+            remedy="judge without it (--no-reference)",
+        )
+
+
+def _report(replies: Sequence[Row]) -> None:
+    reasons = Counter(str(reply["reason"]) for reply in replies if reply["reason"])
+    told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())) or "none"
+    logger.info("%d replies, of which do not count: %s", len(replies), told)
+    named = [reply["first_bad"] for reply in replies if reply["reason"] is None]
+    share = named.count(NO_BAD_STEP) / max(1, len(named))
+    if len(named) >= ENOUGH_REPLIES and share >= AGREES_WITH_ALL:
+        logger.warning(
+            "the judge finds no bad step in %.1f %% of %d replies; its labels may say nothing",
+            100 * share,
+            len(named),
+        )
