@@ -1,0 +1,87 @@
+"""Judges' prompts and replies: what is shown, and which number counts."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm.errors import InputError
+from multirm.text.judging import (
+    judge_template_file,
+    judge_turn,
+    load_judge_template,
+    parse_judgement,
+    well_formed_judgement,
+)
+
+ROW: dict[str, Any] = {
+    "question": "What is {reference}?\nA. 1\nB. 2",
+    "answer": "B",
+    "steps": ["One {solution}.", " The answer is (B). "],
+}
+
+
+def turn(reference: bool) -> str:
+    template = load_judge_template(judge_template_file(reference), reference)
+    return judge_turn(template, ROW)
+
+
+def test_steps_are_numbered_from_zero_and_texts_are_not_filled_in() -> None:
+    shown = turn(reference=True)
+    solution = "<step_0>\nOne {solution}.\n</step_0>\n<step_1>\nThe answer is (B).\n</step_1>"
+    assert shown.endswith(f"[Solution]\n{solution}")
+    assert "[Question]\nWhat is {reference}?\nA. 1\nB. 2\n" in shown
+    assert "[Reference answer]\nB\n" in shown
+
+
+def test_the_answer_is_only_shown_to_a_judge_that_should_see_it() -> None:
+    shown = turn(reference=False)
+    assert "eference" not in shown.replace("{reference}", "")
+
+
+def test_a_template_without_a_place_for_the_answer_is_refused() -> None:
+    with pytest.raises(InputError, match="none for reference"):
+        load_judge_template(judge_template_file(reference=False), reference=True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "first_bad"),
+    [
+        (r"\boxed{3}", 3),
+        (r"\boxed{-1}", -1),
+        (r"$\boxed{-1}$.", -1),
+        (r"$\boxed{12}$.", 12),
+        ("\\boxed{-1}.\n", -1),
+        (r"So it is \boxed{2}, because the sum is wrong there.", 2),
+        (r"First \boxed{1}? No: \boxed{4}", 4),
+        (r"\boxed{ 7 }", 7),
+        (r"\boxed{\text{2}}", 2),
+        (r"\boxed{step_2}", 2),
+        (r"\boxed{<step_10>}", 10),
+        (r"\boxed{Step 5}", 5),
+        (r"\boxed{−1}", -1),
+        (r"\boxed{-5}", -5),
+        (r"\boxed{2} \boxed{none}", None),
+        (r"\boxed{}", None),
+        (r"\boxed{1.5}", None),
+        ("boxed{1}", None),
+        ("2", None),
+        ("", None),
+    ],
+)
+def test_the_last_box_counts(reply: str, first_bad: int | None) -> None:
+    assert parse_judgement(reply) == first_bad
+
+
+@given(st.integers(1, 12), st.data())
+def test_well_formed_replies_are_read_as_they_are_meant(n_steps: int, data: st.DataObject) -> None:
+    first_bad = data.draw(st.none() | st.integers(0, n_steps - 1))
+    reply = well_formed_judgement(first_bad, n_steps)
+    assert parse_judgement(reply) == (-1 if first_bad is None else first_bad)
+
+
+@given(st.text())
+def test_any_text_can_be_read(reply: str) -> None:
+    parse_judgement(reply)
+    parse_judgement(f"\\boxed{{{reply}")
