@@ -73,6 +73,7 @@ def test_what_a_dataset_is_made_with_is_made_too() -> None:
         "<results>/samples/Train/history.parquet",
         "<results>/data/Train/history.parquet",
         "<results>/labels/Agreed/business.parquet",
+        "<results>/judgements/Judged/business.parquet",
         "<results>/data/Judged/history.parquet",
     } <= {*wanted}
     assert not any("Known" in table or "Read_questions" in table for table in wanted)
@@ -115,7 +116,11 @@ def test_jobs_read_what_the_study_says() -> None:
         "<results>/rewards/dPRM/Judged/history.parquet"
     )
     assert options.shots(found, "Train") == ["--shots", "5"]
+    assert options.shots(found, "Test") == ["--shots", "0"]
     assert options.shots(found, "Judged") == []
+    assert files.judge_template(found, "Judged", "own") == "own/judge.txt"
+    assert options.judge_reference(found, "Judged") == []
+    assert options.engine(found, "Judged") == "transformers"
     words = options.writing(found, "Train")
     assert words[words.index("--temperature") + 1] == "0.8"
     assert words[words.index("--max-tokens") + 1] == "2048"

@@ -167,3 +167,82 @@ rule choose_labels:
         "python -m multirm choose-labels --solutions {input.solutions:q} --labels {input.labels:q}"
         " --dataset {wildcards.dataset} --output {output:q} --min-agreement {params.min_agreement}"
         " > {log:q} 2>&1"
+
+
+rule sample_solutions:
+    """Have a policy write solutions to bare questions."""
+    input:
+        policy=ask(files.writer_files),
+        questions=ask(files.sampled_questions),
+        exemplars=ask(files.exemplars),
+        environment=environment(ask(needs.writer_stage)),
+    output:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        samples="<results>/samples/{dataset}/{category}.parquet",
+    log:
+        "<logs>/sample_solutions/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/sample_solutions/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.sampled_datasets(study),
+    conda:
+        lambda w: f"../../envs/{needs.writer_stage(study, w.dataset)}.yaml"
+    threads: threads_of(needs.writing)
+    resources:
+        **resources_of(needs.writing),
+    params:
+        *code("multirm.data.sample_solutions"),
+        writer=ask(files.writer),
+        engine=ask(options.engine),
+        exemplars=options.exemplars,
+        shots=ask(options.shots),
+        per_question=lambda w: study.datasets[w.dataset].sample.per_question,
+        sampling=ask(options.writing),
+    message:
+        "Sample {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "in_environment_of {params.engine};"
+        " python -m multirm sample-solutions --questions {input.questions:q} --policy {params.writer:q}"
+        " {params.exemplars:q} {params.shots} --dataset {wildcards.dataset}"
+        " --output {output.solutions:q} --samples {output.samples:q}"
+        " --per-question {params.per_question} {params.sampling:q} > {log:q} 2>&1"
+
+
+rule judge_steps:
+    """Have a judge name the first bad step of each solution."""
+    input:
+        judge=ask(files.writer_files),
+        solutions=ask(files.source_table),
+        template=ask(files.judge_template, templates=TEMPLATES),
+        environment=environment(ask(needs.writer_stage)),
+    output:
+        labels="<results>/labels/{dataset}/{category}.parquet",
+        judgements="<results>/judgements/{dataset}/{category}.parquet",
+    log:
+        "<logs>/judge_steps/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/judge_steps/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "judge"),
+    conda:
+        lambda w: f"../../envs/{needs.writer_stage(study, w.dataset)}.yaml"
+    threads: threads_of(needs.writing)
+    resources:
+        **resources_of(needs.writing),
+    params:
+        *code("multirm.data.judge_steps"),
+        writer=ask(files.writer),
+        engine=ask(options.engine),
+        votes=lambda w: study.datasets[w.dataset].label.judge.votes,
+        attempts=lambda w: study.datasets[w.dataset].label.judge.attempts,
+        reference=ask(options.judge_reference),
+        template=ask(options.judge_template),
+        sampling=ask(options.writing),
+    message:
+        "Judge the steps of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "in_environment_of {params.engine};"
+        " python -m multirm judge-steps --solutions {input.solutions:q} --judge {params.writer:q}"
+        " --output {output.labels:q} --judgements {output.judgements:q}"
+        " --votes {params.votes} --attempts {params.attempts} {params.reference} {params.template:q}"
+        " {params.sampling:q} > {log:q} 2>&1"

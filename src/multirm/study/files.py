@@ -109,6 +109,19 @@ def _writer(study: Study, dataset: str) -> str:
     return name
 
 
+def judge_template(study: Study, dataset: str, templates: str) -> str:
+    """The prompt template of the judge of a dataset's steps.
+
+    Args:
+        templates: the folder of the package's own templates.
+    """
+    judge = _labelling(study, dataset).judge
+    if judge is None:
+        raise TypeError(f"no judge labels {dataset}")
+    own = "judge" if judge.reference else "judge_without_reference"
+    return judge.template or f"{templates}/{own}.txt"
+
+
 def agreeing_labels(study: Study, dataset: str, category: str) -> list[str]:
     """The tables of labels that a dataset's labels must agree with."""
     return [table_of("labels", name, category) for name in _labelling(study, dataset).agree or []]

@@ -48,12 +48,23 @@ def writing(study: Study, dataset: str) -> list[str]:
     return [word for words in options for word in words]
 
 
-def shots(study: Study, dataset: str) -> list[str]:
-    """The option for the number of worked examples in the prompts for a dataset, if there are any."""
+def engine(study: Study, dataset: str) -> str:
+    """The engine of the backbone that writes something for a dataset."""
+    return study.writing_of(dataset).engine
+
+
+def judge_reference(study: Study, dataset: str) -> list[str]:
+    """The option that hides the reference answer from a dataset's judge, if the study does."""
     settings = study.writing_of(dataset)
-    if not isinstance(settings, Sample | MonteCarlo) or not settings.exemplars:
+    return [] if not isinstance(settings, Judge) or settings.reference else ["--no-reference"]
+
+
+def shots(study: Study, dataset: str) -> list[str]:
+    """The option for the number of worked examples in the prompts for a dataset, if it may have some."""
+    settings = study.writing_of(dataset)
+    if not isinstance(settings, Sample | MonteCarlo):
         return []
-    return option("--shots", settings.shots)
+    return option("--shots", settings.shots if settings.exemplars else 0)
 
 
 def exemplars(wildcards: object, input: Any) -> list[str]:

@@ -121,6 +121,7 @@ def data_targets(study: Study) -> list[str]:
             folders.append("samples")
         if isinstance(settings, DerivedDataset) and (settings.label or settings.augment):
             folders.append("labels")
+            folders += ["judgements"] if settings.label and settings.label.judge else []
         targets += [table_of(folder, name, each) for folder in folders for each in categories]
     return list(dict.fromkeys(targets))
 
