@@ -21,14 +21,13 @@ study: $(ENVIRONMENT)
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
-# Tests of whole studies run in parallel with the rest, and take about as long; those of staleness only plan, and run
-# with the rest.
+# Tests that finish whole studies run in parallel with the rest, and take about as long. Both use the same finished study.
 WHOLE := tests/cluster tests/faults \
-	$(filter-out tests/workflow/test_staleness.py,$(wildcard tests/workflow/test_*.py))
+	$(filter-out %/test_published.py %/test_staleness.py %/test_studies.py,$(wildcard tests/workflow/test_*.py))
 test: $(ENVIRONMENT) $(VLLM) lint
-	@whole=$$(mktemp); $(BIN)/pytest $(WHOLE) > "$$whole" 2>&1 & \
-	$(BIN)/pytest $(WHOLE:%=--ignore=%); rest=$$?; \
-	wait $$!; studies=$$?; cat "$$whole"; rm "$$whole"; \
+	@shared=$$(mktemp -d); $(BIN)/pytest --shared "$$shared" $(WHOLE) > "$$shared/log" 2>&1 & \
+	$(BIN)/pytest --shared "$$shared" $(WHOLE:%=--ignore=%); rest=$$?; \
+	wait $$!; studies=$$?; cat "$$shared/log"; rm -r "$$shared"; \
 	exit $$(( rest + studies ))
 
 lint: $(ENVIRONMENT)

@@ -1,5 +1,6 @@
 """Shared fixtures: the real data, the micro study, and a tiny model with a real tokenizer."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -7,11 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# One thread for tests and the processes that they start: models are tiny, and on a busy machine threads spend their
+# time waiting for each other.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # No deadlines: machines may be slow, and tests check results, not speed.
 settings.register_profile("untimed", deadline=None, derandomize=True)
@@ -57,10 +64,27 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shared", type=Path, help="a folder for what several processes of pytest make only once"
+    )
+
+
 @pytest.fixture(scope="session")
-def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_study(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout with the finished micro study, to be read or copied, not changed."""
-    folder = tmp_path_factory.mktemp("study")
+    shared = pytestconfig.getoption("--shared") or tmp_path_factory.mktemp("shared")
+    folder, finished = shared / "study", shared / "finished"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            finish_study(folder)
+            finished.touch()
+    return folder
+
+
+def finish_study(folder: Path) -> None:
+    folder.mkdir()
     copy_checkout(folder)
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
     run = subprocess.run(
@@ -71,7 +95,6 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    return folder
 
 
 @pytest.fixture
