@@ -94,6 +94,6 @@ def _bars(drawn: Marks) -> Panel:
         )
         bar = base.mark_bar().encode(color=drawn.colour, opacity=opacity)
         tick = base.mark_tick(color=theme.INK, thickness=1.5, width=10).encode(y="chance:Q")
-        return bar + intervals(base) + tick + headroom(data)
+        return bar + intervals(base) + headroom(data) + tick
 
     return panel
