@@ -54,6 +54,27 @@ def test_a_model_reads_its_training_data() -> None:
     ]
 
 
+def test_a_single_domain_model_reads_its_own_category_alone() -> None:
+    config = read_yaml(MINIATURE)
+    for name in ("dORM", "gORM"):
+        settings = config["models"][f"{name}-mini"] | {"categories": ["history"]}
+        config["models"][f"{name}-history"] = settings
+    found = load_study(config, [])
+    table = "<results>/critiques/facts/{}/shortened/{}.parquet"
+    for model in ("dORM-history", "gORM-history"):
+        assert files.training_solutions(found, model) == OF_TRAIN[1:2]
+        assert len(files.training_solutions(found, model.replace("history", "mini"))) == 4
+        # It is evaluated on all categories nevertheless.
+        assert len(files.reward_tables(found, model, "Facts_junior")) == 4
+    assert files.training_critiques(found, "gORM-history") == [table.format("gORM", "history")]
+    assert len(files.critique_tables(found, "facts", "gORM")) == 4
+    # Without the multi-domain model, only critiques of one category are made.
+    del config["models"]["gORM-mini"]
+    found = load_study(config, [])
+    assert files.critique_tables(found, "facts", "gORM") == [table.format("gORM", "history")]
+    assert len(files.critique_tables(found, "facts", "gPRM")) == 4
+
+
 def test_a_backbone_reads_the_solutions_and_demonstrations_of_its_datasets() -> None:
     found = study()
     tables = files.pretraining_solutions(found, "mini")

@@ -78,6 +78,22 @@ def test_defaults_are_the_papers() -> None:
         (put("categories", ["math", "law", "math"]), "categories: math twice"),
         (put("categories", ["law", OVERALL]), "Overall is the average over categories"),
         (put("datasets/Facts_junior/categories", [OVERALL]), "Facts_junior.categories.0: Overall"),
+        (put("models/dPRM-mini/categories", []), "at least 1 item, found models.dPRM-mini.categor"),
+        (put("models/gORM-mini/categories", "history"), "models.gORM-mini.categories: 'history'"),
+        (
+            put("models/dPRM-mini/categories", ["history", "history"]),
+            "models.dPRM-mini.categories: history twice",
+        ),
+        (
+            put("models/dPRM-mini/categories", ["history", "law"]),
+            "models.dPRM-mini.categories: law is not one of chemistry, history, business, "
+            "computer_science, the categories of Facts_train",
+        ),
+        (
+            put("models/gORM-mini/categories", ["law"]),
+            "models.gORM-mini.categories: law is not one of chemistry, history, business, "
+            "computer_science, the categories of Facts_train",
+        ),
         (put("datasets", {"A": 5}), "expected keys with values, found datasets.A: 5"),
         (put("datasets/A", None), "expected keys with values, found datasets.A: None"),
         (put("datasets/A", {}), "expected a value for datasets.A.reader, found none"),
@@ -278,6 +294,25 @@ def test_training_data_are_evaluated_only_if_the_study_allows_it(
     assert f"evaluation.also_trained_on: [{evaluated}]" in str(caught.value)
     put("evaluation/also_trained_on", [evaluated])(study)
     load_study(study, [MINIATURE])
+
+
+def test_a_model_is_trained_on_categories_that_its_own_dataset_has() -> None:
+    """The study's categories may be those of another dataset."""
+    study = read_yaml(MINIATURE)
+    put("datasets/Facts_train/categories", ["chemistry", "history"])(study)
+    put("models/dPRM-mini/categories", ["history"])(study)
+    assert load_study(study, []).training_categories_of("dPRM-mini") == ["history"]
+    assert load_study(study, []).training_categories_of("gPRM-mini") == ["chemistry", "history"]
+    put("models/gPRM-mini/categories", ["business"])(study)
+    with pytest.raises(InputError, match="business is not one of chemistry, history, the categori"):
+        load_study(study, [])
+
+
+def test_external_rewards_have_no_training_categories() -> None:
+    study = read_yaml(MINIATURE)
+    put("models/theirs", PUBLISHED | {"categories": ["history"]})(study)
+    with pytest.raises(InputError, match=r"found models\.theirs\.categories; delete it"):
+        load_study(study, [])
 
 
 def test_also_trained_on_must_be_evaluated() -> None:

@@ -52,6 +52,21 @@ def test_more_solutions_take_longer() -> None:
     assert evaluated[0] < evaluated[1]
 
 
+def test_fewer_training_categories_take_less_time() -> None:
+    config = read_yaml(ROOT / "config" / "paper.yaml")
+    for model in ("dORM-14B", "gORM-14B"):
+        config["models"][model]["categories"] = ["law"]
+    single = load_study(config, [])
+    dataset = PAPER.evaluation.datasets[0]
+    for model in ("dORM-14B", "gORM-14B"):
+        own, every = (needs.training(study, model) for study in (single, PAPER))
+        assert own.runtime < every.runtime
+        assert own.gpu == every.gpu
+        assert own.mem_mb <= every.mem_mb
+        # It scores as many categories as before.
+        assert needs.scoring(single, model, dataset) == needs.scoring(PAPER, model, dataset)
+
+
 def test_shards_share_the_time() -> None:
     config = read_yaml(ROOT / "config" / "paper.yaml")
     name = "gORM-14B"

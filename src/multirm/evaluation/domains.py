@@ -111,7 +111,9 @@ def compare_domains(
     }
     contrasts = contrasts_of(scorers, models, list(values))
     unknown = unknown_models(scorers, models)
-    _tell(unknown, options.reward_models, is_any_compared=bool(contrasts))
+    trained_on = [models[name].training_categories or [] for name in models.keys() - unknown]
+    has_both = {len(each) == 1 for each in trained_on} == {True, False}
+    _tell(unknown, options.reward_models, is_refused=not (contrasts or has_both))
     tests = [
         DomainTest(contrast, selection, size)
         for contrast in contrasts
@@ -125,7 +127,7 @@ def compare_domains(
     opened.write(output, [(DOMAINS, counted)], subsets)
 
 
-def _tell(unknown: Mapping[str, RewardModel], table: Path, is_any_compared: bool) -> None:
+def _tell(unknown: Mapping[str, RewardModel], table: Path, is_refused: bool) -> None:
     """Warn about models that are not compared because of what is unknown; refuse to compare nothing for that reason."""
     if not unknown:
         return
@@ -133,7 +135,7 @@ def _tell(unknown: Mapping[str, RewardModel], table: Path, is_any_compared: bool
         f"{shown(name)} ({' and '.join(_unknown_columns(model))})"
         for name, model in unknown.items()
     )
-    if not is_any_compared:
+    if is_refused:
         raise InputError(
             table,
             expected="a model trained on several categories and one trained on one, of the same kind and backbone",
