@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, set_seed
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    set_seed,
+)
 
-from multirm.engines.base import Completion, Prompt, Request, Sampling
+from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling
 from multirm.engines.decoding import Decoding
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
@@ -172,6 +179,87 @@ def test_what_is_done_is_left_out_and_nothing_else_changes(
     done = [completed.prompt.key for portion in everything[:3] for completed in portion]
     # To the last bit: the same prompts are read together.
     assert list(engine.generate(replace(request, done=done)))[1:] == everything[3:]
+
+
+@pytest.fixture(scope="module")
+def begun(prompts: list[Prompt]) -> list[Prompt]:
+    """Prompts that start with the same tokens; one has no more than one of its own, another starts like a third."""
+    generator = np.random.default_rng(1)
+    shared = generator.integers(4, 250, 100).tolist()
+    texts = [[*shared, *prompt.ids] for prompt in prompts]
+    texts[3], texts[4] = [*shared, 7], [*texts[5], 9]
+    return [Prompt(("begun", k), text) for k, text in enumerate(texts)]
+
+
+def all_of(
+    model: PreTrainedModel, folder: Path, prompts: list[Prompt], batch_tokens: int = 1500
+) -> dict[tuple[str | int, ...], Completed]:
+    engine = TransformersEngine(model, load_tokenizer(str(folder)), batch_tokens)
+    request = Request(prompts, Sampling(3, 25, temperature=0.9), 0, WATCH)
+    return {one.prompt.key: one for some in engine.generate(request) for one in some}
+
+
+def test_what_prompts_start_with_is_computed_once_and_changes_nothing(
+    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = []
+    forward = model.get_decoder().forward
+
+    def counted(input_ids: torch.Tensor, **settings: object) -> object:
+        lengths.append(input_ids.shape[1])
+        return forward(input_ids=input_ids, **settings)
+
+    monkeypatch.setattr(model.get_decoder(), "forward", counted)
+    found = all_of(model, tiny_model, begun)
+    read = [length for length in lengths if length > 1]
+    assert read[0] == 100 and len(read) > 3
+    assert max(read[1:]) <= 31
+    for prompt in begun:
+        # Alone, it shares nothing.
+        alone = all_of(model, tiny_model, [prompt])[prompt.key]
+        assert alone.tokens.computed == len(prompt.ids)
+        one = found[prompt.key]
+        assert [c.ids for c in one.completions] == [c.ids for c in alone.completions]
+        for mine, other in zip(one.completions, alone.completions, strict=True):
+            assert list(mine.watched) == list(other.watched)
+            for place, seen in mine.watched.items():
+                np.testing.assert_allclose(seen, other.watched[place], atol=1e-4)
+    counts = [one.tokens for one in found.values()]
+    assert sum(c.computed for c in counts) == 100 + sum(len(p.ids) - 100 for p in begun)
+    assert sum(c.cached for c in counts) == 100 * (len(begun) - 1)
+
+
+def test_what_is_done_changes_nothing_of_what_starts_alike(
+    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt]
+) -> None:
+    engine = TransformersEngine(model, load_tokenizer(str(tiny_model)), 1000)
+    request = Request(begun, Sampling(2, 20, temperature=1.0), 0, WATCH)
+    everything = list(engine.generate(request))
+    done = [completed.prompt.key for portion in everything[:3] for completed in portion]
+    rest = list(engine.generate(replace(request, done=done)))[1:]
+    assert [[one.completions for one in some] for some in rest] == [
+        [one.completions for one in some] for some in everything[3:]
+    ]
+
+
+def test_a_short_start_and_a_window_of_attention_are_not_shared(
+    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt], prompts: list[Prompt]
+) -> None:
+    short = [Prompt(prompt.key, prompt.ids[60:]) for prompt in begun]
+    assert all(one.tokens.cached == 0 for one in all_of(model, tiny_model, short).values())
+    set_seed(0)
+    windowed = MistralConfig(
+        vocab_size=300,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        sliding_window=8,
+        eos_token_id=1,
+    )
+    found = all_of(MistralForCausalLM(windowed).eval(), tiny_model, begun)
+    assert all(one.tokens.cached == 0 for one in found.values())
 
 
 def test_a_full_context_truncates(tiny_model: Path) -> None:

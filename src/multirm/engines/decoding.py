@@ -1,6 +1,7 @@
 """A batch of texts during decoding: one more token per row and step."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -29,6 +30,15 @@ class GrowingLayer(DynamicLayer):
         self.keys, self.values = keys[:, :, : length + added], values[:, :, : length + added]
         return self.keys, self.values
 
+    @classmethod
+    def begun(cls, keys: Tensor, values: Tensor, rows: int) -> Self:
+        """A layer of `rows` equal rows, from keys and values of one row; they are not copied yet."""
+        layer = cls()
+        layer.lazy_initialization(keys, values)
+        layer.keys = keys.expand(rows, -1, -1, -1)
+        layer.values = values.expand(rows, -1, -1, -1)
+        return layer
+
     def batch_repeat_interleave(self, repeats: int) -> None:
         self._room = None
         super().batch_repeat_interleave(repeats)
@@ -46,6 +56,42 @@ def _roomy(states: Tensor, added: int) -> Tensor:
     return room
 
 
+class Opening:
+    """What a model keeps of the first tokens of several texts, to be computed once for all of them.
+
+    Attributes:
+        n_tokens: the number of tokens.
+    """
+
+    def __init__(self, model: PreTrainedModel, ids: Sequence[int]) -> None:
+        """Read `ids`, of which there must be at least one."""
+        self.n_tokens = len(ids)
+        cache = _empty_cache(model)
+        model.get_decoder()(
+            input_ids=torch.tensor([list(ids)], device=model.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        self._states = [(layer.keys, layer.values) for layer in cache.layers]
+
+    @staticmethod
+    def is_possible(model: PreTrainedModel) -> bool:
+        """Whether all layers keep keys and values of all tokens, and padding after some of them changes nothing."""
+        return all(type(layer) is GrowingLayer for layer in _empty_cache(model).layers)
+
+    def layers(self, rows: int) -> list[GrowingLayer]:
+        """The layers of a cache in which each of `rows` texts has been read so far."""
+        return [GrowingLayer.begun(keys, values, rows) for keys, values in self._states]
+
+
+def _empty_cache(model: PreTrainedModel) -> DynamicCache:
+    cache = DynamicCache(config=model.config)
+    cache.layers = [
+        GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
+    return cache
+
+
 class Decoding:
     """The state of a batch between two steps.
 
@@ -57,19 +103,33 @@ class Decoding:
     logits: Tensor
     _last: Tensor
 
-    def __init__(self, model: PreTrainedModel, texts: Sequence[Sequence[int]], pad: int) -> None:
-        """Prefill with `texts`, padded on the left; none may be empty."""
-        longest = max(map(len, texts))
-        ids = torch.tensor([[pad] * (longest - len(text)) + list(text) for text in texts])
-        mask = torch.tensor([[0] * (longest - len(text)) + [1] * len(text) for text in texts])
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        texts: Sequence[Sequence[int]],
+        pad: int,
+        opening: Opening | None = None,
+    ) -> None:
+        """Prefill with `texts`, padded on the left; none may be empty.
+
+        Args:
+            opening: the first tokens of all texts, each of which must be longer; padding follows them.
+        """
         self._model = model
+        self._cache = _empty_cache(model)
+        n_read = 0
+        if opening:
+            n_read = opening.n_tokens
+            self._cache.layers = opening.layers(len(texts))
+        rests = [text[n_read:] for text in texts]
+        longest = max(map(len, rests))
+        ids = torch.tensor([[pad] * (longest - len(rest)) + list(rest) for rest in rests])
+        mask = torch.tensor(
+            [[1] * n_read + [0] * (longest - len(rest)) + [1] * len(rest) for rest in rests]
+        )
         self._mask = mask.to(model.device)
-        self._cache = DynamicCache(config=model.config)
-        self._cache.layers = [
-            GrowingLayer() if type(layer) is DynamicLayer else layer for layer in self._cache.layers
-        ]
         positions = (self._mask.cumsum(dim=-1) - 1).clamp(min=0)
-        self._forward(ids.to(model.device), positions)
+        self._forward(ids.to(model.device), positions[:, n_read:])
 
     def repeat(self, n: int) -> None:
         """Repeat each row `n` times; the copies are neighbours."""

@@ -1,11 +1,13 @@
 """The engine that needs only transformers: it decodes prompts of similar length in batches.
 
-It has its own decoding loop instead of `model.generate`, because three things are cheap only inside the loop: the
-samples of a prompt share its prefill, finished rows leave the batch, and each row has its item's random numbers.
+It has its own decoding loop instead of `model.generate`, because four things are cheap only inside the loop: the
+samples of a prompt share its prefill, prompts share the prefill of what all of them start with (such as worked
+examples), finished rows leave the batch, and each row has its item's random numbers.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling, TokenCounts
-from multirm.engines.decoding import Decoding
+from multirm.engines.decoding import Decoding, Opening
 from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.engines.stops import StopSearch, completion_of
@@ -22,6 +24,8 @@ from multirm.running.randomness import item_generator
 
 # The fraction of a batch's rows that may be finished before they are removed, which costs a copy of the cache.
 _IDLE_SHARE = 0.2
+# What prompts have in common is computed once if it has at least this many tokens: below, that saves little.
+_SHARED_TOKENS = 64
 
 
 class TransformersEngine:
@@ -71,19 +75,44 @@ class TransformersEngine:
         ]
         fitting = [prompt for prompt in request.prompts if self._limit(prompt, sampling)]
         sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
+        opening: Opening | None = None
+        n_shared = self._count_shared(fitting)
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
             if not all(prompt.key in request.done for prompt in batch):
                 parts = self._parts(sampling, max(sizes[index] for index in indices))
-                goes = [self._complete(batch, request, part) for part in parts]
-                yield [
-                    _together(prompt, *of)
+                n_new = 0
+                if n_shared and opening is None:
+                    opening, n_new = self._read(batch[0].ids[:n_shared]), n_shared
+                goes = [self._complete(batch, request, part, opening) for part in parts]
+                completed = [
+                    _together(prompt, n_shared, *of)
                     for prompt, *of in zip(batch, *goes, strict=True)
                     if prompt.key not in request.done
                 ]
+                yield [_with_computed(completed[0], n_new), *completed[1:]]
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         return token_limit(prompt, sampling, self._context)
+
+    def _count_shared(self, prompts: Sequence[Prompt]) -> int:
+        """The number of first tokens that are computed once for all prompts; 0 if none are.
+
+        It depends on all prompts, including those that are done, so that rounding stays the same.
+        """
+        if len(prompts) < 2 or not Opening.is_possible(self._model):
+            return 0
+        texts = [prompt.ids for prompt in prompts]
+        # What the first and the last in order have in common, all of them have.
+        pairs = zip(min(texts), max(texts), strict=False)
+        n_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        # Each prompt keeps a token of its own, from which its first sample follows.
+        n_shared = min(n_common, min(map(len, texts)) - 1)
+        return n_shared if n_shared >= _SHARED_TOKENS else 0
+
+    @torch.inference_mode()
+    def _read(self, ids: Sequence[int]) -> Opening:
+        return Opening(self._model, ids)
 
     def _parts(self, sampling: Sampling, size: int) -> Iterator[Sampling]:
         """Split the samples of a prompt, `size` tokens in all, into as few parts as possible that fit into a batch."""
@@ -93,7 +122,7 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _complete(
-        self, batch: Sequence[Prompt], request: Request, part: Sampling
+        self, batch: Sequence[Prompt], request: Request, part: Sampling, opening: Opening | None
     ) -> list[list[Completion]]:
         """Draw some samples of each prompt, after one prefill of the whole batch."""
         device = self._model.device
@@ -109,7 +138,8 @@ class TransformersEngine:
             ]
         ).to(device)
         samples = _Samples(self._tokenizer, self._ends, limits, request)
-        decoding = Decoding(self._model, [prompt.ids for prompt in batch], int(self._ends[0]))
+        texts = [prompt.ids for prompt in batch]
+        decoding = Decoding(self._model, texts, int(self._ends[0]), opening)
         decoding.repeat(part.n)
         rows = torch.arange(len(limits), device=device)
         for position in range(int(limits.max())):
@@ -127,11 +157,20 @@ class TransformersEngine:
         return [completions[k : k + part.n] for k in range(0, len(completions), part.n)]
 
 
-def _together(prompt: Prompt, *parts: list[Completion]) -> Completed:
-    """Put together the completions of a prompt. Each part had a prefill of its own."""
+def _together(prompt: Prompt, n_shared: int, *parts: list[Completion]) -> Completed:
+    """Put together the completions of a prompt. Each part had a prefill of its own, but for `n_shared` tokens."""
     completions = [one for part in parts for one in part]
     generated = sum(one.n_drawn for one in completions)
-    return Completed(prompt, completions, TokenCounts(len(parts) * len(prompt.ids), 0, generated))
+    cached = len(parts) * n_shared
+    computed = len(parts) * len(prompt.ids) - cached
+    return Completed(prompt, completions, TokenCounts(computed, cached, generated))
+
+
+def _with_computed(completed: Completed, n_tokens: int) -> Completed:
+    """Count tokens as computed, and not found in the cache, for the prompt that was read first."""
+    counts = completed.tokens
+    computed, cached = (counts.computed or 0) + n_tokens, (counts.cached or 0) - n_tokens
+    return replace(completed, tokens=TokenCounts(computed, cached, counts.generated))
 
 
 class _Samples:
