@@ -91,8 +91,8 @@ def assert_same(folder: Path, finished_study: Path, below: str = "") -> None:
 
 
 REWARDS = "rewards/dORM-micro/Micro/chemistry.parquet"
-# A table that is made from all rewards.
-EVALUATED = "results/evaluation/Micro/accuracy.parquet"
+# The rewards, and a table that is made from all of them.
+AND_AFTER = (f"results/{REWARDS}", "results/evaluation/Micro/accuracy.parquet")
 ADAPTER = "models/dORM-micro/adapter"
 
 
@@ -107,7 +107,7 @@ def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> N
     os.kill(process, signal.SIGKILL)
     assert going.wait() != 0
     assert left_over(study_copy)
-    code, said = run(study_copy, EVALUATED)
+    code, said = run(study_copy, target, *AND_AFTER)
     assert code == 0, said
     assert_same(study_copy, finished_study)
     assert left_over(study_copy) == []
@@ -115,12 +115,12 @@ def test_a_killed_job_is_made_again(study_copy: Path, finished_study: Path) -> N
 
 def test_snakemake_and_its_jobs_are_killed(study_copy: Path, finished_study: Path) -> None:
     forget(study_copy, REWARDS)
-    going = start(study_copy, EVALUATED)
+    going = start(study_copy, *AND_AFTER)
     job_process(going, study_copy, "score-discriminative")
     os.killpg(going.pid, signal.SIGKILL)
     going.wait()
     assert list((study_copy / ".snakemake" / "locks").iterdir())
-    code, said = run(study_copy, EVALUATED)
+    code, said = run(study_copy, *AND_AFTER)
     assert code == 0, said
     assert "its lock is removed" in said
     assert_same(study_copy, finished_study)
@@ -168,10 +168,10 @@ def test_a_second_run_is_refused_and_the_first_unharmed(
     study_copy: Path, finished_study: Path
 ) -> None:
     forget(study_copy, REWARDS)
-    first = start(study_copy, EVALUATED)
+    first = start(study_copy, *AND_AFTER)
     process = job_process(first, study_copy, "score-discriminative")
     os.kill(process, signal.SIGSTOP)
-    code, said = run(study_copy, EVALUATED)
+    code, said = run(study_copy, *AND_AFTER)
     os.kill(process, signal.SIGCONT)
     assert code != 0
     assert "Directory cannot be locked" in said
