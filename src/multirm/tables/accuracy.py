@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.errors import one_of, shown
+from multirm.errors import shown
 from multirm.tables.reward_models import Kind
-from multirm.tables.schema import Row, Schema, column
+from multirm.tables.schema import Row, Schema, column, is_refused
 
 OVERALL = "Overall"
 """The category name of the macro-average over categories; no category may have it."""
@@ -98,8 +98,9 @@ class IntervalNote(StrEnum):
 
 
 def _check_interval(row: Row) -> tuple[str, str] | None:
-    if row["note"] not in (None, *IntervalNote):
-        return f"an interval's note, {one_of(list(IntervalNote))}, or null", shown(row["note"])
+    note = row["note"]
+    if note is not None and is_refused(lambda: IntervalNote(note)):
+        return "an interval's note, such as one_question, or null", shown(note)
     return None
 
 
