@@ -70,6 +70,10 @@ COMMANDS = {
             "multirm.data.judge_steps:judge_steps",
             "Have a language model name the first bad step of solutions.",
         ),
+        "continue-steps": (
+            "multirm.data.continue_steps:continue_steps",
+            "Label steps by how often a policy goes on to the right answer.",
+        ),
         "add-noise": (
             "multirm.data.noise:add_noise",
             "Flip labels of randomly chosen solutions.",

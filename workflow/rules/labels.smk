@@ -246,3 +246,44 @@ rule judge_steps:
         " --output {output.labels:q} --judgements {output.judgements:q}"
         " --votes {params.votes} --attempts {params.attempts} {params.reference} {params.template:q}"
         " {params.sampling:q} > {log:q} 2>&1"
+
+
+rule continue_steps:
+    """Have a policy go on from each step to the end, many times."""
+    input:
+        policy=ask(files.writer_files),
+        solutions=ask(files.source_table),
+        exemplars=ask(files.exemplars),
+        environment=environment(ask(needs.writer_stage)),
+    output:
+        labels="<results>/labels/{dataset}/{category}.parquet",
+        continuations="<results>/continuations/{dataset}/{category}.parquet",
+    log:
+        "<logs>/continue_steps/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/continue_steps/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "monte_carlo"),
+    conda:
+        lambda w: f"../../envs/{needs.writer_stage(study, w.dataset)}.yaml"
+    threads: threads_of(needs.writing)
+    resources:
+        **resources_of(needs.writing),
+    params:
+        *code("multirm.data.continue_steps"),
+        writer=ask(files.writer),
+        engine=ask(options.engine),
+        exemplars=options.exemplars,
+        shots=ask(options.shots),
+        per_prefix=lambda w: study.datasets[w.dataset].label.monte_carlo.per_prefix,
+        search=lambda w: study.datasets[w.dataset].label.monte_carlo.search,
+        significance=lambda w: study.datasets[w.dataset].label.monte_carlo.significance,
+        sampling=ask(options.writing),
+    message:
+        "Continue the steps of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "in_environment_of {params.engine};"
+        " python -m multirm continue-steps --solutions {input.solutions:q} --policy {params.writer:q}"
+        " {params.exemplars:q} {params.shots} --output {output.labels:q}"
+        " --continuations {output.continuations:q} --per-prefix {params.per_prefix}"
+        " --search {params.search} --significance {params.significance} {params.sampling:q} > {log:q} 2>&1"

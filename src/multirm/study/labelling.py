@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.study.sampling import Sampling
 from multirm.study.settings import Name, Settings, Text
+from multirm.tables.continuations import Search
 
 
 class Sample(Sampling):
@@ -47,8 +48,12 @@ class MonteCarlo(Sampling):
     )
     shots: Count = Field(5, description="worked examples per prompt, of the question's category")
     per_prefix: Count = Field(16, description="continuations after each step")
-    search: Literal["all", "halving"] = Field(
-        "all", description="which steps are continued: all, or those that halving needs"
+    search: Search = Field(
+        Search.ALL, description="which steps are continued: all, or those that halving needs"
+    )
+    significance: Fraction = Field(
+        0.05,
+        description="probability that a step after which the answer can only be guessed counts as good",
     )
     temperature: PositiveOrZero = 0.7
     max_tokens: Count = 2048

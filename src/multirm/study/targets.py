@@ -121,9 +121,16 @@ def data_targets(study: Study) -> list[str]:
             folders.append("samples")
         if isinstance(settings, DerivedDataset) and (settings.label or settings.augment):
             folders.append("labels")
-            folders += ["judgements"] if settings.label and settings.label.judge else []
+            folders += _replies(settings)
         targets += [table_of(folder, name, each) for folder in folders for each in categories]
     return list(dict.fromkeys(targets))
+
+
+def _replies(dataset: DerivedDataset) -> list[str]:
+    """The folders with what a backbone wrote to label a dataset's steps."""
+    label = dataset.label
+    folders = ["judgements"] if label and label.judge else []
+    return [*folders, *(["continuations"] if label and label.monte_carlo else [])]
 
 
 def used_datasets(study: Study) -> list[str]:

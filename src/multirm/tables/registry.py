@@ -3,6 +3,7 @@
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.continuations import CONTINUATIONS
 from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.costs import COSTS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
@@ -41,6 +42,7 @@ SCHEMAS = {
         SOLUTIONS,
         LABELS,
         JUDGEMENTS,
+        CONTINUATIONS,
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,

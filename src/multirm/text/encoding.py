@@ -173,6 +173,20 @@ def encode_conversation(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str]
     return _ids(tokenizer, pieces)
 
 
+def encode_start(tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], start: str) -> list[int]:
+    """A conversation with the start of the reply to it, which a model goes on from.
+
+    Args:
+        turns: as for `encode_conversation`.
+        start: the start; what it is continued with is tokenized apart from it.
+
+    Raises:
+        InputError: as `encode_conversation`.
+    """
+    started = _ids(tokenizer, _apart(_turn_controls(tokenizer), start)) if start else []
+    return [*encode_conversation(tokenizer, turns), *started]
+
+
 def encode_reply(
     tokenizer: PreTrainedTokenizerBase, turns: Sequence[str], reply: str
 ) -> EncodedReply:

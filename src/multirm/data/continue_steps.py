@@ -1,0 +1,332 @@
+"""Entry point `continue_steps`: Monte-Carlo labels, by how often a policy reaches the right answer from each step on.
+
+The labels are Math-Shepherd's (arXiv 2312.08935), corrected for guessing, and the search by halving is OmegaPRM's
+(arXiv 2406.06592). They are about the policy's prospects after a step rather than about the step: a policy may be lucky
+after a wrong step, or fail after a right one that is hard to follow.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from multirm.data.guessing import corrected_share, guessing_rate, most_by_guessing
+from multirm.data.sample_solutions import read_exemplars, sampled
+from multirm.engines.base import Engine, Prompt
+from multirm.engines.load import load_engine
+from multirm.errors import InputError
+from multirm.generation.loop import generate_rows
+from multirm.generation.options import GenerationOptions
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.running.arguments import OutputFile, Place, entry
+from multirm.running.journal import Journal, open_journal
+from multirm.running.numbers import Count, CountOrZero, Fraction, PositiveOrZero
+from multirm.running.provenance import origin_of
+from multirm.tables import parquet
+from multirm.tables.continuations import CONTINUATIONS, Search
+from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.answers import outcome_label
+from multirm.text.chat import conversation_date
+from multirm.text.encoding import encode_start
+from multirm.text.solving import (
+    Asked,
+    SolveTemplates,
+    choose_exemplars,
+    join_steps,
+    load_solve_templates,
+    read_reply,
+    solve_template_files,
+    solve_turns,
+)
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContinuationOptions(GenerationOptions):
+    """The options of RLHFlow's Monte-Carlo labels."""
+
+    max_tokens: Count = 2048
+    temperature: PositiveOrZero = 0.7
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Continuations of some first steps: how many give an answer, and how many of these the right one."""
+
+    n_answers: int
+    n_right: int
+
+    def is_hopeful(self, rate: float, significance: float) -> bool | None:
+        """Whether more are right than by guessing; None without answers."""
+        if not self.n_answers:
+            return None
+        return self.n_right > most_by_guessing(self.n_answers, rate, significance)
+
+
+@entry
+def continue_steps(
+    solutions: Path,
+    policy: Place,
+    output: OutputFile,
+    continuations: OutputFile,
+    options: ContinuationOptions,
+    exemplars: list[Path] | None = None,
+    shots: CountOrZero = 5,
+    per_prefix: Count = 16,
+    search: Search = Search.ALL,
+    significance: Fraction = 0.05,
+    template: Path | None = None,
+    open_template: Path | None = None,
+) -> None:
+    """Label steps by the share of continuations after them that give the right answer.
+
+    A step is good if significantly more continuations are right than by guessing among the options. `value` is the
+    share of right ones, corrected for guessing. Continuations without an answer do not count. After the last step,
+    label and value are the solution's outcome. Solutions that begin with the same steps share their continuations. A
+    killed job resumes where it stopped.
+
+    Args:
+        solutions: solutions table, with reference answers.
+        policy: model folder or hub name.
+        output: labels table.
+        continuations: table of all continuations.
+        options: sampling options.
+        exemplars: solutions tables, whose correct solutions are shown as examples.
+        shots: exemplars per prompt, all of the question's category; 0 for none.
+        per_prefix: continuations after each step.
+        search: which steps are continued.
+        significance: the probability that a step with which the answer can only be guessed counts as good. At 1, a
+            step is good if any continuation is right, as in Math-Shepherd.
+        template: template of the user turn for questions with options; by default, the package's own.
+        open_template: likewise for questions without options.
+
+    Raises:
+        InputError: a solution has no outcome, a category lacks exemplars, or the policy has no chat template.
+    """
+    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    _require_outcomes(solutions, rows)
+    files = solve_template_files(template, open_template)
+    templates = load_solve_templates(*files)
+    shown = read_exemplars(exemplars or [], shots)
+    tokenizer = load_tokenizer(policy)
+    made_of, folders = sources_of(policy)
+    parameters = {
+        "policy": made_of,
+        "shots": shots,
+        "per_prefix": per_prefix,
+        "search": search,
+        "significance": significance,
+        **options.parameters,
+        **conversation_date(tokenizer),
+    }
+    origin = origin_of(
+        __name__, parameters, [solutions, *(exemplars or []), *dict.fromkeys(files), *folders]
+    )
+    writer = _Writer(tokenizer, templates, shown, shots)
+    with open_journal(output, origin) as journal:
+        engine = load_engine(options.engine, policy, options.server)
+        found = _continue_all(
+            engine, journal, options, writer, rows, per_prefix, search, significance
+        )
+        labels = [
+            label
+            for row in rows
+            for label in label_rows(
+                row,
+                LabelSource.MONTE_CARLO,
+                monte_carlo_labels(row, _of(row, found), search, significance),
+            )
+        ]
+        written = [row for of_prefix in found.values() for row in of_prefix]
+        made_so = origin.having(reproducible=engine.reproducible)
+        parquet.write_together(
+            [(output, LABELS, labels), (continuations, CONTINUATIONS, written)], made_so
+        )
+    n_right = sum(row["outcome"] == 1 for row in written)
+    n_missing = sum(row["outcome"] is None for row in written)
+    logger.info(
+        "%d continuations of %d different beginnings: %d right, %d without an answer",
+        len(written), len(found), n_right, n_missing,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Makes the prompts for continuations."""
+
+    tokenizer: PreTrainedTokenizerBase
+    templates: SolveTemplates
+    exemplars: Sequence[Row]
+    shots: int
+
+    def prompt(self, row: Row, n_steps: int) -> Prompt:
+        """The prompt to go on after a solution's first steps."""
+        chosen = choose_exemplars(self.exemplars, row, self.shots, "--exemplars")
+        start = join_steps([*row["steps"][:n_steps], ""])
+        ids = encode_start(self.tokenizer, solve_turns(self.templates, chosen, row), start)
+        # The text itself would make the names of journaled items long.
+        digest = hashlib.sha256(start.encode()).hexdigest()[:16]
+        return Prompt(("continue", *(row[name] for name in QUESTIONS.key), digest), ids)
+
+
+_Prefix = tuple[Any, ...]
+
+
+def _prefix(row: Row, n_steps: int) -> _Prefix:
+    return (*(row[name] for name in QUESTIONS.key), join_steps(row["steps"][:n_steps]))
+
+
+def _continue_all(
+    engine: Engine,
+    journal: Journal,
+    options: ContinuationOptions,
+    writer: _Writer,
+    rows: Sequence[Row],
+    per_prefix: int,
+    search: Search,
+    significance: float,
+) -> dict[_Prefix, list[dict[str, Any]]]:
+    """The rows of CONTINUATIONS by the beginnings that were continued, until no solution needs more."""
+    found: dict[_Prefix, list[dict[str, Any]]] = {}
+    while True:
+        wanted: dict[_Prefix, tuple[Row, int]] = {}
+        for row in rows:
+            for n_steps in needed(row, _of(row, found), search, significance):
+                wanted.setdefault(_prefix(row, n_steps), (row, n_steps))
+        if not wanted:
+            return found
+        request = options.request([writer.prompt(*each) for each in wanted.values()], per_prefix)
+        texts = generate_rows(
+            engine, request, journal, sampled, done="continued", items="beginnings"
+        )
+        for (prefix, (row, n_steps)), of_prefix in zip(wanted.items(), texts, strict=True):
+            found[prefix] = [
+                read_continuation(row, n_steps, number, text)
+                for number, text in enumerate(of_prefix)
+            ]
+
+
+def read_continuation(row: Row, n_steps: int, number: int, text: Row) -> dict[str, Any]:
+    """The row of CONTINUATIONS for a text that goes on after a solution's first steps.
+
+    Its answer is the last one in these steps and the text together.
+
+    Args:
+        text: as from `sampled`.
+    """
+    prefix = join_steps(row["steps"][:n_steps])
+    answer = None
+    if not text["truncated"]:
+        _, answer = read_reply(join_steps([prefix, text["text"]]), Asked.of(row))
+    return {
+        **{name: row[name] for name in QUESTIONS.key},
+        "prefix": prefix,
+        "n_steps": n_steps,
+        "continuation_id": number,
+        "text": text["text"],
+        "parsed_answer": answer,
+        "outcome": None if answer is None else outcome_label(answer, row["answer"]),
+        "n_tokens_read": text["n_tokens_read"],
+        "n_tokens_generated": text["n_tokens_generated"],
+    }
+
+
+def _of(row: Row, found: Mapping[_Prefix, Sequence[Row]]) -> dict[int, Tally]:
+    """The tallies of a solution's beginnings that were continued, by their number of steps."""
+    tallies = {}
+    for n_steps in range(1, len(row["steps"])):
+        if (continued := found.get(_prefix(row, n_steps))) is not None:
+            outcomes = [each["outcome"] for each in continued if each["outcome"] is not None]
+            tallies[n_steps] = Tally(len(outcomes), sum(outcomes))
+    return tallies
+
+
+def needed(
+    row: Row, tallies: Mapping[int, Tally], search: Search, significance: float
+) -> list[int]:
+    """The numbers of first steps of a solution that are to be continued next.
+
+    Args:
+        row: a row of a solutions table.
+        tallies: of the beginnings that were continued before, by their number of steps.
+    """
+    n_steps = len(row["steps"])
+    if search is Search.ALL:
+        return [k for k in range(1, n_steps) if k not in tallies]
+    if row["outcome"] == 1:
+        return []
+    rate = guessing_rate(Asked.of(row).n_options)
+    low, high = 0, n_steps
+    while high - low > 1:
+        middle = (low + high) // 2
+        if middle not in tallies:
+            return [middle]
+        hopeful = tallies[middle].is_hopeful(rate, significance)
+        if hopeful is None:
+            return []
+        low, high = (middle, high) if hopeful else (low, middle)
+    return []
+
+
+def monte_carlo_labels(
+    row: Row, tallies: Mapping[int, Tally], search: Search, significance: float
+) -> list[dict[str, Any]]:
+    """The columns of labels for each step of a solution.
+
+    Args:
+        row: a row of a solutions table, with its outcome.
+        tallies: of the beginnings that `needed` asked for, by their number of steps.
+    """
+    n_steps = len(row["steps"])
+    rate = guessing_rate(Asked.of(row).n_options)
+    hopeful = {k: tally.is_hopeful(rate, significance) for k, tally in tallies.items()}
+    hopeful[n_steps] = bool(row["outcome"])
+    if search is Search.HALVING:
+        hopeful = _filled(hopeful, n_steps)
+    columns = []
+    for k in range(1, n_steps + 1):
+        good, tally = hopeful.get(k), tallies.get(k)
+        column: dict[str, Any] = {"label": None if good is None else int(good)}
+        if tally and tally.n_answers:
+            agreeing = tally.n_right if good else tally.n_answers - tally.n_right
+            column["value"] = corrected_share(tally.n_right, tally.n_answers, rate)
+            column |= {"n_votes": tally.n_answers, "n_agreeing": None if good is None else agreeing}
+        elif k == n_steps:
+            column["value"] = float(row["outcome"])
+        if good is None and "value" not in column:
+            column["reason"] = LabelReason.NO_ANSWERS
+        columns.append(column)
+    return columns
+
+
+def _filled(hopeful: Mapping[int, bool | None], n_steps: int) -> dict[int, bool | None]:
+    """What halving implies: steps before a hopeful one are hopeful, those after a hopeless one hopeless."""
+    if hopeful[n_steps]:
+        return dict.fromkeys(range(1, n_steps + 1), True)
+    last_good = max((k for k, good in hopeful.items() if good), default=0)
+    first_bad = min(k for k, good in hopeful.items() if good is False)
+    return {
+        k: True if k <= last_good else False if k >= first_bad else None
+        for k in range(1, n_steps + 1)
+    }
+
+
+def _require_outcomes(path: Path, rows: Sequence[Row]) -> None:
+    missing = [row for row in rows if row["outcome"] is None or row["answer"] is None]
+    if missing:
+        key = "/".join(str(missing[0][name]) for name in SOLUTIONS.key)
+        raise InputError(
+            path,
+            expected="solutions with a reference answer and an outcome",
+            found=f"{len(missing)} without (first: {key})",
+            remedy="use labels from a judge for these",
+        )
