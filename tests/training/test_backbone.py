@@ -161,7 +161,7 @@ def talks_about(solutions: Path, output: Path) -> Path:
         {
             **{name: row[name] for name in SOLUTIONS.key},
             "task": "solve",
-            "turns": ["Say it.\nwhat", "what", f"Say it.\n{word}"],
+            "turns": [f"Say it.\n{word}"],
             "reply": word,
         }
         for row in parquet.read(solutions, SOLUTIONS).to_pylist()
@@ -217,8 +217,7 @@ def test_replies_of_conversations_are_learned(tmp_path: Path) -> None:
     model, tokenizer = load_model(str(folder)), load_tokenizer(str(folder))
     assert len(tokenizer.encode("Say it.", add_special_tokens=False)) == 1
     for word in ("right", "wrong"):
-        turns = ["Say it.\nwhat", "what", f"Say it.\n{word}"]
-        encoded = encode_reply(tokenizer, turns, word)
+        encoded = encode_reply(tokenizer, [f"Say it.\n{word}"], word)
         with torch.no_grad():
             logits = model(torch.tensor([encoded.ids])).logits[0]
         likeliest = logits.argmax(-1)[encoded.n_prompt - 1 : -1].tolist()

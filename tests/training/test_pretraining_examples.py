@@ -9,8 +9,8 @@ from transformers import PreTrainedTokenizerFast
 
 from multirm.tables.reward_models import Kind
 from multirm.text.encoding import (
-    encode_conversation,
     encode_prompt,
+    encode_reply,
     encode_solution,
     step_candidates,
 )
@@ -94,17 +94,18 @@ def test_a_critique_is_predicted_and_the_step_ends_before_it_are_marked(
     assert learned[-1] == tokenizer.eos_token_id
 
 
-def test_a_reply_is_predicted_and_what_it_replies_to_is_not(
+def test_the_assistants_turns_are_predicted_and_the_users_are_not(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    turns = ["What is iron?", "A metal.", "And gold?"]
-    (example,) = examples_of_conversations(tokenizer, [{"turns": turns, "reply": STEPS[0]}])
-    n_prompt = len(encode_conversation(tokenizer, turns))
+    turns = ["What is iron?", STEPS[0], "And gold?", STEPS[1], "And both?"]
+    (example,) = examples_of_conversations(tokenizer, [{"turns": turns, "reply": STEPS[2]}])
+    whole = encode_reply(tokenizer, turns, STEPS[2])
+    assert example.ids == whole.ids
+    assert len(example.ids) == len(example.labels) == len(example.weights)
     learned = said(example)
-    assert [place for place, _ in learned] == list(range(n_prompt - 1, example.n_tokens - 1))
-    assert example.ids[n_prompt:] == [target for _, target in learned]
+    assert all(example.ids[place + 1] == target for place, target in learned)
     text = tokenizer.decode([target for _, target in learned])
-    assert text == STEPS[0] + tokenizer.eos_token
+    assert text == "".join(step + tokenizer.eos_token for step in STEPS)
     assert example.count == len(learned)
 
 

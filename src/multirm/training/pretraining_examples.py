@@ -121,17 +121,24 @@ def examples_of_critiques(
 def examples_of_conversations(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]
 ) -> list[PretrainingExample]:
-    """Conversations, to predict the reply.
+    """Conversations, to predict the reply and the assistant's earlier turns, such as worked examples.
 
     Args:
         rows: rows of a conversations table.
     """
     examples = []
     for row in rows:
-        encoded = encode_reply(tokenizer, row["turns"], row["reply"])
-        completion = encoded.ids[encoded.n_prompt :]
-        labels = [UNLABELLED] * (encoded.n_prompt - 1) + completion + [UNLABELLED]
-        examples.append(PretrainingExample(encoded.ids, labels, [1.0] * len(labels), CURRICULUM))
+        texts = [*row["turns"], row["reply"]]
+        ids: list[int] = []
+        labels: list[int] = []
+        for end in range(1, len(texts), 2):
+            # With the chat template of a pretrained backbone, these tokens start with those before.
+            encoded = encode_reply(tokenizer, texts[:end], texts[end])
+            given = encoded.n_prompt - 1 - len(labels)
+            labels += [UNLABELLED] * given + encoded.ids[encoded.n_prompt :]
+            ids = encoded.ids
+        labels.append(UNLABELLED)
+        examples.append(PretrainingExample(ids, labels, [1.0] * len(ids), CURRICULUM))
     return examples
 
 
