@@ -19,10 +19,10 @@ from multirm.text.encoding import step_candidates
 from multirm.training.discriminative import (
     DiscriminativeRecipe,
     label_solutions,
-    step_targets,
     train_discriminative,
 )
 from multirm.training.examples import UNLABELLED
+from multirm.training.step_labels import step_targets
 from tests.origins import made_of
 
 LEARNABLE = {"epochs": 8.0, "learning_rate": 1e-2, "batch_size": 8, "dropout": 0.0}

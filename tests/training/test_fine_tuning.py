@@ -124,7 +124,7 @@ def test_a_run_equals_a_plain_loop(
     recipe = GenerativeRecipe(
         **{**RECIPE, "weight_decay": 0.1, "epochs": 5, "device_batch_size": at_once}
     )
-    curve = fine_tune("tiny", model, objective, examples, recipe, tmp_path / "checkpoint")
+    curve, _ = fine_tune("tiny", model, objective, examples, recipe, tmp_path / "checkpoint")
     assert [point["loss"] for point in curve] == pytest.approx(losses, abs=1e-5)
     assert losses[-1] < losses[0] - 0.01
     changes = []
@@ -159,7 +159,7 @@ def test_a_batch_that_does_not_fit_is_split_and_reported(
 def test_even_a_run_of_one_step_learns(tiny_model: Path, tmp_path: Path, copies: int) -> None:
     model = adapter(tiny_model)
     recipe = GenerativeRecipe(**RECIPE)
-    curve = fine_tune(
+    curve, _ = fine_tune(
         "tiny", model, prediction((30, 40)), EXAMPLES * copies, recipe, tmp_path / "checkpoint"
     )
     assert [point["step"] for point in curve] == list(range(1, copies + 1))

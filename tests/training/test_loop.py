@@ -28,7 +28,7 @@ def trained(folder: Path, checkpoint: Path, trains_all: bool = False) -> Made:
     if not trains_all:
         model = add_adapter(model, 4, 8, 0.2, seed=42)
     recipe = GenerativeRecipe(learning_rate=1e-3, batch_size=3)
-    curve = fine_tune("tiny", model, prediction((30, 40)), EXAMPLES * 8, recipe, checkpoint)
+    curve, _ = fine_tune("tiny", model, prediction((30, 40)), EXAMPLES * 8, recipe, checkpoint)
     return curve, {n: w.detach() for n, w in model.named_parameters() if w.requires_grad}
 
 

@@ -11,10 +11,10 @@ from torch.nn import functional
 from multirm.models.load import load_model
 from multirm.models.packing import attend_in_packs
 from multirm.training import objectives
-from multirm.training.examples import UNLABELLED, Example
+from multirm.training.examples import UNLABELLED, Example, SoftExample
 from multirm.training.fine_tuning import spare_memory
 from multirm.training.lora import add_adapter
-from multirm.training.objectives import prediction
+from multirm.training.objectives import prediction, soft_prediction
 
 EXAMPLES = [
     Example.of([5, 6, 7, 8, 9], [UNLABELLED, 1, UNLABELLED, UNLABELLED, 0]),
@@ -132,3 +132,22 @@ def test_checkpointed_layers_repeat_their_dropout(tiny_model: Path) -> None:
     assert kept_saved < kept_whole / 2
     assert torch.equal(same_loss, loss)
     assert torch.equal(same_gradient, gradient)
+
+
+def test_soft_labels_equal_a_plain_loss(tiny_model: Path) -> None:
+    """Of a probability v of the second candidate: v times its loss, and 1 - v times that of the first."""
+    model = load_model(str(tiny_model), torch.float32)
+    soft = [SoftExample.of([5, 6, 7, 8], {1: 0.3, 3: 1.0}), SoftExample.of([11, 12], {1: 0.0})]
+    expected = 0.0
+    for example in soft:
+        logits = model(torch.tensor([list(example.ids)])).logits[0, :, [30, 40]].log_softmax(-1)
+        for t, value in example.targets():
+            expected -= (value * logits[t, 1] + (1 - value) * logits[t, 0]).item()
+    attend_in_packs(model)
+    objective = soft_prediction((30, 40))
+    assert objective.loss(model, soft).item() == pytest.approx(expected, abs=1e-5)
+    assert [example.count for example in soft] == [2, 1]
+    assert objective.blank.count == objective.loss(model, [objective.blank]) == 0
+    hard = prediction((30, 40)).loss(model, EXAMPLES)
+    same = [SoftExample.of(each.ids, dict(each.targets())) for each in EXAMPLES]
+    torch.testing.assert_close(objective.loss(model, same), hard)

@@ -228,12 +228,13 @@ def require_own_base(adapter: Path, base: str, folder: Path) -> None:
         )
 
 
-def with_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
+def with_adapter(base: PreTrainedModel, adapter: Path, trains: bool = False) -> PeftModel:
     """Apply an adapter to a base, in evaluation mode. The base is unchanged, and shares its weights with the result.
 
     Args:
         base: can be shared by any number of adapters, and used by itself.
         adapter: folder with settings and with complete weights in safetensors.
+        trains: whether its weights will be trained. They then require a gradient.
 
     Raises:
         InputError: base and adapter do not fit together.
@@ -249,7 +250,7 @@ def with_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
         with warnings.catch_warnings():
             # peft only warns about weights that the adapter lacks; they are refused below.
             warnings.simplefilter("ignore", UserWarning)
-            adapted = PeftModel.from_pretrained(model, str(adapter))
+            adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=trains)
             needed = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
             known = set(get_peft_model_state_dict(adapted, save_embedding_layers=True))
     except InputError:
@@ -261,7 +262,7 @@ def with_adapter(base: PreTrainedModel, adapter: Path) -> PeftModel:
         name = min(differing)
         held = "the adapter" if name in shapes else "the base with these settings"
         raise _unfit(base, adapter, f"{name} only in {held}")
-    if model.dtype != torch.float32 and not beyond_lora(settings):
+    if not trains and model.dtype != torch.float32 and not beyond_lora(settings):
         _round_once(adapted)
     return adapted.eval()
 

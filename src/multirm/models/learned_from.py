@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 def write_learned(folder: Path, questions: Iterable[str], *models: str) -> None:
     """Write the questions that a model was trained on into its folder, with those of the models it is made from.
 
-    Nothing is written if it is made from other models and none of them has a record.
+    Nothing is written without questions if it is made from other models and none of them has a record.
     """
-    learned = {_digest(question) for question in questions}
+    learned = {question_digest(question) for question in questions}
     told = [found for found in map(learned_by, models) if found is not None]
-    if models and not told:
+    if models and not told and not learned:
         return
     learned.update(*told)
     text = "".join(f"{each}\n" for each in sorted(learned))
@@ -54,7 +54,7 @@ def count_learned(name: str, model: str, questions: Iterable[str]) -> int | None
     learned = learned_by(model)
     if learned is None:
         return None
-    asked = {_digest(question) for question in questions}
+    asked = {question_digest(question) for question in questions}
     n_learned = len(asked & learned)
     if n_learned:
         logger.warning(
@@ -66,6 +66,7 @@ def count_learned(name: str, model: str, questions: Iterable[str]) -> int | None
     return n_learned
 
 
-def _digest(question: str) -> str:
+def question_digest(question: str) -> str:
+    """A digest of a question's text, the same for texts that differ in whitespace and case only."""
     words = " ".join(question.split()).casefold()
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:_LETTERS]

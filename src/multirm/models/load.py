@@ -40,7 +40,7 @@ from multirm.models.folders import (
 )
 from multirm.models.tokenizer import CONFIG, read_tokenizer
 from multirm.running.files import portable
-from multirm.running.provenance import MERGED, made_as
+from multirm.running.provenance import MERGED, TUNED, made_as
 
 logger = logging.getLogger(__name__)
 
@@ -139,12 +139,15 @@ def read_weights(
 
 
 def _warn_of_rounding(folder: Path) -> None:
-    if made_as(folder) == MERGED:
+    made = made_as(folder)
+    if made == MERGED:
         logger.warning(
             "%s: in bf16, a merged model loses most of what its adapter has learned;"
             " score the adapter itself, or use float32",
             folder,
         )
+    if made == TUNED:
+        logger.warning("%s: rounded to bf16, a part of what it has learned may be lost", folder)
 
 
 def load_in_turn(
@@ -205,11 +208,14 @@ def _pinned(model: str, folder: Path) -> str:
     return f"{model.partition('@')[0]}@{folder.name}"
 
 
-def load_adapter(base: PreTrainedModel, adapter: Path, name: str | None = None) -> PeftModel:
+def load_adapter(
+    base: PreTrainedModel, adapter: Path, name: str | None = None, trains: bool = False
+) -> PeftModel:
     """Apply the peft adapter in a folder to `base`, in evaluation mode; see `with_adapter`.
 
     Args:
         name: the base's folder or hub name; by default, the one that it was loaded by.
+        trains: whether its weights will be trained.
 
     Raises:
         InputError: there is no adapter, or it was trained on another base.
@@ -220,7 +226,7 @@ def load_adapter(base: PreTrainedModel, adapter: Path, name: str | None = None) 
     require_safetensors(adapter)
     name = name or base.name_or_path
     require_own_base(adapter, name, fetch_model(name))
-    return with_adapter(base, adapter)
+    return with_adapter(base, adapter, trains)
 
 
 def output_logits(

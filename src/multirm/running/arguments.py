@@ -14,7 +14,7 @@ from typing import Annotated, Any, ParamSpec, get_args, get_origin, get_type_hin
 
 from multirm.errors import InputError
 from multirm.running.files import check_file, check_folder
-from multirm.running.provenance import ADAPTER, BACKBONE, MERGED, check_replaceable
+from multirm.running.provenance import ADAPTER, BACKBONE, MERGED, TUNED, check_replaceable
 
 P = ParamSpec("P")
 
@@ -24,11 +24,11 @@ class _Written:
     """An output folder: files are added to it, or it is replaced as a whole.
 
     Attributes:
-        made: the kind of model in a folder that is replaced; empty for a folder that files are added to.
+        made: the kinds of model in a folder that is replaced; empty for a folder that files are added to.
         among: whether it may also be an input folder, because the files written are never read from it.
     """
 
-    made: str = ""
+    made: tuple[str, ...] = ()
     among: bool = False
 
 
@@ -42,9 +42,10 @@ _A_FILE = "file"
 OutputFile = Annotated[Path, _A_FILE]
 OutputFolder = Annotated[Path, _Written()]
 EvaluationFolder = Annotated[Path, _Written(among=True)]
-AdapterFolder = Annotated[Path, _Written(ADAPTER)]
-MergedFolder = Annotated[Path, _Written(MERGED)]
-BackboneFolder = Annotated[Path, _Written(BACKBONE)]
+AdapterFolder = Annotated[Path, _Written((ADAPTER,))]
+TrainedFolder = Annotated[Path, _Written((ADAPTER, TUNED))]
+MergedFolder = Annotated[Path, _Written((MERGED,))]
+BackboneFolder = Annotated[Path, _Written((BACKBONE,))]
 
 Place = Annotated[str, _Read()]
 """A file, a folder or a hub name to read from, optionally with a name, as in `dPRM=models/dPRM`."""
@@ -65,7 +66,7 @@ class _Given:
     @property
     def is_replaced(self) -> bool:
         """Whether everything at the path is replaced."""
-        return self.role == _A_FILE or (isinstance(self.role, _Written) and self.role.made != "")
+        return self.role == _A_FILE or (isinstance(self.role, _Written) and bool(self.role.made))
 
     def __str__(self) -> str:
         return f"{self.option} {self.path}"
@@ -149,7 +150,7 @@ def _check_writable(output: _Given) -> None:
         return
     check_folder(output.path)
     if isinstance(output.role, _Written) and output.role.made:
-        check_replaceable(output.path, output.role.made)
+        check_replaceable(output.path, *output.role.made)
 
 
 def _refuse_to_destroy(output: _Given, read: _Given) -> None:

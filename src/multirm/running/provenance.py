@@ -5,7 +5,7 @@ in a file of their own. A journal or checkpoint is resumed only by a job of the 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from multirm.errors import InputError, shown
+from multirm.errors import InputError, one_of, shown
 from multirm.running.code import code_digest
 from multirm.running.files import digest, digests, whole
 from multirm.version import VERSION
@@ -23,6 +23,7 @@ FILE = "provenance.json"
 ADAPTER = "adapter"
 BACKBONE = "backbone"
 MERGED = "merged model"
+TUNED = "fine-tuned model"
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,11 @@ def whole_model(
         write_to_folder(part, made, origin, base)
 
 
-def check_replaceable(folder: Path, made: str) -> None:
+def check_replaceable(folder: Path, *made: str) -> None:
     """Refuse to replace a folder, unless it is empty, or a model of the same kind made by multirm and nothing else.
+
+    Args:
+        made: the kind, or several that it may be of.
 
     Raises:
         InputError: says what is in it.
@@ -127,7 +131,7 @@ def check_replaceable(folder: Path, made: str) -> None:
     if found:
         raise InputError(
             folder,
-            expected=f"to replace a folder made by multirm ({made}), an empty one or none",
+            expected=f"to replace a folder made by multirm ({one_of(made)}), an empty one or none",
             found=found,
             remedy="move it away, or write to another folder",
         )
@@ -143,7 +147,7 @@ _MODEL_FILES = frozenset(
 )
 
 
-def _in_the_way(folder: Path, made: str) -> str:
+def _in_the_way(folder: Path, made: Sequence[str]) -> str:
     here, place = Path.cwd().resolve(), folder.resolve()
     if here.is_relative_to(place):
         return "the working directory or one of its parents"
@@ -156,7 +160,7 @@ def _in_the_way(folder: Path, made: str) -> str:
         provenance = None
     if provenance is None:
         return f"{len(files)} other files, such as {files[0].relative_to(folder)}"
-    if provenance.made != made:
+    if provenance.made not in made:
         return f"one of another kind ({provenance.made})"
     # Models of earlier versions do not list their files.
     known = {*(provenance.files or _MODEL_FILES), FILE}

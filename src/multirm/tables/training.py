@@ -1,4 +1,4 @@
-"""What a training run writes beside its model: the loss, and counts of its examples."""
+"""What a training run writes beside its model: the loss, validation, and counts of its examples."""
 
 import pyarrow as pa
 
@@ -14,6 +14,33 @@ CURVES = Schema(
             column("epoch", pa.float64()),
             column("loss", pa.float64()),
             column("learning_rate", pa.float64()),
+        ]
+    ),
+    ("model", "step"),
+)
+
+
+_MEASURES = (
+    *("loss", "accuracy", "precision", "recall", "specificity", "npv"),
+    *("f1", "f1_negative", "roc_auc"),
+)
+
+VALIDATION = Schema(
+    "validation",
+    1,
+    pa.schema(
+        [
+            column("model", pa.string()),
+            # Updates of the weights before the evaluation; 0 is before training.
+            column("step", pa.int32()),
+            column("epoch", pa.float64()),
+            # Labelled steps of the solutions held out, and the correct ones among them.
+            column("n", pa.int64()),
+            column("n_positive", pa.int64()),
+            # As in `training.step_metrics`; null if undefined.
+            *(column(name, pa.float64(), nullable=True) for name in _MEASURES),
+            # Whether the trained model has the weights that were evaluated.
+            column("is_kept", pa.bool_()),
         ]
     ),
     ("model", "step"),

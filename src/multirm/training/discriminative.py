@@ -4,36 +4,64 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from transformers import PreTrainedTokenizerBase
 
 from multirm.errors import InputError
 from multirm.models.load import load_tokenizer
-from multirm.running.arguments import AdapterFolder, OutputFile, Place, entry
-from multirm.running.numbers import Count
-from multirm.tables import parquet
+from multirm.models.training_method import Method, Targets
+from multirm.running.arguments import OutputFile, Place, TrainedFolder, entry
+from multirm.running.numbers import Count, FractionBelowOne
 from multirm.tables.reward_models import Kind
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.schema import Row
 from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
-from multirm.text.labels import first_incorrect
-from multirm.training.examples import UNLABELLED, Example, Tally
-from multirm.training.fine_tuning import train_adapter
-from multirm.training.objectives import prediction
+from multirm.training.examples import UNLABELLED, Example, SoftExample, Tally
+from multirm.training.fine_tuning import train_reward_model
+from multirm.training.objectives import Objective, prediction, soft_prediction
 from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
+from multirm.training.step_data import LabelledSolutions, read_solutions
+from multirm.training.step_labels import (
+    CORRECT_FROM,
+    SolutionKey,
+    StepLabels,
+    Target,
+    key_of,
+    require_labelled,
+    step_targets,
+)
+from multirm.training.validation import StepExample, Validation, hold_out, without_learned
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminativeRecipe(Recipe):
-    """Training settings of dORM and dPRM; the defaults are Multi-RM's (arXiv 2510.00492)."""
+    """Training settings of dORM and dPRM; the defaults are Multi-RM's (arXiv 2510.00492).
+
+    Attributes:
+        method: lora trains an adapter, full all weights of the backbone. A full run ignores rank, alpha and dropout.
+        targets: labels, or values (soft labels from 0 to 1), where a step has both; by default values if `data` has
+            numbers as labels, else labels.
+        validation_share: share of the questions to hold out for validation.
+        evaluate_every: steps between two evaluations on the validation data, which is also evaluated at the start and
+            the end; by default a tenth of the run.
+        patience: stop after this many evaluations in a row without a lower validation loss than the lowest, and keep
+            the weights with the lowest loss; by default neither.
+    """
 
     schedule = "cosine"
     max_length: Count = 650
     rank: Count = 16
     alpha: Count = 32
+    method: Method = Method.LORA
+    targets: Targets | None = None
+    validation_share: FractionBelowOne = 0.0
+    evaluate_every: Count | None = None
+    patience: Count | None = None
 
 
 RECIPE = DiscriminativeRecipe()
@@ -41,36 +69,70 @@ RECIPE = DiscriminativeRecipe()
 
 @entry
 def train_discriminative(
-    kind: Kind,
-    name: str,
-    backbone: Place,
-    solutions: list[Path],
-    output: AdapterFolder,
-    curve: OutputFile,
-    examples: OutputFile,
+    backbone: Annotated[Place, Parameter(name=["--backbone", "--model"])],
+    output: TrainedFolder,
+    solutions: list[Path] | None = None,
+    data: list[Path] | None = None,
+    labels: list[Path] | None = None,
+    validation: list[Path] | None = None,
+    kind: Kind = Kind.DPRM,
+    name: str | None = None,
+    curve: OutputFile | None = None,
+    examples: OutputFile | None = None,
+    metrics: OutputFile | None = None,
     recipe: DiscriminativeRecipe = RECIPE,
 ) -> None:
-    """Train a discriminative reward model: a LoRA adapter on a backbone.
+    """Train a discriminative reward model: a LoRA adapter on a backbone, or all weights of it.
 
     Args:
-        kind: dORM (one label, at the last step) or dPRM (one per step, up to the first incorrect one).
-        name: name of the reward model in the tables.
-        backbone: model folder or hub name.
+        backbone: folder or hub name of the model to start from: a base model, a reward model, or an adapter, which is
+            trained on.
+        output: folder for the adapter or the whole model, with its tokenizer.
         solutions: tables of labelled solutions.
-        output: folder for the adapter and its tokenizer.
+        data: files or folders of TRL's stepwise data (*.jsonl): objects with a prompt, a list of completions (the
+            steps), and a list of labels (true, false, null, or numbers from 0 to 1).
+        labels: tables of labels. For the solutions in them, they replace the step labels in `solutions`; steps without
+            a label are read, but not learned.
+        validation: solutions tables (*.parquet) or files of TRL's stepwise data to evaluate during training.
+            Solutions to questions that are trained on are left out.
+        kind: dORM (one label, at the last step) or dPRM (one per step, up to the first incorrect one).
+        name: name of the reward model in the tables; by default, that of the output folder.
         curve: table of loss and learning rate.
         examples: table with the numbers of solutions per category that were used or left out.
+        metrics: table of validation measures: loss, accuracy, F1, ROC AUC and others.
         recipe: training settings.
     """
-    if kind.is_generative:
-        raise InputError("kind", expected="dORM or dPRM", found=kind)
+    name = name or output.name
+    _check(kind, labels, bool(validation), recipe)
     share_batch(recipe.batch_size, recipe.device_batch_size)
-    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
+    given = read_solutions(solutions or (), data or (), labels or (), name)
+    rows, held_out = given.rows, LabelledSolutions([], given.labels)
+    if validation:
+        held_out = _validation_data(validation, labels or (), name)
+        held_out.rows = without_learned(held_out.rows, rows, "--validation")
+    elif recipe.validation_share:
+        rows, held_out.rows = hold_out(rows, recipe.validation_share, recipe.seed, name)
+    require_labelled([*given.rows, *held_out.rows], labels or (), given.labels)
+    targets = recipe.targets or given.targets
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
-    labelled, tally = label_solutions(kind, tokenizer, rows, recipe.max_length)
-    train_adapter(
-        prediction(candidates),
+    labelled, tally = label_solutions(
+        kind, tokenizer, rows, recipe.max_length, given.labels, targets
+    )
+    watched, _ = label_solutions(
+        kind, tokenizer, held_out.rows, recipe.max_length, held_out.labels, targets
+    )
+    if held_out.rows and not watched:
+        raise InputError(
+            "validation",
+            expected=f"labelled solutions of at most {recipe.max_length} tokens",
+            found=f"none in {len(held_out.rows)}",
+        )
+    objective: Objective[Any] = prediction(candidates)
+    if targets is Targets.VALUES:
+        objective = soft_prediction(candidates)
+    train_reward_model(
+        objective,
         labelled,
         tally,
         recipe,
@@ -80,61 +142,103 @@ def train_discriminative(
         tokenizer=tokenizer,
         questions=(row["question"] for row in rows),
         made_by=__name__,
-        inputs=solutions,
+        inputs=[*given.files, *held_out.files],
         output=output,
         curve=curve,
         counts=examples,
+        method=recipe.method,
+        validation=Validation(watched, candidates, recipe.evaluate_every, recipe.patience)
+        if watched
+        else None,
+        metrics=metrics,
+    )
+
+
+def _check(
+    kind: Kind, labels: list[Path] | None, has_validation: bool, recipe: DiscriminativeRecipe
+) -> None:
+    """Refuse settings that contradict each other, or would have no effect."""
+    if kind.is_generative:
+        raise InputError("kind", expected="dORM or dPRM", found=kind)
+    if kind is Kind.DORM and (labels or recipe.targets):
+        raise InputError(
+            "labels" if labels else "targets",
+            expected="only with dPRM: a dORM learns outcomes, not steps",
+            found=f"with {kind}",
+        )
+    if has_validation and recipe.validation_share:
+        raise InputError(
+            "validation_share", expected="none beside --validation", found="both", remedy="choose"
+        )
+    if not has_validation and not recipe.validation_share:
+        for setting in ("evaluate_every", "patience"):
+            if getattr(recipe, setting) is not None:
+                raise InputError(
+                    setting,
+                    expected="something to evaluate",
+                    found="no validation data",
+                    remedy="set --validation or --validation-share",
+                )
+
+
+def _validation_data(
+    places: Iterable[Path], labels: Iterable[Path], name: str
+) -> LabelledSolutions:
+    tables = [place for place in places if place.suffix == ".parquet"]
+    return read_solutions(
+        tables, [place for place in places if place not in tables], labels, name, part="validation"
     )
 
 
 def label_solutions(
     kind: Kind,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Row],
     max_length: int,
-) -> tuple[list[Example], Tally]:
+    labels: Mapping[SolutionKey, StepLabels] = MappingProxyType({}),
+    targets: Targets = Targets.LABELS,
+) -> tuple[list[StepExample], Tally]:
     """Make training examples from rows of a solutions table, and count the rows by what became of them.
 
     An example ends with its last label, as in VersaPRM (arXiv 2502.06737): for dPRM, at the first incorrect
     step. Examples that are still over `max_length` tokens are left out. An example without incorrect labels is
-    positive.
+    positive; values from 0.5 on count as correct.
+
+    Args:
+        labels: those of labels tables, by solution.
+        targets: values make `SoftExample`s.
     """
-    examples, tally = [], Tally()
+    examples: list[StepExample] = []
+    tally = Tally()
     for row in rows:
         category = row["category"]
-        labels = step_targets(kind, row["outcome"], row["step_labels"], len(row["steps"]))
-        if labels is None:
+        learned = step_targets(
+            kind,
+            row["outcome"],
+            row["step_labels"],
+            len(row["steps"]),
+            labels.get(key_of(row)),
+            targets,
+        )
+        if learned is None:
             tally.unlabelled[category] += 1
             continue
-        encoded = encode_solution(tokenizer, row["question"], row["steps"][: max(labels) + 1])
+        encoded = encode_solution(tokenizer, row["question"], row["steps"][: max(learned) + 1])
         if len(encoded.ids) > max_length:
             tally.too_long[category] += 1
             continue
         tally.used[category] += 1
-        tally.positive[category] += 0 not in labels.values()
-        examples.append(_place_labels(encoded, labels))
+        tally.positive[category] += min(learned.values()) >= CORRECT_FROM
+        placed = {encoded.step_ends[step]: target for step, target in learned.items()}
+        if targets is Targets.VALUES:
+            examples.append(SoftExample.of(encoded.ids, placed))
+        else:
+            examples.append(_hard(encoded, placed))
     return examples, tally
 
 
-def step_targets(
-    kind: Kind, outcome: int | None, step_labels: list[int] | None, n_steps: int
-) -> dict[int, int] | None:
-    """The training labels, by the step's 0-based position; None if labels are unknown.
-
-    dORM learns the outcome, at the last step; dPRM learns the step labels up to and including the first incorrect
-    one, after which "correct" has no meaning.
-    """
-    if kind is Kind.DORM:
-        return None if outcome is None else {n_steps - 1: outcome}
-    if step_labels is None:
-        return None
-    first = first_incorrect(step_labels)
-    learned = step_labels if first is None else step_labels[: first + 1]
-    return dict(enumerate(learned))
-
-
-def _place_labels(encoded: EncodedSolution, labels: Mapping[int, int]) -> Example:
-    placed = [UNLABELLED] * len(encoded.ids)
-    for step, label in labels.items():
-        placed[encoded.step_ends[step]] = label
-    return Example.of(encoded.ids, placed)
+def _hard(encoded: EncodedSolution, placed: Mapping[int, Target]) -> Example:
+    labels = [UNLABELLED] * len(encoded.ids)
+    for position, label in placed.items():
+        labels[position] = int(label)
+    return Example.of(encoded.ids, labels)

@@ -3,8 +3,9 @@
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan, nan
 from typing import Any, Self
 
 from multirm.errors import InputError
@@ -40,6 +41,40 @@ class Example:
     def count(self) -> int:
         """Its number of labels, which all have the same weight in the loss."""
         return len(self.labels) - self.labels.count(UNLABELLED)
+
+    def targets(self) -> list[tuple[int, float]]:
+        """The labelled positions and their labels."""
+        return [(t, label) for t, label in enumerate(self.labels) if label != UNLABELLED]
+
+
+@dataclass(frozen=True)
+class SoftExample:
+    """Token ids, and the probability of the second candidate to predict at each of them, or NaN for none."""
+
+    ids: "array[int]"
+    values: "array[float]"
+
+    @classmethod
+    def of(cls, ids: Sequence[int], values: Mapping[int, float]) -> Self:
+        """Make an example from ids, and the values at some of their positions."""
+        placed = array("d", [nan]) * len(ids)
+        for position, value in values.items():
+            placed[position] = value
+        return cls(array("i", ids), placed)
+
+    @property
+    def n_tokens(self) -> int:
+        """Its length."""
+        return len(self.ids)
+
+    @property
+    def count(self) -> int:
+        """Its number of values, which all have the same weight in the loss."""
+        return len(self.targets())
+
+    def targets(self) -> list[tuple[int, float]]:
+        """The positions with a value, and their values."""
+        return [(t, value) for t, value in enumerate(self.values) if not isnan(value)]
 
 
 @dataclass

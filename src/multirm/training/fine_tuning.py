@@ -6,36 +6,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from peft import PeftModel
 from torch.optim import AdamW
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models.activations import Decoder, Device, reading
-from multirm.models.adapters import require_whole_model
+from multirm.models.adapters import is_adapter, require_whole_model
 from multirm.models.folders import fetch_model
-from multirm.models.load import load_model, sources_of
+from multirm.models.load import base_of, load_model, sources_of
 from multirm.models.packing import attend_in_packs
 from multirm.models.parallelism import Parallelism
-from multirm.running.files import local
-from multirm.running.provenance import origin_of
+from multirm.models.training_method import Method
+from multirm.running.provenance import ADAPTER, TUNED, check_replaceable, origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
-from multirm.tables.training import CURVES, EXAMPLES
+from multirm.tables.training import CURVES, EXAMPLES, VALIDATION
 from multirm.training.checkpoints import open_checkpoint
 from multirm.training.examples import Tally
 from multirm.training.fine_tuning_steps import fine_tuning_steps, run_seed
+from multirm.training.full import save_model
 from multirm.training.loop import Learner, train
-from multirm.training.lora import add_adapter, save_adapter
+from multirm.training.lora import (
+    add_adapter,
+    continue_adapter,
+    refuse_more_than_lora,
+    save_adapter,
+)
 from multirm.training.objectives import Objective
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.sharding import shard, trained_weights
 from multirm.training.steps import E
+from multirm.training.validation import Validation, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +54,7 @@ M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 2**20
 LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
 
 
-def train_adapter(
+def train_reward_model(
     objective: Objective[E],
     examples: Sequence[E],
     tally: Tally,
@@ -61,62 +69,120 @@ def train_adapter(
     inputs: Iterable[Path],
     extra_parameters: Mapping[str, Any] = MappingProxyType({}),
     output: Path,
-    curve: Path,
-    counts: Path,
+    curve: Path | None,
+    counts: Path | None,
+    method: Method = Method.LORA,
+    validation: Validation | None = None,
+    metrics: Path | None = None,
 ) -> None:
-    """Train a LoRA adapter on a backbone, and write it with its learning curve and the counts of its examples.
+    """Train an adapter or all weights, and write them with their learning curve and the counts of their examples.
 
     Args:
         name: name of the reward model in the tables.
-        backbone: model folder or hub name.
-        tokenizer: the backbone's tokenizer, saved with the adapter.
+        backbone: folder or hub name of the model to start from.
+        tokenizer: the backbone's tokenizer, saved with the model.
         questions: the questions of the examples.
         made_by: the module to name in the origin.
         inputs: the files that the examples were made from.
         extra_parameters: parameters for the origin, besides kind, name, backbone and recipe.
-        output: folder for the adapter.
-        curve: file for the table of losses.
-        counts: file for the table of examples used and left out.
+        output: folder for the adapter, or for the whole model.
+        curve: file for the table of losses; None for no table.
+        counts: file for the table of examples used and left out; None for no table.
+        method: whether to train an adapter or all weights.
+        validation: what to evaluate during training, if anything.
+        metrics: file for the table of evaluations; None for no table.
 
     Raises:
-        InputError: there are no examples, the backbone cannot be trained, or another process is training the same
-            model.
+        InputError: there are no examples, the backbone cannot be trained, another process is training the same
+            model, or the folder has something else in it.
     """
     tally.require_examples(name, recipe.max_length)
-    network = load_backbone(backbone, recipe.parallelism)
-    model = add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
+    check_replaceable(output, TUNED if method is Method.FULL else ADAPTER)
+    model = starting_model(backbone, recipe, method)
     origin = None
     if is_main_process():
+        names, folders = sources_of(backbone)
         parameters = {
             "kind": str(kind),
             "name": name,
-            "backbone": sources_of(backbone)[0],
+            "backbone": names,
             **asdict(recipe),
             "schedule": recipe.schedule,
             **extra_parameters,
         }
-        origin = origin_of(made_by, parameters, [*inputs, *local([backbone])])
+        if method is Method.FULL:
+            for setting in ("rank", "alpha", "dropout"):
+                del parameters[setting]
+        origin = origin_of(made_by, parameters, [*inputs, *folders])
     with open_checkpoint(output, origin) as checkpoint:
-        points = fine_tune(name, model, objective, examples, recipe, checkpoint)
+        run = fine_tune(name, model, objective, examples, recipe, checkpoint, validation)
         weights = trained_weights(model)
         if origin:
-            save_adapter(model, weights, tokenizer, output, origin, questions)
-            tables = [(curve, CURVES, points), (counts, EXAMPLES, tally.rows(name))]
-            parquet.write_together(tables, origin)
+            if method is Method.FULL:
+                save_model(model, weights, tokenizer, output, origin, questions, backbone)
+            else:
+                continued = [backbone] if is_adapter(fetch_model(backbone)) else []
+                save_adapter(model, weights, tokenizer, output, origin, questions, *continued)
+            tables = [
+                (curve, CURVES, run.points),
+                (counts, EXAMPLES, tally.rows(name)),
+                (metrics, VALIDATION, [{"model": name, **row} for row in run.evaluations]),
+            ]
+            asked = [(path, schema, rows) for path, schema, rows in tables if path is not None]
+            parquet.write_together(asked, origin)
+
+
+def starting_model(backbone: str, recipe: Recipe, method: Method) -> PreTrainedModel:
+    """Load the model to start from, with the weights to train.
+
+    An adapter is trained on as it is, so that it stays a single adapter of its base; merging it first would need a copy
+    of the base for each. If all weights are trained, it is merged, in fp32.
+
+    Raises:
+        InputError: `load_model` refuses it, or it is an adapter that cannot be merged or trained on.
+    """
+    if method is Method.FULL:
+        # In fp32 also on a GPU, where passes are in bf16: small updates of bf16 weights would be rounded away.
+        model = load_model(backbone, torch.float32, _device(recipe.parallelism))
+        if isinstance(model, PeftModel):
+            refuse_more_than_lora(fetch_model(backbone))
+        return model.requires_grad_(True)
+    folder = fetch_model(backbone)
+    if not is_adapter(folder):
+        network = load_backbone(backbone, recipe.parallelism)
+        return add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
+    network = load_backbone(base_of(folder), recipe.parallelism)
+    return continue_adapter(network, folder, recipe.rank, recipe.alpha, recipe.dropout)
 
 
 def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """Load the model to train onto the device, or into main memory if it will be sharded.
+    """Load the whole model to train an adapter on onto the device, or into main memory if it will be sharded.
 
     Raises:
         InputError: `load_model` refuses it, or it is an adapter.
     """
     require_whole_model(backbone, backbone, fetch_model(backbone))
-    return load_model(backbone, device=torch.device("cpu") if _is_sharded(parallelism) else None)
+    return load_model(backbone, device=_device(parallelism))
+
+
+def _device(parallelism: Parallelism) -> torch.device | None:
+    return torch.device("cpu") if _is_sharded(parallelism) else None
 
 
 def _is_sharded(parallelism: Parallelism) -> bool:
     return parallelism is Parallelism.FSDP and processes().num_processes > 1
+
+
+class Run(NamedTuple):
+    """What a training run leaves behind besides weights.
+
+    Attributes:
+        points: the learning curve, rows of `CURVES`.
+        evaluations: rows of `VALIDATION` without the model; empty without validation.
+    """
+
+    points: list[dict[str, Any]]
+    evaluations: list[dict[str, Any]]
 
 
 def fine_tune(
@@ -126,19 +192,22 @@ def fine_tune(
     examples: Sequence[E],
     recipe: Recipe,
     checkpoint: Path,
-) -> list[dict[str, Any]]:
-    """Train the weights of `model` that require a gradient, in place; return the learning curve, rows of `CURVES`.
+    validation: Validation | None = None,
+) -> Run:
+    """Train the weights of `model` that require a gradient, in place.
 
     Args:
         name: name of the reward model in the curve.
         model: a causal language model, plain or wrapped by peft.
         checkpoint: as in `loop.train`.
+        validation: what to evaluate during training. It needs a loss of two candidates.
     """
     on_gpu = torch.cuda.is_available()
     if on_gpu and is_liger_kernel_available():
         apply_liger_kernel(model, LIGER_KERNELS)
     attend_in_packs(model)
-    at_once = _fit_in_memory(name, model, max(example.n_tokens for example in examples), recipe)
+    read = [*examples, *(validation.examples if validation else ())]
+    at_once = _fit_in_memory(name, model, max(example.n_tokens for example in read), recipe)
     learner = Learner(model, objective.loss)
     if _is_sharded(recipe.parallelism):
         shard(learner, model.get_decoder().layers)
@@ -152,7 +221,9 @@ def fine_tune(
     steps = fine_tuning_steps(
         examples, objective.blank, recipe, at_once, place.process_index, place.num_processes
     )
-    return train(name, learner, optimizer, steps, checkpoint)
+    watch = Watch(validation, len(steps), at_once, checkpoint.parent) if validation else None
+    points = train(name, learner, optimizer, steps, checkpoint, watch)
+    return Run(points, watch.rows if watch else [])
 
 
 def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Recipe) -> int:

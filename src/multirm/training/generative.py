@@ -21,7 +21,7 @@ from multirm.text.chat import date_told
 from multirm.text.encoding import encode_critique, verdict_candidates
 from multirm.text.prompts import Template, learned_prompt, load_template, own_template
 from multirm.training.examples import UNLABELLED, Example, Tally
-from multirm.training.fine_tuning import train_adapter
+from multirm.training.fine_tuning import train_reward_model
 from multirm.training.objectives import prediction
 from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
@@ -92,7 +92,7 @@ def train_generative(
     learned, tally = critique_examples(
         kind, tokenizer, load_template(template, kind), pairs, recipe.max_length
     )
-    train_adapter(
+    train_reward_model(
         prediction(),
         learned,
         tally,

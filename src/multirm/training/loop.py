@@ -5,7 +5,7 @@ Started with `torch.distributed.run --nproc-per-node K`, the same code trains on
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Generic
@@ -22,6 +22,7 @@ from multirm.running.progress import Progress
 from multirm.training.checkpoints import load_checkpoint, save_checkpoint
 from multirm.training.processes import is_main_process, processes
 from multirm.training.steps import E, Loss, Step
+from multirm.training.validation import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +38,21 @@ class Learner(nn.Module, Generic[E]):
         self.model = model
         self.loss = loss
 
-    def forward(self, examples: Sequence[E]) -> Tensor:
-        """The summed loss of one forward pass over examples, a scalar; computed in bf16 on a GPU."""
+    def forward(
+        self,
+        examples: Sequence[E],
+        of: Callable[[PreTrainedModel, Sequence[E]], Tensor] | None = None,
+    ) -> Tensor:
+        """The summed loss of one forward pass over examples, a scalar; computed in bf16 on a GPU.
+
+        Args:
+            of: what to compute instead of the loss.
+        """
         device = self.model.device.type
         # A sharded model has its own mixed-precision policy (`sharding.shard`).
         is_mixed = device == "cuda" and not isinstance(self, FSDPModule)
         with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
-            return self.loss(self.model, examples)
+            return (of or self.loss)(self.model, examples)
 
 
 def train(
@@ -52,6 +61,7 @@ def train(
     optimizer: Optimizer,
     steps: Sequence[Step[E]],
     checkpoint: Path,
+    watch: Watch | None = None,
 ) -> list[dict[str, Any]]:
     """Train in place, resuming from `checkpoint` if it exists; return the learning curve, rows of `CURVES`.
 
@@ -63,6 +73,7 @@ def train(
         optimizer: optimizer of these weights; its learning rate is set at each step.
         steps: all steps of the run, including those before the checkpoint.
         checkpoint: a file, replaced about twenty times during a run.
+        watch: evaluates the model and may end the run early. It affects no other number.
     """
     place = processes()
     called: nn.Module = learner
@@ -74,14 +85,20 @@ def train(
     reached = load_checkpoint(checkpoint, learner, optimizer)
     if reached is not None:
         done, points, losses = reached["step"], reached["points"], reached["losses"]
+        if watch:
+            watch.rows = reached["validation"]
         if is_main_process():
             logger.info("%s: resuming from step %d", name, done)
     save_every = max(1, len(steps) // CHECKPOINTS)
     learner.train()
+    if watch and not watch.rows:
+        watch.measure(learner, 0, 0.0)
     with (
         Progress("trained", "steps", len(steps) - done) if is_main_process() else nullcontext()
     ) as progress:
         for number, step in enumerate(steps[done:], start=done + 1):
+            if watch and watch.is_over:
+                break
             losses.append(_update(called, optimizer, step))
             if step.is_logged:
                 loss = math.fsum(map(float, losses)) / len(losses)
@@ -97,11 +114,20 @@ def train(
                 )
                 if is_main_process():
                     logger.info("%s: step %d of %d, loss %.4f", name, number, len(steps), loss)
-            if number % save_every == 0:
+            is_best = False
+            if watch and watch.is_due(number):
+                is_best = watch.measure(learner, number, step.epoch)
+            if number % save_every == 0 or is_best:
                 reached = {"step": number, "points": points, "losses": losses}
+                if watch:
+                    reached["validation"] = watch.rows
                 save_checkpoint(checkpoint, learner, optimizer, reached)
+            if watch and is_best:
+                watch.forget_older()
             if progress:
                 progress.add(1, step.n_tokens)
+    if watch:
+        watch.finish(learner)
     learner.eval()
     return points
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from torch import Tensor
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from multirm.models.adapters import base_as_written, base_files
+from multirm.errors import InputError
+from multirm.models.adapters import base_as_written, base_files, beyond_lora, read_settings
 from multirm.models.learned_from import write_learned
+from multirm.models.load import load_adapter
 from multirm.running.provenance import ADAPTER, Origin, whole_model
 from multirm.running.randomness import item_seed
 
@@ -41,6 +44,62 @@ def add_adapter(
     return adapted
 
 
+def continue_adapter(
+    base: PreTrainedModel, adapter: Path, rank: int, alpha: int, dropout: float
+) -> PeftModel:
+    """Apply the adapter in a folder to its base, to train it on.
+
+    Args:
+        rank, alpha: the adapter's own, which training cannot change.
+        dropout: as of `add_adapter`; it may differ from earlier training.
+
+    Raises:
+        InputError: it has another rank or alpha, is more than low-rank products, or is for another base.
+    """
+    refuse_more_than_lora(adapter)
+    settings = read_settings(adapter)
+    own = settings.get("r"), settings.get("lora_alpha")
+    if own != (rank, alpha):
+        raise InputError(
+            adapter,
+            expected=f"an adapter of rank {rank} and alpha {alpha}, to train it on",
+            found="rank {} and alpha {}".format(*own),
+            remedy="train with its own rank and alpha, or merge it into its base and start from the merged model",
+        )
+    adapted = load_adapter(base, adapter, trains=True)
+    for layer in adapted.modules():
+        if isinstance(layer, LoraLayer):
+            layer.lora_dropout["default"] = nn.Dropout(dropout) if dropout else nn.Identity()
+    config = adapted.peft_config["default"]
+    config.lora_dropout = dropout
+    if isinstance(config.target_modules, set):
+        # The order of a set would differ from run to run.
+        config.target_modules = sorted(config.target_modules)
+    return adapted
+
+
+def refuse_more_than_lora(adapter: Path) -> None:
+    """Refuse to train an adapter that is more than low-rank products added to weights.
+
+    Raises:
+        InputError: it also has trained biases, whole layers, or other settings.
+    """
+    settings = read_settings(adapter)
+    others = beyond_lora(settings)
+    others += [
+        name
+        for name in ("modules_to_save", "bias")
+        if settings.get(name, "none") not in (None, "none", [])
+    ]
+    if others:
+        raise InputError(
+            adapter,
+            expected="an adapter of low-rank products alone, to train it on",
+            found=", ".join(others),
+            remedy="merge it into its base with the library that made it, and start from the merged model",
+        )
+
+
 def save_adapter(
     model: PeftModel,
     weights: Mapping[str, Tensor],
@@ -48,12 +107,14 @@ def save_adapter(
     output: Path,
     origin: Origin,
     questions: Iterable[str],
+    *continued: str,
 ) -> None:
     """Write the adapter, its tokenizer and its provenance to the folder `output`, atomically.
 
     Args:
         weights: the adapter's weights, as returned by `sharding.trained_weights`.
         questions: the questions that it was trained on.
+        continued: the adapter that it was before, if any.
     """
     base = model.get_base_model().name_or_path
     for setting, value in base_as_written(base, output).items():
@@ -63,4 +124,4 @@ def save_adapter(
         # An empty model card.
         (part / "README.md").unlink(missing_ok=True)
         tokenizer.save_pretrained(part)
-        write_learned(part, questions)
+        write_learned(part, questions, *continued)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from multirm.training.processes import is_main_process
+
 
 def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
     """Shard `model` in place: each of `layers` by itself, and the other weights together.
@@ -31,12 +33,22 @@ def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The trained weights, unsharded, by name. All processes must call it together."""
-    return {
-        name: (w.full_tensor() if isinstance(w, DTensor) else w).detach().contiguous()
-        for name, w in model.named_parameters()
-        if w.requires_grad
-    }
+    """The trained weights, unsharded, by name. All processes must call it together.
+
+    Weights that were sharded are put together one by one in the main process's main memory: all of them may be larger
+    than a device's. The other processes do not get them.
+    """
+    found = {}
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        if not isinstance(weight, DTensor):
+            found[name] = weight.detach().contiguous()
+            continue
+        whole = weight.full_tensor()
+        if is_main_process():
+            found[name] = whole.detach().cpu().contiguous()
+    return found
 
 
 def set_trained_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -1,0 +1,84 @@
+"""The labelled solutions that a discriminative reward model learns from, from tables or from TRL's stepwise data."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from multirm.errors import InputError
+from multirm.formats.json_source import files_of
+from multirm.formats.trl import PATTERN, read_stepwise, solution_rows
+from multirm.models.training_method import Targets
+from multirm.tables import parquet
+from multirm.tables.schema import Row
+from multirm.tables.solutions import SOLUTIONS
+from multirm.training.step_labels import (
+    SolutionKey,
+    StepLabels,
+    labels_of_stepwise,
+    read_labels,
+)
+
+logger = logging.getLogger(__name__)
+
+CATEGORY = "all"
+"""The category of TRL's stepwise data, which has none."""
+
+
+@dataclass
+class LabelledSolutions:
+    """Solutions, and what is known of their steps besides their own labels.
+
+    Attributes:
+        rows: rows of solutions tables.
+        labels: labels and values that replace step labels, by solution.
+        targets: what to learn unless it is set: values if stepwise data has numbers as labels.
+        files: the files that they were read from.
+    """
+
+    rows: Sequence[Row]
+    labels: Mapping[SolutionKey, StepLabels]
+    targets: Targets = Targets.LABELS
+    files: list[Path] = field(default_factory=list)
+
+
+def read_solutions(
+    tables: Iterable[Path],
+    stepwise: Iterable[Path],
+    labels: Iterable[Path],
+    name: str,
+    part: str = "data",
+) -> LabelledSolutions:
+    """Read solutions tables, files of TRL's stepwise data, and labels tables of the solutions.
+
+    Args:
+        stepwise: files, or folders of files `*.jsonl`.
+        name: the dataset of `stepwise`.
+        part: the option that the solutions were given with, for errors.
+
+    Raises:
+        InputError: there are no solutions.
+    """
+    tables, stepwise, labels = list(tables), list(stepwise), list(labels)
+    if not tables and not stepwise:
+        raise InputError(
+            f"--{part}",
+            expected="solutions with labels",
+            found="none",
+            remedy="give --solutions (tables) or --data (TRL's stepwise data, *.jsonl)",
+        )
+    rows: list[Row] = parquet.read_all(tables, SOLUTIONS).to_pylist() if tables else []
+    known = dict(read_labels(labels))
+    targets = Targets.LABELS
+    files = [*tables, *labels]
+    if stepwise:
+        found = read_stepwise(stepwise)
+        read = solution_rows(found, name, CATEGORY)
+        of_steps = labels_of_stepwise(read, found)
+        known |= of_steps
+        rows += read
+        files += files_of([str(place) for place in stepwise], PATTERN)
+        given = [each for steps in of_steps.values() for each in steps.values()]
+        if any(value is not None for _, value in given):
+            targets = Targets.VALUES
+    return LabelledSolutions(rows, known, targets, files)

@@ -1,0 +1,146 @@
+"""What a process reward model learns about each step: a label or a value, from a solutions table or a labels table."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from multirm.errors import InputError, shown
+from multirm.formats.trl import StepwiseSolution
+from multirm.models.training_method import Targets
+from multirm.tables import parquet
+from multirm.tables.labels import LABELS
+from multirm.tables.reward_models import Kind
+from multirm.tables.schema import Row
+from multirm.tables.solutions import SOLUTIONS
+
+logger = logging.getLogger(__name__)
+
+Target = int | float
+"""A label, 0 or 1, or a value from 0 to 1."""
+
+SolutionKey = tuple[object, ...]
+StepLabels = Mapping[int, tuple[int | None, float | None]]
+"""The label and the value of some of a solution's steps, by position; one of the two is known."""
+
+CORRECT_FROM = 0.5
+"""The lowest value that counts as correct where a step is either correct or not."""
+
+
+def key_of(row: Row) -> SolutionKey:
+    """The key of the solution that a row is about."""
+    return tuple(row[name] for name in SOLUTIONS.key)
+
+
+def read_labels(paths: Sequence[Path]) -> dict[SolutionKey, StepLabels]:
+    """The labels and values in labels tables, by solution and step; solutions without any have none.
+
+    Raises:
+        InputError: a step is labelled twice.
+    """
+    found: dict[SolutionKey, dict[int, tuple[int | None, float | None]]] = {}
+    for row in parquet.read_all(paths, LABELS).to_pylist() if paths else ():
+        steps = found.setdefault(key_of(row), {})
+        if row["step"] in steps:
+            raise InputError(
+                ", ".join(map(str, paths)),
+                expected="one label for each step",
+                found=f"several for step {row['step']} of solution {shown(key_of(row))}",
+                remedy="give labels of a single source; `multirm agree-labels` makes one of several",
+            )
+        steps[row["step"]] = row["label"], row["value"]
+    return {
+        key: {step: known for step, known in steps.items() if known != (None, None)}
+        for key, steps in found.items()
+    }
+
+
+def labels_of_stepwise(
+    rows: Sequence[Row], solutions: Sequence[StepwiseSolution]
+) -> dict[SolutionKey, StepLabels]:
+    """The labels and values of TRL's stepwise data, by solution and step.
+
+    Args:
+        rows: the rows of a solutions table that were made of `solutions`, in the same order.
+    """
+    return {
+        key_of(row): {
+            step: known
+            for step, known in enumerate(zip(solution.labels, solution.values, strict=True))
+            if known != (None, None)
+        }
+        for row, solution in zip(rows, solutions, strict=True)
+    }
+
+
+def require_labelled(
+    rows: Iterable[Row], tables: Sequence[Path], labels: Mapping[SolutionKey, StepLabels]
+) -> None:
+    """Refuse labels tables that are about other solutions, or about steps that a solution does not have.
+
+    Args:
+        tables: the labels tables.
+        labels: what is in them.
+
+    Raises:
+        InputError: none of the solutions is in `labels`, or one has fewer steps than labels.
+    """
+    source = ", ".join(map(str, tables))
+    n_found = 0
+    for row in rows:
+        steps = labels.get(key_of(row))
+        if steps is None:
+            continue
+        n_found += 1
+        if max(steps, default=0) >= len(row["steps"]):
+            raise InputError(
+                source,
+                expected=f"labels of {len(row['steps'])} steps of solution {shown(key_of(row))}",
+                found=f"one of step {max(steps)}, counted from 0",
+                remedy="give the solutions that were labelled",
+            )
+    if tables and not n_found:
+        raise InputError(
+            source,
+            expected="labels of some of the solutions",
+            found=f"of others, such as {shown(next(iter(labels)))}" if labels else "none",
+            remedy="give the labels of these solutions: dataset, category and ids must be equal",
+        )
+    if tables:
+        logger.info("%s: labels of %d solutions", source, n_found)
+
+
+def step_targets(
+    kind: Kind,
+    outcome: int | None,
+    step_labels: Sequence[int] | None,
+    n_steps: int,
+    labels: StepLabels | None = None,
+    targets: Targets = Targets.LABELS,
+) -> dict[int, Target] | None:
+    """The training targets, by the step's 0-based position; None if there are none.
+
+    dORM learns the outcome, at the last step. dPRM learns the step labels up to and including the first target that
+    is 0: after a step that cannot be right, "correct" has no meaning.
+
+    Args:
+        labels: of a solution in a labels table; they replace `step_labels`, and other steps have no target.
+        targets: whether to learn its labels or its values.
+    """
+    if kind is Kind.DORM:
+        return None if outcome is None else {n_steps - 1: outcome}
+    if labels is None:
+        labels = {step: (label, None) for step, label in enumerate(step_labels or ())}
+    learned: dict[int, Target] = {}
+    for step in sorted(labels):
+        target = _target(*labels[step], targets)
+        if target is not None:
+            learned[step] = target
+        if target == 0:
+            break
+    return learned or None
+
+
+def _target(label: int | None, value: float | None, targets: Targets) -> Target | None:
+    if targets is Targets.VALUES and value is not None:
+        return value
+    return label
