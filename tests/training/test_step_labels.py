@@ -11,10 +11,10 @@ from multirm.tables import parquet
 from multirm.tables.labels import LABELS
 from multirm.tables.reward_models import Kind
 from multirm.training.step_labels import (
+    LabelsTable,
     StepLabels,
     Target,
-    key_of,
-    read_labels,
+    read_tables,
     require_labelled,
     step_targets,
 )
@@ -68,21 +68,23 @@ def test_what_is_learned(
 def test_a_labels_table(tmp_path: Path) -> None:
     other = label(4, None, 0.25, question_id="p")
     path = table(tmp_path / "a.parquet", label(1, 1, 0.75), label(2, None), label(0, 0), other)
-    found = read_labels([path])
+    found = read_tables([LabelsTable(path)])
     assert found == {
         ("toy", "law", "q", 0): {0: (0, None), 1: (1, 0.75)},
         ("toy", "law", "p", 0): {4: (None, 0.25)},
     }
-    assert read_labels([]) == {}
+    assert read_tables([]) == {}
     rows = [KEY | {"steps": ["A", "B"]}]
-    require_labelled(rows, [path], found)
-    assert key_of(rows[0]) in found
+    require_labelled(rows, [LabelsTable(path)], found)
 
 
-def test_a_step_with_several_labels_is_refused(tmp_path: Path) -> None:
-    path = table(tmp_path / "a.parquet", label(0, 1), label(0, 0, source="consensus"))
-    with pytest.raises(InputError, match=r"several for step 0 of .*'q'.*agree-labels"):
-        read_labels([path])
+def test_labels_of_the_solutions_of_another_dataset(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", label(0, 1))
+    tables = [LabelsTable.parse(f"chosen={path}"), LabelsTable.parse(str(path))]
+    assert [each.dataset for each in tables] == ["chosen", None]
+    assert [key[0] for key in read_tables(tables)] == ["chosen", "toy"]
+    with pytest.raises(InputError, match="each solution in one of the labels tables, found"):
+        read_tables([tables[1], tables[1]])
 
 
 @pytest.mark.parametrize(
@@ -97,4 +99,4 @@ def test_labels_of_other_solutions_are_refused(
 ) -> None:
     path = table(tmp_path / "a.parquet", label(1, 1))
     with pytest.raises(InputError, match=message):
-        require_labelled(rows, [path], read_labels([path]))
+        require_labelled(rows, [LabelsTable(path)], read_tables([LabelsTable(path)]))

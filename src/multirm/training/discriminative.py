@@ -1,7 +1,7 @@
 """Train dORM or dPRM, which predict the probability that a step is correct at the step's last token."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from multirm.models.load import load_tokenizer
 from multirm.models.training_method import Method, Targets
 from multirm.running.arguments import OutputFile, Place, TrainedFolder, entry
 from multirm.running.numbers import Count, FractionBelowOne
+from multirm.tables.labels import Key, solution_of
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
 from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
@@ -26,10 +27,9 @@ from multirm.training.recipe import Recipe
 from multirm.training.step_data import LabelledSolutions, read_solutions
 from multirm.training.step_labels import (
     CORRECT_FROM,
-    SolutionKey,
+    LabelsTable,
     StepLabels,
     Target,
-    key_of,
     require_labelled,
     step_targets,
 )
@@ -73,7 +73,7 @@ def train_discriminative(
     output: TrainedFolder,
     solutions: list[Path] | None = None,
     data: list[Path] | None = None,
-    labels: list[Path] | None = None,
+    labels: list[Place] | None = None,
     validation: list[Path] | None = None,
     kind: Kind = Kind.DPRM,
     name: str | None = None,
@@ -91,8 +91,8 @@ def train_discriminative(
         solutions: tables of labelled solutions.
         data: files or folders of TRL's stepwise data (*.jsonl): objects with a prompt, a list of completions (the
             steps), and a list of labels (true, false, null, or numbers from 0 to 1).
-        labels: tables of labels. For the solutions in them, they replace the step labels in `solutions`; steps without
-            a label are read, but not learned.
+        labels: PATH or DATASET=PATH of tables of labels, which are used for the solutions of that dataset. They replace
+            the step labels in `solutions`; steps without a label are read, but not learned.
         validation: solutions tables (*.parquet) or files of TRL's stepwise data to evaluate during training.
             Solutions to questions that are trained on are left out.
         kind: dORM (one label, at the last step) or dPRM (one per step, up to the first incorrect one).
@@ -105,14 +105,15 @@ def train_discriminative(
     name = name or output.name
     _check(kind, labels, bool(validation), recipe)
     share_batch(recipe.batch_size, recipe.device_batch_size)
-    given = read_solutions(solutions or (), data or (), labels or (), name)
+    tables = [LabelsTable.parse(word) for word in labels or ()]
+    given = read_solutions(solutions or (), data or (), tables, name)
     rows, held_out = given.rows, LabelledSolutions([], given.labels)
     if validation:
-        held_out = _validation_data(validation, labels or (), name)
+        held_out = _validation_data(validation, tables, name)
         held_out.rows = without_learned(held_out.rows, rows, "--validation")
     elif recipe.validation_share:
         rows, held_out.rows = hold_out(rows, recipe.validation_share, recipe.seed, name)
-    require_labelled([*given.rows, *held_out.rows], labels or (), given.labels)
+    require_labelled([*given.rows, *held_out.rows], tables, given.labels)
     targets = recipe.targets or given.targets
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
@@ -155,7 +156,7 @@ def train_discriminative(
 
 
 def _check(
-    kind: Kind, labels: list[Path] | None, has_validation: bool, recipe: DiscriminativeRecipe
+    kind: Kind, labels: list[Place] | None, has_validation: bool, recipe: DiscriminativeRecipe
 ) -> None:
     """Refuse settings that contradict each other, or would have no effect."""
     if kind.is_generative:
@@ -182,12 +183,11 @@ def _check(
 
 
 def _validation_data(
-    places: Iterable[Path], labels: Iterable[Path], name: str
+    places: Sequence[Path], labels: Iterable[LabelsTable], name: str
 ) -> LabelledSolutions:
     tables = [place for place in places if place.suffix == ".parquet"]
-    return read_solutions(
-        tables, [place for place in places if place not in tables], labels, name, part="validation"
-    )
+    others = [place for place in places if place not in tables]
+    return read_solutions(tables, others, labels, name, part="validation")
 
 
 def label_solutions(
@@ -195,7 +195,7 @@ def label_solutions(
     tokenizer: PreTrainedTokenizerBase,
     rows: Iterable[Row],
     max_length: int,
-    labels: Mapping[SolutionKey, StepLabels] = MappingProxyType({}),
+    labels: Mapping[Key, StepLabels] = MappingProxyType({}),
     targets: Targets = Targets.LABELS,
 ) -> tuple[list[StepExample], Tally]:
     """Make training examples from rows of a solutions table, and count the rows by what became of them.
@@ -217,7 +217,7 @@ def label_solutions(
             row["outcome"],
             row["step_labels"],
             len(row["steps"]),
-            labels.get(key_of(row)),
+            labels.get(solution_of(row)),
             targets,
         )
         if learned is None:

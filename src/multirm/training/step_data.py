@@ -10,13 +10,14 @@ from multirm.formats.json_source import files_of
 from multirm.formats.trl import PATTERN, read_stepwise, solution_rows
 from multirm.models.training_method import Targets
 from multirm.tables import parquet
+from multirm.tables.labels import Key
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.training.step_labels import (
-    SolutionKey,
+    LabelsTable,
     StepLabels,
     labels_of_stepwise,
-    read_labels,
+    read_tables,
 )
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class LabelledSolutions:
     """
 
     rows: Sequence[Row]
-    labels: Mapping[SolutionKey, StepLabels]
+    labels: Mapping[Key, StepLabels]
     targets: Targets = Targets.LABELS
     files: list[Path] = field(default_factory=list)
 
@@ -45,7 +46,7 @@ class LabelledSolutions:
 def read_solutions(
     tables: Iterable[Path],
     stepwise: Iterable[Path],
-    labels: Iterable[Path],
+    labels: Iterable[LabelsTable],
     name: str,
     part: str = "data",
 ) -> LabelledSolutions:
@@ -68,9 +69,9 @@ def read_solutions(
             remedy="give --solutions (tables) or --data (TRL's stepwise data, *.jsonl)",
         )
     rows: list[Row] = parquet.read_all(tables, SOLUTIONS).to_pylist() if tables else []
-    known = dict(read_labels(labels))
+    known = dict(read_tables(labels))
     targets = Targets.LABELS
-    files = [*tables, *labels]
+    files = [*tables, *(table.path for table in labels)]
     if stepwise:
         found = read_stepwise(stepwise)
         read = solution_rows(found, name, CATEGORY)

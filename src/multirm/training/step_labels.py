@@ -2,23 +2,22 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from multirm.errors import InputError, shown
 from multirm.formats.trl import StepwiseSolution
 from multirm.models.training_method import Targets
-from multirm.tables import parquet
-from multirm.tables.labels import LABELS
+from multirm.tables.labels import Key, read_labels, solution_of
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS
 
 logger = logging.getLogger(__name__)
 
 Target = int | float
 """A label, 0 or 1, or a value from 0 to 1."""
 
-SolutionKey = tuple[object, ...]
 StepLabels = Mapping[int, tuple[int | None, float | None]]
 """The label and the value of some of a solution's steps, by position; one of the two is known."""
 
@@ -26,44 +25,52 @@ CORRECT_FROM = 0.5
 """The lowest value that counts as correct where a step is either correct or not."""
 
 
-def key_of(row: Row) -> SolutionKey:
-    """The key of the solution that a row is about."""
-    return tuple(row[name] for name in SOLUTIONS.key)
+@dataclass(frozen=True)
+class LabelsTable:
+    """A labels table, and the dataset whose solutions it labels if they are named otherwise in it."""
+
+    path: Path
+    dataset: str | None = None
+
+    @classmethod
+    def parse(cls, word: str) -> Self:
+        """From PATH or DATASET=PATH."""
+        dataset, equals, path = word.partition("=")
+        return cls(Path(path), dataset) if equals and not Path(word).exists() else cls(Path(word))
 
 
-def read_labels(paths: Sequence[Path]) -> dict[SolutionKey, StepLabels]:
+def read_tables(tables: Iterable[LabelsTable]) -> dict[Key, StepLabels]:
     """The labels and values in labels tables, by solution and step; solutions without any have none.
 
     Raises:
-        InputError: a step is labelled twice.
+        InputError: a table has several sources, or a solution is in several tables.
     """
-    found: dict[SolutionKey, dict[int, tuple[int | None, float | None]]] = {}
-    for row in parquet.read_all(paths, LABELS).to_pylist() if paths else ():
-        steps = found.setdefault(key_of(row), {})
-        if row["step"] in steps:
-            raise InputError(
-                ", ".join(map(str, paths)),
-                expected="one label for each step",
-                found=f"several for step {row['step']} of solution {shown(key_of(row))}",
-                remedy="give labels of a single source; `multirm agree-labels` makes one of several",
-            )
-        steps[row["step"]] = row["label"], row["value"]
-    return {
-        key: {step: known for step, known in steps.items() if known != (None, None)}
-        for key, steps in found.items()
-    }
+    found: dict[Key, StepLabels] = {}
+    for table in tables:
+        for key, steps in read_labels(table.path).items():
+            # A chosen dataset has the solutions that were labelled, under its own name.
+            key = (table.dataset or key[0], *key[1:])
+            if key in found:
+                raise InputError(
+                    table.path,
+                    expected="each solution in one of the labels tables",
+                    found=f"{shown(key)} in another one as well",
+                )
+            known = {step: (row["label"], row["value"]) for step, row in steps.items()}
+            found[key] = {step: each for step, each in known.items() if each != (None, None)}
+    return found
 
 
 def labels_of_stepwise(
     rows: Sequence[Row], solutions: Sequence[StepwiseSolution]
-) -> dict[SolutionKey, StepLabels]:
+) -> dict[Key, StepLabels]:
     """The labels and values of TRL's stepwise data, by solution and step.
 
     Args:
         rows: the rows of a solutions table that were made of `solutions`, in the same order.
     """
     return {
-        key_of(row): {
+        solution_of(row): {
             step: known
             for step, known in enumerate(zip(solution.labels, solution.values, strict=True))
             if known != (None, None)
@@ -73,7 +80,7 @@ def labels_of_stepwise(
 
 
 def require_labelled(
-    rows: Iterable[Row], tables: Sequence[Path], labels: Mapping[SolutionKey, StepLabels]
+    rows: Iterable[Row], tables: Sequence[LabelsTable], labels: Mapping[Key, StepLabels]
 ) -> None:
     """Refuse labels tables that are about other solutions, or about steps that a solution does not have.
 
@@ -84,17 +91,17 @@ def require_labelled(
     Raises:
         InputError: none of the solutions is in `labels`, or one has fewer steps than labels.
     """
-    source = ", ".join(map(str, tables))
+    source = ", ".join(str(table.path) for table in tables)
     n_found = 0
     for row in rows:
-        steps = labels.get(key_of(row))
+        steps = labels.get(solution_of(row))
         if steps is None:
             continue
         n_found += 1
         if max(steps, default=0) >= len(row["steps"]):
             raise InputError(
                 source,
-                expected=f"labels of {len(row['steps'])} steps of solution {shown(key_of(row))}",
+                expected=f"labels of {len(row['steps'])} steps of solution {shown(solution_of(row))}",
                 found=f"one of step {max(steps)}, counted from 0",
                 remedy="give the solutions that were labelled",
             )
@@ -103,7 +110,7 @@ def require_labelled(
             source,
             expected="labels of some of the solutions",
             found=f"of others, such as {shown(next(iter(labels)))}" if labels else "none",
-            remedy="give the labels of these solutions: dataset, category and ids must be equal",
+            remedy="dataset, category and ids must be equal; write DATASET=PATH if only the dataset differs",
         )
     if tables:
         logger.info("%s: labels of %d solutions", source, n_found)
