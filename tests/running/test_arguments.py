@@ -99,7 +99,7 @@ def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
     read, written = places_of(command)
     for name, hint in options_of(function).items():
         words = str(hint)
-        is_of_training = "train" in command and name in ("curve", "examples")
+        is_of_training = "train" in command and name in ("curve", "examples", "metrics")
         if name.startswith("output") or is_of_training:
             assert name in written
         elif "Path" in words:

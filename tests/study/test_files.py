@@ -116,7 +116,7 @@ def test_asking_for_files_that_a_study_lacks_is_a_bug(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="dORM-mini are not read"):
         files.reward_places(study(), "dORM-mini", "Facts_junior", "history")
     with pytest.raises(TypeError, match="not trained here"):
-        found.training_dataset_of("theirs")
+        found.training_datasets_of("theirs")
     with pytest.raises(TypeError, match="dORM-mini is not trained on critiques"):
         files.training_critiques(study(), "dORM-mini")
     with pytest.raises(TypeError, match="theirs have no teacher"):

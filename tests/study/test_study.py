@@ -43,8 +43,8 @@ def test_noise_added_twice_or_to_outcomes_is_not_known(dataset: dict[str, Any]) 
 
 def test_a_model_learns_from_its_dataset_or_from_that_of_its_critiques() -> None:
     study = noise_study()
-    assert study.training_dataset_of("dPRM-mini") == "Facts_train"
-    assert study.training_dataset_of("gPRM-share50_steps10") == "Noisy_share50_steps10"
+    assert study.training_datasets_of("dPRM-mini") == ["Facts_train"]
+    assert study.training_datasets_of("gPRM-share50_steps10") == ["Noisy_share50_steps10"]
 
 
 def test_critiques_of_another_set_are_filtered_like_those_of_that_set() -> None:

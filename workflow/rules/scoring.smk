@@ -10,8 +10,8 @@ rule score_discriminative:
     """Compute a reward from the logits at the end of each step."""
     input:
         backbone=ask(files.backbone_files_of_model),
-        weights="<results>/models/{model}/adapter/adapter_model.safetensors",
-        config="<results>/models/{model}/adapter/adapter_config.json",
+        weights=ask(files.weights_of_model),
+        config=ask(files.config_of_model),
         solutions="<results>/data/{dataset}/{category}.parquet",
         environment=environment("train"),
     output:

@@ -82,8 +82,10 @@ rule pretrain_backbone:
 rule train_discriminative:
     """Train a dORM or dPRM: LoRA, with the loss on two logits at the labelled steps."""
     input:
-        backbone=ask(files.backbone_files_of_model),
+        backbone=ask(files.start_files_of_model),
         solutions=ask(files.training_solutions),
+        labels=ask(files.training_labels),
+        validation=ask(files.validation_solutions),
         environment=environment("train"),
     output:
         multiext(
@@ -93,12 +95,13 @@ rule train_discriminative:
         ),
         curve="<results>/models/{model}/curve.parquet",
         examples="<results>/models/{model}/examples.parquet",
+        metrics="<results>/models/{model}/validation.parquet",
     log:
         "<logs>/train_discriminative/{model}.log",
     benchmark:
         "<benchmarks>/train_discriminative/{model}.tsv"
     wildcard_constraints:
-        model=targets.models_of_kinds(study, "dORM", "dPRM"),
+        model=targets.discriminative_models(study, whole=False),
     conda:
         "../../envs/train.yaml"
     threads: threads_of(needs.training)
@@ -109,17 +112,41 @@ rule train_discriminative:
     params:
         *code("multirm.training.discriminative"),
         folder=subpath(output.weights, parent=True),
-        backbone=ask(files.backbone_of_model),
+        backbone=ask(files.start_of_model),
         kind=lambda w: study.runs[w.model].kind,
         recipe=ask(options.recipe),
+        labels=lambda w, input: options.training_labels(study, w.model, input.labels),
+        validation=lambda w, input: options.validation(input.validation),
     message:
         "Train {wildcards.model}"
     shell:
         "python_in_processes {resources.processes} {resources.gpu} -m multirm train-discriminative"
         " --kind {params.kind} --name {wildcards.model} --backbone {params.backbone:q}"
-        " --solutions {input.solutions:q} --output {params.folder:q} --curve {output.curve:q}"
-        " --examples {output.examples:q} --parallelism {resources.parallelism} {params.recipe}"
-        " > {log:q} 2>&1"
+        " --solutions {input.solutions:q} {params.labels:q} {params.validation:q}"
+        " --output {params.folder:q} --curve {output.curve:q}"
+        " --examples {output.examples:q} --metrics {output.metrics:q}"
+        " --parallelism {resources.parallelism} {params.recipe} > {log:q} 2>&1"
+
+
+use rule train_discriminative as train_whole_discriminative with:
+    output:
+        multiext(
+            "<results>/models/{model}/model/",
+            weights="model.safetensors",
+            config="config.json",
+            tokenizer="tokenizer.json",
+        ),
+        curve="<results>/models/{model}/curve.parquet",
+        examples="<results>/models/{model}/examples.parquet",
+        metrics="<results>/models/{model}/validation.parquet",
+    log:
+        "<logs>/train_whole_discriminative/{model}.log",
+    benchmark:
+        "<benchmarks>/train_whole_discriminative/{model}.tsv"
+    wildcard_constraints:
+        model=targets.discriminative_models(study, whole=True),
+    message:
+        "Train all weights of {wildcards.model}"
 
 
 rule train_generative:
@@ -187,6 +214,8 @@ rule merge_adapter:
         "<logs>/merge_adapter/{model}.log",
     benchmark:
         "<benchmarks>/merge_adapter/{model}.tsv"
+    wildcard_constraints:
+        model=targets.adapters(study),
     conda:
         "../../envs/train.yaml"
     resources:

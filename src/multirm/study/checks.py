@@ -7,12 +7,14 @@ from multirm.errors import InputError, did_you_mean
 from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
+from multirm.models.training_method import Method, Targets
 from multirm.study.datasets import (
     DerivedDataset,
     MiniatureDataset,
     ReadDataset,
     SampledDataset,
 )
+from multirm.study.files import validation_solutions
 from multirm.study.labelling import MonteCarlo, Sample
 from multirm.study.questions import MiniatureQuestions, ReadQuestions
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
@@ -28,7 +30,7 @@ from multirm.text.prompts import load_template
 
 def problems(study: Study) -> list[str]:
     """All inconsistencies, each with its key and a remedy."""
-    unknown = [*_unknown_names(study), *_circular_datasets(study)]
+    unknown = [*_unknown_names(study), *_circular_datasets(study), *_unsuited_starts(study)]
     found = [*unknown, *_colliding_names(study), *_braces(study), *_unusable_templates(study)]
     if unknown:
         # The other checks look names up.
@@ -36,6 +38,8 @@ def problems(study: Study) -> list[str]:
     return [
         *found,
         *_foreign_categories(study),
+        *_empty_validation(study),
+        *_values_of_labels(study),
         *_missing_critiques(study),
         *_critiques_of_other_solutions(study),
         *_missing_rewards(study),
@@ -54,7 +58,15 @@ def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
     for name, model in trained.items():
         categories = study.training_categories_of(name)
         if isinstance(model, DiscriminativeModel):
-            yield f"models.{name}.dataset", model.dataset, categories
+            for dataset in model.datasets:
+                yield f"models.{name}.dataset", dataset, study.trained_categories(name, dataset)
+            watched = model.training.validation
+            # The weights that are kept are chosen by them.
+            for dataset in (
+                study.validation_datasets_of(name) if watched and watched.patience else ()
+            ):
+                key = f"models.{name}.training.validation.dataset"
+                yield key, dataset, study.trained_categories(name, dataset)
         else:
             dataset = study.critiques[model.critiques].dataset
             yield f"critiques.{model.critiques}.dataset", dataset, categories
@@ -142,6 +154,57 @@ def _way_back(study: Study, name: str) -> list[str] | None:
     return None
 
 
+def _unsuited_starts(study: Study) -> Iterator[str]:
+    """Reward models that start from another one with another backbone or adapter, or from themselves."""
+    for name, model in study.models.items():
+        if not isinstance(model, DiscriminativeModel) or model.from_ not in study.models:
+            continue
+        key, start = f"models.{name}.from", study.models[model.from_]
+        if not isinstance(start, DiscriminativeModel):
+            yield f"{key}: {model.from_} is not a dORM or dPRM that is trained here"
+            continue
+        if start.backbone != model.backbone:
+            yield f"{key}: {model.from_} has the backbone {start.backbone}, not {model.backbone}"
+        adapters = [each.training for each in (start, model)]
+        shapes = {(each.rank, each.alpha) for each in adapters}
+        if all(each.method is Method.LORA for each in adapters) and len(shapes) > 1:
+            yield (
+                f"{key}: the adapter of {model.from_} is trained on, so `rank` and `alpha` must be its own; "
+                f"set them in models.{name}.training"
+            )
+        way, at = [name], start
+        while at.from_ and at.from_ not in way:
+            way.append(at.from_)
+            following = study.models.get(at.from_)
+            if not isinstance(following, DiscriminativeModel):
+                break
+            at = following
+        if name in (model.from_, at.from_):
+            yield f"{key}: it starts from itself; start one of {', '.join(way)} from its backbone"
+
+
+def _values_of_labels(study: Study) -> Iterator[str]:
+    """Reward models that learn values from datasets without any."""
+    for name, model in study.models.items():
+        if isinstance(model, DiscriminativeModel) and model.training.targets is Targets.VALUES:
+            datasets = study.training_datasets_of(name)
+            if not any(study.labels_of(name, dataset) for dataset in datasets):
+                yield (
+                    f"models.{name}.training.targets: values are in the labels of datasets with `label`, "
+                    f"and {' and '.join(datasets)} has none; choose labels"
+                )
+
+
+def _empty_validation(study: Study) -> Iterator[str]:
+    for name in study.models:
+        datasets = study.validation_datasets_of(name)
+        if datasets and not validation_solutions(study, name):
+            yield (
+                f"models.{name}.training.validation.dataset: {' and '.join(datasets)} has none of the categories "
+                "that the model is trained on"
+            )
+
+
 def _foreign_categories(study: Study) -> Iterator[str]:
     """Categories of derived datasets and of reward models that the dataset they are from lacks."""
     named = [
@@ -149,12 +212,14 @@ def _foreign_categories(study: Study) -> Iterator[str]:
         for name, dataset in study.datasets.items()
         if isinstance(dataset, DerivedDataset)
     ]
-    named += [
-        (f"models.{name}", model.categories, study.training_dataset_of(name))
+    origins = [(key, categories, [origin]) for key, categories, origin in named]
+    origins += [
+        (f"models.{name}", model.categories, study.training_datasets_of(name))
         for name, model in _trained(study).items()
     ]
-    for key, categories, origin in named:
-        known = study.categories_of(origin)
+    for key, categories, names in origins:
+        known = [category for name in names for category in study.categories_of(name)]
+        origin = " and ".join(names)
         for category in categories or []:
             if category not in known:
                 yield (
@@ -184,7 +249,13 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
             continue
         yield f"models.{name}.backbone", model.backbone, backbones
         if isinstance(model, DiscriminativeModel):
-            yield f"models.{name}.dataset", model.dataset, datasets
+            for dataset in model.datasets:
+                yield f"models.{name}.dataset", dataset, datasets
+            watched = model.training.validation
+            for dataset in (watched and watched.dataset) or ():
+                yield f"models.{name}.training.validation.dataset", dataset, datasets
+            if model.from_:
+                yield f"models.{name}.from", model.from_, list(study.models)
         else:
             yield f"models.{name}.critiques", model.critiques, list(study.critiques)
     for name, critiques in study.critiques.items():
@@ -393,7 +464,9 @@ def _too_large_models(study: Study) -> Iterator[str]:
             model.kind.is_generative,
         )
         shared = training.parallelism is Parallelism.FSDP
-        needed = training_memory(size, training.processes if shared else 1, share)
+        needed = training_memory(
+            size, training.processes if shared else 1, share, study.is_whole(name)
+        )
         if runs_on_gpu(size) and needed > study.gpu_memory:
             yield (
                 f"models.{name}.training: needs {needed:.0f} GB on each GPU, but gpu_memory "

@@ -87,7 +87,7 @@ def _trains_on_noise(study: "Study") -> bool:
     trained = [
         name for name, run in study.runs.items() if not run.is_external and run.kind.is_process
     ]
-    learned = map(study.training_dataset_of, trained)
+    learned = (dataset for name in trained for dataset in study.training_datasets_of(name))
     return any(share and steps for share, steps in map(study.noise_of, learned))
 
 

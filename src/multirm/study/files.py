@@ -243,14 +243,52 @@ def backbone_files(study: Study, backbone: str) -> list[str]:
     return without_braces(sorted(file for file in Path(folder).glob("*") if file.is_file()))
 
 
+def weights_of_model(study: Study, model: str) -> str:
+    """The weights of a reward model that is trained here: of its adapter, or of the whole model."""
+    name = "model/model" if study.is_whole(model) else "adapter/adapter_model"
+    return f"{RESULTS}/models/{model}/{name}.safetensors"
+
+
+def config_of_model(study: Study, model: str) -> str:
+    """The configuration of a reward model that is trained here: of its adapter, or of the whole model."""
+    name = "model/config.json" if study.is_whole(model) else "adapter/adapter_config.json"
+    return f"{RESULTS}/models/{model}/{name}"
+
+
+def start_of_model(study: Study, model: str) -> str:
+    """The folder or hub name of the model from which a reward model's training starts."""
+    start = study.start_of(model)
+    if start is None:
+        return backbone_model(study, study.runs[model].trained.backbone)
+    return f"results/models/{start}/{'model' if study.is_whole(start) else 'adapter'}"
+
+
+def start_files_of_model(study: Study, model: str) -> list[str]:
+    """The files of the model from which a reward model's training starts."""
+    start = study.start_of(model)
+    if start is None:
+        return backbone_files(study, study.runs[model].trained.backbone)
+    own = [weights_of_model(study, start), config_of_model(study, start)]
+    return [*own, *backbone_files_of_model(study, start)]
+
+
 def backbone_of_model(study: Study, model: str) -> str:
-    """The folder or hub name from which a reward model's backbone is loaded."""
-    return backbone_model(study, study.runs[model].trained.backbone)
+    """The folder or hub name of the whole model that a reward model's adapter was trained on."""
+    start = study.start_of(model)
+    is_adapted = start is not None and not study.is_whole(start)
+    return backbone_of_model(study, start) if start and is_adapted else start_of_model(study, model)
 
 
 def backbone_files_of_model(study: Study, model: str) -> list[str]:
-    """The files of a reward model's backbone."""
-    return backbone_files(study, study.runs[model].trained.backbone)
+    """The files that a reward model's adapter needs besides its own; none for a whole model."""
+    if study.is_whole(model):
+        return []
+    start = study.start_of(model)
+    if start is None:
+        return backbone_files(study, study.runs[model].trained.backbone)
+    if not study.is_whole(start):
+        return backbone_files_of_model(study, start)
+    return [weights_of_model(study, start), config_of_model(study, start)]
 
 
 def teacher(study: Study, critique_set: str) -> str:
@@ -296,8 +334,35 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
 
 def training_solutions(study: Study, model: str) -> list[str]:
     """The tables of solutions on which a reward model is trained."""
-    dataset = study.training_dataset_of(model)
-    return [solution_table(dataset, category) for category in study.training_categories_of(model)]
+    return [
+        solution_table(dataset, category)
+        for dataset in study.training_datasets_of(model)
+        for category in study.trained_categories(model, dataset)
+    ]
+
+
+def labels_in_training(study: Study, model: str) -> list[tuple[str, str]]:
+    """The labels tables that a reward model's training needs, each after the dataset whose solutions it is used for."""
+    return [
+        (dataset, f"{RESULTS}/labels/{labelled}/{category}.parquet")
+        for dataset in [*study.training_datasets_of(model), *study.validation_datasets_of(model)]
+        if (labelled := study.labels_of(model, dataset))
+        for category in study.trained_categories(model, dataset)
+    ]
+
+
+def training_labels(study: Study, model: str) -> list[str]:
+    """The labels tables that a reward model's training needs; possibly none."""
+    return [table for _, table in labels_in_training(study, model)]
+
+
+def validation_solutions(study: Study, model: str) -> list[str]:
+    """The tables of solutions on which a reward model is evaluated during training; possibly none."""
+    return [
+        solution_table(dataset, category)
+        for dataset in study.validation_datasets_of(model)
+        for category in study.trained_categories(model, dataset)
+    ]
 
 
 def critique_table(

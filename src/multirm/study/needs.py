@@ -103,8 +103,10 @@ def training_share(study: Study, model: str) -> Share:
 def training(study: Study, model: str) -> Resources:
     """The resources for training a reward model."""
     run = study.runs[model]
-    dataset = study.training_dataset_of(model)
-    sequences = n_solutions(study, dataset) * len(study.training_categories_of(model))
+    sequences = sum(
+        n_solutions(study, dataset) * len(study.trained_categories(model, dataset))
+        for dataset in study.training_datasets_of(model)
+    )
     if run.kind.is_generative:
         sequences *= study.critiques_of(model).per_solution
     settings = run.trained.training
@@ -114,6 +116,7 @@ def training(study: Study, model: str) -> Resources:
         settings.epochs,
         settings.processes,
         training_share(study, model),
+        study.is_whole(model),
     )
 
 

@@ -31,11 +31,12 @@ def _apart_from_noise(
     sections = {
         key: getattr(model, key).model_dump(exclude=excluded) for key, excluded in _OF_JOBS.items()
     }
-    solutions = _solutions_apart_from_noise(study, study.training_dataset_of(name))
+    datasets = study.training_datasets_of(name)
+    solutions = [_solutions_apart_from_noise(study, dataset) for dataset in datasets]
     categories = sorted(study.training_categories_of(name))
     found = model.kind, model.backbone, sections, solutions, categories
     if not isinstance(model, GenerativeModel):
-        return found
+        return *found, model.from_
     filtered, generated = study.critiques[model.critiques], study.critiques_of(name)
     return (
         *found,

@@ -5,11 +5,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from multirm.models.training_method import Method
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.labelling import Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
-from multirm.study.reward_models import DiscriminativeScoring, GenerativeScoring
+from multirm.study.reward_models import (
+    DiscriminativeScoring,
+    DiscriminativeTraining,
+    GenerativeScoring,
+)
 from multirm.study.runs import Run
 from multirm.study.study import Study
 from multirm.tables.reward_models import FormatName
@@ -97,9 +102,42 @@ def reward_type(study: Study, model: str) -> list[str]:
 def recipe(study: Study, model: str) -> list[str]:
     """The options for a reward model's training recipe."""
     run = study.runs[model]
-    values = {name: getattr(run.trained.training, name) for name in _RECIPE} | {"seed": run.seed}
+    training = run.trained.training
+    values = {name: getattr(training, name) for name in _RECIPE} | {"seed": run.seed}
+    if isinstance(training, DiscriminativeTraining):
+        values |= _discriminative(training)
     options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
     return [word for words in options for word in words]
+
+
+def _discriminative(training: DiscriminativeTraining) -> dict[str, object]:
+    """The settings of a discriminative recipe, besides those of all recipes; None for those left out."""
+    unused = ("rank", "alpha", "dropout") if training.method is Method.FULL else ()
+    watched = training.validation
+    return {
+        **dict.fromkeys(unused),
+        "method": training.method,
+        "targets": training.targets,
+        "validation_share": (watched and watched.share) or None,
+        "evaluate_every": watched and watched.every,
+        "patience": watched and watched.patience,
+    }
+
+
+def training_labels(study: Study, model: str, tables: Iterable[str]) -> list[str]:
+    """The option for the labels tables that a reward model's training needs, if there are any.
+
+    Args:
+        tables: `files.training_labels`, as Snakemake names them.
+    """
+    datasets = [dataset for dataset, _ in files.labels_in_training(study, model)]
+    pairs = zip(datasets, tables, strict=True)
+    return option("--labels", *(f"{dataset}={table}" for dataset, table in pairs))
+
+
+def validation(tables: Iterable[str]) -> list[str]:
+    """The option for the solutions that a reward model is evaluated on during training, if there are any."""
+    return option("--validation", *tables)
 
 
 def template_of_critiques(study: Study, critique_set: str, kind: str) -> list[str]:
@@ -194,10 +232,13 @@ def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[s
     if not run.is_external:
         known["backbone"] = run.trained.backbone
         known["seed"] = run.seed
-        dataset = study.training_dataset_of(run.name)
-        known["learned_from"] = [dataset]
+        datasets = study.training_datasets_of(run.name)
+        known["learned_from"] = study.learned_from(run.name)
         known["training_categories"] = study.training_categories_of(run.name)
-        known["noise_share"], known["step_noise"] = study.noise_of(dataset)
+        # Unknown of several datasets that differ in it.
+        noises = {study.noise_of(dataset) for dataset in datasets}
+        noise = noises.pop() if len(noises) == 1 else (None, None)
+        known["noise_share"], known["step_noise"] = noise
         known["noise_baseline"] = baselines[run.model]
         known["format"] = FormatName.MULTI_RM
     if not run.is_external and run.kind.is_generative:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from multirm.study.files import RESULTS, reward_tables, solution_tables
+from multirm.study.files import RESULTS, reward_tables, solution_tables, weights_of_model
 from multirm.study.options import option
 from multirm.study.report_tables import FORMATS, REPORT_TABLES, ReportTable
 from multirm.study.study import Study
@@ -58,7 +58,7 @@ def _models(study: Study) -> Files:
     # The settings are the same in all categories and datasets.
     dataset = study.evaluation.datasets[0]
     return {
-        "models": [f"{folder}/adapter/adapter_model.safetensors" for folder in folders],
+        "models": [weights_of_model(study, run) for run in runs],
         "curves": [f"{folder}/curve.parquet" for folder in folders],
         "examples": [f"{folder}/examples.parquet" for folder in folders],
         "rewards": [reward_tables(study, run, dataset)[0] for run in runs],

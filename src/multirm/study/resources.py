@@ -109,9 +109,22 @@ class Share:
         return read.memory + (logits if self.is_generative else 0)
 
 
-def training_memory(parameters: float, sharing: int, share: Share) -> float:
-    """GB on each GPU for LoRA: weights in bf16 over `sharing` GPUs, activations of a batch, and 2 for the rest."""
-    return 2 * parameters / 1e9 / sharing + share.memory("cuda") / 1e9 + 2
+# Bytes per weight that is trained: the weight, its gradient, and AdamW's two means, in fp32.
+_TRAINED = 16
+
+
+def training_memory(
+    parameters: float, sharing: int, share: Share, trains_all: bool = False
+) -> float:
+    """GB on each GPU: weights over `sharing` GPUs, activations of a batch, and 2 for the rest.
+
+    An adapter's backbone is in bf16. If all weights are trained, autocast keeps a copy of them in bf16 beside those in
+    fp32, unless they are sharded.
+    """
+    of_weight = 2.0
+    if trains_all:
+        of_weight = _TRAINED if sharing > 1 else _TRAINED + 2
+    return of_weight * parameters / 1e9 / sharing + share.memory("cuda") / 1e9 + 2
 
 
 def reading_memory(parameters: float, dtype: Dtype = Dtype.AUTO) -> float:
@@ -134,6 +147,7 @@ def of_training(
     epochs: float,
     processes: int,
     share: Share,
+    trains_all: bool = False,
 ) -> Resources:
     """For a training run on `sequences` sequences, in `processes` processes."""
     tokens = sequences * (_CRITIQUE_TOKENS if share.is_generative else _SOLUTION_TOKENS) * epochs
@@ -143,9 +157,13 @@ def of_training(
     texts = _BYTES_OF_TOKEN * tokens
     if runs_on_gpu(parameters):
         threads = _CORES_BESIDE_GPU * processes
-        memory = _of_process(2 * parameters + texts) * processes
+        memory = _of_process((4 if trains_all else 2) * parameters + texts) * processes
+        if trains_all:
+            # Weights and AdamW's means are gathered in main memory for a checkpoint.
+            memory += ceil(12 * parameters / 2**20)
         return Resources(processes, threads, memory, _minutes(work / _GPU_FLOPS))
-    memory = _of_process(8 * parameters + texts + share.memory("cpu")) * processes
+    weights = (2 * _TRAINED if trains_all else 8) * parameters
+    memory = _of_process(weights + texts + share.memory("cpu")) * processes
     return Resources(0, processes, memory, _minutes(work / _CPU_FLOPS))
 
 

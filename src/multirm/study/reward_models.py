@@ -13,6 +13,7 @@ from pydantic import (
 from multirm.engines.name import EngineName
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
+from multirm.models.training_method import Method, Targets
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -21,12 +22,12 @@ from multirm.running.numbers import (
     PositiveOrZero,
 )
 from multirm.study.sampling import Sampling
-from multirm.study.settings import Categories, Name, Settings, Text
+from multirm.study.settings import Categories, Name, OneOrMore, Settings, Text
 from multirm.tables.reward_models import Kind
 
 
 class Training(Settings):
-    """LoRA training; the defaults are Multi-RM's (arXiv 2510.00492)."""
+    """Training; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
     epochs: Positive = 1.0
     learning_rate: Positive = 1e-4
@@ -45,10 +46,49 @@ class Training(Settings):
     )
 
 
+class Validation(Settings):
+    """Evaluations during training, on a share of the training questions or on other datasets."""
+
+    share: FractionBelowOne = Field(
+        0.0, description="of the questions of its training data, held out for validation"
+    )
+    dataset: OneOrMore | None = Field(
+        None, description="its solutions to questions that are not trained on"
+    )
+    every: Count | None = Field(
+        None, description="steps between two evaluations; by default a tenth of the run"
+    )
+    patience: Count | None = Field(
+        None,
+        description="stop after this many evaluations without a lower loss than the lowest, and keep the weights "
+        "with the lowest one; by default neither",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.share) == bool(self.dataset):
+            raise ValueError("needs either a `share` above 0 or a `dataset`")
+        return self
+
+
 class DiscriminativeTraining(Training):
+    method: Method = Field(
+        Method.LORA, description="whether to train an adapter or all weights (full)"
+    )
     rank: Count = 16
     alpha: Count = 32
     max_length: Count = Field(650, description="tokens; longer sequences are left out and counted")
+    targets: Targets = Field(
+        Targets.LABELS, description="what a dPRM learns of a step: its label, or its value (0 to 1)"
+    )
+    validation: Validation | None = None
+
+    @model_validator(mode="after")
+    def _no_adapter(self) -> Self:
+        unused = sorted({"rank", "alpha", "dropout"} & self.model_fields_set)
+        if self.method is Method.FULL and unused:
+            raise ValueError(f"{unused[0]}: belongs to an adapter; leave it out with method full")
+        return self
 
 
 class GenerativeTraining(Training):
@@ -100,9 +140,20 @@ class DiscriminativeModel(TrainedModel):
 
     kind: Literal[Kind.DORM, Kind.DPRM]
     backbone: Name
-    dataset: Name
+    from_: Name | None = Field(
+        None,
+        alias="from",
+        description="a discriminative model with the same backbone, from which training starts instead",
+    )
+    datasets: OneOrMore = Field(alias="dataset", description="one or several, trained on together")
     training: DiscriminativeTraining = DiscriminativeTraining()
     scoring: DiscriminativeScoring = DiscriminativeScoring()
+
+    @model_validator(mode="after")
+    def _steps_are_of_process_models(self) -> Self:
+        if self.kind is Kind.DORM and self.training.targets is not Targets.LABELS:
+            raise ValueError("training.targets: a dORM learns outcomes, not steps")
+        return self
 
 
 class GenerativeModel(TrainedModel):

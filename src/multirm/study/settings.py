@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -50,6 +51,19 @@ Category = Annotated[Name, AfterValidator(_not_reserved)]
 
 
 EachOnce = AfterValidator(_each_once)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+OneOrMore = Annotated[
+    list[Name],
+    Field(min_length=1),
+    EachOnce,
+    BeforeValidator(_as_list, json_schema_input_type=Name | list[Name]),
+]
+"""A list of names; a single one may be given without a list."""
 
 
 Address = Annotated[str, AfterValidator(_an_address)]

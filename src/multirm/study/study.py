@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from multirm.formats.sources import Reader
+from multirm.models.training_method import Method, Targets
 from multirm.running.numbers import (
     Positive,
     Seed,
@@ -16,12 +17,12 @@ from multirm.study.critiques import Critiques
 from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.evaluation import Evaluation, Figures
 from multirm.study.questions import Questions, ReadQuestions
-from multirm.study.reward_models import GenerativeModel, RewardModel
+from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, RewardModel
 from multirm.study.runs import Run, runs_of
 from multirm.study.sampling import Sampling
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
-from multirm.tables.reward_models import Kind
+from multirm.tables.reward_models import Kind, run_name
 
 # In these sections, a key of each entry decides which other keys it may have.
 VARIANTS = {"datasets": ("reader", ("miniature", *Reader)), "models": ("kind", tuple(Kind))}
@@ -196,26 +197,79 @@ class Study(Settings):
             return None, None
         return (noises[0].share, noises[0].steps) if noises else (0.0, 0.0)
 
-    def training_dataset_of(self, model: str) -> str:
-        """The dataset that a reward model's training solutions are from.
+    def training_datasets_of(self, model: str) -> list[str]:
+        """The datasets that a reward model's training solutions are from.
 
         Raises:
             TypeError: the reward model is not trained here.
         """
         settings = self.runs[model].trained
         if isinstance(settings, GenerativeModel):
-            return self.critiques[settings.critiques].dataset
-        return settings.dataset
+            return [self.critiques[settings.critiques].dataset]
+        return settings.datasets
+
+    def labels_of(self, model: str, dataset: str) -> str | None:
+        """The dataset whose labels table says what a dPRM learns of the steps of a training dataset.
+
+        It is the dataset itself, or one that it takes solutions from. None if step labels say it: in augmented
+        solutions, only the rewritten step is learned, and values are in labels tables only.
+        """
+        settings = self.runs[model].settings
+        if not isinstance(settings, DiscriminativeModel) or settings.kind is not Kind.DPRM:
+            return None
+        for name in self.origins_of(dataset):
+            derived = self.datasets[name]
+            if not isinstance(derived, DerivedDataset):
+                break
+            if derived.label:
+                return name if settings.training.targets is Targets.VALUES else None
+            if derived.augment:
+                return name
+            if derived.take is None or derived.take.steps:
+                break
+        return None
+
+    def learned_from(self, model: str) -> list[str]:
+        """The datasets that a reward model learned from, those of the model that it started from first."""
+        start = self.start_of(model)
+        before = self.learned_from(start) if start else []
+        return list(dict.fromkeys([*before, *self.training_datasets_of(model)]))
+
+    def validation_datasets_of(self, model: str) -> list[str]:
+        """The datasets that a reward model is evaluated on during training."""
+        settings = self.runs[model].settings
+        validation = isinstance(settings, DiscriminativeModel) and settings.training.validation
+        return (validation and validation.dataset) or []
+
+    def start_of(self, model: str) -> str | None:
+        """The reward model from which the training of another one starts: the run with the same seed."""
+        run = self.runs[model]
+        start = run.settings.from_ if isinstance(run.settings, DiscriminativeModel) else None
+        if start is None or run.name == run.model:
+            return start
+        return run_name(start, int(run.seed or 0))
+
+    def is_whole(self, model: str) -> bool:
+        """Whether a reward model is a whole model rather than an adapter."""
+        settings = self.runs[model].settings
+        if not isinstance(settings, DiscriminativeModel):
+            return False
+        return settings.training.method is Method.FULL
 
     def training_categories_of(self, model: str) -> list[str]:
-        """The categories that a reward model is trained on: those that it names, or all of its training dataset.
+        """The categories that a reward model is trained on: those that it names, or all of its training datasets.
 
         Raises:
             TypeError: the reward model is not trained here.
         """
-        return self.runs[model].trained.categories or self.categories_of(
-            self.training_dataset_of(model)
-        )
+        of_datasets = map(self.categories_of, self.training_datasets_of(model))
+        every = dict.fromkeys(category for categories in of_datasets for category in categories)
+        return self.runs[model].trained.categories or list(every)
+
+    def trained_categories(self, model: str, dataset: str) -> list[str]:
+        """Those categories of a dataset that a reward model is trained on."""
+        known = self.categories_of(dataset)
+        return [category for category in self.training_categories_of(model) if category in known]
 
     def criticised_categories(self, critique_set: str, kind: str) -> list[str]:
         """The categories of a set's critiques of a kind on which reward models are trained; without any, all."""

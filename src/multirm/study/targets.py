@@ -20,6 +20,7 @@ from multirm.study.files import (
     reward_tables,
     table_of,
     training_solutions,
+    weights_of_model,
 )
 from multirm.study.reward_models import DiscriminativeModel
 from multirm.study.runs import Run
@@ -84,6 +85,20 @@ def models_of_kinds(study: Study, *kinds: Kind) -> str:
     return any_of(run.name for run in trained_runs(study) if run.kind in kinds)
 
 
+def adapters(study: Study) -> str:
+    """A pattern for the reward models that are trained here as adapters."""
+    return any_of(run.name for run in trained_runs(study) if not study.is_whole(run.name))
+
+
+def discriminative_models(study: Study, whole: bool) -> str:
+    """A pattern for the dORMs and dPRMs that are trained here as whole models, or for those that are adapters."""
+    return any_of(
+        run.name
+        for run in trained_runs(study)
+        if isinstance(run.settings, DiscriminativeModel) and study.is_whole(run.name) is whole
+    )
+
+
 def scored(study: Study, *kinds: Kind, in_shards: bool) -> str:
     """A pattern for the reward models of these kinds that are scored in shards, or for the others."""
     return any_of(
@@ -136,7 +151,9 @@ def _replies(dataset: DerivedDataset) -> list[str]:
 def used_datasets(study: Study) -> list[str]:
     """The datasets that a study evaluates and trains on, and those that they are made with, each once."""
     datasets = [*study.evaluation.datasets]
-    datasets += [dataset for run in trained_runs(study) if (dataset := _labels_of(run))]
+    for run in trained_runs(study):
+        datasets += run.trained.datasets if isinstance(run.trained, DiscriminativeModel) else []
+        datasets += study.validation_datasets_of(run.name)
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
     datasets += _pretraining_datasets(study, _backbones_of_models(study))
     used: list[str] = []
@@ -153,10 +170,6 @@ def used_datasets(study: Study) -> list[str]:
 def _pretraining_datasets(study: Study, backbones: Iterable[str]) -> list[str]:
     settings = (study.backbones[backbone].pretrain for backbone in backbones)
     return [dataset for each in settings if each for dataset in each.datasets]
-
-
-def _labels_of(run: Run) -> str | None:
-    return run.trained.dataset if isinstance(run.trained, DiscriminativeModel) else None
 
 
 def used_backbones(study: Study) -> list[str]:
@@ -207,10 +220,7 @@ def training_targets(study: Study) -> list[str]:
     pretrained = [each for each in sorted(used_backbones(study)) if study.backbones[each].pretrain]
     return [
         *(file for backbone in pretrained for file in backbone_files(study, backbone)),
-        *(
-            f"{RESULTS}/models/{run.name}/adapter/adapter_model.safetensors"
-            for run in trained_runs(study)
-        ),
+        *(weights_of_model(study, run.name) for run in trained_runs(study)),
     ]
 
 

@@ -31,7 +31,7 @@ from multirm.tables.solution_analyses import (
     SOLUTION_GROUPS,
 )
 from multirm.tables.solutions import SOLUTIONS
-from multirm.tables.training import CURVES, EXAMPLES
+from multirm.tables.training import CURVES, EXAMPLES, VALIDATION
 from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
 
@@ -53,6 +53,7 @@ SCHEMAS = {
         SCORED_CRITIQUES,
         CURVES,
         EXAMPLES,
+        VALIDATION,
         ACCURACY,
         COMPARISONS,
         CHANGES,
