@@ -142,6 +142,10 @@ COMMANDS = {
             "multirm.training.merge:merge_adapter",
             "Merge an adapter into its backbone.",
         ),
+        "export-token-classifier": (
+            "multirm.training.export:export_token_classifier",
+            "Write a dORM or dPRM as a token classifier for transformers and vLLM.",
+        ),
     },
     "Scoring": {
         "score-discriminative": (

@@ -245,9 +245,7 @@ def output_logits(
     Raises:
         InputError: the model transforms the output layer's logits.
     """
-    causal = model.get_base_model() if isinstance(model, PeftModel) else model
-    head = causal.get_output_embeddings()
-    _refuse_changed_logits(causal)
+    head = output_layer(model)
     if columns is None:
         return head(hidden)
     if type(head) is not nn.Linear:
@@ -258,6 +256,17 @@ def output_logits(
     # bf16 would round the logits, and so the rewards, to two digits; fp32 costs nothing for few columns.
     with torch.autocast(hidden.device.type, enabled=False):
         return functional.linear(hidden.float(), weight, bias)
+
+
+def output_layer(model: PreTrainedModel) -> nn.Module:
+    """The output layer of a causal language model, plain or wrapped by peft.
+
+    Raises:
+        InputError: the model transforms its logits.
+    """
+    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    _refuse_changed_logits(causal)
+    return causal.get_output_embeddings()
 
 
 def _refuse_changed_logits(model: PreTrainedModel) -> None:

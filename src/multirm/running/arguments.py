@@ -14,7 +14,14 @@ from typing import Annotated, Any, ParamSpec, get_args, get_origin, get_type_hin
 
 from multirm.errors import InputError
 from multirm.running.files import check_file, check_folder
-from multirm.running.provenance import ADAPTER, BACKBONE, MERGED, TUNED, check_replaceable
+from multirm.running.provenance import (
+    ADAPTER,
+    BACKBONE,
+    CLASSIFIER,
+    MERGED,
+    TUNED,
+    check_replaceable,
+)
 
 P = ParamSpec("P")
 
@@ -44,6 +51,7 @@ OutputFolder = Annotated[Path, _Written()]
 EvaluationFolder = Annotated[Path, _Written(among=True)]
 AdapterFolder = Annotated[Path, _Written((ADAPTER,))]
 TrainedFolder = Annotated[Path, _Written((ADAPTER, TUNED))]
+ClassifierFolder = Annotated[Path, _Written((CLASSIFIER,))]
 MergedFolder = Annotated[Path, _Written((MERGED,))]
 BackboneFolder = Annotated[Path, _Written((BACKBONE,))]
 

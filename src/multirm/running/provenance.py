@@ -24,6 +24,7 @@ ADAPTER = "adapter"
 BACKBONE = "backbone"
 MERGED = "merged model"
 TUNED = "fine-tuned model"
+CLASSIFIER = "token classifier"
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ def train_reward_model(
                 (metrics, VALIDATION, [{"model": name, **row} for row in run.evaluations]),
             ]
             asked = [(path, schema, rows) for path, schema, rows in tables if path is not None]
-            parquet.write_together(asked, origin)
+            if asked:
+                parquet.write_together(asked, origin)
 
 
 def starting_model(backbone: str, recipe: Recipe, method: Method) -> PreTrainedModel:
