@@ -18,7 +18,7 @@ from multirm.tables import parquet
 from multirm.tables.critiques import CRITIQUES
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
-from multirm.tables.training import CURVES, EXAMPLES
+from multirm.tables.training import CURVES, EXAMPLES, VALIDATION
 from multirm.text.prompts import VERDICT_MARKS
 from multirm.training.processes import share_batch
 from tests.origins import made_of
@@ -67,6 +67,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("given")
     solutions = [solution(number) for number in range(33)]
     parquet.write(folder / "solutions.parquet", SOLUTIONS, solutions, made_of())
+    others = [row | {"question": "Is it fair?", "dataset": "others"} for row in solutions[:7]]
+    parquet.write(folder / "others.parquet", SOLUTIONS, others, made_of())
     critiques = [critique(number) for number in range(33)]
     stage = {"kind": "gORM", "stage": "filtered"}
     parquet.write(folder / "critiques.parquet", CRITIQUES, critiques, made_of(stage))
@@ -93,6 +95,13 @@ def training(kind: str, backbone: Path, given: Path, made: Path, **settings: obj
         options["--critiques"] = given / "critiques.parquet"
     listed = [str(part) for option in options.items() for part in option]
     return [command, *listed]
+
+
+def full(backbone: Path, given: Path, made: Path, **settings: object) -> list[str]:
+    """The command line of a run that trains all weights, and evaluates them on another question."""
+    settings |= {"method": "full", "validation": given / "others.parquet", "patience": 9}
+    settings |= {"metrics": made / "validation.parquet", "evaluate_every": 2}
+    return training("dORM", backbone, given, made, **settings)
 
 
 def together(
@@ -145,6 +154,10 @@ def two(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactory)
         for parallelism in ("ddp", "fsdp")
     ]
     trainings += [
+        full(tiny_model, given, folder / f"full-{parallelism}", parallelism=parallelism)
+        for parallelism in ("ddp", "fsdp")
+    ]
+    trainings += [
         training("dORM", tiny_model, given, folder / "dropout", parallelism="fsdp"),
         training("dORM", tiny_model, given, folder / "uneven", batch_size=7),
     ]
@@ -161,6 +174,8 @@ def alone(tiny_model: Path, given: Path, tmp_path_factory: pytest.TempPathFactor
     for kind in ("dORM", "gORM"):
         arguments = training(kind, tiny_model, given, folder / kind, dropout=0)
         build_app()(arguments, exit_on_error=False, result_action="return_value")
+    arguments = full(tiny_model, given, folder / "full")
+    build_app()(arguments, exit_on_error=False, result_action="return_value")
     return folder
 
 
@@ -170,14 +185,30 @@ def test_two_processes_train_like_one(alone: Path, two: Path, kind: str, paralle
     assert_alike(alone / kind, two / f"{kind}-{parallelism}")
 
 
+@pytest.mark.parametrize("parallelism", ["ddp", "fsdp"])
+def test_all_weights_and_their_evaluations_are_those_of_one_process(
+    alone: Path, two: Path, parallelism: str
+) -> None:
+    made = [alone / "full", two / f"full-{parallelism}"]
+    one, other = (parquet.read(each / "validation.parquet", VALIDATION) for each in made)
+    assert one["step"].to_pylist() == [0, 2, 4, 6]
+    assert set(one["n"].to_pylist()) == {7}
+    for expected, found in zip(one.to_pylist(), other.to_pylist(), strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+    weights = [load_file(each / "adapter" / "model.safetensors") for each in made]
+    assert weights[0].keys() == weights[1].keys()
+    for name, values in weights[0].items():
+        torch.testing.assert_close(weights[1][name], values, atol=1e-5, rtol=0)
+
+
 def test_outputs_are_written_and_logged_once(two: Path) -> None:
     assert {path.name for path in (two / "dORM-fsdp").iterdir()} == {
         "adapter",
         "curve.parquet",
         "examples.parquet",
     }
-    # Five runs of six steps, each logged by one process.
-    assert (two / "log").read_text().count("toy: step 6 of 6") == 5
+    # Seven runs of six steps, each logged by one process.
+    assert (two / "log").read_text().count("toy: step 6 of 6") == 7
 
 
 def test_a_batch_that_two_processes_cannot_share_is_refused(two: Path) -> None:
