@@ -312,10 +312,8 @@ def _unusable_labels(study: Study) -> Iterator[str]:
             yield f"{key}.monte_carlo: the questions of {origin} have no answers; use another source"
         if label.trust:
             model = study.models[label.trust.model]
-            learned = getattr(model, "dataset", None)
-            if model.kind is not Kind.DPRM or origin not in (
-                learned if isinstance(learned, list) else [learned]
-            ):
+            learned = model.datasets if isinstance(model, DiscriminativeModel) else []
+            if model.kind is not Kind.DPRM or origin not in learned:
                 yield (
                     f"{key}.trust.model: {label.trust.model} is not a dPRM trained on {origin}, "
                     "whose labels it should check; name one that is"
