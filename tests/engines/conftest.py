@@ -144,7 +144,7 @@ def server_that_runs(
     def serve() -> Running:
         if not servers or servers[-1].process.poll() is not None:
             log = tmp_path_factory.mktemp("server") / "log"
-            servers.append(_start_server(vllm_python, sure_model, log))
+            servers.append(start_server(vllm_python, sure_model, log))
         return servers[-1]
 
     yield serve
@@ -159,7 +159,7 @@ def running(server_that_runs: Callable[[], Running]) -> Running:
     return server_that_runs()
 
 
-def _start_server(python: Path, model: Path, log: Path) -> Running:
+def start_server(python: Path, model: Path, log: Path, *options: str) -> Running:
     """It reads prompts whole: pieces and seeds do not go together on a CPU."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -168,6 +168,7 @@ def _start_server(python: Path, model: Path, log: Path) -> Running:
         *("--served-model-name", "sure", "--dtype", "float32", "--enforce-eager"),
         *("--no-enable-chunked-prefill", "--kv-cache-memory-bytes", "500M", "--api-key", KEY),
         *("--enable-prompt-tokens-details", "--host", "127.0.0.1", "--port", str(port)),
+        *options,
     ]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)

@@ -2,40 +2,47 @@
 
 import json
 import os
+import signal
 import subprocess
+import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from multirm.models.load import load_tokenizer
+from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models.base import Solution
 from multirm.reward_models.discriminative import load_discriminative
 from multirm.tables import parquet
 from multirm.tables.solutions import SOLUTIONS
-from multirm.text.encoding import encode_solution
+from multirm.text.encoding import STEP_END, encode_solution
 from multirm.training.discriminative import DiscriminativeRecipe, train_discriminative
 from multirm.training.export import export_token_classifier
 from multirm.training.merge import merge_adapter
+from tests.engines.conftest import KEY, start_server
 from tests.origins import made_of
 from tests.training.test_discriminative import toy_solutions
 
-ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS_TO_SCORE = [
     Solution(row["question"], tuple(row["steps"])) for row in toy_solutions(4)
 ] + [Solution("A longer question, with more words in it?", ("First this.", "So it is not!"))]
 
 # As documented in README.
-SERVE = """
+OPTIONS = [
+    *("--runner", "pooling", "--convert", "classify", "--hf-overrides"),
+    '{"classifier_from_token": ["-", "+"], "method": "no_post_processing"}',
+    "--pooler-config",
+]
+POOLER = '{"task": "token_classify", "tok_pooling_type": "STEP", "step_tag_id": %d}'
+
+CLASSIFY = """
 import json, sys
 from vllm import LLM
 from vllm.config import PoolerConfig
-folder, overrides, texts = json.load(sys.stdin)
+folder, texts = json.load(sys.stdin)
 llm = LLM(
-    folder, runner="pooling", convert="classify", hf_overrides=overrides, dtype="float32",
-    enforce_eager=True, max_model_len=256,
+    folder, runner="pooling", dtype="float32", enforce_eager=True, max_model_len=256,
     pooler_config=PoolerConfig(task="token_classify", tok_pooling_type="ALL"),
 )
 found = llm.encode([{"prompt_token_ids": ids} for ids in texts], pooling_task="token_classify", use_tqdm=False)
@@ -45,13 +52,25 @@ with open(sys.argv[1], "w") as file:
 
 
 @pytest.fixture(scope="module")
-def trained(sure_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def step_model(sure_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model with the end of a step as a single token, as in the vocabularies of Llama and Qwen."""
+    folder = tmp_path_factory.mktemp("step_model")
+    model, tokenizer = load_model(str(sure_model)), load_tokenizer(str(sure_model))
+    tokenizer.add_tokens([STEP_END])
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(step_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter that has learned something."""
     folder = tmp_path_factory.mktemp("trained")
     table = folder / "law.parquet"
     parquet.write(table, SOLUTIONS, toy_solutions(16), made_of())
     train_discriminative(
-        backbone=str(sure_model),
+        backbone=str(step_model),
         solutions=[table],
         output=folder / "adapter",
         recipe=DiscriminativeRecipe(batch_size=4, learning_rate=1e-2, epochs=2.0),
@@ -70,42 +89,49 @@ def encoded(model: Path) -> list[tuple[list[int], list[int]]]:
     return [(text.ids, text.step_ends) for text in texts]
 
 
-def through_vllm(
-    python: Path, folder: Path, overrides: dict[str, Any], output: Path, of: Path
-) -> list[float]:
-    """P(correct) at each step's end, from vLLM in a process of its own."""
-    texts = encoded(of)
-    asked = json.dumps([str(folder), overrides, [ids for ids, _ in texts]])
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
+def test_a_server_of_vllm_gives_the_rewards_of_a_merged_model(
+    vllm_python: Path, step_model: Path, trained: Path, tmp_path: Path
+) -> None:
+    merge_adapter(str(step_model), trained, tmp_path / "merged")
+    [tag] = load_tokenizer(str(trained)).encode(STEP_END, add_special_tokens=False)
+    server = start_server(
+        vllm_python, tmp_path / "merged", tmp_path / "log", *OPTIONS, POOLER % tag
+    )
+    try:
+        texts = [ids for ids, _ in encoded(trained)]
+        asked = {"model": "sure", "input": texts, "task": "token_classify"}
+        request = urllib.request.Request(
+            server.address.removesuffix("/v1") + "/pooling",
+            json.dumps(asked).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            pools = [each["data"] for each in json.load(answer)["data"]]
+    finally:
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+    expected = rewards(trained)
+    assert max(expected) - min(expected) > 0.05
+    assert [step[1] for pool in pools for step in pool] == pytest.approx(expected, abs=1e-4)
+
+
+def test_vllm_gives_the_rewards_of_an_exported_classifier(
+    vllm_python: Path, trained: Path, tmp_path: Path
+) -> None:
+    export_token_classifier(str(trained), tmp_path / "classifier")
+    texts, output = encoded(trained), tmp_path / "classes.json"
     run = subprocess.run(
-        [str(python), "-c", SERVE, str(output)],
-        input=asked,
+        [str(vllm_python), "-c", CLASSIFY, str(output)],
+        input=json.dumps([str(tmp_path / "classifier"), [ids for ids, _ in texts]]),
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env=os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
     )
     assert run.returncode == 0, run.stderr[-3000:]
     classes = json.loads(output.read_text())
-    return [each[end][1] for each, (_, ends) in zip(classes, texts, strict=True) for end in ends]
-
-
-def test_vllm_serves_merged_models_and_exported_classifiers(
-    vllm_python: Path, sure_model: Path, trained: Path, tmp_path: Path
-) -> None:
-    expected = rewards(trained)
-    assert max(expected) - min(expected) > 0.05
-    merge_adapter(str(sure_model), trained, tmp_path / "merged")
-    two_tokens = {"classifier_from_token": ["-", "+"], "method": "no_post_processing"}
-    merged = through_vllm(
-        vllm_python, tmp_path / "merged", two_tokens, tmp_path / "merged.json", trained
-    )
-    assert merged == pytest.approx(expected, abs=1e-4)
-    export_token_classifier(str(trained), tmp_path / "classifier")
-    exported = through_vllm(
-        vllm_python, tmp_path / "classifier", {}, tmp_path / "classifier.json", trained
-    )
-    assert exported == pytest.approx(expected, abs=1e-4)
+    found = [each[end][1] for each, (_, ends) in zip(classes, texts, strict=True) for end in ends]
+    assert found == pytest.approx(rewards(trained), abs=1e-4)
 
 
 def test_transformers_loads_an_exported_classifier(trained: Path, tmp_path: Path) -> None:
