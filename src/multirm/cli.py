@@ -194,6 +194,10 @@ COMMANDS = {
             "multirm.evaluation.log_error_simulation:simulate_log_errors",
             "Simulate errors of process and outcome reward models by number of steps, with their bounds.",
         ),
+        "compare-labels": (
+            "multirm.evaluation.label_agreement:compare_labels",
+            "Compare step labels of several sources with known ones.",
+        ),
         "compare-domains": (
             "multirm.evaluation.domains:compare_domains",
             "Compare models trained on several categories with models trained on one.",

@@ -13,6 +13,7 @@ from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLD
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
 from multirm.tables.judgements import JUDGEMENTS
+from multirm.tables.label_agreement import LABEL_AGREEMENT
 from multirm.tables.labels import LABELS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
@@ -41,6 +42,7 @@ SCHEMAS = {
         QUESTIONS,
         SOLUTIONS,
         LABELS,
+        LABEL_AGREEMENT,
         JUDGEMENTS,
         CONTINUATIONS,
         CRITIQUES,

@@ -1,0 +1,161 @@
+"""Agreement of step labels: measures by plain loops, and what is compared."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multirm.errors import InputError
+from multirm.evaluation.label_agreement import agreements, compare_labels
+from multirm.tables import parquet
+from multirm.tables.label_agreement import LABEL_AGREEMENT, MEASURES
+from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows, solution_of
+from multirm.tables.solutions import SOLUTIONS
+from tests.origins import made_of
+
+Known = dict[tuple[Any, ...], list[int]]
+
+
+def solutions(n: int, categories: int = 1) -> list[dict[str, Any]]:
+    """Two solutions to each question."""
+    return [
+        {
+            "dataset": "d",
+            "category": f"c{number % categories}",
+            "question_id": f"q{number // 2}",
+            "solution_id": number,
+            "question": "?",
+            "answer": "A",
+            "steps": ["One.", "Two.", "Three."],
+            "parsed_answer": "A",
+            "outcome": 1,
+            "step_labels": None,
+        }
+        for number in range(n)
+    ]
+
+
+def up_to(first_bad: int | None) -> list[int]:
+    return [1, 1, 1] if first_bad is None else [*[1] * first_bad, 0]
+
+
+def ratio(some: list[bool], among: list[bool]) -> float | None:
+    members = [one for one, other in zip(some, among, strict=True) if other]
+    return sum(members) / len(members) if members else None
+
+
+def by_loops(known: list[int | None], said: list[int | str | None]) -> dict[str, float | None]:
+    """The measures by their definitions; "missing" stands for no label."""
+    pairs = [(one, other) for one, other in zip(known, said, strict=True) if other != "missing"]
+    truly_good, said_good = [k is None for k, _ in pairs], [s is None for _, s in pairs]
+    same = [k == s for k, s in pairs]
+    every = [True] * len(pairs)
+    both = [k is None and s is None for k, s in pairs]
+    found = {
+        "first_bad_agreement": ratio(same, every),
+        "agreement_if_good": ratio(truly_good, said_good),
+        "agreement_if_bad": ratio(same, [not good for good in said_good]),
+        "recall_good": ratio(said_good, truly_good),
+        "recall_bad": ratio(same, [not good for good in truly_good]),
+        "share_without_bad": ratio(said_good, every),
+        "labelled": len(pairs) / len(known),
+        "kappa": None,
+    }
+    assert not any(b and not (t and s) for b, t, s in zip(both, truly_good, said_good, strict=True))
+    if pairs:
+        n = len(pairs)
+        observed = sum(t == s for t, s in zip(truly_good, said_good, strict=True)) / n
+        p, q = sum(truly_good) / n, sum(said_good) / n
+        expected = p * q + (1 - p) * (1 - q)
+        found["kappa"] = (observed - expected) / (1 - expected) if expected < 1 else None
+    return found
+
+
+FIRST_BAD = st.none() | st.integers(0, 2)
+
+
+@given(st.lists(st.tuples(FIRST_BAD, FIRST_BAD | st.just("missing")), min_size=1, max_size=12))
+def test_measures_follow_their_definitions(pairs: list[tuple[Any, Any]]) -> None:
+    rows = solutions(len(pairs))
+    known = {solution_of(row): up_to(k) for row, (k, _) in zip(rows, pairs, strict=True)}
+    said = {
+        solution_of(row): up_to(s)
+        for row, (_, s) in zip(rows, pairs, strict=True)
+        if s != "missing"
+    }
+    [overall, one] = agreements(rows, known, {"judge": said})
+    assert (overall[:2], one[:2]) == (("Overall", "judge"), ("c0", "judge"))
+    expected = by_loops([k for k, _ in pairs], [s for _, s in pairs])
+    for found in (overall[2], one[2]):
+        assert {name: found[name] for name in MEASURES} == pytest.approx(expected, nan_ok=True)
+        assert found["n_labelled"] + found["n_missing"] == len(pairs)
+        for name in MEASURES:
+            if found[name] is not None and found[f"{name}_low"] is not None:
+                assert found[f"{name}_low"] <= found[name] + 1e-9
+                assert found[f"{name}_high"] >= found[name] - 1e-9
+
+
+def test_overall_is_the_average_over_categories() -> None:
+    rows = solutions(40, categories=2)
+    known = {solution_of(row): up_to(None) for row in rows}
+    said = {
+        solution_of(row): up_to(None if row["category"] == "c0" or number < 10 else 0)
+        for number, row in enumerate(rows)
+    }
+    found = {category: row for category, _, row in agreements(rows, known, {"judge": said})}
+    assert found["c0"]["recall_good"] == 1
+    assert found["c1"]["recall_good"] == 5 / 20
+    assert found["Overall"]["recall_good"] == pytest.approx((1 + 5 / 20) / 2)
+
+
+def written(
+    path: Path, rows: list[dict[str, Any]], labels: list[list[int | None]], source: LabelSource
+) -> Path:
+    every = []
+    for row, of_row in zip(rows, labels, strict=True):
+        columns = [
+            {"label": label, "reason": LabelReason.TIED if label is None else None}
+            for label in of_row
+        ]
+        every += label_rows(row, source, columns)
+    parquet.write(path, LABELS, every, made_of())
+    return path
+
+
+def test_tables_are_compared_with_the_solutions_or_with_known_labels(tmp_path: Path) -> None:
+    rows = solutions(4)
+    own = [{**row, "step_labels": [1, 0, 1]} for row in rows[:3]] + rows[3:]
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, own, made_of())
+    judged = written(
+        tmp_path / "judge.parquet",
+        rows,
+        [[1, 0, 0], [1, 1, 1], [None, 0, 0], [1, 1, 1]],
+        LabelSource.JUDGE,
+    )
+    known = written(tmp_path / "known.parquet", rows, [[1, 1, 1]] * 4, LabelSource.KNOWN)
+    output, given = tmp_path / "out.parquet", [f"J={judged}"]
+    compare_labels([tmp_path / "s.parquet"], given, output)
+    [_, row] = parquet.read(output, LABEL_AGREEMENT).to_pylist()
+    assert (row["dataset"], row["labels"], row["source"]) == ("d", "J", "judge")
+    assert (row["n_labelled"], row["n_missing"]) == (2, 1)
+    assert (row["recall_bad"], row["agreement_if_bad"]) == (0.5, 1)
+    compare_labels([tmp_path / "s.parquet"], given, output, truth=[known])
+    [_, row] = parquet.read(output, LABEL_AGREEMENT).to_pylist()
+    assert (row["n_labelled"], row["n_missing"]) == (3, 1)
+    assert (row["agreement_if_good"], row["recall_good"]) == (1, pytest.approx(2 / 3))
+
+
+def test_nothing_known_and_mixed_sources_are_refused(tmp_path: Path) -> None:
+    rows = solutions(2)
+    path = tmp_path / "s.parquet"
+    parquet.write(path, SOLUTIONS, rows, made_of())
+    judged = written(tmp_path / "judge.parquet", rows, [[1, 1, 1]] * 2, LabelSource.JUDGE)
+    known = written(tmp_path / "known.parquet", rows, [[1, 1, 1]] * 2, LabelSource.KNOWN)
+    with pytest.raises(InputError, match="whose first bad step is known"):
+        compare_labels([path], [f"J={judged}"], tmp_path / "out.parquet")
+    with pytest.raises(InputError, match="from judge, known"):
+        compare_labels(
+            [path], [f"J={judged}", f"J={known}"], tmp_path / "out.parquet", truth=[known]
+        )
