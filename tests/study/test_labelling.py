@@ -158,6 +158,21 @@ def test_answers_categories_and_kept_solutions() -> None:
     assert not found.keeps_solutions("Augmented")
 
 
+def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> None:
+    found = study(evaluation={"step_labels": ["Known"]})
+    assert found.compared_labels("Known") == ["Judged", "Continued", "Agreed"]
+    assert "<results>/evaluation/Known/label_agreement.parquet" in targets.evaluation_targets(found)
+    assert "Known" in targets.used_datasets(found)
+    assert files.compared_solutions(found, "Known")[0] == "<results>/data/Train/history.parquet"
+    assert files.known_labels(found, "Known")[0] == "<results>/labels/Known/history.parquet"
+    tables = files.compared_labels(found, "Known")
+    assert options.named_labels(tables)[0] == "Judged=<results>/labels/Judged/history.parquet"
+    # A dataset that is read has its own labels.
+    assert files.known_labels(found, "Lessons") == []
+    with pytest.raises(InputError, match="no other dataset labels the steps of Lessons"):
+        study(evaluation={"step_labels": ["Lessons"]})
+
+
 @pytest.mark.parametrize(
     ("dataset", "complaint"),
     [

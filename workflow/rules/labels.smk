@@ -287,3 +287,31 @@ rule continue_steps:
         " {params.exemplars:q} {params.shots} --output {output.labels:q}"
         " --continuations {output.continuations:q} --per-prefix {params.per_prefix}"
         " --search {params.search} --significance {params.significance} {params.sampling:q} > {log:q} 2>&1"
+
+
+rule compare_labels:
+    """Compare step labels of several sources with known ones."""
+    input:
+        solutions=ask(files.compared_solutions),
+        labels=ask(files.compared_labels),
+        truth=ask(files.known_labels),
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/{dataset}/label_agreement.parquet",
+    log:
+        "<logs>/compare_labels/{dataset}.log",
+    benchmark:
+        "<benchmarks>/compare_labels/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.evaluation.label_agreement"),
+        labels=lambda w, input: options.named_labels(input.labels),
+        truth=options.truth,
+    message:
+        "Compare step labels with those of {wildcards.dataset}"
+    shell:
+        "python -m multirm compare-labels --solutions {input.solutions:q} --labels {params.labels:q}"
+        " {params.truth:q} --output {output:q} > {log:q} 2>&1"

@@ -46,6 +46,7 @@ def problems(study: Study) -> list[str]:
         *_too_large_models(study),
         *_uneven_batches(study),
         *_unusable_labels(study),
+        *_nothing_to_compare(study),
         *_unsuited_aggregations(study),
         *_too_small_pools(study),
         *dict.fromkeys(_training_on_what_is_evaluated(study)),
@@ -271,6 +272,8 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield "evaluation.datasets", dataset, datasets
     for dataset in study.evaluation.also_trained_on:
         yield "evaluation.also_trained_on", dataset, study.evaluation.datasets
+    for dataset in study.evaluation.step_labels:
+        yield "evaluation.step_labels", dataset, datasets
     for name in study.evaluation.aggregation:
         yield "evaluation.aggregation", name, list(study.models)
 
@@ -321,6 +324,16 @@ def _unusable_labels(study: Study) -> Iterator[str]:
         votes = label.judge
         if votes and votes.votes > 1 and votes.temperature == 0:
             yield f"{key}.judge: {votes.votes} votes at temperature 0 would be the same; raise it"
+
+
+def _nothing_to_compare(study: Study) -> Iterator[str]:
+    for name in study.evaluation.step_labels:
+        if not study.compared_labels(name):
+            origin = study.labelled_from(name) or name
+            yield (
+                f"evaluation.step_labels: no other dataset labels the steps of {origin}; "
+                f"define one with `from: {origin}` and `label`"
+            )
 
 
 def _asks_miniature(study: Study, dataset: str) -> bool:

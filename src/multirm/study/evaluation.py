@@ -41,6 +41,11 @@ class Evaluation(Settings):
     aggregation: dict[Name, Aggregations] = Field(
         {}, description="one or several per reward model; its kind's by default"
     )
+    step_labels: Annotated[list[Name], EachOnce] = Field(
+        [],
+        description="datasets whose step labels are known to be right; other labels of the same solutions are "
+        "compared with them",
+    )
     answers: AnswerRule = Field(
         AnswerRule.MEANING,
         description="when two answers are equal: if they mean the same, or only if their text is equal",

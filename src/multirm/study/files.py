@@ -127,6 +127,30 @@ def agreeing_labels(study: Study, dataset: str, category: str) -> list[str]:
     return [table_of("labels", name, category) for name in _labelling(study, dataset).agree or []]
 
 
+def compared_solutions(study: Study, dataset: str) -> list[str]:
+    """The tables of the solutions whose step labels are compared with a dataset's."""
+    origin = study.labelled_from(dataset) or dataset
+    return [solution_table(origin, category) for category in study.categories_of(dataset)]
+
+
+def known_labels(study: Study, dataset: str) -> list[str]:
+    """The tables of a dataset's labels that are known to be right; none if its solutions have them."""
+    if study.labelled_from(dataset) is None:
+        return []
+    return [table_of("labels", dataset, category) for category in study.categories_of(dataset)]
+
+
+def compared_labels(study: Study, dataset: str) -> list[str]:
+    """The tables of labels that are compared with those of a dataset."""
+    known = study.categories_of(dataset)
+    return [
+        table_of("labels", name, category)
+        for name in study.compared_labels(dataset)
+        for category in study.categories_of(name)
+        if category in known
+    ]
+
+
 def trusted_rewards(study: Study, dataset: str, category: str) -> str:
     """The table of rewards that a dataset's labels must not contradict."""
     trust = _labelling(study, dataset).trust

@@ -216,6 +216,16 @@ def named_rewards(tables: Iterable[str]) -> list[str]:
     return [f"{Path(table).parts[-3]}={table}" for table in tables]
 
 
+def named_labels(tables: Iterable[str]) -> list[str]:
+    """NAME=PATH for each table of labels; the name is that of the dataset that has them."""
+    return [f"{Path(table).parts[-2]}={table}" for table in tables]
+
+
+def truth(wildcards: object, input: Any) -> list[str]:
+    """The option for the tables of known labels among a job's inputs, if there are any."""
+    return option("--truth", *input.truth)
+
+
 def named_critiques(tables: Iterable[str]) -> list[str]:
     """The option for tables of critiques, each after the name of its set; nothing without any."""
     return option("--critiques", *(f"{Path(table).parts[-4]}={table}" for table in tables))

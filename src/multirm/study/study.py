@@ -126,6 +126,20 @@ class Study(Settings):
                 needed.append(label.monte_carlo.exemplars)
         return needed
 
+    def labelled_from(self, dataset: str) -> str | None:
+        """The dataset whose solutions a dataset has with other step labels, if it does."""
+        settings = self.datasets[dataset]
+        if isinstance(settings, DerivedDataset) and settings.label:
+            return settings.from_
+        return None
+
+    def compared_labels(self, known: str) -> list[str]:
+        """The datasets whose step labels are compared with those of a dataset that are known to be right."""
+        origin = self.labelled_from(known) or known
+        return [
+            name for name in self.datasets if name != known and self.labelled_from(name) == origin
+        ]
+
     def writer_of(self, dataset: str) -> str | None:
         """The backbone that samples, judges, continues or rewrites a dataset's solutions, if one does."""
         settings = self.datasets[dataset]

@@ -151,6 +151,8 @@ def _replies(dataset: DerivedDataset) -> list[str]:
 def used_datasets(study: Study) -> list[str]:
     """The datasets that a study evaluates and trains on, and those that they are made with, each once."""
     datasets = [*study.evaluation.datasets]
+    for known in study.evaluation.step_labels:
+        datasets += [known, *study.compared_labels(known)]
     for run in trained_runs(study):
         datasets += run.trained.datasets if isinstance(run.trained, DiscriminativeModel) else []
         datasets += study.validation_datasets_of(run.name)
@@ -254,7 +256,11 @@ def evaluation_targets(study: Study) -> list[str]:
         for dataset in study.evaluation.datasets
         for table in _evaluation_tables(study, dataset)
     ]
-    return [*of_datasets, common_table("log_error_simulation")]
+    agreements = [
+        f"{RESULTS}/evaluation/{known}/label_agreement.parquet"
+        for known in study.evaluation.step_labels
+    ]
+    return [*of_datasets, *agreements, common_table("log_error_simulation")]
 
 
 def _evaluation_tables(study: Study, dataset: str) -> list[str]:
