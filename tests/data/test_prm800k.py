@@ -53,7 +53,7 @@ def test_the_real_files(
         for each in step["completions"] or []
         if each["rating"] is not None
     )
-    labels = Counter(label for row in rows for label in row["step_labels"])
+    labels = Counter(label for row in rows for label in row["own_labels"])
     repeated = tally.of("math").get("repeated alternatives left out", 0)
     assert labels[0] + labels[1] + repeated == rated.total()
     assert labels[0] <= rated[False]
@@ -113,28 +113,33 @@ def test_only_a_finished_solution_is_known_to_be_correct(
 def test_alternatives_are_labelled_at_their_own_step() -> None:
     second = step(BAD, GOOD, completion("d", 0), completion("e", None), chosen_completion=1)
     rows = read(record(step(NEUTRAL), second, step(completion("f", 1))))
-    assert [(row["steps"], row["step_labels"], row["outcome"]) for row in rows] == [
+    assert [(row["steps"], row["own_labels"], row["outcome"]) for row in rows] == [
         (["b", "a", "f"], [1, 1, 1], 1),
         (["b", "c"], [None, 0], 0),
         (["b", "d"], [None, 1], None),
     ]
+    assert [row["step_labels"] for row in rows] == [[1, 1, 1], [1, 0], [1, 1]]
     assert [row["solution_id"] for row in rows] == [0, 1, 2]
 
 
 def test_a_step_that_a_person_wrote_has_no_label() -> None:
     written = step(BAD, human_completion=completion("mine", None), chosen_completion=None)
-    rows = read(record(step(NEUTRAL), written, step(completion("f", 1))))
-    assert [(row["steps"], row["step_labels"], row["outcome"]) for row in rows] == [
+    rows = read(record(step(NEUTRAL), written, step(completion("f", 1), BAD)))
+    assert [(row["steps"], row["own_labels"], row["outcome"]) for row in rows] == [
         (["b", "mine", "f"], [1, None, 1], None),
         (["b", "c"], [None, 0], 0),
+        (["b", "mine", "c"], [None, None, 0], 0),
     ]
+    assert [row["step_labels"] for row in rows] == [None, [1, 0], None]
+    (row,) = read(record(step(BAD), step(**written), step(GOOD), finish="solution"))[:1]
+    assert (row["step_labels"], row["own_labels"]) == ([0, 0, 0], [0, None, 1])
 
 
 def test_a_finished_solution_ends_at_its_first_error() -> None:
     """In phase 2, the solution's own step is the first completion; those after its error were never rated."""
     last = step(BAD, completion("d", 1), chosen_completion=None)
     rows = read(record(step(GOOD), last, finish="found_error", pre_generated_steps=["a", "c", "z"]))
-    assert [(row["steps"], row["step_labels"], row["outcome"]) for row in rows] == [
+    assert [(row["steps"], row["own_labels"], row["outcome"]) for row in rows] == [
         (["a", "c"], [1, 0], 0),
         (["a", "d"], [None, 1], None),
     ]

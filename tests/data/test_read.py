@@ -11,6 +11,7 @@ from multirm.errors import InputError
 from multirm.formats.sources import Reader
 from multirm.running.files import digest
 from multirm.tables import parquet
+from multirm.tables.labels import LABELS
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
@@ -34,6 +35,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     [
         (Reader.GSM8K, "gsm8k", "math", 5276),
         (Reader.VERSAPRM, "prm800k", "math", 44),
+        (Reader.PRM800K, "openr/samples_prm800k.jsonl", "math", 34),
         (Reader.MATH_SHEPHERD, "openr/samples_math-shepherd.jsonl", "math", 7),
         (Reader.MR_BEN, "mrben", "biology", 1034),
         (Reader.BIGBENCH_MISTAKE, "bigbench_mistake", "logical_deduction", 300),
@@ -169,6 +171,57 @@ def test_what_was_left_out_is_in_the_footer_and_the_log(
         match=r"category coding, found only .*; solutions that are one text left out: 238",
     ):
         read_solutions(Reader.MR_BEN, source, "d", "coding", output)
+
+
+def test_labels_of_single_steps(shared_data: Path, tmp_path: Path) -> None:
+    """Each of PRM800K's ratings once; solutions and labels are of one origin."""
+    output, labels = tmp_path / "t.parquet", tmp_path / "labels.parquet"
+    source = shared_data / "openr" / "samples_prm800k.jsonl"
+    read_solutions(Reader.PRM800K, [str(source)], "d", "math", output, output_labels=labels)
+    found = parquet.read(labels, LABELS).to_pylist()
+    solutions = {
+        row["solution_id"]: row for row in rows_of(output) if row["question_id"] == "000000"
+    }
+    assert [row["label"] for row in found if row["question_id"] == "000000"][:6] == [
+        1,
+        1,
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert {row["source"] for row in found} == {"read"}
+    raw = [json.loads(line) for line in source.read_text().splitlines()]
+    steps = [step for row in raw for step in row["label"]["steps"]]
+    ratings = [each["rating"] for step in steps for each in step["completions"] or []]
+    counted = parquet.read_footer(output).parameters["counted"]
+    assert counted == {"repeated alternatives left out": 2}
+    assert len(found) == sum(rating is not None for rating in ratings) - 2
+    for row in found:
+        if row["question_id"] == "000000" and row["solution_id"]:
+            assert row["step"] == len(solutions[row["solution_id"]]["steps"]) - 1
+    assert parquet.read_footer(labels).inputs == parquet.read_footer(output).inputs
+
+
+def test_soft_labels_of_stepwise_data(tmp_path: Path) -> None:
+    source, output, labels = (tmp_path / name for name in ("s.jsonl", "t.parquet", "l.parquet"))
+    row = {"prompt": "Why?", "completions": ["a", "b", "c"], "labels": [0.25, None, True]}
+    source.write_text(json.dumps(row))
+    read_solutions(Reader.TRL, [str(source)], "d", "law", output, output_labels=labels)
+    assert [each["step_labels"] for each in rows_of(output)] == [None]
+    found = parquet.read(labels, LABELS).to_pylist()
+    assert [(each["step"], each["label"], each["value"]) for each in found] == [
+        (0, None, 0.25),
+        (2, 1, None),
+    ]
+
+
+def test_labels_that_are_not_there(shared_data: Path, tmp_path: Path) -> None:
+    output, labels = tmp_path / "t.parquet", tmp_path / "l.parquet"
+    source = [str(shared_data / "gsm8k")]
+    with pytest.raises(InputError, match=r"expected labels of steps, found none; read .* without"):
+        read_solutions(Reader.GSM8K, source, "d", "math", output, output_labels=labels)
+    assert not output.exists()
 
 
 def test_stepwise_data_is_of_the_category_asked_for(tmp_path: Path) -> None:

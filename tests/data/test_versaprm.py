@@ -163,6 +163,14 @@ def test_options_are_listed_once(question: str) -> None:
     assert not row["question"].startswith("Question:")
 
 
+def test_only_the_last_label_of_an_alternative_is_its_own() -> None:
+    augs = [{"aug_step": "No.", "aug_idx": 1, "aug_type": "factual"}]
+    _, labelled = read(asked(chain(labels=[1, 1], augs=augs)))
+    assert (labelled["step_labels"], labelled["own_labels"]) == ([1, 0], [None, 0])
+    _, unlabelled = read(asked(chain(augs=augs)))
+    assert (unlabelled["step_labels"], unlabelled["own_labels"]) == (None, [None, 0])
+
+
 def test_a_scored_file_has_its_category_in_the_metadata() -> None:
     values = asked(chain(prm_reward=[0.5, 0.5])).values
     scored = {key: value for key, value in values.items() if key != "category"}

@@ -3,9 +3,11 @@
 A row is one solution as a labeller took it. Its steps are the completions that were chosen, or that a person wrote
 where none was good; it ends where none was chosen. In phase 2, where people rated a finished solution up to its first
 incorrect step, that step ends it; the steps that follow were never shown to anyone, and are left out. Every other
-rated completion is an alternative: a solution of its own, consisting of the steps before it and itself.
+rated completion is an alternative: a solution of its own, consisting of the steps before it and itself. What is said of
+it is only said of its last step (`own_labels`).
 
-A rating of 1 (good) or 0 (neutral) means correct, -1 incorrect. Steps that people wrote have no rating.
+A rating of 1 (good) or 0 (neutral) means correct, -1 incorrect. Steps that people wrote have no rating; if one comes
+before the first incorrect step, the solution has no step labels.
 
 Rows about the same problem are solutions to one question, whose id is the 0-based position of the first of them, in
 six digits. A row with the labeller, time and problem of another one is a copy, and left out. So are rows in which
@@ -24,6 +26,7 @@ from multirm.data.numbering import Numbering, by_position
 from multirm.data.tally import Tally
 from multirm.errors import InputError, one_of, shown
 from multirm.formats.json_source import Placed, Record, as_record, each
+from multirm.text.labels import from_partial
 
 CATEGORY = "math"
 _FINISHED = "solution"
@@ -67,8 +70,9 @@ def _solutions(index: int, record: Record, numbering: Numbering, tally: Tally) -
     attempts += [(where, steps, False) for where, steps in alternatives]
     if not attempts:
         tally.add(CATEGORY, "rows without a rated step left out", record.where)
-    for where, steps, is_finished in attempts:
+    for number, (where, steps, is_finished) in enumerate(attempts):
         labels = [label for _, label in steps]
+        is_alternative = number > 0 or not chain
         yield (
             where,
             {
@@ -80,7 +84,10 @@ def _solutions(index: int, record: Record, numbering: Numbering, tally: Tally) -
                 "steps": [text for text, _ in steps],
                 "parsed_answer": None,
                 "outcome": _outcome(labels, is_finished),
-                "step_labels": labels,
+                "step_labels": from_partial(labels),
+                "own_labels": [*[None] * (len(labels) - 1), labels[-1]]
+                if is_alternative
+                else labels,
             },
         )
 
@@ -123,8 +130,7 @@ def _rated(
             elif text in texts:
                 tally.add(CATEGORY, "repeated alternatives left out", completion.where)
             else:
-                before: list[_Step] = [(earlier, None) for earlier, _ in chain]
-                alternatives.append((completion.where, [*before, (text, is_correct)]))
+                alternatives.append((completion.where, [*chain, (text, is_correct)]))
             texts.add(text)
         if taken is None:
             break

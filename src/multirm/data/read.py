@@ -22,6 +22,7 @@ from multirm.running.files import local
 from multirm.running.numbers import Count, Seed
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
+from multirm.tables.labels import LABELS, LabelSource, label_rows
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS, Scale, Unit
 from multirm.tables.schema import Row, Schema
@@ -40,6 +41,7 @@ def read_solutions(
     limit: Count | None = None,
     seed: Seed = 42,
     repair_last_labels: bool = False,
+    output_labels: OutputFile | None = None,
 ) -> None:
     """Read the solutions of one category into a solutions table.
 
@@ -53,6 +55,8 @@ def read_solutions(
         seed: The study's seed.
         repair_last_labels: With the reader `versaprm_csv`, make labels of last steps agree with the answers where
             Multi-RM's copy of the data does.
+        output_labels: A table to write, too, with the labels of single steps: also of solutions in which only some have
+            one, soft ones, and of alternative steps without the steps before them, which their chains have labelled.
 
     Raises:
         InputError: the source is missing, broken or inconsistent; nothing is written.
@@ -65,6 +69,8 @@ def read_solutions(
     rows = _checked(placed, SOLUTIONS, dataset)
     tally.warn(category)
     rows = take_questions(rows, limit, seed)
+    own_labels = [row.get("own_labels", row["step_labels"]) for row in rows]
+    rows = [{name: row[name] for name in row if name != "own_labels"} for row in rows]
     logger.info("%s: %d solutions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
@@ -77,7 +83,10 @@ def read_solutions(
         "counted": tally.of(category),
     }
     origin = origin_of(__name__, parameters, local(source))
-    parquet.write(output, SOLUTIONS, rows, origin)
+    tables: list[tuple[Path, Schema, Sequence[Row]]] = [(output, SOLUTIONS, rows)]
+    if output_labels is not None:
+        tables.append((output_labels, LABELS, _labels_read(source, rows, own_labels)))
+    parquet.write_together(tables, origin)
 
 
 @entry
@@ -155,6 +164,36 @@ def read_rewards(
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
     parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)
+
+
+def _labels_read(
+    source: Sequence[str],
+    rows: Sequence[Row],
+    own_labels: Sequence[list[int | float | None] | None],
+) -> list[dict[str, Any]]:
+    """Rows of a labels table: one for each step that the source has a label for."""
+    found = [
+        row
+        for solution, labels in zip(rows, own_labels, strict=True)
+        for row, label in zip(
+            label_rows(solution, LabelSource.READ, map(_label, labels or [])),
+            labels or [],
+            strict=True,
+        )
+        if label is not None
+    ]
+    if not found:
+        raise InputError(
+            ", ".join(source),
+            expected="labels of steps",
+            found="none",
+            remedy="read the solutions without --output-labels",
+        )
+    return found
+
+
+def _label(label: int | float | None) -> dict[str, int | float | None]:
+    return {"value" if isinstance(label, float) else "label": label}
 
 
 def _of_category(

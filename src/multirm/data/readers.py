@@ -37,6 +37,9 @@ def solutions(
 ) -> Iterator[Placed]:
     """Rows of the solutions table, without `dataset`, from files, folders and, if published, hub names.
 
+    A row has `own_labels` if the source says something else of its steps than `step_labels`: for each step, a label
+    (0 or 1), a probability that it is correct (a float), or None.
+
     Args:
         category: of rows that do not name theirs; rows of other categories may come, too.
         tally: counts what is left out or changed.

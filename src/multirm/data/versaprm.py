@@ -10,14 +10,15 @@ the solution is unlabelled. Solutions have their `cot_id` as id, else their posi
 An alternative (an entry of `augs`) replaces the step at its position and ends the chain: it is a solution of its own,
 consisting of the steps before it and itself, numbered after the question's chains. It is correct if its type is
 PRM800K's rating 1 (good) or 0 (neutral); it is incorrect if its type is -1 or, for counterfactual alternatives,
-the name of an error or empty. It has no parsed answer; its outcome label is 0 if it is incorrect, and else null,
+the name of an error or empty. Its other steps are labelled with their chain, so that only the last label is its own
+(`own_labels`). It has no parsed answer; its outcome label is 0 if it is incorrect, and else null,
 because the solution is unfinished.
 
 PRM800K's `answer` is a worked solution rather than an answer. There `answer` is null, and the outcome label of a chain
 is whether all its steps are correct. PRM800K's own files have another format (`prm800k`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ from multirm.data.tally import Tally
 from multirm.errors import InputError, shown
 from multirm.formats.json_source import Placed, Record, as_record, each
 from multirm.text.answers import outcome_label
-from multirm.text.labels import outcome_from_steps
+from multirm.text.labels import from_partial, outcome_from_steps
 
 _RATINGS = (-1, 0, 1)
 
@@ -101,7 +102,7 @@ def _solutions(index: int, record: Record, tally: Tally) -> Iterator[Placed]:
         )
     next_id = max(chain.solution_id for chain in chains) + 1
     for chain in chains:
-        for where, steps, labels in _alternatives(chain, category, tally):
+        for where, steps, partial in _alternatives(chain, category, tally):
             yield (
                 where,
                 {
@@ -109,8 +110,9 @@ def _solutions(index: int, record: Record, tally: Tally) -> Iterator[Placed]:
                     "solution_id": next_id,
                     "steps": steps,
                     "parsed_answer": None,
-                    "outcome": None if labels[-1] else 0,
-                    "step_labels": labels,
+                    "outcome": None if partial[-1] else 0,
+                    "step_labels": from_partial(partial),
+                    "own_labels": [*[None] * (len(partial) - 1), partial[-1]],
                 },
             )
             next_id += 1
@@ -224,7 +226,7 @@ def _labels(record: Record, n_steps: int) -> list[int] | None:
 
 def _alternatives(
     chain: _Chain, category: str, tally: Tally
-) -> Iterator[tuple[str, list[str], list[int]]]:
+) -> Iterator[tuple[str, list[str], list[int | None]]]:
     """The alternatives of a chain: position in the file, steps and labels."""
     record = chain.record
     for alternative in record.records("augs") if record.values.get("augs") else []:
@@ -244,10 +246,9 @@ def _alternatives(
             tally.add(
                 category, "alternatives like the step they replace left out", alternative.where
             )
-        elif chain.labels is None:
-            tally.add(category, "alternatives in unlabelled solutions left out", alternative.where)
         else:
-            yield alternative.where, [*before, step], [*chain.labels[:place], int(is_correct)]
+            earlier: Sequence[int | None] = chain.labels or [None] * len(chain.steps)
+            yield alternative.where, [*before, step], [*earlier[:place], int(is_correct)]
 
 
 def _is_correct(alternative: Record) -> bool:

@@ -72,6 +72,17 @@ def up_to_first_error(step_labels: Sequence[int | None]) -> list[int] | None:
     return known
 
 
+def from_partial(step_labels: Sequence[int | None]) -> list[int] | None:
+    """The labels of steps of which some have none: steps after the first incorrect one count as incorrect.
+
+    None if a step before it has no label, or if none is incorrect: then the first incorrect step is unknown.
+    """
+    known = up_to_first_error(step_labels)
+    if known is None or None not in step_labels:
+        return known and [int(label == 1) for label in step_labels]
+    return [*known, *[0] * (len(step_labels) - len(known))]
+
+
 def flipped(labels: Sequence[int], probability: float, generator: np.random.Generator) -> list[int]:
     """Flip each label (0 or 1) with a probability; draws one number per label, whatever the probability."""
     array = np.array(labels)
