@@ -41,6 +41,7 @@ from multirm.study import files, needs, options, report_files, targets
 from multirm.study.evaluations import EVALUATIONS
 from multirm.study.figures import figures_of
 from multirm.study.load import load_study
+from multirm.tables.conversations import ChatTask
 from multirm.study.owners import check_owners, note_owner
 
 RESULTS = Path("results")

@@ -28,12 +28,40 @@ rule demonstrate:
         " --output {output:q} --seed {params.seed} > {log:q} 2>&1"
 
 
+rule demonstrate_task:
+    """Write conversations to pretrain a backbone on, in which it does a task of a chat model."""
+    input:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        environment=environment("core"),
+    output:
+        "<results>/demonstrations/{task}/{dataset}/{category}.parquet",
+    log:
+        "<logs>/demonstrate_task/{task}/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/demonstrate_task/{task}/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        task=targets.any_of(ChatTask),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.task_demonstrations"),
+        seed=study.seed,
+    message:
+        "Demonstrate how to {wildcards.task} in {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm demonstrate-task --solutions {input.solutions:q} --task {wildcards.task}"
+        " --output {output:q} --seed {params.seed} > {log:q} 2>&1"
+
+
 rule pretrain_backbone:
     """Train a small decoder and its tokenizer from scratch."""
     input:
         solutions=ask(files.pretraining_solutions),
         gorm_demonstrations=ask(files.pretraining_demonstrations, kind="gORM"),
         gprm_demonstrations=ask(files.pretraining_demonstrations, kind="gPRM"),
+        conversations=ask(files.pretraining_conversations),
         gorm_template=ask(files.template_of_backbone, kind="gORM", templates=TEMPLATES),
         gprm_template=ask(files.template_of_backbone, kind="gPRM", templates=TEMPLATES),
         environment=environment("train"),
@@ -58,6 +86,7 @@ rule pretrain_backbone:
         folder=subpath(output.weights, parent=True),
         gorm_template=ask(options.template_of_backbone, kind="gORM"),
         gprm_template=ask(options.template_of_backbone, kind="gPRM"),
+        conversations=options.conversations,
         layers=lambda w: study.backbones[w.backbone].pretrain.layers,
         width=lambda w: study.backbones[w.backbone].pretrain.width,
         vocabulary=lambda w: study.backbones[w.backbone].pretrain.vocabulary,
@@ -72,7 +101,7 @@ rule pretrain_backbone:
         "python -m multirm pretrain-backbone --name {wildcards.backbone}"
         " --solutions {input.solutions:q} --gorm-demonstrations {input.gorm_demonstrations:q}"
         " --gprm-demonstrations {input.gprm_demonstrations:q} {params.gorm_template:q}"
-        " {params.gprm_template:q} --output {params.folder:q}"
+        " {params.gprm_template:q} {params.conversations:q} --output {params.folder:q}"
         " --curve {output.curve:q} --layers {params.layers} --width {params.width}"
         " --vocabulary {params.vocabulary} --max-length {params.max_length}"
         " --tokens {params.tokens} --batch-tokens {params.batch_tokens}"

@@ -14,12 +14,16 @@ from multirm.running.numbers import (
     Width,
 )
 from multirm.study.settings import EachOnce, Name, Settings, Templates, Text
+from multirm.tables.conversations import ChatTask
 
 
 class Pretraining(Settings):
     """A small decoder trained from scratch, for studies that download no model."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    tasks: Annotated[list[ChatTask], EachOnce] = Field(
+        [], description="what it learns from the datasets with answers, besides judging solutions"
+    )
     templates: Templates = Templates()
     layers: Count = 4
     width: Width = 128

@@ -356,6 +356,16 @@ def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[s
     ]
 
 
+def pretraining_conversations(study: Study, backbone: str) -> list[str]:
+    """The conversations on which a backbone is pretrained; none if it learns no task of a chat model."""
+    pretraining = study.backbones[backbone].pretrain
+    return [
+        table.replace(f"{RESULTS}/data/", f"{RESULTS}/demonstrations/{task}/")
+        for task in (pretraining.tasks if pretraining else [])
+        for table in pretraining_solutions(study, backbone)
+    ]
+
+
 def training_solutions(study: Study, model: str) -> list[str]:
     """The tables of solutions on which a reward model is trained."""
     return [

@@ -226,6 +226,11 @@ def truth(wildcards: object, input: Any) -> list[str]:
     return option("--truth", *input.truth)
 
 
+def conversations(wildcards: object, input: Any) -> list[str]:
+    """The option for the conversations that a backbone is pretrained on, if there are any."""
+    return option("--conversations", *input.conversations)
+
+
 def named_critiques(tables: Iterable[str]) -> list[str]:
     """The option for tables of critiques, each after the name of its set; nothing without any."""
     return option("--critiques", *(f"{Path(table).parts[-4]}={table}" for table in tables))
