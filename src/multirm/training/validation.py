@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedModel
 
 from multirm.errors import InputError
@@ -86,6 +87,9 @@ class Watch:
         with torch.no_grad():
             found = _gathered(learner, self._parts, self._validation.candidates)
         learner.train(trains)
+        if isinstance(learner, FSDPModule):
+            # Without a backward pass, the weights of the root would stay gathered.
+            learner.reshard()
         row = {"step": step, "epoch": epoch, **step_metrics(*found)}
         self.rows.append(row)
         if is_main_process():
