@@ -1,15 +1,20 @@
 """VersaPRM's JSON files: labels of chains, alternatives as solutions, and everything that is left out is counted."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from multirm.data import versaprm
+from multirm.data.read import read_solutions
 from multirm.data.tally import Tally
 from multirm.errors import InputError
 from multirm.formats.json_source import Record, read_json
+from multirm.formats.sources import Reader
+from multirm.tables import parquet
+from multirm.tables.labels import LABELS
 
 
 def test_the_real_file(shared_data: Path) -> None:
@@ -39,6 +44,17 @@ def test_the_real_file(shared_data: Path) -> None:
 
 def read(*records: Record, tally: Tally | None = None) -> list[dict[str, Any]]:
     return [{**row} for _, row in versaprm.solutions(records, tally or Tally())]
+
+
+def test_every_label_of_the_real_file_is_learned_once(shared_data: Path, tmp_path: Path) -> None:
+    """VersaPRM learns a chain's labels, and of an alternative only its own: 72 + 1 and 11 + 22 of them."""
+    path, labels = shared_data / "prm800k" / "phase2_eval_small.json", tmp_path / "labels.parquet"
+    output = tmp_path / "solutions.parquet"
+    read_solutions(Reader.VERSAPRM, [str(path)], "d", "math", output, output_labels=labels)
+    rows = parquet.read(labels, LABELS).to_pylist()
+    assert Counter((row["solution_id"] > 0, row["label"]) for row in rows) == Counter(
+        {(False, 1): 72, (False, 0): 1, (True, 1): 11, (True, 0): 22}
+    )
 
 
 def record(**changes: Any) -> Record:
