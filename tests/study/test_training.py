@@ -87,14 +87,13 @@ STUDY = loaded()
         (
             "Llama-PRM800K",
             "--max-length 650 --epochs 1.0 --learning-rate 1.25e-06 --batch-size 128 "
-            "--weight-decay 0.01 --warmup 0.1 --seed 42 --method full --targets labels "
+            "--weight-decay 0.01 --warmup 0.1 --seed 42 --method full "
             "--validation-share 0.01 --evaluate-every 5",
         ),
         (
             "VersaPRM-Small",
             "--max-length 750 --epochs 3.0 --learning-rate 0.0001 --batch-size 32 --rank 16 "
-            "--alpha 32 --dropout 0.1 --weight-decay 0.01 --warmup 0.1 --seed 42 --method lora "
-            "--targets labels",
+            "--alpha 32 --dropout 0.1 --weight-decay 0.01 --warmup 0.1 --seed 42 --method lora",
         ),
     ],
 )

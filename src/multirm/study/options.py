@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from multirm.models.training_method import Method
+from multirm.models.training_method import Method, Targets
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.labelling import Judge, MonteCarlo, Sample
@@ -117,7 +117,8 @@ def _discriminative(training: DiscriminativeTraining) -> dict[str, object]:
     return {
         **dict.fromkeys(unused),
         "method": training.method,
-        "targets": training.targets,
+        # Labels are the default, and a dORM has no choice.
+        "targets": training.targets if training.targets is Targets.VALUES else None,
         "validation_share": (watched and watched.share) or None,
         "evaluate_every": watched and watched.every,
         "patience": watched and watched.patience,

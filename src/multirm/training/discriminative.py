@@ -161,7 +161,7 @@ def _check(
     """Refuse settings that contradict each other, or would have no effect."""
     if kind.is_generative:
         raise InputError("kind", expected="dORM or dPRM", found=kind)
-    if kind is Kind.DORM and (labels or recipe.targets):
+    if kind is Kind.DORM and (labels or recipe.targets is Targets.VALUES):
         raise InputError(
             "labels" if labels else "targets",
             expected="only with dPRM: a dORM learns outcomes, not steps",
