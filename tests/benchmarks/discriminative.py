@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, set_seed
 
+from multirm.models.load import output_logits
 from multirm.models.packing import attend_in_packs, group_in_packs
-from multirm.reward_models.discriminative import BATCH_TOKENS, step_rewards
-from multirm.text.encoding import EncodedSolution
+from multirm.reward_models.discriminative import BATCH_TOKENS, rewards_at
+from multirm.reward_models.layouts import EncodedText
 
 CANDIDATES = (12, 10)
 QUESTION, STEP, STEPS = 175, 36, 6
@@ -38,7 +39,7 @@ def small_decoder() -> PreTrainedModel:
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
 
 
-def pools(count: int, size: int, vocabulary: int) -> list[list[EncodedSolution]]:
+def pools(count: int, size: int, vocabulary: int) -> list[list[EncodedText]]:
     """Pools of random solutions, about 175 tokens of question and 215 of steps."""
     generator = np.random.default_rng(0)
 
@@ -54,27 +55,29 @@ def pools(count: int, size: int, vocabulary: int) -> list[list[EncodedSolution]]
             for _ in range(STEPS):
                 ids += tokens(STEP)
                 ends.append(len(ids) - 1)
-            pool.append(EncodedSolution(ids, ends))
+            pool.append(EncodedText(ids, ends))
         result.append(pool)
     return result
 
 
-def scored(model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]]) -> list[list[float]]:
+def probability(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    return output_logits(model, hidden, CANDIDATES).softmax(dim=-1)[:, 1]
+
+
+def scored(model: PreTrainedModel, given: Sequence[Sequence[EncodedText]]) -> list[list[float]]:
     solutions = [solution for pool in given for solution in pool]
     size = len(given[0])
     groups = [range(k, k + size) for k in range(0, len(solutions), size)]
     texts = [solution.ids for solution in solutions]
     rewards: dict[int, list[float]] = {}
     for indices in group_in_packs(groups, texts, BATCH_TOKENS[model.device.type]):
-        found = step_rewards(model, CANDIDATES, [solutions[index] for index in indices])
+        found = rewards_at(model, probability, [solutions[index] for index in indices])
         rewards.update(zip(indices, found, strict=True))
     return [rewards[index] for index in range(len(solutions))]
 
 
 @torch.inference_mode()
-def plainly(
-    model: PreTrainedModel, given: Sequence[Sequence[EncodedSolution]]
-) -> list[list[float]]:
+def plainly(model: PreTrainedModel, given: Sequence[Sequence[EncodedText]]) -> list[list[float]]:
     """Padded batches of eight in the given order, with all logits."""
     solutions = [solution for pool in given for solution in pool]
     rewards = []
@@ -88,7 +91,7 @@ def plainly(
             mask[row, : len(solution.ids)] = 1
         logits = model(ids.to(model.device), attention_mask=mask.to(model.device)).logits
         for row, solution in enumerate(batch):
-            chosen = logits[row, solution.step_ends][:, list(CANDIDATES)].float()
+            chosen = logits[row, solution.places][:, list(CANDIDATES)].float()
             rewards.append(chosen.softmax(dim=-1)[:, 1].tolist())
     return rewards
 

@@ -18,9 +18,7 @@ from multirm.reward_models.discriminative import (
     DiscriminativeModel,
     load_discriminative,
 )
-from multirm.reward_models.formats import MULTI_RM
 from multirm.tables.rewards import Scale, Unit
-from multirm.text.encoding import SolutionLayout
 
 SOLUTIONS = [
     Solution(f"Which treaty was it? {'Think of 1648. ' * 20}", (*start, *end))
@@ -34,17 +32,15 @@ def model(tiny_model: Path) -> DiscriminativeModel:
     return load_discriminative(tiny_model, Dtype.FLOAT32, batch_tokens=400)
 
 
-def plainly(
-    folder: Path, solution: Solution, layout: SolutionLayout, words: tuple[str, str]
-) -> list[float]:
+def plainly(folder: Path, solution: Solution) -> list[float]:
     """A step's reward by a plain call of transformers on the text up to it."""
     network = load_model(str(folder), torch.float32)
     tokenizer = load_tokenizer(str(folder))
-    columns = [tokenizer.encode(word, add_special_tokens=False)[0] for word in words]
-    ids = tokenizer.encode(solution.question + layout.question_end)
+    columns = [tokenizer.encode(word, add_special_tokens=False)[0] for word in ("-", "+")]
+    ids = tokenizer.encode(solution.question + " \n\n")
     rewards = []
     for step in solution.steps:
-        ids += tokenizer.encode(step + layout.step_end, add_special_tokens=False)
+        ids += tokenizer.encode(step + " \n\n\n\n", add_special_tokens=False)
         with torch.no_grad():
             logits = network(torch.tensor([ids], device=network.device)).logits[0, -1, columns]
         rewards.append(logits.softmax(dim=-1)[1].item())
@@ -71,21 +67,8 @@ def test_rewards_equal_plain_calls_of_the_network(
     tiny_model: Path, model: DiscriminativeModel
 ) -> None:
     for solution, found in zip(SOLUTIONS, model.score(SOLUTIONS), strict=True):
-        expected = plainly(tiny_model, solution, MULTI_RM.layout, ("-", "+"))
+        expected = plainly(tiny_model, solution)
         assert found.rewards == pytest.approx(expected, abs=1e-5)
-
-
-def test_another_format_is_a_record(tiny_model: Path) -> None:
-    network, tokenizer = load_model(str(tiny_model), torch.float32), load_tokenizer(str(tiny_model))
-    layout = SolutionLayout("\n", " ?\n")
-    other = replace(
-        MULTI_RM, layout=layout, tokens=(" No", " Yes"), unit=Unit.SOLUTION, scale=Scale.SCORE
-    )
-    model = DiscriminativeModel(network, tokenizer, asked=other)
-    assert (model.unit, model.scale) == (Unit.SOLUTION, Scale.SCORE)
-    [found] = model.score(SOLUTIONS[:1])
-    expected = plainly(tiny_model, SOLUTIONS[0], layout, (" No", " Yes"))
-    assert found.rewards == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_first_steps_score_as_in_the_whole_solution(model: DiscriminativeModel) -> None:
@@ -133,7 +116,7 @@ def test_a_solution_over_the_length_is_marked_and_not_cut(model: DiscriminativeM
     assert model.max_tokens == 1024
     long = Solution("Which?", ("because " * 2000, "so (C)."))
     found, beside = model.score([long, SOLUTIONS[0]])
-    assert found == Rewards((None, None), 0, 0, 0, truncated=True)
+    assert found == Rewards((None, None), 0, 0, 0.0, truncated=True)
     assert [beside] == model.score(SOLUTIONS[:1])
 
 

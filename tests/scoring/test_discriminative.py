@@ -169,26 +169,26 @@ def test_a_finished_part_is_not_scored_again(
     undisturbed = score(tiny_model, rows, batch_tokens=200)
     (tmp_path / "rewards.parquet").unlink()
     read: list[int] = []
-    original = discriminative.step_rewards
+    original = discriminative.rewards_at
 
-    def failing(network: Any, candidates: Any, solutions: Sequence[Any]) -> list[list[float]]:
+    def failing(network: Any, head: Any, solutions: Sequence[Any]) -> Any:
         if len(read) == 3:
             raise RuntimeError
         read.append(len(solutions))
-        return original(network, candidates, solutions)
+        return original(network, head, solutions)
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr(discriminative, "step_rewards", failing)
+        patch.setattr(discriminative, "rewards_at", failing)
         score(tiny_model, rows, batch_tokens=200)
     assert not (tmp_path / "rewards.parquet").exists()
     finished = sum(read)
 
-    def counting(network: Any, candidates: Any, solutions: Sequence[Any]) -> list[list[float]]:
+    def counting(network: Any, head: Any, solutions: Sequence[Any]) -> Any:
         read.append(len(solutions))
-        return original(network, candidates, solutions)
+        return original(network, head, solutions)
 
     read.clear()
-    monkeypatch.setattr(discriminative, "step_rewards", counting)
+    monkeypatch.setattr(discriminative, "rewards_at", counting)
     assert score(tiny_model, rows, batch_tokens=200) == undisturbed
     assert sum(read) == len(rows) - finished
     assert not list(tmp_path.glob(".*"))

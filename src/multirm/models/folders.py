@@ -18,7 +18,7 @@ from multirm.running.provenance import check_files
 HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
 HUB_WEIGHTS = ["*.safetensors"]
 
-HEADS_LATER = "reward models with their own heads are not supported yet"
+HEADS_LATER = "to score with a reward model's own head, name its format: --format"
 
 _LAYERS = re.compile(r"(num|n)_(\w+_)?layers?")
 _COUNTS = re.compile(r"(num|n)_(\w+_)?(experts?|heads?)")
@@ -92,8 +92,9 @@ def require_safetensors(folder: Path) -> None:
         raise InputError(
             folder,
             expected="weights as *.safetensors",
-            found="none",
-            remedy="pickled weights are not loaded; save the model with safetensors",
+            found=", ".join(each.name for each in sorted(folder.glob("*.bin"))) or "none",
+            remedy="pickled weights are not loaded, because they can run code; load the model where you trust it, and "
+            "save it with `model.save_pretrained(FOLDER)`, or its weights with `safetensors.torch.save_file`",
         )
     for file in files:
         try:
@@ -133,6 +134,28 @@ def read_config(folder: Path) -> PreTrainedConfig:
             path, expected="the configuration of a causal language model", found=first_line(error)
         ) from error
     _require_causal(path, config)
+    return config
+
+
+def read_trunk_config(folder: Path) -> PreTrainedConfig:
+    """Read the configuration of a decoder with a head of any kind from the folder with its weights.
+
+    Raises:
+        InputError: as `read_config`, but the architectures that it names do not count, since they tell of the head.
+    """
+    path = folder / "config.json"
+    try:
+        oversized = next(_oversized(json.loads(path.read_bytes()), *_extent(folder)), None)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    # Its classes raise all kinds of errors for untrusted settings.
+    except Exception as error:
+        raise InputError(
+            path, expected="the configuration of a decoder", found=first_line(error)
+        ) from error
+    if oversized:
+        raise InputError(path, expected="a model as large as its weights", found=oversized)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise InputError(path, expected="a decoder", found=f"a {config.model_type}")
     return config
 
 

@@ -1,4 +1,4 @@
-"""Score solutions with dORM or dPRM: for each step, the probability that it is correct."""
+"""Score solutions with discriminative reward models: our dORM and dPRM, or other people's, by their format."""
 
 import logging
 from collections.abc import Sequence
@@ -12,7 +12,12 @@ from multirm.models.dtype import Dtype
 from multirm.models.learned_from import count_learned
 from multirm.models.load import default_device, dtype_name, dtype_of, sources_of
 from multirm.reward_models.base import RewardModel, Solution
-from multirm.reward_models.discriminative import BATCH_TOKENS, load_discriminative_in_turn
+from multirm.reward_models.discriminative import (
+    default_batch,
+    load_discriminative,
+    load_discriminative_in_turn,
+)
+from multirm.reward_models.formats import Format, RatioHead, format_file, read_format
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
@@ -20,6 +25,7 @@ from multirm.running.progress import Progress
 from multirm.running.provenance import origin_of
 from multirm.running.shards import Shard
 from multirm.tables import parquet
+from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS, pool_of
 
@@ -31,11 +37,14 @@ def score_discriminative(
     model: list[Place],
     solutions: Path,
     output: list[OutputFile],
+    format: FormatName = FormatName.MULTI_RM,
+    reference: Place | None = None,
+    template: Path | None = None,
     batch_tokens: Count | None = None,
     dtype: Dtype = Dtype.AUTO,
     shard: str = "1/1",
 ) -> None:
-    """Give every step of every solution a reward. Solutions longer than the context get none and are marked.
+    """Give every step of every solution a reward, or the solution one. Those longer than the context get none.
 
     A killed job resumes where it stopped.
 
@@ -44,6 +53,11 @@ def score_discriminative(
             adapters of one base share the loaded base.
         solutions: table of solutions.
         output: table of rewards for each model, in the order of the solutions.
+        format: of the models' text and head; docs/formats.md lists the formats of other people's models. By default,
+            that of models trained here.
+        reference: folder or hub name of the reference model of a format that has one; by default, the format's.
+        template: prompt template with the words of the first user turn, for formats of chats; by default, the
+            format's.
         batch_tokens: approximate number of tokens in a batch; affects speed and memory, not rewards. By default
             16,384 on a GPU and 2,048 on a CPU, whose caches hold no more.
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU. The authors' rewards are
@@ -51,37 +65,69 @@ def score_discriminative(
         shard: NUMBER/COUNT: score one of this many parts of the pools.
     """
     names, places = _names_and_places(model, output)
+    asked = _asked(format, reference, template)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
     precision = dtype_of(dtype, default_device())
-    at_once = batch_tokens or BATCH_TOKENS[default_device().type]
+    at_once = batch_tokens or default_batch()
     jobs = []
     with ExitStack() as stack:
         # Open all journals before loading a model: a second job on the same tables is refused at once.
         for name, place, table in zip(names, places, output, strict=True):
             made_of, folders = sources_of(place)
+            if asked is not None and isinstance(asked.head, RatioHead):
+                compared, further = sources_of(reference or asked.head.reference)
+                made_of, folders = made_of + compared, folders + further
             parameters = {
                 "model": name,
+                "format": format,
                 "weights": made_of,
                 "batch_tokens": at_once,
                 "shard": shard,
                 "dtype": dtype_name(precision),
                 "learned_questions": count_learned(name, place, (row["question"] for row in whole)),
             }
-            origin = origin_of(__name__, parameters, [solutions, *folders])
+            read = [] if asked is None else [format_file(format)]
+            read += [template] if template else []
+            origin = origin_of(__name__, parameters, [solutions, *folders, *read])
             journal = stack.enter_context(open_journal(table, origin))
             jobs.append((name, table, origin, journal))
-        asked = [Solution.of(row) for row in rows]
+        scored_ones = [Solution.of(row) for row in rows]
         keys = [{column: row[column] for column in SOLUTIONS.key} for row in rows]
-        models = load_discriminative_in_turn(places, dtype, at_once)
+        models = (
+            load_discriminative_in_turn(places, dtype, at_once)
+            if asked is None
+            else (load_discriminative(each, dtype, at_once, asked, reference) for each in places)
+        )
         for name, table, origin, journal in jobs:
             loaded = next(models)
-            scored = _score(loaded, asked, journal)
+            scored = _score(loaded, scored_ones, journal)
             said = {"model": name, "unit": loaded.unit, "scale": loaded.scale}
             # Free its memory before the next one is loaded.
             del loaded
             filled = [{**key, **said, **columns} for key, columns in zip(keys, scored, strict=True)]
             parquet.write(table, REWARDS, filled, origin)
+
+
+def _asked(name: FormatName, reference: str | None, template: Path | None) -> Format | None:
+    """A format of other people's models; None for the models trained here.
+
+    Raises:
+        InputError: there is none, or it does not need what is given.
+    """
+    if name is FormatName.MULTI_RM:
+        if reference or template:
+            raise InputError(
+                "--format",
+                expected="a format with a reference model or a chat",
+                found=name,
+                remedy="leave out --reference and --template, or name the format",
+            )
+        return None
+    asked = read_format(name)
+    if reference and not isinstance(asked.head, RatioHead):
+        raise InputError("--reference", expected=f"none with the format {name}", found=reference)
+    return asked.with_first_turn(template) if template else asked
 
 
 def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:

@@ -29,6 +29,21 @@ class FormatName(StrEnum):
     """Ways to format a solution for a reward model, and to read its rewards."""
 
     MULTI_RM = "multi_rm"
+    VERSA_PRM = "versa_prm"
+    MATH_SHEPHERD = "math_shepherd"
+    MATH_PSA = "math_psa"
+    RLHFLOW = "rlhflow"
+    FOVER = "fover"
+    QWEN_PRM = "qwen_prm"
+    REASONFLUX_PRM = "reasonflux_prm"
+    TRL = "trl"
+    PURE = "pure"
+    SKYWORK_O1 = "skywork_o1"
+    REASON_EVAL = "reason_eval"
+    CLASSIFIER = "classifier"
+    EURUS_PRM = "eurus_prm"
+    THINK_PRM = "think_prm"
+    R_PRM = "r_prm"
 
 
 def run_name(model: str, seed: int) -> str:

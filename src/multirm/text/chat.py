@@ -90,6 +90,40 @@ def chat_frame(tokenizer: PreTrainedTokenizerBase) -> Frame:
     return _frame(tokenizer.name_or_path or "tokenizer", chat_template(tokenizer), variables)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """What a chat template puts around the turns of a conversation that a user begins.
+
+    Attributes:
+        before: the text before the first user turn, with the system turn.
+        to_assistant: the text from the end of a user turn to the start of the assistant's.
+        to_user: the text from the end of an assistant turn to the start of the next user turn.
+        after: the text after the last assistant turn.
+    """
+
+    before: str
+    to_assistant: str
+    to_user: str
+    after: str
+
+
+def chat_turns(
+    tokenizer: PreTrainedTokenizerBase, system: str | None = None, pairs: int = 1
+) -> Turns:
+    """What a tokenizer's chat template puts around `pairs` pairs of turns, one of the user and one of the assistant.
+
+    Args:
+        system: the system turn; without one, the template may have its own.
+        pairs: 1, or more for conversations of any length; then all turns must be put together alike.
+
+    Raises:
+        InputError: there is no template, it fails, exceeds the limits, changes turns, or treats them differently.
+    """
+    variables = json.dumps(tokenizer.special_tokens_map, default=str)
+    name = tokenizer.name_or_path or "tokenizer"
+    return _turns(name, chat_template(tokenizer), variables, system, pairs)
+
+
 def date_told(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     """The date that a tokenizer's chat template was given, for a footer; empty if it asks for none."""
     date = chat_frame(tokenizer).date
@@ -207,6 +241,30 @@ def fill_conversation(frame: ConversationFrame, turns: Sequence[str]) -> list[st
     trimmed = [trim(turn) for trim, turn in zip(frame.trims, turns, strict=True)]
     inner = zip(frame.between, trimmed, strict=False)
     return [*(text for pair in inner for text in pair), frame.between[-1]]
+
+
+# The rendering process passes a single user turn as `messages`. The line end after the block is not rendered.
+_CONVERSATION = "{% set messages = conversation %}{% set add_generation_prompt = false %}\n"
+
+
+@lru_cache(maxsize=16)
+def _turns(name: str, template: str, variables: str, system: str | None, pairs: int) -> Turns:
+    marks = [f"{_MARK}{number}{_MARK}" for number in range(2 * pairs)]
+    conversation = [] if system is None else [{"role": "system", "content": system}]
+    for number, mark in enumerate(marks):
+        conversation.append({"role": ("user", "assistant")[number % 2], "content": mark})
+    told = {**json.loads(variables), "conversation": conversation}
+    rest = _render(name, _CONVERSATION + template, told)["texts"][0]
+    around = []
+    for mark in marks:
+        before, found, rest = rest.partition(mark)
+        if not found or mark in rest:
+            raise _refusal(name, "one that drops, repeats or reorders turns")
+        around.append(before)
+    first, to_assistant, to_user = around[0], around[1], around[2] if pairs > 1 else ""
+    if around[1:] != ([to_assistant, to_user] * pairs)[: 2 * pairs - 1]:
+        raise _refusal(name, "one that treats the turns of a conversation differently")
+    return Turns(first, to_assistant, to_user, rest)
 
 
 def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -223,6 +223,11 @@ def _turn_controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     return re.compile("|".join([pattern, *(f"(?={re.escape(mark)})" for mark in marks)]))
 
 
+def without_controls(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
+    """Split a text so that, encoded one by one, none of its pieces gives a control token that the text spells."""
+    return _apart(_controls(tokenizer), text)
+
+
 def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     """A pattern that matches where the name of a control token starts."""
     return _find_controls(tokenizer, str(tokenizer.chat_template or ""), len(tokenizer))
