@@ -40,10 +40,15 @@ lint: $(ENVIRONMENT)
 thumbnails: $(ENVIRONMENT)
 	$(BIN)/python docs/thumbnails.py
 
+# Packages with the files of real vocabularies, for tests. They are read as data and never imported, so their
+# dependencies, of which there are dozens, are left out.
+VOCABULARIES := dashscope llama-models mistral-common
+
 # Touched last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml envs/constraints.txt
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --constraint envs/constraints.txt $(VOCABULARIES)
 	touch $@
 
 vllm: $(VLLM)

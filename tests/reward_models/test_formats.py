@@ -92,18 +92,25 @@ def test_a_spelled_tag_is_text(case: Case, load: Load) -> None:
     assert one.n_tokens_read > other.n_tokens_read + 2
 
 
-def test_an_empty_step_has_no_reward_where_separators_merge(
+def test_an_empty_step_has_no_reward_unless_it_has_a_tag(
     load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     by_format = {case.id: case for case in CASES}
-    model, _ = load(by_format["versa_prm-llama"])
-    [found] = model.score([Solution("What is it?", ("One.", " ", "Two.", "Three."))])
-    assert [reward is None for reward in found.rewards] == [True, True, False, False]
-    assert "2 rewards are missing" in caplog.text
-    # A line of its own for each step: nothing merges.
-    model, _ = load(by_format["math_shepherd"])
-    [found] = model.score([Solution("What is it?", ("One.", "ки", "Two."))])
-    assert None not in found.rewards
+    solution = Solution("What is it?", ("One.", " ", "Two."))
+    for name in ("versa_prm-llama", "versa_prm-qwen", "math_shepherd", "rlhflow", "qwen_prm"):
+        [found] = load(by_format[name])[0].score([solution])
+        assert None not in found.rewards, name
+    assert "rewards are missing" not in caplog.text
+    [found] = load(by_format["reason_eval"])[0].score([solution])
+    assert [reward is None for reward in found.rewards] == [False, True, False]
+    assert "1 rewards are missing" in caplog.text
+
+
+def test_solutions_that_the_format_changes_are_counted(
+    load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, _ = load(next(case for case in CASES if case.format is FormatName.MATH_SHEPHERD))
+    model.score([Solution("What is it?", ("One.", "ки", "Two.")), SOLUTIONS[-1]])
     assert "1 solutions have texts of which the format deletes a part" in caplog.text
 
 
@@ -209,9 +216,7 @@ def test_a_head_in_another_file_or_with_too_much_is_found_or_refused(
 
 def test_every_format_of_a_discriminative_model_is_tested() -> None:
     names = {FormatName(path.stem) for path in format_file(FormatName.TRL).parent.glob("*.toml")}
-    discriminative = {name for name in names if "[prompt]" not in format_file(name).read_text()}
-    assert discriminative == {case.format for case in CASES}
-    assert names == {*FormatName} - {FormatName.MULTI_RM}
+    assert names == {case.format for case in CASES} == {*FormatName} - {FormatName.MULTI_RM}
 
 
 def test_inconsistent_formats_are_refused() -> None:

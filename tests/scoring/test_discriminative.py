@@ -11,7 +11,14 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    LlamaForTokenClassification,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
 
 from multirm.errors import InputError
 from multirm.models.dtype import Dtype
@@ -21,6 +28,7 @@ from multirm.reward_models import discriminative
 from multirm.reward_models.generative import flops_of
 from multirm.scoring.discriminative import score_discriminative
 from multirm.tables import parquet
+from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.encoding import step_candidates
@@ -311,3 +319,110 @@ def test_a_tokenizer_without_the_candidates_is_refused(
     with pytest.raises(InputError, match="'-' to be a single token"):
         score(folder, random_solutions(2))
     assert not (tmp_path / "rewards.parquet").exists()
+
+
+CHAT = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "<|eos|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+@pytest.fixture
+def classifiers(tiny_model: Path, tmp_path: Path) -> Callable[[Any, int], Path]:
+    """Makes classifiers with random weights, of the tiny model's shape and with its tokenizer."""
+
+    def made(kind: Any, n_labels: int) -> Path:
+        folder = tmp_path / kind.__name__
+        set_seed(0)
+        config = AutoConfig.from_pretrained(tiny_model)
+        config.num_labels = n_labels
+        network = kind(config)
+        if hasattr(network, "score"):
+            torch.nn.init.normal_(network.score.weight)
+        network.save_pretrained(folder)
+        tokenizer = load_tokenizer(str(tiny_model))
+        tokenizer.chat_template = CHAT
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return made
+
+
+def test_a_token_classifier_scores_each_step(
+    classifiers: Callable[[Any, int], Path],
+    tmp_path: Path,
+    score: Callable[..., list[dict[str, Any]]],
+) -> None:
+    folder, rows = classifiers(LlamaForTokenClassification, 2), random_solutions(8)
+    network, tokenizer = (
+        LlamaForTokenClassification.from_pretrained(folder),
+        load_tokenizer(str(folder)),
+    )
+    for row, got in zip(rows, score(folder, rows, format=FormatName.TRL), strict=True):
+        ids = [tokenizer.bos_token_id, *tokenizer.encode(row["question"], add_special_tokens=False)]
+        expected = []
+        for step in row["steps"]:
+            for text in (step, "\n"):
+                ids += tokenizer.encode(text, add_special_tokens=False)
+            with torch.no_grad():
+                classes = network(torch.tensor([ids])).logits[0, -1].softmax(-1)
+            expected.append(classes[1].item())
+        assert got["rewards"] == pytest.approx(expected, abs=1e-5)
+        assert (got["unit"], got["scale"], got["n_tokens_read"]) == (
+            "step",
+            "probability",
+            len(ids),
+        )
+    footer = parquet.read_footer(tmp_path / "rewards.parquet")
+    assert footer.parameters["format"] == "trl"
+    assert "trl.toml" in {Path(name).name for name in footer.inputs}
+
+
+def test_a_sequence_classifier_scores_the_solution(
+    classifiers: Callable[[Any, int], Path], score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    folder, rows = classifiers(LlamaForSequenceClassification, 1), random_solutions(8)
+    network, tokenizer = (
+        LlamaForSequenceClassification.from_pretrained(folder),
+        load_tokenizer(str(folder)),
+    )
+    for row, got in zip(rows, score(folder, rows, format=FormatName.CLASSIFIER), strict=True):
+        solution = "\n\n".join(row["steps"])
+        text = f"<|bos|><|user|>{row['question']}<|eos|><|assistant|>{solution}<|eos|>"
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        with torch.no_grad():
+            expected = network(torch.tensor([ids])).logits[0].tolist()
+        assert got["rewards"] == pytest.approx(expected, abs=1e-5)
+        assert (got["unit"], got["scale"]) == ("solution", "score")
+
+
+def test_a_log_ratio_is_of_two_models(
+    classifiers: Callable[[Any, int], Path],
+    tiny_model: Path,
+    tmp_path: Path,
+    score: Callable[..., list[dict[str, Any]]],
+) -> None:
+    folder, rows = classifiers(LlamaForCausalLM, 2), random_solutions(4)
+    scored = score(folder, rows, format=FormatName.EURUS_PRM, reference=str(tiny_model))
+    assert [len(row["rewards"]) for row in scored] == [len(row["steps"]) for row in rows]
+    assert {row["scale"] for row in scored} == {"score"}
+    assert len(set(flat(scored).values())) > 4
+    same = score(folder, rows, format=FormatName.EURUS_PRM, reference=str(folder))
+    assert flat(same) == pytest.approx(dict.fromkeys(flat(same), 0.0), abs=1e-8)
+    footer = parquet.read_footer(tmp_path / "rewards.parquet")
+    assert footer.parameters["weights"] == [folder.name, folder.name]
+
+
+def test_what_a_format_does_not_use_is_refused(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows, words = random_solutions(2), tmp_path / "words.txt"
+    words.write_text("{question}")
+    with pytest.raises(InputError, match="--format: expected a format with a reference model"):
+        score(tiny_model, rows, reference=str(tiny_model))
+    with pytest.raises(InputError, match="--reference: expected none with the format trl"):
+        score(tiny_model, rows, format=FormatName.TRL, reference=str(tiny_model))
+    with pytest.raises(InputError, match="a format with a chat, for a template"):
+        score(tiny_model, rows, format=FormatName.TRL, template=words)
+    with pytest.raises(InputError, match="the linear layer score among its weights"):
+        score(tiny_model, rows, format=FormatName.TRL)

@@ -29,5 +29,5 @@ def test_external_rewards_have_one_run_without_training() -> None:
     }
     run = study(models=models, training_seeds=[1, 2]).runs["theirs"]
     assert (run.seed, run.is_external, run.kind) == (None, True, "gPRM")
-    with pytest.raises(TypeError, match="theirs is not trained here"):
+    with pytest.raises(TypeError, match="theirs does not score here"):
         run.scoring  # noqa: B018

@@ -160,3 +160,18 @@ def test_a_file_that_snakemake_cannot_name_is_an_error_of_one_line(tmp_path: Pat
     assert run.returncode != 0
     line = "multirm: a{b}.jsonl: expected a path without braces, found some; rename it"
     assert line in [each.strip() for each in (run.stdout + run.stderr).splitlines()]
+
+
+def test_models_from_elsewhere_are_scored_without_training(tmp_path: Path) -> None:
+    hub = {"model": "owner/model", "parameters": 7e9}
+    models = {
+        "qwen": {"kind": "dPRM", "format": "qwen_prm", **hub},
+        "classifier": {"kind": "dORM", "format": "classifier", **hub, "scoring": {"shards": 2}},
+        "judge": {"kind": "gPRM", **hub, "scoring": {"samples": 1}},
+    }
+    jobs = counts(dry_run(tmp_path, cut_paper(tmp_path, models=models), "--quiet", "rules"))
+    assert jobs["score_discriminative"] == jobs["score_generative"] == 1
+    assert (jobs["score_discriminative_shard"], jobs["join_rewards"]) == (2, 1)
+    made = [rule for rule in jobs if not rule.startswith("draw_")]
+    assert not [rule for rule in made if "train" in rule or "critiques" in rule]
+    assert jobs["read_solutions"] == 1

@@ -79,6 +79,11 @@ def ask(function, **fixed):
     return answer
 
 
+def scoring_model(wildcards, input):
+    """The folder or hub name that a reward model is loaded from to score."""
+    return options.scoring_model(study, wildcards.model, input.own)
+
+
 def resources_of(need, **fixed):
     """The resources of a job, as functions that give more with each attempt."""
     needed = ask(need, **fixed)

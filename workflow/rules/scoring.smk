@@ -1,4 +1,6 @@
-"""Needs adapters, their backbones and solutions; makes results/rewards/{model}/{dataset}/{category}.parquet.
+"""Needs reward models, adapters with their backbones or from elsewhere, and solutions.
+
+Makes results/rewards/{model}/{dataset}/{category}.parquet.
 
 A model with several shards is scored by one job per shard; their tables are then joined.
 """
@@ -10,8 +12,8 @@ rule score_discriminative:
     """Compute a reward from the logits at the end of each step."""
     input:
         backbone=ask(files.backbone_files_of_model),
-        weights=ask(files.weights_of_model),
-        config=ask(files.config_of_model),
+        own=ask(files.own_files),
+        format=ask(files.format_files),
         solutions="<results>/data/{dataset}/{category}.parquet",
         environment=environment("train"),
     output:
@@ -29,7 +31,8 @@ rule score_discriminative:
         **resources_of(needs.scoring),
     params:
         *code("multirm.scoring.discriminative"),
-        folder=subpath(input.weights, parent=True),
+        folder=scoring_model,
+        format=ask(options.format_of_model),
         batch_tokens=ask(options.batch_tokens),
         dtype=lambda w: study.runs[w.model].scoring.dtype,
         shard=ask(options.shard),
@@ -37,7 +40,7 @@ rule score_discriminative:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
         "python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
-        " --solutions {input.solutions:q} --output {output:q}"
+        " --solutions {input.solutions:q} --output {output:q} {params.format:q}"
         " {params.batch_tokens} --dtype {params.dtype} --shard {params.shard} > {log:q} 2>&1"
 
 
@@ -61,8 +64,7 @@ rule score_generative:
     """Sample critiques of each solution, and compute a reward from each verdict's probabilities."""
     input:
         backbone=ask(files.backbone_files_of_model),
-        weights="<results>/models/{model}/adapter/adapter_model.safetensors",
-        config="<results>/models/{model}/adapter/adapter_config.json",
+        own=ask(files.own_files),
         solutions="<results>/data/{dataset}/{category}.parquet",
         template=ask(files.template_of_model, templates=TEMPLATES),
         environment=environment(ask(needs.scoring_stage)),
@@ -82,7 +84,7 @@ rule score_generative:
         **resources_of(needs.scoring),
     params:
         *code("multirm.scoring.generative"),
-        folder=subpath(input.weights, parent=True),
+        folder=scoring_model,
         kind=lambda w: study.runs[w.model].kind,
         engine=lambda w: study.runs[w.model].scoring.engine,
         server=ask(options.server),

@@ -7,11 +7,13 @@ the head, is never run.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
+from transformers.utils import logging
 
 from multirm.errors import InputError, shown
 from multirm.models.adapters import is_adapter
@@ -60,20 +62,7 @@ def load_trunk(
             remedy="merge it into its base with the library that made it",
         )
     require_safetensors(folder)
-    try:
-        trunk, report = AutoModel.from_pretrained(
-            folder,
-            config=read_trunk_config(folder),
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except InputError:
-        raise
-    # Untrusted settings and weights can raise anything.
-    except Exception as error:
-        raise InputError(folder, expected="a decoder", found=first_line(error)) from error
+    trunk, report = _read(folder, dtype)
     head, names = _head(folder, layers, device)
     if missing := sorted(report["missing_keys"]):
         raise InputError(
@@ -88,6 +77,28 @@ def load_trunk(
         )
     trunk.name_or_path = model
     return trunk.to(device).eval(), head
+
+
+def _read(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Any]:
+    """The decoder in a folder, and transformers' report of missing and unexpected weights."""
+    config, verbosity = read_trunk_config(folder), logging.get_verbosity()
+    # It would warn of the head's weights, which are read here.
+    logging.set_verbosity_error()
+    try:
+        loaded = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    # Untrusted settings and weights can raise anything.
+    except Exception as error:
+        raise InputError(folder, expected="a decoder", found=first_line(error)) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    return loaded
 
 
 def _head(

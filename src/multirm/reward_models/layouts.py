@@ -31,7 +31,7 @@ class EncodedText:
     Attributes:
         ids: token ids.
         places: for each reward, the index of the token at which it is read. None if there is no such token, because
-            the tokenizer joins the end of the step with other text.
+            a step is empty, or the tokenizer joins its end with other text.
         is_changed: whether the format deletes part of the question or of a step.
         prompt_end: with `read = "after"`, the index of the last token before the steps.
     """
@@ -193,7 +193,7 @@ def warn_of_texts(encoded: Sequence[EncodedText]) -> None:
         logger.warning("%d solutions have texts of which the format deletes a part", n_changed)
     if n_unread := sum(each.places.count(None) for each in encoded):
         logger.warning(
-            "%d rewards are missing, because the tokenizer joins the end of a step with other text",
+            "%d rewards are missing: of empty steps, or of steps whose end the tokenizer joins with other text",
             n_unread,
         )
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from multirm.running.code import MARK
-from multirm.study.files import backbone_model
+from multirm.study.files import backbone_model, models_of
+from multirm.study.reward_models import ReadyModel
 from multirm.study.study import Study
+from multirm.study.targets import ready_models
 
 
 class Rule(Protocol):
@@ -71,6 +73,7 @@ def submissions(
 def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
     """The models named in the study that jobs load; not those that jobs make."""
     named = {backbone.model for backbone in study.backbones.values() if backbone.model}
+    named.update(ready_models(study))
     loaded: set[str] = set()
     for job in jobs:
         loaded |= {job.params.get(name) for name in ("backbone", "teacher", "writer")} - {None}
@@ -78,5 +81,8 @@ def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
             # An adapter brings its backbone.
             wildcards: Mapping[str, str] = job.wildcards
             run = study.runs[wildcards["model"]]
-            loaded.add(backbone_model(study, run.trained.backbone))
+            if isinstance(run.settings, ReadyModel):
+                loaded.update(models_of(run.settings))
+            else:
+                loaded.add(backbone_model(study, run.trained.backbone))
     return named & loaded

@@ -14,7 +14,12 @@ from multirm.study.load import load_study, read_yaml
 from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
-from multirm.study.targets import used_backbones, used_critiques, used_datasets
+from multirm.study.targets import (
+    ready_models,
+    used_backbones,
+    used_critiques,
+    used_datasets,
+)
 from multirm.tables.reward_models import Kind
 
 logger = logging.getLogger(__name__)
@@ -52,9 +57,10 @@ def prefetch(study: Path) -> None:
 
 def _on_the_hub(study: Study) -> dict[str, Callable[[str], object]]:
     """The hub names in a study, each with the function that downloads it."""
-    backbones = (study.backbones[name].model for name in used_backbones(study))
+    models = [study.backbones[name].model for name in used_backbones(study)]
+    models += ready_models(study)
     found: dict[str, Callable[[str], object]] = {
-        model: fetch_model for model in backbones if model and not Path(model).exists()
+        model: fetch_model for model in models if model and not Path(model).exists()
     }
     for source in _sources_of(study):
         for place in places_of(Reader.PUBLISHED, source, Path(study.data), ""):

@@ -8,17 +8,25 @@ from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
+from multirm.reward_models.formats import read_format
 from multirm.study.datasets import (
     DerivedDataset,
     MiniatureDataset,
     ReadDataset,
     SampledDataset,
 )
-from multirm.study.files import validation_solutions
+from multirm.study.files import models_of, validation_solutions
 from multirm.study.labelling import MonteCarlo, Sample
 from multirm.study.questions import MiniatureQuestions, ReadQuestions
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
-from multirm.study.reward_models import DiscriminativeModel, ExternalModel, GenerativeModel
+from multirm.study.reward_models import (
+    DiscriminativeModel,
+    ExternalModel,
+    GenerativeModel,
+    ReadyDiscriminativeModel,
+    ReadyGenerativeModel,
+    ReadyModel,
+)
 from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
@@ -44,6 +52,7 @@ def problems(study: Study) -> list[str]:
         *_critiques_of_other_solutions(study),
         *_missing_rewards(study),
         *_too_large_models(study),
+        *_too_large_ready_models(study),
         *_uneven_batches(study),
         *_unusable_labels(study),
         *_nothing_to_compare(study),
@@ -248,6 +257,8 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
             for dataset in model.rewards:
                 yield f"models.{name}.rewards", dataset, datasets
             continue
+        if isinstance(model, ReadyModel):
+            continue
         yield f"models.{name}.backbone", model.backbone, backbones
         if isinstance(model, DiscriminativeModel):
             for dataset in model.datasets:
@@ -394,6 +405,9 @@ def _braces(study: Study) -> Iterator[str]:
         if isinstance(model, ExternalModel):
             for other, source in model.rewards.items():
                 paths[f"models.{name}.rewards.{other}"] = source
+        elif isinstance(model, ReadyModel):
+            paths[f"models.{name}.model"] = models_of(model)
+            paths[f"models.{name}.template"] = [model.template] if model.template else []
     for name, critiques in study.critiques.items():
         for kind, source in critiques.published or ():
             paths[f"critiques.{name}.published.{kind}"] = source
@@ -406,7 +420,7 @@ def _braces(study: Study) -> Iterator[str]:
 def _templates(study: Study) -> Iterator[tuple[str, Kind, str]]:
     """The key, kind and file of each prompt template in the study."""
     for name, model in study.models.items():
-        if isinstance(model, GenerativeModel) and model.template:
+        if isinstance(model, GenerativeModel | ReadyGenerativeModel) and model.template:
             yield f"models.{name}.template", model.kind, model.template
     named = [(f"critiques.{name}", each.templates) for name, each in study.critiques.items()]
     for name, backbone in study.backbones.items():
@@ -424,6 +438,12 @@ def _unusable_templates(study: Study) -> Iterator[str]:
             load_template(Path(path), kind)
         except InputError as error:
             yield f"{key}: {error}"
+    for name, model in study.models.items():
+        if isinstance(model, ReadyDiscriminativeModel) and model.template:
+            try:
+                read_format(model.format).with_first_turn(Path(model.template))
+            except InputError as error:
+                yield f"models.{name}.template: {error}"
 
 
 def _missing_critiques(study: Study) -> Iterator[str]:
@@ -459,7 +479,9 @@ def _missing_rewards(study: Study) -> Iterator[str]:
 
 def _trained(study: Study) -> Mapping[str, DiscriminativeModel | GenerativeModel]:
     return {
-        name: model for name, model in study.models.items() if not isinstance(model, ExternalModel)
+        name: model
+        for name, model in study.models.items()
+        if isinstance(model, DiscriminativeModel | GenerativeModel)
     }
 
 
@@ -492,6 +514,17 @@ def _too_large_models(study: Study) -> Iterator[str]:
             )
 
 
+def _too_large_ready_models(study: Study) -> Iterator[str]:
+    for name, model in study.models.items():
+        if isinstance(model, ReadyDiscriminativeModel):
+            needed = reading_memory(study.size_of(name), model.scoring.dtype)
+            if needed > study.gpu_memory:
+                yield (
+                    f"models.{name}.parameters: scoring runs on one GPU and needs {needed:.0f} GB, "
+                    f"but gpu_memory is {study.gpu_memory:g}"
+                )
+
+
 def _uneven_batches(study: Study) -> Iterator[str]:
     for name, model in _trained(study).items():
         training = model.training
@@ -508,8 +541,9 @@ def _uneven_batches(study: Study) -> Iterator[str]:
 def _unsuited_aggregations(study: Study) -> Iterator[str]:
     for name, aggregations in study.evaluation.aggregation.items():
         model = study.models[name]
-        adaptive = isinstance(model, GenerativeModel) and model.scoring.adaptive is not None
-        if adaptive and aggregations != [Aggregation.MEAN]:
+        if not isinstance(model, GenerativeModel | ReadyGenerativeModel):
+            continue
+        if model.scoring.adaptive is not None and aggregations != [Aggregation.MEAN]:
             yield (
                 f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
                 f"as evaluation.aggregation.{name}, which is {', '.join(aggregations)}"

@@ -43,7 +43,7 @@ def compares_domains(study: "Study") -> bool:
     """Whether reward models of one kind and backbone are trained on several categories and on a single one."""
     counts = defaultdict(set)
     for run in study.runs.values():
-        if not run.is_external:
+        if run.is_trained:
             is_single = len(study.training_categories_of(run.name)) == 1
             counts[run.kind, run.trained.backbone].add(is_single)
     return {False, True} in counts.values()

@@ -79,14 +79,12 @@ def _noise_grid(selection: str) -> Figure:
 
 def _trains(study: "Study") -> bool:
     """Whether a reward model is trained here."""
-    return not all(run.is_external for run in study.runs.values())
+    return any(run.is_trained for run in study.runs.values())
 
 
 def _trains_on_noise(study: "Study") -> bool:
     """Whether a process reward model learns from step labels with a known amount of noise."""
-    trained = [
-        name for name, run in study.runs.items() if not run.is_external and run.kind.is_process
-    ]
+    trained = [name for name, run in study.runs.items() if run.is_trained and run.kind.is_process]
     learned = (dataset for name in trained for dataset in study.training_datasets_of(name))
     return any(share and steps for share, steps in map(study.noise_of, learned))
 

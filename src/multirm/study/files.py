@@ -8,14 +8,15 @@ from pathlib import Path
 
 from multirm.errors import InputError
 from multirm.formats.sources import Reader, local_files, places_of
+from multirm.reward_models.formats import format_file
 from multirm.study.datasets import DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.figures import Figure, datasets_of
 from multirm.study.labelling import Labelling, MonteCarlo, Sample
 from multirm.study.questions import ReadQuestions
-from multirm.study.reward_models import ExternalModel
+from multirm.study.reward_models import ExternalModel, ReadyDiscriminativeModel, ReadyModel
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
-from multirm.tables.reward_models import Kind
+from multirm.tables.reward_models import FormatName, Kind
 
 Places = list[Path | str]
 """Files and folders as `Path`, and hub names as `str`."""
@@ -304,7 +305,14 @@ def backbone_of_model(study: Study, model: str) -> str:
 
 
 def backbone_files_of_model(study: Study, model: str) -> list[str]:
-    """The files that a reward model's adapter needs besides its own; none for a whole model."""
+    """The files that a reward model's adapter needs besides its own; none for a whole model that is trained here.
+
+    Of a model that was trained elsewhere, all files; none for a hub name.
+    """
+    settings = study.runs[model].settings
+    if isinstance(settings, ReadyModel):
+        found = (file for place in models_of(settings) for file in sorted(Path(place).glob("*")))
+        return without_braces(file for file in found if file.is_file())
     if study.is_whole(model):
         return []
     start = study.start_of(model)
@@ -313,6 +321,29 @@ def backbone_files_of_model(study: Study, model: str) -> list[str]:
     if not study.is_whole(start):
         return backbone_files_of_model(study, start)
     return [weights_of_model(study, start), config_of_model(study, start)]
+
+
+def models_of(settings: ReadyModel) -> list[str]:
+    """The folders and hub names that a reward model that was trained elsewhere is loaded from."""
+    compared = settings.compared_with if isinstance(settings, ReadyDiscriminativeModel) else None
+    return [settings.model, *([compared] if compared else [])]
+
+
+def own_files(study: Study, model: str) -> list[str]:
+    """The weights and the configuration of a reward model that is trained here; none if it was trained elsewhere."""
+    if not study.runs[model].is_trained:
+        return []
+    return [weights_of_model(study, model), config_of_model(study, model)]
+
+
+def format_files(study: Study, model: str) -> list[str]:
+    """The file of a reward model's format, and of its own words for it, if it has them."""
+    settings = study.runs[model].settings
+    if not isinstance(settings, ReadyDiscriminativeModel):
+        return []
+    own = [settings.template] if settings.template else []
+    is_ours = settings.format is FormatName.MULTI_RM
+    return without_braces([*([] if is_ours else [format_file(settings.format)]), *own])
 
 
 def teacher(study: Study, critique_set: str) -> str:

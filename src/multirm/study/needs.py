@@ -74,7 +74,8 @@ def writing(study: Study, dataset: str) -> Resources:
             texts *= settings.per_prefix * STEPS
         elif isinstance(settings, Augmentation):
             texts *= settings.per_solution
-    return _writing(study, settings, study.writer_of(dataset) or "", texts, Dtype.AUTO)
+    size = study.backbones[study.writer_of(dataset) or ""].size
+    return _writing(study, settings, size, texts, Dtype.AUTO)
 
 
 def decoder_of(study: Study, backbone: str) -> Decoder:
@@ -147,18 +148,18 @@ def criticising(study: Study, critique_set: str) -> Resources:
     """The resources for generating a set's critiques of a category."""
     settings = study.critiques[critique_set]
     critiques = settings.per_solution * n_solutions(study, settings.dataset)
-    return _writing(study, settings, teacher_name(study, critique_set), critiques, Dtype.AUTO)
+    size = study.backbones[teacher_name(study, critique_set)].size
+    return _writing(study, settings, size, critiques, Dtype.AUTO)
 
 
 def scoring(study: Study, model: str, dataset: str) -> Resources:
     """The resources for scoring a dataset's category, or a shard of it, with a reward model."""
-    run = study.runs[model]
-    settings, backbone = run.scoring, run.trained.backbone
+    settings, size = study.runs[model].scoring, study.size_of(model)
     solutions = n_solutions(study, dataset) // settings.shards
     if isinstance(settings, GenerativeScoring):
         critiques = solutions * settings.samples
-        return _writing(study, settings, backbone, critiques, settings.dtype)
-    return resources.of_reading(study.backbones[backbone].size, solutions, settings.dtype)
+        return _writing(study, settings, size, critiques, settings.dtype)
+    return resources.of_reading(size, solutions, settings.dtype)
 
 
 def evaluation(study: Study, dataset: str) -> Resources:
@@ -173,9 +174,8 @@ def table(study: Study) -> Resources:
 
 
 def _writing(
-    study: Study, settings: Sampling, backbone: str, critiques: int, dtype: Dtype
+    study: Study, settings: Sampling, size: float, critiques: int, dtype: Dtype
 ) -> Resources:
     if settings.engine is EngineName.OPENAI:
         return resources.of_asking()
-    size = study.backbones[backbone].size
     return resources.of_writing(size, critiques, settings.max_tokens, study.gpu_memory, dtype)

@@ -1,7 +1,12 @@
 """Which reward models of a study differ in the label noise of their training data alone."""
 
 from multirm.study.datasets import DerivedDataset
-from multirm.study.reward_models import DiscriminativeModel, ExternalModel, GenerativeModel
+from multirm.study.reward_models import (
+    DiscriminativeModel,
+    ExternalModel,
+    GenerativeModel,
+    ReadyModel,
+)
 from multirm.study.study import Study
 
 # Settings that affect how a job runs, and nothing else.
@@ -16,7 +21,7 @@ def noise_baselines(study: Study) -> dict[str, str]:
     known: list[tuple[object, str]] = []
     found = {}
     for name, model in study.models.items():
-        if isinstance(model, ExternalModel):
+        if isinstance(model, ExternalModel | ReadyModel):
             continue
         own = _apart_from_noise(study, name, model)
         found[name] = next((other for setup, other in known if setup == own), name)

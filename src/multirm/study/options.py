@@ -1,7 +1,7 @@
 """A study's settings as command-line arguments."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from multirm.study.reward_models import (
     DiscriminativeScoring,
     DiscriminativeTraining,
     GenerativeScoring,
+    ReadyDiscriminativeModel,
+    ReadyModel,
 )
 from multirm.study.runs import Run
 from multirm.study.study import Study
@@ -169,6 +171,28 @@ def relabelled(study: Study, critique_set: str) -> list[str]:
     return option("--dataset", settings.dataset if settings.from_ else None)
 
 
+def scoring_model(study: Study, model: str, own: Sequence[str]) -> str:
+    """The folder or hub name that a reward model is loaded from to score.
+
+    Args:
+        own: its files, `files.own_files`; none if it was trained elsewhere.
+    """
+    settings = study.runs[model].settings
+    return settings.model if isinstance(settings, ReadyModel) else str(Path(own[0]).parent)
+
+
+def format_of_model(study: Study, model: str) -> list[str]:
+    """The options for the format of a discriminative reward model that was trained elsewhere."""
+    settings = study.runs[model].settings
+    if not isinstance(settings, ReadyDiscriminativeModel):
+        return []
+    return [
+        *option("--format", settings.format),
+        *option("--reference", settings.reference),
+        *option("--template", settings.template),
+    ]
+
+
 def batch_tokens(study: Study, model: str) -> list[str]:
     """The option for the number of tokens per batch, if the study sets it."""
     scoring = study.runs[model].scoring
@@ -245,7 +269,11 @@ def reward_models(study: Study) -> list[str]:
 
 def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[str, object]:
     known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
-    if not run.is_external:
+    if isinstance(run.settings, ReadyDiscriminativeModel):
+        known["format"] = run.settings.format
+    elif isinstance(run.settings, ReadyModel):
+        known["format"] = FormatName.MULTI_RM
+    if run.is_trained:
         known["backbone"] = run.trained.backbone
         known["seed"] = run.seed
         datasets = study.training_datasets_of(run.name)
@@ -257,7 +285,7 @@ def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[s
         known["noise_share"], known["step_noise"] = noise
         known["noise_baseline"] = baselines[run.model]
         known["format"] = FormatName.MULTI_RM
-    if not run.is_external and run.kind.is_generative:
+    if run.is_trained and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)
     return known
 

@@ -1,4 +1,4 @@
-"""A study's reward models: how each is trained and scores, or where its external rewards are."""
+"""A study's reward models: how each is trained and scores, or where it or its rewards come from."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -11,9 +11,11 @@ from pydantic import (
 )
 
 from multirm.engines.name import EngineName
+from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
+from multirm.reward_models.formats import RatioHead, read_format
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -23,7 +25,8 @@ from multirm.running.numbers import (
 )
 from multirm.study.sampling import Sampling
 from multirm.study.settings import Categories, Name, OneOrMore, Settings, Text
-from multirm.tables.reward_models import Kind
+from multirm.tables.reward_models import FormatName, Kind
+from multirm.tables.rewards import Unit
 
 
 class Training(Settings):
@@ -169,6 +172,65 @@ class GenerativeModel(TrainedModel):
     scoring: GenerativeScoring = GenerativeScoring()
 
 
+class ReadyModel(Settings):
+    """A reward model that was trained elsewhere. It is scored here, but not trained."""
+
+    model: Text = Field(description="a hub name or a local folder")
+    parameters: Positive = Field(
+        description="of `model`, to estimate its jobs' GPUs, memory and time; for example 8.0e+9"
+    )
+    template: Text | None = Field(
+        None, description="a prompt template file; by default, the package's own or the format's"
+    )
+
+
+class ReadyDiscriminativeModel(ReadyModel):
+    """Other people's discriminative reward model, in one of the formats in docs/formats.md."""
+
+    kind: Literal[Kind.DORM, Kind.DPRM]
+    format: FormatName
+    reference: Text | None = Field(
+        None, description="a hub name or folder of a reference model; by default, the format's"
+    )
+    scoring: DiscriminativeScoring = DiscriminativeScoring()
+
+    @model_validator(mode="after")
+    def _suits_its_format(self) -> Self:
+        if self.format is FormatName.MULTI_RM:
+            if self.reference or self.template:
+                raise ValueError("`reference` and `template` do not suit the format multi_rm")
+            return self
+        try:
+            asked = read_format(self.format)
+            if self.template and asked.layout.kind == "text":
+                raise ValueError(f"`template` needs a format with a chat; {self.format} is text")
+        except InputError as error:
+            raise ValueError(f"format: {error}") from None
+        if self.reference and not isinstance(asked.head, RatioHead):
+            raise ValueError(f"`reference` does not suit the format {self.format}")
+        expected = Kind.DORM if asked.unit is Unit.SOLUTION else Kind.DPRM
+        if self.kind is not expected:
+            raise ValueError(
+                f"kind: {self.format} gives rewards of each {asked.unit}; write {expected}"
+            )
+        return self
+
+    @property
+    def compared_with(self) -> str | None:
+        """The reference model, if the format has one."""
+        if self.format is FormatName.MULTI_RM:
+            return None
+        head = read_format(self.format).head
+        return (self.reference or head.reference) if isinstance(head, RatioHead) else None
+
+
+class ReadyGenerativeModel(ReadyModel):
+    """A language model that judges solutions as it is, without training, or a gORM or gPRM from elsewhere."""
+
+    kind: Literal[Kind.GORM, Kind.GPRM]
+    scoring: GenerativeScoring = GenerativeScoring()
+
+
 class ExternalModel(Settings):
     """A reward model with external rewards: nothing is trained or scored."""
 
@@ -185,13 +247,17 @@ def _kind_of_model(model: Any) -> str | None:
         return None
     if "rewards" in model:
         return ExternalModel.__name__
-    variant = GenerativeModel if Kind(model["kind"]).is_generative else DiscriminativeModel
-    return variant.__name__
+    is_generative = Kind(model["kind"]).is_generative
+    if "model" in model:
+        return (ReadyGenerativeModel if is_generative else ReadyDiscriminativeModel).__name__
+    return (GenerativeModel if is_generative else DiscriminativeModel).__name__
 
 
 RewardModel = Annotated[
     Annotated[DiscriminativeModel, Tag(DiscriminativeModel.__name__)]
     | Annotated[GenerativeModel, Tag(GenerativeModel.__name__)]
+    | Annotated[ReadyDiscriminativeModel, Tag(ReadyDiscriminativeModel.__name__)]
+    | Annotated[ReadyGenerativeModel, Tag(ReadyGenerativeModel.__name__)]
     | Annotated[ExternalModel, Tag(ExternalModel.__name__)],
     Discriminator(_kind_of_model),
 ]

@@ -17,7 +17,13 @@ from multirm.study.critiques import Critiques
 from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.evaluation import Evaluation, Figures
 from multirm.study.questions import Questions, ReadQuestions
-from multirm.study.reward_models import DiscriminativeModel, GenerativeModel, RewardModel
+from multirm.study.reward_models import (
+    DiscriminativeModel,
+    GenerativeModel,
+    ReadyDiscriminativeModel,
+    ReadyModel,
+    RewardModel,
+)
 from multirm.study.runs import Run, runs_of
 from multirm.study.sampling import Sampling
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
@@ -211,6 +217,18 @@ class Study(Settings):
             return None, None
         return (noises[0].share, noises[0].steps) if noises else (0.0, 0.0)
 
+    def size_of(self, model: str) -> float:
+        """The number of parameters that a reward model scores with, those of a reference model included.
+
+        Raises:
+            TypeError: its rewards are external.
+        """
+        settings = self.runs[model].settings
+        if isinstance(settings, ReadyModel):
+            has_two = isinstance(settings, ReadyDiscriminativeModel) and settings.compared_with
+            return settings.parameters * (2 if has_two else 1)
+        return self.backbones[self.runs[model].trained.backbone].size
+
     def training_datasets_of(self, model: str) -> list[str]:
         """The datasets that a reward model's training solutions are from.
 
@@ -330,7 +348,9 @@ class Study(Settings):
         return self.critiques[critique_set].from_ or critique_set
 
     def template_of(self, model: str) -> str | None:
-        """The prompt template file of a generative reward model; None for the package's own."""
+        """The prompt template file of a reward model; None for the package's own, or the format's."""
         settings = self.runs[model].settings
+        if isinstance(settings, ReadyModel):
+            return settings.template
         own = settings.template if isinstance(settings, GenerativeModel) else None
         return own or self.critiques_of(model).templates.of(self.runs[model].kind)

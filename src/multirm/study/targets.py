@@ -16,13 +16,14 @@ from multirm.study.files import (
     common_table,
     critique_table,
     critique_tables,
+    models_of,
     question_table,
     reward_tables,
     table_of,
     training_solutions,
     weights_of_model,
 )
-from multirm.study.reward_models import DiscriminativeModel
+from multirm.study.reward_models import DiscriminativeModel, ReadyModel
 from multirm.study.runs import Run
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
@@ -100,11 +101,11 @@ def discriminative_models(study: Study, whole: bool) -> str:
 
 
 def scored(study: Study, *kinds: Kind, in_shards: bool) -> str:
-    """A pattern for the reward models of these kinds that are scored in shards, or for the others."""
+    """A pattern for the reward models of these kinds that score here in shards, or for the others."""
     return any_of(
         run.name
-        for run in trained_runs(study)
-        if run.kind in kinds and (run.scoring.shards > 1) is in_shards
+        for run in study.runs.values()
+        if not run.is_external and run.kind in kinds and (run.scoring.shards > 1) is in_shards
     )
 
 
@@ -190,7 +191,13 @@ def _backbones_of_models(study: Study) -> list[str]:
 
 def trained_runs(study: Study) -> list[Run]:
     """The training runs of a study."""
-    return [run for run in study.runs.values() if not run.is_external]
+    return [run for run in study.runs.values() if run.is_trained]
+
+
+def ready_models(study: Study) -> list[str]:
+    """The folders and hub names of the reward models that were trained elsewhere, each once."""
+    every = [each for each in study.models.values() if isinstance(each, ReadyModel)]
+    return list(dict.fromkeys(place for model in every for place in models_of(model)))
 
 
 def used_critiques(study: Study) -> list[tuple[str, Kind]]:

@@ -1,0 +1,107 @@
+"""Reward models that were trained elsewhere: what a study says of them, and what their jobs need."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multirm.errors import InputError
+from multirm.reward_models.formats import format_file
+from multirm.site.prefetch import _on_the_hub
+from multirm.study import files, needs, options, targets
+from multirm.study.load import load_study, read_yaml
+from multirm.study.study import Study
+from multirm.tables.reward_models import FormatName
+
+MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+QWEN = {"kind": "dPRM", "format": "qwen_prm", "model": "Qwen/Qwen2.5-Math-PRM-7B"}
+QWEN |= {"parameters": 7.6e9}
+EURUS = {"kind": "dPRM", "format": "eurus_prm", "model": "PRIME-RL/EurusPRM-Stage2"}
+EURUS |= {"parameters": 7.6e9}
+CLASSIFIER = {"kind": "dORM", "format": "classifier", "model": "owner/classifier"}
+CLASSIFIER |= {"parameters": 8e9}
+JUDGE = {"kind": "gORM", "model": "owner/instruct", "parameters": 8e9}
+
+
+def study(**models: Any) -> Study:
+    return load_study(read_yaml(MINIATURE) | {"models": models}, [])
+
+
+def test_they_are_scored_but_not_trained() -> None:
+    found = study(qwen=QWEN, eurus=EURUS, classifier=CLASSIFIER, judge=JUDGE)
+    assert not any(run.is_trained or run.is_external or run.seed for run in found.runs.values())
+    assert targets.trained_runs(found) == []
+    assert targets.external_models(found) == "(?!)"
+    assert targets.scored(found, "dORM", "dPRM", in_shards=False) == "qwen|eurus|classifier"
+    assert targets.scored(found, "gORM", "gPRM", in_shards=False) == "judge"
+    assert "<results>/rewards/qwen/Facts_senior/history.parquet" in targets.scoring_targets(found)
+    assert targets.training_targets(found) == []
+
+
+def test_they_come_from_the_hub_or_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("")
+    words = tmp_path / "words.txt"
+    words.write_text("{question} {step}")
+    here = {**QWEN, "format": "rlhflow", "model": str(tmp_path), "template": str(words)}
+    found = study(qwen=QWEN, eurus=EURUS, here=here)
+    assert files.backbone_files_of_model(found, "qwen") == []
+    assert files.own_files(found, "qwen") == []
+    assert files.format_files(found, "qwen") == [str(format_file(FormatName.QWEN_PRM))]
+    names = [str(tmp_path / name) for name in ("model.safetensors", "words.txt")]
+    assert files.backbone_files_of_model(found, "here") == names
+    own = [str(format_file(FormatName.RLHFLOW)), str(words)]
+    assert files.format_files(found, "here") == own
+    assert options.scoring_model(found, "here", []) == str(tmp_path)
+    assert options.format_of_model(found, "here") == [
+        *("--format", "rlhflow", "--template", str(words))
+    ]
+    hub = {"Qwen/Qwen2.5-Math-PRM-7B", "PRIME-RL/EurusPRM-Stage2", "Qwen/Qwen2.5-Math-7B-Instruct"}
+    assert set(_on_the_hub(found)) == hub
+
+
+def test_models_that_are_trained_here_have_no_options_of_formats() -> None:
+    found = load_study(read_yaml(MINIATURE), [])
+    assert options.format_of_model(found, "dPRM-mini") == []
+    assert files.format_files(found, "dPRM-mini") == []
+    own = files.own_files(found, "dPRM-mini")
+    assert options.scoring_model(found, "dPRM-mini", own) == "<results>/models/dPRM-mini/adapter"
+
+
+def test_what_is_known_of_them_names_their_format() -> None:
+    found = study(qwen=QWEN, judge=JUDGE)
+    qwen, judge = map(json.loads, options.reward_models(found))
+    assert qwen == {"model": "qwen", "run_of": "qwen", "kind": "dPRM", "format": "qwen_prm"}
+    assert judge == {"model": "judge", "run_of": "judge", "kind": "gORM", "format": "multi_rm"}
+
+
+def test_a_reference_model_needs_memory_too() -> None:
+    found = study(qwen=QWEN, eurus=EURUS, judge=JUDGE)
+    assert found.size_of("eurus") == 2 * found.size_of("qwen")
+    one, two = (needs.scoring(found, model, "Facts_senior") for model in ("qwen", "eurus"))
+    assert (one.gpu, two.gpu) == (1, 1)
+    assert two.mem_mb > one.mem_mb
+    assert needs.scoring(found, "judge", "Facts_senior").gpu == 1
+    assert needs.scoring_stage(found, "qwen") == "train"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({**QWEN, "kind": "dORM"}, "qwen_prm gives rewards of each step; write dPRM"),
+        ({**CLASSIFIER, "kind": "dPRM"}, "gives rewards of each solution; write dORM"),
+        ({**QWEN, "format": "qwen"}, "models.X.format"),
+        ({**QWEN, "reference": "a/b"}, "`reference` does not suit the format qwen_prm"),
+        ({**QWEN, "format": "trl", "template": "t.txt"}, "`template` needs a format with a chat"),
+        ({**QWEN, "format": "multi_rm", "reference": "a/b"}, "do not suit the format multi_rm"),
+        ({**QWEN, "template": "no/such.txt"}, "models.X.template: no/such.txt"),
+        ({**QWEN, "parameters": 72e9}, "needs 150 GB, but gpu_memory is 80"),
+        ({**QWEN, "training": {}}, "models.X.training"),
+        ({**QWEN, "model": "folder/{x}"}, "braces"),
+        ({**JUDGE, "format": "qwen_prm"}, "models.X.format"),
+        ({**JUDGE, "template": "no/such.txt"}, "no/such.txt"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(model: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        study(X=model)
