@@ -10,6 +10,7 @@ Other people's models need their format, such as `asked=read_format(FormatName.Q
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def of_format(
     reference: str | None = None,
 ) -> RewardModel:
     """Load other people's model with its tokenizer; see `load_discriminative`."""
-    encode = Encoder(asked.layout, tokenizer).encode
+    encode: Encode = Encoder(asked.layout, tokenizer).encode
     head: Head
     match asked.head:
         case TokenHead():
@@ -86,6 +87,8 @@ def of_format(
         case LayerHead():
             network, layers = load_trunk(name, asked.head.layers, precision)
             head = layer_head(layers, asked.head, name)
+            if asked.unit is Unit.SOLUTION:
+                encode = _at_last_token(encode, network.config.pad_token_id)
         case RatioHead():
             compared = load_model(reference or asked.head.reference, precision)
             network = load_model(name, precision)
@@ -105,6 +108,22 @@ def load_discriminative_in_turn(
     for name in models:
         # Keep no reference to a network while the next one is loaded: memory may be too small for two.
         yield multi_rm(next(networks), load_tokenizer(name), batch_tokens)
+
+
+def _at_last_token(encode: Encode, padding: int | None) -> Encode:
+    """Read at the last token that is not the model's padding, which may also be the one that ends a turn.
+
+    So do the sequence classifiers of transformers, whatever is padded.
+    """
+
+    def encode_and_step_back(solution: Solution) -> EncodedText:
+        text = encode(solution)
+        place = text.places[0]
+        while place and text.ids[place] == padding:
+            place -= 1
+        return replace(text, places=[place])
+
+    return encode_and_step_back
 
 
 def multi_rm(
