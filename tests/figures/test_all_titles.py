@@ -47,6 +47,7 @@ VALUES: dict[str, Any] = {
     "threshold": 0.5,
     "note": None,
     "other_categories": None,
+    "source": "judge",
 }
 
 

@@ -24,6 +24,7 @@ class Figure(DisplayItem):
         is_drawn: whether a study has what it shows.
         words: the command's other options, in a study.
         was_renamed: whether a link has the name that it had before: {dataset}_{figure}.
+        of: the datasets of which it is drawn; by default, those that the study evaluates and that have its tables.
         common_tables: further tables that it is drawn from, in results/evaluation: the same for all datasets.
     """
 
@@ -36,6 +37,7 @@ class Figure(DisplayItem):
     of_study: bool = False
     is_drawn: Callable[["Study"], bool] = lambda _: True
     was_renamed: bool = False
+    of: Callable[["Study"], list[str]] | None = None
     common_tables: tuple[str, ...] = ()
 
 
@@ -198,6 +200,14 @@ FIGURES = {
         "Verification",
         ("minimum_positions", "reward_models"),
     ),
+    "label_agreement": Figure(
+        "label_agreement",
+        "Draw how step labels of several sources agree with known ones.",
+        "Step labels",
+        ("label_agreement",),
+        of=lambda study: study.evaluation.step_labels,
+        is_drawn=lambda study: bool(study.evaluation.step_labels),
+    ),
     "legend": Figure(
         "legend",
         "Draw the legend of figures on its own.",
@@ -212,6 +222,13 @@ FIGURES = {
 def figures_of(study: "Study") -> dict[str, Figure]:
     """The figures that a study has what they show for."""
     return {name: figure for name, figure in FIGURES.items() if figure.is_drawn(study)}
+
+
+def drawn_of(study: "Study", figure: Figure) -> list[str]:
+    """What a figure is drawn of: datasets, or the study."""
+    if figure.of_study:
+        return [study.study]
+    return figure.of(study) if figure.of else datasets_of(study, *figure.tables)
 
 
 def datasets_of(study: "Study", *tables: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset, SampledDataset
 from multirm.study.evaluations import evaluations_of
-from multirm.study.figures import FORMATS, datasets_of, figures_of
+from multirm.study.figures import FORMATS, drawn_of, figures_of
 from multirm.study.files import (
     RESULTS,
     backbone_files,
@@ -286,6 +286,6 @@ def figure_targets(study: Study) -> list[str]:
     return [
         f"{RESULTS}/figures/{name}/{of}.{format_}"
         for name, figure in figures_of(study).items()
-        for of in ([study.study] if figure.of_study else datasets_of(study, *figure.tables))
+        for of in drawn_of(study, figure)
         for format_ in FORMATS
     ]
