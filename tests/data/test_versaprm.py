@@ -243,6 +243,12 @@ def test_questions_of_sampled_solutions() -> None:
     }
 
 
+def test_worked_solutions_are_no_answers(shared_data: Path) -> None:
+    path = shared_data / "prm800k" / "phase2_eval_small.json"
+    with pytest.raises(InputError, match="row 1, key answer: expected the letter of an option"):
+        list(versaprm.questions(read_json([path])))
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -57,6 +57,10 @@ def solutions(records: Iterable[Record], tally: Tally) -> Iterator[Placed]:
 def _questions(index: int, record: Record) -> Iterator[Placed]:
     refuse_raw_prm800k(record)
     text, options = split_options(_question(record))
+    answer = record.text("answer")
+    if len(answer) > 1:
+        # PRM800K's worked solutions.
+        raise record.error("answer", expected="the letter of an option", found=shown(answer))
     yield (
         record.where,
         {
@@ -64,7 +68,7 @@ def _questions(index: int, record: Record) -> Iterator[Placed]:
             "question_id": _question_id(index, record),
             "question": text,
             "options": options,
-            "answer": record.text("answer"),
+            "answer": answer,
         },
     )
 
