@@ -23,7 +23,7 @@ def points(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The points of each panel."""
     spec = chart("Train", rows).to_dict()
     [grid] = spec["vconcat"]
-    return [panel["data"]["values"] for panel in grid["hconcat"]]
+    return [spec["datasets"][panel["data"]["name"]] for panel in grid["hconcat"]]
 
 
 def test_every_source_has_a_point_in_every_panel() -> None:
