@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -107,18 +107,13 @@ def train_discriminative(
     share_batch(recipe.batch_size, recipe.device_batch_size)
     tables = [LabelsTable.parse(word) for word in labels or ()]
     given = read_solutions(solutions or (), data or (), tables, name)
-    rows, held_out = given.rows, LabelledSolutions([], given.labels)
-    if validation:
-        held_out = _validation_data(validation, tables, name)
-        held_out.rows = without_learned(held_out.rows, rows, "--validation")
-    elif recipe.validation_share:
-        rows, held_out.rows = hold_out(rows, recipe.validation_share, recipe.seed, name)
-    require_labelled([*given.rows, *held_out.rows], tables, given.labels)
+    learned, held_out = _parts(given, validation or (), tables, name, recipe)
+    require_labelled([*learned.rows, *held_out.rows], tables, given.labels)
     targets = recipe.targets or given.targets
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
     labelled, tally = label_solutions(
-        kind, tokenizer, rows, recipe.max_length, given.labels, targets
+        kind, tokenizer, learned.rows, recipe.max_length, learned.labels, targets
     )
     watched, _ = label_solutions(
         kind, tokenizer, held_out.rows, recipe.max_length, held_out.labels, targets
@@ -132,6 +127,7 @@ def train_discriminative(
     objective: Objective[Any] = prediction(candidates)
     if targets is Targets.VALUES:
         objective = soft_prediction(candidates)
+    evaluated = Validation(watched, candidates, recipe.evaluate_every, recipe.patience)
     train_reward_model(
         objective,
         labelled,
@@ -141,18 +137,36 @@ def train_discriminative(
         name=name,
         backbone=backbone,
         tokenizer=tokenizer,
-        questions=(row["question"] for row in rows),
+        questions=(row["question"] for row in learned.rows),
         made_by=__name__,
         inputs=[*given.files, *held_out.files],
         output=output,
         curve=curve,
         counts=examples,
         method=recipe.method,
-        validation=Validation(watched, candidates, recipe.evaluate_every, recipe.patience)
-        if watched
-        else None,
+        validation=evaluated if watched else None,
         metrics=metrics,
     )
+
+
+def _parts(
+    given: LabelledSolutions,
+    validation: Sequence[Path],
+    labels: Sequence[LabelsTable],
+    name: str,
+    recipe: DiscriminativeRecipe,
+) -> tuple[LabelledSolutions, LabelledSolutions]:
+    """The solutions to train on and those to evaluate; without validation, there are none to evaluate."""
+    if validation:
+        tables = [place for place in validation if place.suffix == ".parquet"]
+        others = [place for place in validation if place not in tables]
+        held_out = read_solutions(tables, others, labels, name, part="validation")
+        rows = without_learned(held_out.rows, given.rows, "--validation")
+        return given, replace(held_out, rows=rows)
+    if not recipe.validation_share:
+        return given, replace(given, rows=[], files=[])
+    rows, apart = hold_out(given.rows, recipe.validation_share, recipe.seed, name)
+    return replace(given, rows=rows), replace(given, rows=apart, files=[])
 
 
 def _check(
@@ -180,14 +194,6 @@ def _check(
                     found="no validation data",
                     remedy="set --validation or --validation-share",
                 )
-
-
-def _validation_data(
-    places: Sequence[Path], labels: Iterable[LabelsTable], name: str
-) -> LabelledSolutions:
-    tables = [place for place in places if place.suffix == ".parquet"]
-    others = [place for place in places if place not in tables]
-    return read_solutions(tables, others, labels, name, part="validation")
 
 
 def label_solutions(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from multirm.errors import InputError
@@ -26,7 +26,7 @@ CATEGORY = "all"
 """The category of TRL's stepwise data, which has none."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class LabelledSolutions:
     """Solutions, and what is known of their steps besides their own labels.
 
@@ -40,7 +40,7 @@ class LabelledSolutions:
     rows: Sequence[Row]
     labels: Mapping[Key, StepLabels]
     targets: Targets = Targets.LABELS
-    files: list[Path] = field(default_factory=list)
+    files: Sequence[Path] = ()
 
 
 def read_solutions(
