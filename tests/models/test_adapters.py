@@ -21,9 +21,9 @@ from multirm.models.load import base_of, load_adapter, load_in_turn, load_model
 from multirm.models.parallelism import Parallelism
 from multirm.running.files import digest
 from multirm.running.provenance import write_to_folder
-from multirm.training.fine_tuning import load_backbone
 from multirm.training.lora import save_adapter
 from multirm.training.sharding import trained_weights
+from multirm.training.starting_points import load_backbone
 from tests.conftest import byte_level_tokenizer
 from tests.origins import made_of
 

@@ -17,11 +17,12 @@ from multirm.models import activations
 from multirm.models.load import load_model
 from multirm.models.packing import pack_tree, read_pack
 from multirm.models.parallelism import Parallelism
-from multirm.training import fine_tuning
-from multirm.training.fine_tuning import fine_tune, load_backbone
+from multirm.training import starting_points
+from multirm.training.fine_tuning import fine_tune
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
 from multirm.training.objectives import Objective, prediction
+from multirm.training.starting_points import load_backbone
 from tests.training.test_objectives import EXAMPLES, plain_loss
 
 RECIPE: dict[str, Any] = {
@@ -173,6 +174,6 @@ def test_a_model_that_is_not_sharded_is_loaded_onto_the_device(
 ) -> None:
     """Only a model that will be sharded is loaded into main memory."""
     asked = []
-    monkeypatch.setattr(fine_tuning, "load_model", lambda _, device: asked.append(device))
+    monkeypatch.setattr(starting_points, "load_model", lambda _, device: asked.append(device))
     load_backbone(str(tiny_model), parallelism)
     assert asked == [None]

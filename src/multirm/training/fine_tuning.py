@@ -9,18 +9,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
-from peft import PeftModel
 from torch.optim import AdamW
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models.activations import Decoder, Device, reading
-from multirm.models.adapters import is_adapter, require_whole_model
+from multirm.models.adapters import is_adapter
 from multirm.models.folders import fetch_model
-from multirm.models.load import base_of, load_model, sources_of
+from multirm.models.load import sources_of
 from multirm.models.packing import attend_in_packs
-from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method
 from multirm.running.provenance import ADAPTER, TUNED, check_replaceable, origin_of
 from multirm.running.randomness import item_seed
@@ -32,16 +30,12 @@ from multirm.training.examples import Tally
 from multirm.training.fine_tuning_steps import fine_tuning_steps, run_seed
 from multirm.training.full import save_model
 from multirm.training.loop import Learner, train
-from multirm.training.lora import (
-    add_adapter,
-    continue_adapter,
-    refuse_more_than_lora,
-    save_adapter,
-)
+from multirm.training.lora import save_adapter
 from multirm.training.objectives import Objective
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.sharding import shard, trained_weights
+from multirm.training.starting_points import is_sharded, starting_model
 from multirm.training.steps import E
 from multirm.training.validation import Validation, Watch
 
@@ -133,47 +127,6 @@ def train_reward_model(
                 parquet.write_together(asked, origin)
 
 
-def starting_model(backbone: str, recipe: Recipe, method: Method) -> PreTrainedModel:
-    """Load the model to start from, with the weights to train.
-
-    An adapter is trained on as it is, so that it stays a single adapter of its base; merging it first would need a copy
-    of the base for each. If all weights are trained, it is merged, in fp32.
-
-    Raises:
-        InputError: `load_model` refuses it, or it is an adapter that cannot be merged or trained on.
-    """
-    if method is Method.FULL:
-        # In fp32 also on a GPU, where passes are in bf16: small updates of bf16 weights would be rounded away.
-        model = load_model(backbone, torch.float32, _device(recipe.parallelism))
-        if isinstance(model, PeftModel):
-            refuse_more_than_lora(fetch_model(backbone))
-        return model.requires_grad_(True)
-    folder = fetch_model(backbone)
-    if not is_adapter(folder):
-        network = load_backbone(backbone, recipe.parallelism)
-        return add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
-    network = load_backbone(base_of(folder), recipe.parallelism)
-    return continue_adapter(network, folder, recipe.rank, recipe.alpha, recipe.dropout)
-
-
-def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
-    """Load the whole model to train an adapter on onto the device, or into main memory if it will be sharded.
-
-    Raises:
-        InputError: `load_model` refuses it, or it is an adapter.
-    """
-    require_whole_model(backbone, backbone, fetch_model(backbone))
-    return load_model(backbone, device=_device(parallelism))
-
-
-def _device(parallelism: Parallelism) -> torch.device | None:
-    return torch.device("cpu") if _is_sharded(parallelism) else None
-
-
-def _is_sharded(parallelism: Parallelism) -> bool:
-    return parallelism is Parallelism.FSDP and processes().num_processes > 1
-
-
 class Run(NamedTuple):
     """What a training run leaves behind besides weights.
 
@@ -210,7 +163,7 @@ def fine_tune(
     read = [*examples, *(validation.examples if validation else ())]
     at_once = _fit_in_memory(name, model, max(example.n_tokens for example in read), recipe)
     learner = Learner(model, objective.loss)
-    if _is_sharded(recipe.parallelism):
+    if is_sharded(recipe.parallelism):
         shard(learner, model.get_decoder().layers)
     trained = [weight for weight in learner.parameters() if weight.requires_grad]
     optimizer = AdamW(trained, weight_decay=recipe.weight_decay, fused=True)

@@ -21,8 +21,8 @@ def save_model(
 ) -> None:
     """Write the model in fp32, its tokenizer and its provenance to the folder `output`, atomically.
 
-    In bf16, much of what was learned would be rounded away: a learning rate of 1e-6 changes weights by less than half
-    a unit in their last place.
+    In bf16, small changes would be rounded away: at a learning rate of 1e-6, a step changes a weight by a hundredth of
+    a unit in its last place.
 
     Args:
         weights: all weights, as returned by `sharding.trained_weights`.
