@@ -87,7 +87,8 @@ def main(*arguments: str) -> None:
     for way in WAYS:
         command = [sys.executable, __file__, *arguments, way]
         run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        *_, line, rate = run.stdout.splitlines()
+        # vLLM has lines of its own.
+        line, rate = (each for each in run.stdout.splitlines() if each.startswith((way, "rate ")))
         print(line, flush=True)
         rates[way] = float(rate.split()[1])
     for way, rate in rates.items():

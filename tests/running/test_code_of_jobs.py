@@ -71,11 +71,10 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
             "1",
         ],
         ["demonstrate-task", "--task", "solve", "--solutions", f["data"], "--output", f["told"]]
-        + ["--seed", "1"],
+        + ["--shots", "0", "--seed", "1"],
         ["sample-solutions", "--questions", f["questions"], "--policy", str(model)]
         + ["--dataset", "f", "--output", f["solved"], "--samples", f["samples"], *sampled[2:]]
-        + ["--engine", "transformers", "--exemplars", f["data"], "--shots", "1"]
-        + ["--per-question", "2"],
+        + ["--engine", "transformers", "--shots", "0", "--per-question", "2"],
         ["filter-critiques", "--kind", "gORM", "--solutions", f["data"], "--critiques", f["shown"]]
         + ["--output", f["kept"], "--max-length", "9999", "--seed", "1"],
         ["shorten-critiques", "--kind", "gORM", "--critiques", f["kept"], "--output", f["short"]],
