@@ -24,14 +24,9 @@ def drawn(models: list[str], *rewards: float) -> dict[str, Any]:
     return {"law": {str(k): ("A", [solution() for _ in range(4)]) for k in range(5)}}
 
 
-def run(command: Any, folder: Path, written: Any, models: list[str], **options: Any) -> None:
-    command(
-        solutions=[str(path) for path in written.solutions],
-        rewards=[f"{path.parent.name}={path}" for path in written.rewards],
-        aggregation=[f"{model}=last" for model in models],
-        output=folder,
-        **options,
-    )
+def run(command: Any, folder: Path, written: Any, models: list[str], **others: Any) -> None:
+    options = written.options([f"{model}=last" for model in models], n=others.pop("n", None))
+    command(options, folder, **others)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_the_exact_estimator_reads_answers_that_mean_letters(tmp_path: Path) -> 
     drawn = {"law": {"q": ("A", pool)}}
     options = write_multi_rm(tmp_path, drawn, scale=["probability"], n=[4], runs=2)
     found = {}
-    for estimator in Estimator:
+    for estimator in (Estimator.EXACT, Estimator.PAPER):
         evaluate(options, tmp_path, estimator)
         rows = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()
         (found[estimator],) = {

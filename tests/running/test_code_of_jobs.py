@@ -88,6 +88,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--output-critiques", f"{folder}/gc.parquet", "--engine", "transformers"],
         ["evaluate", *evaluated, "--n", "1", "2", "4", "--output", str(folder / "e")],
         ["evaluate", *evaluated, "--n", "2", "--estimator", "paper", "--output", str(folder / "p")],
+        ["evaluate", *evaluated, "--n", "2", "--estimator", "versaprm", "--output", f"{folder}/v"],
         ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
         ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
         ["analyse-solutions", *evaluated, "--output", str(folder / "e")],

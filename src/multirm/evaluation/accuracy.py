@@ -1,16 +1,25 @@
 """Entry point `evaluate`: the accuracy of each selection on one dataset, with intervals, comparisons and a ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from multirm.evaluation import intervals, paper
+from multirm.errors import InputError, shown
+from multirm.evaluation import intervals, paper, versaprm
+from multirm.evaluation.category_groups import Groups, group_rows, groups_within, parse_groups
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.costs import cost_rows, read_costs
 from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.headline import headline_rows
-from multirm.evaluation.inputs import Opened, Row, Subsets, choose_subsets, open_evaluation
+from multirm.evaluation.inputs import (
+    Opened,
+    Row,
+    Subsets,
+    choose_subsets,
+    largest_pool,
+    open_evaluation,
+)
 from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
@@ -25,6 +34,8 @@ from multirm.evaluation.training_seeds import (
 )
 from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
+from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS, ALL_QUESTIONS
+from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.costs import COSTS
 from multirm.tables.headline import HEADLINE
@@ -40,6 +51,7 @@ def evaluate(
     options: SelectionOptions,
     output: EvaluationFolder,
     estimator: Estimator = Estimator.EXACT,
+    category_groups: list[str] | None = None,
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
@@ -49,15 +61,38 @@ def evaluate(
     Args:
         options: inputs and subsets.
         output: Folder for the tables: accuracy, comparisons, headline, costs and ledger; with the estimator `paper`,
-            accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns.
-        estimator: `exact`, the expectation over all subsets of N with 95 % intervals over questions, or `paper`,
-            the mean over random subsets, as in the paper, which requires probabilities as rewards and has its own
-            rule for answers.
+            accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns; with `versaprm`,
+            accuracy_over_seeds, also as CSV, and ledger.
+        estimator: `exact`, the expectation over all subsets of N with 95 % intervals over questions; `paper`,
+            the mean over random subsets, as in the paper, which has its own rule for answers; or `versaprm`, the mean,
+            minimum and maximum over ten seeds, 0 to 9 whatever --runs and --seed say, as in VersaPRM's paper, where
+            pools of fewer solutions than the largest N are padded with incorrect ones, which lowers accuracy at small
+            N. The last two require probabilities as rewards.
+        category_groups: GROUP=CATEGORY,CATEGORY for each group of categories to average over, as well as all:
+            with the estimator exact in the table category_groups, with versaprm among its categories.
+
+    Raises:
+        InputError: there are groups for the estimator paper, which has none.
     """
+    groups = parse_groups(category_groups or [])
+    if groups and estimator is Estimator.PAPER:
+        raise InputError(
+            "--category-groups",
+            expected=f"none with the estimator {estimator}, which has no groups",
+            found=shown(list(groups)),
+        )
+    if estimator is Estimator.VERSAPRM:
+        options = replace(options, runs=len(versaprm.SEEDS), seed=versaprm.SEEDS[0])
     opened = open_evaluation(__name__, options, estimator, needs_unit=False)
     subsets = choose_subsets(opened, options, estimator)
-    evaluated = (_exact if estimator is Estimator.EXACT else _paper)(opened, subsets)
-    opened.write(output, evaluated.rows, subsets, evaluated.texts, estimator=estimator)
+    if estimator is Estimator.EXACT:
+        evaluated = _exact(opened, subsets, groups)
+    elif estimator is Estimator.PAPER:
+        evaluated = _paper(opened, subsets)
+    else:
+        evaluated = _versaprm(opened, subsets, groups)
+    asked = {"category_groups": groups} if groups else {}
+    opened.write(output, evaluated.rows, subsets, evaluated.texts, estimator=estimator, **asked)
 
 
 @dataclass(frozen=True)
@@ -68,7 +103,7 @@ class _Evaluated:
     texts: Mapping[str, str]
 
 
-def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
+def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = count_missing(opened.database)
@@ -81,6 +116,17 @@ def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
     accuracies = {name: category.values.mean(axis=0) for name, category in values.items()}
     accuracies = {OVERALL: np.mean(list(accuracies.values()), axis=0), **accuracies}
     parts = parts_of(subsets.n, opened.scorers, opened.means)
+    compared = one_per_model(opened.scorers, opened.means)
+    grouped = []
+    if groups:
+        of_groups = group_rows(
+            groups_within(groups, values),
+            {name: category.values for name, category in values.items()},
+            parts,
+            compared,
+            subsets.seed,
+        )
+        grouped = [(CATEGORY_GROUPS, of_groups)]
     variances = {name: variance_of_means(own, parts) for name, own in accuracies.items()}
     spreads = {name: spread_over_seeds(own, parts) for name, own in accuracies.items()}
     values = {name: averaged_expected(category, parts) for name, category in values.items()}
@@ -89,7 +135,7 @@ def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
         variances,
         seed_degrees(parts),
         list(parts),
-        one_per_model(opened.scorers, opened.means),
+        compared,
         subsets.seed,
     )
     rows = accuracy_rows(values, variances, spreads, parts, subsets.runs)
@@ -100,6 +146,7 @@ def _exact(opened: Opened, subsets: Subsets) -> _Evaluated:
             (HEADLINE, headline_rows(comparisons)),
             (COSTS, cost_rows(rows, read_costs(opened.database), opened.means)),
             (LEDGER, ledger),
+            *grouped,
         ],
         {},
     )
@@ -129,6 +176,33 @@ def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
             f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
             for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
         },
+    )
+
+
+def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
+    ledger: list[Row] = []
+    counts = count_missing(opened.database)
+    places = versaprm.places_of(opened.database)
+    least = max(subsets.n)
+    width = max(least, largest_pool(opened.database))
+    pools: dict[str, versaprm.Padded] = {}
+    for category in read_categories(opened.database, opened.types, versaprm.ANSWERS):
+        pools[category.name] = versaprm.padded(category, opened.scorers, places, least, width)
+        ledger += ledger_rows(lay_out(category, opened.scorers), opened, Estimator.VERSAPRM, counts)
+    members = {ALL_QUESTIONS: list(pools), **groups_within(groups, pools)}
+    together = {
+        name: versaprm.joined([pools[category] for category in categories])
+        for name, categories in members.items()
+    }
+    parts = parts_of(subsets.n, opened.scorers, opened.means)
+    rows = [
+        row
+        for name, part in (together | pools).items()
+        for row in versaprm.rows_of(name, part, parts, subsets.n, opened.scorers, least)
+    ]
+    return _Evaluated(
+        [(ACCURACY_OVER_SEEDS, rows), (LEDGER, ledger)],
+        {f"{ACCURACY_OVER_SEEDS.name}.csv": versaprm.as_csv(rows)},
     )
 
 

@@ -78,7 +78,7 @@ def comparison_rows(
     rows = []
     for name in (OVERALL, *values):
         within = differences if name == OVERALL else {name: differences[name]}
-        measured = _differences(within, pairs, errors[name], seed_df)
+        measured = differences_of(within, pairs, errors[name], seed_df)
         p_holm = adjusted(p[name], families[name])
         for k, (pair, row) in enumerate(zip(pairs, measured, strict=True)):
             family = families[name][k]
@@ -96,7 +96,7 @@ def comparison_rows(
     return rows
 
 
-def _differences(
+def differences_of(
     within: Mapping[str, np.ndarray],
     pairs: Sequence[Comparison],
     errors: np.ndarray,

@@ -130,7 +130,7 @@ def open_evaluation(
 
     Args:
         module: the module that evaluates, for footers.
-        estimator: `paper` compares answers as in the paper, whatever the options say.
+        estimator: `paper` compares answers as in the paper, whatever the options say; only `exact` takes scores.
         selects: whether answers will be selected, which requires reference answers.
         needs_unit: whether the unit of rewards must be known.
 
@@ -217,8 +217,8 @@ def _reward_types(
     """
     units = parse_per_model("--unit", options.unit or [], Unit, aggregations)
     scales = parse_per_model("--scale", options.scale or [], Scale, aggregations)
-    # The only scale that the estimator `paper` supports.
-    default = Scale.PROBABILITY if estimator is Estimator.PAPER else None
+    # The only scale that the other estimators support.
+    default = None if estimator is Estimator.EXACT else Scale.PROBABILITY
     types = {
         model: reward_type(
             database, model, units.get(model), scales.get(model), default, needs_unit
@@ -237,7 +237,7 @@ def _check_scores(
     """Refuse options that need probabilities for models with scores.
 
     Raises:
-        InputError: the aggregation is prod, or the estimator is `paper`.
+        InputError: the aggregation is prod, or the estimator is not `exact`.
     """
     for model, known in types.items():
         if known.scale is Scale.PROBABILITY:
@@ -248,10 +248,10 @@ def _check_scores(
                 expected="an aggregation other than prod, which needs probabilities",
                 found=f"prod, and rewards of scale {known.scale}",
             )
-        if estimator is Estimator.PAPER:
+        if estimator is not Estimator.EXACT:
             raise InputError(
                 "--estimator",
-                expected="exact, since the estimator paper votes with probabilities",
+                expected=f"exact, since the estimator {estimator} votes with probabilities",
                 found=f"{estimator}, and rewards of {model} of scale {known.scale}",
             )
 
@@ -290,7 +290,7 @@ def choose_subsets(
     """The subsets that the options of an evaluation define; sizes over a pool's are logged.
 
     The exact estimator leaves out sizes over the largest pool's, whose accuracies would all be the same. The
-    estimator `paper` keeps a row for each.
+    estimator `paper` keeps a row for each, and `versaprm` pads smaller pools to the largest size.
 
     Raises:
         InputError: no size is possible, or there are too few runs.
@@ -314,11 +314,31 @@ def choose_sizes(
     pools = opened.database.execute(POOL_SIZES).fetchall()
     if estimator is Estimator.EXACT:
         sizes = _usable(sizes, max(size for size, _ in pools))
+    if estimator is Estimator.VERSAPRM:
+        _warn_of_padding(pools, max(sizes))
+        return sizes
     for size in sizes:
         short = sum(count for pool, count in pools if pool < size)
         if short:
             logger.warning("N = %d: %d pools are smaller and are used whole", size, short)
     return sizes
+
+
+def largest_pool(database: duckdb.DuckDBPyConnection) -> int:
+    """The number of solutions in the largest pool."""
+    return max(size for size, _ in database.execute(POOL_SIZES).fetchall())
+
+
+def _warn_of_padding(pools: Sequence[tuple[int, int]], largest: int) -> None:
+    """Log how many pools are padded, given their sizes with the number of pools of each."""
+    short = sum(count for size, count in pools if size < largest)
+    if short:
+        logger.warning(
+            "%d pools of fewer than %d solutions are padded with incorrect ones, "
+            "which lowers accuracies at small N",
+            short,
+            largest,
+        )
 
 
 def _usable(n: Sequence[int], largest: int) -> list[int]:

@@ -52,10 +52,11 @@ DEFAULT_AGGREGATION = {
 
 class Estimator(StrEnum):
     """How the accuracy of a selection is estimated: `exact` is the expectation over all subsets of N,
-    `paper` the mean over random ones."""
+    `paper` the mean over random ones, and `versaprm` the same as VersaPRM's paper draws them, from padded pools."""
 
     EXACT = "exact"
     PAPER = "paper"
+    VERSAPRM = "versaprm"
 
 
 class Selection(StrEnum):

@@ -1,6 +1,8 @@
 """All tables: imported only by modules that need all of them."""
 
 from multirm.tables.accuracy import ACCURACY
+from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
+from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.continuations import CONTINUATIONS
@@ -57,6 +59,8 @@ SCHEMAS = {
         EXAMPLES,
         VALIDATION,
         ACCURACY,
+        ACCURACY_OVER_SEEDS,
+        CATEGORY_GROUPS,
         COMPARISONS,
         CHANGES,
         HEADLINE,
