@@ -73,7 +73,15 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["demonstrate-task", "--task", "solve", "--solutions", f["data"], "--output", f["told"]]
         + ["--shots", "0", "--seed", "1"],
         ["sample-solutions", "--questions", f["questions"], "--policy", str(model)]
-        + ["--dataset", "f", "--output", f["solved"], "--samples", f["samples"], *sampled[2:]]
+        + [
+            "--dataset",
+            "f",
+            "--output",
+            f["solved"],
+            "--output-samples",
+            f["samples"],
+            *sampled[2:],
+        ]
         + ["--engine", "transformers", "--shots", "0", "--per-question", "2"],
         ["filter-critiques", "--kind", "gORM", "--solutions", f["data"], "--critiques", f["shown"]]
         + ["--output", f["kept"], "--max-length", "9999", "--seed", "1"],

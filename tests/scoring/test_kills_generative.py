@@ -141,7 +141,7 @@ def sampling(verifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Comman
         return [
             *("sample-solutions", "--policy", str(verifier), "--engine", "transformers"),
             *("--questions", str(folder / "questions.parquet"), "--dataset", "new", "--shots", "0"),
-            *("--output", str(out / "r.parquet"), "--samples", str(out / "c.parquet")),
+            *("--output", str(out / "r.parquet"), "--output-samples", str(out / "c.parquet")),
             *("--open-template", str(folder / "solve.txt"), "--per-question", "200"),
             *("--max-tokens", "20"),
         ]

@@ -204,7 +204,7 @@ rule sample_solutions:
         "in_environment_of {params.engine};"
         " python -m multirm sample-solutions --questions {input.questions:q} --policy {params.writer:q}"
         " {params.exemplars:q} {params.shots} --dataset {wildcards.dataset}"
-        " --output {output.solutions:q} --samples {output.samples:q}"
+        " --output {output.solutions:q} --output-samples {output.samples:q}"
         " --per-question {params.per_question} {params.sampling:q} > {log:q} 2>&1"
 
 
@@ -243,7 +243,7 @@ rule judge_steps:
     shell:
         "in_environment_of {params.engine};"
         " python -m multirm judge-steps --solutions {input.solutions:q} --judge {params.writer:q}"
-        " --output {output.labels:q} --judgements {output.judgements:q}"
+        " --output {output.labels:q} --output-judgements {output.judgements:q}"
         " --votes {params.votes} --attempts {params.attempts} {params.reference} {params.template:q}"
         " {params.sampling:q} > {log:q} 2>&1"
 
@@ -285,7 +285,7 @@ rule continue_steps:
         "in_environment_of {params.engine};"
         " python -m multirm continue-steps --solutions {input.solutions:q} --policy {params.writer:q}"
         " {params.exemplars:q} {params.shots} --output {output.labels:q}"
-        " --continuations {output.continuations:q} --per-prefix {params.per_prefix}"
+        " --output-continuations {output.continuations:q} --per-prefix {params.per_prefix}"
         " --search {params.search} --significance {params.significance} {params.sampling:q} > {log:q} 2>&1"
 
 

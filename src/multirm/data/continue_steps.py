@@ -77,7 +77,7 @@ def continue_steps(
     solutions: Path,
     policy: Place,
     output: OutputFile,
-    continuations: OutputFile,
+    output_continuations: OutputFile,
     options: ContinuationOptions,
     exemplars: list[Path] | None = None,
     shots: CountOrZero = 5,
@@ -98,7 +98,7 @@ def continue_steps(
         solutions: solutions table, with reference answers.
         policy: model folder or hub name.
         output: labels table.
-        continuations: table of all continuations.
+        output_continuations: table of all continuations.
         options: sampling options.
         exemplars: solutions tables, whose correct solutions are shown as examples.
         shots: exemplars per prompt, all of the question's category; 0 for none.
@@ -149,7 +149,7 @@ def continue_steps(
         written = [row for of_prefix in found.values() for row in of_prefix]
         made_so = origin.having(reproducible=engine.reproducible)
         parquet.write_together(
-            [(output, LABELS, labels), (continuations, CONTINUATIONS, written)], made_so
+            [(output, LABELS, labels), (output_continuations, CONTINUATIONS, written)], made_so
         )
     n_right = sum(row["outcome"] == 1 for row in written)
     n_missing = sum(row["outcome"] is None for row in written)

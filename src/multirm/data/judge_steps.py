@@ -61,7 +61,7 @@ def judge_steps(
     solutions: Path,
     judge: Place,
     output: OutputFile,
-    judgements: OutputFile,
+    output_judgements: OutputFile,
     options: JudgeOptions,
     votes: Count = 1,
     attempts: Count = 3,
@@ -77,7 +77,7 @@ def judge_steps(
         solutions: solutions table.
         judge: model folder or hub name.
         output: labels table. `value` is the share of votes that call the step good.
-        judgements: table of all replies.
+        output_judgements: table of all replies.
         options: sampling options. Attempts after the first use at least the temperature 0.6.
         votes: votes per solution. At temperature 0 they are equal.
         attempts: how often a vote is asked for, until a reply names a step that exists, or none.
@@ -115,7 +115,9 @@ def judge_steps(
         ]
         every = [reply for of_row in replies for reply in of_row]
         made_so = origin.having(reproducible=engine.reproducible)
-        parquet.write_together([(output, LABELS, labels), (judgements, JUDGEMENTS, every)], made_so)
+        parquet.write_together(
+            [(output, LABELS, labels), (output_judgements, JUDGEMENTS, every)], made_so
+        )
     _report(every)
 
 

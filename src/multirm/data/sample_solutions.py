@@ -66,7 +66,7 @@ def sample_solutions(
     policy: Place,
     dataset: str,
     output: OutputFile,
-    samples: OutputFile,
+    output_samples: OutputFile,
     options: PolicyOptions,
     exemplars: list[Path] | None = None,
     shots: CountOrZero = 5,
@@ -83,7 +83,7 @@ def sample_solutions(
         policy: model folder or hub name.
         dataset: dataset name for the rows.
         output: solutions table; a solution's id is the number of its sample, so ids have gaps.
-        samples: samples table: what the policy wrote, and why some of it is not a solution.
+        output_samples: samples table: what the policy wrote, and why some of it is not a solution.
         options: sampling options.
         exemplars: solutions tables, whose correct solutions are shown as examples.
         shots: exemplars per prompt, all of the question's category; 0 for none.
@@ -123,7 +123,9 @@ def sample_solutions(
         complete = [solution for solution, _ in made if solution is not None]
         every = [sample for _, sample in made]
         made_so = origin.having(reproducible=engine.reproducible)
-        parquet.write_together([(output, SOLUTIONS, complete), (samples, SAMPLES, every)], made_so)
+        parquet.write_together(
+            [(output, SOLUTIONS, complete), (output_samples, SAMPLES, every)], made_so
+        )
     _report(complete, every)
 
 

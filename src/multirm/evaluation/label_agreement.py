@@ -9,7 +9,7 @@ import numpy as np
 
 from multirm.errors import InputError
 from multirm.evaluation.estimates import Estimate, Measure, estimate, in_columns, rows_of, summaries
-from multirm.running.arguments import OutputFile, entry
+from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.label_agreement import LABEL_AGREEMENT, MEASURES
@@ -27,7 +27,7 @@ MISSING, BOTH_GOOD, MISSED, INVENTED, SAME_STEP, OTHER_STEP = range(6)
 @entry
 def compare_labels(
     solutions: list[Path],
-    labels: list[str],
+    labels: list[Place],
     output: OutputFile,
     truth: list[Path] | None = None,
 ) -> None:
