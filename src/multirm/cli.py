@@ -74,6 +74,10 @@ COMMANDS = {
             "multirm.data.continue_steps:continue_steps",
             "Label steps by how often a policy goes on to the right answer.",
         ),
+        "augment-steps": (
+            "multirm.data.augment_steps:augment_steps",
+            "Have a language model write steps of solutions anew, wrong or in other words.",
+        ),
         "add-noise": (
             "multirm.data.noise:add_noise",
             "Flip labels of randomly chosen solutions.",

@@ -45,7 +45,7 @@ for figure_name, figure in figures_of(study).items():
         params:
             *code(f"multirm.figures.{figure.module}"),
             command=figure.command,
-            tables=partial(options.drawn_tables, figure.tables + figure.common_tables),
+            tables=partial(options.drawn_tables, figure.every_table),
             words=figure.words(study),
             figures=subpath(output.png, ancestor=2),
             of=lambda w: w.get("dataset", study.study),

@@ -315,3 +315,40 @@ rule compare_labels:
     shell:
         "python -m multirm compare-labels --solutions {input.solutions:q} --labels {params.labels:q}"
         " {params.truth:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule augment_steps:
+    """Have a language model write steps of solutions anew, as wrong ones or in other words."""
+    input:
+        writer=ask(files.writer_files),
+        solutions=ask(files.source_table),
+        template=ask(files.augment_template, templates=TEMPLATES),
+        environment=environment(ask(needs.writer_stage)),
+    output:
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        labels="<results>/labels/{dataset}/{category}.parquet",
+        augmentations="<results>/augmentations/{dataset}/{category}.parquet",
+    log:
+        "<logs>/augment_steps/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/augment_steps/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_derived_by(study, "augment"),
+    conda:
+        lambda w: f"../../envs/{needs.writer_stage(study, w.dataset)}.yaml"
+    threads: threads_of(needs.writing)
+    resources:
+        **resources_of(needs.writing),
+    params:
+        *code("multirm.data.augment_steps"),
+        writer=ask(files.writer),
+        engine=ask(options.engine),
+        asking=ask(options.augmenting),
+        sampling=ask(options.writing),
+    message:
+        "Augment {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "in_environment_of {params.engine};"
+        " python -m multirm augment-steps --solutions {input.solutions:q} --model {params.writer:q}"
+        " --dataset {wildcards.dataset} --output {output.solutions:q} --labels {output.labels:q}"
+        " --augmentations {output.augmentations:q} {params.asking:q} {params.sampling:q} > {log:q} 2>&1"

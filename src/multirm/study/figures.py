@@ -26,6 +26,7 @@ class Figure(DisplayItem):
         was_renamed: whether a link has the name that it had before: {dataset}_{figure}.
         of: the datasets of which it is drawn; by default, those that the study evaluates and that have its tables.
         common_tables: further tables that it is drawn from, in results/evaluation: the same for all datasets.
+        report_tables: further tables that it is drawn from: tables for readers of the study, in results/tables.
     """
 
     package = "figures"
@@ -39,6 +40,12 @@ class Figure(DisplayItem):
     was_renamed: bool = False
     of: Callable[["Study"], list[str]] | None = None
     common_tables: tuple[str, ...] = ()
+    report_tables: tuple[str, ...] = ()
+
+    @property
+    def every_table(self) -> tuple[str, ...]:
+        """All tables that it is drawn from."""
+        return self.tables + self.common_tables + self.report_tables
 
 
 def _ceiling(study: "Study") -> list[str]:
@@ -89,6 +96,13 @@ def _trains_on_noise(study: "Study") -> bool:
     trained = [name for name, run in study.runs.items() if run.is_trained and run.kind.is_process]
     learned = (dataset for name in trained for dataset in study.training_datasets_of(name))
     return any(share and steps for share, steps in map(study.noise_of, learned))
+
+
+def _trains_on_variants(study: "Study") -> bool:
+    """Whether a reward model learns from variants of solutions, whose steps a language model wrote anew."""
+    trained = [name for name, run in study.runs.items() if not run.is_external]
+    learned = (dataset for name in trained for dataset in study.training_datasets_of(name))
+    return any(map(study.has_variants, learned))
 
 
 FIGURES = {
@@ -169,6 +183,15 @@ FIGURES = {
         "Length",
         ("length_shift", "comparisons", "solution_groups", "reward_models"),
         is_drawn=_trains,
+    ),
+    "augmented_steps": Figure(
+        "augmented_steps",
+        "Draw where in solutions a language model wrote steps anew, by type of error.",
+        "Solutions",
+        (),
+        of_study=True,
+        is_drawn=_trains_on_variants,
+        report_tables=("augmentation_counts",),
     ),
     "outcome_f1": Figure(
         "outcome_f1",

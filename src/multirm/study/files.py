@@ -11,7 +11,7 @@ from multirm.formats.sources import Reader, local_files, places_of
 from multirm.reward_models.formats import format_file
 from multirm.study.datasets import DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.figures import Figure, datasets_of
-from multirm.study.labelling import Labelling, MonteCarlo, Sample
+from multirm.study.labelling import Augmentation, Labelling, MonteCarlo, Sample
 from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import ExternalModel, ReadyDiscriminativeModel, ReadyModel
 from multirm.study.study import Study
@@ -121,6 +121,18 @@ def judge_template(study: Study, dataset: str, templates: str) -> str:
         raise TypeError(f"no judge labels {dataset}")
     own = "judge" if judge.reference else "judge_without_reference"
     return judge.template or f"{templates}/{own}.txt"
+
+
+def augment_template(study: Study, dataset: str, templates: str) -> str:
+    """The prompt template with which a dataset's variants of solutions are asked for.
+
+    Args:
+        templates: the folder of the package's own templates.
+    """
+    settings = study.writing_of(dataset)
+    if not isinstance(settings, Augmentation):
+        raise TypeError(f"{dataset} has no variants of solutions")
+    return f"{templates}/{settings.kind}.txt"
 
 
 def agreeing_labels(study: Study, dataset: str, category: str) -> list[str]:
@@ -538,7 +550,11 @@ def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
         ]
         for table in figure.tables
     }
-    return own | {table: [common_table(table)] for table in figure.common_tables}
+    common = {table: [common_table(table)] for table in figure.common_tables}
+    reports = {
+        table: [f"{RESULTS}/tables/{table}/{study.study}.parquet"] for table in figure.report_tables
+    }
+    return own | common | reports
 
 
 def common_table(table: str) -> str:

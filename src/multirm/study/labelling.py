@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.study.sampling import Sampling
-from multirm.study.settings import Name, Settings, Text
+from multirm.study.settings import Categories, Name, Settings, Text
 from multirm.tables.continuations import Search
 
 
@@ -106,5 +106,15 @@ class Augmentation(Sampling):
         description="a wrong step, or one that means the same"
     )
     per_solution: Count = Field(2, description="requests per solution")
+    math: Categories | None = Field(
+        None,
+        description="counterfactual only: categories that are also asked for wrong calculations and equations",
+    )
     temperature: PositiveOrZero = 0.4
     max_tokens: Count = 2048
+
+    @model_validator(mode="after")
+    def _errors_to_ask_for(self) -> Self:
+        if self.math and self.kind != "counterfactual":
+            raise ValueError("asks for no errors; leave out `math`")
+        return self

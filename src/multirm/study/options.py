@@ -8,7 +8,7 @@ from typing import Any
 from multirm.models.training_method import Method, Targets
 from multirm.study import files
 from multirm.study.datasets import DerivedDataset, ReadDataset
-from multirm.study.labelling import Judge, MonteCarlo, Sample
+from multirm.study.labelling import Augmentation, Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
 from multirm.study.reward_models import (
     DiscriminativeScoring,
@@ -83,6 +83,18 @@ def judge_template(study: Study, dataset: str) -> list[str]:
     """The option for the prompt template of a dataset's judge, if it has its own."""
     settings = study.writing_of(dataset)
     return option("--template", settings.template if isinstance(settings, Judge) else None)
+
+
+def augmenting(study: Study, dataset: str) -> list[str]:
+    """The options for the kind of variants that a dataset has, and for how many are asked for."""
+    settings = study.writing_of(dataset)
+    if not isinstance(settings, Augmentation):
+        raise TypeError(f"{dataset} has no variants of solutions")
+    return [
+        *option("--kind", settings.kind),
+        *option("--per-solution", settings.per_solution),
+        *option("--math", *(settings.math or [])),
+    ]
 
 
 def reward_places(study: Study, model: str, dataset: str, category: str) -> list[str]:

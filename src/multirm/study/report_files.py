@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from multirm.study.files import RESULTS, reward_tables, solution_tables, weights_of_model
+from multirm.study.datasets import DerivedDataset
+from multirm.study.files import (
+    RESULTS,
+    reward_tables,
+    solution_tables,
+    table_of,
+    weights_of_model,
+)
 from multirm.study.options import option
 from multirm.study.report_tables import FORMATS, REPORT_TABLES, ReportTable
 from multirm.study.study import Study
@@ -74,6 +81,18 @@ def _checks(study: Study) -> Files:
     }
 
 
+def _augmentations(study: Study) -> Files:
+    used = used_datasets(study)
+    return {
+        "augmentations": [
+            table_of("augmentations", name, category)
+            for name, settings in study.datasets.items()
+            if name in used and isinstance(settings, DerivedDataset) and settings.augment
+            for category in study.categories_of(name)
+        ]
+    }
+
+
 def _evaluated(study: Study) -> Files:
     folder = f"{RESULTS}/evaluation/{{dataset}}"
     tables = REPORT_TABLES["rewards"].inputs if _selected_from(study) else ()
@@ -84,6 +103,7 @@ _INPUTS: dict[str, Callable[[Study], Files]] = {
     "dataset_statistics": _solutions,
     "hyper_parameters": _models,
     "filtering": _checks,
+    "augmentation_counts": _augmentations,
     "rewards": _evaluated,
 }
 

@@ -40,6 +40,11 @@ REPORT_TABLES = {
         "Count the critiques that filtering kept, and left out for each reason.",
         ("checks",),
     ),
+    "augmentation_counts": ReportTable(
+        "augmentation_counts",
+        "Count replies to requests for new steps, by type of error and by position.",
+        ("augmentations",),
+    ),
     "rewards": ReportTable(
         "reward_table",
         "Tabulate accuracy per category and reward model, with intervals and marks of significance.",

@@ -196,6 +196,11 @@ class Study(Settings):
         relabelled = settings.noise is not None or settings.label is not None
         return relabelled or bool(settings.take and not settings.take.steps)
 
+    def has_variants(self, dataset: str) -> bool:
+        """Whether a dataset has variants of solutions, or derives from one that has."""
+        origins = (self.datasets[name] for name in self.origins_of(dataset))
+        return any(isinstance(each, DerivedDataset) and bool(each.augment) for each in origins)
+
     def has_answers(self, dataset: str) -> bool:
         """Whether a dataset's solutions have answers, from which one can be selected."""
         origin = self.datasets[self.origins_of(dataset)[-1]]

@@ -143,7 +143,9 @@ def data_targets(study: Study) -> list[str]:
 
 
 def _replies(dataset: DerivedDataset) -> list[str]:
-    """The folders with what a backbone wrote to label a dataset's steps."""
+    """The folders with what a backbone wrote to label a dataset's steps, or to write them anew."""
+    if dataset.augment:
+        return ["augmentations"]
     label = dataset.label
     folders = ["judgements"] if label and label.judge else []
     return [*folders, *(["continuations"] if label and label.monte_carlo else [])]

@@ -2,6 +2,7 @@
 
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
+from multirm.tables.augmentations import AUGMENTATION_COUNTS, AUGMENTATIONS
 from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
@@ -47,6 +48,7 @@ SCHEMAS = {
         LABEL_AGREEMENT,
         JUDGEMENTS,
         CONTINUATIONS,
+        AUGMENTATIONS,
         CRITIQUES,
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
@@ -89,6 +91,7 @@ SCHEMAS = {
         DATASET_STATISTICS,
         HYPER_PARAMETERS,
         FILTERING,
+        AUGMENTATION_COUNTS,
         REWARD_TABLE,
         STEP_COUNTS,
         LENGTH_SHIFT,
