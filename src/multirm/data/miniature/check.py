@@ -2,12 +2,14 @@
 
 import logging
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from multirm.data.miniature.chains import Link, walk
 from multirm.data.miniature.questions import CATEGORIES, LETTERS, Question, draw_questions
+from multirm.data.miniature.wording import as_told
 from multirm.errors import InputError, shown
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.numbers import Seed
@@ -34,10 +36,10 @@ _CHAINS = 2000
 def check_steps(solutions: Path, output: OutputFile, seed: Seed = 42) -> None:
     """Label each step of solutions to the miniature's questions by the facts that these are about.
 
-    A step is good if it is a sentence of the question's own chain of look-ups, with true values. The step that gives
-    the answer is good if its letter is right, and the value that it stands for was found before. Other sentences in a
-    form of the category's chains are bad: they are false, or beside the question. Sentences in no such form have no
-    label.
+    A step is good if it is a sentence of the question's own chain of look-ups, with true values, in either wording.
+    The step that gives the answer is good if its letter is right, and the value that it stands for was found before.
+    Other sentences in a form of the category's chains are bad: they are false, or beside the question. Sentences in no
+    such form have no label.
 
     Args:
         solutions: solutions to the miniature's questions, with the ids that `generate-miniature` gives them.
@@ -48,7 +50,7 @@ def check_steps(solutions: Path, output: OutputFile, seed: Seed = 42) -> None:
         InputError: a question is not the miniature's, or has another seed.
     """
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
-    questions = _questions(solutions, rows, seed)
+    questions = questions_of(solutions, rows, seed)
     labels, n_known = [], 0
     for row in rows:
         found = check(row["category"], questions[row["category"], row["question_id"]], row["steps"])
@@ -72,7 +74,7 @@ def check(category: str, question: Question, steps: list[str]) -> list[int | Non
     labels: list[int | None] = []
     found_value = False
     for step in steps:
-        sentence = _SECOND_THOUGHT.sub("", step.strip(), count=1)
+        sentence = as_told(_SECOND_THOUGHT.sub("", step.strip(), count=1))
         if _ANSWER.fullmatch(sentence) or sentence == _NO_ANSWER:
             right = parse_choice(sentence, len(LETTERS)) == question.answer
             labels.append(int(right and found_value))
@@ -102,10 +104,17 @@ def _form(link: Link) -> re.Pattern[str]:
     return re.compile(re.escape(sentence).replace(re.escape(blank), "(?:.+)"))
 
 
-def _questions(
-    path: Path, rows: list[dict[str, Any]], seed: int
+def questions_of(
+    path: Path, rows: Sequence[Mapping[str, Any]], seed: int
 ) -> dict[tuple[str, str], Question]:
-    """The question of each row, by category and id."""
+    """The miniature's question of each row, by category and id.
+
+    Args:
+        path: the table of the rows, for messages.
+
+    Raises:
+        InputError: a question is not the miniature's, or has another seed.
+    """
     asked = {(row["category"], row["question_id"]): row["question"] for row in rows}
     wanted: dict[tuple[str, Split], dict[int, str]] = {}
     for category, name in asked:
