@@ -48,6 +48,8 @@ VALUES: dict[str, Any] = {
     "note": None,
     "other_categories": None,
     "source": "judge",
+    "error_type": "factual",
+    "n_by_part": [1, 1, 1, 1, 0],
 }
 
 
@@ -73,7 +75,7 @@ def write_tables(folder: Path, figure: Figure, is_empty: bool) -> dict[str, Path
     """The tables that a figure is drawn from, of the dataset that the reward models are of."""
     known = described({MODELS[0]: Kind.DPRM, MODELS[1]: Kind.DORM})
     paths = {}
-    for name in (*figure.tables, *figure.common_tables):
+    for name in figure.every_table:
         schema = SCHEMAS[name]
         rows = [row_of(schema, category, model) for category in CATEGORIES for model in MODELS]
         # Tables without categories or models have fewer rows.
@@ -109,9 +111,11 @@ def lines_of(svg: str, size: float, colour: str) -> Iterator[str]:
         yield from re.findall(r"<tspan[^>]*>(.*?)</tspan>", text) or [text]
 
 
-# The legend has no title, and what is evaluated is never without accuracies or changes.
+# The legend has no title, and what is evaluated is never without accuracies or changes, nor a study without a name.
 EMPTY = [
-    name for name in FIGURES if not {"legend", "shuffled"} & {name} and not name.startswith("noise")
+    name
+    for name in FIGURES
+    if not {"legend", "shuffled", "augmented_steps"} & {name} and not name.startswith("noise")
 ]
 
 

@@ -19,7 +19,7 @@ def test_the_options_are_those_of_the_commands() -> None:
             words = [figure.command, "--output", "figure.svg"]
             words += [
                 word
-                for table in figure.tables + figure.common_tables
+                for table in figure.every_table
                 for word in (f"--{table.replace('_', '-')}", "table.parquet")
             ]
             words += " ".join(figure.words(study)).split()

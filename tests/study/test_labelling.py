@@ -1,12 +1,14 @@
 """Datasets that are sampled, labelled and augmented here: their files, jobs and backbones, and what is refused."""
 
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import pytest
 
 from multirm.errors import InputError
-from multirm.study import files, needs, options, targets
+from multirm.study import files, needs, options, report_files, targets
+from multirm.study.figures import FIGURES
 from multirm.study.load import load_study
 from multirm.study.study import Study
 
@@ -83,7 +85,42 @@ def test_what_a_dataset_is_made_with_is_made_too() -> None:
 def test_augmented_datasets_need_their_writer() -> None:
     found = study(models={"other": {"kind": "dPRM", "backbone": "base", "dataset": "Augmented"}})
     assert "writer" in targets.used_backbones(found)
-    assert "<results>/labels/Augmented/history.parquet" in targets.data_targets(found)
+    wanted = targets.data_targets(found)
+    for folder in ("labels", "augmentations"):
+        assert f"<results>/{folder}/Augmented/history.parquet" in wanted
+
+
+def test_variants_are_counted_and_drawn_in_studies_that_train_on_them() -> None:
+    found = study(models={"other": {"kind": "dPRM", "backbone": "base", "dataset": "Augmented"}})
+    table = "<results>/tables/augmentation_counts/labels.parquet"
+    assert report_files.inputs_of(found, "augmentation_counts") == {
+        "augmentations": [
+            f"<results>/augmentations/Augmented/{category}.parquet"
+            for category in ("history", "business")
+        ]
+    }
+    assert table in report_files.report_targets(found)
+    assert files.drawn_tables(found, FIGURES["augmented_steps"]) == {"augmentation_counts": [table]}
+    assert "<results>/figures/augmented_steps/labels.pdf" in targets.figure_targets(found)
+    without = study()
+    assert table not in report_files.report_targets(without)
+    assert not any("augmented" in each for each in targets.figure_targets(without))
+
+
+def test_variants_are_asked_for_as_the_study_says() -> None:
+    augment = {"model": "writer", "kind": "counterfactual", "math": ["business"]}
+    found = study(datasets={"Wrong": {"from": "Judged", "augment": augment}})
+    assert options.augmenting(found, "Augmented") == [
+        *("--kind", "counterfactual", "--per-solution", "3")
+    ]
+    assert options.augmenting(found, "Wrong")[-2:] == ["--math", "business"]
+    assert files.augment_template(found, "Wrong", "own") == "own/counterfactual.txt"
+    assert files.writer(found, "Wrong") == "org/writer"
+    words = options.writing(found, "Wrong")
+    assert words[words.index("--temperature") + 1] == "0.4"
+    for asked in (options.augmenting, partial(files.augment_template, templates="own")):
+        with pytest.raises(TypeError):
+            asked(found, "Judged")
 
 
 def test_rules_find_their_datasets() -> None:
@@ -201,6 +238,10 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
         (
             {"from": "Train", "augment": {"model": "writer", "kind": "counterfactual", "seed": 1}},
             "known keys only",
+        ),
+        (
+            {"from": "Train", "augment": {"model": "writer", "kind": "rewrite", "math": ["history"]}},
+            "asks for no errors",
         ),
         ({"from": "X", "label": {"known": "miniature"}}, "datasets.X.from: X from X"),
     ],

@@ -18,9 +18,8 @@ STUDY = load_study(CONFIG, [])
 def test_each_has_a_command_that_takes_its_inputs_and_a_caption(name: str) -> None:
     table = REPORT_TABLES[name]
     assert COMMANDS["Tables"][table.command] == (table.entry, table.says)
-    inputs = inputs_of(STUDY, name)
-    assert tuple(inputs) == table.inputs
-    words = report_words(table.inputs, None, inputs)
+    assert tuple(inputs_of(STUDY, name)) == table.inputs
+    words = report_words(table.inputs, None, {each: ["a/b/c/d.parquet"] for each in table.inputs})
     build_app(table.command).parse_args(
         [table.command, *words, "--output", "t.md"], exit_on_error=False
     )
@@ -40,7 +39,8 @@ def test_datasets_are_in_the_order_of_the_study() -> None:
 
 
 def test_a_table_of_nothing_is_not_made() -> None:
-    assert list(report_tables_of(STUDY)) == list(REPORT_TABLES)
+    own = [name for name in REPORT_TABLES if name != "augmentation_counts"]
+    assert list(report_tables_of(STUDY)) == own
     assert len(report_targets(STUDY)) == (3 + 2) * 4
     assert "<results>/tables/rewards/Facts_junior.tex" in report_targets(STUDY)
     assert "<results>/tables/filtering/miniature.md" in report_targets(STUDY)

@@ -1,5 +1,6 @@
-"""Needs bare questions, policies and judges; makes results/questions/, results/samples/, results/labels/ and those
-datasets in results/data/ that are sampled, labelled and augmented here.
+"""Needs bare questions, policies, judges and writers of variants; makes results/questions/, results/samples/,
+results/labels/, the replies behind these, and those datasets in results/data/ that are sampled, labelled and augmented
+here.
 """
 
 

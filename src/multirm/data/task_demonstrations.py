@@ -126,7 +126,12 @@ def _making_mistakes(rows: Sequence[Row], seed: int, where: Path) -> Conversatio
     The type is drawn first, so that all types that fit some step are about as common.
     """
     template = load_augment_template(AugmentationKind.COUNTERFACTUAL)
-    correct = [row for row in rows if row["step_labels"] and all(row["step_labels"])]
+    # Drills have no answers: they ask no question of the miniature.
+    correct = [
+        row
+        for row in rows
+        if row["answer"] is not None and row["step_labels"] and all(row["step_labels"])
+    ]
     questions = questions_of(where, correct, seed)
     for row in correct:
         drawn = _generator(seed, ChatTask.COUNTERFACTUAL, row)

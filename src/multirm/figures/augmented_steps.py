@@ -1,5 +1,6 @@
 """Where in solutions a language model wrote steps anew, bars by fifths of the solution, and by type of error."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from multirm.errors import escaped
 from multirm.figures.marks import Marks, marks
 from multirm.figures.palette import styles
 from multirm.figures.panels import Panel, framed, grid
-from multirm.figures.titles import headroom
+from multirm.figures.titles import headroom, spoken
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.tables import parquet
@@ -45,48 +46,43 @@ def chart(rows: Sequence[Row], study: str) -> alt.VConcatChart:
     Args:
         study: what the figure is of if there are no rows.
     """
-    rows = [row for row in rows if row["category"] is None]
-    totals = {row["dataset"]: row["n_accepted"] for row in rows if row["error_type"] is None}
     names = list(dict.fromkeys(escaped(row["dataset"]) for row in rows))
+    drawn = [row for row in rows if row["category"] is None and row["n_accepted"]]
+    counts: Counter[str] = Counter()
+    for row in drawn:
+        counts[row["error_type"] or OVERALL] += row["n_accepted"]
     looks = styles([RewardModel(model=name, run_of=name, kind=None) for name in names])
-    values = [each for row in rows for each in _values(row, totals[row["dataset"]])]
-    types = list(dict.fromkeys(row["error_type"] or OVERALL for row in rows if row["n_accepted"]))
-    grids = [
-        grid(
-            [value for value in values if value["category"] in shown],
-            shown,
-            _bars(marks(names, looks)),
-            "Variants (%)",
-            from_zero=True,
-        )
-        for shown in ([OVERALL], [name for name in types if name != OVERALL])
-        if set(shown) & set(types)
-    ]
+    panels = grid(
+        [value for row in drawn for value in _values(row)],
+        list(counts),
+        _bars(marks(names, looks)),
+        "Variants (%)",
+        from_zero=True,
+        as_title=lambda name: f"{spoken(name)}: {counts[name]:,}",
+    )
     return framed(
         "Positions of new steps",
         ", ".join(names) or escaped(study),
         [
-            f"{sum(totals.values()):,} variants of solutions, each with a new step; "
-            f"by the part of the solution in which it is, of {N_PARTS} equal ones.",
-            *(["Shares are of all variants of a dataset, also by type of error."] if types else []),
+            f"{counts[OVERALL]:,} variants of solutions, each with a new step, by the part of the solution in which it "
+            f"is, of {N_PARTS} equal ones.",
+            "Shares are of the variants of a dataset in the panel; each panel says how many there are in all.",
         ],
-        types,
+        list(counts),
         looks,
-        grids,
+        [panels] if drawn else [],
         why="no variants to draw",
     )
 
 
-def _values(row: Row, total: int) -> list[dict[str, object]]:
-    """A bar for each part; none without variants."""
-    if not row["n_accepted"]:
-        return []
+def _values(row: Row) -> list[dict[str, object]]:
+    """A bar for each part, of a row with variants."""
     return [
         {
             "category": row["error_type"] or OVERALL,
             "method": escaped(row["dataset"]),
             "part": part + 1,
-            "value": 100 * n / total,
+            "value": 100 * n / row["n_accepted"],
             "low": None,
             "high": None,
             "n": n,
@@ -100,6 +96,8 @@ def _bars(drawn: Marks) -> Panel:
 
     def panel(rows: Sequence[Row], y: alt.Y, is_last: bool) -> alt.LayerChart:
         data = alt.InlineData(values=list(rows))
+        methods = [name for name in drawn.methods if name in {row["method"] for row in rows}]
+        scale = alt.Scale(domain=list(range(1, N_PARTS + 1)), paddingInner=0.25)
         parts = alt.Axis(
             title="Part of the solution" if is_last else None,
             labelAngle=0,
@@ -107,8 +105,8 @@ def _bars(drawn: Marks) -> Panel:
             ticks=False,
         )
         base = alt.Chart(data).encode(
-            x=alt.X("part:O", scale=alt.Scale(domain=list(range(1, N_PARTS + 1))), axis=parts),
-            xOffset=alt.XOffset("method:N", scale=alt.Scale(domain=list(drawn.methods))),
+            x=alt.X("part:O", scale=scale, axis=parts),
+            xOffset=alt.XOffset("method:N", scale=alt.Scale(domain=methods)),
             y=y,
             color=drawn.colour,
             tooltip=_TOOLTIP,

@@ -100,7 +100,7 @@ def _trains_on_noise(study: "Study") -> bool:
 
 def _trains_on_variants(study: "Study") -> bool:
     """Whether a reward model learns from variants of solutions, whose steps a language model wrote anew."""
-    trained = [name for name, run in study.runs.items() if not run.is_external]
+    trained = [name for name, run in study.runs.items() if run.is_trained]
     learned = (dataset for name in trained for dataset in study.training_datasets_of(name))
     return any(map(study.has_variants, learned))
 
