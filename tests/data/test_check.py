@@ -9,6 +9,7 @@ from multirm.data.miniature.chains import walk
 from multirm.data.miniature.check import check, check_steps
 from multirm.data.miniature.generate import generate_miniature
 from multirm.data.miniature.questions import CATEGORIES, draw_questions
+from multirm.data.miniature.wording import as_told, reworded
 from multirm.errors import InputError
 from multirm.tables import parquet
 from multirm.tables.labels import LABELS, LabelReason
@@ -56,6 +57,17 @@ def test_sentences_beside_the_question_are_bad_and_others_unknown() -> None:
     assert check("history", first, [*own[:-1], last])[-1] == 0, "the value was not found"
     assert check("history", first, ["So it must be this one.", own[0]]) == [None, 1]
     assert check("history", first, [f"No, wait. {own[0]}", f"  {own[1]} "]) == [1, 1]
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_sentences_in_the_other_wording_are_the_same(category: str) -> None:
+    for question in draw_questions(category, Split.TRAIN, 20, 7):
+        own = walk(question.chain).sentences
+        other = [reworded(sentence) or "" for sentence in own]
+        assert not set(own) & set(other)
+        assert [as_told(sentence) for sentence in other] == own
+        assert [as_told(sentence) for sentence in own] == own
+        assert check(category, question, other) == [1] * len(own)
 
 
 def test_steps_in_another_form_have_a_reason(tmp_path: Path) -> None:

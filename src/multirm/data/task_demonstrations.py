@@ -132,7 +132,7 @@ def _making_mistakes(rows: Sequence[Row], seed: int, where: Path) -> Conversatio
         for row in rows
         if row["answer"] is not None and row["step_labels"] and all(row["step_labels"])
     ]
-    questions = questions_of(where, correct, seed)
+    questions = dict(sorted(questions_of(where, correct, seed).items()))
     for row in correct:
         drawn = _generator(seed, ChatTask.COUNTERFACTUAL, row)
         others = [
