@@ -120,6 +120,10 @@ def test_a_model_may_learn_from_several_datasets() -> None:
 
 def test_augmented_solutions_come_with_their_labels() -> None:
     assert files.training_labels(STUDY, "VersaPRM") == []
+    read = [f"<results>/labels/{name}/math.parquet" for name in ("PRM800K", "PRM800K_more")]
+    assert files.training_labels(STUDY, "Llama-PRM800K") == read
+    assert targets.datasets_read_with_labels(STUDY, True) == "PRM800K|PRM800K_more"
+    assert targets.datasets_read_with_labels(STUDY, False) == "Train|Test"
     tables = files.training_labels(STUDY, "VersaPRM-Aug")
     assert tables == [f"<results>/labels/Judged_wrong/{name}.parquet" for name in ("math", "law")]
     assert options.training_labels(STUDY, "VersaPRM-Aug", tables) == [

@@ -53,7 +53,7 @@ rule read_solutions:
     benchmark:
         "<benchmarks>/read_solutions/{dataset}/{category}.tsv"
     wildcard_constraints:
-        dataset=targets.datasets_read_by(study, *Reader),
+        dataset=targets.datasets_read_with_labels(study, False),
     conda:
         "../../envs/core.yaml"
     resources:
@@ -62,6 +62,7 @@ rule read_solutions:
         *code("multirm.data.read"),
         reader=lambda w: study.datasets[w.dataset].reader,
         source=ask(options.dataset_places),
+        labels=lambda w, output: options.option("--output-labels", *output[1:]),
         limit=ask(options.limit),
         repair=ask(options.repair),
         seed=study.seed,
@@ -69,8 +70,22 @@ rule read_solutions:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:
         "python -m multirm read-solutions --reader {params.reader} --source {params.source:q}"
-        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output:q}"
-        " {params.limit:q} {params.repair:q} --seed {params.seed} > {log:q} 2>&1"
+        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output[0]:q}"
+        " {params.labels:q} {params.limit:q} {params.repair:q} --seed {params.seed} > {log:q} 2>&1"
+
+
+use rule read_solutions as read_labelled_solutions with:
+    output:
+        "<results>/data/{dataset}/{category}.parquet",
+        "<results>/labels/{dataset}/{category}.parquet",
+    log:
+        "<logs>/read_labelled_solutions/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/read_labelled_solutions/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_read_with_labels(study, True),
+    message:
+        "Read {wildcards.dataset}, {wildcards.category}, and the labels of its steps"
 
 
 rule add_noise:

@@ -31,6 +31,11 @@ class Reader(StrEnum):
             *(Reader.VERSAPRM, Reader.VERSAPRM_CSV),
         )
 
+    @property
+    def has_own_labels(self) -> bool:
+        """Whether its files say more of steps than step labels can: only of some, or how likely they are right."""
+        return self in (Reader.VERSAPRM, Reader.PRM800K, Reader.TRL)
+
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _LIKE_A_FILE = re.compile(r"\.(?:jsonl?|parquet|csv|ya?ml)$")

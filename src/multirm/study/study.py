@@ -248,14 +248,17 @@ class Study(Settings):
     def labels_of(self, model: str, dataset: str) -> str | None:
         """The dataset whose labels table says what a dPRM learns of the steps of a training dataset.
 
-        It is the dataset itself, or one that it takes solutions from. None if step labels say it: in augmented
-        solutions, only the rewritten step is learned, and values are in labels tables only.
+        It is the dataset itself, or one that it takes solutions from. None if step labels say it. They do not of
+        augmented solutions and of PRM800K's alternatives, whose own step alone is learned, and values are in labels
+        tables only.
         """
         settings = self.runs[model].settings
         if not isinstance(settings, DiscriminativeModel) or settings.kind is not Kind.DPRM:
             return None
         for name in self.origins_of(dataset):
             derived = self.datasets[name]
+            if isinstance(derived, ReadDataset) and derived.reader.has_own_labels:
+                return name
             if not isinstance(derived, DerivedDataset):
                 break
             if derived.label:

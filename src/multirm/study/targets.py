@@ -51,6 +51,23 @@ def datasets_read_by(study: Study, *readers: str) -> str:
     )
 
 
+def datasets_read_with_labels(study: Study, with_labels: bool) -> str:
+    """A pattern for the datasets read from files whose own labels a reward model learns, or for the others."""
+    learned = {
+        study.labels_of(run.name, dataset)
+        for run in trained_runs(study)
+        for dataset in [
+            *study.training_datasets_of(run.name),
+            *study.validation_datasets_of(run.name),
+        ]
+    }
+    return any_of(
+        name
+        for name, dataset in study.datasets.items()
+        if isinstance(dataset, ReadDataset) and (name in learned) is with_labels
+    )
+
+
 def questions_read_by(study: Study, *readers: str) -> str:
     """A pattern for the sets of bare questions with one of these readers."""
     return any_of(name for name, each in study.questions.items() if each.reader in readers)
