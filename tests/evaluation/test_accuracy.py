@@ -552,3 +552,39 @@ def test_the_smallest_study_has_all_tables_without_variances(
         (1, 1, 1.0, None)
     }
     assert {row["brier"] for row in rows} == {0.0625}
+
+
+def test_several_aggregations_of_one_model_at_n_to_128(tmp_path: Path, write_tables: Any) -> None:
+    """Best-of-N and weighted vote by the minimum, the last and the mean of step rewards; whole pools in plain loops."""
+    generator = random.Random(8)
+    steps = {
+        question: [
+            (generator.choice("ABC"), [generator.random() for _ in range(generator.randint(1, 5))])
+            for _ in range(128)
+        ]
+        for question in ("q1", "q2", "q3")
+    }
+    pools = {
+        question: ("A", [(answer, {"dPRM": rewards}) for answer, rewards in pool])
+        for question, pool in steps.items()
+    }
+    n = [1, 2, 4, 8, 16, 32, 64, 128]
+    written = write_tables({"law": pools}, ["dPRM"])
+    rows = run(tmp_path, written, n, aggregation=["dPRM=min,last,mean"])
+    found = {
+        (row["selection"], row["aggregation"], row["n"]): row["accuracy"]
+        for row in rows
+        if row["category"] == "law" and row["model"]
+    }
+    ways: dict[str, Any] = {"min": min, "last": lambda r: r[-1], "mean": lambda r: sum(r) / len(r)}
+    selections = ("best_of_n", "weighted_vote")
+    assert found.keys() == {(how, way, size) for how in selections for way in ways for size in n}
+    for way, aggregate in ways.items():
+        best, vote = 0, 0
+        for pool in steps.values():
+            weights = [(answer, aggregate(rewards)) for answer, rewards in pool]
+            best += max(weights, key=lambda each: each[1])[0] == "A"
+            totals = {name: sum(w for answer, w in weights if answer == name) for name in "ABC"}
+            vote += max(totals, key=lambda name: totals[name]) == "A"
+        assert found["best_of_n", way, 128] == pytest.approx(100 * best / 3)
+        assert found["weighted_vote", way, 128] == pytest.approx(100 * vote / 3)

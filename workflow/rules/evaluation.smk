@@ -40,7 +40,7 @@ for rule_name, evaluating in EVALUATIONS.items():
         output:
             **{
                 table: f"<results>/evaluation/{{dataset}}/{table}.parquet"
-                for table in evaluating.tables
+                for table in evaluating.tables_of(study)
             },
         log:
             f"<logs>/{rule_name}/{{dataset}}.log",
@@ -111,6 +111,46 @@ rule evaluate_as_paper:
         "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
         " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule evaluate_as_versaprm:
+    """The same by VersaPRM's protocol: ten seeds of random subsets of padded pools."""
+    input:
+        unpack(ask(files.evaluated_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
+        environment=environment("core"),
+    output:
+        multiext(
+            "<results>/evaluation/{dataset}/versaprm/",
+            accuracy="accuracy_over_seeds.parquet",
+            ledger="ledger.parquet",
+        ),
+        csv=report(
+            "<results>/evaluation/{dataset}/versaprm/accuracy_over_seeds.csv",
+            caption="../report/accuracy_over_seeds.rst",
+            category="Accuracy with --estimator versaprm",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        "<logs>/evaluate_as_versaprm/{dataset}.log",
+    benchmark:
+        "<benchmarks>/evaluate_as_versaprm/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **resources_of(needs.evaluation),
+    params:
+        *code("multirm.evaluation.accuracy"),
+        folder=subpath(output.accuracy, parent=True),
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        aggregation=options.aggregations(study),
+        settings=settings_of(study, "answers", "n", "category_groups"),
+    message:
+        "Evaluate on {wildcards.dataset} by VersaPRM's protocol"
+    shell:
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
+        " --aggregation {params.aggregation} --estimator versaprm {params.settings}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule compare_datasets:

@@ -57,6 +57,7 @@ def problems(study: Study) -> list[str]:
         *_unusable_labels(study),
         *_nothing_to_compare(study),
         *_unsuited_aggregations(study),
+        *_impossible_groups(study),
         *_too_small_pools(study),
         *dict.fromkeys(_training_on_what_is_evaluated(study)),
     ]
@@ -548,6 +549,31 @@ def _unsuited_aggregations(study: Study) -> Iterator[str]:
                 f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
                 f"as evaluation.aggregation.{name}, which is {', '.join(aggregations)}"
             )
+
+
+def _impossible_groups(study: Study) -> Iterator[str]:
+    """Groups of categories that a dataset has only in part, or that are called like a category."""
+    of_datasets = {
+        name: study.categories_of(name)
+        for name in study.evaluation.datasets
+        if study.has_answers(name)
+    }
+    every = list(dict.fromkeys(each for own in of_datasets.values() for each in own))
+    for group, members in study.evaluation.category_groups.items():
+        key = f"evaluation.category_groups.{group}"
+        if group in every:
+            yield f"{key}: {group} is a category; choose another name"
+        for category in members:
+            if category not in every:
+                hint = did_you_mean(category, every) or f"choose from {', '.join(every)}"
+                yield f"{key}: {category} is not evaluated; {hint}"
+        for name, own in of_datasets.items():
+            missing = [each for each in members if each in every and each not in own]
+            if missing and {*own} & {*members}:
+                yield (
+                    f"{key}: {name} has no {' and no '.join(missing)}; leave out what not every dataset has, "
+                    "or evaluate the datasets in studies of their own"
+                )
 
 
 def _too_small_pools(study: Study) -> Iterator[str]:

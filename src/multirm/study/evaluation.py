@@ -1,6 +1,6 @@
 """What a study evaluates and how, and what its figures show."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -8,8 +8,8 @@ from multirm.running.numbers import (
     Count,
     Runs,
 )
-from multirm.study.settings import EachOnce, Name, Settings
-from multirm.tables.accuracy import Aggregation
+from multirm.study.settings import Categories, Category, EachOnce, Name, Settings
+from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.text.answer_rules import AnswerRule
 
 
@@ -23,6 +23,10 @@ Aggregations = Annotated[
     EachOnce,
     BeforeValidator(_several, json_schema_input_type=Aggregation | list[Aggregation]),
 ]
+
+
+Protocol = Literal[Estimator.PAPER, Estimator.VERSAPRM]
+"""A published protocol: an estimator other than ours."""
 
 
 class Evaluation(Settings):
@@ -49,6 +53,13 @@ class Evaluation(Settings):
     answers: AnswerRule = Field(
         AnswerRule.MEANING,
         description="when two answers are equal: if they mean the same, or only if their text is equal",
+    )
+    category_groups: dict[Category, Categories] = Field(
+        {}, description="categories to average over, as well as over all, by the group's name"
+    )
+    protocols: Annotated[list[Protocol], EachOnce] = Field(
+        [Estimator.PAPER],
+        description="published protocols to evaluate by, besides ours: Multi-RM's (paper), VersaPRM's (versaprm)",
     )
 
 

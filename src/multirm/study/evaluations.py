@@ -17,7 +17,8 @@ class Evaluating:
         module: its module in `multirm.evaluation`.
         command: its name on the command line.
         tables: the tables that it makes in results/evaluation/{dataset}.
-        settings: the study's evaluation settings that it takes, named like its options.
+        settings: the study's evaluation settings that it takes, named like its options; empty ones are left out.
+        of_groups: the tables that it also makes in studies with groups of categories.
         needs_answers: whether it selects answers; a dataset that only has labels does without it.
         is_made: whether a study has what it compares.
     """
@@ -26,16 +27,32 @@ class Evaluating:
     command: str
     tables: tuple[str, ...]
     settings: tuple[str, ...] = ()
+    of_groups: tuple[str, ...] = ()
     needs_answers: bool = True
     is_made: Callable[["Study"], bool] = lambda _: True
 
     def words(self, study: "Study") -> list[str]:
         """The options for the study's settings, with one or several values each."""
-        known = {**study.evaluation.model_dump(mode="json"), "seed": study.seed}
-        return [f"--{name} {_values(known[name])}" for name in self.settings]
+        return settings_of(study, *self.settings)
+
+    def tables_of(self, study: "Study") -> tuple[str, ...]:
+        """The tables that it makes in a study."""
+        return self.tables + (self.of_groups if study.evaluation.category_groups else ())
+
+
+def settings_of(study: "Study", *names: str) -> list[str]:
+    """The options for some of the study's evaluation settings, without those that are empty."""
+    known = {**study.evaluation.model_dump(mode="json"), "seed": study.seed}
+    return [
+        f"--{name.replace('_', '-')} {_values(known[name])}"
+        for name in names
+        if known[name] not in ([], {})
+    ]
 
 
 def _values(setting: object) -> str:
+    if isinstance(setting, dict):
+        return " ".join(f"{name}={','.join(values)}" for name, values in setting.items())
     return " ".join(map(str, setting)) if isinstance(setting, list) else str(setting)
 
 
@@ -53,7 +70,11 @@ _SUBSETS = ("answers", "n", "runs", "seed")
 
 EVALUATIONS = {
     "evaluate": Evaluating(
-        "accuracy", "evaluate", ("accuracy", "comparisons", "headline", "costs", "ledger"), _SUBSETS
+        "accuracy",
+        "evaluate",
+        ("accuracy", "comparisons", "headline", "costs", "ledger"),
+        (*_SUBSETS, "category_groups"),
+        of_groups=("category_groups",),
     ),
     "measure_uncertainty": Evaluating(
         "uncertainty", "measure-uncertainty", ("variance", "critique_counts"), _SUBSETS
@@ -102,4 +123,6 @@ def missing_tables(study: "Study", dataset: str) -> set[str]:
     """The tables of evaluations that a dataset does without."""
     every, own = EVALUATIONS.values(), evaluations_of(study, dataset)
     unchanged = set() if dataset in study.shuffled_from() else {"changes"}
-    return unchanged | {table for each in every if each not in own for table in each.tables}
+    made = {table for each in own for table in each.tables_of(study)}
+    known = {table for each in every for table in each.tables + each.of_groups}
+    return unchanged | (known - made)

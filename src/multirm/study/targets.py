@@ -26,6 +26,7 @@ from multirm.study.files import (
 from multirm.study.reward_models import DiscriminativeModel, ReadyModel
 from multirm.study.runs import Run
 from multirm.study.study import Study
+from multirm.tables.accuracy import Estimator
 from multirm.tables.critiques import CritiqueStage
 from multirm.tables.reward_models import Kind
 
@@ -289,12 +290,26 @@ def evaluation_targets(study: Study) -> list[str]:
     return [*of_datasets, *agreements, common_table("log_error_simulation")]
 
 
+_BY_PROTOCOL = {
+    Estimator.PAPER: ("accuracy.parquet", "best_of_n.csv", "weighted_vote.csv"),
+    Estimator.VERSAPRM: ("accuracy_over_seeds.parquet", "accuracy_over_seeds.csv"),
+}
+
+
 def _evaluation_tables(study: Study, dataset: str) -> list[str]:
-    as_published = ("paper/accuracy.parquet", "paper/best_of_n.csv", "paper/weighted_vote.csv")
+    by_protocols = [
+        f"{protocol}/{file}"
+        for protocol in study.evaluation.protocols
+        for file in _BY_PROTOCOL[protocol]
+    ]
     return [
         "reward_models.parquet",
-        *(f"{table}.parquet" for each in evaluations_of(study, dataset) for table in each.tables),
-        *(as_published if study.has_answers(dataset) else ()),
+        *(
+            f"{table}.parquet"
+            for each in evaluations_of(study, dataset)
+            for table in each.tables_of(study)
+        ),
+        *(by_protocols if study.has_answers(dataset) else ()),
         *(("changes.parquet",) if dataset in study.shuffled_from() else ()),
         *(("step_counts.parquet", "length_shift.parquet") if trained_runs(study) else ()),
     ]
