@@ -16,7 +16,15 @@ from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
 from cyclopts import ValidationError as BadValue
 from pydantic import ValidationError
 
-from multirm.errors import InputError, did_you_mean, escaped, one_of, permitted, shown
+from multirm.errors import (
+    InputError,
+    WaitingError,
+    did_you_mean,
+    escaped,
+    one_of,
+    permitted,
+    shown,
+)
 from multirm.running import interrupts
 from multirm.study.figures import FIGURES
 from multirm.study.report_tables import REPORT_TABLES
@@ -239,6 +247,9 @@ COMMANDS = {
     },
 }
 
+WAITING_STATUS = 75
+"""The exit status of a job that waits for files made elsewhere: "try again" in sysexits.h."""
+
 NUMBERS = {int: "a whole number", float: "a number"}
 
 
@@ -323,7 +334,7 @@ def _mistyped(error: CycloptsError) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; an error that the user can fix is one line on stderr and exit code 2.
+    """Run a command; an error that the user can fix is one line on stderr and exit code 2, or 75 if the job waits.
 
     Args:
         arguments: the command and its options; `sys.argv[1:]` if None.
@@ -348,6 +359,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _leave("interrupted", interrupts.STATUS)
         if isinstance(error, CycloptsError):
             _leave(_mistyped(error), 2)
+        if isinstance(error, WaitingError):
+            _leave(str(error), WAITING_STATUS)
         if isinstance(error, InputError):
             _leave(str(error), 2)
         raise

@@ -27,6 +27,10 @@ class InputError(Exception):
         return f"{mistake}; {self.remedy}" if self.remedy else mistake
 
 
+class WaitingError(InputError):
+    """A job cannot go on before there are files that are made elsewhere. Once they are there, run it again."""
+
+
 _MOST_SHOWN = 10
 
 

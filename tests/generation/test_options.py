@@ -1,5 +1,8 @@
 """What a command is told about generation is what an engine is asked for, and what a footer says."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.name import EngineName
 from multirm.generation.options import GenerationOptions
@@ -34,3 +37,15 @@ def test_a_footer_says_all_but_where_the_server_was() -> None:
         "min_p": 0.1,
         "seed": 7,
     }
+
+
+def test_a_footer_says_which_model_of_a_service_it_was() -> None:
+    batch = replace(
+        OPTIONS,
+        engine=EngineName.OPENAI_BATCH,
+        server=None,
+        batch_folder=Path("batches"),
+        service_model="some-model",
+    )
+    told = {"engine": "openai_batch", "service_model": "some-model"}
+    assert batch.parameters == {**OPTIONS.parameters, **told}

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from multirm.engines.base import Completion, Prompt
-from multirm.engines.load import load_engine
 from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
 from multirm.models.load import load_tokenizer, sources_of
@@ -76,7 +75,7 @@ def generate_critiques(
     }
     origin = origin_of(__name__, parameters, [solutions, template, *folders])
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, teacher, options.server)
+        engine = options.load_engine(teacher)
         request = options.request(prompts, per_solution)
         written = generate_rows(
             engine, request, journal, columns, done="verified", items="solutions"

@@ -17,7 +17,6 @@ from transformers import PreTrainedTokenizerBase
 from multirm.data.guessing import corrected_share, guessing_rate, most_by_guessing
 from multirm.data.sample_solutions import read_exemplars, sampled
 from multirm.engines.base import Engine, Prompt
-from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
@@ -133,7 +132,7 @@ def continue_steps(
     )
     writer = _Writer(tokenizer, templates, shown, shots)
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, policy, options.server)
+        engine = options.load_engine(policy)
         found = _continue_all(
             engine, journal, options, writer, rows, per_prefix, search, significance
         )

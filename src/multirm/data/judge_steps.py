@@ -14,10 +14,10 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Engine, Prompt
-from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
+from multirm.generation.prompts import conversation_prompt
 from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
@@ -28,7 +28,6 @@ from multirm.tables.judgements import JUDGEMENTS, JudgementReason
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.chat import conversation_date
-from multirm.text.encoding import encode_conversation
 from multirm.text.judging import (
     NO_BAD_STEP,
     judge_template_file,
@@ -106,7 +105,7 @@ def judge_steps(
     }
     origin = origin_of(__name__, parameters, [solutions, file, *folders])
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, judge, options.server)
+        engine = options.load_engine(judge)
         replies = _ask(engine, journal, options, prompts, rows, votes, attempts)
         labels = [
             label
@@ -130,9 +129,10 @@ def judge_prompts(
         InputError: the tokenizer has no usable chat template.
     """
     return [
-        Prompt(
+        conversation_prompt(
+            tokenizer,
             ("judge", *(row[name] for name in SOLUTIONS.key)),
-            encode_conversation(tokenizer, [judge_turn(template, row)]),
+            [judge_turn(template, row)],
         )
         for row in rows
     ]

@@ -21,10 +21,10 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Prompt
-from multirm.engines.load import load_engine
 from multirm.errors import InputError
 from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
+from multirm.generation.prompts import conversation_prompt
 from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import open_journal
@@ -36,7 +36,6 @@ from multirm.tables.samples import SAMPLES, SampleReason
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.answers import outcome_label
 from multirm.text.chat import conversation_date
-from multirm.text.encoding import encode_conversation
 from multirm.text.solving import (
     Asked,
     SolveTemplates,
@@ -110,7 +109,7 @@ def sample_solutions(
         __name__, parameters, [questions, *(exemplars or []), *dict.fromkeys(files), *folders]
     )
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, policy, options.server)
+        engine = options.load_engine(policy)
         request = options.request(prompts, per_question)
         written = generate_rows(
             engine, request, journal, sampled, done="answered", items="questions"
@@ -166,7 +165,7 @@ def solve_prompts(
         chosen = choose_exemplars(exemplars, row, shots, "--exemplars")
         turns = solve_turns(templates, chosen, row)
         key = tuple(row[name] for name in QUESTIONS.key)
-        prompts.append(Prompt(("solve", *key), encode_conversation(tokenizer, turns)))
+        prompts.append(conversation_prompt(tokenizer, ("solve", *key), turns))
     return prompts
 
 

@@ -34,10 +34,15 @@ class Prompt:
     """Token ids to continue, and the key of the item they belong to, which seeds its samples.
 
     To continue a completion, make a prompt of `[*prompt.ids, *completion.ids]`, with a key of its own.
+
+    Attributes:
+        turns: the turns of the conversation that the ids encode, alternating user and assistant, for services that
+            take no ids. None if the ids are something else, such as a conversation with the start of the reply.
     """
 
     key: Key
     ids: list[int]
+    turns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

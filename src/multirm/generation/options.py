@@ -6,8 +6,11 @@ from typing import Any
 
 from cyclopts import Parameter
 
-from multirm.engines.base import Prompt, Request, Sampling
+from multirm.engines.base import Engine, Prompt, Request, Sampling
+from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
+from multirm.models.dtype import Dtype
+from multirm.running.arguments import OutputFolder
 from multirm.running.numbers import (
     Count,
     CountOrZero,
@@ -16,6 +19,8 @@ from multirm.running.numbers import (
     PositiveOrZero,
     Seed,
 )
+
+_PLACES = ("server", "batch_folder")
 
 
 @Parameter(name="*")
@@ -26,6 +31,8 @@ class GenerationOptions:
     Attributes:
         engine: the engine that runs the model.
         server: address of the server for the engine openai.
+        batch_folder: folder for the files of a batch service, for the engines openai_batch and bedrock_batch.
+        service_model: the name of the model at that service.
         max_tokens: maximum number of tokens of a text; longer ones are cut off and marked.
         temperature: sampling temperature; 0 takes the likeliest token.
         top_p: sample only from the likeliest tokens with this total probability.
@@ -36,6 +43,8 @@ class GenerationOptions:
 
     engine: EngineName
     server: str | None = None
+    batch_folder: OutputFolder | None = None
+    service_model: str | None = None
     max_tokens: Count = 8192
     temperature: PositiveOrZero = 0.6
     top_p: FractionAboveZero = 1.0
@@ -45,8 +54,17 @@ class GenerationOptions:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The options for a table's provenance: all but the server's address, which does not matter."""
-        return {name: value for name, value in asdict(self).items() if name != "server"}
+        """The options for a table's provenance: all but places, which do not matter."""
+        known = {name: value for name, value in asdict(self).items() if name not in _PLACES}
+        if self.service_model is None:
+            del known["service_model"]
+        return known
+
+    def load_engine(self, model: str, dtype: Dtype = Dtype.AUTO) -> Engine:
+        """The engine with a model; see `engines.load.load_engine`."""
+        return load_engine(
+            self.engine, model, self.server, dtype, self.batch_folder, self.service_model
+        )
 
     def request(
         self,

@@ -21,7 +21,6 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Engine, Prompt, Request
 from multirm.engines.limits import configuration, settings_folder
-from multirm.engines.load import load_engine
 from multirm.engines.stops import decode
 from multirm.errors import escaped
 from multirm.generation.options import GenerationOptions
@@ -77,11 +76,11 @@ def load_generative(
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
 
     Raises:
-        InputError: what `CritiqueFormat`, `load_template` and `load_engine` refuse.
+        InputError: what `CritiqueFormat`, `load_template` and `engines.load.load_engine` refuse.
     """
     words = load_template(template or own_template(kind), kind)
     asked = CritiqueFormat(kind, load_tokenizer(str(model)), words)
-    engine = load_engine(options.engine, str(model), options.server, dtype)
+    engine = options.load_engine(str(model), dtype)
     return GenerativeModel(engine, asked, options, samples, flops_of(str(model)))
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from multirm.engines.base import Prompt
-from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.generation.loop import Rows, generate_rows
@@ -101,7 +100,7 @@ def score_generative(
     }
     origin = origin_of(__name__, parameters, [solutions, template, *folders])
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, model, options.server, dtype)
+        engine = options.load_engine(model, dtype)
         loaded = GenerativeModel(engine, asked, options, samples, flops_of(model))
         scored = _sample(loaded, prompts, list(map(pool_of, rows)), adaptive, journal)
         keys = [{**solution_key(row), "model": name} for row in rows]
