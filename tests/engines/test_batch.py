@@ -4,7 +4,7 @@ import json
 import logging
 import random
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling
 from multirm.engines.batch import BatchEngine
+from multirm.engines.batch_bedrock import BedrockForm
 from multirm.engines.batch_files import split
-from multirm.engines.batch_forms import BedrockForm, Failure, OpenaiForm
+from multirm.engines.batch_forms import Failure
+from multirm.engines.batch_openai import OpenaiForm
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.errors import InputError, WaitingError
@@ -23,13 +25,11 @@ from multirm.formats.json_source import Record
 from multirm.generation.prompts import conversation_prompt
 from multirm.models.load import load_tokenizer
 from multirm.text.encoding import encode_start
+from tests.batch_service import Line, described, failed, id_of, jobs, lines_of, put, replied
 
 SAMPLING = Sampling(3, 20, temperature=0.8, top_p=0.9)
 FORMS = (EngineName.OPENAI_BATCH, EngineName.BEDROCK_BATCH)
 TURNS = [["What is 1 + 1?", "It is 2.", f"What is {k} + é 数?"] for k in range(5)]
-
-Line = dict[str, Any]
-Results = Callable[[Iterable[Line]], list[Line]]
 
 
 @pytest.fixture(scope="module")
@@ -57,51 +57,6 @@ def engine(form: EngineName, tiny_model: Path, folder: Path) -> BatchEngine:
 def request_(tokenizer: PreTrainedTokenizerBase) -> Request:
     prompts = [conversation_prompt(tokenizer, ("solve", k), turns) for k, turns in enumerate(TURNS)]
     return Request(prompts, SAMPLING, seed=3)
-
-
-def lines_of(*files: Path) -> list[Line]:
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
-
-
-def jobs(folder: Path) -> list[Path]:
-    return sorted((folder / "jobs").iterdir())
-
-
-def id_of(line: Line) -> str:
-    """Of a line of a job file or of a result file."""
-    found: str = line.get("custom_id") or line["recordId"]
-    return found
-
-
-def described(folder: Path) -> dict[str, Line]:
-    """What is said about each record, by its id."""
-    return {line["id"]: line for line in lines_of(*sorted((folder / "records").iterdir()))}
-
-
-def put(folder: Path, name: str, lines: Iterable[Line]) -> Path:
-    path = folder / "results" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    return path
-
-
-def replied(line: Line, text: str, reason: str = "stop") -> Line:
-    """The result of a record, as its service documents it."""
-    if "recordId" in line:
-        output = {"generation": text, "prompt_token_count": 9, "generation_token_count": 7}
-        return {**line, "modelOutput": {**output, "stop_reason": reason}}
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}}
-    usage = {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16}
-    body = {"id": "c", "choices": [{**choice, "finish_reason": reason}], "usage": usage}
-    response = {"status_code": 200, "request_id": "r", "body": body}
-    return {"id": "b", "custom_id": line["custom_id"], "response": response, "error": None}
-
-
-def failed(line: Line) -> Line:
-    if "recordId" in line:
-        return {**line, "error": {"errorCode": 429, "errorMessage": "too \x1b[31m many"}}
-    error = {"code": "batch_expired", "message": "too \x1b[31m late"}
-    return {"id": "b", "custom_id": line["custom_id"], "response": None, "error": error}
 
 
 def told(folder: Path, line: Line) -> str:

@@ -25,7 +25,7 @@ ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) 
 # Text arguments that are not places to read from.
 NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
-    *("category_groups", "math", "models", "pairs", "scale", "unit"),
+    *("category_groups", "math", "models", "pairs", "scale", "service_model", "unit"),
 }
 
 
@@ -110,7 +110,8 @@ def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
     for name, hint in options_of(function).items():
         words = str(hint)
         is_of_training = "train" in command and name in ("curve", "examples", "metrics")
-        if name.startswith("output") or is_of_training or (command, name) in WRITTEN_BESIDE:
+        is_beside = (command, name) in WRITTEN_BESIDE or name == "batch_folder"
+        if name.startswith("output") or is_of_training or is_beside:
             assert name in written
         elif "Path" in words:
             assert name in read

@@ -14,8 +14,10 @@ from pathlib import Path
 from transformers import CONFIG_NAME
 
 from multirm.engines.base import Completed, Completion, Prompt, Request, TokenCounts
+from multirm.engines.batch_bedrock import BedrockForm
 from multirm.engines.batch_files import BatchFolder, JobRecord, Results, record_id
-from multirm.engines.batch_forms import BedrockForm, Failure, Form, OpenaiForm, Reply
+from multirm.engines.batch_forms import Failure, Form, Reply
+from multirm.engines.batch_openai import OpenaiForm
 from multirm.engines.limits import configuration, context_length, settings_folder, token_limit
 from multirm.engines.name import EngineName
 from multirm.errors import WaitingError, escaped
