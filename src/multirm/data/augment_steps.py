@@ -25,9 +25,9 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Prompt
-from multirm.engines.load import load_engine
 from multirm.generation.loop import generate_rows
 from multirm.generation.options import GenerationOptions
+from multirm.generation.prompts import conversation_prompt
 from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import open_journal
@@ -59,7 +59,6 @@ from multirm.text.augmenting import (
     without_label,
 )
 from multirm.text.chat import conversation_date
-from multirm.text.encoding import encode_conversation
 from multirm.text.labels import split_steps
 from multirm.text.solving import Asked, parse_answer
 
@@ -148,7 +147,7 @@ def augment_steps(
     inputs = [solutions, augment_template_file(kind), *folders]
     origin = origin_of(__name__, parameters, inputs)
     with open_journal(output, origin) as journal:
-        engine = load_engine(options.engine, model, options.server)
+        engine = options.load_engine(model)
         written = generate_rows(
             engine, options.request(prompts, 1), journal, replied, done="augmented", items="steps"
         )
@@ -223,7 +222,7 @@ def augment_prompts(
         else:
             turn = rewrite_turn(template, each.solution, each.step or 0)
         key = ("augment", *_key(each.solution), each.number)
-        prompts.append(Prompt(key, encode_conversation(tokenizer, [turn])))
+        prompts.append(conversation_prompt(tokenizer, key, [turn]))
     return prompts
 
 
