@@ -19,6 +19,7 @@ from multirm.tables.questions import QUESTIONS, Split
 from multirm.tables.solutions import SOLUTIONS, Policy
 from multirm.text.answers import outcome_label
 from multirm.text.labels import parse_choice
+from multirm.text.solving import parse_answer
 
 Rows = list[dict[str, Any]]
 
@@ -64,6 +65,29 @@ def test_bare_questions_are_those_that_are_generated_with_solutions(tmp_path: Pa
     assert parquet.read(output, QUESTIONS).to_pylist() == rows
     with pytest.raises(InputError, match="a category among"):
         generate_questions("law", "mini", Split.TRAIN, 5, output, 7)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_open_questions_are_the_same_without_letters(tmp_path: Path, category: str) -> None:
+    questions, solutions = generate(tmp_path, category, questions=5, solutions=8)
+    paths = tmp_path / "q.parquet", tmp_path / "s.parquet", tmp_path / "bare.parquet"
+    asked = category, "mini", Policy.JUNIOR, Split.TEST, 5, 8, 0.0, 7
+    generate_miniature(*asked, *paths[:2], open_questions=True)
+    generate_questions(category, "mini", Split.TEST, 5, paths[2], 7, open_questions=True)
+    opened = parquet.read(paths[0], QUESTIONS).to_pylist()
+    assert parquet.read(paths[2], QUESTIONS).to_pylist() == opened
+    texts = {}
+    for row, before in zip(opened, questions, strict=True):
+        texts[row["question_id"]] = dict(zip(LETTERS, before["options"], strict=True))
+        assert row["options"] is None and "\n" not in row["question"]
+        assert before["question"].startswith(row["question"])
+        assert row["answer"] == texts[row["question_id"]][before["answer"]]
+    for row, before in zip(parquet.read(paths[1], SOLUTIONS).to_pylist(), solutions, strict=True):
+        of = texts[row["question_id"]]
+        assert row["parsed_answer"] == of.get(before["parsed_answer"])
+        assert parse_answer("\n\n".join(row["steps"]), 0) == row["parsed_answer"]
+        assert (row["outcome"], row["step_labels"]) == (before["outcome"], before["step_labels"])
+        assert row["steps"][:-1] == before["steps"][:-1]
 
 
 def test_outcomes_agree_with_the_text(made: tuple[Rows, Rows]) -> None:

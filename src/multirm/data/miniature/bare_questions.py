@@ -1,5 +1,6 @@
 """Entry point `generate_questions`: the miniature's questions without solutions, for policies that write their own."""
 
+from multirm.data.miniature.open_questions import without_options
 from multirm.data.miniature.questions import draw_questions, question_row
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.numbers import Count, Seed
@@ -16,6 +17,7 @@ def generate_questions(
     questions: Count,
     output: OutputFile,
     seed: Seed = 42,
+    open_questions: bool = False,
 ) -> None:
     """Write the questions of one category of the miniature, as `generate_miniature` does for the same seed.
 
@@ -26,6 +28,7 @@ def generate_questions(
         questions: number of questions.
         output: questions table.
         seed: seed of the study.
+        open_questions: leave the options out; answers are then their texts instead of letters.
 
     Raises:
         InputError: there is no such category, or it has fewer questions.
@@ -42,4 +45,8 @@ def generate_questions(
         "questions": questions,
         "seed": seed,
     }
+    if open_questions:
+        options = {row["question_id"]: row["options"] for row in rows}
+        rows = [without_options(row, options) for row in rows]
+        parameters["open_questions"] = True
     parquet.write(output, QUESTIONS, rows, origin_of(__name__, parameters, []))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from multirm.data.miniature.drills import DRILL_QUESTION, draw_drill
+from multirm.data.miniature.open_questions import without_options
 from multirm.data.miniature.policies import Solution, solve
 from multirm.data.miniature.questions import Question, check_category, draw_questions, question_row
 from multirm.running.arguments import OutputFile, entry
@@ -34,6 +35,7 @@ def generate_miniature(
     seed: Seed,
     output_questions: OutputFile,
     output_solutions: OutputFile,
+    open_questions: bool = False,
 ) -> None:
     """Write one category of the miniature: questions, and pools of solutions with known step labels.
 
@@ -48,11 +50,18 @@ def generate_miniature(
         seed: seed of the study.
         output_questions: questions table.
         output_solutions: solutions table.
+        open_questions: leave the options out; answers are then their texts instead of letters.
     """
     wanted = _Wanted(category, dataset, policy, split, questions, solutions, label_noise, seed)
     write_rows = _drills if policy is Policy.TUTOR else _pools
     question_rows, solution_rows = write_rows(wanted)
-    origin = origin_of(__name__, asdict(wanted), [])
+    parameters = asdict(wanted)
+    if open_questions:
+        parameters["open_questions"] = True
+        options = {row["question_id"]: row["options"] for row in question_rows}
+        question_rows = [without_options(row, options) for row in question_rows]
+        solution_rows = [without_options(row, options) for row in solution_rows]
+    origin = origin_of(__name__, parameters, [])
     parquet.write_together(
         [
             (output_questions, QUESTIONS, question_rows),
