@@ -29,16 +29,6 @@ NO_PLACES = {
 }
 
 
-# Outputs of commands whose main one is a table of labels or solutions.
-WRITTEN_BESIDE = {
-    ("sample-solutions", "samples"),
-    ("judge-steps", "judgements"),
-    ("continue-steps", "continuations"),
-    ("augment-steps", "labels"),
-    ("augment-steps", "augmentations"),
-}
-
-
 def function_of(command: str) -> Callable[..., None]:
     module, name = ENTRIES[command].split(":")
     function: Callable[..., None] = getattr(importlib.import_module(module), name)
@@ -110,8 +100,7 @@ def test_every_command_declares_its_inputs_and_outputs(command: str) -> None:
     for name, hint in options_of(function).items():
         words = str(hint)
         is_of_training = "train" in command and name in ("curve", "examples", "metrics")
-        is_beside = (command, name) in WRITTEN_BESIDE or name == "batch_folder"
-        if name.startswith("output") or is_of_training or is_beside:
+        if name.startswith("output") or is_of_training or name == "batch_folder":
             assert name in written
         elif "Path" in words:
             assert name in read

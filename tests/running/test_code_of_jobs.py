@@ -26,7 +26,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     }
     f |= {
         name: str(folder / f"{name}.parquet")
-        for name in "shown kept short counts told solved samples".split()
+        for name in "shown kept short counts told solved samples variants changed replies".split()
     }
     adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
     recipe = ["--epochs", "1", "--learning-rate", "1e-3", "--batch-size", "4", "--rank", "4"]
@@ -83,6 +83,9 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
             *sampled[2:],
         ]
         + ["--engine", "transformers", "--shots", "0", "--per-question", "2"],
+        ["augment-steps", "--solutions", f["data"], "--model", str(model), "--dataset", "f"]
+        + ["--kind", "counterfactual", "--engine", "transformers", "--output", f["variants"]]
+        + ["--output-labels", f["changed"], "--output-augmentations", f["replies"], *sampled[2:]],
         ["filter-critiques", "--kind", "gORM", "--solutions", f["data"], "--critiques", f["shown"]]
         + ["--output", f["kept"], "--max-length", "9999", "--seed", "1"],
         ["shorten-critiques", "--kind", "gORM", "--critiques", f["kept"], "--output", f["short"]],
@@ -124,6 +127,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["measure-length-shift", "--solutions", f["data"], "--learned", f["data"]]
         + ["--critiques", f"set={f['short']}", "--output", str(folder / "e")],
         ["tabulate-dataset-statistics", "--solutions", f["data"], "--output", *tables],
+        ["tabulate-augmentation-counts", "--augmentations", f["replies"], "--output", *tables],
+        ["draw-augmented-steps", "--augmentation-counts", tables[0], "--output", *figures],
         ["tabulate-filtering", "--checks", f"set={f['counts']}", "--output", *tables],
         ["tabulate-hyper-parameters", "--models", *adapters.values()]
         + ["--curves", *(curve for curve, _ in written.values())]

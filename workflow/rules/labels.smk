@@ -351,5 +351,6 @@ rule augment_steps:
     shell:
         "in_environment_of {params.engine};"
         " python -m multirm augment-steps --solutions {input.solutions:q} --model {params.writer:q}"
-        " --dataset {wildcards.dataset} --output {output.solutions:q} --labels {output.labels:q}"
-        " --augmentations {output.augmentations:q} {params.asking:q} {params.sampling:q} > {log:q} 2>&1"
+        " --dataset {wildcards.dataset} --output {output.solutions:q} --output-labels {output.labels:q}"
+        " --output-augmentations {output.augmentations:q} {params.asking:q} {params.sampling:q}"
+        " > {log:q} 2>&1"

@@ -99,8 +99,8 @@ def augment_steps(
     kind: AugmentationKind,
     dataset: str,
     output: OutputFile,
-    labels: OutputFile,
-    augmentations: OutputFile,
+    output_labels: OutputFile,
+    output_augmentations: OutputFile,
     options: WriterOptions,
     per_solution: Count = 2,
     math: list[str] | None = None,
@@ -116,8 +116,8 @@ def augment_steps(
         kind: counterfactual or rewrite.
         dataset: dataset name for the variants.
         output: solutions table of the variants alone.
-        labels: labels table of the variants' new steps.
-        augmentations: table of all replies, also of rejected ones.
+        output_labels: labels table of the variants' new steps.
+        output_augmentations: table of all replies, also of rejected ones.
         options: sampling options.
         per_solution: requests per solution; rewrites are of different steps, of which there may be fewer.
         math: categories in which counterfactuals are also asked for wrong calculations and equations.
@@ -159,8 +159,12 @@ def augment_steps(
         ]
         new = [_label(each) for each in variants]
         made_so = origin.having(reproducible=engine.reproducible)
-        tables = [(output, SOLUTIONS, variants), (labels, LABELS, new)]
-        parquet.write_together([*tables, (augmentations, AUGMENTATIONS, every)], made_so)
+        tables = [
+            (output, SOLUTIONS, variants),
+            (output_labels, LABELS, new),
+            (output_augmentations, AUGMENTATIONS, every),
+        ]
+        parquet.write_together(tables, made_so)
     _report(rows, asked, every)
 
 
