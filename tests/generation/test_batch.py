@@ -22,7 +22,7 @@ def test_a_command_continues_when_results_are_there(
     folder = tmp_path / "batch"
     command = [
         *("judge-steps", "--solutions", f"{tmp_path}/s.parquet", "--judge", str(tiny_model)),
-        *("--output", f"{tmp_path}/labels.parquet", "--judgements", f"{tmp_path}/j.parquet"),
+        *("--output", f"{tmp_path}/labels.parquet", "--output-judgements", f"{tmp_path}/j.parquet"),
         *("--engine", engine, "--batch-folder", str(folder), "--service-model", "judge-70b"),
     ]
 
