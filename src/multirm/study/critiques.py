@@ -12,7 +12,7 @@ from multirm.running.numbers import (
     CountOrZero,
     FractionAboveZero,
 )
-from multirm.study.sampling import Sampling
+from multirm.study.sampling import STARTED_REPLIES, Sampling
 from multirm.study.settings import Name, Settings, Templates, Text
 from multirm.tables.critiques import Agreement
 
@@ -30,6 +30,8 @@ class Critiques(Sampling):
     Exactly one of `teacher`, a model that writes them; `published`, places to read them from; and `from`, another set
     whose teacher's critiques are filtered anew: those of this set's dataset, by its labels.
     """
+
+    unable = STARTED_REPLIES
 
     dataset: Name
     templates: Templates = Templates()

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
-from multirm.study.sampling import Sampling
+from multirm.study.sampling import STARTED_REPLIES, Sampling
 from multirm.study.settings import Categories, Name, Settings, Text
 from multirm.tables.continuations import Search
 
@@ -41,6 +41,8 @@ class Judge(Sampling):
 
 class MonteCarlo(Sampling):
     """A policy that continues solutions from each of their steps."""
+
+    unable = STARTED_REPLIES
 
     policy: Name = Field(description="one of the study's backbones")
     exemplars: Name | None = Field(

@@ -176,6 +176,6 @@ def table(study: Study) -> Resources:
 def _writing(
     study: Study, settings: Sampling, size: float, critiques: int, dtype: Dtype
 ) -> Resources:
-    if settings.engine is EngineName.OPENAI:
+    if settings.engine.is_remote:
         return resources.of_asking()
     return resources.of_writing(size, critiques, settings.max_tokens, study.gpu_memory, dtype)

@@ -18,6 +18,7 @@ from multirm.study.reward_models import (
     ReadyModel,
 )
 from multirm.study.runs import Run
+from multirm.study.sampling import Sampling
 from multirm.study.study import Study
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES
@@ -28,7 +29,8 @@ _RECIPE = (
 )
 
 
-_SAMPLING = ("engine", "server", "max_tokens", "temperature", "top_p", "top_k", "min_p")
+_PLACES = ("server", "batch_folder", "service_model")
+_SAMPLING = ("engine", *_PLACES, "max_tokens", "temperature", "top_p", "top_k", "min_p")
 
 
 def option(flag: str, *values: object) -> list[str]:
@@ -49,10 +51,7 @@ def question_places(study: Study, questions: str, category: str) -> list[str]:
 
 def writing(study: Study, dataset: str) -> list[str]:
     """The engine and sampling options of the backbone that writes something for a dataset."""
-    settings = study.writing_of(dataset)
-    values = {name: getattr(settings, name) for name in _SAMPLING} | {"seed": study.seed}
-    options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
-    return [word for words in options for word in words]
+    return [*_sampling(study.writing_of(dataset), _SAMPLING), *option("--seed", study.seed)]
 
 
 def engine(study: Study, dataset: str) -> str:
@@ -173,8 +172,8 @@ def template_of_backbone(study: Study, backbone: str, kind: str) -> list[str]:
 
 
 def teacher_server(study: Study, critique_set: str) -> list[str]:
-    """The option for the server of a set's teacher, if it has one."""
-    return option("--server", study.critiques[critique_set].server)
+    """The options for the server or the batch service of a set's teacher, if it has one."""
+    return _sampling(study.critiques[critique_set], _PLACES)
 
 
 def relabelled(study: Study, critique_set: str) -> list[str]:
@@ -326,3 +325,8 @@ def _generative(study: Study, model: str) -> GenerativeScoring:
     if not isinstance(scoring, GenerativeScoring):
         raise TypeError(f"{model} generates no critiques")
     return scoring
+
+
+def _sampling(settings: Sampling, names: Iterable[str]) -> list[str]:
+    options = [option(f"--{name.replace('_', '-')}", getattr(settings, name)) for name in names]
+    return [word for words in options for word in words]

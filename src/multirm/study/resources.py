@@ -222,7 +222,7 @@ def _slowness(dtype: Dtype) -> int:
 
 
 def of_asking() -> Resources:
-    """For critiques from an external server, at its own speed."""
+    """For texts from an external server or batch service, at its own speed."""
     return Resources(0, 1, _MB_OF_PROCESS, _DAY)
 
 

@@ -116,6 +116,11 @@ class DiscriminativeScoring(Scoring):
 
 
 class GenerativeScoring(Sampling, Scoring):
+    unable = dict.fromkeys(
+        (EngineName.OPENAI_BATCH, EngineName.BEDROCK_BATCH),
+        "returns no probabilities of verdicts; use transformers, vllm or openai",
+    )
+
     samples: Count = Field(10, description="critiques per solution (M)")
     adaptive: FractionBelowOne | None = Field(
         None,
