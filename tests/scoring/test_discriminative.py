@@ -424,5 +424,7 @@ def test_what_a_format_does_not_use_is_refused(
         score(tiny_model, rows, format=FormatName.TRL, reference=str(tiny_model))
     with pytest.raises(InputError, match="a format with a chat, for a template"):
         score(tiny_model, rows, format=FormatName.TRL, template=words)
+    with pytest.raises(InputError, match="a format of discriminative reward models"):
+        score(tiny_model, rows, format=FormatName.THINK_PRM)
     with pytest.raises(InputError, match="the linear layer score among its weights"):
         score(tiny_model, rows, format=FormatName.TRL)

@@ -21,6 +21,7 @@ EURUS = {"kind": "dPRM", "format": "eurus_prm", "model": "PRIME-RL/EurusPRM-Stag
 EURUS |= {"parameters": 7.6e9}
 CLASSIFIER = {"kind": "dORM", "format": "classifier", "model": "owner/classifier"}
 CLASSIFIER |= {"parameters": 8e9}
+R_PRM = {"kind": "gPRM", "format": "r_prm", "model": "kevinpro/R-PRM-7B-DPO", "parameters": 7e9}
 JUDGE = {"kind": "gORM", "model": "owner/instruct", "parameters": 8e9}
 
 
@@ -75,6 +76,19 @@ def test_what_is_known_of_them_names_their_format() -> None:
     assert judge == {"model": "judge", "run_of": "judge", "kind": "gORM", "format": "multi_rm"}
 
 
+def test_generative_formats_have_their_own_prompts(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("{question} {previous} {step}")
+    found = study(judge=JUDGE, theirs=R_PRM, own={**R_PRM, "template": str(words)})
+    assert files.template_of_model(found, "judge", "ours") == "ours/gORM.txt"
+    of_format = str(format_file(FormatName.R_PRM))
+    assert files.template_of_model(found, "theirs", "ours") == of_format
+    assert files.template_of_model(found, "own", "ours") == str(words)
+    assert options.format_of_model(found, "own") == ["--format", "r_prm"]
+    assert options.template_of_model(found, "own") == ["--template", str(words)]
+    assert options.template_of_model(found, "theirs") == []
+
+
 def test_a_reference_model_needs_memory_too() -> None:
     found = study(qwen=QWEN, eurus=EURUS, judge=JUDGE)
     assert found.size_of("eurus") == 2 * found.size_of("qwen")
@@ -98,7 +112,11 @@ def test_a_reference_model_needs_memory_too() -> None:
         ({**QWEN, "parameters": 72e9}, "needs 150 GB, but gpu_memory is 80"),
         ({**QWEN, "training": {}}, "models.X.training"),
         ({**QWEN, "model": "folder/{x}"}, "braces"),
-        ({**JUDGE, "format": "qwen_prm"}, "models.X.format"),
+        ({**JUDGE, "format": "qwen_prm"}, "the models of qwen_prm write no verdicts"),
+        ({**JUDGE, "format": "think_prm"}, "judge steps; write gPRM"),
+        ({**R_PRM, "template": "no/such.txt"}, "models.X.template: no/such.txt"),
+        ({**R_PRM, "scoring": {"adaptive": 0.1}}, "judge one step at a time"),
+        ({**QWEN, "format": "r_prm"}, "a format of discriminative reward models"),
         ({**JUDGE, "template": "no/such.txt"}, "no/such.txt"),
     ],
 )

@@ -85,6 +85,7 @@ rule score_generative:
     params:
         *code("multirm.scoring.generative"),
         folder=scoring_model,
+        format=ask(options.format_of_model),
         kind=lambda w: study.runs[w.model].kind,
         engine=lambda w: study.runs[w.model].scoring.engine,
         server=ask(options.server),
@@ -104,7 +105,7 @@ rule score_generative:
     shell:
         "in_environment_of {params.engine};"
         " python -m multirm score-generative --kind {params.kind} --model {params.folder:q}"
-        " --name {wildcards.model} --engine {params.engine} {params.server:q}"
+        " --name {wildcards.model} {params.format:q} --engine {params.engine} {params.server:q}"
         " --solutions {input.solutions:q}"
         " --output {output.rewards:q} --output-critiques {output.critiques:q}"
         " --dtype {params.dtype} --samples {params.samples} --max-tokens {params.max_tokens}"

@@ -1,10 +1,12 @@
 """Formats of reward models: the layout of their text, and how rewards are read off the network.
 
 A format of other people's models is a file of a few lines, `format_files/NAME.toml`, whose keys are the fields of
-`Format`. Files, because a job depends on its own format alone: a new one makes no finished rewards stale.
+`Format`; that of models which write their verdicts is a prompt template, `format_files/NAME.txt`. Files,
+because a job depends on its own format alone: a new one makes no finished rewards stale.
 """
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal, Self
@@ -14,6 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from multirm.errors import InputError, shown
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import Scale, Unit
+
+STEP_PLACEHOLDERS = ("{question}", "{previous}", "{step}")
+"""In the prompt template of a model that judges one step at a time."""
 
 
 class _Declared(BaseModel):
@@ -136,24 +141,39 @@ class Format(_Declared):
             raise InputError(
                 self.name, expected="a format with a chat, for a template", found="plain text"
             )
-        try:
-            words = path.read_text("utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise InputError(
-                path, expected="a prompt template in UTF-8", found=str(error)
-            ) from error
-        if missing := [each for each in needed if each not in words]:
-            raise InputError(
-                path, expected="the placeholder " + " and ".join(needed), found=f"no {missing[0]}"
-            )
+        words = read_words(path, needed)
         return self.model_copy(
             update={"layout": self.layout.model_copy(update={"question": words})}
         )
 
 
+def read_words(path: Path, placeholders: Sequence[str]) -> str:
+    """The words in a file, which must have some placeholders.
+
+    Raises:
+        InputError: it cannot be read, or lacks one.
+    """
+    try:
+        words = path.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(path, expected="a prompt template in UTF-8", found=str(error)) from error
+    if missing := [each for each in placeholders if each not in words]:
+        raise InputError(
+            path, expected="the placeholder " + " and ".join(placeholders), found=f"no {missing[0]}"
+        )
+    return words
+
+
 def format_file(name: FormatName) -> Path:
-    """The file of a format."""
-    return Path(str(resources.files("multirm"))) / "reward_models" / "format_files" / f"{name}.toml"
+    """The file of a format: its fields or, if the model writes its verdicts, its prompt template."""
+    suffix = "txt" if writes_verdicts(name) else "toml"
+    folder = Path(str(resources.files("multirm"))) / "reward_models" / "format_files"
+    return folder / f"{name}.{suffix}"
+
+
+def writes_verdicts(name: FormatName) -> bool:
+    """Whether the models of a format other than ours are generative."""
+    return name in (FormatName.THINK_PRM, FormatName.R_PRM)
 
 
 def read_format(name: FormatName) -> Format:

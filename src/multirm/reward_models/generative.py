@@ -13,9 +13,11 @@ Get rewards of a question and its steps, or the critiques behind them:
 
 import logging
 import math
+import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from transformers import PreTrainedTokenizerBase
 
@@ -98,8 +100,28 @@ def flops_of(model: str) -> DecoderFlops | None:
         return None
 
 
+class Critiques(Protocol):
+    """How solutions become prompts, and completions become scored critiques.
+
+    Attributes:
+        watch: the tokens to watch: rewards are computed from their probabilities.
+    """
+
+    watch: tuple[int, int]
+
+    def prompts(self, solutions: Iterable[Solution]) -> list[Prompt]:
+        """The prompts of solutions, in their order."""
+        ...
+
+    def read(self, completion: Completion) -> ScoredCritique:
+        """Score a completion that was generated with `watch`."""
+        ...
+
+
 class CritiqueFormat:
     """How solutions become prompts for a generative reward model, and completions become scored critiques.
+
+    There is one prompt per solution.
 
     Args:
         kind: gORM or gPRM.
@@ -122,13 +144,7 @@ class CritiqueFormat:
     def read(self, completion: Completion) -> ScoredCritique:
         """Score a completion that was generated with `watch`."""
         place = verdict_place(self._kind, self._tokenizer, completion)
-        return ScoredCritique(
-            completion.text,
-            None if place is None else yes_probability(completion.watched[place]),
-            None if place is not None else why_none(completion),
-            len(completion.ids),
-            completion.truncated,
-        )
+        return scored_critique(completion, place)
 
 
 class GenerativeModel(RewardModel):
@@ -150,7 +166,7 @@ class GenerativeModel(RewardModel):
     def __init__(
         self,
         engine: Engine,
-        asked: CritiqueFormat,
+        asked: Critiques,
         options: GenerationOptions,
         samples: int,
         flops: DecoderFlops | None,
@@ -203,9 +219,16 @@ class GenerativeModel(RewardModel):
         prompts = self.asked.prompts(solutions)
         for some in self._criticised(prompts, done):
             yield {
-                position: rewards_of(critiques, len(prompts[position].ids), self.flops)
+                position: self.combined([critiques], [len(prompts[position].ids)])
                 for position, critiques in some.items()
             }
+
+    def combined(
+        self, critiques: Sequence[Sequence[ScoredCritique]], n_prompts: Sequence[int]
+    ) -> Rewards:
+        """The rewards of a solution from the critiques of each of its prompts, which have `n_prompts` tokens."""
+        [only], [n_prompt] = critiques, n_prompts
+        return rewards_of(only, n_prompt, self.flops)
 
 
 def rewards_of(
@@ -232,6 +255,21 @@ def rewards_of(
     )
 
 
+def scored_critique(completion: Completion, place: int | None) -> ScoredCritique:
+    """A completion with its reward.
+
+    Args:
+        place: the index of its verdict among `completion.ids`; None if there is none.
+    """
+    return ScoredCritique(
+        completion.text,
+        None if place is None else yes_probability(completion.watched[place]),
+        None if place is not None else why_none(completion),
+        len(completion.ids),
+        completion.truncated,
+    )
+
+
 def why_none(completion: Completion) -> NoReward:
     """Why a completion has no verdict."""
     if not completion.truncated:
@@ -247,7 +285,13 @@ def verdict_place(
     The verdict is the token ` Yes` or ` No` of the last verdict line after the end of thinking. If that line spells
     it with other tokens (`yes`, `**Yes**`), there is no probability to read, and earlier lines do not count.
     """
-    verdict = find_verdict(kind, completion.text)
+    return place_of(find_verdict(kind, completion.text), tokenizer, completion)
+
+
+def place_of(
+    verdict: re.Match[str] | None, tokenizer: PreTrainedTokenizerBase, completion: Completion
+) -> int | None:
+    """The index among `completion.ids` of the token ` Yes` or ` No` in group 1 of a match, or None."""
     if verdict is None:
         return None
     n_before = verdict.start(1) - 1

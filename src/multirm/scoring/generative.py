@@ -4,7 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from multirm.engines.base import Prompt
 from multirm.engines.name import EngineName
@@ -15,13 +17,15 @@ from multirm.models.dtype import Dtype
 from multirm.models.learned_from import count_learned
 from multirm.models.load import default_device, dtype_name, dtype_of, load_tokenizer, sources_of
 from multirm.reward_models.base import Solution
+from multirm.reward_models.formats import format_file, writes_verdicts
 from multirm.reward_models.generative import (
     CritiqueFormat,
+    Critiques,
     GenerativeModel,
     ScoredCritique,
     flops_of,
-    rewards_of,
 )
+from multirm.reward_models.step_verdicts import StepCritiqueFormat, StepwiseModel
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count, FractionBelowOne
@@ -30,7 +34,7 @@ from multirm.running.shards import Shard
 from multirm.scoring.adaptive import sample_in_rounds
 from multirm.tables import parquet
 from multirm.tables.critique_rows import require_generative, solution_key
-from multirm.tables.reward_models import Kind
+from multirm.tables.reward_models import FormatName, Kind
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS, pool_of
@@ -38,6 +42,8 @@ from multirm.text.chat import date_told
 from multirm.text.prompts import load_template, own_template
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @entry
@@ -53,9 +59,12 @@ def score_generative(
     dtype: Dtype = Dtype.AUTO,
     adaptive: FractionBelowOne | None = None,
     template: Path | None = None,
+    format: FormatName = FormatName.MULTI_RM,
     shard: str = "1/1",
 ) -> None:
     """Give every solution one reward per sampled critique, null without a verdict.
+
+    With the format r_prm, there is one reward per step: the mean over the critiques of that step.
 
     A killed job resumes where it stopped.
 
@@ -71,7 +80,9 @@ def score_generative(
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU.
         adaptive: sample fewer critiques of solutions that can no longer be the best of their pool; the
             probability of a wrong best solution is at most this, 0 for never. By default, sample all.
-        template: prompt template; by default, the package's own.
+        template: prompt template; by default, the format's own.
+        format: of the prompt and the verdicts: of models trained here, which is also for language models that judge
+            without training, or other people's, as docs/formats.md lists them.
         shard: NUMBER/COUNT: score one of this many parts of the pools.
     """
     require_generative(kind)
@@ -80,12 +91,21 @@ def score_generative(
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
     tokenizer = load_tokenizer(model)
-    template = template or own_template(kind)
-    asked = CritiqueFormat(kind, tokenizer, load_template(template, kind))
-    prompts = asked.prompts(map(Solution.of, rows))
+    template = template or _template_of(kind, format)
+    is_stepwise = format is FormatName.R_PRM
+    if is_stepwise and adaptive is not None:
+        raise InputError("--adaptive", expected=f"none with the format {format}", found="one")
+    asked: Critiques = (
+        StepCritiqueFormat(tokenizer, template)
+        if is_stepwise
+        else CritiqueFormat(kind, tokenizer, load_template(template, kind))
+    )
+    scored_ones = [Solution.of(row) for row in rows]
+    prompts = asked.prompts(scored_ones)
     made_of, folders = sources_of(model)
     parameters = {
         "kind": kind,
+        "format": format,
         "model": name,
         "weights": made_of,
         "dtype": None
@@ -101,14 +121,16 @@ def score_generative(
     origin = origin_of(__name__, parameters, [solutions, template, *folders])
     with open_journal(output, origin) as journal:
         engine = options.load_engine(model, dtype)
-        loaded = GenerativeModel(engine, asked, options, samples, flops_of(model))
+        kind_of_model = StepwiseModel if is_stepwise else GenerativeModel
+        loaded = kind_of_model(engine, asked, options, samples, flops_of(model))
         scored = _sample(loaded, prompts, list(map(pool_of, rows)), adaptive, journal)
         keys = [{**solution_key(row), "model": name} for row in rows]
-        critiques = _rows_of_critiques(keys, scored)
+        steps = [len(each.steps) if is_stepwise else 1 for each in scored_ones]
+        critiques = _rows_of_critiques(keys, _grouped(scored, steps))
         parquet.write_together(
             [
                 (output_critiques, SCORED_CRITIQUES, critiques),
-                (output, REWARDS, _rows_of_rewards(loaded, keys, prompts, scored)),
+                (output, REWARDS, _rows_of_rewards(loaded, keys, _grouped(prompts, steps), scored)),
             ],
             origin.having(reproducible=engine.reproducible),
         )
@@ -116,7 +138,31 @@ def score_generative(
     without = (
         f", {count} without a reward: {reason}" for reason, count in reasons.items() if reason
     )
-    logger.info("%d critiques of %d%s", len(critiques), len(rows) * samples, "".join(without))
+    logger.info("%d critiques of %d%s", len(critiques), len(prompts) * samples, "".join(without))
+
+
+def _template_of(kind: Kind, name: FormatName) -> Path:
+    """The prompt template of a format.
+
+    Raises:
+        InputError: its models write no verdicts, or they are of another kind.
+    """
+    if name is FormatName.MULTI_RM:
+        return own_template(kind)
+    if not writes_verdicts(name) or kind is not Kind.GPRM:
+        raise InputError(
+            "--format",
+            expected="a format of generative reward models, and the kind gPRM for other people's",
+            found=f"{name} and {kind}",
+            remedy="docs/formats.md lists them",
+        )
+    return format_file(name)
+
+
+def _grouped(items: Sequence[T], sizes: Sequence[int]) -> list[list[T]]:
+    """Consecutive items in groups of these sizes."""
+    rest = iter(items)
+    return [list(islice(rest, size)) for size in sizes]
 
 
 def _sample(
@@ -144,21 +190,28 @@ def _sample(
     return sample_in_rounds(some, pools, model.samples, adaptive)
 
 
-def _rows_of_critiques(keys: Sequence[Row], scored: Sequence[Rows]) -> list[Row]:
+def _rows_of_critiques(keys: Sequence[Row], scored: Sequence[Sequence[Rows]]) -> list[Row]:
+    """Rows of each solution's critiques, in the order of its prompts."""
     return [
         {**key, "critique_id": number, **columns}
-        for key, critiques in zip(keys, scored, strict=True)
-        for number, columns in enumerate(critiques)
+        for key, of_prompts in zip(keys, scored, strict=True)
+        for number, columns in enumerate(chain.from_iterable(of_prompts))
     ]
 
 
 def _rows_of_rewards(
-    model: GenerativeModel, keys: Sequence[Row], prompts: Sequence[Prompt], scored: Sequence[Rows]
+    model: GenerativeModel,
+    keys: Sequence[Row],
+    prompts: Sequence[Sequence[Prompt]],
+    scored: Sequence[Rows],
 ) -> list[Row]:
+    """Rows of each solution's rewards, from its prompts and the critiques of all prompts."""
     said = {"unit": model.unit, "scale": model.scale}
     rows: list[Row] = []
-    for key, prompt, critiques in zip(keys, prompts, scored, strict=True):
-        written = [ScoredCritique(**columns) for columns in critiques]
-        rewards = rewards_of(written, len(prompt.ids), model.flops)
+    grouped = _grouped(scored, [len(own) for own in prompts])
+    for key, own, of_prompts in zip(keys, prompts, grouped, strict=True):
+        written = [[ScoredCritique(**columns) for columns in each] for each in of_prompts]
+        lengths = [len(prompt.ids) for prompt in own]
+        rewards = model.combined(written, lengths)
         rows.append({**key, **said, **asdict(rewards)})
     return rows

@@ -8,7 +8,7 @@ from multirm.formats.sources import Reader, local_files, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
-from multirm.reward_models.formats import read_format
+from multirm.reward_models.formats import STEP_PLACEHOLDERS, read_format, read_words
 from multirm.study.datasets import (
     DerivedDataset,
     MiniatureDataset,
@@ -31,7 +31,7 @@ from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import RESERVED_NAMES, Aggregation
 from multirm.tables.questions import Split
-from multirm.tables.reward_models import Kind
+from multirm.tables.reward_models import FormatName, Kind
 from multirm.tables.solutions import Policy
 from multirm.text.prompts import load_template
 
@@ -421,7 +421,10 @@ def _braces(study: Study) -> Iterator[str]:
 def _templates(study: Study) -> Iterator[tuple[str, Kind, str]]:
     """The key, kind and file of each prompt template in the study."""
     for name, model in study.models.items():
-        if isinstance(model, GenerativeModel | ReadyGenerativeModel) and model.template:
+        is_stepwise = isinstance(model, ReadyGenerativeModel) and model.format is FormatName.R_PRM
+        if is_stepwise or not isinstance(model, GenerativeModel | ReadyGenerativeModel):
+            continue
+        if model.template:
             yield f"models.{name}.template", model.kind, model.template
     named = [(f"critiques.{name}", each.templates) for name, each in study.critiques.items()]
     for name, backbone in study.backbones.items():
@@ -440,11 +443,15 @@ def _unusable_templates(study: Study) -> Iterator[str]:
         except InputError as error:
             yield f"{key}: {error}"
     for name, model in study.models.items():
-        if isinstance(model, ReadyDiscriminativeModel) and model.template:
-            try:
+        if not isinstance(model, ReadyModel) or not model.template:
+            continue
+        try:
+            if isinstance(model, ReadyDiscriminativeModel):
                 read_format(model.format).with_first_turn(Path(model.template))
-            except InputError as error:
-                yield f"models.{name}.template: {error}"
+            elif isinstance(model, ReadyGenerativeModel) and model.format is FormatName.R_PRM:
+                read_words(Path(model.template), STEP_PLACEHOLDERS)
+        except InputError as error:
+            yield f"models.{name}.template: {error}"
 
 
 def _missing_critiques(study: Study) -> Iterator[str]:

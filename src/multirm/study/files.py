@@ -13,7 +13,12 @@ from multirm.study.datasets import DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.figures import Figure, datasets_of
 from multirm.study.labelling import Augmentation, Labelling, MonteCarlo, Sample
 from multirm.study.questions import ReadQuestions
-from multirm.study.reward_models import ExternalModel, ReadyDiscriminativeModel, ReadyModel
+from multirm.study.reward_models import (
+    ExternalModel,
+    ReadyDiscriminativeModel,
+    ReadyGenerativeModel,
+    ReadyModel,
+)
 from multirm.study.study import Study
 from multirm.tables.critiques import CritiqueStage
 from multirm.tables.reward_models import FormatName, Kind
@@ -486,7 +491,11 @@ def template_of_critiques(study: Study, critique_set: str, kind: str, templates:
 
 def template_of_model(study: Study, model: str, templates: str) -> str:
     """The prompt template of a generative reward model."""
-    return study.template_of(model) or f"{templates}/{study.runs[model].kind}.txt"
+    settings = study.runs[model].settings
+    own = study.template_of(model)
+    if isinstance(settings, ReadyGenerativeModel) and settings.format is not FormatName.MULTI_RM:
+        return own or str(format_file(settings.format))
+    return own or f"{templates}/{study.runs[model].kind}.txt"
 
 
 def template_of_backbone(study: Study, backbone: str, kind: str, templates: str) -> str:

@@ -15,6 +15,7 @@ from multirm.study.reward_models import (
     DiscriminativeTraining,
     GenerativeScoring,
     ReadyDiscriminativeModel,
+    ReadyGenerativeModel,
     ReadyModel,
 )
 from multirm.study.runs import Run
@@ -193,8 +194,10 @@ def scoring_model(study: Study, model: str, own: Sequence[str]) -> str:
 
 
 def format_of_model(study: Study, model: str) -> list[str]:
-    """The options for the format of a discriminative reward model that was trained elsewhere."""
+    """The options for the format of a reward model that was trained elsewhere."""
     settings = study.runs[model].settings
+    if isinstance(settings, ReadyGenerativeModel):
+        return option("--format", settings.format)
     if not isinstance(settings, ReadyDiscriminativeModel):
         return []
     return [
@@ -280,10 +283,8 @@ def reward_models(study: Study) -> list[str]:
 
 def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[str, object]:
     known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
-    if isinstance(run.settings, ReadyDiscriminativeModel):
+    if isinstance(run.settings, ReadyDiscriminativeModel | ReadyGenerativeModel):
         known["format"] = run.settings.format
-    elif isinstance(run.settings, ReadyModel):
-        known["format"] = FormatName.MULTI_RM
     if run.is_trained:
         known["backbone"] = run.trained.backbone
         known["seed"] = run.seed

@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
-from multirm.reward_models.formats import RatioHead, read_format
+from multirm.reward_models.formats import RatioHead, read_format, writes_verdicts
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -233,7 +233,20 @@ class ReadyGenerativeModel(ReadyModel):
     """A language model that judges solutions as it is, without training, or a gORM or gPRM from elsewhere."""
 
     kind: Literal[Kind.GORM, Kind.GPRM]
+    format: FormatName = FormatName.MULTI_RM
     scoring: GenerativeScoring = GenerativeScoring()
+
+    @model_validator(mode="after")
+    def _suits_its_format(self) -> Self:
+        if self.format is FormatName.MULTI_RM:
+            return self
+        if not writes_verdicts(self.format):
+            raise ValueError(f"format: the models of {self.format} write no verdicts")
+        if self.kind is not Kind.GPRM:
+            raise ValueError(f"kind: the models of {self.format} judge steps; write gPRM")
+        if self.format is FormatName.R_PRM and self.scoring.adaptive is not None:
+            raise ValueError("scoring.adaptive: the models of r_prm judge one step at a time")
+        return self
 
 
 class ExternalModel(Settings):

@@ -42,6 +42,8 @@ class FormatName(StrEnum):
     REASON_EVAL = "reason_eval"
     CLASSIFIER = "classifier"
     EURUS_PRM = "eurus_prm"
+    THINK_PRM = "think_prm"
+    R_PRM = "r_prm"
 
 
 def run_name(model: str, seed: int) -> str:
