@@ -18,6 +18,7 @@ from multirm.text import chat
 from multirm.text.chat import (
     Frame,
     chat_frame,
+    chat_turns,
     conversation_date,
     conversation_frame,
     date_told,
@@ -89,10 +90,8 @@ def framed(tokenizer: PreTrainedTokenizerFast, template: object) -> Frame:
     return chat_frame(tokenizer)
 
 
-def of_transformers(
-    tokenizer: PreTrainedTokenizerFast, contents: list[str], monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """Turns of user and assistant, with the clock set to the date that our templates get."""
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock of transformers to the date that our templates get."""
 
     class Clock:
         @staticmethod
@@ -100,6 +99,14 @@ def of_transformers(
             return date(2024, 7, 26)
 
     monkeypatch.setattr(chat_template_utils, "datetime", Clock)
+
+
+def of_transformers(
+    tokenizer: PreTrainedTokenizerFast, contents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Turns of user and assistant, with the clock set to the date that our templates get."""
+
+    set_clock(monkeypatch)
     roles = ("user", "assistant")
     turns = [{"role": roles[k % 2], "content": text} for k, text in enumerate(contents)]
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
@@ -306,6 +313,49 @@ def test_a_template_that_changes_turns_is_refused(
     with pytest.raises(InputError, match="a chat template that leaves") as caught:
         conversation_frame(tokenizer, 3)
     assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("system", [None, "Be brief & <exact>."])
+@pytest.mark.parametrize("family", ["qwen", "llama"])
+def test_ended_conversations_are_those_of_transformers(
+    tokenizer: PreTrainedTokenizerFast,
+    family: str,
+    system: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokenizer.chat_template = FAMILIES[family]
+    set_clock(monkeypatch)
+    for pairs, n in ((1, 1), (3, 1), (3, 2), (3, 7)):
+        turns = chat_turns(tokenizer, system, pairs)
+        contents = [f"turn {number}" for number in range(2 * n)]
+        roles = ("user", "assistant")
+        messages = [{"role": roles[k % 2], "content": text} for k, text in enumerate(contents)]
+        if system:
+            messages.insert(0, {"role": "system", "content": system})
+        joins = [turns.to_assistant, turns.to_user] * n
+        text = turns.before + contents[0]
+        text += "".join(join + each for join, each in zip(joins, contents[1:], strict=False))
+        expected = tokenizer.apply_chat_template(messages, tokenize=False)
+        assert text + turns.after == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        (FAMILIES["r1"], "one that drops, repeats or reorders turns"),
+        ("{% for m in messages %}{{ m.content * 2 }}{% endfor %}", "drops, repeats or reorders"),
+        (
+            "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}",
+            "one that treats the turns of a conversation differently",
+        ),
+    ],
+)
+def test_a_template_that_does_not_continue_alike_is_refused(
+    tokenizer: PreTrainedTokenizerFast, template: str, found: str
+) -> None:
+    tokenizer.chat_template = template
+    with pytest.raises(InputError, match=found):
+        chat_turns(tokenizer, pairs=3)
 
 
 def test_a_conversation_ends_with_the_user(tokenizer: PreTrainedTokenizerFast) -> None:

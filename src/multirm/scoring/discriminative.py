@@ -1,7 +1,7 @@
 """Score solutions with discriminative reward models: our dORM and dPRM, or other people's, by their format."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
 from multirm.running.progress import Progress
-from multirm.running.provenance import origin_of
+from multirm.running.provenance import Origin, origin_of
 from multirm.running.shards import Shard
 from multirm.tables import parquet
 from multirm.tables.reward_models import FormatName
@@ -68,28 +68,21 @@ def score_discriminative(
     asked = _asked(format, reference, template)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
-    precision = dtype_of(dtype, default_device())
     at_once = batch_tokens or default_batch()
+    read = [] if asked is None else [format_file(format), *([template] if template else [])]
     jobs = []
     with ExitStack() as stack:
         # Open all journals before loading a model: a second job on the same tables is refused at once.
         for name, place, table in zip(names, places, output, strict=True):
-            made_of, folders = sources_of(place)
-            if asked is not None and isinstance(asked.head, RatioHead):
-                compared, further = sources_of(reference or asked.head.reference)
-                made_of, folders = made_of + compared, folders + further
             parameters = {
                 "model": name,
                 "format": format,
-                "weights": made_of,
                 "batch_tokens": at_once,
                 "shard": shard,
-                "dtype": dtype_name(precision),
+                "dtype": dtype_name(dtype_of(dtype, default_device())),
                 "learned_questions": count_learned(name, place, (row["question"] for row in whole)),
             }
-            read = [] if asked is None else [format_file(format)]
-            read += [template] if template else []
-            origin = origin_of(__name__, parameters, [solutions, *folders, *read])
+            origin = _origin(place, asked, reference, parameters, [solutions, *read])
             journal = stack.enter_context(open_journal(table, origin))
             jobs.append((name, table, origin, journal))
         scored_ones = [Solution.of(row) for row in rows]
@@ -109,8 +102,23 @@ def score_discriminative(
             parquet.write(table, REWARDS, filled, origin)
 
 
+def _origin(
+    model: str,
+    asked: Format | None,
+    reference: str | None,
+    parameters: Mapping[str, Any],
+    inputs: Sequence[Path],
+) -> Origin:
+    """The origin of a model's rewards, with its weights and, if it has one, those of its reference model."""
+    names, folders = sources_of(model)
+    if asked is not None and isinstance(asked.head, RatioHead):
+        of_reference, further = sources_of(reference or asked.head.reference)
+        names, folders = names + of_reference, folders + further
+    return origin_of(__name__, {**parameters, "weights": names}, [*inputs, *folders])
+
+
 def _asked(name: FormatName, reference: str | None, template: Path | None) -> Format | None:
-    """A format of other people's models; None for the models trained here.
+    """The format that is asked for; None for that of the models trained here.
 
     Raises:
         InputError: there is none, or it does not need what is given.

@@ -91,7 +91,8 @@ def score_generative(
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
     tokenizer = load_tokenizer(model)
-    template = template or _template_of(kind, format)
+    of_format = _template_of(kind, format)
+    template = template or of_format
     is_stepwise = format is FormatName.R_PRM
     if is_stepwise and adaptive is not None:
         raise InputError("--adaptive", expected=f"none with the format {format}", found="one")
