@@ -46,6 +46,7 @@ VALUES: dict[str, Any] = {
     "bound_kind": "lower",
     "threshold": 0.5,
     "note": None,
+    "difference_note": None,
     "other_categories": None,
     "source": "judge",
     "error_type": "factual",

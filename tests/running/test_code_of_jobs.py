@@ -97,7 +97,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["score-generative", "--kind", "gORM", "--name", "g", "--model", adapters["gORM"], *sampled]
         + ["--solutions", f["data"], "--output", f"{folder}/g.parquet"]
         + ["--output-critiques", f"{folder}/gc.parquet", "--engine", "transformers"],
-        ["evaluate", *evaluated, "--n", "1", "2", "4", "--output", str(folder / "e")],
+        ["evaluate", *evaluated, "--n", "1", "2", "4", "--output", str(folder / "e")]
+        + ["--category-groups", "texts=history"],
         ["evaluate", *evaluated, "--n", "2", "--estimator", "paper", "--output", str(folder / "p")],
         ["evaluate", *evaluated, "--n", "2", "--estimator", "versaprm", "--output", f"{folder}/v"],
         ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
@@ -121,6 +122,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-win-loss", "--comparisons", f"{folder}/e/comparisons.parquet"]
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
+        ["draw-gains", "--comparisons", f"{folder}/e/comparisons.parquet"]
+        + ["--category-groups", f"{folder}/e/category_groups.parquet", "--output", *figures],
         ["draw-agreement", "--agreement", f"{folder}/e/agreement.parquet", "--output", *figures],
         *drawn(folder / "e", *figures),
         ["draw-legend", "--accuracy", f"{folder}/e/accuracy.parquet", "--output", *figures],
@@ -135,6 +138,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--examples", *(examples for _, examples in written.values())]
         + ["--rewards", f"{folder}/d.parquet", f"{folder}/g.parquet", "--output", *tables],
         ["tabulate-reward-table", "--accuracy", f"{folder}/e/accuracy.parquet"]
+        + ["--comparisons", f"{folder}/e/comparisons.parquet", "--output", *tables],
+        ["tabulate-gain-table", "--category-groups", f"{folder}/e/category_groups.parquet"]
         + ["--comparisons", f"{folder}/e/comparisons.parquet", "--output", *tables],
     ]
 

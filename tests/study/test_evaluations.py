@@ -89,6 +89,7 @@ def test_several_aggregations_at_n_to_128() -> None:
     ("groups", "message"),
     [
         ({"history": ["chemistry"]}, "category_groups.history: history is a category"),
+        ({"History": ["chemistry"]}, "category_groups.History: History is a category"),
         ({"texts": ["histroy"]}, "histroy is not evaluated; did you mean history"),
         ({"texts": []}, "at least 1 item"),
         ({"texts": ["history", "history"]}, "history twice"),

@@ -39,7 +39,7 @@ def test_datasets_are_in_the_order_of_the_study() -> None:
 
 
 def test_a_table_of_nothing_is_not_made() -> None:
-    own = [name for name in REPORT_TABLES if name != "augmentation_counts"]
+    own = [name for name in REPORT_TABLES if name not in ("augmentation_counts", "gains")]
     assert list(report_tables_of(STUDY)) == own
     assert len(report_targets(STUDY)) == (3 + 2) * 4
     assert "<results>/tables/rewards/Facts_junior.tex" in report_targets(STUDY)
@@ -49,3 +49,8 @@ def test_a_table_of_nothing_is_not_made() -> None:
     assert list(report_tables_of(without)) == ["dataset_statistics", "hyper_parameters", "rewards"]
     none = load_study(CONFIG | {"models": {}}, [])
     assert list(report_tables_of(none)) == ["dataset_statistics", "rewards"]
+    grouped = CONFIG["evaluation"] | {"category_groups": {"texts": ["history", "business"]}}
+    assert "gains" in report_tables_of(load_study(CONFIG | {"evaluation": grouped}, []))
+    assert "gains" not in report_tables_of(
+        load_study(CONFIG | {"models": {}, "evaluation": grouped}, [])
+    )

@@ -58,10 +58,10 @@ def groups_within(groups: Groups, categories: Iterable[str]) -> dict[str, Sequen
         InputError: a group is called like a category or an average, or only some of its categories are evaluated.
     """
     known = list(categories)
+    taken = {each.casefold() for each in (*known, OVERALL, ALL_QUESTIONS)}
     found: dict[str, Sequence[str]] = {}
     for name, members in groups.items():
-        reserved = name.casefold() in (OVERALL.casefold(), ALL_QUESTIONS)
-        if name in known or reserved:
+        if name.casefold() in taken:
             raise InputError(
                 _OPTION,
                 expected=f"a group with a name other than {OVERALL}, {ALL_QUESTIONS} and the categories'",

@@ -91,17 +91,17 @@ def sheets(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Sheet]:
         return [_sheet(rows, "majority votes", {})]
     return [
         _sheet(rows, way, {name: _of(rows, selection, scorer) for name, scorer in part.items()})
-        for selection, way in _WAYS.items()
-        for part in _scorers(rows, selection, labels)
+        for selection, way in WAYS.items()
+        for part in scorers_of(rows, selection, labels)
     ]
 
 
-_WAYS = {Selection.BEST_OF_N: "best-of-N", Selection.WEIGHTED_VOTE: "weighted votes"}
+WAYS = {Selection.BEST_OF_N: "best-of-N", Selection.WEIGHTED_VOTE: "weighted votes"}
 
 _Scorer = tuple[str | None, str | None]
 
 
-def _scorers(
+def scorers_of(
     rows: Sequence[Row], selection: Selection, labels: Mapping[str, str]
 ) -> Iterator[dict[str, _Scorer]]:
     """Models with their aggregations, by what to call them, as many at a time as fit."""

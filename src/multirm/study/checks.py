@@ -568,7 +568,7 @@ def _impossible_groups(study: Study) -> Iterator[str]:
     every = list(dict.fromkeys(each for own in of_datasets.values() for each in own))
     for group, members in study.evaluation.category_groups.items():
         key = f"evaluation.category_groups.{group}"
-        if group in every:
+        if group.casefold() in map(str.casefold, every):
             yield f"{key}: {group} is a category; choose another name"
         for category in members:
             if category not in every:

@@ -86,6 +86,17 @@ def _noise_grid(selection: str) -> Figure:
     )
 
 
+def _gains(selection: str) -> Figure:
+    return Figure(
+        "gains",
+        "Draw gains over the majority vote, overall, in groups of categories and in categories.",
+        "Comparisons",
+        ("comparisons", "category_groups", "reward_models"),
+        lambda _: [f"--selection {selection}"],
+        is_drawn=lambda study: bool(study.evaluation.category_groups and study.runs),
+    )
+
+
 def _trains(study: "Study") -> bool:
     """Whether a reward model is trained here."""
     return any(run.is_trained for run in study.runs.values())
@@ -164,6 +175,8 @@ FIGURES = {
         "Comparisons",
         ("comparisons", "solution_groups", "reward_models"),
     ),
+    "gains_best_of_n": _gains("best_of_n"),
+    "gains_weighted_vote": _gains("weighted_vote"),
     "agreement": Figure(
         "agreement",
         "Draw which methods answer the same questions correctly.",

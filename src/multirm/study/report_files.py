@@ -94,9 +94,19 @@ def _augmentations(study: Study) -> Files:
 
 
 def _evaluated(study: Study) -> Files:
+    return _tables_for(REPORT_TABLES["rewards"]) if _selected_from(study) else {}
+
+
+def _grouped(study: Study) -> Files:
+    tables = _tables_for(REPORT_TABLES["gains"])
+    has_gains = study.evaluation.category_groups and study.runs and _selected_from(study)
+    return tables if has_gains else {table: [] for table in tables}
+
+
+def _tables_for(table: ReportTable) -> Files:
+    """The tables of one dataset's evaluation that a table for readers is made from."""
     folder = f"{RESULTS}/evaluation/{{dataset}}"
-    tables = REPORT_TABLES["rewards"].inputs if _selected_from(study) else ()
-    return {table: [f"{folder}/{table}.parquet"] for table in tables}
+    return {name: [f"{folder}/{name}.parquet"] for name in table.inputs}
 
 
 _INPUTS: dict[str, Callable[[Study], Files]] = {
@@ -105,6 +115,7 @@ _INPUTS: dict[str, Callable[[Study], Files]] = {
     "filtering": _checks,
     "augmentation_counts": _augmentations,
     "rewards": _evaluated,
+    "gains": _grouped,
 }
 
 

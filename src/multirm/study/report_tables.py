@@ -51,5 +51,11 @@ REPORT_TABLES = {
         ("accuracy", "comparisons", "reward_models"),
         of_study=False,
     ),
+    "gains": ReportTable(
+        "gain_table",
+        "Tabulate gains over the majority vote, overall, in groups of categories and in categories.",
+        ("comparisons", "category_groups", "reward_models"),
+        of_study=False,
+    ),
 }
 """The tables for readers by the names of their folders in results/tables."""

@@ -13,6 +13,7 @@ from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS,
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
 from multirm.tables.domains import DOMAINS
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
+from multirm.tables.gain_table import GAIN_TABLE
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
 from multirm.tables.judgements import JUDGEMENTS
@@ -93,6 +94,7 @@ SCHEMAS = {
         FILTERING,
         AUGMENTATION_COUNTS,
         REWARD_TABLE,
+        GAIN_TABLE,
         STEP_COUNTS,
         LENGTH_SHIFT,
     )
