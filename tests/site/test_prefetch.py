@@ -22,7 +22,10 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         if "gated" in name:
             raise InputError(name, expected="access", found="none")
 
-    monkeypatch.setattr(module, "fetch_model", lambda name: asking("models", name))
+    def fetch_model(name: str, weights: bool = True) -> None:
+        asking("models", name if weights else f"{name} without weights")
+
+    monkeypatch.setattr(module, "fetch_model", fetch_model)
     monkeypatch.setattr(module, "fetch_dataset", lambda name: asking("datasets", name))
     return asked
 
@@ -72,3 +75,17 @@ def test_failures_are_reported_after_the_rest_is_fetched(
         prefetch(tmp_path / "study.yaml")
     assert "owner/gated: expected access, found none" in caplog.text
     assert len(fetched["models"]) == 4 and len(fetched["datasets"]) == 15
+
+
+def test_models_that_run_elsewhere_are_fetched_without_weights(
+    fetched: dict[str, list[str]], tmp_path: Path
+) -> None:
+    study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    remote = {"engine": "openai", "server": "http://host/v1"}
+    study["critiques"]["mmlu_pro"] |= remote
+    study["models"]["gORM-8B"].setdefault("scoring", {}).update(remote)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    prefetch(tmp_path / "study.yaml")
+    assert "Qwen/QwQ-32B without weights" in fetched["models"]
+    # It is trained here.
+    assert "deepseek-ai/DeepSeek-R1-Distill-Llama-8B" in fetched["models"]

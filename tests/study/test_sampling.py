@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from multirm.errors import InputError
-from multirm.study import needs, options
+from multirm.study import needs, options, targets
 from multirm.study.load import load_study
 from multirm.study.study import Study
 from tests.study.test_labelling import CONFIG
@@ -28,6 +28,9 @@ def test_a_batch_service_has_its_folder_and_its_model() -> None:
     assert "--batch-folder" not in options.writing(found, "Train")
     assert needs.writer_stage(found, "Judged") == "train"
     assert needs.writing(found, "Judged").gpu == 0
+    assert targets.backbones_run_here(found) == ["base"]
+    assert targets.used_backbones(found) == ["base", "judge"]
+    assert targets.backbones_run_here(judged_by()) == ["base", "judge"]
 
 
 def test_a_teacher_may_run_at_a_batch_service() -> None:

@@ -72,6 +72,12 @@ class BedrockForm:
     def read(self, line: Record) -> tuple[str, Reply | Failure]:
         found = read_as(_BedrockResult, line, self.service)
         output = found.modelOutput
+        if output is None and found.error is None:
+            raise InputError(
+                line.where,
+                expected="modelOutput or error, as in Bedrock's results",
+                found="neither, as in a job file",
+            )
         if output is None or found.error is not None:
             return found.recordId, failure_of("", found.error)
         reason = output.stop_reason

@@ -119,4 +119,4 @@ def failure_of(status: str, error: Any) -> Failure:
     words = [known.get(name) for name in ("code", "message", "errorCode", "errorMessage")]
     told = ": ".join(str(word) for word in words if word) or (shown(error) if error else "")
     reason = " ".join(f"{status} {told}".split())[:_N_REASON]
-    return Failure(reason or "no reply and no error")
+    return Failure(reason or "an error without words")

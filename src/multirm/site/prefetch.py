@@ -15,6 +15,7 @@ from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import ExternalModel
 from multirm.study.study import Study
 from multirm.study.targets import (
+    backbones_run_here,
     ready_models,
     used_backbones,
     used_critiques,
@@ -57,16 +58,24 @@ def prefetch(study: Path) -> None:
 
 def _on_the_hub(study: Study) -> dict[str, Callable[[str], object]]:
     """The hub names in a study, each with the function that downloads it."""
-    models = [study.backbones[name].model for name in used_backbones(study)]
-    models += ready_models(study)
+    here = {*backbones_run_here(study)}
+    models = {
+        study.backbones[name].model: fetch_model if name in here else _fetch_tokenizer
+        for name in used_backbones(study)
+    } | dict.fromkeys(ready_models(study), fetch_model)
     found: dict[str, Callable[[str], object]] = {
-        model: fetch_model for model in models if model and not Path(model).exists()
+        model: fetch for model, fetch in models.items() if model and not Path(model).exists()
     }
     for source in _sources_of(study):
         for place in places_of(Reader.PUBLISHED, source, Path(study.data), ""):
             if isinstance(place, str):
                 found[place] = fetch_dataset
     return found
+
+
+def _fetch_tokenizer(model: str) -> Path:
+    """Download the tokenizer of a model that runs elsewhere."""
+    return fetch_model(model, weights=False)
 
 
 def _sources_of(study: Study) -> Iterator[list[str]]:

@@ -201,6 +201,20 @@ def used_backbones(study: Study) -> list[str]:
     return list(dict.fromkeys([*_backbones_of_models(study), *(each for each in writers if each)]))
 
 
+def backbones_run_here(study: Study) -> list[str]:
+    """The backbones whose weights the jobs of a study read; the others run on servers or at batch services."""
+    backbones = [run.trained.backbone for run in trained_runs(study)]
+    for name, _ in used_critiques(study):
+        critiques = study.critiques[study.generated_for(name)]
+        if critiques.teacher and not critiques.engine.is_remote:
+            backbones.append(critiques.teacher)
+    for name in used_datasets(study):
+        writer = study.writer_of(name)
+        if writer and not study.writing_of(name).engine.is_remote:
+            backbones.append(writer)
+    return list(dict.fromkeys(backbones))
+
+
 def _backbones_of_models(study: Study) -> list[str]:
     backbones = [run.trained.backbone for run in trained_runs(study)]
     for name, _ in used_critiques(study):
