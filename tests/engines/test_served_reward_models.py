@@ -1,4 +1,4 @@
-"""A trained dPRM gives the same rewards through vLLM, merged or exported as a token classifier."""
+"""A dPRM gives the same rewards through vLLM, merged or exported as a token classifier."""
 
 import json
 import os
@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    set_seed,
+)
 
 from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models.base import Solution
 from multirm.reward_models.discriminative import load_discriminative
-from multirm.tables import parquet
-from multirm.tables.solutions import SOLUTIONS
-from multirm.text.encoding import STEP_END, encode_solution
-from multirm.training.discriminative import DiscriminativeRecipe, train_discriminative
+from multirm.text.encoding import STEP_END, encode_solution, step_candidates
 from multirm.training.export import export_token_classifier
 from multirm.training.merge import merge_adapter
 from tests.engines.conftest import KEY, start_server
-from tests.origins import made_of
 from tests.training.test_discriminative import toy_solutions
 
 SOLUTIONS_TO_SCORE = [
@@ -53,29 +55,34 @@ with open(sys.argv[1], "w") as file:
 
 @pytest.fixture(scope="module")
 def step_model(sure_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model with the end of a step as a single token, as in the vocabularies of Llama and Qwen."""
+    """A model as wide as that, less sure, and a step end is one token, as in Llama's and Qwen's."""
     folder = tmp_path_factory.mktemp("step_model")
-    model, tokenizer = load_model(str(sure_model)), load_tokenizer(str(sure_model))
+    tokenizer = load_tokenizer(str(sure_model))
+    set_seed(0)
+    model = LlamaForCausalLM(load_model(str(sure_model)).config)
     tokenizer.add_tokens([STEP_END])
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        model.lm_head.weight[list(step_candidates(tokenizer))].mul_(20)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def trained(step_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An adapter that has learned something."""
-    folder = tmp_path_factory.mktemp("trained")
-    table = folder / "law.parquet"
-    parquet.write(table, SOLUTIONS, toy_solutions(16), made_of())
-    train_discriminative(
-        backbone=str(step_model),
-        solutions=[table],
-        output=folder / "adapter",
-        recipe=DiscriminativeRecipe(batch_size=4, learning_rate=1e-2, epochs=2.0),
+def adapter(step_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter for it, random and large enough to change the rewards."""
+    folder = tmp_path_factory.mktemp("adapter")
+    set_seed(1)
+    settings = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        target_modules="all-linear",
+        init_lora_weights=False,
+        task_type="CAUSAL_LM",
     )
-    return folder / "adapter"
+    get_peft_model(load_model(str(step_model)), settings).save_pretrained(folder)
+    return folder
 
 
 def rewards(model: Path) -> list[float]:
@@ -90,15 +97,15 @@ def encoded(model: Path) -> list[tuple[list[int], list[int]]]:
 
 
 def test_a_server_of_vllm_gives_the_rewards_of_a_merged_model(
-    vllm_python: Path, step_model: Path, trained: Path, tmp_path: Path
+    vllm_python: Path, step_model: Path, adapter: Path, tmp_path: Path
 ) -> None:
-    merge_adapter(str(step_model), trained, tmp_path / "merged")
-    [tag] = load_tokenizer(str(trained)).encode(STEP_END, add_special_tokens=False)
+    merge_adapter(str(step_model), adapter, tmp_path / "merged")
+    [tag] = load_tokenizer(str(adapter)).encode(STEP_END, add_special_tokens=False)
     server = start_server(
         vllm_python, tmp_path / "merged", tmp_path / "log", *OPTIONS, POOLER % tag
     )
     try:
-        texts = [ids for ids, _ in encoded(trained)]
+        texts = [ids for ids, _ in encoded(adapter)]
         asked = {"model": "sure", "input": texts, "task": "token_classify"}
         request = urllib.request.Request(
             server.address.removesuffix("/v1") + "/pooling",
@@ -110,16 +117,15 @@ def test_a_server_of_vllm_gives_the_rewards_of_a_merged_model(
     finally:
         os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait()
-    expected = rewards(trained)
-    assert max(expected) - min(expected) > 0.05
+    expected = rewards(adapter)
     assert [step[1] for pool in pools for step in pool] == pytest.approx(expected, abs=1e-4)
 
 
 def test_vllm_gives_the_rewards_of_an_exported_classifier(
-    vllm_python: Path, trained: Path, tmp_path: Path
+    vllm_python: Path, adapter: Path, tmp_path: Path
 ) -> None:
-    export_token_classifier(str(trained), tmp_path / "classifier")
-    texts, output = encoded(trained), tmp_path / "classes.json"
+    export_token_classifier(str(adapter), tmp_path / "classifier")
+    texts, output = encoded(adapter), tmp_path / "classes.json"
     run = subprocess.run(
         [str(vllm_python), "-c", CLASSIFY, str(output)],
         input=json.dumps([str(tmp_path / "classifier"), [ids for ids, _ in texts]]),
@@ -131,11 +137,13 @@ def test_vllm_gives_the_rewards_of_an_exported_classifier(
     assert run.returncode == 0, run.stderr[-3000:]
     classes = json.loads(output.read_text())
     found = [each[end][1] for each, (_, ends) in zip(classes, texts, strict=True) for end in ends]
-    assert found == pytest.approx(rewards(trained), abs=1e-4)
+    assert found == pytest.approx(rewards(adapter), abs=1e-4)
 
 
-def test_transformers_loads_an_exported_classifier(trained: Path, tmp_path: Path) -> None:
-    export_token_classifier(str(trained), tmp_path / "classifier")
+def test_transformers_loads_an_exported_classifier(adapter: Path, tmp_path: Path) -> None:
+    expected = rewards(adapter)
+    assert max(expected) - min(expected) > 0.05
+    export_token_classifier(str(adapter), tmp_path / "classifier")
     model, report = AutoModelForTokenClassification.from_pretrained(
         tmp_path / "classifier", output_loading_info=True
     )
@@ -144,8 +152,8 @@ def test_transformers_loads_an_exported_classifier(trained: Path, tmp_path: Path
     assert type(model).__name__ == "LlamaForTokenClassification"
     AutoTokenizer.from_pretrained(tmp_path / "classifier")
     found = []
-    for ids, ends in encoded(trained):
+    for ids, ends in encoded(adapter):
         with torch.no_grad():
             logits = model(torch.tensor([ids])).logits[0]
         found += logits.softmax(-1)[ends, 1].tolist()
-    assert found == pytest.approx(rewards(trained), abs=1e-5)
+    assert found == pytest.approx(expected, abs=1e-5)
