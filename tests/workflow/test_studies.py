@@ -69,6 +69,26 @@ def test_single_domain_models_share_data_and_critiques(tmp_path: Path) -> None:
     assert jobs["compare_domains"] == jobs["draw_domains"] == 1
 
 
+def test_process_labels_are_made_from_bare_questions(tmp_path: Path) -> None:
+    folder = tmp_path / "versaprm"
+    folder.mkdir()
+    for name in ("mmlu_train_questions", "mmlu_eval_questions", "mmlu_val"):
+        (folder / f"{name}.json").touch()
+    (folder / "prm800k_train_reprocessed.json").touch()
+    for place in ("mrben/biology.json", "processbench/math.json"):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).touch()
+    jobs = counts(dry_run(tmp_path, "paper-versaprm.yaml", "--quiet", "rules"))
+    assert jobs["read_questions"] == jobs["sample_solutions"] == 2 * 14
+    # Two judges of training solutions, two of MR-Ben's in five categories, one of ProcessBench's in two.
+    assert jobs["judge_steps"] == 2 * 14 + 2 * 5 + 2
+    assert jobs["continue_steps"] == jobs["agree_labels"] == jobs["trust_labels"] == 14
+    assert jobs["augment_steps"] == 2 * 14
+    assert jobs["compare_labels"] == jobs["draw_label_agreement"] == 2
+    assert jobs["train_whole_discriminative"] == 3
+    assert jobs["train_discriminative"] == 13
+
+
 def cut_paper(folder: Path, **changes: object) -> str:
     """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
