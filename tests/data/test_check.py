@@ -19,19 +19,23 @@ from multirm.text.labels import up_to_first_error
 from tests.origins import made_of
 
 
-def generated(folder: Path, category: str, policy: Policy) -> Path:
+def generated(folder: Path, category: str, policy: Policy, open_questions: bool = False) -> Path:
     path = folder / "solutions.parquet"
     questions = folder / "questions.parquet"
-    generate_miniature(category, "d", policy, Split.TRAIN, 30, 8, 0.0, 7, questions, path)
+    generate_miniature(
+        category, "d", policy, Split.TRAIN, 30, 8, 0.0, 7, questions, path, open_questions
+    )
     return path
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
 @pytest.mark.parametrize("policy", [Policy.JUNIOR, Policy.SENIOR])
+@pytest.mark.parametrize("open_questions", [False, True])
 def test_labels_are_those_of_the_simulated_policies(
-    tmp_path: Path, category: str, policy: Policy
+    tmp_path: Path, category: str, policy: Policy, open_questions: bool
 ) -> None:
-    solutions, output = generated(tmp_path, category, policy), tmp_path / "labels.parquet"
+    solutions = generated(tmp_path, category, policy, open_questions)
+    output = tmp_path / "labels.parquet"
     check_steps(solutions, output, 7)
     found: dict[tuple[str, int], list[int]] = {}
     for row in parquet.read(output, LABELS).to_pylist():

@@ -168,6 +168,27 @@ def test_jobs_read_what_the_study_says() -> None:
         options.writing(found, "Agreed")
 
 
+def test_questions_of_the_miniature_may_be_open() -> None:
+    open_ = {"reader": "miniature", "split": "train", "questions": 20, "options": False}
+    found = study(questions={"Train_questions": open_})
+    assert options.open_questions(found, questions="Train_questions") == ["--open-questions"]
+    assert options.open_questions(found, questions="Test_questions") == []
+    assert options.open_questions(found, dataset="Lessons") == []
+
+
+def test_backbones_learn_what_the_study_says() -> None:
+    pretraining = {"datasets": ["Lessons"], "tasks": ["solve", "judge"], "critiques": False}
+    found = study(backbones={"base": {"pretrain": pretraining}})
+    assert files.pretraining_demonstrations(found, "base", "gORM") == []
+    assert files.pretraining_conversations(found, "base") == [
+        f"<results>/demonstrations/{task}/Lessons/{category}.parquet"
+        for task in ("solve", "judge")
+        for category in ("history", "business")
+    ]
+    assert files.pretraining_conversations(study(), "base") == []
+    assert len(files.pretraining_demonstrations(study(), "base", "gORM")) == 2
+
+
 def test_resources_follow_the_number_of_texts() -> None:
     found = study()
     assert needs.n_solutions(found, "Train") == 20 * 16

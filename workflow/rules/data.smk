@@ -30,6 +30,7 @@ rule generate_miniature:
         questions=lambda w: study.datasets[w.dataset].questions,
         solutions=lambda w: study.datasets[w.dataset].solutions,
         label_noise=lambda w: study.datasets[w.dataset].label_noise,
+        open_questions=ask(options.open_questions),
         seed=study.seed,
     message:
         "Generate {wildcards.dataset}, {wildcards.category}"
@@ -37,7 +38,7 @@ rule generate_miniature:
         "python -m multirm generate-miniature --category {wildcards.category}"
         " --dataset {wildcards.dataset} --policy {params.policy} --split {params.split}"
         " --questions {params.questions} --solutions {params.solutions}"
-        " --label-noise {params.label_noise} --seed {params.seed}"
+        " --label-noise {params.label_noise} {params.open_questions} --seed {params.seed}"
         " --output-questions {output.questions:q} --output-solutions {output.solutions:q} > {log:q} 2>&1"
 
 

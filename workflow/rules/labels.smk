@@ -24,12 +24,13 @@ rule generate_questions:
         *code("multirm.data.miniature.bare_questions"),
         split=lambda w: study.questions[w.questions].split,
         n=lambda w: study.questions[w.questions].questions,
+        open_questions=ask(options.open_questions),
         seed=study.seed,
     message:
         "Generate questions of {wildcards.questions}, {wildcards.category}"
     shell:
         "python -m multirm generate-questions --category {wildcards.category}"
-        " --dataset {wildcards.questions} --split {params.split} --questions {params.n}"
+        " --dataset {wildcards.questions} --split {params.split} --questions {params.n} {params.open_questions}"
         " --seed {params.seed} --output {output:q} > {log:q} 2>&1"
 
 

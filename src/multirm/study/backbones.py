@@ -21,6 +21,7 @@ class Pretraining(Settings):
     """A small decoder trained from scratch, for studies that download no model."""
 
     datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    critiques: bool = Field(True, description="whether it learns to write critiques")
     tasks: Annotated[list[ChatTask], EachOnce] = Field(
         [], description="what it learns from the datasets with answers, besides judging solutions"
     )

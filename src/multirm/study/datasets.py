@@ -30,6 +30,7 @@ class MiniatureDataset(Settings):
     questions: Count = Field(description="questions per category")
     solutions: Count = Field(description="solutions per question")
     label_noise: Fraction = Field(0.0, description="probability that a label is flipped")
+    options: bool = Field(True, description="whether questions list ten options")
     categories: Categories | None = Field(None, description="the study's by default")
 
 

@@ -397,7 +397,10 @@ def pretraining_solutions(study: Study, backbone: str) -> list[str]:
 
 
 def pretraining_demonstrations(study: Study, backbone: str, kind: str) -> list[str]:
-    """The demonstrations of a kind on which a backbone is pretrained."""
+    """The demonstrations of a kind on which a backbone is pretrained; none if it learns no critiques."""
+    pretraining = study.backbones[backbone].pretrain
+    if pretraining and not pretraining.critiques:
+        return []
     return [
         table.replace(f"{RESULTS}/data/", f"{RESULTS}/demonstrations/{kind}/")
         for table in pretraining_solutions(study, backbone)

@@ -7,9 +7,10 @@ from typing import Any
 
 from multirm.models.training_method import Method, Targets
 from multirm.study import files
-from multirm.study.datasets import DerivedDataset, ReadDataset
+from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.labelling import Augmentation, Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
+from multirm.study.questions import MiniatureQuestions
 from multirm.study.reward_models import (
     DiscriminativeScoring,
     DiscriminativeTraining,
@@ -43,6 +44,13 @@ def option(flag: str, *values: object) -> list[str]:
 def dataset_places(study: Study, dataset: str, category: str) -> list[str]:
     """The places from which a dataset's category is read, as arguments."""
     return [str(place) for place in files.dataset_places(study, dataset, category)]
+
+
+def open_questions(study: Study, dataset: str = "", questions: str = "") -> list[str]:
+    """The option for the miniature's questions without options, if a dataset or a set of bare questions has such."""
+    settings = study.questions[questions] if questions else study.datasets[dataset]
+    is_open = isinstance(settings, MiniatureDataset | MiniatureQuestions) and not settings.options
+    return ["--open-questions"] if is_open else []
 
 
 def question_places(study: Study, questions: str, category: str) -> list[str]:

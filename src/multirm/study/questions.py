@@ -17,6 +17,7 @@ class MiniatureQuestions(Settings):
     reader: Literal["miniature"]
     split: Split
     questions: Count = Field(description="questions per category")
+    options: bool = Field(True, description="whether questions list ten options")
     categories: Categories | None = Field(None, description="the study's by default")
 
 

@@ -19,13 +19,13 @@ from multirm.tables import parquet
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.questions import Split
 from multirm.tables.solutions import SOLUTIONS
-from multirm.text.labels import format_question, parse_choice
+from multirm.text.labels import format_question
 
 logger = logging.getLogger(__name__)
 
 _ID = re.compile(rf"({'|'.join(Split)})-(\d+)")
 _SECOND_THOUGHT = re.compile(r"No, wait\.\s+")
-_ANSWER = re.compile(r"(?:No option fits\. I guess the|The) answer is \([A-Z]\)\.")
+_ANSWER = re.compile(r"(?:No option fits\. I guess the|The) answer is (.+)\.")
 _NO_ANSWER = "No option fits."
 
 # Enough chains for all forms of a category, each with each of its keys.
@@ -37,7 +37,7 @@ def check_steps(solutions: Path, output: OutputFile, seed: Seed = 42) -> None:
     """Label each step of solutions to the miniature's questions by the facts that these are about.
 
     A step is good if it is a sentence of the question's own chain of look-ups, with true values, in either wording.
-    The step that gives the answer is good if its letter is right, and the value that it stands for was found before.
+    The step that gives the answer is good if it is right, and its value was found before.
     Other sentences in a form of the category's chains are bad: they are false, or beside the question. Sentences in no
     such form have no label.
 
@@ -75,8 +75,9 @@ def check(category: str, question: Question, steps: list[str]) -> list[int | Non
     found_value = False
     for step in steps:
         sentence = as_told(_SECOND_THOUGHT.sub("", step.strip(), count=1))
-        if _ANSWER.fullmatch(sentence) or sentence == _NO_ANSWER:
-            right = parse_choice(sentence, len(LETTERS)) == question.answer
+        answer = _ANSWER.fullmatch(sentence)
+        if answer or sentence == _NO_ANSWER:
+            right = answer is not None and answer[1] in _right_answers(question)
             labels.append(int(right and found_value))
         elif sentence in true:
             found_value = found_value or sentence == true[-1]
@@ -87,6 +88,11 @@ def check(category: str, question: Question, steps: list[str]) -> list[int | Non
         else:
             labels.append(None)
     return labels
+
+
+def _right_answers(question: Question) -> tuple[str, str]:
+    """The right answer to a question, as a letter and as a text."""
+    return f"({question.answer})", question.options[LETTERS.index(question.answer)]
 
 
 @cache
@@ -128,7 +134,8 @@ def questions_of(
         for index, name in names.items():
             question = drawn[index]
             text = asked[category, name]
-            if format_question(question.chain.stem, question.options) != text:
+            stem = question.chain.stem
+            if text not in (stem, format_question(stem, question.options)):
                 raise InputError(
                     path,
                     expected=f"the miniature's question {name} of {category}, with the seed {seed}",
