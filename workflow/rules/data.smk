@@ -48,7 +48,7 @@ rule read_solutions:
         files=ask(files.dataset_sources),
         environment=environment("core"),
     output:
-        "<results>/data/{dataset}/{category}.parquet",
+        solutions="<results>/data/{dataset}/{category}.parquet",
     log:
         "<logs>/read_solutions/{dataset}/{category}.log",
     benchmark:
@@ -71,14 +71,14 @@ rule read_solutions:
         "Read {wildcards.dataset}, {wildcards.category}"
     shell:
         "python -m multirm read-solutions --reader {params.reader} --source {params.source:q}"
-        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output[0]:q}"
+        " --dataset {wildcards.dataset} --category {wildcards.category} --output {output.solutions:q}"
         " {params.labels:q} {params.limit:q} {params.repair:q} --seed {params.seed} > {log:q} 2>&1"
 
 
 use rule read_solutions as read_labelled_solutions with:
     output:
-        "<results>/data/{dataset}/{category}.parquet",
-        "<results>/labels/{dataset}/{category}.parquet",
+        solutions="<results>/data/{dataset}/{category}.parquet",
+        labels="<results>/labels/{dataset}/{category}.parquet",
     log:
         "<logs>/read_labelled_solutions/{dataset}/{category}.log",
     benchmark:
