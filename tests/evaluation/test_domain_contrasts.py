@@ -1,6 +1,8 @@
 """Which models are compared with which."""
 
-from multirm.evaluation.domain_contrasts import contrasts_of, opponents, unknown_models
+from dataclasses import replace
+
+from multirm.evaluation.domain_contrasts import contrasts_of, hold_outs, opponents, unknown_models
 from multirm.evaluation.methods import Scorer
 from multirm.tables.accuracy import OVERALL, Aggregation
 from multirm.tables.domains import Domain
@@ -89,3 +91,49 @@ def test_a_category_without_such_models_is_left_out_of_overall() -> None:
         (OVERALL, Domain.IN_DOMAIN),
         ("law", Domain.IN_DOMAIN),
     ]
+
+
+def test_models_without_one_category_are_held_out_there() -> None:
+    """Of the same kind, backbone and datasets; a model of one category is a single-domain model instead."""
+    every = ("law", "math", "physics")
+    models = {
+        each.model: each
+        for each in (
+            model("every", *every),
+            model("no law", "math", "physics"),
+            model("no law again", "physics", "math"),
+            model("no physics", "law", "math"),
+            model("law", "law"),
+            model("orm", "law", "math", kind=Kind.DORM),
+            model("14B", "law", "math", backbone="14B"),
+            replace(model("small", "law", "math"), learned_from=["small"]),
+            model("another", "law", "history"),
+        )
+    }
+    scorers = [scorer(name) for name in models]
+    found = hold_outs(scorers, models)
+    assert found == {
+        scorer("every"): {
+            scorer("no law"): "law",
+            scorer("no law again"): "law",
+            scorer("no physics"): "physics",
+        }
+    }
+    assert hold_outs([scorer("every"), scorer("no law", Aggregation.LAST)], models) == {}
+    contrasts = [
+        each
+        for each in contrasts_of([scorer(name) for name in models], models, list(every))
+        if each.domain is Domain.HELD_OUT
+    ]
+    halves = {scorer("no law"): 0.5, scorer("no law again"): 0.5}
+    one = {scorer("no physics"): 1.0}
+    assert [
+        (each.category, each.other and each.other.model, each.weights) for each in contrasts
+    ] == [
+        (OVERALL, None, {"law": halves, "physics": one}),
+        ("law", "no law", {"law": {scorer("no law"): 1.0}}),
+        ("law", "no law again", {"law": {scorer("no law again"): 1.0}}),
+        ("law", None, {"law": halves}),
+        ("physics", "no physics", {"physics": one}),
+    ]
+    assert {each.trained_on for each in contrasts} == {None}

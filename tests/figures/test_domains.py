@@ -146,3 +146,18 @@ def test_nothing_to_compare_is_said() -> None:
     figure = drawn([])
     assert "no reward model trained on one category beside one" in str(figure["datasets"])
     assert figure["title"]["subtitle"] == ["Nothing can be compared."]
+
+
+def test_models_trained_without_the_category_have_marks_of_their_own() -> None:
+    held_out = row("law", Domain.HELD_OUT, 2.0, "dORM-no_law", trained_on=None)
+    mean = row(OVERALL, Domain.HELD_OUT, 2.5, trained_on=None)
+    figure = drawn([*ROWS, held_out, mean])
+    trained = [each["trained"] for each in values(figure) if each["domain"] == Domain.HELD_OUT]
+    assert trained == [
+        "dORM-no_law, trained on all but this category",
+        "mean of those trained on all but this category",
+    ]
+    assert "Cross: its difference from" in " ".join(figure["title"]["subtitle"])
+    assert "Cross" not in " ".join(drawn(ROWS)["title"]["subtitle"])
+    alone = " ".join(drawn([held_out, mean])["title"]["subtitle"])
+    assert "Cross" in alone and "Filled" not in alone

@@ -6,7 +6,7 @@ import pytest
 
 from multirm.cli import COMMANDS
 from multirm.errors import InputError
-from multirm.study.evaluations import EVALUATIONS, missing_tables
+from multirm.study.evaluations import EVALUATIONS, compares_domains, missing_tables
 from multirm.study.load import load_study, read_yaml
 from multirm.study.options import aggregations
 from multirm.study.targets import evaluation_targets
@@ -104,6 +104,22 @@ def test_impossible_groups_are_refused(groups: dict[str, list[str]], message: st
     config["evaluation"]["category_groups"] = groups
     with pytest.raises(InputError, match=message):
         load_study(config, [])
+
+
+def test_models_trained_without_a_category_are_compared_with_those_trained_on_all() -> None:
+    config = read_yaml(MINIATURE)
+    names = config["categories"]
+
+    def is_made(**changes: object) -> bool:
+        models = config["models"] | {"dPRM-less": config["models"]["dPRM-mini"] | changes}
+        return compares_domains(load_study(config | {"models": models}, []))
+
+    assert is_made(categories=names[1:])
+    assert is_made(categories=names[:1])
+    assert not is_made(categories=names[2:])
+    assert not is_made()
+    config["datasets"]["Few"] = {"from": "Facts_train", "take": {"questions": 25}}
+    assert not is_made(categories=names[1:], dataset="Few")
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)

@@ -1,4 +1,4 @@
-"""Which multi-domain models are compared with which single-domain ones, on which categories."""
+"""Which multi-domain models are compared with which single-domain or hold-out ones, on which categories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from multirm.tables.domains import Domain
 from multirm.tables.reward_model_rows import RewardModel
 
 Weights = Mapping[str, Mapping[Scorer, float]]
-"""For each category averaged over, the single-domain models averaged over, with weights that add up to 1."""
+"""For each category averaged over, the other models averaged over, with weights that add up to 1."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A multi-domain model against single-domain ones.
+    """A multi-domain model against others.
 
     Attributes:
         category: the category tested on, or Overall.
         scorer: the multi-domain model.
-        other: the single-domain model; None for the mean over several.
-        trained_on: the category that it was trained on.
+        other: the other model; None for the mean over several.
+        trained_on: the category that it was trained on, if that is one.
         weights: what the mean is over; of one category and one model if there is no mean.
     """
 
@@ -35,27 +35,36 @@ class Contrast:
 def contrasts_of(
     scorers: Sequence[Scorer], models: Mapping[str, RewardModel], categories: Sequence[str]
 ) -> list[Contrast]:
-    """All comparisons, Overall first: each multi-domain model with the single-domain ones of its kind and backbone.
+    """All comparisons, Overall first: each multi-domain model with the others of its kind and backbone.
 
-    On each category, these are compared one by one, and as the mean of several: of those trained on the category and
-    of those trained on others. Overall is the mean over the categories that have such models.
+    On each category, it is compared with other models one by one, and with the mean of several: of those trained on the
+    category, of those trained on another one, and of those trained on all of its categories but this one. Overall is
+    the mean over the categories that have such models.
 
     Args:
         models: what is known of each scorer's model.
         categories: those tested on.
     """
     found: dict[str, list[Contrast]] = {name: [] for name in (OVERALL, *categories)}
-    for scorer, singles in opponents(scorers, models).items():
+    singles, without = opponents(scorers, models), hold_outs(scorers, models)
+    for scorer in scorers:
+        trained_on = singles.get(scorer, {})
         for domain in Domain:
             weights: dict[str, Mapping[Scorer, float]] = {}
             for name in categories:
-                others = [
-                    other
-                    for other, trained_on in singles.items()
-                    if (trained_on == name) is (domain is Domain.IN_DOMAIN)
-                ]
+                if domain is Domain.HELD_OUT:
+                    held_out = without.get(scorer, {})
+                    others = [other for other, category in held_out.items() if category == name]
+                else:
+                    others = [
+                        other
+                        for other, category in trained_on.items()
+                        if (category == name) is (domain is Domain.IN_DOMAIN)
+                    ]
                 found[name] += [
-                    Contrast(name, scorer, domain, {name: {other: 1.0}}, other, singles[other])
+                    Contrast(
+                        name, scorer, domain, {name: {other: 1.0}}, other, trained_on.get(other)
+                    )
                     for other in others
                 ]
                 if others:
@@ -102,4 +111,31 @@ def opponents(
         }
         if singles:
             found[scorer] = singles
+    return found
+
+
+def hold_outs(
+    scorers: Sequence[Scorer], models: Mapping[str, RewardModel]
+) -> dict[Scorer, dict[Scorer, str]]:
+    """For each multi-domain model, those trained on two or more of its categories, all but one, and that one.
+
+    They have the same kind, backbone, training datasets and aggregation. `unknown_models` are not compared.
+    """
+    found: dict[Scorer, dict[Scorer, str]] = {}
+    known = models.keys() - unknown_models(scorers, models)
+    for scorer in scorers:
+        for other in scorers:
+            if not {scorer.model, other.model} <= known or other.aggregation != scorer.aggregation:
+                continue
+            own, less = models[scorer.model], models[other.model]
+            categories = set(less.training_categories or ())
+            left_out = set(own.training_categories or ()) - categories
+            alike = (own.kind, own.backbone, own.learned_from) == (
+                less.kind,
+                less.backbone,
+                less.learned_from,
+            )
+            is_subset = categories < set(own.training_categories or ())
+            if alike and is_subset and len(left_out) == 1 and len(categories) > 1:
+                found.setdefault(scorer, {})[other] = left_out.pop()
     return found

@@ -86,6 +86,8 @@ def compare_domains(
 ) -> None:
     """Compare models trained on several categories with models trained on one, in domain and out of domain.
 
+    They are also compared with models trained on all of their categories but the one tested.
+
     Models of unknown kind or training categories are left out, with a warning; the table counts them. At N = 1, there
     is nothing to select, and so no comparison.
 
@@ -234,7 +236,7 @@ def _rows_over(
 def _weights(
     category: str, place: Mapping[tuple[int, Method], int], tests: Sequence[DomainTest]
 ) -> np.ndarray:
-    """The weights of single-domain models in a category, float64 [columns, tests]."""
+    """The weights of the other models in a category, float64 [columns, tests]."""
     weights = np.zeros((len(place), len(tests)))
     for k, test in enumerate(tests):
         for scorer, weight in test.contrast.weights[category].items():

@@ -136,6 +136,9 @@ def _values(row: Row, is_part: bool) -> dict[str, Any]:
 
 
 def _other(row: Row) -> str:
+    if row["domain"] == Domain.HELD_OUT:
+        name = row["other_model"]
+        return f"{escaped(name) if name else 'mean of those'}{', ' if name else ' '}trained on all but this category"
     if row["other_model"] is not None:
         return f"{escaped(row['other_model'])}, trained on {escaped(row['trained_on'])}"
     return "mean of those trained on " + (
@@ -164,19 +167,23 @@ def _panel(
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("difference:Q", scale=scale, title="Difference (points)"),
         y=alt.Y("tested:N", scale=tested, axis=axis),
-        yOffset=alt.YOffset("domain:N", scale=alt.Scale(domain=list(Domain))),
+        yOffset=alt.YOffset("domain:N", scale=alt.Scale(domain=_domains(rows))),
         color=alt.value(style.colour),
         tooltip=_TOOLTIP,
     )
     zero = alt.Chart(alt.InlineData(values=[{"difference": 0}])).mark_rule(color=theme.AXIS)
     whole = base.transform_filter("!datum.is_part")
     within = whole.transform_filter("isValid(datum.low)").mark_rule()
-    filled, opened = (
-        whole.transform_filter(f"datum.domain === '{domain}'").mark_point(
-            shape=style.shape, fill=fill
-        )
-        for domain, fill in ((Domain.IN_DOMAIN, style.colour), (Domain.OUT_OF_DOMAIN, theme.PAPER))
-    )
+    marks = {
+        Domain.IN_DOMAIN: (style.shape, style.colour),
+        Domain.OUT_OF_DOMAIN: (style.shape, theme.PAPER),
+        Domain.HELD_OUT: ("cross", style.colour),
+    }
+    points = [
+        whole.transform_filter(f"datum.domain === '{domain}'").mark_point(shape=shape, fill=fill)
+        for domain, (shape, fill) in marks.items()
+        if domain in _domains(rows)
+    ]
     parts = base.transform_filter("datum.is_part").mark_tick(thickness=1, size=8, opacity=0.6)
     text = whole.mark_text(align="left", dx=5)
     return alt.LayerChart(
@@ -184,13 +191,32 @@ def _panel(
             zero.encode(x=alt.X("difference:Q", scale=scale)),
             parts,
             within.encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
-            filled,
-            opened,
+            *points,
             text.encode(
                 x=alt.X("end:Q", scale=scale), text="text:N", color=alt.value(theme.FAINT_INK)
             ),
         ]
     )
+
+
+_MARKED = {
+    frozenset((Domain.IN_DOMAIN, Domain.OUT_OF_DOMAIN)): "Filled: its difference from the model "
+    "of the same kind trained on the category tested (in domain). Open: from the mean of those trained on other "
+    "categories (out of domain), each of which is a tick.",
+    frozenset(
+        (Domain.HELD_OUT,)
+    ): "Cross: its difference from the model trained on all of its categories but the one "
+    "tested (held out).",
+}
+
+
+def _domains(rows: Sequence[Mapping[str, Any]]) -> list[Domain]:
+    """The domains that have room in a panel: both kinds of single-domain models, and others if there are any."""
+    found = {row["domain"] for row in rows}
+    if found == {Domain.HELD_OUT}:
+        return [Domain.HELD_OUT]
+    both = [Domain.IN_DOMAIN, Domain.OUT_OF_DOMAIN]
+    return both + [Domain.HELD_OUT] * (Domain.HELD_OUT in found)
 
 
 def _sentences(measures: Measures, rows: Sequence[Row]) -> list[str]:
@@ -206,9 +232,10 @@ def _sentences(measures: Measures, rows: Sequence[Row]) -> list[str]:
     return [
         f"{sum(counts.values())} questions, N = {rows[0]['n']}.",
         *over_categories(measures),
-        "Each panel: a model trained on several categories, with its accuracy. Filled: its difference from the model "
-        "of the same kind trained on the category tested (in domain). Open: from the mean of those trained on other "
-        "categories (out of domain), each of which is a tick.",
+        "Each panel: a model trained on several categories, with its accuracy. "
+        + " ".join(
+            said for domains, said in _MARKED.items() if domains & {row["domain"] for row in rows}
+        ),
         f"Lines: 95 % intervals, paired over questions{seeds}.",
         f"* p < {SIGNIFICANT}: sign-flip tests, corrected by Holm's method among the {n_tests} overall differences of "
         "both selections.",

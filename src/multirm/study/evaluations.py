@@ -57,13 +57,20 @@ def _values(setting: object) -> str:
 
 
 def compares_domains(study: "Study") -> bool:
-    """Whether reward models of one kind and backbone are trained on several categories and on a single one."""
-    counts = defaultdict(set)
+    """Whether reward models of one kind and backbone are trained on several categories, and on one or all but one."""
+    found = defaultdict(set)
     for run in study.runs.values():
         if run.is_trained:
-            is_single = len(study.training_categories_of(run.name)) == 1
-            counts[run.kind, run.trained.backbone].add(is_single)
-    return {False, True} in counts.values()
+            learned_from = tuple(study.training_datasets_of(run.name))
+            categories = frozenset(study.training_categories_of(run.name))
+            found[run.kind, run.trained.backbone].add((categories, learned_from))
+    return any(
+        len(every) > 1
+        and (len(part) == 1 or (part < every and len(part) == len(every) - 1 and one == other))
+        for alike in found.values()
+        for every, one in alike
+        for part, other in alike
+    )
 
 
 _SUBSETS = ("answers", "n", "runs", "seed")

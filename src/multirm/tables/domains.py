@@ -1,4 +1,4 @@
-"""Reward models trained on several categories against those trained on one."""
+"""Reward models trained on several categories against those trained on one, or on all of theirs but one."""
 
 from enum import StrEnum
 
@@ -8,10 +8,11 @@ from multirm.tables.schema import Schema, column
 
 
 class Domain(StrEnum):
-    """Whether a single-domain model is tested on the category that it was trained on."""
+    """What the other model was trained on: the category tested, another one, or all of the first one's but this."""
 
     IN_DOMAIN = "in_domain"
     OUT_OF_DOMAIN = "out_of_domain"
+    HELD_OUT = "held_out"
 
 
 DOMAINS = Schema(
@@ -29,7 +30,8 @@ DOMAINS = Schema(
             column("n", pa.int32()),
             # A Domain.
             column("domain", pa.string()),
-            # Of the same kind and backbone, trained on one category; null for the mean over several models.
+            # Of the same kind and backbone, trained on one category; null for the mean over several models. In the
+            # domain held_out, trained on all categories of `model` but the one tested, of which `trained_on` is null.
             column("other_model", pa.string(), nullable=True),
             column("trained_on", pa.string(), nullable=True),
             column("accuracy", pa.float64()),
