@@ -63,7 +63,7 @@ rule read_solutions:
         *code("multirm.data.read"),
         reader=lambda w: study.datasets[w.dataset].reader,
         source=ask(options.dataset_places),
-        labels=lambda w, output: options.option("--output-labels", *output[1:]),
+        labels=lambda w, output: options.option("--output-labels", output.get("labels")),
         limit=ask(options.limit),
         repair=ask(options.repair),
         seed=study.seed,
