@@ -189,7 +189,19 @@ def test_models_from_elsewhere_are_scored_without_training(tmp_path: Path) -> No
         "classifier": {"kind": "dORM", "format": "classifier", **hub, "scoring": {"shards": 2}},
         "judge": {"kind": "gPRM", **hub, "scoring": {"samples": 1}},
     }
-    jobs = counts(dry_run(tmp_path, cut_paper(tmp_path, models=models), "--quiet", "rules"))
+    plan = dry_run(tmp_path, cut_paper(tmp_path, models=models), "--printshellcmds")
+    commands = {
+        words[words.index("--model") + 1]: words
+        for line in plan.splitlines()
+        if (words := line.split()) and "--model" in words
+    }
+    format_of = {model: words[words.index("--format") + 1] for model, words in commands.items()}
+    assert format_of == {
+        "qwen=owner/model": "qwen_prm",
+        "classifier=owner/model": "classifier",
+        "owner/model": "multi_rm",
+    }
+    jobs = counts(plan)
     assert jobs["score_discriminative"] == jobs["score_generative"] == 1
     assert (jobs["score_discriminative_shard"], jobs["join_rewards"]) == (2, 1)
     made = [rule for rule in jobs if not rule.startswith("draw_")]

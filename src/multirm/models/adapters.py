@@ -83,7 +83,7 @@ def read_settings(adapter: Path) -> dict[str, Any]:
             path,
             expected="an adapter for a causal language model",
             found=f"one of task type {shown(task)}",
-            remedy="reward models with their own heads are not supported yet",
+            remedy="merge it into its base with the library that made it, and name the format of the merged model",
         )
     if settings.get("alora_invocation_tokens"):
         found = "alora_invocation_tokens, which make it depend on the text"
