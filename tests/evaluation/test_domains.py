@@ -271,3 +271,41 @@ def test_nothing_to_compare_because_training_is_unknown_is_refused(
         made(write_tables, tmp_path, [1], **unknown)
     assert "describe-reward-models" in str(caught.value)
     assert not (tmp_path / "domains.parquet").exists()
+
+
+def test_a_held_out_category_is_compared_as_in_comparisons(
+    write_tables: Any, tmp_path: Path
+) -> None:
+    """With two training runs each. The model of all others is without physics."""
+    held_out = {"no_law": ["math", "physics"], "no_math": ["law", "physics"]}
+    _, rows, compared = made(
+        write_tables, tmp_path, [1, 2], **{"every": list(CATEGORIES), **held_out}
+    )
+    own = [
+        row for row in rows if row["domain"] == Domain.HELD_OUT and row["selection"] == "best_of_n"
+    ]
+    found = {(row["category"], row["other_model"]): row for row in own if row["n"] == N}
+    assert set(found) == {
+        (OVERALL, None),
+        ("law", "no_law@mean"),
+        ("math", "no_math@mean"),
+        ("physics", "all@mean"),
+    }
+    assert {row["model"] for row in own} == {"every@mean"}
+    expected = {}
+    for row in compared:
+        pair = {row["model"], row["other_model"]}
+        if "every@mean" in pair and (row["selection"], row["n"]) == ("best_of_n", N):
+            # The model that is described first is compared with later ones.
+            sign = 1 if row["model"] == "every@mean" else -1
+            ends = sorted([sign * row["low"], sign * row["high"]])
+            (other,) = pair - {"every@mean"}
+            expected[row["category"], other] = [sign * row["difference"], *ends]
+    for key, row in found.items():
+        if row["other_model"] is None:
+            parts = [each["difference"] for each in found.values() if each["other_model"]]
+            assert row["difference"] == pytest.approx(np.mean(parts))
+            assert (row["family"], row["n_categories"]) == (Family.PRIMARY, 3)
+        else:
+            measured = [row[name] for name in ("difference", "low", "high")]
+            assert measured == pytest.approx(expected[key])
