@@ -425,6 +425,32 @@ def test_bedrock_does_not_know_top_k(tokenizer: PreTrainedTokenizerBase) -> None
         BedrockForm(tokenizer).check(request)
 
 
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (
+            {
+                "response": {"status_code": 429, "body": {"error": {"message": "slow\ndown"}}},
+                "error": None,
+            },
+            "status 429 slow down",
+        ),
+        (
+            {"response": None, "error": {"code": "batch_expired", "message": "late"}},
+            "batch_expired: late",
+        ),
+        (
+            {"response": {"status_code": 500, "body": None}, "error": "broken"},
+            "status 500 'broken'",
+        ),
+        ({"response": None, "error": None}, "an error without words"),
+    ],
+)
+def test_the_services_words_about_a_failure_are_kept(result: Line, reason: str) -> None:
+    _, outcome = OpenaiForm("m").read(Record("here", {"custom_id": "a", **result}))
+    assert outcome == Failure(reason)
+
+
 @pytest.mark.parametrize("content", [None, "cut by a filter"])
 def test_replies_without_a_proper_end_failed(content: str | None) -> None:
     line = replied({"custom_id": "a"}, "", "content_filter")
