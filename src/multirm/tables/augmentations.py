@@ -99,7 +99,7 @@ AUGMENTATIONS = Schema(
             column("n_tokens_generated", pa.int32()),
         ]
     ),
-    ("variant_dataset", "dataset", "category", "question_id", "solution_id", "request"),
+    ("variant_dataset", "kind", "dataset", "category", "question_id", "solution_id", "request"),
     _check_augmentation,
 )
 
