@@ -149,7 +149,9 @@ def rewards_made_from(study: dict[str, Any], model: str, dataset: str) -> list[o
     """All settings of a study that a model's rewards on a dataset depend on."""
     settings = study["models"][model]
     critiques = study.get("critiques", {}).get(settings.get("critiques"), {})
-    datasets = [dataset, settings.get("dataset"), critiques.get("dataset")]
+    learned = settings.get("dataset")
+    learned = learned if isinstance(learned, list) else [learned]
+    datasets = [dataset, *learned, critiques.get("dataset")]
     for name in datasets:
         datasets += [study["datasets"][name].get("from")] if name else []
     sections = [study["datasets"].get(name) for name in datasets]
