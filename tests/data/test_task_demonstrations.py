@@ -106,13 +106,14 @@ def test_judges_name_the_known_first_bad_step(solutions: Path, tmp_path: Path) -
         assert parse_judgement(conversation["reply"]) == (-1 if error is None else error)
 
 
+@pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_mistakes_are_accepted_as_variants_and_known_to_be_bad(
-    tmp_path: Path, category: str
+    tmp_path: Path, category: str, is_open: bool
 ) -> None:
     table = tmp_path / "s.parquet"
     made = category, "d", Policy.SENIOR, Split.PRETRAIN, 60, 3, 0.0, 1
-    generate_miniature(*made, tmp_path / "q.parquet", table)
+    generate_miniature(*made, tmp_path / "q.parquet", table, is_open)
     template = load_augment_template(AugmentationKind.COUNTERFACTUAL)
     pairs = with_rows(table, tmp_path / "c.parquet", ChatTask.COUNTERFACTUAL)
     rows = parquet.read(table, SOLUTIONS).to_pylist()

@@ -72,10 +72,12 @@ def _foreign(link: Link, sentences: list[str]) -> Iterator[tuple[ErrorType, str]
 
 
 def _wrong_answers(question: Question, step: str) -> Iterator[tuple[ErrorType, str]]:
-    """Instead of the right letter, that of another option, or a guess as if no option fitted."""
-    if step == f"The answer is ({question.answer}).":
-        for letter in LETTERS:
-            if letter != question.answer:
-                yield ErrorType.CONTEXTUAL, f"The answer is ({letter})."
-                guess = f"No option fits. I guess the answer is ({letter})."
+    """Instead of the right letter or text, that of another option, or a guess as if no option fitted."""
+    right = LETTERS.index(question.answer)
+    letters = [f"({letter})" for letter in LETTERS]
+    for answers in (letters, question.options):
+        if step == f"The answer is {answers[right]}.":
+            for answer in (*answers[:right], *answers[right + 1 :]):
+                yield ErrorType.CONTEXTUAL, f"The answer is {answer}."
+                guess = f"No option fits. I guess the answer is {answer}."
                 yield ErrorType.FALSE_ASSUMPTION, guess
