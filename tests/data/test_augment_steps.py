@@ -232,15 +232,20 @@ def test_a_variant_has_an_answer_only_if_its_new_step_gives_one(
 
 def test_a_rewritten_step_keeps_its_label() -> None:
     source = correct(0, step_labels=[1, 0, 0], outcome=0)
-    asked = [Asking(source, number, step=step) for number, step in enumerate((0, 1, 1, 0))]
-    replies = [reply("So one."), reply("Step 1: So two."), reply("Step 1 of 0/0."), reply("a\n\nb")]
+    asked = [Asking(source, number, step=step) for number, step in enumerate((0, 1, 1, 0, 0, 0, 0))]
+    source["steps"][:2] = ["It is 1.", "Step 1 of 0/0."]
+    replies = [
+        *(reply("So 1."), reply("Step 1: So step 1, of 0."), reply("Step 1 of 0/0.")),
+        *(reply("a\n\nb"), reply("So 2."), reply("So it is."), reply("It is 1, not 2.")),
+    ]
     rows = rows_of(REWRITE, asked, replies)
     assert [row["reason"] for row in rows] == [
-        *(None, None, AugmentationReason.UNCHANGED, AugmentationReason.SEVERAL_STEPS)
+        *(None, None, AugmentationReason.UNCHANGED, AugmentationReason.SEVERAL_STEPS),
+        *[AugmentationReason.OTHER_NUMBERS] * 3,
     ]
     first, second = (variant(source, row) for row in rows[:2])
-    assert (first["steps"], first["step_labels"]) == (["So one."], [1])
-    assert second["steps"] == ["Step 0 of 0/0.", "So two."]
+    assert (first["steps"], first["step_labels"]) == (["So 1."], [1])
+    assert second["steps"] == ["It is 1.", "So step 1, of 0."]
     assert second["step_labels"] == [1, 0]
     assert {row["asked_type"] for row in rows} == {row["error_type"] for row in rows} == {None}
 
@@ -298,7 +303,8 @@ def test_rewrites_of_a_random_model_are_variants_in_three_tables(
     tmp_path: Path, brief_model: Path
 ) -> None:
     """A random model's text says nothing, but it is one, if it ends by itself."""
-    rows = [correct(k, n_steps=4, step_labels=[1, k % 2, k % 2, k % 2]) for k in range(12)]
+    steps = ["One.", "Two.", "Three.", "Four."]
+    rows = [correct(k, steps=steps, step_labels=[1, k % 2, k % 2, k % 2]) for k in range(12)]
     options = {"max_tokens": 12}
     output, labels, replies = augmented(
         tmp_path, brief_model, REWRITE, rows, per_solution=1, options=options

@@ -15,6 +15,7 @@ from multirm.text.augmenting import (
     counterfactual_turn,
     in_words,
     load_augment_template,
+    numbers_in,
     parse_counterfactual,
     parse_rewrite,
     rewritable_steps,
@@ -223,6 +224,20 @@ def test_labels_of_steps_are_left_out_unless_the_old_step_has_one() -> None:
     assert without_label("Steps matter: 7.", "It is 8.") == "Steps matter: 7."
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("Then 11 + 2 = 13.", {11, 2, 13}),
+        ("It is 2, that is 2.0.", {2}),
+        ("1,000,000 and 1000,2", {1_000_000, 1000, 2}),
+        ("From 1,2 to 3.5.", {1, 2, 3.5}),
+        ("None.", set()),
+    ],
+)
+def test_numbers_are_read_by_their_values(text: str, numbers: set[float]) -> None:
+    assert numbers_in(text) == numbers
+
+
 LINES = st.text(st.characters(categories=("L", "N")), min_size=1).map(lambda text: f"It is {text}.")
 
 
@@ -239,3 +254,4 @@ def test_any_text_can_be_read(text: str, before: str) -> None:
     parse_counterfactual(before + text)
     parse_counterfactual(f"Step number: 1\nError type: factual\nWrong step: {before}{text}")
     parse_rewrite(before + text)
+    numbers_in(text)

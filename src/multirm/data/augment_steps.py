@@ -12,7 +12,7 @@ steps before it again, which are learned from the solution itself.
 
 The differences from VersaPRM's code: types are balanced, steps are numbered from 0, and a reply is checked before it
 is used. A reply that names another type than asked is used under the type that it names: the step is as wrong, and
-nothing learns from types.
+nothing learns from types. A rewrite with other numbers is rejected: it does not mean the same.
 """
 
 import logging
@@ -52,6 +52,7 @@ from multirm.text.augmenting import (
     counterfactual_turn,
     load_augment_template,
     normalised,
+    numbers_in,
     parse_counterfactual,
     parse_rewrite,
     rewritable_steps,
@@ -299,7 +300,11 @@ def read_new_step(asked: Asking, reply: Row) -> NewStep:
     if not 0 <= step < len(steps):
         return replace(new, reason=AugmentationReason.OUT_OF_RANGE)
     text = without_label(new.text, steps[step])
-    return replace(new, text=text, reason=_reason(text, step, steps))
+    reason = _reason(text, step, steps)
+    is_rewrite = asked.error_type is None
+    if reason is None and is_rewrite and numbers_in(text) != numbers_in(steps[step]):
+        reason = AugmentationReason.OTHER_NUMBERS
+    return replace(new, text=text, reason=reason)
 
 
 def _reason(text: str, step: int, steps: Sequence[str]) -> AugmentationReason | None:
@@ -357,10 +362,8 @@ def _report(rows: Sequence[Row], asked: Sequence[Asking], augmentations: Sequenc
     reasons = Counter(str(row["reason"]) for row in augmentations if row["reason"] is not None)
     told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())) or "none"
     accepted = [row for row in augmentations if row["reason"] is None]
-    other = sum(row["error_type"] != row["asked_type"] for row in accepted)
-    logger.info(
-        "%d variants, %d of them with another type of error than asked for; rejected: %s",
-        len(accepted), other, told,
-    )  # fmt: skip
+    logger.info("%d variants; rejected: %s", len(accepted), told)
+    if other := sum(row["error_type"] != row["asked_type"] for row in accepted):
+        logger.info("%d variants name another type of error than asked for", other)
     if not accepted:
         logger.warning("no reply became a variant: look into the table of augmentations")

@@ -55,6 +55,8 @@ class AugmentationReason(StrEnum):
     """The new step is the old one, apart from case and white space."""
     COPIED = "copied"
     """The new step is another one of the solution."""
+    OTHER_NUMBERS = "other_numbers"
+    """It should mean the same as the old step, but lacks one of its numbers, or has another one."""
     DUPLICATE = "duplicate"
     """An earlier reply about the same step gives the same new one."""
 

@@ -74,6 +74,7 @@ _INDEX = re.compile(
     r"(?!\d|[.,]\d|\s*(?:-|–|,|/|&|\+|or\b|and\b|to\b)\s*(?:step\s*)?\d)",
     re.IGNORECASE,
 )
+_NUMERALS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
 _LABEL = re.compile(r"(?:rewritten|new|wrong|incorrect)?[ _]?step[ _]*\d*\s*:\s*", re.IGNORECASE)
 
 
@@ -202,6 +203,11 @@ def without_label(text: str, original: str) -> str:
 def normalised(text: str) -> str:
     """A text of which only case and white space do not matter."""
     return " ".join(text.split()).casefold()
+
+
+def numbers_in(text: str) -> frozenset[float]:
+    """The numbers that a text has in digits; a comma may separate thousands."""
+    return frozenset(float(each.replace(",", "")) for each in _NUMERALS.findall(text))
 
 
 def _sections(text: str) -> dict[str, str] | None:
