@@ -264,6 +264,10 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
             {"from": "Train", "augment": {"model": "writer", "kind": "rewrite", "math": ["history"]}},
             "asks for no errors",
         ),
+        (
+            {"from": "Train", "augment": {"model": "writer", "kind": "counterfactual", "math": ["law"]}},
+            "datasets.X.augment.math: law is not one of history, business, the categories of Train",
+        ),
         ({"from": "X", "label": {"known": "miniature"}}, "datasets.X.from: X from X"),
     ],
 )  # fmt: skip

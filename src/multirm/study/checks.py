@@ -218,14 +218,15 @@ def _empty_validation(study: Study) -> Iterator[str]:
 
 def _foreign_categories(study: Study) -> Iterator[str]:
     """Categories of derived datasets and of reward models that the dataset they are from lacks."""
-    named = [
-        (f"datasets.{name}", dataset.categories, dataset.from_)
-        for name, dataset in study.datasets.items()
-        if isinstance(dataset, DerivedDataset)
-    ]
-    origins = [(key, categories, [origin]) for key, categories, origin in named]
+    origins: list[tuple[str, list[str] | None, list[str]]] = []
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, DerivedDataset):
+            origins.append((f"datasets.{name}.categories", dataset.categories, [dataset.from_]))
+            if dataset.augment:
+                key = f"datasets.{name}.augment.math"
+                origins.append((key, dataset.augment.math, [dataset.from_]))
     origins += [
-        (f"models.{name}", model.categories, study.training_datasets_of(name))
+        (f"models.{name}.categories", model.categories, study.training_datasets_of(name))
         for name, model in _trained(study).items()
     ]
     for key, categories, names in origins:
@@ -234,7 +235,7 @@ def _foreign_categories(study: Study) -> Iterator[str]:
         for category in categories or []:
             if category not in known:
                 yield (
-                    f"{key}.categories: {category} is not one of {', '.join(known)}, "
+                    f"{key}: {category} is not one of {', '.join(known)}, "
                     f"the categories of {origin}"
                 )
 
