@@ -29,7 +29,17 @@ CORE = [
 ]
 MODELS = ["accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"]
 TRAIN = [*CORE, *MODELS, "httpx2", "tenacity"]
-GENERATE = [*MODELS, "cyclopts", "grimp", "numpy", "pyarrow", "pydantic", "pyyaml"]
+GENERATE = [
+    *MODELS,
+    "cyclopts",
+    "grimp",
+    "latex2sympy2-extended",
+    "mpmath",
+    "numpy",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+]
 ENVIRONMENTS = {
     "core": (CORE, "data, evaluation, figures"),
     "train": (TRAIN, "critiques, training, scoring"),

@@ -23,7 +23,17 @@ def generated(folder: Path, category: str, policy: Policy, open_questions: bool 
     path = folder / "solutions.parquet"
     questions = folder / "questions.parquet"
     generate_miniature(
-        category, "d", policy, Split.TRAIN, 30, 8, 0.0, 7, questions, path, open_questions
+        category,
+        "d",
+        policy,
+        Split.TRAIN,
+        30,
+        8,
+        0.0,
+        7,
+        questions,
+        path,
+        open_questions=open_questions,
     )
     return path
 

@@ -17,6 +17,7 @@ def generate_questions(
     questions: Count,
     output: OutputFile,
     seed: Seed = 42,
+    *,
     open_questions: bool = False,
 ) -> None:
     """Write the questions of one category of the miniature, as `generate_miniature` does for the same seed.

@@ -35,6 +35,7 @@ def generate_miniature(
     seed: Seed,
     output_questions: OutputFile,
     output_solutions: OutputFile,
+    *,
     open_questions: bool = False,
 ) -> None:
     """Write one category of the miniature: questions, and pools of solutions with known step labels.
