@@ -113,7 +113,7 @@ def test_mistakes_are_accepted_as_variants_and_known_to_be_bad(
 ) -> None:
     table = tmp_path / "s.parquet"
     made = category, "d", Policy.SENIOR, Split.PRETRAIN, 60, 3, 0.0, 1
-    generate_miniature(*made, tmp_path / "q.parquet", table, is_open)
+    generate_miniature(*made, tmp_path / "q.parquet", table, open_questions=is_open)
     template = load_augment_template(AugmentationKind.COUNTERFACTUAL)
     pairs = with_rows(table, tmp_path / "c.parquet", ChatTask.COUNTERFACTUAL)
     rows = parquet.read(table, SOLUTIONS).to_pylist()
