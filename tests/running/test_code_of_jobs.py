@@ -19,6 +19,14 @@ ENTRIES = {name: target for group in COMMANDS.values() for name, (target, _) in 
 NO_NAMES = {"<module>", "<lambda>", "<genexpr>", "<listcomp>"}
 
 
+# Models that are compared as trained on several categories and on one, whatever they are.
+DESCRIBED = {"kind": "dPRM", "backbone": "small"}
+TRAINED_ON: list[dict[str, object]] = [
+    {"model": "d", "run_of": "d", "training_categories": ["history", "law"]},
+    {"model": "g", "run_of": "g", "training_categories": ["history"]},
+]
+
+
 def commands(model: Path, folder: Path) -> list[list[str]]:
     """One of each command that a study's jobs run without a GPU, from data to figures."""
     f = {
@@ -26,7 +34,9 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     }
     f |= {
         name: str(folder / f"{name}.parquet")
-        for name in "shown kept short counts told solved samples variants changed replies".split()
+        for name in (
+            "shown kept short counts told solved samples variants changed replies models".split()
+        )
     }
     adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
     recipe = ["--epochs", "1", "--learning-rate", "1e-3", "--batch-size", "4", "--rank", "4"]
@@ -113,6 +123,12 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--output", str(folder / "e")],
         ["draw-shuffled", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--changes", f"{folder}/e/changes.parquet", "--output", *figures],
+        ["describe-reward-models", "--dataset", "d", "--output", f["models"], "--models"]
+        + [json.dumps(DESCRIBED | model) for model in TRAINED_ON],
+        ["compare-domains", "--reward-models", f["models"], *evaluated[:-2], "d=mean", "g=mean"]
+        + ["--n", "2", "--output", str(folder / "e")],
+        ["draw-domains", "--domains", f"{folder}/e/domains.parquet"]
+        + ["--reward-models", f["models"], "--output", *figures],
         ["draw-f1-by-length", "--lengths", f"{folder}/e/lengths.parquet"]
         + ["--solution-groups", f"{folder}/e/solution_groups.parquet", "--output", *figures],
         ["draw-gain-by-length", "--comparisons", f"{folder}/e/comparisons.parquet"]

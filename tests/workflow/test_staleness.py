@@ -206,6 +206,31 @@ SETTINGS: dict[str, tuple[str | tuple[str, ...], Jobs]] = {
         "models/second={kind: dORM, backbone: micro, dataset: Micro_train}",
         {"train_discriminative": 1, "score_discriminative": 2} | RECORDED | DESCRIBED | EVALUATED,
     ),
+    "the categories that one model is trained on": (
+        "models/dORM-micro/categories=[history]",
+        {"train_discriminative": 1, "score_discriminative": 2}
+        | SHIFTED
+        | RECORDED
+        | DESCRIBED
+        | EVALUATED,
+    ),
+    "the categories that one generative model is trained on": (
+        "models/gORM-micro/categories=[history]",
+        {"check_critiques": 1, "tabulate_filtering": 1, "train_generative": 1}
+        | jobs("score_generative_shard", "join_rewards_and_critiques")
+        | SHIFTED
+        | RECORDED
+        | DESCRIBED
+        | EVALUATED,
+    ),
+    "one more model, trained on a single category": (
+        "models/second={kind: dPRM, backbone: micro, dataset: Micro_train, categories: [history]}",
+        {"train_discriminative": 1, "score_discriminative": 2}
+        | {"compare_domains": 1, "draw_domains": 1}
+        | RECORDED
+        | DESCRIBED
+        | EVALUATED,
+    ),
     "one more category to evaluate": (
         "datasets/Micro/categories=[chemistry, history, business]",
         {"generate_miniature": 1} | ONE_CATEGORY | COUNTED | SHIFTED | EVALUATED,

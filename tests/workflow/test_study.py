@@ -19,8 +19,10 @@ from multirm.study.load import load_study, read_yaml
 from multirm.study.report_tables import REPORT_TABLES
 from multirm.tables import parquet
 from multirm.tables.critiques import CRITIQUES
+from multirm.tables.domains import DOMAINS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
+from tests.origins import made_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MICRO = Path(__file__).with_name("micro.yaml")
@@ -163,6 +165,34 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
     unused |= {"multirm.data.task_demonstrations"}
     assert compared - set(named) == unused
     assert set(named) <= compared
+
+
+def test_domains_are_compared_where_a_model_is_trained_on_one(study_copy: Path) -> None:
+    """As in a study with such a model, of which only the rewards are made up."""
+    study = read_yaml(MICRO)
+    study["models"]["dPRM-history"] = study["models"]["dPRM-micro"] | {"categories": ["history"]}
+    file = study_copy / "config" / "domains-of-micro.yaml"
+    file.write_text(yaml.safe_dump(study))
+    rewards = study_copy / "results" / "rewards"
+    for category in study["categories"]:
+        path = rewards / "dPRM-micro" / "Micro" / f"{category}.parquet"
+        rows = parquet.read(path, REWARDS).to_pylist()
+        for row in rows:
+            row |= {"model": "dPRM-history", "rewards": row["rewards"][::-1]}
+        other = rewards / "dPRM-history" / "Micro" / path.name
+        other.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write(other, REWARDS, rows, made_of())
+    wanted = ["results/evaluation/Micro/domains.parquet", "results/figures/domains/Micro.svg"]
+    rules = ["describe_reward_models", "compare_domains", "draw_domains"]
+    run = snakemake(study_copy, "--configfile", str(file), "--allowed-rules", *rules, "--", *wanted)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = parquet.read(study_copy / wanted[0], DOMAINS).to_pylist()
+    assert {(row["model"], row["other_model"], row["trained_on"]) for row in found} == {
+        ("dPRM-micro", "dPRM-history", "history"),
+        ("dPRM-micro", None, None),
+    }
+    assert {row["n_unknown_models"] for row in found} == {0}
+    assert (study_copy / wanted[1]).is_file()
 
 
 def test_a_finished_study_has_nothing_to_do(finished_study: Path) -> None:
