@@ -60,7 +60,7 @@ def test_most_votes_decide(named: list[int]) -> None:
     assert [each["value"] for each in columns] == [sum(of) / len(named) for of in good]
     assert {each["n_votes"] for each in columns} == {len(named)}
     if len(winners) > 1:
-        assert {each["label"] for each in columns} == {None}
+        assert {(each["label"], each["reason"]) for each in columns} == {(None, LabelReason.TIED)}
         return
     [first] = winners
     labels = [int(first == -1 or step < first) for step in range(4)]

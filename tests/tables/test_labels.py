@@ -35,8 +35,9 @@ def written(tmp_path: Path, *changes: dict[str, Any]) -> list[dict[str, Any]]:
 def test_labels_and_missing_ones_are_read_as_written(tmp_path: Path) -> None:
     missing = {"step": 1, "label": None, "value": None, "reason": LabelReason.UNPARSABLE}
     soft = {"step": 2, "label": None}
-    rows = written(tmp_path, {}, missing, soft)
-    assert rows == [{**LABEL, **change} for change in ({}, missing, soft)]
+    tied = {"step": 3, "label": None, "value": 0.5, "reason": LabelReason.TIED}
+    rows = written(tmp_path, {}, missing, soft, tied)
+    assert rows == [{**LABEL, **change} for change in ({}, missing, soft, tied)]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_labels_and_missing_ones_are_read_as_written(tmp_path: Path) -> None:
         ({"label": -1}, "label 0, 1 or null"),
         ({"value": 1.5}, "from 0 to 1"),
         ({"label": None, "value": None}, "reason why there is none"),
-        ({"reason": LabelReason.TIED}, "reason why there is none"),
+        ({"reason": LabelReason.TIED}, "no reason beside a label"),
         ({"label": None, "value": None, "reason": "lost"}, "a reason"),
     ],
 )

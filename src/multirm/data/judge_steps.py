@@ -242,8 +242,15 @@ def vote(replies: Sequence[Row], n_steps: int) -> list[dict[str, Any]]:
         n_good = sum(_is_good(step, first_bad) for first_bad in named)
         label = None if tied else int(_is_good(step, chosen))
         n_agreeing = None if tied else (n_good if label else len(named) - n_good)
-        counts = {"n_votes": len(named), "n_agreeing": n_agreeing}
-        columns.append({"label": label, "value": n_good / len(named), **counts})
+        columns.append(
+            {
+                "label": label,
+                "value": n_good / len(named),
+                "n_votes": len(named),
+                "n_agreeing": n_agreeing,
+                "reason": LabelReason.TIED if tied else None,
+            }
+        )
     return columns
 
 

@@ -69,8 +69,10 @@ def _check_label(row: Row) -> tuple[str, str] | None:
         return "label 0, 1 or null", shown(label)
     if value is not None and not 0 <= value <= 1:
         return "a value from 0 to 1, or null", shown(value)
-    if (label is None and value is None) == (reason is None):
-        return "either a label or value, or the reason why there is none", shown(reason)
+    if label is not None and reason is not None:
+        return "no reason beside a label", shown(reason)
+    if label is None and value is None and reason is None:
+        return "a label, a value or the reason why there is none", "none"
     return None
 
 
@@ -92,7 +94,7 @@ LABELS = Schema(
             # Replies or continuations that could be read, and those of them that agree with `label`.
             column("n_votes", pa.int32(), nullable=True),
             column("n_agreeing", pa.int32(), nullable=True),
-            # A LabelReason, for a step with neither label nor value.
+            # A LabelReason, for a step without a label; it may have a value.
             column("reason", pa.string(), nullable=True),
         ]
     ),
