@@ -101,11 +101,11 @@ def _check_scored(row: Row) -> tuple[str, str] | None:
     return None
 
 
-# The types of rewards in tables of version 1, which did not say, by the module that wrote them. Rewards that were read
-# from elsewhere have no known type.
+# The types of rewards in tables of version 1, which did not say, by the module of `scoring` that wrote them. Rewards
+# that were read from elsewhere have no known type. A module's whole name would make it code of all that reads rewards.
 _TYPES_OF_VERSION_1 = {
-    "multirm.scoring.discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
-    "multirm.scoring.generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+    "discriminative": RewardType(Unit.STEP, Scale.PROBABILITY),
+    "generative": RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
 }
 
 
@@ -145,7 +145,9 @@ def _with_separate_counts(table: pa.Table) -> pa.Table:
 def _with_types(table: pa.Table) -> pa.Table:
     """A table of version 1, with unit and scale where its footer tells them."""
     code = json.loads(table.schema.metadata[FOOTER_KEY])["code"]
-    known = [type_ for module, type_ in _TYPES_OF_VERSION_1.items() if module in code]
+    modules = (module.split(".") for module in code)
+    scored_by = [name for *_, folder, name in modules if folder == "scoring"]
+    known = [type_ for name, type_ in _TYPES_OF_VERSION_1.items() if name in scored_by]
     unit, scale = (known[0].unit, known[0].scale) if known else (None, None)
     for name, value in (("unit", unit), ("scale", scale)):
         column = pa.repeat(pa.scalar(value and str(value), pa.string()), table.num_rows)
