@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from multirm.tables.conversations import ChatTask
 from multirm.tables.reward_models import Kind
 from multirm.text.encoding import (
     encode_prompt,
@@ -18,6 +19,7 @@ from multirm.text.prompts import load_template, own_template, solution_prompt
 from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import (
     CURRICULUM,
+    JUDGEMENT_WEIGHT,
     PretrainingExample,
     draw_batches,
     examples_of_conversations,
@@ -98,7 +100,8 @@ def test_the_assistants_turns_are_predicted_and_the_users_are_not(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     turns = ["What is iron?", STEPS[0], "And gold?", STEPS[1], "And both?"]
-    (example,) = examples_of_conversations(tokenizer, [{"turns": turns, "reply": STEPS[2]}])
+    talk = {"task": ChatTask.SOLVE, "turns": turns, "reply": STEPS[2]}
+    (example,) = examples_of_conversations(tokenizer, [talk])
     whole = encode_reply(tokenizer, turns, STEPS[2])
     assert example.ids == whole.ids
     assert len(example.ids) == len(example.labels) == len(example.weights)
@@ -107,6 +110,8 @@ def test_the_assistants_turns_are_predicted_and_the_users_are_not(
     text = tokenizer.decode([target for _, target in learned])
     assert text == "".join(step + tokenizer.eos_token for step in STEPS)
     assert example.count == len(learned)
+    (judging,) = examples_of_conversations(tokenizer, [{**talk, "task": ChatTask.JUDGE}])
+    assert judging.count == JUDGEMENT_WEIGHT * example.count
 
 
 def test_groups_join_one_by_one_and_critiques_last(

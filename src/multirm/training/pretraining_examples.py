@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from multirm.models.batching import batches
 from multirm.running.randomness import item_generator
+from multirm.tables.conversations import ChatTask
 from multirm.text.encoding import (
     encode_critique,
     encode_reply,
@@ -30,7 +31,7 @@ Row = Mapping[str, Any]
 # of solutions join one by one over the first part of the run, with the longest time for the first one, and critiques
 # join once all groups have.
 CURRICULUM = 0.3
-# The loss weight of step marks and critiques, which judge correctness; other text has weight 1.
+# The loss weight of step marks, critiques and judges' replies, which judge correctness; other text has weight 1.
 JUDGEMENT_WEIGHT = 3.0
 LOGGED_POINTS = 20
 
@@ -138,7 +139,8 @@ def examples_of_conversations(
             labels += [UNLABELLED] * given + encoded.ids[encoded.n_prompt :]
             ids = encoded.ids
         labels.append(UNLABELLED)
-        examples.append(PretrainingExample(ids, labels, [1.0] * len(ids), CURRICULUM))
+        weight = JUDGEMENT_WEIGHT if row["task"] == ChatTask.JUDGE else 1.0
+        examples.append(PretrainingExample(ids, labels, [weight] * len(ids), CURRICULUM))
     return examples
 
 
