@@ -25,8 +25,8 @@ study: $(ENVIRONMENT)
 WHOLE := tests/cluster tests/faults \
 	$(filter-out %/test_published.py %/test_staleness.py %/test_studies.py,$(wildcard tests/workflow/test_*.py))
 test: $(ENVIRONMENT) $(VLLM) lint
-	@shared=$$(mktemp -d); $(BIN)/pytest --shared "$$shared" $(WHOLE) > "$$shared/log" 2>&1 & \
-	$(BIN)/pytest --shared "$$shared" $(WHOLE:%=--ignore=%); rest=$$?; \
+	@shared=$$(mktemp -d); $(BIN)/pytest --shared="$$shared" $(WHOLE) > "$$shared/log" 2>&1 & \
+	$(BIN)/pytest --shared="$$shared" $(WHOLE:%=--ignore=%); rest=$$?; \
 	wait $$!; studies=$$?; cat "$$shared/log"; rm -r "$$shared"; \
 	exit $$(( rest + studies ))
 
