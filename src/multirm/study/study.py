@@ -96,6 +96,15 @@ class Study(Settings):
         runs = [run for name, model in self.models.items() for run in runs_of(name, model, seeds)]
         return {run.name: run for run in runs}
 
+    @cached_property
+    def trained_models(self) -> dict[str, DiscriminativeModel | GenerativeModel]:
+        """The settings of the reward models that are trained here, by name."""
+        return {
+            name: model
+            for name, model in self.models.items()
+            if isinstance(model, DiscriminativeModel | GenerativeModel)
+        }
+
     def categories_of(self, dataset: str) -> list[str]:
         """A dataset's categories: its own, those of the dataset it derives from, or the study's."""
         settings = self.datasets[dataset]
