@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multirm.errors import InputError
-from multirm.study import files, needs, options, report_files, targets
+from multirm.study import files, label_files, needs, options, report_files, targets
 from multirm.study.figures import FIGURES
 from multirm.study.load import load_study
 from multirm.study.study import Study
@@ -114,11 +114,11 @@ def test_variants_are_asked_for_as_the_study_says() -> None:
         *("--kind", "counterfactual", "--per-solution", "3")
     ]
     assert options.augmenting(found, "Wrong")[-2:] == ["--math", "business"]
-    assert files.augment_template(found, "Wrong", "own") == "own/counterfactual.txt"
-    assert files.writer(found, "Wrong") == "org/writer"
+    assert label_files.augment_template(found, "Wrong", "own") == "own/counterfactual.txt"
+    assert label_files.writer(found, "Wrong") == "org/writer"
     words = options.writing(found, "Wrong")
     assert words[words.index("--temperature") + 1] == "0.4"
-    for asked in (options.augmenting, partial(files.augment_template, templates="own")):
+    for asked in (options.augmenting, partial(label_files.augment_template, templates="own")):
         with pytest.raises(TypeError):
             asked(found, "Judged")
 
@@ -136,26 +136,26 @@ def test_rules_find_their_datasets() -> None:
 
 def test_jobs_read_what_the_study_says() -> None:
     found = study()
-    assert files.sampled_questions(found, "Train", "history") == (
+    assert label_files.sampled_questions(found, "Train", "history") == (
         "<results>/questions/Train_questions/history.parquet"
     )
-    assert files.exemplars(found, "Train", "history") == [
+    assert label_files.exemplars(found, "Train", "history") == [
         "<results>/data/Exemplars/history.parquet"
     ]
-    assert files.exemplars(found, "Test", "history") == []
-    assert files.writer(found, "Judged") == "org/judge"
-    assert files.writer(found, "Train") == "results/backbones/base/model"
-    assert files.agreeing_labels(found, "Agreed", "history") == [
+    assert label_files.exemplars(found, "Test", "history") == []
+    assert label_files.writer(found, "Judged") == "org/judge"
+    assert label_files.writer(found, "Train") == "results/backbones/base/model"
+    assert label_files.agreeing_labels(found, "Agreed", "history") == [
         "<results>/labels/Judged/history.parquet",
         "<results>/labels/Continued/history.parquet",
     ]
-    assert files.trusted_rewards(found, "Trusted", "history") == (
+    assert label_files.trusted_rewards(found, "Trusted", "history") == (
         "<results>/rewards/dPRM/Judged/history.parquet"
     )
     assert options.shots(found, "Train") == ["--shots", "5"]
     assert options.shots(found, "Test") == ["--shots", "0"]
     assert options.shots(found, "Judged") == []
-    assert files.judge_template(found, "Judged", "own") == "own/judge.txt"
+    assert label_files.judge_template(found, "Judged", "own") == "own/judge.txt"
     assert options.judge_reference(found, "Judged") == []
     assert options.engine(found, "Judged") == "transformers"
     words = options.writing(found, "Train")
@@ -163,7 +163,7 @@ def test_jobs_read_what_the_study_says() -> None:
     assert words[words.index("--max-tokens") + 1] == "2048"
     assert "--server" not in words
     with pytest.raises(TypeError):
-        files.writer(found, "Known")
+        label_files.writer(found, "Known")
     with pytest.raises(TypeError):
         options.writing(found, "Agreed")
 
@@ -221,12 +221,14 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
     assert found.compared_labels("Known") == ["Judged", "Continued", "Agreed"]
     assert "<results>/evaluation/Known/label_agreement.parquet" in targets.evaluation_targets(found)
     assert "Known" in targets.used_datasets(found)
-    assert files.compared_solutions(found, "Known")[0] == "<results>/data/Train/history.parquet"
-    assert files.known_labels(found, "Known")[0] == "<results>/labels/Known/history.parquet"
-    tables = files.compared_labels(found, "Known")
+    assert (
+        label_files.compared_solutions(found, "Known")[0] == "<results>/data/Train/history.parquet"
+    )
+    assert label_files.known_labels(found, "Known")[0] == "<results>/labels/Known/history.parquet"
+    tables = label_files.compared_labels(found, "Known")
     assert options.named_labels(tables)[0] == "Judged=<results>/labels/Judged/history.parquet"
     # A dataset that is read has its own labels.
-    assert files.known_labels(found, "Lessons") == []
+    assert label_files.known_labels(found, "Lessons") == []
     with pytest.raises(InputError, match="no other dataset labels the steps of Lessons"):
         study(evaluation={"step_labels": ["Lessons"]})
 

@@ -37,7 +37,7 @@ from multirm.formats.sources import Reader
 from multirm.site import planned_jobs
 from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
-from multirm.study import files, needs, options, report_files, targets
+from multirm.study import files, label_files, needs, options, report_files, targets
 from multirm.study.evaluations import EVALUATIONS, settings_of
 from multirm.study.figures import figures_of
 from multirm.study.load import load_study

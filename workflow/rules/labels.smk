@@ -37,7 +37,7 @@ rule generate_questions:
 rule read_questions:
     """Read bare questions from files or from the hub."""
     input:
-        files=ask(files.question_sources),
+        files=ask(label_files.question_sources),
         environment=environment("core"),
     output:
         "<results>/questions/{questions}/{category}.parquet",
@@ -92,7 +92,7 @@ rule check_steps:
 rule agree_labels:
     """Keep the labels of solutions on whose first bad step several sources agree."""
     input:
-        labels=ask(files.agreeing_labels),
+        labels=ask(label_files.agreeing_labels),
         environment=environment("core"),
     output:
         "<results>/labels/{dataset}/{category}.parquet",
@@ -118,7 +118,7 @@ rule trust_labels:
     """Drop labels that a reward model trained on them contradicts."""
     input:
         solutions=ask(files.source_table),
-        rewards=ask(files.trusted_rewards),
+        rewards=ask(label_files.trusted_rewards),
         environment=environment("core"),
     output:
         "<results>/labels/{dataset}/{category}.parquet",
@@ -174,9 +174,9 @@ rule choose_labels:
 rule sample_solutions:
     """Have a policy write solutions to bare questions."""
     input:
-        policy=ask(files.writer_files),
-        questions=ask(files.sampled_questions),
-        exemplars=ask(files.exemplars),
+        policy=ask(label_files.writer_files),
+        questions=ask(label_files.sampled_questions),
+        exemplars=ask(label_files.exemplars),
         environment=environment(ask(needs.writer_stage)),
     output:
         solutions="<results>/data/{dataset}/{category}.parquet",
@@ -194,7 +194,7 @@ rule sample_solutions:
         **resources_of(needs.writing),
     params:
         *code("multirm.data.sample_solutions"),
-        writer=ask(files.writer),
+        writer=ask(label_files.writer),
         engine=ask(options.engine),
         exemplars=options.exemplars,
         shots=ask(options.shots),
@@ -213,9 +213,9 @@ rule sample_solutions:
 rule judge_steps:
     """Have a judge name the first bad step of each solution."""
     input:
-        judge=ask(files.writer_files),
+        judge=ask(label_files.writer_files),
         solutions=ask(files.source_table),
-        template=ask(files.judge_template, templates=TEMPLATES),
+        template=ask(label_files.judge_template, templates=TEMPLATES),
         environment=environment(ask(needs.writer_stage)),
     output:
         labels="<results>/labels/{dataset}/{category}.parquet",
@@ -233,7 +233,7 @@ rule judge_steps:
         **resources_of(needs.writing),
     params:
         *code("multirm.data.judge_steps"),
-        writer=ask(files.writer),
+        writer=ask(label_files.writer),
         engine=ask(options.engine),
         votes=lambda w: study.datasets[w.dataset].label.judge.votes,
         attempts=lambda w: study.datasets[w.dataset].label.judge.attempts,
@@ -253,9 +253,9 @@ rule judge_steps:
 rule continue_steps:
     """Have a policy go on from each step to the end, many times."""
     input:
-        policy=ask(files.writer_files),
+        policy=ask(label_files.writer_files),
         solutions=ask(files.source_table),
-        exemplars=ask(files.exemplars),
+        exemplars=ask(label_files.exemplars),
         environment=environment(ask(needs.writer_stage)),
     output:
         labels="<results>/labels/{dataset}/{category}.parquet",
@@ -273,7 +273,7 @@ rule continue_steps:
         **resources_of(needs.writing),
     params:
         *code("multirm.data.continue_steps"),
-        writer=ask(files.writer),
+        writer=ask(label_files.writer),
         engine=ask(options.engine),
         exemplars=options.exemplars,
         shots=ask(options.shots),
@@ -294,9 +294,9 @@ rule continue_steps:
 rule compare_labels:
     """Compare step labels of several sources with known ones."""
     input:
-        solutions=ask(files.compared_solutions),
-        labels=ask(files.compared_labels),
-        truth=ask(files.known_labels),
+        solutions=ask(label_files.compared_solutions),
+        labels=ask(label_files.compared_labels),
+        truth=ask(label_files.known_labels),
         environment=environment("core"),
     output:
         "<results>/evaluation/{dataset}/label_agreement.parquet",
@@ -322,9 +322,9 @@ rule compare_labels:
 rule augment_steps:
     """Have a language model write steps of solutions anew, as wrong ones or in other words."""
     input:
-        writer=ask(files.writer_files),
+        writer=ask(label_files.writer_files),
         solutions=ask(files.source_table),
-        template=ask(files.augment_template, templates=TEMPLATES),
+        template=ask(label_files.augment_template, templates=TEMPLATES),
         environment=environment(ask(needs.writer_stage)),
     output:
         solutions="<results>/data/{dataset}/{category}.parquet",
@@ -343,7 +343,7 @@ rule augment_steps:
         **resources_of(needs.writing),
     params:
         *code("multirm.data.augment_steps"),
-        writer=ask(files.writer),
+        writer=ask(label_files.writer),
         engine=ask(options.engine),
         asking=ask(options.augmenting),
         sampling=ask(options.writing),

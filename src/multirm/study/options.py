@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.models.training_method import Method, Targets
-from multirm.study import files
+from multirm.study import files, label_files
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.labelling import Augmentation, Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
@@ -55,7 +55,7 @@ def open_questions(study: Study, dataset: str = "", questions: str = "") -> list
 
 def question_places(study: Study, questions: str, category: str) -> list[str]:
     """The places from which a category of bare questions is read, as arguments."""
-    return [str(place) for place in files.question_places(study, questions, category)]
+    return [str(place) for place in label_files.question_places(study, questions, category)]
 
 
 def writing(study: Study, dataset: str) -> list[str]:
