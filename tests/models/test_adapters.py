@@ -284,7 +284,7 @@ def test_an_adapter_is_refused_as_a_base(adapter: Path, tmp_path: Path) -> None:
         ({"peft_type": "PROMPT_TUNING"}, "expected a LoRA adapter, found 'PROMPT_TUNING'"),
         (
             {"task_type": "TOKEN_CLS"},
-            "found one of task type 'TOKEN_CLS'; reward models with their own",
+            "found one of task type 'TOKEN_CLS'; merge it into its base",
         ),
         ({"task_type": "SEQ_CLS"}, "found one of task type 'SEQ_CLS'"),
         ({"alora_invocation_tokens": [1, 2]}, "expected an adapter that is always on"),

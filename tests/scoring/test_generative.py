@@ -20,7 +20,6 @@ from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models.base import Solution
 from multirm.reward_models.prompts import verification_prompts
 from multirm.running.journal import open_journal
-from multirm.scoring import generative
 from multirm.scoring.generative import score_generative
 from multirm.scoring.shards import join_shards
 from multirm.study.reward_models import GenerativeScoring
@@ -93,7 +92,7 @@ def test_rewards_are_the_verdicts_probabilities_in_a_full_forward_pass(
     before = tokenizer.encode(f" Ok.\n</think>\n{GORM}", add_special_tokens=False)
     no, yes = verdict_candidates(tokenizer)
     engine.script = [*before, yes, *tokenizer.encode(" Done.", add_special_tokens=False)]
-    monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
+    monkeypatch.setattr(GenerationOptions, "load_engine", lambda *_: engine)
     rows = solution_rows(3)
     parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
     score_generative(
@@ -231,7 +230,7 @@ def test_adaptive_sampling_stops_once_the_best_is_sure(
 ) -> None:
     engine = Verifier(load_model(str(tiny_model)), tokenizer)
     engine.asked = []
-    monkeypatch.setattr(generative, "load_engine", lambda *_: engine)
+    monkeypatch.setattr(GenerationOptions, "load_engine", lambda *_: engine)
     pool = [{**row, "question_id": "q", "solution_id": k} for k, row in enumerate(solution_rows(4))]
     other = [{**row, "question_id": "other", "solution_id": k} for k, row in enumerate(pool[:2])]
     parquet.write(tmp_path / "s.parquet", SOLUTIONS, [*pool, *other], made_of())
