@@ -1,0 +1,68 @@
+"""The rules that sample solutions and label their steps, run with the micro study's backbone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from multirm.tables import parquet
+from multirm.tables.continuations import CONTINUATIONS
+from multirm.tables.judgements import JUDGEMENTS
+from multirm.tables.label_agreement import LABEL_AGREEMENT
+from multirm.tables.labels import LABELS
+from multirm.tables.samples import SAMPLES
+
+SHORT = {"max_tokens": 8}
+POLICY = {"policy": "micro", "exemplars": "Micro_pretrain", "shots": 1, **SHORT}
+
+
+def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> None:
+    file = study_copy / "config" / "micro.yaml"
+    study = yaml.safe_load(file.read_text())
+    one = {"categories": ["history"]}
+    study["questions"] = {"Bare": {"reader": "miniature", "split": "train", "questions": 2, **one}}
+    study["datasets"] |= {
+        "Sampled": {"sample": {"questions": "Bare", "per_question": 3, **POLICY}},
+        "Judged": {"from": "Micro_train", "label": {"judge": {"model": "micro", **SHORT}}, **one},
+        "Continued": {
+            "from": "Micro_train",
+            "label": {"monte_carlo": {"per_prefix": 2, **POLICY}},
+            **one,
+        },
+        "Known": {"from": "Micro_train", "label": {"known": "miniature"}, **one},
+    }
+    study["evaluation"]["step_labels"] = ["Known"]
+    file.write_text(yaml.safe_dump(study))
+    results = study_copy / "results"
+    agreement = "results/evaluation/Known/label_agreement.parquet"
+    samples = "results/samples/Sampled/history.parquet"
+    command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
+    run = subprocess.run(
+        [*command, "--cores", "2", "--show-failed-logs", "--", agreement, samples],
+        cwd=study_copy,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    # 12 questions with 4 solutions each, by three sources; a judge asks again, up to three times.
+    labelled = {
+        name: parquet.read(results / "labels" / name / "history.parquet", LABELS).to_pylist()
+        for name in ("Judged", "Continued", "Known")
+    }
+    solutions = {
+        name: {(row["question_id"], row["solution_id"]) for row in rows}
+        for name, rows in labelled.items()
+    }
+    assert {name: len(keys) for name, keys in solutions.items()} == dict.fromkeys(labelled, 48)
+    assert {row["label"] for row in labelled["Known"]} == {0, 1}
+    judged = parquet.read(results / "judgements" / "Judged" / "history.parquet", JUDGEMENTS)
+    assert 48 <= judged.num_rows <= 3 * 48
+    continued = results / "continuations" / "Continued" / "history.parquet"
+    assert parquet.read(continued, CONTINUATIONS).num_rows > 48
+    assert parquet.read(study_copy / samples, SAMPLES).num_rows == 2 * 3
+    rows = parquet.read(study_copy / agreement, LABEL_AGREEMENT).to_pylist()
+    compared = {row["labels"]: row for row in rows if row["category"] == "history"}
+    assert {*compared} == {"Judged", "Continued"}
+    assert {row["n_labelled"] + row["n_missing"] for row in compared.values()} == {48}
