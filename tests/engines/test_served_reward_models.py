@@ -30,7 +30,7 @@ SOLUTIONS_TO_SCORE = [
     Solution(row["question"], tuple(row["steps"])) for row in toy_solutions(4)
 ] + [Solution("A longer question, with more words in it?", ("First this.", "So it is not!"))]
 
-# As documented in README.
+# As documented in docs/training.md.
 OPTIONS = [
     *("--runner", "pooling", "--convert", "classify", "--hf-overrides"),
     '{"classifier_from_token": ["-", "+"], "method": "no_post_processing"}',

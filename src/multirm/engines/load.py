@@ -64,7 +64,7 @@ def load_engine(
                     "engine",
                     expected="vLLM in the environment of the job",
                     found="none",
-                    remedy="make one with it: `make vllm`, or on a machine with a GPU see README.md",
+                    remedy="make one with it: `make vllm`, or on a machine with a GPU see docs/engines.md",
                 )
             from multirm.engines.vllm import VllmEngine
 

@@ -22,7 +22,7 @@ def check_engines(engines: Iterable[str], environments: Path) -> None:
             environment.name,
             expected="an environment with vLLM, which this study's jobs need",
             found="none",
-            remedy="run `make vllm` (CPU only); for GPUs, see README, Engines",
+            remedy="run `make vllm` (CPU only); for GPUs, see docs/engines.md",
         )
 
 
