@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from multirm.data.sample_solutions import solve_prompts
+from multirm.data.solving_options import Solving
 from multirm.engines.base import Prompt, Request, Sampling
+from multirm.generation.prompts import conversation_prompt
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
@@ -37,7 +38,10 @@ def prompts_of(
     for table in tables:
         rows = parquet.read(table, QUESTIONS).to_pylist()[: count // len(tables)]
         shown = parquet.read(exemplars / table.name, SOLUTIONS).to_pylist()
-        prompts += solve_prompts(tokenizer, templates, rows, shown, shots)
+        solving = Solving(templates, shown, shots)
+        for row in rows:
+            key = tuple(row[name] for name in QUESTIONS.key)
+            prompts.append(conversation_prompt(tokenizer, key, solving.turns(row)))
     return prompts
 
 

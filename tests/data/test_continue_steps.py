@@ -17,6 +17,7 @@ from multirm.data.continue_steps import (
     needed,
     read_continuation,
 )
+from multirm.data.solving_options import SolvingOptions
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.tables import parquet
@@ -93,8 +94,9 @@ def continued(
     options = replace(OPTIONS, **settings.pop("options", {}))
     parquet.write(folder / "s.parquet", SOLUTIONS, rows, made_of())
     outputs = folder / "labels.parquet", folder / "continuations.parquet"
-    settings = {"shots": 0, "per_prefix": 3, **settings}
-    continue_steps(folder / "s.parquet", str(model), *outputs, options, **settings)
+    solving = SolvingOptions(shots=0)
+    settings = {"per_prefix": 3, **settings}
+    continue_steps(folder / "s.parquet", str(model), *outputs, options, solving, **settings)
     return (
         parquet.read(outputs[0], LABELS).to_pylist(),
         parquet.read(outputs[1], CONTINUATIONS).to_pylist(),

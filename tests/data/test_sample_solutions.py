@@ -9,12 +9,13 @@ import pytest
 from multirm.data.sample_solutions import (
     PolicyOptions,
     sample_solutions,
-    sampled,
     solution_and_sample,
 )
+from multirm.data.solving_options import SolvingOptions
 from multirm.engines.base import Completion, Prompt
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
+from multirm.generation.chat_jobs import texts_of
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
@@ -73,8 +74,7 @@ def sample(
         folder / "s.parquet",
         folder / "a.parquet",
         replace(OPTIONS, **options),
-        [folder / "e.parquet"] if shown else None,
-        shots=shots,
+        SolvingOptions(exemplars=[folder / "e.parquet"] if shown else None, shots=shots),
         per_question=3,
     )
     # At least one solution is asked for only of tables that are read to be used.
@@ -121,7 +121,7 @@ def test_complete_samples_are_solutions_and_keep_their_numbers() -> None:
     cut = Completion([4], "The answer is (B).", {}, truncated=True)
     made = [
         solution_and_sample("new", row, number, each)
-        for number, each in enumerate(sampled(prompt, [*completions, cut]))
+        for number, each in enumerate(texts_of(prompt, [*completions, cut]))
     ]
     assert [sample["reason"] for _, sample in made] == [*WRITTEN.values(), SampleReason.CUT_OFF]
     assert [(s["n_tokens_read"], s["n_tokens_generated"]) for _, s in made[-2:]] == [(3, 2), (3, 1)]
@@ -140,7 +140,7 @@ def test_complete_samples_are_solutions_and_keep_their_numbers() -> None:
 
 
 def test_open_questions_are_compared_by_value() -> None:
-    (sample,) = sampled(
+    (sample,) = texts_of(
         Prompt((), [1]), [Completion([4], "So.\n\nThe answer is $1,000.", {}, truncated=False)]
     )
     row = {**questions(1)[0], "options": None, "answer": "1000"}

@@ -39,8 +39,12 @@ def options_of(typed: Callable[..., Any]) -> dict[str, Any]:
     """The types of the options of a command, with those of its dataclasses instead of these."""
     options: dict[str, Any] = {}
     for name, hint in get_type_hints(typed, include_extras=True).items():
-        options |= options_of(hint) if is_dataclass(hint) else {name: hint}
+        options |= options_of_parameter(name, hint)
     return options
+
+
+def options_of_parameter(name: str, hint: Any) -> dict[str, Any]:
+    return options_of(hint) if is_dataclass(hint) else {name: hint}
 
 
 def places_of(command: str) -> tuple[list[str], list[str]]:
@@ -78,7 +82,8 @@ def called(command: str, folder: Path, **given: Any) -> None:
         **{
             name: something(hints[name], given.get(name, folder / "nowhere" / f"{name}.svg"), given)
             for name, parameter in inspect.signature(function).parameters.items()
-            if parameter.default is inspect.Parameter.empty or name in given
+            if parameter.default is inspect.Parameter.empty
+            or given.keys() & options_of_parameter(name, hints[name]).keys()
         }
     )
 

@@ -15,34 +15,21 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.data.guessing import corrected_share, guessing_rate, most_by_guessing
-from multirm.data.sample_solutions import read_exemplars, sampled
-from multirm.engines.base import Engine, Prompt
+from multirm.data.solving_options import DEFAULT_SOLVING, Solving, SolvingOptions
+from multirm.engines.base import Prompt
 from multirm.errors import InputError
-from multirm.generation.loop import generate_rows
+from multirm.generation.chat_jobs import ChatJob, ChatModel
 from multirm.generation.options import GenerationOptions
-from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
-from multirm.running.journal import Journal, open_journal
-from multirm.running.numbers import Count, CountOrZero, Fraction, PositiveOrZero
-from multirm.running.provenance import origin_of
+from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.tables import parquet
 from multirm.tables.continuations import CONTINUATIONS, Search
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.answers import outcome_label
-from multirm.text.chat import conversation_date
 from multirm.text.encoding import encode_start
-from multirm.text.solving import (
-    Asked,
-    SolveTemplates,
-    choose_exemplars,
-    join_steps,
-    load_solve_templates,
-    read_reply,
-    solve_template_files,
-    solve_turns,
-)
+from multirm.text.solving import Asked, join_steps, read_reply
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +65,10 @@ def continue_steps(
     output: OutputFile,
     output_continuations: OutputFile,
     options: ContinuationOptions,
-    exemplars: list[Path] | None = None,
-    shots: CountOrZero = 5,
+    solving: SolvingOptions = DEFAULT_SOLVING,
     per_prefix: Count = 16,
     search: Search = Search.ALL,
     significance: Fraction = 0.05,
-    template: Path | None = None,
-    open_template: Path | None = None,
 ) -> None:
     """Label steps by the share of continuations after them that give the right answer.
 
@@ -99,43 +83,29 @@ def continue_steps(
         output: labels table.
         output_continuations: table of all continuations.
         options: sampling options.
-        exemplars: solutions tables, whose correct solutions are shown as examples.
-        shots: exemplars per prompt, all of the question's category; 0 for none.
+        solving: exemplars and templates.
         per_prefix: continuations after each step.
         search: which steps are continued.
         significance: the probability that a step with which the answer can only be guessed counts as good. At 1, a
             step is good if any continuation is right, as in Math-Shepherd.
-        template: template of the user turn for questions with options; by default, the package's own.
-        open_template: likewise for questions without options.
 
     Raises:
         InputError: a solution has no outcome, a category lacks exemplars, or the policy has no chat template.
     """
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     _require_outcomes(solutions, rows)
-    files = solve_template_files(template, open_template)
-    templates = load_solve_templates(*files)
-    shown = read_exemplars(exemplars or [], shots)
-    tokenizer = load_tokenizer(policy)
-    made_of, folders = sources_of(policy)
+    shown = solving.load()
+    model = ChatModel.load(policy, options)
     parameters = {
-        "policy": made_of,
-        "shots": shots,
+        "shots": solving.shots,
         "per_prefix": per_prefix,
         "search": search,
         "significance": significance,
-        **options.parameters,
-        **conversation_date(tokenizer),
     }
-    origin = origin_of(
-        __name__, parameters, [solutions, *(exemplars or []), *dict.fromkeys(files), *folders]
-    )
-    writer = _Writer(tokenizer, templates, shown, shots)
-    with open_journal(output, origin) as journal:
-        engine = options.load_engine(policy)
-        found = _continue_all(
-            engine, journal, options, writer, rows, per_prefix, search, significance
-        )
+    inputs = [solutions, *solving.files]
+    writer = _Writer(model.tokenizer, shown)
+    with model.job(output, __name__, "policy", parameters, inputs) as job:
+        found = _continue_all(job, writer, rows, per_prefix, search, significance)
         labels = [
             label
             for row in rows
@@ -146,10 +116,7 @@ def continue_steps(
             )
         ]
         written = [row for of_prefix in found.values() for row in of_prefix]
-        made_so = origin.having(reproducible=engine.reproducible)
-        parquet.write_together(
-            [(output, LABELS, labels), (output_continuations, CONTINUATIONS, written)], made_so
-        )
+        job.write([(output, LABELS, labels), (output_continuations, CONTINUATIONS, written)])
     n_right = sum(row["outcome"] == 1 for row in written)
     n_missing = sum(row["outcome"] is None for row in written)
     logger.info(
@@ -163,15 +130,12 @@ class _Writer:
     """Makes the prompts for continuations."""
 
     tokenizer: PreTrainedTokenizerBase
-    templates: SolveTemplates
-    exemplars: Sequence[Row]
-    shots: int
+    solving: Solving
 
     def prompt(self, row: Row, n_steps: int) -> Prompt:
         """The prompt to go on after a solution's first steps."""
-        chosen = choose_exemplars(self.exemplars, row, self.shots, "--exemplars")
         start = join_steps([*row["steps"][:n_steps], ""])
-        ids = encode_start(self.tokenizer, solve_turns(self.templates, chosen, row), start)
+        ids = encode_start(self.tokenizer, self.solving.turns(row), start)
         # The text itself would make the names of journaled items long.
         digest = hashlib.sha256(start.encode()).hexdigest()[:16]
         return Prompt(("continue", *(row[name] for name in QUESTIONS.key), digest), ids)
@@ -185,9 +149,7 @@ def _prefix(row: Row, n_steps: int) -> _Prefix:
 
 
 def _continue_all(
-    engine: Engine,
-    journal: Journal,
-    options: ContinuationOptions,
+    job: ChatJob,
     writer: _Writer,
     rows: Sequence[Row],
     per_prefix: int,
@@ -203,10 +165,8 @@ def _continue_all(
                 wanted.setdefault(_prefix(row, n_steps), (row, n_steps))
         if not wanted:
             return found
-        request = options.request([writer.prompt(*each) for each in wanted.values()], per_prefix)
-        texts = generate_rows(
-            engine, request, journal, sampled, done="continued", items="beginnings"
-        )
+        prompts = [writer.prompt(*each) for each in wanted.values()]
+        texts = job.ask(prompts, per_prefix, done="continued", items="beginnings")
         for (prefix, (row, n_steps)), of_prefix in zip(wanted.items(), texts, strict=True):
             found[prefix] = [
                 read_continuation(row, n_steps, number, text)
@@ -220,7 +180,7 @@ def read_continuation(row: Row, n_steps: int, number: int, text: Row) -> dict[st
     Its answer is the last one in these steps and the text together.
 
     Args:
-        text: as from `sampled`.
+        text: as from `texts_of`.
     """
     prefix = join_steps(row["steps"][:n_steps])
     answer = None

@@ -18,33 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
-from multirm.engines.base import Completion, Prompt
-from multirm.errors import InputError
-from multirm.generation.loop import generate_rows
+from multirm.data.solving_options import DEFAULT_SOLVING, SolvingOptions
+from multirm.generation.chat_jobs import ChatModel
 from multirm.generation.options import GenerationOptions
 from multirm.generation.prompts import conversation_prompt
-from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
-from multirm.running.journal import open_journal
-from multirm.running.numbers import Count, CountOrZero, PositiveOrZero
-from multirm.running.provenance import origin_of
+from multirm.running.numbers import Count, PositiveOrZero
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.samples import SAMPLES, SampleReason
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.answers import outcome_label
-from multirm.text.chat import conversation_date
-from multirm.text.solving import (
-    Asked,
-    SolveTemplates,
-    choose_exemplars,
-    load_solve_templates,
-    read_reply,
-    solve_template_files,
-    solve_turns,
-)
+from multirm.text.solving import Asked, read_reply
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +52,8 @@ def sample_solutions(
     output: OutputFile,
     output_samples: OutputFile,
     options: PolicyOptions,
-    exemplars: list[Path] | None = None,
-    shots: CountOrZero = 5,
+    solving: SolvingOptions = DEFAULT_SOLVING,
     per_question: Count = 16,
-    template: Path | None = None,
-    open_template: Path | None = None,
 ) -> None:
     """Sample solutions to questions. Cut-off and answerless ones are marked and left out of the solutions.
 
@@ -84,36 +66,25 @@ def sample_solutions(
         output: solutions table; a solution's id is the number of its sample, so ids have gaps.
         output_samples: samples table: what the policy wrote, and why some of it is not a solution.
         options: sampling options.
-        exemplars: solutions tables, whose correct solutions are shown as examples.
-        shots: exemplars per prompt, all of the question's category; 0 for none.
+        solving: exemplars and templates.
         per_question: samples per question.
-        template: template of the user turn for questions with options; by default, the package's own.
-        open_template: likewise for questions without options.
+
+    Raises:
+        InputError: a category lacks exemplars, or the policy has no usable chat template.
     """
     rows = parquet.read(questions, QUESTIONS).to_pylist()
-    files = solve_template_files(template, open_template)
-    templates = load_solve_templates(*files)
-    shown = read_exemplars(exemplars or [], shots)
-    tokenizer = load_tokenizer(policy)
-    prompts = solve_prompts(tokenizer, templates, rows, shown, shots)
-    made_of, folders = sources_of(policy)
-    parameters = {
-        "dataset": dataset,
-        "policy": made_of,
-        "shots": shots,
-        "per_question": per_question,
-        **options.parameters,
-        **conversation_date(tokenizer),
-    }
-    origin = origin_of(
-        __name__, parameters, [questions, *(exemplars or []), *dict.fromkeys(files), *folders]
-    )
-    with open_journal(output, origin) as journal:
-        engine = options.load_engine(policy)
-        request = options.request(prompts, per_question)
-        written = generate_rows(
-            engine, request, journal, sampled, done="answered", items="questions"
+    shown = solving.load()
+    model = ChatModel.load(policy, options)
+    prompts = [
+        conversation_prompt(
+            model.tokenizer, ("solve", *(row[name] for name in QUESTIONS.key)), shown.turns(row)
         )
+        for row in rows
+    ]
+    parameters = {"dataset": dataset, "shots": solving.shots, "per_question": per_question}
+    inputs = [questions, *solving.files]
+    with model.job(output, __name__, "policy", parameters, inputs) as job:
+        written = job.ask(prompts, per_question, done="answered", items="questions")
         made = [
             solution_and_sample(dataset, row, number, sample)
             for row, of_row in zip(rows, written, strict=True)
@@ -121,65 +92,8 @@ def sample_solutions(
         ]
         complete = [solution for solution, _ in made if solution is not None]
         every = [sample for _, sample in made]
-        made_so = origin.having(reproducible=engine.reproducible)
-        parquet.write_together(
-            [(output, SOLUTIONS, complete), (output_samples, SAMPLES, every)], made_so
-        )
+        job.write([(output, SOLUTIONS, complete), (output_samples, SAMPLES, every)])
     _report(complete, every)
-
-
-def read_exemplars(exemplars: Sequence[Path], shots: int) -> list[Row]:
-    """The rows of the tables that exemplars are chosen from.
-
-    Raises:
-        InputError: there are none although exemplars are to be shown, or some although none are.
-    """
-    if bool(exemplars) != bool(shots):
-        raise InputError(
-            "--exemplars",
-            expected="tables of solutions to show as examples, or --shots 0",
-            found=f"{'some' if exemplars else 'none'} and --shots {shots}",
-        )
-    rows: list[Row] = parquet.read_all(exemplars, SOLUTIONS).to_pylist()
-    return rows
-
-
-def solve_prompts(
-    tokenizer: PreTrainedTokenizerBase,
-    templates: SolveTemplates,
-    questions: Sequence[Row],
-    exemplars: Sequence[Row],
-    shots: int,
-) -> list[Prompt]:
-    """A prompt per question, up to the open turn of the assistant.
-
-    Args:
-        questions: rows of a questions table.
-        exemplars: rows of a solutions table.
-
-    Raises:
-        InputError: a category lacks exemplars, or the tokenizer has no usable chat template.
-    """
-    prompts = []
-    for row in questions:
-        chosen = choose_exemplars(exemplars, row, shots, "--exemplars")
-        turns = solve_turns(templates, chosen, row)
-        key = tuple(row[name] for name in QUESTIONS.key)
-        prompts.append(conversation_prompt(tokenizer, ("solve", *key), turns))
-    return prompts
-
-
-def sampled(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
-    """What is kept of the samples of a prompt. They are read later, so how may change without sampling again."""
-    return [
-        {
-            "text": one.text,
-            "truncated": one.truncated,
-            "n_tokens_read": len(prompt.ids),
-            "n_tokens_generated": len(one.ids),
-        }
-        for one in completions
-    ]
 
 
 def solution_and_sample(
@@ -190,7 +104,7 @@ def solution_and_sample(
     Args:
         question: a row of a questions table.
         number: the number of the sample among those of its question.
-        sample: as from `sampled`.
+        sample: as from `texts_of`.
     """
     key = {
         "dataset": dataset,
