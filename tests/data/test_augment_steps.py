@@ -123,7 +123,7 @@ def test_rewritten_steps_are_different_and_not_the_last() -> None:
 
 
 def reply(text: str, truncated: bool = False) -> dict[str, Any]:
-    return {"reply": text, "truncated": truncated, "n_tokens_read": 3, "n_tokens_generated": 2}
+    return {"text": text, "truncated": truncated, "n_tokens_read": 3, "n_tokens_generated": 2}
 
 
 def wrong(step: int, text: str, error_type: ErrorType = ErrorType.FACTUAL) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def test_a_reply_becomes_a_variant_or_has_a_reason(
     [row] = of_one(given_reply)
     assert row["reason"] == reason
     assert (row["variant_id"] is None) == (reason is not None)
-    assert row["reply"] == given_reply["reply"]
+    assert row["reply"] == given_reply["text"]
     assert row["asked_type"] == ErrorType.FACTUAL
 
 

@@ -24,15 +24,12 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm.engines.base import Completion, Prompt
-from multirm.generation.loop import generate_rows
+from multirm.engines.base import Prompt
+from multirm.generation.chat_jobs import ChatModel
 from multirm.generation.options import GenerationOptions
 from multirm.generation.prompts import conversation_prompt
-from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
-from multirm.running.journal import open_journal
 from multirm.running.numbers import Count, PositiveOrZero
-from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_generator, item_seed
 from multirm.tables import parquet
 from multirm.tables.augmentations import (
@@ -59,7 +56,6 @@ from multirm.text.augmenting import (
     rewrite_turn,
     without_label,
 )
-from multirm.text.chat import conversation_date
 from multirm.text.labels import split_steps
 from multirm.text.solving import Asked, parse_answer
 
@@ -127,45 +123,34 @@ def augment_steps(
         InputError: the model cannot be used.
     """
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
-    tokenizer = load_tokenizer(model)
+    writer = ChatModel.load(model, options)
     template = load_augment_template(kind)
     if kind is AugmentationKind.COUNTERFACTUAL:
         asked = ask_counterfactuals(rows, per_solution, math or [], options.seed)
     else:
         asked = ask_rewrites(rows, per_solution, options.seed)
-    prompts = augment_prompts(tokenizer, template, asked)
-    made_of, folders = sources_of(model)
+    prompts = augment_prompts(writer.tokenizer, template, asked)
     parameters = {
-        "model": made_of,
         "kind": kind,
         "dataset": dataset,
         "per_solution": per_solution,
         "math": sorted(math or []),
         "template": template,
-        **options.parameters,
-        **conversation_date(tokenizer),
     }
-    inputs = [solutions, augment_template_file(kind), *folders]
-    origin = origin_of(__name__, parameters, inputs)
-    with open_journal(output, origin) as journal:
-        engine = options.load_engine(model)
-        written = generate_rows(
-            engine, options.request(prompts, 1), journal, replied, done="augmented", items="steps"
-        )
-        replies = [reply for [reply] in written]
+    inputs = [solutions, augment_template_file(kind)]
+    with writer.job(output, __name__, "model", parameters, inputs) as job:
+        replies = [reply for [reply] in job.ask(prompts, 1, done="augmented", items="steps")]
         every = list(augmentation_rows(kind, dataset, per_solution, asked, replies))
         by_key = {_key(row): row for row in rows}
         variants = [
             variant(by_key[_key(row)], row) for row in every if row["variant_id"] is not None
         ]
-        new = [_label(each) for each in variants]
-        made_so = origin.having(reproducible=engine.reproducible)
         tables = [
             (output, SOLUTIONS, variants),
-            (output_labels, LABELS, new),
+            (output_labels, LABELS, [_label(each) for each in variants]),
             (output_augmentations, AUGMENTATIONS, every),
         ]
-        parquet.write_together(tables, made_so)
+        job.write(tables)
     _report(rows, asked, every)
 
 
@@ -231,19 +216,6 @@ def augment_prompts(
     return prompts
 
 
-def replied(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
-    """What is kept of the reply to a prompt. It is read later, so how may change without asking again."""
-    return [
-        {
-            "reply": one.text,
-            "truncated": one.truncated,
-            "n_tokens_read": len(prompt.ids),
-            "n_tokens_generated": len(one.ids),
-        }
-        for one in completions
-    ]
-
-
 def augmentation_rows(
     kind: AugmentationKind,
     dataset: str,
@@ -256,7 +228,7 @@ def augmentation_rows(
     Args:
         dataset: of the variants.
         per_solution: requests per solution; a variant's id says which solution and request it comes from.
-        replies: to the requests, as from `replied`.
+        replies: to the requests, as from `texts_of`.
     """
     accepted: dict[tuple[Any, ...], set[str]] = {}
     for each, reply in zip(asked, replies, strict=True):
@@ -267,7 +239,6 @@ def augmentation_rows(
             if normalised(new.text or "") in others:
                 new = replace(new, reason=AugmentationReason.DUPLICATE)
             others.add(normalised(new.text or ""))
-        said = {name: value for name, value in reply.items() if name != "truncated"}
         variant_id = each.solution["solution_id"] * per_solution + each.number
         yield {
             **dict(zip(SOLUTIONS.key, key, strict=True)),
@@ -276,7 +247,9 @@ def augmentation_rows(
             "n_steps": len(each.solution["steps"]),
             "asked_type": each.error_type,
             **asdict(new),
-            **said,
+            "reply": reply["text"],
+            "n_tokens_read": reply["n_tokens_read"],
+            "n_tokens_generated": reply["n_tokens_generated"],
             "variant_dataset": dataset,
             "variant_id": variant_id if new.reason is None else None,
         }
@@ -286,12 +259,12 @@ def read_new_step(asked: Asking, reply: Row) -> NewStep:
     """What a reply says, and the reason why it cannot be used, as far as the reply and its solution tell.
 
     Args:
-        reply: as from `replied`.
+        reply: as from `texts_of`.
     """
     if asked.error_type is not None:
-        new = parse_counterfactual(reply["reply"])
+        new = parse_counterfactual(reply["text"])
     else:
-        new = replace(parse_rewrite(reply["reply"]), step=asked.step)
+        new = replace(parse_rewrite(reply["text"]), step=asked.step)
     if reply["truncated"]:
         return replace(new, reason=AugmentationReason.CUT_OFF)
     steps, step = asked.solution["steps"], new.step
