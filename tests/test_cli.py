@@ -81,6 +81,31 @@ def test_every_number_of_every_command_has_bounds(command: str, target: str) -> 
     assert found == {}, f"types of multirm.running.numbers say what {command} takes"
 
 
+def switches_that_are_on(entry: Any) -> Iterator[str]:
+    """The names of an entry function's parameters that are true by default, including those of its recipe."""
+    for parameter in inspect.signature(entry).parameters.values():
+        hint = get_type_hints(entry)[parameter.name]
+        if is_dataclass(hint):
+            yield from switches_that_are_on(hint)
+        elif parameter.default is True:
+            yield parameter.name
+
+
+@pytest.mark.parametrize(
+    ("command", "target"),
+    [(name, target) for own in COMMANDS.values() for name, (target, _) in own.items()],
+)
+def test_what_is_on_by_default_can_be_turned_off(command: str, target: str) -> None:
+    module, name = target.split(":")
+    found = [*switches_that_are_on(getattr(importlib.import_module(module), name))]
+    options = {
+        option
+        for argument in build_app(command)[command].assemble_argument_collection()
+        for option in argument.names
+    }
+    assert {f"--no-{each.replace('_', '-')}" for each in found} <= options
+
+
 def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
     from multirm.evaluation.accuracy import evaluate
     from multirm.training.discriminative import train_discriminative

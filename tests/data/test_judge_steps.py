@@ -42,13 +42,17 @@ def reply(text: str, truncated: bool = False) -> dict[str, Any]:
 def test_a_reply_counts_if_it_names_a_step_that_exists_or_none(
     given_reply: dict[str, Any], first_bad: int | None, reason: JudgementReason | None
 ) -> None:
-    read = read_judgement(given_reply, n_steps=3)
-    assert (read["first_bad"], read["reason"]) == (first_bad, reason)
-    assert read["reply"] == given_reply["reply"]
+    found = read(given_reply, n_steps=3)
+    assert (found["first_bad"], found["reason"]) == (first_bad, reason)
+    assert found["reply"] == given_reply["reply"]
+
+
+def read(one: dict[str, Any], n_steps: int) -> dict[str, Any]:
+    return read_judgement(one, n_steps, template="")
 
 
 def judged(*named: int) -> list[dict[str, Any]]:
-    return [read_judgement(reply(rf"\boxed{{{each}}}"), 4) for each in named]
+    return [read(reply(rf"\boxed{{{each}}}"), 4) for each in named]
 
 
 @given(st.lists(st.integers(-1, 3), min_size=1, max_size=6))
@@ -70,11 +74,11 @@ def test_most_votes_decide(named: list[int]) -> None:
 
 
 def test_replies_that_do_not_count_are_no_votes() -> None:
-    columns = vote([*judged(2), read_judgement(reply("?"), 4), *judged(9)], 4)
+    columns = vote([*judged(2), read(reply("?"), 4), *judged(9)], 4)
     assert [each["label"] for each in columns] == [1, 1, 0, 0]
     assert columns[0]["n_votes"] == 1
     assert vote(judged(9), 4)[0]["reason"] == LabelReason.OUT_OF_RANGE
-    unreadable = vote([*judged(9), read_judgement(reply("?"), 4)], 4)
+    unreadable = vote([*judged(9), read(reply("?"), 4)], 4)
     assert {each["reason"] for each in unreadable} == {LabelReason.UNPARSABLE}
 
 
@@ -85,7 +89,7 @@ def judge(
     options = replace(OPTIONS, **settings.pop("options", {}))
     parquet.write(folder / "s.parquet", SOLUTIONS, rows, made_of())
     outputs = folder / "labels.parquet", folder / "judgements.parquet"
-    judge_steps(folder / "s.parquet", str(model), *outputs, options, **settings)
+    judge_steps([folder / "s.parquet"], str(model), *outputs, options, **settings)
     return (
         parquet.read(outputs[0], LABELS).to_pylist(),
         parquet.read(outputs[1], JUDGEMENTS).to_pylist(),

@@ -103,7 +103,9 @@ def test_judges_name_the_known_first_bad_step(solutions: Path, tmp_path: Path) -
     for row, conversation in pairs:
         assert conversation["turns"] == [judge_turn(template, row)]
         error = first_incorrect(row["step_labels"])
-        assert parse_judgement(conversation["reply"]) == (-1 if error is None else error)
+        assert parse_judgement(conversation["reply"], template="") == (
+            -1 if error is None else error
+        )
 
 
 @pytest.mark.parametrize("is_open", [False, True])

@@ -21,6 +21,8 @@ ROW: dict[str, Any] = {
     "steps": ["One {solution}.", " The answer is (B). "],
 }
 
+TEMPLATE = load_judge_template(judge_template_file(reference=True), reference=True)
+
 
 def turn(reference: bool) -> str:
     template = load_judge_template(judge_template_file(reference), reference)
@@ -71,17 +73,29 @@ def test_a_template_without_a_place_for_the_answer_is_refused() -> None:
     ],
 )
 def test_the_last_box_counts(reply: str, first_bad: int | None) -> None:
-    assert parse_judgement(reply) == first_bad
+    assert parse_judgement(reply, TEMPLATE) == first_bad
+
+
+def test_a_request_that_a_reply_repeats_is_no_verdict() -> None:
+    """A small model that repeats its prompt would else find no bad step in any solution."""
+    [request] = [line for line in TEMPLATE.splitlines() if "boxed" in line]
+    assert parse_judgement(request, "") == -1
+    assert parse_judgement(request, TEMPLATE) is None
+    assert parse_judgement(TEMPLATE, TEMPLATE) is None
+    assert parse_judgement(f"{request}\nSo it is \\boxed{{2}}. {request}", TEMPLATE) == 2
+    # Worked examples have the form of a reply.
+    examples = "Reply with \\boxed{}, or \\boxed{-1} for none.\nFirst bad step: \\boxed{1}\n"
+    assert parse_judgement("First bad step: \\boxed{1}", examples) == 1
 
 
 @given(st.integers(1, 12), st.data())
 def test_well_formed_replies_are_read_as_they_are_meant(n_steps: int, data: st.DataObject) -> None:
     first_bad = data.draw(st.none() | st.integers(0, n_steps - 1))
     reply = well_formed_judgement(first_bad, n_steps)
-    assert parse_judgement(reply) == (-1 if first_bad is None else first_bad)
+    assert parse_judgement(reply, TEMPLATE) == (-1 if first_bad is None else first_bad)
 
 
 @given(st.text())
 def test_any_text_is_a_number_or_none(reply: str) -> None:
     for text in (reply, f"\\boxed{{{reply}", f"\\boxed{{{reply}}}"):
-        assert isinstance(parse_judgement(text), int | None)
+        assert isinstance(parse_judgement(text, TEMPLATE), int | None)

@@ -24,7 +24,11 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     study["questions"] = {"Bare": {"reader": "miniature", "split": "train", "questions": 2, **one}}
     study["datasets"] |= {
         "Sampled": {"sample": {"questions": "Bare", "per_question": 3, **POLICY}},
-        "Judged": {"from": "Micro_train", "label": {"judge": {"model": "micro", **SHORT}}, **one},
+        "Judged": {
+            "from": "Micro_train",
+            "label": {"judge": {"model": "micro", "reference": False, **SHORT}},
+            **one,
+        },
         "Continued": {
             "from": "Micro_train",
             "label": {"monte_carlo": {"per_prefix": 2, **POLICY}},

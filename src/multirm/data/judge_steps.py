@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Engine, Prompt
@@ -46,6 +47,9 @@ RETRY_TEMPERATURE = 0.6
 # A judge that finds no bad step this often, in at least so many replies, may agree with everything.
 AGREES_WITH_ALL, ENOUGH_REPLIES = 0.98, 50
 
+# A judge from which so large a share of solutions gets no labels may be unable to follow its template.
+MANY_WITHOUT = 0.2
+
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions(GenerationOptions):
@@ -57,14 +61,14 @@ class JudgeOptions(GenerationOptions):
 
 @entry
 def judge_steps(
-    solutions: Path,
+    solutions: list[Path],
     judge: Place,
     output: OutputFile,
     output_judgements: OutputFile,
     options: JudgeOptions,
     votes: Count = 1,
     attempts: Count = 3,
-    reference: bool = True,
+    reference: Annotated[bool, Parameter(negative="--no-reference")] = True,
     template: Path | None = None,
 ) -> None:
     """Label the steps of each solution by a judge: good before the first bad step that it names, bad from there on.
@@ -73,7 +77,7 @@ def judge_steps(
     stopped.
 
     Args:
-        solutions: solutions table.
+        solutions: solutions tables, such as of all categories of a dataset: the judge is loaded once for all.
         judge: model folder or hub name.
         output: labels table. `value` is the share of votes that call the step good.
         output_judgements: table of all replies.
@@ -87,7 +91,7 @@ def judge_steps(
         InputError: the reference answer of a solution is missing though the judge should see it, or the template or
             the judge cannot be used.
     """
-    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
     _require_answers(solutions, rows, reference)
     file = judge_template_file(reference, template)
     words = load_judge_template(file, reference)
@@ -103,10 +107,10 @@ def judge_steps(
         **options.parameters,
         **conversation_date(tokenizer),
     }
-    origin = origin_of(__name__, parameters, [solutions, file, *folders])
+    origin = origin_of(__name__, parameters, [*solutions, file, *folders])
     with open_journal(output, origin) as journal:
         engine = options.load_engine(judge)
-        replies = _ask(engine, journal, options, prompts, rows, votes, attempts)
+        replies = _ask(engine, journal, options, words, prompts, rows, votes, attempts)
         labels = [
             label
             for row, of_row in zip(rows, replies, strict=True)
@@ -117,7 +121,7 @@ def judge_steps(
         parquet.write_together(
             [(output, LABELS, labels), (output_judgements, JUDGEMENTS, every)], made_so
         )
-    _report(every)
+    _report(replies)
 
 
 def judge_prompts(
@@ -142,6 +146,7 @@ def _ask(
     engine: Engine,
     journal: Journal,
     options: JudgeOptions,
+    template: str,
     prompts: Sequence[Prompt],
     rows: Sequence[Row],
     votes: int,
@@ -162,7 +167,7 @@ def _ask(
             for place, of_prompt in zip(places, texts, strict=True):
                 for number, text in enumerate(of_prompt, start=first):
                     known = {name: rows[place][name] for name in SOLUTIONS.key}
-                    read = read_judgement(text, len(rows[place]["steps"]))
+                    read = read_judgement(text, len(rows[place]["steps"]), template)
                     spot = {"vote": number % votes, "attempt": attempt}
                     replies[place].append({**known, **spot, **read})
         failed = {
@@ -206,9 +211,9 @@ def reply_columns(prompt: Prompt, completions: Sequence[Completion]) -> list[dic
     ]
 
 
-def read_judgement(reply: Row, n_steps: int) -> dict[str, Any]:
+def read_judgement(reply: Row, n_steps: int, template: str) -> dict[str, Any]:
     """The columns of JUDGEMENTS that depend on a reply, such as from `reply_columns`."""
-    first_bad, reason = parse_judgement(reply["reply"]), None
+    first_bad, reason = parse_judgement(reply["reply"], template), None
     if reply["truncated"]:
         reason = JudgementReason.CUT_OFF
     elif not reply["reply"].strip():
@@ -258,23 +263,37 @@ def _is_good(step: int, first_bad: int) -> bool:
     return first_bad == NO_BAD_STEP or step < first_bad
 
 
-def _require_answers(path: Path, rows: Sequence[Row], reference: bool) -> None:
+def _require_answers(paths: Sequence[Path], rows: Sequence[Row], reference: bool) -> None:
     missing = [row for row in rows if row["answer"] is None] if reference else []
     if missing:
         key = "/".join(str(missing[0][name]) for name in SOLUTIONS.key)
         raise InputError(
-            path,
+            ", ".join(map(str, paths)),
             expected="a reference answer to show to the judge",
             found=f"none for {len(missing)} solutions (first: {key})",
             remedy="judge without it (--no-reference)",
         )
 
 
-def _report(replies: Sequence[Row]) -> None:
-    reasons = Counter(str(reply["reason"]) for reply in replies if reply["reason"])
-    told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())) or "none"
-    logger.info("%d replies, of which do not count: %s", len(replies), told)
-    named = [reply["first_bad"] for reply in replies if reply["reason"] is None]
+def _report(replies: Sequence[Sequence[Row]]) -> None:
+    """Log how many replies count, and warn if labels will be few or say little.
+
+    Args:
+        replies: of each solution.
+    """
+    every = [reply for of_row in replies for reply in of_row]
+    reasons = Counter(str(reply["reason"]) for reply in every if reply["reason"])
+    told = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(reasons.items()))
+    logger.info("%d replies, of which do not count: %s", len(every), told or "none")
+    without = sum(all(reply["reason"] for reply in of_row) for of_row in replies)
+    if without > MANY_WITHOUT * len(replies):
+        logger.warning(
+            "%d of %d solutions get no labels, because no reply names one of their steps or none; "
+            "read some replies, and see whether the judge can follow the template",
+            without,
+            len(replies),
+        )
+    named = [reply["first_bad"] for reply in every if reply["reason"] is None]
     share = named.count(NO_BAD_STEP) / max(1, len(named))
     if len(named) >= ENOUGH_REPLIES and share >= AGREES_WITH_ALL:
         logger.warning(

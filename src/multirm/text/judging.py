@@ -3,7 +3,7 @@ r"""Ask a chat model for the first bad step of a solution, and read its reply.
 As in VersaPRM (arXiv 2502.06737), steps are numbered from 0, each between tags of its own, and the reply names the
 first bad step, or -1, in `\boxed{}`. The sentences of the prompt are our own. VersaPRM looks for the box in the last
 ten characters of a reply, by which it loses more of the replies that find no bad step, or a late one; here the last
-box counts, wherever it is.
+box counts, wherever it is, unless it only repeats the request: small models often repeat their prompt.
 """
 
 import re
@@ -17,6 +17,8 @@ from multirm.text.task_templates import fill_template, load_task_template, own_t
 NO_BAD_STEP = -1
 
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+# What a template asks for in one line: a box for the number of a step, and one for no bad step.
+_REQUEST = re.compile(rf"{_BOX.pattern}.*{_BOX.pattern}")
 # Other signs than a hyphen, and words that models put around the number.
 _NUMBER = re.compile(
     r"(?:\\(?:text|mathrm|mathbf)\s*\{)?\s*(?:<?step[\s_]*)?([-−–]?)\s*(\d{1,6})\s*>?\s*\}?",
@@ -69,8 +71,15 @@ def well_formed_judgement(first_bad: int | None, n_steps: int) -> str:
     return "\n".join([*lines, box])
 
 
-def parse_judgement(reply: str) -> int | None:
-    """The number in the last box of a reply, negative for no bad step; None if there is no box with a number."""
+def parse_judgement(reply: str, template: str) -> int | None:
+    """The number in the last box of a reply, negative for no bad step; None if there is no box with a number.
+
+    Args:
+        template: the template of the prompt. Boxes of a reply that repeats a request with several boxes, such as
+            `\\boxed{}, or with \\boxed{-1}`, do not count.
+    """
+    for request in _REQUEST.finditer(template):
+        reply = reply.replace(request[0], "")
     boxes = _BOX.findall(reply)
     found = _NUMBER.fullmatch(boxes[-1].strip()) if boxes else None
     if not found:
