@@ -12,6 +12,7 @@ from multirm.tables.reward_model_rows import (
     RewardModel,
     describe,
     from_names,
+    labels_in,
     labels_of_shown,
     means_of,
     runs_of,
@@ -57,6 +58,12 @@ def test_a_mean_has_its_model_and_no_seed() -> None:
 def test_means_replace_their_runs() -> None:
     models = from_names(["b@7", "a@mean", "a", "a@43", "c"])
     assert labels_of_shown(models) == {"b@7": "b@7", "a@mean": "a (2 seeds)", "c": "c"}
+
+
+def test_labels_are_those_of_the_models_in_the_rows() -> None:
+    rows = [{"dataset": "d", "model": name} for name in ("a", None, "b@mean", "b", "b@2", "a")]
+    assert labels_in(rows, []) == {"a": "a", "b@mean": "b (2 seeds)"}
+    assert labels_in(rows[1:2], []) == labels_in([], []) == {}
 
 
 @pytest.fixture
@@ -116,6 +123,8 @@ def test_a_model_that_the_table_lacks(table: Path) -> None:
         describe(["ones"], "junior", [table])
     with pytest.raises(InputError, match="found nothing on 'medium'; describe all"):
         describe(["one"], "medium", [table])
+    with pytest.raises(InputError, match="expected 'ones' on 'junior'"):
+        labels_in([{"dataset": "junior", "model": "ones"}], [table])
 
 
 @pytest.mark.parametrize(("column", "value"), [("kind", "xPRM"), ("format", "unheard of")])

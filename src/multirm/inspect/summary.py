@@ -14,7 +14,7 @@ from multirm.running.arguments import entry
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
 from multirm.tables.headline import HEADLINE
-from multirm.tables.reward_model_rows import describe, labels_of_shown
+from multirm.tables.reward_model_rows import labels_in
 
 # A model and its aggregation.
 Scorer = tuple[str | None, str | None]
@@ -63,8 +63,7 @@ def summarise(
     if not rows:
         return ["no accuracies"]
     dataset = rows[0]["dataset"]
-    names = [str(row["model"]) for row in rows if row["model"]]
-    labels = labels_of_shown(describe(names, dataset, reward_models))
+    labels = labels_in(rows, reward_models)
     n_categories = len(set(accuracy["category"].to_pylist())) - 1
     scope = "1 category" if n_categories == 1 else f"mean of {n_categories} categories"
     answers = headline.to_pylist() if headline else []

@@ -14,7 +14,7 @@ from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.comparisons import COMPARISONS, Family
 from multirm.tables.gain_table import GAIN_TABLE
 from multirm.tables.headline import LEVEL
-from multirm.tables.reward_model_rows import describe, labels_of_shown
+from multirm.tables.reward_model_rows import labels_in
 
 _METHOD = ("dataset", "selection", "model", "aggregation", "n")
 
@@ -37,9 +37,7 @@ def tabulate_gain_table(
     check_suffixes(output)
     tables = reward_models or []
     compared = parquet.read(comparisons, COMPARISONS).to_pylist()
-    names = [str(row["model"]) for row in compared]
-    dataset = compared[0]["dataset"] if compared else ""
-    labels = labels_of_shown(describe(names, dataset, tables)) if names else {}
+    labels = labels_in(compared, tables)
     groups = parquet.read(category_groups, CATEGORY_GROUPS).to_pylist()
     rows = table_rows(compared, groups, labels)
     origin = origin_of(__name__, {}, [comparisons, category_groups, *tables])

@@ -11,7 +11,7 @@ from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, IntervalNote, Selection
 from multirm.tables.comparisons import COMPARISONS, Family
 from multirm.tables.headline import LEVEL
-from multirm.tables.reward_model_rows import describe, labels_of_shown
+from multirm.tables.reward_model_rows import labels_in
 from multirm.tables.reward_table import REWARD_TABLE
 
 _MARKS = {Family.PRIMARY: "*", Family.EXPLORATORY: "†"}
@@ -34,11 +34,9 @@ def tabulate_reward_table(
         reward_models: Tables of the reward models; without them, training runs are recognised by name.
     """
     check_suffixes(output)
-    accuracies = parquet.read(accuracy, ACCURACY).to_pylist()
     tables = reward_models or []
-    names = [str(row["model"]) for row in accuracies if row["model"]]
-    dataset = accuracies[0]["dataset"] if accuracies else ""
-    labels = labels_of_shown(describe(names, dataset, tables)) if names else {}
+    accuracies = parquet.read(accuracy, ACCURACY).to_pylist()
+    labels = labels_in(accuracies, tables)
     differences = parquet.read(comparisons, COMPARISONS).to_pylist()
     rows = table_rows(accuracies, differences, labels)
     origin = origin_of(__name__, {}, [accuracy, comparisons, *tables])

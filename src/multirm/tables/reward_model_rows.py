@@ -130,3 +130,16 @@ def labels_of_shown(models: Sequence[RewardModel]) -> dict[str, str]:
         for each in models
         if each.is_mean or each.run_of not in means
     }
+
+
+def labels_in(rows: Sequence[Mapping[str, Any]], tables: Sequence[Path]) -> dict[str, str]:
+    """As `labels_of_shown`, of the models in the rows of a table about one dataset; rows without a model are ignored.
+
+    Args:
+        tables: reward_models tables, as for `describe`.
+
+    Raises:
+        InputError: a model is missing from the tables.
+    """
+    names = [str(row["model"]) for row in rows if row["model"]]
+    return labels_of_shown(describe(names, rows[0]["dataset"], tables)) if names else {}
