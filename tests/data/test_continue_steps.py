@@ -17,11 +17,12 @@ from multirm.data.continue_steps import (
     needed,
     read_continuation,
 )
+from multirm.data.guessing import guessing_rate
 from multirm.data.solving_options import SolvingOptions
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.tables import parquet
-from multirm.tables.continuations import CONTINUATIONS, Search
+from multirm.tables.continuations import CONTINUATIONS, Search, fewest_continuations
 from multirm.tables.labels import LABELS, LabelReason
 from multirm.tables.solutions import SOLUTIONS
 from tests.data.conftest import solution
@@ -56,10 +57,30 @@ def test_halving_finds_the_first_hopeless_step_in_few_questions(
     assert [each["label"] for each in labels] == [int(step < first_bad) for step in range(n_steps)]
 
 
-def test_halving_asks_nothing_about_right_answers() -> None:
-    assert tallies_of(row(5, 1), [0] * 5, Search.HALVING) == {}
-    labels = monte_carlo_labels(row(5, 1), {}, Search.HALVING, 0.05)
-    assert [each["label"] for each in labels] == [1] * 5
+@given(st.integers(2, 20), st.data())
+def test_halving_doubts_right_answers_too(n_steps: int, data: st.DataObject) -> None:
+    """A right answer among ten options may be a guess: only continuations show that its steps are good."""
+    first_bad = data.draw(st.integers(0, n_steps - 1))
+    n_right = [16 if step < first_bad else 2 for step in range(n_steps)]
+    tallies = tallies_of(row(n_steps, 1), n_right, Search.HALVING)
+    assert 0 < len(tallies) <= ceil(log2(n_steps))
+    labels = monte_carlo_labels(row(n_steps, 1), tallies, Search.HALVING, 0.05)
+    last_is_good = first_bad == n_steps - 1
+    good = [step < first_bad for step in range(n_steps - 1)] + [last_is_good]
+    assert [each["label"] for each in labels] == [int(each) for each in good]
+    # A bad step has no value of a right answer beside its label.
+    assert labels[-1].get("value") == (1.0 if last_is_good else None)
+
+
+def test_a_search_that_cannot_tell_leaves_the_others_without_labels() -> None:
+    for outcome in (0, 1):
+        tallies = {2: Tally(16, 16), 3: Tally(1, 1)}
+        assert needed(row(5, outcome), tallies, Search.HALVING, 0.05) == []
+        labels = monte_carlo_labels(row(5, outcome), tallies, Search.HALVING, 0.05)
+        assert [each["label"] for each in labels] == [1, 1, None, None, outcome]
+        assert [each.get("reason") for each in labels] == [
+            *(None, None, LabelReason.UNSURE, LabelReason.NOT_CONTINUED, None)
+        ]
 
 
 def test_all_steps_are_labelled_by_themselves_and_the_last_by_the_outcome() -> None:
@@ -85,6 +106,48 @@ def test_steps_without_answers_have_no_label() -> None:
     assert needed(row(4, 0), {2: Tally(0, 0)}, Search.HALVING, 0.05) == []
     halved = monte_carlo_labels(row(4, 0), {2: Tally(0, 0)}, Search.HALVING, 0.05)
     assert [each["label"] for each in halved] == [None, None, None, 0]
+    assert [each.get("reason") for each in halved] == [
+        *(LabelReason.NOT_CONTINUED, LabelReason.NO_ANSWERS, LabelReason.NOT_CONTINUED, None)
+    ]
+
+
+@pytest.mark.parametrize("tally", [Tally(1, 1), Tally(1, 0), Tally(3, 1)])
+def test_steps_with_few_answers_are_neither_good_nor_bad(tally: Tally) -> None:
+    """If 15 of 16 continuations are cut off, the step after which this happens is not the first bad one."""
+    one, _ = monte_carlo_labels(row(2, 0), {1: tally}, Search.ALL, 0.05)
+    assert (one["label"], one["reason"]) == (None, LabelReason.UNSURE)
+    assert (one["n_votes"], one["n_agreeing"]) == (tally.n_answers, None)
+    assert one["value"] == pytest.approx(max(0, (tally.n_right / tally.n_answers - 0.1) / 0.9))
+
+
+@given(st.floats(1e-6, 1))
+def test_the_fewest_continuations_can_tell(significance: float) -> None:
+    n = fewest_continuations(significance)
+    assert n is not None
+    for n_options in range(11):
+        if n_options != 1:
+            rate = guessing_rate(n_options)
+            assert Tally(n, n).is_hopeful(rate, significance) is True
+            assert Tally(n, 0).is_hopeful(rate, significance) is False
+    two, none = Tally(n - 1, n - 1), Tally(n - 1, 0)
+    assert n == 1 or (two.is_hopeful(1 / 2, significance), none.is_hopeful(0, significance)) == (
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"per_prefix": 4}, "--per-prefix: expected at least 5, to tell good steps from bad"),
+        ({"significance": 0.0}, "--significance: expected more than 0"),
+    ],
+)
+def test_too_few_continuations_to_tell_are_refused(
+    settings: dict[str, Any], told: str, tmp_path: Path, tiny_model: Path
+) -> None:
+    with pytest.raises(InputError, match=told):
+        continued(tmp_path, tiny_model, [solution(0, 0)], **settings)
 
 
 def continued(
@@ -95,7 +158,7 @@ def continued(
     parquet.write(folder / "s.parquet", SOLUTIONS, rows, made_of())
     outputs = folder / "labels.parquet", folder / "continuations.parquet"
     solving = SolvingOptions(shots=0)
-    settings = {"per_prefix": 3, **settings}
+    settings = {"per_prefix": 5, **settings}
     continue_steps(folder / "s.parquet", str(model), *outputs, options, solving, **settings)
     return (
         parquet.read(outputs[0], LABELS).to_pylist(),
@@ -114,7 +177,7 @@ def test_common_beginnings_are_continued_once_and_depend_on_nothing_else(
     beginnings = {(each["question_id"], each["prefix"]) for each in continuations}
     # One step of both, two steps of each, and those of the other question.
     assert len(beginnings) == 1 + 2 + 2
-    assert len(continuations) == 3 * len(beginnings)
+    assert len(continuations) == 5 * len(beginnings)
     assert len({each["text"] for each in continuations}) == len(continuations)
     _, alone = continued(tmp_path, tiny_model, rows[1:2])
     assert all(each in continuations for each in alone)

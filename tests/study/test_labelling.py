@@ -257,6 +257,14 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
         ),
         ({"from": "Judged", "label": {"trust": {"model": "gone"}}}, "gone is not one of"),
         ({"from": "Train", "label": {"judge": {"model": "judge", "votes": 2}}}, "temperature 0"),
+        (
+            {"from": "Train", "label": {"monte_carlo": {"policy": "base", "per_prefix": 4}}},
+            "4 continuations cannot tell good steps from bad ones at significance 0.05; set `per_prefix` to 5",
+        ),
+        (
+            {"from": "Train", "label": {"monte_carlo": {"policy": "base", "significance": 0}}},
+            "at `significance` 0 no step would be good or bad",
+        ),
         ({"from": "Law", "label": {"known": "miniature"}}, "does not answer the miniature's"),
         (
             {"from": "Train", "augment": {"model": "writer", "kind": "counterfactual", "seed": 1}},

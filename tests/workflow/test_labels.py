@@ -31,7 +31,7 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
         },
         "Continued": {
             "from": "Micro_train",
-            "label": {"monte_carlo": {"per_prefix": 2, **POLICY}},
+            "label": {"monte_carlo": {"per_prefix": 5, **POLICY}},
             **one,
         },
         "Known": {"from": "Micro_train", "label": {"known": "miniature"}, **one},

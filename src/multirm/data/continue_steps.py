@@ -7,6 +7,7 @@ after a wrong step, or fail after a right one that is hard to follow.
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from multirm.data.guessing import corrected_share, guessing_rate, most_by_guessing
+from multirm.data.guessing import corrected_share, guessing_rate, is_known
 from multirm.data.solving_options import DEFAULT_SOLVING, Solving, SolvingOptions
 from multirm.engines.base import Prompt
 from multirm.errors import InputError
@@ -23,7 +24,7 @@ from multirm.generation.options import GenerationOptions
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.tables import parquet
-from multirm.tables.continuations import CONTINUATIONS, Search
+from multirm.tables.continuations import CONTINUATIONS, Search, fewest_continuations
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.solutions import SOLUTIONS
@@ -52,10 +53,10 @@ class Tally:
     n_right: int
 
     def is_hopeful(self, rate: float, significance: float) -> bool | None:
-        """Whether more are right than by guessing; None without answers."""
+        """Whether the answer is known rather than guessed; None if the answers cannot tell."""
         if not self.n_answers:
             return None
-        return self.n_right > most_by_guessing(self.n_answers, rate, significance)
+        return is_known(self.n_right, self.n_answers, rate, significance)
 
 
 @entry
@@ -72,10 +73,11 @@ def continue_steps(
 ) -> None:
     """Label steps by the share of continuations after them that give the right answer.
 
-    A step is good if significantly more continuations are right than by guessing among the options. `value` is the
-    share of right ones, corrected for guessing. Continuations without an answer do not count. After the last step,
-    label and value are the solution's outcome. Solutions that begin with the same steps share their continuations. A
-    killed job resumes where it stopped.
+    A step is good if significantly more continuations are right than by guessing among the options, and bad if
+    significantly fewer are right than if the policy knew half of the answers; otherwise it has no label. `value` is
+    the share of right ones, corrected for guessing. Continuations without an answer do not count. After the last
+    step, label and value are the solution's outcome. Solutions that begin with the same steps share their
+    continuations. A killed job resumes where it stopped.
 
     Args:
         solutions: solutions table, with reference answers.
@@ -86,12 +88,14 @@ def continue_steps(
         solving: exemplars and templates.
         per_prefix: continuations after each step.
         search: which steps are continued.
-        significance: the probability that a step with which the answer can only be guessed counts as good. At 1, a
-            step is good if any continuation is right, as in Math-Shepherd.
+        significance: the probability that a step after which the answer can only be guessed counts as good. At 1, a
+            step is good if any continuation is right, as in Math-Shepherd, and bad otherwise.
 
     Raises:
-        InputError: a solution has no outcome, a category lacks exemplars, or the policy has no chat template.
+        InputError: `per_prefix` is too small to tell, a solution has no outcome, a category lacks exemplars, or the
+            policy has no chat template.
     """
+    _require_enough(per_prefix, significance)
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     _require_outcomes(solutions, rows)
     shown = solving.load()
@@ -123,6 +127,10 @@ def continue_steps(
         "%d continuations of %d different beginnings: %d right, %d without an answer",
         len(written), len(found), n_right, n_missing,
     )  # fmt: skip
+    reasons = Counter(str(row["reason"]).replace("_", " ") for row in labels if row["reason"])
+    if reasons:
+        told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
+        logger.info("%d of %d steps without a label: %s", reasons.total(), len(labels), told)
 
 
 @dataclass(frozen=True)
@@ -221,8 +229,6 @@ def needed(
     n_steps = len(row["steps"])
     if search is Search.ALL:
         return [k for k in range(1, n_steps) if k not in tallies]
-    if row["outcome"] == 1:
-        return []
     rate = guessing_rate(Asked.of(row).n_options)
     low, high = 0, n_steps
     while high - low > 1:
@@ -259,24 +265,49 @@ def monte_carlo_labels(
             agreeing = tally.n_right if good else tally.n_answers - tally.n_right
             column["value"] = corrected_share(tally.n_right, tally.n_answers, rate)
             column |= {"n_votes": tally.n_answers, "n_agreeing": None if good is None else agreeing}
-        elif k == n_steps:
+        elif k == n_steps and good == bool(row["outcome"]):
             column["value"] = float(row["outcome"])
-        if good is None and "value" not in column:
-            column["reason"] = LabelReason.NO_ANSWERS
+        if good is None:
+            column["reason"] = _reason(tally)
         columns.append(column)
     return columns
 
 
+def _reason(tally: Tally | None) -> LabelReason:
+    """Why a step has no label."""
+    if tally is None:
+        return LabelReason.NOT_CONTINUED
+    return LabelReason.UNSURE if tally.n_answers else LabelReason.NO_ANSWERS
+
+
 def _filled(hopeful: Mapping[int, bool | None], n_steps: int) -> dict[int, bool | None]:
-    """What halving implies: steps before a hopeful one are hopeful, those after a hopeless one hopeless."""
-    if hopeful[n_steps]:
-        return dict.fromkeys(range(1, n_steps + 1), True)
-    last_good = max((k for k, good in hopeful.items() if good), default=0)
-    first_bad = min(k for k, good in hopeful.items() if good is False)
+    """What halving implies: steps before a hopeful one are hopeful, those after a hopeless one hopeless.
+
+    That a solution ends with the right answer implies nothing about the steps before it, and nothing about its last
+    step if it is after a hopeless one.
+    """
+    last_good = max((k for k, good in hopeful.items() if good and k < n_steps), default=0)
+    first_bad = min((k for k, good in hopeful.items() if good is False), default=n_steps + 1)
     return {
-        k: True if k <= last_good else False if k >= first_bad else None
+        k: True if k <= last_good else False if k >= first_bad else hopeful.get(k)
         for k in range(1, n_steps + 1)
     }
+
+
+def _require_enough(per_prefix: int, significance: float) -> None:
+    fewest = fewest_continuations(significance)
+    if fewest is None:
+        raise InputError(
+            "--significance",
+            expected="more than 0",
+            found="0, at which no step would be good or bad",
+        )
+    if per_prefix < fewest:
+        raise InputError(
+            "--per-prefix",
+            expected=f"at least {fewest}, to tell good steps from bad ones at significance {significance}",
+            found=str(per_prefix),
+        )
 
 
 def _require_outcomes(path: Path, rows: Sequence[Row]) -> None:

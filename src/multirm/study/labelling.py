@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.study.sampling import STARTED_REPLIES, Sampling
 from multirm.study.settings import Categories, Name, Settings, Text
-from multirm.tables.continuations import Search
+from multirm.tables.continuations import Search, fewest_continuations
 
 
 class Sample(Sampling):
@@ -59,6 +59,18 @@ class MonteCarlo(Sampling):
     )
     temperature: PositiveOrZero = 0.7
     max_tokens: Count = 2048
+
+    @model_validator(mode="after")
+    def _enough_to_tell(self) -> Self:
+        fewest = fewest_continuations(self.significance)
+        if fewest is None:
+            raise ValueError("at `significance` 0 no step would be good or bad; raise it")
+        if self.per_prefix < fewest:
+            raise ValueError(
+                f"{self.per_prefix} continuations cannot tell good steps from bad ones at significance "
+                f"{self.significance}; set `per_prefix` to {fewest} or more"
+            )
+        return self
 
 
 class Trust(Settings):
