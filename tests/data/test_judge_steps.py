@@ -24,7 +24,7 @@ OPTIONS = JudgeOptions(engine=EngineName.TRANSFORMERS, max_tokens=6, temperature
 
 def reply(text: str, truncated: bool = False) -> dict[str, Any]:
     tokens = {"n_tokens_read": 3, "n_tokens_generated": 2}
-    return {"reply": text, "truncated": truncated, **tokens}
+    return {"text": text, "truncated": truncated, **tokens}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_reply_counts_if_it_names_a_step_that_exists_or_none(
 ) -> None:
     found = read(given_reply, n_steps=3)
     assert (found["first_bad"], found["reason"]) == (first_bad, reason)
-    assert found["reply"] == given_reply["reply"]
+    assert found["reply"] == given_reply["text"]
 
 
 def read(one: dict[str, Any], n_steps: int) -> dict[str, Any]:

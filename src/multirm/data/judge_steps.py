@@ -7,28 +7,24 @@ at temperature 0. Unlike there, a reply that cannot be read is asked for again, 
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from transformers import PreTrainedTokenizerBase
 
-from multirm.engines.base import Completion, Engine, Prompt
+from multirm.engines.base import Prompt
 from multirm.errors import InputError
-from multirm.generation.loop import generate_rows
+from multirm.generation.chat_jobs import ChatJob, ChatModel
 from multirm.generation.options import GenerationOptions
 from multirm.generation.prompts import conversation_prompt
-from multirm.models.load import load_tokenizer, sources_of
 from multirm.running.arguments import OutputFile, Place, entry
-from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count, PositiveOrZero
-from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.judgements import JUDGEMENTS, JudgementReason
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.solutions import SOLUTIONS
-from multirm.text.chat import conversation_date
 from multirm.text.judging import (
     NO_BAD_STEP,
     judge_template_file,
@@ -95,32 +91,23 @@ def judge_steps(
     _require_answers(solutions, rows, reference)
     file = judge_template_file(reference, template)
     words = load_judge_template(file, reference)
-    tokenizer = load_tokenizer(judge)
-    prompts = judge_prompts(tokenizer, words, rows)
-    made_of, folders = sources_of(judge)
+    model = ChatModel.load(judge, options)
+    prompts = judge_prompts(model.tokenizer, words, rows)
     parameters = {
-        "judge": made_of,
         "votes": votes,
         "attempts": attempts,
         "reference": reference,
         "template": words,
-        **options.parameters,
-        **conversation_date(tokenizer),
     }
-    origin = origin_of(__name__, parameters, [*solutions, file, *folders])
-    with open_journal(output, origin) as journal:
-        engine = options.load_engine(judge)
-        replies = _ask(engine, journal, options, words, prompts, rows, votes, attempts)
+    with model.job(output, __name__, "judge", parameters, [*solutions, file]) as job:
+        replies = _ask(job, words, prompts, rows, votes, attempts)
         labels = [
             label
             for row, of_row in zip(rows, replies, strict=True)
             for label in label_rows(row, LabelSource.JUDGE, vote(of_row, len(row["steps"])))
         ]
         every = [reply for of_row in replies for reply in of_row]
-        made_so = origin.having(reproducible=engine.reproducible)
-        parquet.write_together(
-            [(output, LABELS, labels), (output_judgements, JUDGEMENTS, every)], made_so
-        )
+        job.write([(output, LABELS, labels), (output_judgements, JUDGEMENTS, every)])
     _report(replies)
 
 
@@ -143,9 +130,7 @@ def judge_prompts(
 
 
 def _ask(
-    engine: Engine,
-    journal: Journal,
-    options: JudgeOptions,
+    job: ChatJob,
     template: str,
     prompts: Sequence[Prompt],
     rows: Sequence[Row],
@@ -156,14 +141,11 @@ def _ask(
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     failed = {place: list(range(votes)) for place in range(len(rows))}
     for attempt in range(attempts):
-        asked = options
-        if attempt:
-            asked = replace(options, temperature=max(options.temperature, RETRY_TEMPERATURE))
+        usual = job.options.temperature
+        temperature = max(usual, RETRY_TEMPERATURE) if attempt else usual
         for places, first, n in _requests(failed, votes, attempt):
-            request = asked.request([prompts[place] for place in places], n, first)
-            texts = generate_rows(
-                engine, request, journal, reply_columns, done="judged", items="solutions"
-            )
+            asked = [prompts[place] for place in places]
+            texts = job.ask(asked, n, first, temperature, done="judged", items="solutions")
             for place, of_prompt in zip(places, texts, strict=True):
                 for number, text in enumerate(of_prompt, start=first):
                     known = {name: rows[place][name] for name in SOLUTIONS.key}
@@ -198,32 +180,28 @@ def _requests(
             yield places, attempt * votes + number, 1
 
 
-def reply_columns(prompt: Prompt, completions: Sequence[Completion]) -> list[dict[str, Any]]:
-    """What is kept of the replies to a prompt. They are read later, so how may change without asking again."""
-    return [
-        {
-            "reply": one.text,
-            "truncated": one.truncated,
-            "n_tokens_read": len(prompt.ids),
-            "n_tokens_generated": len(one.ids),
-        }
-        for one in completions
-    ]
-
-
 def read_judgement(reply: Row, n_steps: int, template: str) -> dict[str, Any]:
-    """The columns of JUDGEMENTS that depend on a reply, such as from `reply_columns`."""
-    first_bad, reason = parse_judgement(reply["reply"], template), None
+    """The columns of JUDGEMENTS that depend on a reply.
+
+    Args:
+        reply: as from `texts_of`.
+    """
+    first_bad, reason = parse_judgement(reply["text"], template), None
     if reply["truncated"]:
         reason = JudgementReason.CUT_OFF
-    elif not reply["reply"].strip():
+    elif not reply["text"].strip():
         reason = JudgementReason.EMPTY
     elif first_bad is None:
         reason = JudgementReason.NO_BOX
     elif not NO_BAD_STEP <= first_bad < n_steps:
         reason = JudgementReason.OUT_OF_RANGE
-    kept = {name: value for name, value in reply.items() if name != "truncated"}
-    return {**kept, "first_bad": None if reason else first_bad, "reason": reason}
+    return {
+        "reply": reply["text"],
+        "n_tokens_read": reply["n_tokens_read"],
+        "n_tokens_generated": reply["n_tokens_generated"],
+        "first_bad": None if reason else first_bad,
+        "reason": reason,
+    }
 
 
 def vote(replies: Sequence[Row], n_steps: int) -> list[dict[str, Any]]:
