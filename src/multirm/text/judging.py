@@ -19,9 +19,12 @@ NO_BAD_STEP = -1
 _BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 # What a template asks for in one line: a box for the number of a step, and one for no bad step.
 _REQUEST = re.compile(rf"{_BOX.pattern}.*{_BOX.pattern}")
-# Other signs than a hyphen, and words that models put around the number.
+# Other signs than a hyphen, and words and signs that models put around the number. A hyphen after "step" may join the
+# two or be a sign, so such a reply cannot be read.
 _NUMBER = re.compile(
-    r"(?:\\(?:text|mathrm|mathbf)\s*\{)?\s*(?:<?step[\s_]*)?([-−–]?)\s*(\d{1,6})\s*>?\s*\}?",
+    r"(?:\$|\\\()?\s*(?:\\(?:text|mathrm|mathbf)\s*\{)?\s*"
+    r"(?:<?step[\s_:]*\}?\s*(?P<named>\d{1,6})|(?P<sign>[-−–]?)\s*(?P<bare>\d{1,6}))"
+    r"\s*>?\s*\}?\s*(?:\$|\\\))?",
     re.IGNORECASE,
 )
 
@@ -84,5 +87,5 @@ def parse_judgement(reply: str, template: str) -> int | None:
     found = _NUMBER.fullmatch(boxes[-1].strip()) if boxes else None
     if not found:
         return None
-    number = int(found[2])
-    return -number if found[1] else number
+    number = int(found["named"] or found["bare"])
+    return -number if found["sign"] else number
