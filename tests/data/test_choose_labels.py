@@ -78,6 +78,22 @@ def test_labels_with_few_agreeing_votes_count_as_missing(
         chosen(solutions, labels, tmp_path, min_agreement=0.76)
 
 
+@pytest.mark.parametrize(
+    ("votes", "told"),
+    [
+        ({"n_votes": 4}, "n_votes and n_agreeing of a label"),
+        ({"n_agreeing": 4}, "n_votes and n_agreeing of a label"),
+        ({"n_votes": 2, "n_agreeing": 3}, "n_agreeing from 0 to n_votes"),
+    ],
+)
+def test_votes_without_those_that_agree_are_refused(
+    votes: dict[str, int], told: str, tmp_path: Path, write_solutions: Write
+) -> None:
+    solutions = write_solutions([solution(0, 0)])
+    with pytest.raises(InputError, match=told):
+        chosen(solutions, labelled(tmp_path, [1, 1, 1], **votes), tmp_path, min_agreement=0.5)
+
+
 def test_labels_of_other_solutions_steps_and_sources_are_refused(
     tmp_path: Path, write_solutions: Write
 ) -> None:
@@ -136,8 +152,20 @@ def test_consensus_of_tables_keeps_solutions_that_one_source_lacks(tmp_path: Pat
     rows = parquet.read(tmp_path / "out.parquet", LABELS).to_pylist()
     assert [row["label"] for row in rows] == [1, 1, 0, None, None, None]
     assert {row["reason"] for row in rows} == {None, LabelReason.UNLABELLED}
-    with pytest.raises(InputError, match="at least two"):
-        agree_labels([judge], tmp_path / "out.parquet")
+    for too_few in ([judge], [judge, judge], [judge, tmp_path / "." / judge.name, known]):
+        with pytest.raises(InputError, match="at least two"):
+            agree_labels(too_few, tmp_path / "out.parquet")
+
+
+def test_sources_that_end_before_the_last_step_agree_on_the_steps_before_alone(
+    tmp_path: Path, write_solutions: Write
+) -> None:
+    judge = labelled(tmp_path, [1, 1], [1, 0])
+    known = labelled(tmp_path, [1, 1], [1, 0], source=LabelSource.KNOWN)
+    agreed = tmp_path / "agreed.parquet"
+    agree_labels([judge, known], agreed)
+    rows = chosen(write_solutions([solution(0, 0), solution(0, 1)]), agreed, tmp_path)
+    assert [row["step_labels"] for row in rows] == [None, [1, 0, 0]]
 
 
 @pytest.mark.parametrize("labels", [*product((0, 1), repeat=2)])

@@ -147,6 +147,47 @@ def test_tables_are_compared_with_the_solutions_or_with_known_labels(tmp_path: P
     assert (row["agreement_if_good"], row["recall_good"]) == (1, pytest.approx(2 / 3))
 
 
+def test_a_solution_of_which_the_last_steps_have_no_labels_is_not_known_to_be_good(
+    tmp_path: Path,
+) -> None:
+    """Tables of labels that were read have no rows of steps that nobody labelled."""
+    rows = solutions(4)
+    own = [{**row, "step_labels": [1, 1, 0]} for row in rows]
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, own, made_of())
+    partial = written(
+        tmp_path / "read.parquet", rows, [[1, 1], [1, 1], [1, 0], [1]], LabelSource.READ
+    )
+    output = tmp_path / "out.parquet"
+    compare_labels([tmp_path / "s.parquet"], [f"Read={partial}"], output)
+    [_, row] = parquet.read(output, LABEL_AGREEMENT).to_pylist()
+    assert (row["n_labelled"], row["n_missing"], row["share_without_bad"]) == (1, 3, 0)
+    compare_labels([tmp_path / "s.parquet"], [f"Read={partial}"], output, truth=[partial])
+    [_, row] = parquet.read(output, LABEL_AGREEMENT).to_pylist()
+    assert (row["n_labelled"], row["n_missing"]) == (1, 0)
+
+
+def test_labels_of_other_solutions_or_of_some_twice_are_refused(tmp_path: Path) -> None:
+    rows = solutions(2)
+    path, output = tmp_path / "s.parquet", tmp_path / "out.parquet"
+    parquet.write(path, SOLUTIONS, [{**row, "step_labels": [1, 1, 0]} for row in rows], made_of())
+    good = written(tmp_path / "good.parquet", rows, [[1, 1, 1]] * 2, LabelSource.JUDGE)
+    others = [{**row, "dataset": "e"} for row in rows]
+    other = written(tmp_path / "other.parquet", others, [[1, 1, 1]] * 2, LabelSource.JUDGE)
+    long = written(tmp_path / "long.parquet", rows, [[1, 1, 1, 1]] * 2, LabelSource.JUDGE)
+    twice = written(tmp_path / "twice.parquet", rows[1:], [[1, 0, 0]], LabelSource.JUDGE)
+    for labels, truth, told in (
+        ([f"J={other}"], None, r"other.parquet: expected labels of solutions in .*s.parquet"),
+        ([f"J={good}"], [other], r"other.parquet: expected labels of solutions in .*s.parquet"),
+        ([f"J={long}"], None, r"steps 0 to 2 of .*a label of step 3"),
+        ([f"J={good}"], [long], r"steps 0 to 2 of .*a label of step 3"),
+        ([f"J={good}", f"J={twice}"], None, r"found some of .*1\), which is in another"),
+        ([f"J={good}"], [good, twice], r"found some of .*1\), which is in another"),
+    ):
+        with pytest.raises(InputError, match=told):
+            compare_labels([path], labels, output, truth=truth)
+        assert not output.exists()
+
+
 def test_nothing_known_and_mixed_sources_are_refused(tmp_path: Path) -> None:
     rows = solutions(2)
     path = tmp_path / "s.parquet"

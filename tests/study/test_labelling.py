@@ -252,6 +252,10 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
             "Train is not Train with `label`",
         ),
         (
+            {"from": "Train", "label": {"agree": ["Judged", "Judged"]}},
+            "datasets.X.label.agree: Judged twice",
+        ),
+        (
             {"from": "Train", "label": {"trust": {"model": "dPRM"}}},
             "dPRM is not a dPRM trained on Train",
         ),

@@ -23,17 +23,21 @@ logger = logging.getLogger(__name__)
 def agree_labels(labels: list[Path], output: OutputFile) -> None:
     """Label the solutions whose first bad step is the same, or missing, according to all sources.
 
-    If they disagree, or one of them does not know, all of the solution's labels are null, with the reason.
+    If they disagree, or one of them does not know, all of the solution's labels are null, with the reason. Steps after
+    the last one that any table has a row of get no row either, so such a solution is not known to have no bad step.
 
     Args:
         labels: tables of labels of the same solutions, a source each.
         output: labels table.
 
     Raises:
-        InputError: there are fewer than two tables, or a table with labels from several sources.
+        InputError: there are fewer than two tables, a table twice, or a table with labels from several sources.
     """
-    if len(labels) < 2:
-        raise InputError("labels", expected="at least two tables", found=str(len(labels)))
+    files = {path.resolve() for path in labels}
+    if len(labels) < 2 or len(files) < len(labels):
+        raise InputError(
+            "--labels", expected="at least two tables", found=", ".join(map(str, labels)) or "none"
+        )
     tables = [read_labels(path) for path in labels]
     rows, n_agreed = [], 0
     for key in dict.fromkeys(key for table in tables for key in table):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multirm.errors import InputError, shown
+from multirm.errors import InputError
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.numbers import Fraction
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
-from multirm.tables.labels import read_labels, solution_of
+from multirm.tables.labels import read_labels, refuse_other_labels, solution_of
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.labels import after_first_error, outcome_from_steps, up_to_first_error
 
@@ -49,7 +49,7 @@ def choose_labels(
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     found = read_labels(labels)
     lengths = {solution_of(row): len(row["steps"]) for row in rows}
-    _refuse_others(labels, found, lengths, solutions)
+    refuse_other_labels(labels, found, lengths, str(solutions))
     chosen, missing = [], Counter[str]()
     for row in rows:
         of_steps = found.get(solution_of(row), {})
@@ -94,25 +94,6 @@ def _relabelled(row: Mapping[str, Any], labels: list[int] | None) -> dict[str, A
     if row["answer"] is None:
         outcome = None if labels is None else outcome_from_steps(labels)
     return {**row, "step_labels": labels, "outcome": outcome}
-
-
-def _refuse_others(
-    path: Path,
-    found: Mapping[tuple[Any, ...], Mapping[int, Any]],
-    lengths: Mapping[tuple[Any, ...], int],
-    solutions: Path,
-) -> None:
-    for key, labels in found.items():
-        if key not in lengths:
-            raise InputError(
-                path, expected=f"labels of solutions in {solutions}", found=f"one of {shown(key)}"
-            )
-        if max(labels) >= lengths[key]:
-            raise InputError(
-                path,
-                expected=f"steps 0 to {lengths[key] - 1} of {shown(key)}",
-                found=f"a label of step {max(labels)}",
-            )
 
 
 def _told(counts: Counter[str]) -> str:

@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from multirm.errors import InputError
+from multirm.errors import InputError, shown
 from multirm.evaluation.estimates import Estimate, Measure, estimate, in_columns, rows_of, summaries
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.label_agreement import LABEL_AGREEMENT, MEASURES
-from multirm.tables.labels import Key, read_labels, solution_of
+from multirm.tables.labels import Key, read_labels, refuse_other_labels, solution_of
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS, pool_of
 from multirm.text.labels import up_to_first_error
@@ -33,7 +34,8 @@ def compare_labels(
 ) -> None:
     """Compare step labels with those of the solutions, or with a table of known ones, by the first bad step.
 
-    Solutions whose first bad step is not known are left out.
+    Solutions whose first bad step is not known are left out. A source labels a solution if it knows the first bad step:
+    it has labels of all steps up to it, or of all steps if none is bad.
 
     Args:
         solutions: solutions tables of one dataset, a category each.
@@ -43,10 +45,14 @@ def compare_labels(
         truth: labels tables that are known to be right; by default, the solutions' own labels are.
 
     Raises:
-        InputError: no solution has a known first bad step, or a table has labels of several sources.
+        InputError: no solution has a known first bad step, or a table has labels of several sources, of other
+            solutions, or of the same ones as another table with its name.
     """
     rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
-    known = _known(rows, truth)
+    of = _Solutions(
+        {solution_of(row): len(row["steps"]) for row in rows}, ", ".join(map(str, solutions))
+    )
+    known = of.read(truth)[1] if truth else _known(rows)
     if not known:
         raise InputError(
             ", ".join(map(str, truth or solutions)),
@@ -57,7 +63,7 @@ def compare_labels(
     for each in labels:
         name, _, path = each.partition("=")
         named.setdefault(name, []).append(Path(path))
-    tables = {name: _read(paths) for name, paths in named.items()}
+    tables = {name: of.read(paths) for name, paths in named.items()}
     found = agreements(rows, known, {name: of_steps for name, (_, of_steps) in tables.items()})
     dataset = rows[0]["dataset"]
     written = [
@@ -179,31 +185,49 @@ def _kind(known: list[int], said: list[int] | None) -> int:
     return SAME_STEP if len(known) == len(said) else OTHER_STEP
 
 
-def _known(rows: Sequence[Row], truth: Sequence[Path] | None) -> dict[Key, list[int]]:
-    if truth:
-        return _read(truth)[1]
+def _known(rows: Sequence[Row]) -> dict[Key, list[int]]:
     found = {solution_of(row): up_to_first_error(row["step_labels"] or [None]) for row in rows}
     return {key: labels for key, labels in found.items() if labels is not None}
 
 
-def _read(paths: Sequence[Path]) -> tuple[str, dict[Key, list[int]]]:
-    """The source of some tables of labels, and of each solution the labels up to the first bad step, if known."""
-    sources: set[str] = set()
-    found: dict[Key, list[int]] = {}
-    for path in paths:
-        for key, of_steps in read_labels(path).items():
-            sources.update(row["source"] for row in of_steps.values())
-            given = [
-                of_steps[k]["label"] if k in of_steps else None for k in range(max(of_steps) + 1)
-            ]
-            labels = up_to_first_error(given)
-            if labels is not None:
-                found[key] = labels
-    if len(sources) > 1:
-        raise InputError(
-            ", ".join(map(str, paths)),
-            expected="labels from a single source",
-            found=f"some from {', '.join(sorted(sources))}",
-            remedy="give each source a name of its own",
-        )
-    return next(iter(sources), "none"), found
+@dataclass(frozen=True)
+class _Solutions:
+    """The solutions that labels may be about: the number of steps of each, and their files."""
+
+    lengths: Mapping[Key, int]
+    files: str
+
+    def read(self, paths: Sequence[Path]) -> tuple[str, dict[Key, list[int]]]:
+        """The source of some tables of labels, and of each solution the labels up to the first bad step, if known."""
+        tables = {path: read_labels(path) for path in paths}
+        sources = {
+            row["source"]
+            for table in tables.values()
+            for of_steps in table.values()
+            for row in of_steps.values()
+        }
+        if len(sources) > 1:
+            raise InputError(
+                ", ".join(map(str, paths)),
+                expected="labels from a single source",
+                found=f"some from {', '.join(sorted(sources))}",
+                remedy="give each source a name of its own",
+            )
+        every: dict[Key, Mapping[int, Row]] = {}
+        for path, table in tables.items():
+            refuse_other_labels(path, table, self.lengths, self.files)
+            for key in every.keys() & table.keys():
+                raise InputError(
+                    path,
+                    expected="labels of each solution in one table of a source",
+                    found=f"some of {shown(key)}, which is in another one as well",
+                    remedy="give each source a name of its own",
+                )
+            every |= table
+        known = {key: self._known(key, of_steps) for key, of_steps in every.items()}
+        found = {key: labels for key, labels in known.items() if labels is not None}
+        return next(iter(sources), "none"), found
+
+    def _known(self, key: Key, of_steps: Mapping[int, Row]) -> list[int] | None:
+        steps = range(self.lengths[key])
+        return up_to_first_error([of_steps[k]["label"] if k in of_steps else None for k in steps])

@@ -3,13 +3,13 @@
 The defaults are VersaPRM's (arXiv 2502.06737), except for Monte-Carlo labels, which it does not use.
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.study.sampling import STARTED_REPLIES, Sampling
-from multirm.study.settings import Categories, Name, Settings, Text
+from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.continuations import Search, fewest_continuations
 
 
@@ -85,7 +85,7 @@ class Labelling(Settings):
 
     judge: Judge | None = None
     monte_carlo: MonteCarlo | None = None
-    agree: list[Name] | None = Field(
+    agree: Annotated[list[Name], EachOnce] | None = Field(
         None, min_length=2, description="datasets with `label`, from the same one as this"
     )
     trust: Trust | None = None

@@ -75,6 +75,15 @@ def _check_label(row: Row) -> tuple[str, str] | None:
         return "no reason beside a label", shown(reason)
     if label is None and value is None and reason is None:
         return "a label, a value or the reason why there is none", "none"
+    return _check_votes(row)
+
+
+def _check_votes(row: Row) -> tuple[str, str] | None:
+    n_votes, n_agreeing = row["n_votes"], row["n_agreeing"]
+    if row["label"] is not None and (n_votes is None) != (n_agreeing is None):
+        return "n_votes and n_agreeing of a label, or neither", f"{n_votes} and {n_agreeing}"
+    if n_agreeing is not None and not 0 <= n_agreeing <= (n_votes or 0):
+        return "n_agreeing from 0 to n_votes", f"{n_agreeing} of {n_votes}"
     return None
 
 
@@ -148,3 +157,29 @@ def read_labels(path: Path) -> dict[Key, dict[int, dict[str, Any]]]:
             remedy="keep one, or combine tables of one source each by agree-labels",
         )
     return found
+
+
+def refuse_other_labels(
+    path: Path, labels: Mapping[Key, Mapping[int, Row]], lengths: Mapping[Key, int], solutions: str
+) -> None:
+    """Refuse labels of other solutions, or of steps that a solution does not have.
+
+    Args:
+        path: the table of `labels`, which are as from `read_labels`.
+        lengths: the number of steps of each solution.
+        solutions: the files of the solutions.
+
+    Raises:
+        InputError: says which label.
+    """
+    for key, steps in labels.items():
+        if key not in lengths:
+            raise InputError(
+                path, expected=f"labels of solutions in {solutions}", found=f"one of {shown(key)}"
+            )
+        if max(steps) >= lengths[key]:
+            raise InputError(
+                path,
+                expected=f"steps 0 to {lengths[key] - 1} of {shown(key)}",
+                found=f"a label of step {max(steps)}",
+            )
