@@ -289,6 +289,12 @@ def test_conversations_are_those_of_transformers(
     check()
 
 
+def test_a_template_may_number_the_turns(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer.chat_template = "{% for m in messages %}{{ loop.index0 }}{{ m.content }}{% endfor %}"
+    frame = conversation_frame(tokenizer, 3)
+    assert frame.between == ("0", "1", "2", "")
+
+
 def test_the_date_of_conversations_is_recorded(tokenizer: PreTrainedTokenizerFast) -> None:
     tokenizer.chat_template = LLAMA
     assert conversation_date(tokenizer) == {"date": "2024-07-26"}
@@ -342,8 +348,8 @@ def test_ended_conversations_are_those_of_transformers(
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        (FAMILIES["r1"], "one that drops, repeats or reorders turns"),
-        ("{% for m in messages %}{{ m.content * 2 }}{% endfor %}", "drops, repeats or reorders"),
+        (FAMILIES["r1"], "one that drops, repeats or moves a turn of 6"),
+        ("{% for m in messages %}{{ m.content * 2 }}{% endfor %}", "drops, repeats or moves"),
         (
             "{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}",
             "one that treats the turns of a conversation differently",

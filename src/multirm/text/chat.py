@@ -6,7 +6,8 @@ between these texts here. So the text of a question never reaches the template, 
 believes is speaking.
 
 `chat_frame` is for critiques: one user turn, and a reply that opens the thinking itself. `conversation_frame` is for
-everything else: any number of turns, exactly as the template renders them.
+everything else that a model replies to: any number of turns, exactly as the template renders them. `chat_turns` is for
+ended conversations, in which rewards are read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from multirm.errors import InputError
 from multirm.text import chat_rendering
@@ -37,6 +38,7 @@ _OPENING = REPLY_START.split("\n")[0]
 _MARK = "\uffff"
 _WORDS = f'Is 2 < 3 & "{_MARK}" {{{{x}}}} {{% y %}} it\'s?\n\n\n Step 1: \\boxed{{é数}}.\tYes'
 _SPACED = f" \n\t{_WORDS}\n \t"
+_PROBES = (_MARK, _SPACED)
 
 _TRIMS: tuple[Callable[[str], str], ...] = (str, str.strip, str.lstrip, str.rstrip)
 
@@ -48,7 +50,10 @@ _CLOSED_THINKING = re.compile(
 
 # In the template of a conversation, the user turn chooses one of the conversations in the template's variables. The
 # line end is removed by Jinja, so that the rest starts at the start of a line, as it did.
-_CHOICE = "{% set messages = conversations[messages[0].content] %}\n"
+_CHOICE = (
+    "{% set messages = conversations[messages[0].content] %}"
+    "{% set add_generation_prompt = awaits_reply %}\n"
+)
 _ROLES = ("user", "assistant")
 _TURN_TRIMS: tuple[Callable[[str], str], ...] = (
     *_TRIMS,
@@ -85,9 +90,7 @@ def chat_frame(tokenizer: PreTrainedTokenizerBase) -> Frame:
     Raises:
         InputError: there is no template, or it fails, exceeds the limits, or changes the user turn.
     """
-    # JSON, to be hashable: names of special tokens, or lists of them, by role.
-    variables = json.dumps(tokenizer.special_tokens_map, default=str)
-    return _frame(tokenizer.name_or_path or "tokenizer", chat_template(tokenizer), variables)
+    return _frame(_Template.of(tokenizer))
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,7 @@ def chat_turns(
     Raises:
         InputError: there is no template, it fails, exceeds the limits, changes turns, or treats them differently.
     """
-    variables = json.dumps(tokenizer.special_tokens_map, default=str)
-    name = tokenizer.name_or_path or "tokenizer"
-    return _turns(name, chat_template(tokenizer), variables, system, pairs)
+    return _turns(_Template.of(tokenizer), system, pairs)
 
 
 def date_told(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
@@ -156,9 +157,7 @@ def conversation_frame(tokenizer: PreTrainedTokenizerBase, n_turns: int) -> Conv
     """
     if n_turns % 2 == 0:
         raise ValueError(f"expected an odd number of turns, found {n_turns}")
-    variables = json.dumps(tokenizer.special_tokens_map, default=str)
-    name = tokenizer.name_or_path or "tokenizer"
-    return _conversation_frame(name, chat_template(tokenizer), variables, n_turns)
+    return _conversation_frame(_Template.of(tokenizer), n_turns)
 
 
 def conversation_date(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
@@ -187,53 +186,54 @@ def chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
     return template.removeprefix("\ufeff")
 
 
+@dataclass(frozen=True)
+class _Template:
+    """A chat template, hashable.
+
+    Attributes:
+        name: of its model, for messages.
+        text: the template.
+        variables: JSON: names of special tokens, or lists of them, by role.
+    """
+
+    name: str
+    text: str
+    variables: str
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Self:
+        variables = json.dumps(tokenizer.special_tokens_map, default=str)
+        return cls(tokenizer.name_or_path or "tokenizer", chat_template(tokenizer), variables)
+
+
 @lru_cache(maxsize=8)
-def _frame(name: str, template: str, variables: str) -> Frame:
+def _frame(template: _Template) -> Frame:
     for extras in ({}, _THINKING):
-        rendered = _render(name, template, {**json.loads(variables), **extras})
-        before, after, trim = _around(name, *rendered["texts"])
+        rendered = _render(template, template.text, extras)
+        before, after, trim = _around(template.name, *rendered["texts"])
         if END_OF_THINKING not in after:
             break
     after = _CLOSED_THINKING.sub("", after)
     if END_OF_THINKING in after:
-        raise _refusal(name, f"one that puts {END_OF_THINKING} before the reply")
+        raise _refusal(template.name, f"one that puts {END_OF_THINKING} before the reply")
     if after.rstrip().endswith(_OPENING):
         after = after.rstrip().removesuffix(_OPENING)
-    date = chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
-    return Frame(before, after, trim, date)
+    return Frame(before, after, trim, _date(rendered))
 
 
 @lru_cache(maxsize=32)
-def _conversation_frame(
-    name: str, template: str, variables: str, n_turns: int
-) -> ConversationFrame:
-    marks = [f"{_MARK}{k}{_MARK}" for k in range(n_turns)]
+def _conversation_frame(template: _Template, n_turns: int) -> ConversationFrame:
+    marks = _marks(n_turns)
     spaced = [f"\n \t{_WORDS}{mark}\t \n" for mark in marks]
-    roles = [_ROLES[k % 2] for k in range(n_turns)]
-    conversations = {
-        chosen_by: [
-            {"role": role, "content": text} for role, text in zip(roles, texts, strict=True)
-        ]
-        for chosen_by, texts in ((_MARK, marks), (_SPACED, spaced))
-    }
-    known = {**json.loads(variables), "conversations": conversations}
-    rendered = _render(name, _CHOICE + template, known)
+    rendered = _render_conversations(template, (marks, spaced), awaits_reply=True)
     of_marks, of_spaced = rendered["texts"]
-    between = []
-    rest = of_marks
-    for mark in marks:
-        before, found, rest = rest.partition(mark)
-        between.append(before)
-        if not found or of_marks.count(mark) > 1:
-            raise _refusal(name, f"one that drops, repeats or moves a turn of {n_turns}")
-    between.append(rest)
-    date = chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
+    between = _between(template.name, of_marks, marks)
     for of_roles in product(_TURN_TRIMS, repeat=2):
         trims = tuple(of_roles[k % 2] for k in range(n_turns))
-        frame = ConversationFrame(tuple(between), trims, date)
+        frame = ConversationFrame(between, trims, _date(rendered))
         if of_spaced == "".join(fill_conversation(frame, spaced)):
             return frame
-    raise _refusal(name, f"one that changes a turn of {n_turns}")
+    raise _refusal(template.name, f"one that changes a turn of {n_turns}")
 
 
 def fill_conversation(frame: ConversationFrame, turns: Sequence[str]) -> list[str]:
@@ -243,33 +243,73 @@ def fill_conversation(frame: ConversationFrame, turns: Sequence[str]) -> list[st
     return [*(text for pair in inner for text in pair), frame.between[-1]]
 
 
-# The rendering process passes a single user turn as `messages`. The line end after the block is not rendered.
-_CONVERSATION = "{% set messages = conversation %}{% set add_generation_prompt = false %}\n"
-
-
 @lru_cache(maxsize=16)
-def _turns(name: str, template: str, variables: str, system: str | None, pairs: int) -> Turns:
-    marks = [f"{_MARK}{number}{_MARK}" for number in range(2 * pairs)]
-    conversation = [] if system is None else [{"role": "system", "content": system}]
-    for number, mark in enumerate(marks):
-        conversation.append({"role": ("user", "assistant")[number % 2], "content": mark})
-    told = {**json.loads(variables), "conversation": conversation}
-    rest = _render(name, _CONVERSATION + template, told)["texts"][0]
-    around = []
+def _turns(template: _Template, system: str | None, pairs: int) -> Turns:
+    marks = _marks(2 * pairs)
+    rendered = _render_conversations(template, (marks, marks), system, awaits_reply=False)
+    before, *inner, after = _between(template.name, rendered["texts"][0], marks)
+    to_assistant, to_user = inner[0], inner[1] if pairs > 1 else ""
+    if inner != ([to_assistant, to_user] * pairs)[: 2 * pairs - 1]:
+        raise _refusal(template.name, "one that treats the turns of a conversation differently")
+    return Turns(before, to_assistant, to_user, after)
+
+
+def _marks(n_turns: int) -> list[str]:
+    """Turns that are easily found in a rendered conversation."""
+    return [f"{_MARK}{k}{_MARK}" for k in range(n_turns)]
+
+
+def _between(name: str, text: str, marks: Sequence[str]) -> tuple[str, ...]:
+    """What is before, between and after marks, each of which must be there once, in their order."""
+    between = []
+    rest = text
     for mark in marks:
         before, found, rest = rest.partition(mark)
-        if not found or mark in rest:
-            raise _refusal(name, "one that drops, repeats or reorders turns")
-        around.append(before)
-    first, to_assistant, to_user = around[0], around[1], around[2] if pairs > 1 else ""
-    if around[1:] != ([to_assistant, to_user] * pairs)[: 2 * pairs - 1]:
-        raise _refusal(name, "one that treats the turns of a conversation differently")
-    return Turns(first, to_assistant, to_user, rest)
+        between.append(before)
+        if not found:
+            break
+    between.append(rest)
+    if len(between) <= len(marks) or any(_MARK in each for each in between):
+        raise _refusal(name, f"one that drops, repeats or moves a turn of {len(marks)}")
+    return tuple(between)
 
 
-def _render(name: str, template: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `chat_rendering.render` on the probe texts, in a process of its own."""
-    request = {"template": template, "contents": [_MARK, _SPACED], "variables": variables}
+def _date(rendered: Mapping[str, Any]) -> str | None:
+    return chat_rendering.DATE.isoformat() if rendered["is_dated"] else None
+
+
+def _render_conversations(
+    template: _Template,
+    both: tuple[Sequence[str], Sequence[str]],
+    system: str | None = None,
+    *,
+    awaits_reply: bool,
+) -> dict[str, Any]:
+    """Render two conversations of alternating turns.
+
+    Args:
+        awaits_reply: whether the assistant's turn is opened at their ends.
+    """
+    first = [] if system is None else [{"role": "system", "content": system}]
+    conversations = {
+        chosen_by: first
+        + [{"role": _ROLES[k % 2], "content": text} for k, text in enumerate(texts)]
+        for chosen_by, texts in zip(_PROBES, both, strict=True)
+    }
+    known = {"conversations": conversations, "awaits_reply": awaits_reply}
+    return _render(template, _CHOICE + template.text, known)
+
+
+def _render(template: _Template, text: str, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Run `chat_rendering.render` on the probe texts, in a process of its own.
+
+    Args:
+        text: the template, or one that begins with a choice.
+        extras: variables besides the template's own.
+    """
+    name = template.name
+    variables = {**json.loads(template.variables), **extras}
+    request = {"template": text, "contents": _PROBES, "variables": variables}
     command = [sys.executable, "-P", str(chat_rendering.__file__)]
     try:
         run = subprocess.run(
