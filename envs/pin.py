@@ -24,6 +24,7 @@ CORE = [
     "pyarrow",
     "pydantic",
     "pyyaml",
+    "rapidfuzz",
     "scipy",
     "vl-convert-python",
 ]

@@ -137,6 +137,20 @@ COMMANDS = {
             "List the tokens of a training critique, and which of them carry loss.",
         ),
     },
+    "Trees": {
+        "build-trees": (
+            "multirm.trees.build:build_trees",
+            "Merge solutions to each question into a preference tree.",
+        ),
+        "extract-pairs": (
+            "multirm.trees.extract:extract_pairs",
+            "Write pairs of steps that begin alike and end in different rewards.",
+        ),
+        "count-trees": (
+            "multirm.trees.count:count_trees",
+            "Count nodes and pairs of preference trees in other orders, and with other things kept apart.",
+        ),
+    },
     "Training": {
         "pretrain-backbone": (
             "multirm.training.backbone:pretrain_backbone",

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.critique_subsets import (
     counts_up_to,
     critique_count,
@@ -14,6 +13,7 @@ from multirm.evaluation.critique_subsets import (
     with_critiques,
 )
 from multirm.evaluation.pools import Category
+from multirm.reward_models.aggregate import aggregate_lists
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import RewardType, Scale, Unit
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
-from multirm.evaluation.aggregate import weights_in_pools
 from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
+from multirm.reward_models.aggregate import weights_in_pools
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Aggregation, Estimator, Selection
 from multirm.tables.ledger import LEDGER

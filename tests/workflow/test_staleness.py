@@ -436,7 +436,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
     "a new aggregation": (
         all_of(
             member("new", "Aggregation", "tables/accuracy.py"),
-            put("evaluation/aggregate.py", "def aggregate(", "NEW = 1\n\n\ndef aggregate("),
+            put("reward_models/aggregate.py", "def aggregate(", "NEW = 1\n\n\ndef aggregate("),
         ),
         NONE,
     ),

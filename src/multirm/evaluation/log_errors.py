@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from multirm.evaluation import jackknife
-from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.estimates import Estimate, in_columns, rows_of, summaries
 from multirm.evaluation.input_checks import check_labels
 from multirm.evaluation.inputs import Opened, Row, open_evaluation
@@ -28,6 +27,7 @@ from multirm.evaluation.options import InputOptions
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.training_seeds import runs_of_means
+from multirm.reward_models.aggregate import aggregate_lists
 from multirm.running.arguments import EvaluationFolder, entry
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.log_errors import LOG_ERROR_SLOPES, LOG_ERRORS

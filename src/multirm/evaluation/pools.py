@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation.aggregate import aggregate_lists, weights_in_pools
 from multirm.evaluation.input_checks import KEY
 from multirm.evaluation.methods import Scorer
+from multirm.reward_models.aggregate import aggregate_lists, weights_in_pools
 from multirm.tables.rewards import RewardType
 from multirm.tables.sql import literal
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.inputs import Opened
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.pools import Category
 from multirm.evaluation.training_seeds import runs_of_means, with_means
+from multirm.reward_models.aggregate import aggregate_lists
 from multirm.tables.rewards import Scale
 
 

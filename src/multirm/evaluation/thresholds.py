@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from multirm.evaluation import jackknife
-from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.estimates import Estimate
 from multirm.evaluation.methods import Scorer
 from multirm.evaluation.outcome_metrics import THRESHOLD
 from multirm.evaluation.pools import Category
 from multirm.evaluation.step_metrics import LabelledSteps, judged_at
+from multirm.reward_models.aggregate import aggregate_lists
 from multirm.tables.rewards import Scale
 
 THRESHOLDS = np.arange(1, 20) / 20

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.evaluation.aggregate import aggregate_lists, ranking
 from multirm.evaluation.f1_rows import (
     critique_rows,
     minimum_rows,
@@ -29,6 +28,7 @@ from multirm.evaluation.outcome_metrics import (
 from multirm.evaluation.pools import Category, read_categories
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.step_metrics import LabelledSteps, ProcessBench, StepScores, step_metrics
+from multirm.reward_models.aggregate import aggregate_lists, ranking
 from multirm.running.arguments import EvaluationFolder, entry
 from multirm.running.numbers import Seed
 from multirm.tables.accuracy import OVERALL, IntervalNote

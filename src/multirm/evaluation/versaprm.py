@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from multirm.evaluation.aggregate import aggregate_lists
 from multirm.evaluation.expected import columns
 from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.pools import OURS, Category
 from multirm.evaluation.selection import best_of_n, majority_vote, pass_at_n, weighted_vote
 from multirm.evaluation.training_seeds import Parts, averaged
+from multirm.reward_models.aggregate import aggregate_lists
 from multirm.tables.accuracy import Selection
 from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
 

@@ -12,38 +12,28 @@ import json
 import os
 import resource
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
-from multirm.running.files import whole_together
+from multirm.running.files import whole, whole_together
 from multirm.running.provenance import Origin
+from multirm.tables.checking import Batch, check_columns, check_keys, checked, to_arrow
 from multirm.tables.schema import Row, Schema
 
 FOOTER_KEY = b"multirm"
 
 ROWS_AT_ONCE = 4096
 BYTES_AT_ONCE = 2**20
-COLUMNS_SHOWN = 20
 
 # The memory limit of a container or a Slurm job.
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-
-_LISTS = (
-    pa.types.is_list,
-    pa.types.is_large_list,
-    pa.types.is_list_view,
-    pa.types.is_large_list_view,
-    pa.types.is_fixed_size_list,
-)
-_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,12 @@ def write_together(
     Raises:
         InputError: as for `write`.
     """
-    checked = [(path, _to_write(path, schema, rows, origin)) for path, schema, rows in made]
+    to_write = [(path, _to_write(path, schema, rows, origin)) for path, schema, rows in made]
     texts = texts or {}
-    with whole_together([*(path for path, _ in checked), *texts]) as parts:
-        for part, (_, table) in zip(parts, checked, strict=False):
+    with whole_together([*(path for path, _ in to_write), *texts]) as parts:
+        for part, (_, table) in zip(parts, to_write, strict=False):
             pq.write_table(table, part, compression="zstd", write_page_checksum=True)
-        for part, text in zip(parts[len(checked) :], texts.values(), strict=True):
+        for part, text in zip(parts[len(to_write) :], texts.values(), strict=True):
             part.write_text(text, encoding="utf-8")
 
 
@@ -108,14 +98,73 @@ def read(path: Path, schema: Schema) -> pa.Table:
             a row that does not fit, or no rows where the schema requires some.
     """
     table = _open(path, _read_whole)
-    footer = _check_kind(path, schema, table.schema)
-    if footer is None:
-        table = _with_nulls(schema, table, schema.optional)
-    elif footer.schema_version != schema.version:
-        table = _renewed(path, schema, table, footer.schema_version)
-    table = _checked(path, schema, table, ours=footer is not None)
+    table = _as_ours(Batch(path, schema), table, _check_kind(path, schema, table.schema))
     _check_some(path, schema, table.num_rows)
     return table
+
+
+def read_groups(path: Path, schema: Schema, group: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a table, some at a time: like `read`, for tables that do not fit into the memory.
+
+    Args:
+        group: the first columns of the schema's key; rows that have the same values there come together.
+
+    Raises:
+        InputError: as for `read`, once the row is reached, or rows of one group stand apart.
+    """
+    footer = _check_kind(path, schema, _open(path, lambda file: pq.read_schema(file)))
+    n_before, seen = 0, set[tuple[Any, ...]]()
+    key, waiting = None, list[dict[str, Any]]()
+    batches = _batches(path)
+    while (found := _open(path, lambda _: next(batches, None))) is not None:
+        batch = Batch(path, schema, n_before)
+        table = _as_ours(batch, pa.Table.from_batches([found]), footer)
+        for index, row in enumerate(table.to_pylist()):
+            own = tuple(row[name] for name in group)
+            if own != key:
+                if waiting:
+                    yield waiting
+                key, waiting = own, []
+                if own in seen:
+                    raise InputError(
+                        batch.place(index, row),
+                        expected=f"rows with the same {group[-1]} one after the other",
+                        found="others between them",
+                        remedy="sort the table by its key",
+                    )
+                seen.add(own)
+            waiting.append(row)
+        n_before += table.num_rows
+    if waiting:
+        yield waiting
+    _check_some(path, schema, n_before)
+
+
+@contextmanager
+def writing(
+    path: Path, schema: Schema, origin: Origin
+) -> Iterator[Callable[[Sequence[Row] | pa.Table], None]]:
+    """Write a table in batches: like `write`, for tables that do not fit into the memory.
+
+    Yields:
+        a function that checks rows and adds them. That keys are unique is checked within what it is given.
+
+    Raises:
+        InputError: a row does not fit the schema; nothing is written.
+    """
+    n_before = 0
+    with whole(path) as part:
+        columns = schema.columns.with_metadata(_metadata(schema, origin))
+        with pq.ParquetWriter(part, columns, compression="zstd", write_page_checksum=True) as file:
+
+            def add(rows: Sequence[Row] | pa.Table) -> None:
+                nonlocal n_before
+                batch = Batch(path, schema, n_before)
+                table = rows if isinstance(rows, pa.Table) else to_arrow(batch, rows)
+                file.write_table(checked(batch, table, ours=True).cast(schema.columns))
+                n_before += table.num_rows
+
+            yield add
 
 
 def read_extra(path: Path, column: str) -> list[Any]:
@@ -146,7 +195,7 @@ def check_readable(path: Path, schema: Schema, unread: Collection[str] = ()) -> 
     _check_kind(path, schema, found)
     missing = {name for name in schema.optional if name not in found.names}
     wanted = [field for field in schema.columns if field.name not in {*unread, *missing}]
-    _check_columns(path, schema, found, wanted)
+    check_columns(path, schema, found, wanted)
     _check_some(path, schema, metadata.num_rows)
     check_undamaged(path, [field.name for field in wanted])
 
@@ -160,7 +209,7 @@ def has_columns(path: Path, schema: Schema) -> bool:
     found = _open(path, lambda file: pq.read_schema(file))
     try:
         wanted = [field for field in schema.columns if field.name not in schema.optional]
-        _check_columns(path, schema, found, wanted)
+        check_columns(path, schema, found, wanted)
     except InputError:
         return False
     return True
@@ -192,7 +241,7 @@ def read_all(paths: Iterable[Path], schema: Schema) -> pa.Table:
         return schema.columns.empty_table()
     tables = [read(path, schema) for path in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
-    _check_keys(Path(" + ".join(map(str, paths))), schema, table)
+    check_keys(Batch(Path(" + ".join(map(str, paths))), schema), table)
     return table
 
 
@@ -222,12 +271,25 @@ def find_footer(path: Path) -> Footer | None:
 def _to_write(
     path: Path, schema: Schema, rows: Sequence[Row] | pa.Table, origin: Origin
 ) -> pa.Table:
-    table = rows if isinstance(rows, pa.Table) else _to_arrow(path, schema, rows)
-    table = _checked(path, schema, table, ours=True)
+    batch = Batch(path, schema)
+    table = rows if isinstance(rows, pa.Table) else to_arrow(batch, rows)
+    table = checked(batch, table, ours=True)
+    return table.replace_schema_metadata(_metadata(schema, origin))
+
+
+def _metadata(schema: Schema, origin: Origin) -> dict[bytes, bytes]:
     made_of = (origin.multirm, origin.code, origin.parameters, origin.inputs)
     footer = Footer(*made_of, schema=schema.name, schema_version=schema.version)
-    metadata = {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
-    return table.replace_schema_metadata(metadata)
+    return {FOOTER_KEY: json.dumps(asdict(footer), sort_keys=True).encode()}
+
+
+def _as_ours(batch: Batch, table: pa.Table, footer: Footer | None) -> pa.Table:
+    """Rows as they were found in a file, in this version's columns and types, checked."""
+    if footer is None:
+        table = _with_nulls(batch.schema, table, batch.schema.optional)
+    elif footer.schema_version != batch.schema.version:
+        table = _renewed(batch.path, batch.schema, table, footer.schema_version)
+    return checked(batch, table, ours=footer is not None)
 
 
 def _footer(path: Path, schema: pa.Schema) -> Footer | None:
@@ -335,224 +397,3 @@ def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
             found=next(iter(str(error).splitlines()), type(error).__name__),
             remedy="delete it and make it again",
         ) from error
-
-
-def _to_arrow(path: Path, schema: Schema, rows: Sequence[Row]) -> pa.Table:
-    """Convert rows to Arrow; on failure, find the first row and column that does not fit."""
-    try:
-        return pa.Table.from_pylist(list(rows), schema=_nullable(schema.columns))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        for index, row in enumerate(rows):
-            for field in schema.columns:
-                try:
-                    pa.array([row.get(field.name)], type=field.type)
-                except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                    raise InputError(
-                        _place(path, schema, index, row),
-                        expected=f"{field.name} of type {_type_name(field)}",
-                        found=shown(row.get(field.name)),
-                    ) from error
-        raise
-
-
-def _checked(path: Path, schema: Schema, table: pa.Table, ours: bool) -> pa.Table:
-    """The table in the schema's types, without further columns of other programs."""
-    _check_columns(path, schema, table.schema, schema.columns)
-    extra = sorted(set(table.schema.names) - set(schema.columns.names))
-    if extra and ours:
-        raise InputError(
-            path, expected=f"the columns of a {schema.name} table", found=f"also {', '.join(extra)}"
-        )
-    columns = _as_wide(schema.columns, table.schema)
-    table = _in_our_types(path, schema, table, _nullable(columns))
-    for field in schema.columns:
-        _check_values(path, schema, table, field)
-    _check_keys(path, schema, table)
-    if schema.check_row is not Schema.check_row:
-        for index, row in enumerate(table.to_pylist()):
-            problem = schema.check_row(row)
-            if problem:
-                expected, found = problem
-                raise InputError(_place(path, schema, index, row), expected=expected, found=found)
-    return table.cast(columns)
-
-
-def _as_wide(columns: pa.Schema, found: pa.Schema) -> pa.Schema:
-    """The columns, with float64 instead of float32 where found: numbers from elsewhere keep their precision."""
-    return pa.schema(
-        field.with_type(_wide(field.type, found.field(field.name).type)) for field in columns
-    )
-
-
-def _wide(ours: pa.DataType, found: pa.DataType) -> pa.DataType:
-    if pa.types.is_list(ours):
-        element = ours.value_field
-        inner = _wide(element.type, getattr(found, "value_type", element.type))
-        return pa.list_(element.with_type(inner))
-    return found if ours == pa.float32() and found == pa.float64() else ours
-
-
-def _in_our_types(path: Path, schema: Schema, table: pa.Table, columns: pa.Schema) -> pa.Table:
-    """The table's columns named by `columns`, in the schema's types."""
-    cast = []
-    for field in columns:
-        column = table[field.name]
-        try:
-            cast.append(column.cast(field.type))
-        except pa.ArrowException as error:
-            index = next(index for index in range(len(column)) if not _casts(column, index, field))
-            row = table.slice(index, 1).to_pylist()[0]
-            raise InputError(
-                _place(path, schema, index, row),
-                expected=f"{field.name} of type {_type_name(schema.columns.field(field.name))}",
-                found=shown(row[field.name]),
-            ) from error
-    return pa.table(cast, columns)
-
-
-def _casts(column: pa.ChunkedArray, index: int, field: pa.Field) -> bool:
-    try:
-        column.slice(index, 1).cast(field.type)
-    except pa.ArrowException:
-        return False
-    return True
-
-
-def _nullable(columns: pa.Schema) -> pa.Schema:
-    """The columns, all nullable, to hold rows that are not checked yet."""
-    return pa.schema(
-        pa.field(
-            field.name,
-            pa.list_(pa.field("element", field.type.value_type))
-            if pa.types.is_list(field.type)
-            else field.type,
-        )
-        for field in columns
-    )
-
-
-def _check_columns(
-    path: Path, schema: Schema, found: pa.Schema, wanted: Iterable[pa.Field]
-) -> None:
-    """Refuse missing or duplicate columns and types that cannot be converted, all in one message."""
-    # DuckDB's column names are case-insensitive: `Answer` and `answer` are one column.
-    names = [name.casefold() for name in found.names]
-    missing, wrong = [], []
-    for field in wanted:
-        n_found = names.count(field.name)
-        if field.name not in found.names:
-            missing.append(field.name)
-        elif n_found > 1:
-            wrong.append((f"one column {field.name}", f"{n_found}"))
-        elif not _fits(found.field(field.name).type, field.type):
-            type_found = str(found.field(field.name).type)
-            wrong.append((f"{field.name} of type {_type_name(field)}", type_found))
-    expected = [words for words, _ in wrong]
-    received = [words for _, words in wrong]
-    if missing:
-        expected.append(
-            f"column{'s' * (len(missing) > 1)} {', '.join(missing)} of a {schema.name} table"
-        )
-        others = ", ".join(found.names[:COLUMNS_SHOWN])
-        received.append(f"columns {others}{', …' * (len(found.names) > COLUMNS_SHOWN)}")
-    if expected:
-        raise InputError(path, expected=" and ".join(expected), found=" and ".join(received))
-
-
-def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether values of the one type can be read as the other; numbers can be ids, which are strings here."""
-    if pa.types.is_dictionary(found):
-        found = found.value_type
-    if pa.types.is_null(found):
-        return True
-    if pa.types.is_list(expected):
-        if not any(is_list(found) for is_list in _LISTS):
-            return False
-        inner, ours = found.value_type, expected.value_type
-        return _fits(inner, ours) and pa.types.is_floating(inner) <= pa.types.is_floating(ours)
-    integer = pa.types.is_integer(found) and found != pa.uint64()
-    if pa.types.is_string(expected):
-        return integer or any(is_text(found) for is_text in _TEXTS)
-    if pa.types.is_boolean(expected):
-        return bool(pa.types.is_boolean(found))
-    # pandas stores labels with missing values as floating-point numbers.
-    floating = pa.types.is_floating(expected) or expected == pa.int8()
-    return integer or (floating and pa.types.is_floating(found))
-
-
-def _check_values(path: Path, schema: Schema, table: pa.Table, field: pa.Field) -> None:
-    column = table[field.name].combine_chunks()
-    _refuse_first(path, schema, table, field, _bad(column, field.nullable))
-    if pa.types.is_list(field.type):
-        elements = pc.list_flatten(column)
-        wrong = _bad(elements, field.type.value_field.nullable)
-        _refuse_first(path, schema, table, field, pc.list_parent_indices(column).take(wrong))
-
-
-def _bad(column: pa.Array, nullable: bool) -> pa.Array:
-    """The positions of nulls, unless they may be there, and of NaN.
-
-    No Python value is converted to Arrow for it: for the first one, pyarrow imports pandas, which takes longer than
-    reading most tables.
-    """
-    nan = pc.is_nan(column) if pa.types.is_floating(column.type) else None
-    if nullable:
-        return pa.nulls(0, pa.uint64()) if nan is None else pc.indices_nonzero(nan)
-    null = pc.is_null(column)
-    return pc.indices_nonzero(null if nan is None else pc.or_kleene(null, nan))
-
-
-def _refuse_first(
-    path: Path, schema: Schema, table: pa.Table, field: pa.Field, bad: pa.Array
-) -> None:
-    if len(bad):
-        index = bad[0].as_py()
-        row = table.slice(index, 1).to_pylist()[0]
-        raise InputError(
-            _place(path, schema, index, row),
-            expected=f"{field.name} of type {_type_name(field)}",
-            found=shown(row[field.name]),
-        )
-
-
-def _check_keys(path: Path, schema: Schema, table: pa.Table) -> None:
-    if _n_distinct(table.select(list(schema.key))) == table.num_rows:
-        return
-    seen: set[tuple[Any, ...]] = set()
-    for index, row in enumerate(table.select(list(schema.key)).to_pylist()):
-        key = tuple(row.values())
-        if key in seen:
-            raise InputError(
-                _place(path, schema, index, row), expected="each key once", found="it a second time"
-            )
-        seen.add(key)
-
-
-def _n_distinct(table: pa.Table) -> int:
-    """How many different rows a table has, with nulls alike; without pyarrow's grouping, which imports pandas."""
-    if not table.num_rows:
-        return 0
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    for column in table.columns:
-        values = np.from_dlpack(column.combine_chunks().dictionary_encode("encode").indices)
-        # Numbered anew each time, so that codes stay below the square of the number of rows.
-        _, codes = np.unique(codes * (values.max() + 1) + values, return_inverse=True)
-    return int(codes.max()) + 1
-
-
-def _place(path: Path, schema: Schema, index: int, row: Row) -> str:
-    key = ", ".join(f"{name} {shown(row.get(name))}" for name in schema.key if name in row)
-    return f"{path}, row {index + 1} ({key})"
-
-
-def _type_name(field: pa.Field) -> str:
-    if pa.types.is_list(field.type):
-        inner = field.type.value_field
-        name = f"list of {inner.type}{' or null' if inner.nullable else ''}"
-    else:
-        name = str(field.type)
-    if pa.types.is_floating(field.type) or (
-        pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type)
-    ):
-        name += ", not NaN"
-    return f"{name} or null" if field.nullable else name

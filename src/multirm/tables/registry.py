@@ -22,7 +22,9 @@ from multirm.tables.labels import LABELS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
 from multirm.tables.log_errors import LOG_ERROR_SIMULATION, LOG_ERROR_SLOPES, LOG_ERRORS
+from multirm.tables.nodes import NODES
 from multirm.tables.pairs import PAIRS, PAIRWISE
+from multirm.tables.preferences import PREFERENCES
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
@@ -37,6 +39,7 @@ from multirm.tables.solution_analyses import (
 )
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.training import CURVES, EXAMPLES, VALIDATION
+from multirm.tables.tree_counts import TREE_COUNTS
 from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
 
@@ -54,6 +57,9 @@ SCHEMAS = {
         CRITIQUE_CHECKS,
         EXAMPLE_TOKENS,
         CONVERSATIONS,
+        NODES,
+        TREE_COUNTS,
+        PREFERENCES,
         SAMPLES,
         REWARD_MODELS,
         REWARDS,

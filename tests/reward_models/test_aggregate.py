@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.evaluation.aggregate import aggregate_lists, ranking, weights_in_pools
+from multirm.reward_models.aggregate import aggregate_lists, ranking, weights_in_pools
 from multirm.tables.accuracy import Aggregation
 
 REWARDS = st.none() | st.floats(0, 1, width=32)
