@@ -100,7 +100,7 @@ def measure(folder: Path, case: str, n_questions: int, n: int, length: int) -> t
     started = time.perf_counter()
     jobs = [
         subprocess.Popen(
-            [sys.executable, "-m", "multirm", "build-trees", "--separator", "\n\n"]
+            [sys.executable, "-m", "multirm", "build-trees", "--segments", "steps"]
             + ["--solutions", str(folder / f"{category}.parquet")]
             + ["--output", str(folder / f"{category}.nodes.parquet")],
             stderr=subprocess.DEVNULL,

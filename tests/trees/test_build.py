@@ -17,13 +17,13 @@ from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
 from multirm.trees.build import build_trees
 from multirm.trees.options import MergingOptions
-from multirm.trees.segments import BETWEEN_STEPS
+from multirm.trees.segments import Segments
 from multirm.trees.similarity import KeepApart, Similarity
 from tests.data.conftest import solution
 from tests.origins import made_of
 
 Rows = list[dict[str, Any]]
-BY_STEP = {"separator": BETWEEN_STEPS}
+BY_STEP = {"segments": Segments.STEPS}
 
 
 def nodes_of(path: Path, tmp_path: Path, **merging: Any) -> Rows:

@@ -6,12 +6,12 @@ from multirm.tables import parquet
 from multirm.tables.tree_counts import TREE_COUNTS
 from multirm.trees.count import count_trees
 from multirm.trees.options import MergingOptions
-from multirm.trees.segments import BETWEEN_STEPS
+from multirm.trees.segments import Segments
 
 
 def test_real_solutions(gsm8k: Path, tmp_path: Path) -> None:
     output = tmp_path / "counts.parquet"
-    merging = MergingOptions(separator=BETWEEN_STEPS)
+    merging = MergingOptions(segments=Segments.STEPS)
     count_trees([gsm8k], output, merging=merging, min_leaves=1, shuffles=1)
     rows = {
         (row["shuffle"], row["keep_apart"]): row

@@ -15,7 +15,7 @@ from multirm.trees.build import build_trees
 from multirm.trees.extract import GapUnit, PairOptions, Prefix, extract_pairs, standard_deviation
 from multirm.trees.options import MergingOptions
 from multirm.trees.pairs import Siblings
-from multirm.trees.segments import BETWEEN_STEPS
+from multirm.trees.segments import Segments
 from tests.data.conftest import solution
 
 Rows = list[dict[str, Any]]
@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 
 def extracted(solutions: Path, tmp_path: Path, **options: Any) -> Rows:
     trees, output = tmp_path / "nodes.parquet", tmp_path / "preferences.parquet"
-    build_trees(solutions, trees, merging=MergingOptions(separator=BETWEEN_STEPS))
+    build_trees(solutions, trees, merging=MergingOptions(segments=Segments.STEPS))
     extract_pairs(trees, solutions, output, options=PairOptions(**options))
     rows: Rows = parquet.read(output, PREFERENCES).to_pylist()
     return rows
@@ -107,7 +107,7 @@ def test_a_cap_keeps_the_most_divergent(
 
 def test_a_gap_in_standard_deviations(gsm8k: Path, tmp_path: Path) -> None:
     trees = tmp_path / "nodes.parquet"
-    build_trees(gsm8k, trees, merging=MergingOptions(separator=BETWEEN_STEPS))
+    build_trees(gsm8k, trees, merging=MergingOptions(segments=Segments.STEPS))
     rows = parquet.read(trees, NODES).to_pylist()
     roots = [row for row in rows if row["parent"] is None]
     outcomes = [reward for row in roots for reward in row["rewards"]]

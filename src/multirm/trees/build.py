@@ -16,7 +16,6 @@ from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.trees.options import MergingOptions
 from multirm.trees.outcome_rewards import OutcomeReward, outcome_reward, parameters_of
-from multirm.trees.segments import segments_of
 from multirm.trees.tree import grow, value_of
 
 logger = logging.getLogger(__name__)
@@ -42,6 +41,7 @@ def build_trees(
     Args:
         solutions: solutions table, in which the solutions to a question stand together.
         output: table of nodes.
+        merging: which segments of solutions are merged.
         rewards: a reward model's rewards of the solutions; by default a solution's reward is its outcome, 1 or 0.
         aggregation: how a solution's rewards become one.
 
@@ -79,7 +79,7 @@ def tree_of(pool: Sequence[Row], merging: MergingOptions, reward: OutcomeReward)
     ordered = sorted(pool, key=lambda row: row["solution_id"])
     ids = [row["solution_id"] for row in ordered]
     worth = [reward(row) for row in ordered]
-    tree = grow((segments_of(row["steps"], merging.separator) for row in ordered), merging.likeness)
+    tree = grow((merging.segments.of(row["steps"]) for row in ordered), merging.likeness)
     rewards = [[worth[answer] for answer in answers] for answers in tree.answers]
     values = [value_of(each) for each in rewards]
     n = len(values)

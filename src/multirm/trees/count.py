@@ -17,7 +17,7 @@ from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.tree_counts import TREE_COUNTS
 from multirm.trees.options import MergingOptions
 from multirm.trees.pairs import Node, PairRule, process_pairs
-from multirm.trees.segments import segments_of
+from multirm.trees.segments import Segments
 from multirm.trees.similarity import KeepApart, Likeness
 from multirm.trees.tree import ROOT, grow, value_of
 
@@ -50,7 +50,9 @@ def count_trees(
         solutions: solutions tables, in each of which the solutions to a question stand together.
         output: table of counts: for each table a row per order and per combination of what is kept apart; the option
             `keep_apart` has no influence.
-        gap, min_leaves: as for `extract-pairs`.
+        merging: which segments of solutions are merged.
+        gap: how much the values of two siblings must differ at least to make a pair.
+        min_leaves: how many outcomes each value must be the mean of at least.
         shuffles: how many other orders of the solutions to count in.
         seed: seed of the study.
 
@@ -83,7 +85,7 @@ def _counted(
             likeness = Likeness(merging.similarity, merging.threshold, apart)
             key = (first[0]["dataset"], first[0]["category"], shuffle, "+".join(apart))
             ordered = _shuffled(first, shuffle, seed)
-            found = counts_of(ordered, merging.separator, likeness, rule)
+            found = counts_of(ordered, merging.segments, likeness, rule)
             counts.setdefault(key, Counter()).update(found)
     names = TREE_COUNTS.columns.names
     for key, found in counts.items():
@@ -91,15 +93,15 @@ def _counted(
 
 
 def counts_of(
-    pool: Sequence[Row], separator: str, likeness: Likeness, rule: PairRule
+    pool: Sequence[Row], segments: Segments, likeness: Likeness, rule: PairRule
 ) -> Counter[str]:
     """The counts of one question, by column.
 
     Args:
         pool: the solutions to it, in the order in which they are merged.
-        separator: what ends a segment.
+        segments: where they are divided.
     """
-    answers = [segments_of(row["steps"], separator) for row in pool]
+    answers = [segments.of(row["steps"]) for row in pool]
     tree = grow(answers, likeness)
     others: Counter[str] = Counter()
     nodes = []

@@ -23,7 +23,7 @@ from multirm.tables.questions import QUESTIONS
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.trees.pairs import Node, Pair, PairRule, Siblings, outcome_pairs, process_pairs
-from multirm.trees.segments import segments_of
+from multirm.trees.segments import Segments
 
 logger = logging.getLogger(__name__)
 
@@ -87,11 +87,12 @@ def extract_pairs(
         trees: table of nodes.
         solutions: the solutions that it was made from.
         output: table of preferences.
+        options: which pairs are made.
 
     Raises:
         InputError: the trees were made from other solutions; nothing is written.
     """
-    separator = _separator(trees, solutions)
+    segments = _segments(trees, solutions)
     gap = options.gap
     if options.unit is GapUnit.STANDARD_DEVIATION:
         gap *= standard_deviation(_roots(trees))
@@ -102,7 +103,7 @@ def extract_pairs(
     with parquet.writing(output, PREFERENCES, origin) as add:
         waiting: list[dict[str, Any]] = []
         for nodes, pool in _together(trees, solutions):
-            rows = preferences_of(nodes, pool, separator, rule, options)
+            rows = preferences_of(nodes, pool, segments, rule, options)
             new = without_repeated(rows)
             n_questions += 1
             n_repeated += len(rows) - len(new)
@@ -127,7 +128,7 @@ def extract_pairs(
 def preferences_of(
     nodes: Sequence[Row],
     pool: Sequence[Row],
-    separator: str,
+    segments: Segments,
     rule: PairRule,
     options: PairOptions,
 ) -> list[dict[str, Any]]:
@@ -136,11 +137,11 @@ def preferences_of(
     Args:
         nodes: the rows of its tree, in order.
         pool: the solutions to it.
-        separator: what ends a segment.
+        segments: where solutions were divided.
     """
     key = {name: nodes[0][name] for name in QUESTIONS.key}
     generator = item_generator(options.seed, "extract_pairs", *key.values())
-    segments = {row["solution_id"]: segments_of(row["steps"], separator) for row in pool}
+    divided = {row["solution_id"]: segments.of(row["steps"]) for row in pool}
     tree = [
         Node(row["node"], row["parent"], row["value"], row["n_leaves"], row["solution_ids"])
         for row in nodes
@@ -154,7 +155,7 @@ def preferences_of(
     def wording(node: Node) -> list[str]:
         if options.prefix is Prefix.SHARED:
             return [nodes[each]["text"] for each in _path(nodes, node.node)]
-        return segments[node.answers[0]][: nodes[node.node]["depth"]]
+        return divided[node.answers[0]][: nodes[node.node]["depth"]]
 
     question = {**key, "question": pool[0]["question"]}
     rows = [
@@ -167,13 +168,13 @@ def preferences_of(
         }
         for pair in pairs
     ]
-    return rows + _outcome_rows(question, nodes[0], segments, rule.gap, options, generator)
+    return rows + _outcome_rows(question, nodes[0], divided, rule.gap, options, generator)
 
 
 def _outcome_rows(
     question: Mapping[str, Any],
     root: Row,
-    segments: Mapping[int, list[str]],
+    divided: Mapping[int, list[str]],
     gap: float,
     options: PairOptions,
     generator: np.random.Generator,
@@ -182,7 +183,7 @@ def _outcome_rows(
     ends = [
         Node(0, None, reward, int(reward is not None), [solution_id])
         for solution_id, reward in zip(root["solution_ids"], root["rewards"], strict=True)
-        if segments[solution_id]
+        if divided[solution_id]
     ]
     rewards = np.array([end.value for end in ends], dtype=np.float64)
     drawn = outcome_pairs(rewards, gap, options.n_outcome_pairs, generator)
@@ -190,8 +191,8 @@ def _outcome_rows(
         {
             **question,
             "kind": PreferenceKind.OUTCOME,
-            **_side("chosen", segments[ends[better].answers[0]], ends[better]),
-            **_side("rejected", segments[ends[worse].answers[0]], ends[worse]),
+            **_side("chosen", divided[ends[better].answers[0]], ends[better]),
+            **_side("rejected", divided[ends[worse].answers[0]], ends[worse]),
             "margin": _difference(Pair(ends[better], ends[worse])),
         }
         for better, worse in drawn
@@ -235,8 +236,8 @@ def _path(nodes: Sequence[Row], node: int) -> list[int]:
     return path[::-1]
 
 
-def _separator(trees: Path, solutions: Path) -> str:
-    """What ends the segments of trees, from their footer.
+def _segments(trees: Path, solutions: Path) -> Segments:
+    """Where the solutions of trees were divided, from the trees' footer.
 
     Raises:
         InputError: they were made from other solutions.
@@ -249,8 +250,7 @@ def _separator(trees: Path, solutions: Path) -> str:
             found="others",
             remedy="give those, or make the trees anew by multirm build-trees",
         )
-    separator: str = footer.parameters["separator"]
-    return separator
+    return Segments(footer.parameters["segments"])
 
 
 def _roots(trees: Path) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from typing import Any
 from cyclopts import Parameter
 
 from multirm.running.numbers import FractionAboveZero
-from multirm.trees.segments import SENTENCE_LINES, check_separator
+from multirm.trees.segments import Segments
 from multirm.trees.similarity import KeepApart, Likeness, Similarity
 
 
@@ -16,19 +16,16 @@ class MergingOptions:
     """How answers become segments, and which segments say the same.
 
     Attributes:
-        separator: what ends a segment: by default, a full stop at the end of a line; a blank line makes each step one.
+        segments: where solutions are divided.
         similarity: how alike two segments are.
         threshold: the similarity from which on two segments are merged.
         keep_apart: what two segments must have in common to be merged, however similar they are.
     """
 
-    separator: str = SENTENCE_LINES
+    segments: Segments = Segments.SENTENCE_LINES
     similarity: Similarity = Similarity.RATIO
     threshold: FractionAboveZero = 0.88
     keep_apart: list[KeepApart] | None = None
-
-    def __post_init__(self) -> None:
-        check_separator(self.separator)
 
     @property
     def likeness(self) -> Likeness:
