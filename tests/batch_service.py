@@ -13,7 +13,9 @@ def lines_of(*files: Path) -> list[Line]:
 
 
 def jobs(folder: Path) -> list[Path]:
-    return sorted((folder / "jobs").iterdir())
+    """All job files, in the order in which they were written."""
+    every = [*(folder / "jobs").iterdir(), *(folder / "started").iterdir()]
+    return sorted(every, key=lambda path: path.name)
 
 
 def id_of(line: Line) -> str:

@@ -31,6 +31,16 @@ class WaitingError(InputError):
     """A job cannot go on before there are files that are made elsewhere. Once they are there, run it again."""
 
 
+def waiting_for_all(errors: Sequence[WaitingError]) -> WaitingError:
+    """Combine what a job waits for in one place: at least one error."""
+    return WaitingError(
+        errors[0].where,
+        expected=" and ".join(error.expected for error in errors),
+        found="; ".join(dict.fromkeys(error.found for error in errors)),
+        remedy=errors[0].remedy,
+    )
+
+
 _MOST_SHOWN = 10
 
 

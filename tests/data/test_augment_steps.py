@@ -123,7 +123,8 @@ def test_rewritten_steps_are_different_and_not_the_last() -> None:
 
 
 def reply(text: str, truncated: bool = False) -> dict[str, Any]:
-    return {"text": text, "truncated": truncated, "n_tokens_read": 3, "n_tokens_generated": 2}
+    tokens = {"n_tokens_read": 3, "n_tokens_generated": 2}
+    return {"text": text, "truncated": truncated, "given_up": False, **tokens}
 
 
 def wrong(step: int, text: str, error_type: ErrorType = ErrorType.FACTUAL) -> dict[str, Any]:
@@ -164,6 +165,7 @@ def of_one(*replies: dict[str, Any]) -> list[dict[str, Any]]:
         (reply(""), AugmentationReason.EMPTY),
         (reply("Sorry."), AugmentationReason.NO_NUMBER),
         (wrong(1, "It is 7.") | {"truncated": True}, AugmentationReason.CUT_OFF),
+        (reply("", truncated=True) | {"given_up": True}, AugmentationReason.GIVEN_UP),
     ],
 )
 def test_a_reply_becomes_a_variant_or_has_a_reason(

@@ -22,9 +22,9 @@ from tests.origins import made_of
 OPTIONS = JudgeOptions(engine=EngineName.TRANSFORMERS, max_tokens=6, temperature=1.0)
 
 
-def reply(text: str, truncated: bool = False) -> dict[str, Any]:
+def reply(text: str, truncated: bool = False, given_up: bool = False) -> dict[str, Any]:
     tokens = {"n_tokens_read": 3, "n_tokens_generated": 2}
-    return {"text": text, "truncated": truncated, **tokens}
+    return {"text": text, "truncated": truncated, "given_up": given_up, **tokens}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def reply(text: str, truncated: bool = False) -> dict[str, Any]:
         (reply("All good."), None, JudgementReason.NO_BOX),
         (reply(" \n"), None, JudgementReason.EMPTY),
         (reply(r"\boxed{1} and", truncated=True), None, JudgementReason.CUT_OFF),
+        (reply("", truncated=True, given_up=True), None, JudgementReason.GIVEN_UP),
     ],
 )
 def test_a_reply_counts_if_it_names_a_step_that_exists_or_none(

@@ -119,11 +119,14 @@ def test_complete_samples_are_solutions_and_keep_their_numbers() -> None:
     prompt = Prompt((), [1, 2, 3])
     completions = [Completion([4, 5], text, {}, truncated=False) for text in WRITTEN]
     cut = Completion([4], "The answer is (B).", {}, truncated=True)
+    lost = Completion([], "", {}, truncated=True, given_up=True)
     made = [
         solution_and_sample("new", row, number, each)
-        for number, each in enumerate(texts_of(prompt, [*completions, cut]))
+        for number, each in enumerate(texts_of(prompt, [lost, *completions, cut]), start=-1)
     ]
-    assert [sample["reason"] for _, sample in made] == [*WRITTEN.values(), SampleReason.CUT_OFF]
+    assert [sample["reason"] for _, sample in made] == [
+        *(SampleReason.GIVEN_UP, *WRITTEN.values(), SampleReason.CUT_OFF)
+    ]
     assert [(s["n_tokens_read"], s["n_tokens_generated"]) for _, s in made[-2:]] == [(3, 2), (3, 1)]
     right, wrong = (solution for solution, _ in made if solution is not None)
     key = {"dataset": "new", "category": "law", "question_id": "q0", "solution_id": 0}

@@ -176,7 +176,7 @@ def test_rewrites_are_accepted_as_variants_and_keep_their_known_label(
 
 def replied_with(conversation: dict[str, Any]) -> dict[str, Any]:
     tokens = {"n_tokens_read": 1, "n_tokens_generated": 1}
-    return {"text": conversation["reply"], "truncated": False, **tokens}
+    return {"text": conversation["reply"], "truncated": False, "given_up": False, **tokens}
 
 
 @pytest.mark.parametrize("task", [ChatTask.JUDGE, ChatTask.COUNTERFACTUAL, ChatTask.REWRITE])

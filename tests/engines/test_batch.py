@@ -115,7 +115,29 @@ def test_results_come_in_any_order_and_files(
     found = run(engine, request_)
     assert texts(found) == EXPECTED
     assert {each.tokens.generated for each in found.values()} == {21}
-    assert jobs(folder) == [job]
+    assert [path.name for path in jobs(folder)] == [job.name]
+
+
+def test_answered_and_started_job_files_are_not_to_be_uploaded_again(
+    engine: BatchEngine, folder: Path, request_: Request
+) -> None:
+    engine._form.most_records = 5
+    start(engine, request_)
+    first, second, third = jobs(folder)
+    put(folder, "first", [replied(line, told(folder, line)) for line in lines_of(first)])
+    # The user moves what is on its way.
+    second.rename(folder / "started" / second.name)
+    assert "results of 10 records" in start(engine, request_)
+    assert [*(folder / "jobs").iterdir()] == [third]
+    # A result file that is removed, to be downloaded again, is waited for rather than asked anew.
+    (folder / "results" / "first").unlink()
+    assert "results of 15 records" in start(engine, request_)
+    started = folder / "started"
+    assert sorted(path.name for path in started.iterdir()) == [first.name, second.name]
+    # A job that failed as a whole.
+    (started / second.name).unlink()
+    start(engine, request_)
+    assert [path.name[:4] for path in jobs(folder)] == ["0001", "0003", "0004"]
 
 
 def test_what_is_asked(
@@ -201,7 +223,7 @@ def test_jobs_that_are_not_back_are_waited_for(
     done = replace(request_, done={("solve", 0)})
     assert run(engine, done) == {}
     # Records of a job file that was deleted are asked again.
-    second.unlink()
+    (folder / "jobs" / second.name).unlink()
     assert "results of 12 records" in start(engine, done)
     assert [job.name[:4] for job in jobs(folder)] == ["0001", "0003", "0004", "0005"]
     rest = [*lines_of(third, fourth), *lines_of(jobs(folder)[-1])]
@@ -302,7 +324,7 @@ def test_greedy_samples_are_asked_once(
     assert texts(run(engine, greedy))[("solve", 2)] == ["prompt 2, sample 0"] * 3
 
 
-def test_records_that_are_given_up_are_cut_off_and_empty(
+def test_records_that_are_given_up_are_empty_and_marked(
     engine: BatchEngine, folder: Path, request_: Request
 ) -> None:
     start(engine, request_)
@@ -311,7 +333,10 @@ def test_records_that_are_given_up_are_cut_off_and_empty(
     start(engine, request_)
     (folder / "given_up.txt").write_text(f"{id_of(first)}\n")
     found = run(engine, request_)
-    assert found[("solve", 0)].completions[0] == Completion([], "", {}, truncated=True)
+    assert found[("solve", 0)].completions[0] == Completion(
+        [], "", {}, truncated=True, given_up=True
+    )
+    assert [one.given_up for one in found[("solve", 0)].completions] == [True, False, False]
     assert texts(found)[("solve", 0)][1:] == EXPECTED[("solve", 0)][1:]
 
 

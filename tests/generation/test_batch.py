@@ -1,5 +1,7 @@
 """A command with a batch service, run until its table is there."""
 
+from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from multirm.cli import main
 from multirm.tables import parquet
 from multirm.tables.judgements import JUDGEMENTS
 from multirm.tables.solutions import SOLUTIONS
-from tests.batch_service import described, failed, jobs, lines_of, put, replied
+from tests.batch_service import described, failed, id_of, jobs, lines_of, put, replied
 from tests.data.conftest import solution
 from tests.origins import made_of
 
@@ -54,3 +56,63 @@ def test_a_command_continues_when_results_are_there(
     told = parquet.read_footer(tmp_path / "labels.parquet").parameters
     assert told["service_model"] == "judge-70b"
     assert "batch_folder" not in told
+
+
+def test_all_votes_of_an_attempt_are_asked_in_one_round(tiny_model: Path, tmp_path: Path) -> None:
+    """Three attempts of unreadable replies are three rounds, whatever the number of votes; none is asked again then."""
+    rows = [solution(question, 0) for question in range(2)]
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
+    folder = tmp_path / "batch"
+    command = [
+        *("judge-steps", "--solutions", f"{tmp_path}/s.parquet", "--judge", str(tiny_model)),
+        *("--output", f"{tmp_path}/labels.parquet", "--output-judgements", f"{tmp_path}/j.parquet"),
+        *(
+            "--engine",
+            "openai_batch",
+            "--batch-folder",
+            str(folder),
+            "--service-model",
+            "judge-70b",
+        ),
+        *("--votes", "3", "--temperature", "0.7"),
+    ]
+    records = []
+    for number in range(3):
+        with pytest.raises(SystemExit):
+            main(command)
+        new = lines_of(*(folder / "jobs").iterdir())
+        records.append(len(new))
+        put(folder, f"results-{number}", [replied(line, "Well.") for line in new])
+    main(command)
+    assert records == [6, 6, 6]
+    replies = parquet.read(tmp_path / "j.parquet", JUDGEMENTS).to_pylist()
+    assert Counter((row["vote"], row["attempt"]) for row in replies) == Counter(
+        dict.fromkeys(product(range(3), repeat=2), 2)
+    )
+
+
+def test_what_is_given_up_is_not_asked_again_by_a_judge(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [solution(question, 0) for question in range(2)]
+    parquet.write(tmp_path / "s.parquet", SOLUTIONS, rows, made_of())
+    folder = tmp_path / "batch"
+    command = [
+        *("judge-steps", "--solutions", f"{tmp_path}/s.parquet", "--judge", str(tiny_model)),
+        *("--output", f"{tmp_path}/labels.parquet", "--output-judgements", f"{tmp_path}/j.parquet"),
+        *(
+            "--engine",
+            "openai_batch",
+            "--batch-folder",
+            str(folder),
+            "--service-model",
+            "judge-70b",
+        ),
+    ]
+    with pytest.raises(SystemExit):
+        main(command)
+    lost, other = lines_of(*jobs(folder))
+    put(folder, "results", [failed(lost), replied(other, r"\boxed{-1}")])
+    (folder / "given_up.txt").write_text(id_of(lost))
+    main(command)
+    replies = parquet.read(tmp_path / "j.parquet", JUDGEMENTS).to_pylist()
+    assert [row["reason"] for row in replies] == ["given_up", None]
+    assert len(described(folder)) == 2

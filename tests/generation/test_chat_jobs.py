@@ -28,10 +28,13 @@ def row_of(number: int, text: str) -> dict[str, object]:
 
 
 def test_a_text_comes_with_what_it_cost() -> None:
+    lost = Completion([], "", {}, truncated=True, given_up=True)
     completions = [Completion([4, 5], "So.", {}, truncated=False), Completion([], "", {}, True)]
-    assert texts_of(Prompt((), [1, 2, 3]), completions) == [
-        {"text": "So.", "truncated": False, "n_tokens_read": 3, "n_tokens_generated": 2},
-        {"text": "", "truncated": True, "n_tokens_read": 3, "n_tokens_generated": 0},
+    said, cut = {"truncated": False, "given_up": False}, {"truncated": True, "given_up": False}
+    assert texts_of(Prompt((), [1, 2, 3]), [*completions, lost]) == [
+        {"text": "So.", **said, "n_tokens_read": 3, "n_tokens_generated": 2},
+        {"text": "", **cut, "n_tokens_read": 3, "n_tokens_generated": 0},
+        {"text": "", **cut, "given_up": True, "n_tokens_read": 3, "n_tokens_generated": 0},
     ]
 
 

@@ -265,6 +265,8 @@ def read_new_step(asked: Asking, reply: Row) -> NewStep:
         new = parse_counterfactual(reply["text"])
     else:
         new = replace(parse_rewrite(reply["text"]), step=asked.step)
+    if reply["given_up"]:
+        return replace(new, reason=AugmentationReason.GIVEN_UP)
     if reply["truncated"]:
         return replace(new, reason=AugmentationReason.CUT_OFF)
     steps, step = asked.solution["steps"], new.step

@@ -143,9 +143,10 @@ def _ask(
     for attempt in range(attempts):
         usual = job.options.temperature
         temperature = max(usual, RETRY_TEMPERATURE) if attempt else usual
-        for places, first, n in _requests(failed, votes, attempt):
-            asked = [prompts[place] for place in places]
-            texts = job.ask(asked, n, first, temperature, done="judged", items="solutions")
+        requests = [*_requests(failed, votes, attempt)]
+        asked = [([prompts[place] for place in places], n, first) for places, first, n in requests]
+        every = job.ask_all(asked, temperature, done="judged", items="solutions")
+        for (places, first, _), texts in zip(requests, every, strict=True):
             for place, of_prompt in zip(places, texts, strict=True):
                 for number, text in enumerate(of_prompt, start=first):
                     known = {name: rows[place][name] for name in SOLUTIONS.key}
@@ -161,7 +162,8 @@ def _ask(
 
 
 def _failed(reply: Row, attempt: int) -> bool:
-    return reply["attempt"] == attempt and reply["reason"] is not None
+    is_read = reply["reason"] in (None, JudgementReason.GIVEN_UP)
+    return reply["attempt"] == attempt and not is_read
 
 
 def _requests(
@@ -187,7 +189,9 @@ def read_judgement(reply: Row, n_steps: int, template: str) -> dict[str, Any]:
         reply: as from `texts_of`.
     """
     first_bad, reason = parse_judgement(reply["text"], template), None
-    if reply["truncated"]:
+    if reply["given_up"]:
+        reason = JudgementReason.GIVEN_UP
+    elif reply["truncated"]:
         reason = JudgementReason.CUT_OFF
     elif not reply["text"].strip():
         reason = JudgementReason.EMPTY

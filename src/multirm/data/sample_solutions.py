@@ -114,7 +114,7 @@ def solution_and_sample(
     }
     asked = Asked.of(question)
     steps, answer = read_reply(sample["text"], asked)
-    reason = _reason(sample["truncated"], steps, answer)
+    reason = _reason(sample, steps, answer)
     row = {
         **key,
         "text": sample["text"],
@@ -136,8 +136,10 @@ def solution_and_sample(
     }, row
 
 
-def _reason(truncated: bool, steps: Sequence[str], answer: str | None) -> SampleReason | None:
-    if truncated:
+def _reason(sample: Row, steps: Sequence[str], answer: str | None) -> SampleReason | None:
+    if sample["given_up"]:
+        return SampleReason.GIVEN_UP
+    if sample["truncated"]:
         return SampleReason.CUT_OFF
     if not steps:
         return SampleReason.NO_STEPS

@@ -100,6 +100,7 @@ class Completion:
         truncated: the token limit came before the end-of-sequence token and before any stop string.
         stop: the stop string that ended the completion; None if none did.
         rest: the last token's text after the stop string.
+        given_up: a service never returned it, and the user gave it up: it is empty and truncated.
     """
 
     ids: list[int]
@@ -108,6 +109,7 @@ class Completion:
     truncated: bool
     stop: str | None = None
     rest: str = ""
+    given_up: bool = False
 
     @property
     def n_drawn(self) -> int:

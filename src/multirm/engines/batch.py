@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 _PROMPTS_AT_ONCE = 256
 _N_SHOWN = 3
 
-# As for prompts without room in the context: an empty text that is cut off.
-_NOTHING = Reply("", truncated=True, n_tokens=0)
+_GIVEN_UP = Reply("", truncated=True, n_tokens=0, given_up=True)
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,7 @@ class BatchEngine:
         samples = [list(self._samples(prompt, request, asked)) for prompt in prompts]
         wanted = {record for some in samples for sample in some for record in sample.attempts}
         results = self._folder.read(self._form, asked, wanted)
+        self._folder.set_aside(results.jobs)
         given_up = self._folder.given_up()
         left: list[_Sample] = []
         ready: list[Completed] = []
@@ -134,6 +134,7 @@ class BatchEngine:
                 reply.text,
                 {},
                 reply.truncated,
+                given_up=reply.given_up,
             )
             for reply in replies
         ]
@@ -199,4 +200,4 @@ def _reply(sample: _Sample, results: Results, given_up: set[str]) -> Reply | Non
         outcome = results.outcomes.get(record)
         if isinstance(outcome, Reply):
             return outcome
-    return _NOTHING if given_up.intersection(sample.attempts) else None
+    return _GIVEN_UP if given_up.intersection(sample.attempts) else None

@@ -1,6 +1,7 @@
 """The files of batch services in a folder: job files to upload, what their records are about, and result files.
 
     jobs/NAME.jsonl       to upload
+    started/NAME.jsonl    not to upload again: put there by the user who started them, or when a result is there
     records/NAME.jsonl    for each record in it: id, key of the prompt, number of the sample, attempt
     results/…             the service's files, under any names, also in folders
     given_up.txt          ids of records that are not asked again, one a line
@@ -12,7 +13,8 @@ services accept.
 import hashlib
 import json
 import string
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
@@ -88,8 +90,8 @@ class BatchFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.jobs, self.results = path / "jobs", path / "results"
-        self._records = path / "records"
-        for folder in (self.jobs, self.results, self._records):
+        self._records, self._started = path / "records", path / "started"
+        for folder in (self.jobs, self.results, self._records, self._started):
             folder.mkdir(parents=True, exist_ok=True)
 
     def asked(self) -> dict[str, str]:
@@ -111,7 +113,18 @@ class BatchFolder:
 
     def is_out(self, job: str) -> bool:
         """Whether the job file is still there: if it was deleted, its records are asked again."""
-        return (self.jobs / f"{job}.jsonl").is_file()
+        return any((folder / f"{job}.jsonl").is_file() for folder in (self.jobs, self._started))
+
+    def set_aside(self, answered: Iterable[str]) -> None:
+        """Move the files of jobs with results away from those that are to be uploaded.
+
+        A service runs a file again, and bills it, if it is uploaded again.
+        """
+        for job in answered:
+            name = f"{job}.jsonl"
+            # Another job that shares the folder may have moved it.
+            with suppress(FileNotFoundError):
+                (self.jobs / name).rename(self._started / name)
 
     def write(self, records: Sequence[JobRecord], form: Form) -> dict[str, int]:
         """Write records to as few job files of about the same size as the service's limits allow.

@@ -20,11 +20,16 @@ _N_REASON = 200
 
 @dataclass(frozen=True)
 class Reply:
-    """What a service replied: the text, whether it was cut off, and its number of tokens, if the service tells."""
+    """What a service replied: the text, whether it was cut off, and its number of tokens, if the service tells.
+
+    Attributes:
+        given_up: the user does not want the record to be asked again, so nothing came.
+    """
 
     text: str
     truncated: bool
     n_tokens: int | None
+    given_up: bool = False
 
 
 @dataclass(frozen=True)

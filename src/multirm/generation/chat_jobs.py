@@ -9,6 +9,7 @@ from typing import Any, Self
 from transformers import PreTrainedTokenizerBase
 
 from multirm.engines.base import Completion, Engine, Prompt
+from multirm.errors import WaitingError, waiting_for_all
 from multirm.generation.loop import Rows, generate_rows
 from multirm.generation.options import GenerationOptions
 from multirm.models.load import load_tokenizer, sources_of
@@ -103,17 +104,47 @@ class ChatJob:
         request = options.request(prompts, n, first)
         return generate_rows(self.engine, request, self.journal, texts_of, done=done, items=items)
 
+    def ask_all(
+        self,
+        asked: Sequence[tuple[Sequence[Prompt], int, int]],
+        temperature: float | None = None,
+        *,
+        done: str,
+        items: str,
+    ) -> list[list[Rows]]:
+        """The samples of several calls of `ask`, each with its prompts, `n` and `first`.
+
+        A batch service is asked for all of them before any is waited for.
+
+        Raises:
+            WaitingError: the results of some are not there.
+        """
+        found: list[list[Rows]] = []
+        waiting: list[WaitingError] = []
+        for prompts, n, first in asked:
+            try:
+                found.append(self.ask(prompts, n, first, temperature, done=done, items=items))
+            except WaitingError as error:
+                waiting.append(error)
+        if waiting:
+            raise waiting_for_all(waiting)
+        return found
+
     def write(self, tables: Sequence[tuple[Path, Schema, Sequence[Mapping[str, Any]]]]) -> None:
         """Write tables, all or none, that say in their footers whether the samples are reproducible."""
         parquet.write_together(tables, self.origin.having(reproducible=self.engine.reproducible))
 
 
 def texts_of(prompt: Prompt, completions: Sequence[Completion]) -> Rows:
-    """A row for each text: `text`, whether it is `truncated`, and `n_tokens_read` and `n_tokens_generated` for it."""
+    """A row for each text: `text`, whether it is `truncated` or `given_up`, and its costs.
+
+    These are `n_tokens_read` and `n_tokens_generated`.
+    """
     return [
         {
             "text": one.text,
             "truncated": one.truncated,
+            "given_up": one.given_up,
             "n_tokens_read": len(prompt.ids),
             "n_tokens_generated": len(one.ids),
         }

@@ -33,6 +33,8 @@ class ErrorType(StrEnum):
 class AugmentationReason(StrEnum):
     """Why a reply is rejected, in the order in which the reasons are checked."""
 
+    GIVEN_UP = "given_up"
+    """A batch service never returned it, and it is not asked for again."""
     CUT_OFF = "cut_off"
     """The token limit, or the model's context, came before its end."""
     EMPTY = "empty"

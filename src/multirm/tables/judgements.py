@@ -12,6 +12,8 @@ from multirm.tables.solutions import SOLUTION_KEY
 class JudgementReason(StrEnum):
     """Why a reply does not count, in the order in which the reasons are checked."""
 
+    GIVEN_UP = "given_up"
+    """A batch service never returned it, and it is not asked for again."""
     CUT_OFF = "cut_off"
     """The token limit, or the model's context, came before its end."""
     EMPTY = "empty"

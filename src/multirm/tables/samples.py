@@ -12,6 +12,8 @@ from multirm.tables.solutions import SOLUTION_KEY
 class SampleReason(StrEnum):
     """Why a sample did not become a solution, in the order in which the reasons are checked."""
 
+    GIVEN_UP = "given_up"
+    """A batch service never returned it, and it is not asked for again."""
     CUT_OFF = "cut_off"
     """The token limit came before its end."""
     NO_STEPS = "no_steps"
