@@ -17,8 +17,18 @@ from multirm.errors import InputError
 from multirm.models.load import load_model
 
 
-def test_it_fits_its_own_base(sure_adapter: Path, sure_model: Path) -> None:
+def test_it_fits_its_own_base_in_one_file_or_several(
+    sure_adapter: Path, sure_model: Path, tmp_path: Path
+) -> None:
     require_fit(sure_adapter, sure_model)
+    load_model(str(sure_model)).save_pretrained(tmp_path, max_shard_size="100KB")
+    files = sorted(tmp_path.glob("*.safetensors"))
+    assert len(files) > 1
+    require_fit(sure_adapter, tmp_path)
+    for file in files[1:]:
+        file.unlink()
+    with pytest.raises(InputError, match="where there is none"):
+        require_fit(sure_adapter, tmp_path)
 
 
 @pytest.mark.parametrize(

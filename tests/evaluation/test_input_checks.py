@@ -10,7 +10,8 @@ from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
-from multirm.tables.accuracy import Estimator
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Estimator
 
 
 def drawn(models: list[str], *rewards: float) -> dict[str, Any]:
@@ -27,6 +28,10 @@ def drawn(models: list[str], *rewards: float) -> dict[str, Any]:
 def run(command: Any, folder: Path, written: Any, models: list[str], **others: Any) -> None:
     options = written.options([f"{model}=last" for model in models], n=others.pop("n", None))
     command(options, folder, **others)
+
+
+def models_of(folder: Path) -> set[str | None]:
+    return set(parquet.read(folder / "accuracy.parquet", ACCURACY)["model"].to_pylist())
 
 
 @pytest.mark.parametrize(
@@ -54,12 +59,14 @@ def test_one_different_reward_is_accepted(tmp_path: Path, write_tables: Any) -> 
     models = ["dORM", "dORM@43"]
     study = drawn(models, 0.1, 0.5, 0.9)
     study["law"]["3"][1][2][1]["dORM@43"] = [0.2]
-    run(evaluate, tmp_path, write_tables(study, models), models, n=[1])
+    run(evaluate, tmp_path / "out", write_tables(study, models), models, n=[1])
+    assert models_of(tmp_path / "out") == {None, "dORM", "dORM@43", "dORM@mean"}
 
 
 def test_models_with_constant_rewards_are_not_copies(tmp_path: Path, write_tables: Any) -> None:
     models = ["dORM", "dORM@43"]
-    run(evaluate, tmp_path, write_tables(drawn(models, 0.5), models), models, n=[1])
+    run(evaluate, tmp_path / "out", write_tables(drawn(models, 0.5), models), models, n=[1])
+    assert models_of(tmp_path / "out") == {None, "dORM", "dORM@43", "dORM@mean"}
 
 
 def test_the_same_rewards_from_two_models_are_logged(

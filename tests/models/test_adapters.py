@@ -189,8 +189,11 @@ def test_a_changed_setting_of_the_base_is_refused(adapter: Path) -> None:
 
 
 def test_other_files_in_the_folder_of_the_base_do_not_count(adapter: Path) -> None:
+    before = load_model(str(adapter)).state_dict()
     (adapter.parent.parent / "base" / "README.md").write_text("A base.")
-    load_model(str(adapter))
+    after = load_model(str(adapter)).state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
 
 
 def test_a_base_recorded_only_as_a_folder(adapter: Path, base: Path) -> None:

@@ -11,6 +11,7 @@ from multirm.running.files import digest
 from multirm.running.provenance import (
     FILE,
     check_files,
+    check_replaceable,
     from_text,
     origin_of,
     read_from_folder,
@@ -69,6 +70,12 @@ def test_a_folder_of_chat_templates_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages }}")
     write_to_folder(tmp_path, "adapter", made_of())
     check_files(tmp_path)
+    told = read_from_folder(tmp_path)
+    assert told is not None and [*told.files] == ["additional_chat_templates/tool_use.jinja"]
+    check_replaceable(tmp_path, "adapter")
+    (tmp_path / "additional_chat_templates" / "mine.jinja").touch()
+    with pytest.raises(InputError, match=r"such as additional_chat_templates/mine\.jinja"):
+        check_replaceable(tmp_path, "adapter")
 
 
 def test_models_from_elsewhere_may_have_a_file_of_the_same_name(tmp_path: Path) -> None:

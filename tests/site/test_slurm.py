@@ -1,5 +1,6 @@
 """A site's settings against Slurm's own reports: made up here, from a real Slurm in tests/cluster."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,12 @@ GPUS = {"gpu": {"max_gpu": 1, "max_mem_mb": 30_000, "max_threads": 8, "max_runti
 
 @pytest.mark.parametrize("partitions", [None, {}, GPUS, {"short": {"max_runtime": 60}, **GPUS}])
 def test_jobs_that_fit_a_partition(partitions: dict[str, Any] | None) -> None:
-    check_partitions({"partitions": partitions}, [TRAINING, TABLE, TRAINING], FILE)
+    site = {"partitions": partitions}
+    check_partitions(site, [TRAINING, TABLE, TRAINING], FILE)
+    # Without partitions of its own, a site has Slurm's default one, whose limits are unknown.
+    too_large = Asked(9, TRAINING.resources)
+    with pytest.raises(InputError, match="9 cores") if partitions else nullcontext():
+        check_partitions(site, [TABLE, too_large], FILE)
 
 
 @pytest.mark.parametrize(

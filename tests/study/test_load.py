@@ -504,6 +504,10 @@ def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(study))
     check_study(file)
+    study["evaluation"]["datasets"].append("unused")
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError, match=r"found datasets\.unused: 'law'"):
+        check_study(file)
 
 
 def test_missing_files_are_named_with_the_folder_searched(tmp_path: Path) -> None:

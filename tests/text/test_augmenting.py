@@ -251,7 +251,10 @@ def test_well_formed_replies_are_read_as_they_are_meant(
 
 @given(st.text(), st.sampled_from(["", "Step number: ", "Error type: ", "Wrong step: {", "```"]))
 def test_any_text_can_be_read(text: str, before: str) -> None:
-    parse_counterfactual(before + text)
-    parse_counterfactual(f"Step number: 1\nError type: factual\nWrong step: {before}{text}")
-    parse_rewrite(before + text)
-    numbers_in(text)
+    for reply in (before, f"Step number: 1\nError type: factual\nWrong step: {before}"):
+        found = parse_counterfactual(reply + text)
+        is_whole = None not in (found.step, found.error_type) and bool(found.text)
+        assert is_whole or found.reason is not None
+    rewritten = parse_rewrite(before + text)
+    assert bool(rewritten.text) == (rewritten.reason is None)
+    assert bool(numbers_in(text)) <= any(letter.isdecimal() for letter in text)
