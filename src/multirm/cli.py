@@ -90,6 +90,10 @@ COMMANDS = {
             "multirm.data.noise:add_noise",
             "Flip labels of randomly chosen solutions.",
         ),
+        "add-noise-to-labels": (
+            "multirm.data.noisy_labels:add_noise_to_labels",
+            "Flip the labels in a labels table, of the same steps.",
+        ),
         "shuffle-steps": (
             "multirm.data.shuffle:shuffle_steps",
             "Replace intermediate steps with steps from solutions to other questions.",

@@ -200,6 +200,16 @@ def test_tables_are_written(files: dict[str, Path], tmp_path: Path) -> None:
     assert parquet.read(tmp_path / "out" / "step_counts.parquet", STEP_COUNTS).num_rows
 
 
+def test_a_learned_category_may_have_no_solutions(files: dict[str, Path], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.parquet"
+    parquet.write(empty, SOLUTIONS, [], made_of())
+    found = read_lengths([files["a"]], [files["train"], empty], {})
+    assert list(found) == list(read_lengths([files["a"]], [files["train"]], {}))
+    assert list(read_lengths([files["a"]], [empty], {})) == [Source(Part.TEST)]
+    with pytest.raises(InputError, match="expected one dataset, found none"):
+        read_lengths([empty], [], {})
+
+
 def test_two_test_sets_and_critiques_without_a_set_are_refused(files: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="expected one dataset, found test, train"):
         read_lengths([files["a"], files["train"]], [], {})

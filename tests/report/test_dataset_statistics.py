@@ -77,6 +77,12 @@ def test_counts_are_those_of_loops(tables: dict[Path, list[dict[str, Any]]]) -> 
     ]
 
 
+def test_a_category_without_solutions_has_no_row(tables: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.parquet"
+    parquet.write(empty, SOLUTIONS, [], made_of())
+    assert count([*tables, empty]) == count(list(tables))
+
+
 def test_every_format_is_written(tables: Any, tmp_path: Path) -> None:
     output = [tmp_path / f"t.{suffix}" for suffix in ("parquet", "tex", "md", "csv")]
     tabulate_dataset_statistics(list(tables), output)

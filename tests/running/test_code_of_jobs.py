@@ -35,7 +35,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     f |= {
         name: str(folder / f"{name}.parquet")
         for name in (
-            "shown kept short counts told solved samples variants changed replies models".split()
+            "shown kept short counts told solved samples variants changed replies models known turned".split()
         )
     }
     adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
@@ -69,6 +69,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         changed("add-noise", "noisy", "--steps", "0.5", "--outcomes", "0.5"),
         changed("take", "less", "--questions", "2", "--per-question", "2", "--steps", "2"),
         changed("shuffle-steps", "mixed"),
+        ["check-steps", "--solutions", f["data"], "--output", f["known"], "--seed", "1"],
+        [*changed("add-noise-to-labels", "turned"), "--labels", f["known"], "--steps", "0.5"],
         [
             "demonstrate",
             "--kind",

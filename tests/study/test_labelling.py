@@ -283,6 +283,10 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
             "datasets.X.augment.math: law is not one of history, business, the categories of Train",
         ),
         ({"from": "X", "label": {"known": "miniature"}}, "datasets.X.from: X from X"),
+        (
+            {"from": "Augmented", "take": {"steps": 2}},
+            "datasets.X.take.steps: of Augmented, only some steps are learned",
+        ),
     ],
 )  # fmt: skip
 def test_unusable_datasets_are_refused(dataset: dict[str, Any], complaint: str) -> None:
@@ -290,6 +294,63 @@ def test_unusable_datasets_are_refused(dataset: dict[str, Any], complaint: str) 
     with pytest.raises(InputError) as caught:
         study(datasets={"Law": law, "X": dataset})
     assert complaint in str(caught.value)
+
+
+def test_noise_keeps_what_is_learned_of_variants() -> None:
+    """Only their new steps are, with noise as well: their labels tables have the same noise."""
+    noise = {"share": 0.5, "steps": 0.1}
+    model = {"kind": "dPRM", "backbone": "base", "dataset": "Twice"}
+    found = study(
+        datasets={
+            "Fewer": {"from": "Augmented", "take": {"questions": 5}},
+            "Noisy": {"from": "Fewer", "noise": noise},
+            "Twice": {"from": "Noisy", "noise": noise},
+            "Noisy_judged": {"from": "Judged", "noise": noise},
+        },
+        models={
+            "noisy": model,
+            "judged": model | {"dataset": "Noisy_judged"},
+            "soft": model | {"dataset": "Noisy_judged", "training": {"targets": "values"}},
+            "outcomes": model | {"kind": "dORM"},
+        },
+    )
+    learned = {name: files.training_labels(found, name) for name in found.models}
+    assert learned["noisy"][0] == "<results>/labels/Twice/history.parquet"
+    assert learned["soft"][0] == "<results>/labels/Noisy_judged/history.parquet"
+    assert learned["judged"] == learned["outcomes"] == []
+    sources = {
+        name: label_files.source_labels(found, name, "law")
+        for name in ("Twice", "Noisy", "Noisy_judged")
+    }
+    assert sources == {
+        "Twice": "<results>/labels/Noisy/law.parquet",
+        "Noisy": "<results>/labels/Augmented/law.parquet",
+        "Noisy_judged": "<results>/labels/Judged/law.parquet",
+    }
+    assert targets.noisy_datasets_with_labels(found) == "Noisy|Twice|Noisy_judged"
+    with pytest.raises(TypeError, match="does not derive from a dataset with a table of labels"):
+        label_files.source_labels(found, "Judged", "law")
+
+
+def test_noise_needs_the_labels_of_a_dataset_that_is_read() -> None:
+    """Of PRM800K's alternatives, too, only one step is learned."""
+    found = study(
+        datasets={
+            "Read": {"reader": "prm800k", "source": ["prm800k"]},
+            "Noisy": {"from": "Read", "noise": {"steps": 0.1}},
+        },
+        models={"noisy": {"kind": "dPRM", "backbone": "base", "dataset": "Noisy"}},
+    )
+    assert targets.datasets_read_with_labels(found, True) == "Read"
+    assert "<results>/labels/Noisy/history.parquet" in files.training_labels(found, "noisy")
+
+
+def test_trust_in_variants_is_refused() -> None:
+    with pytest.raises(InputError, match=r"X\.label\.trust: of Augmented, only some steps"):
+        study(
+            datasets={"X": {"from": "Augmented", "label": {"trust": {"model": "other"}}}},
+            models={"other": {"kind": "dPRM", "backbone": "base", "dataset": "Augmented"}},
+        )
 
 
 def test_training_on_the_questions_that_are_evaluated_is_refused() -> None:

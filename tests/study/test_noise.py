@@ -28,6 +28,7 @@ def test_the_study_of_noise_has_a_baseline_for_each_kind() -> None:
 DPRM = read_yaml(CONFIG)["models"]["dPRM-share50_steps10"]
 GPRM = read_yaml(CONFIG)["models"]["gPRM-share50_steps10"]
 TAKE = {"from": "Facts_train", "take": {"questions": 25}}
+JUDGED = {"from": "Facts_train", "label": {"judge": {"model": "mini"}}}
 NOISE = {"share": 0.5, "steps": 0.1}
 
 
@@ -37,6 +38,7 @@ NOISE = {"share": 0.5, "steps": 0.1}
         (DPRM | {"categories": ["history"]}, {}),
         (DPRM | {"dataset": "Fewer"}, {"datasets": {"Fewer": TAKE}}),
         (DPRM | {"training": {"learning_rate": 1e-4}}, {}),
+        (DPRM | {"dataset": "Judged"}, {"datasets": {"Judged": JUDGED}}),
         (DPRM | {"scoring": {"dtype": "bfloat16"}}, {}),
         (DPRM | {"kind": "dORM"}, {}),
         (

@@ -13,9 +13,12 @@ from multirm.models.training_method import Targets
 from multirm.reward_models.base import Solution
 from multirm.reward_models.discriminative import load_discriminative
 from multirm.running.provenance import read_from_folder
+from multirm.tables import parquet
 from multirm.tables.reward_models import Kind
+from multirm.tables.solutions import SOLUTIONS
 from multirm.training.discriminative import DiscriminativeRecipe, train_discriminative
 from multirm.training.step_data import read_solutions
+from tests.origins import made_of
 
 
 def stepwise(folder: Path, path: Path, n: int) -> Path:
@@ -84,3 +87,19 @@ def test_settings_without_effect_are_refused(tiny_model: Path, tmp_path: Path) -
     with pytest.raises(InputError, match="validation_share: expected none beside --validation"):
         train(recipe={"validation_share": 0.5}, data=[data], validation=[data])
     assert not (tmp_path / "out").exists()
+
+
+def test_tables_without_solutions_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A category may have no variants."""
+    some, none = tmp_path / "some.parquet", tmp_path / "none.parquet"
+    trl = read_solutions([], [written(tmp_path / "a.jsonl", [True])], [], "mine")
+    parquet.write(some, SOLUTIONS, trl.rows, made_of())
+    parquet.write(none, SOLUTIONS, [], made_of())
+    with caplog.at_level("WARNING"):
+        found = read_solutions([some, none], [], [], "mine")
+    assert list(found.rows) == list(trl.rows)
+    assert f"1 of 2 tables have no solutions: {none}" in caplog.text
+    with pytest.raises(InputError, match="expected solutions, found none; train on other data"):
+        read_solutions([none], [], [], "mine")

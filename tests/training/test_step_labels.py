@@ -100,3 +100,13 @@ def test_labels_of_other_solutions_are_refused(
     path = table(tmp_path / "a.parquet", label(1, 1))
     with pytest.raises(InputError, match=message):
         require_labelled(rows, [LabelsTable(path)], read_tables([LabelsTable(path)]))
+
+
+def test_a_dataset_without_any_label_is_refused(tmp_path: Path) -> None:
+    """One category without labels is not: no step of it may have been written anew."""
+    some, none = table(tmp_path / "a.parquet", label(0, 1)), table(tmp_path / "b.parquet")
+    tables = [LabelsTable(some, "variants"), LabelsTable(none, "variants")]
+    assert len(read_tables(tables)) == 1
+    message = "labels of variants: expected some, found none; .* table of augmentations"
+    with pytest.raises(InputError, match=message):
+        read_tables([LabelsTable(some), LabelsTable(none, "variants")])

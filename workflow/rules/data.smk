@@ -1,6 +1,7 @@
 """Needs the study's sources; makes results/data/{dataset}/{category}.parquet (solutions).
 
-This is a dataset's table, whether it is read, generated or derived from another one.
+This is a dataset's table, whether it is read, generated or derived from another one. What reward models learn only of
+some steps has a labels table beside it, in results/labels/.
 """
 
 wanted += targets.data_targets(study)
@@ -117,6 +118,37 @@ rule add_noise:
     shell:
         "python -m multirm add-noise --solutions {input.solutions:q}"
         " --dataset {wildcards.dataset} --output {output:q} --share {params.share} --steps {params.steps} --outcomes {params.outcomes}"
+        " --seed {params.seed} > {log:q} 2>&1"
+
+
+rule add_noise_to_labels:
+    """Flip the labels in a labels table of the steps that `add_noise` flips."""
+    input:
+        solutions=ask(files.source_table),
+        labels=ask(label_files.source_labels),
+        environment=environment("core"),
+    output:
+        "<results>/labels/{dataset}/{category}.parquet",
+    log:
+        "<logs>/add_noise_to_labels/{dataset}/{category}.log",
+    benchmark:
+        "<benchmarks>/add_noise_to_labels/{dataset}/{category}.tsv"
+    wildcard_constraints:
+        dataset=targets.noisy_datasets_with_labels(study),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.noisy_labels"),
+        share=lambda w: study.datasets[w.dataset].noise.share,
+        steps=lambda w: study.datasets[w.dataset].noise.steps,
+        seed=study.seed,
+    message:
+        "Add noise to the labels of {wildcards.dataset}, {wildcards.category}"
+    shell:
+        "python -m multirm add-noise-to-labels --solutions {input.solutions:q} --labels {input.labels:q}"
+        " --dataset {wildcards.dataset} --output {output:q} --share {params.share} --steps {params.steps}"
         " --seed {params.seed} > {log:q} 2>&1"
 
 

@@ -12,7 +12,7 @@ from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_generator
 from multirm.tables import parquet
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, SOLUTIONS_IF_ANY
 from multirm.text.labels import flipped, outcome_from_steps
 
 logger = logging.getLogger(__name__)
@@ -45,8 +45,9 @@ def add_noise(
     Raises:
         InputError: no solution has the labels to flip.
     """
-    rows: list[Row] = parquet.read(solutions, SOLUTIONS).to_pylist()
-    _require_labels(solutions, rows, steps, outcomes)
+    rows: list[Row] = parquet.read(solutions, SOLUTIONS_IF_ANY).to_pylist()
+    if rows:
+        _require_labels(solutions, rows, steps, outcomes)
     noisy = [with_noise(row, seed, share, steps, outcomes) for row in rows]
     parameters = {
         "dataset": dataset,

@@ -20,7 +20,7 @@ from multirm.tables.critiques import CRITIQUES
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS, Part
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Schema
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS_IF_ANY
 from multirm.tables.sql import literals, reading, without_wildcards
 
 _SOLUTIONS = """
@@ -39,7 +39,7 @@ _KEPT = """
 """
 
 # The columns of critiques that the query needs; all versions have them.
-_OF_CRITIQUES = (*SOLUTIONS.key, "kept")
+_OF_CRITIQUES = (*SOLUTIONS_IF_ANY.key, "kept")
 
 _WHOLE = "len(steps)"
 _TO_FIRST_ERROR = "coalesce(nullif(list_position(step_labels, 0), 0), len(steps))"
@@ -120,7 +120,7 @@ def read_lengths(
     """
     tested = _query(_SOLUTIONS, solutions=solutions)
     if len(datasets := sorted({row["dataset"] for row in tested})) != 1:
-        raise InputError("--solutions", expected="one dataset", found=", ".join(datasets))
+        raise InputError("--solutions", expected="one dataset", found=", ".join(datasets) or "none")
     found: dict[Source, Lengths] = {Source(Part.TEST): _by_category(tested)}
     if learned:
         trained = _query(_SOLUTIONS, solutions=learned)
@@ -145,7 +145,7 @@ def read_lengths(
 
 
 def _query(query: str, **tables: Sequence[Path]) -> list[dict[str, Any]]:
-    schemas = {"solutions": SOLUTIONS, "critiques": CRITIQUES}
+    schemas = {"solutions": SOLUTIONS_IF_ANY, "critiques": CRITIQUES}
     unread = {"critiques": {*CRITIQUES.columns.names} - {*_OF_CRITIQUES}}
     for name, paths in tables.items():
         for path in paths:

@@ -12,7 +12,7 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS_IF_ANY
 from multirm.tables.sql import literals, reading, without_wildcards
 
 # Datasets and categories in the order of their files, the whole dataset first.
@@ -62,7 +62,7 @@ def count(solutions: Sequence[Path]) -> list[dict[str, Any]]:
         InputError: not tables of solutions.
     """
     for path in solutions:
-        parquet.check_readable(path, SOLUTIONS)
+        parquet.check_readable(path, SOLUTIONS_IF_ANY)
     names = list(map(without_wildcards, solutions))
     source = f"read_parquet({literals(names)}, union_by_name = true, hive_partitioning = false, filename = 'file')"
     files = {"files": list(map(str, solutions))}

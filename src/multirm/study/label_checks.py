@@ -24,6 +24,7 @@ def unusable_labels(study: Study) -> list[str]:
         *_values_of_labels(study),
         *_empty_validation(study),
         *_unusable_labels(study),
+        *_lost_labels(study),
         *_nothing_to_compare(study),
     ]
 
@@ -75,6 +76,21 @@ def _unusable_labels(study: Study) -> Iterator[str]:
         votes = label.judge
         if votes and votes.votes > 1 and votes.temperature == 0:
             yield f"{key}.judge: {votes.votes} votes at temperature 0 would be the same; raise it"
+
+
+def _lost_labels(study: Study) -> Iterator[str]:
+    """Changes after which it would be unknown which steps are to be learned."""
+    for name, settings in study.datasets.items():
+        if not isinstance(settings, DerivedDataset):
+            continue
+        cuts = settings.take is not None and settings.take.steps
+        trusts = settings.label is not None and settings.label.trust
+        if (cuts or trusts) and study.labels_table_of(settings.from_, values=False):
+            key = "take.steps" if cuts else "label.trust"
+            yield (
+                f"datasets.{name}.{key}: of {settings.from_}, only some steps are learned, and this would be lost; "
+                "derive from the dataset before it"
+            )
 
 
 def _nothing_to_compare(study: Study) -> Iterator[str]:

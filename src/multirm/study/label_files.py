@@ -81,6 +81,21 @@ def agreeing_labels(study: Study, dataset: str, category: str) -> list[str]:
     return [table_of("labels", name, category) for name in _labelling(study, dataset).agree or []]
 
 
+def source_labels(study: Study, dataset: str, category: str) -> str:
+    """The table of labels of the solutions that a dataset with noise derives from.
+
+    Raises:
+        TypeError: there is none.
+    """
+    settings = study.datasets[dataset]
+    found = None
+    if isinstance(settings, DerivedDataset):
+        found = study.labels_table_of(settings.from_, values=True)
+    if found is None:
+        raise TypeError(f"{dataset} does not derive from a dataset with a table of labels")
+    return table_of("labels", found, category)
+
+
 def compared_solutions(study: Study, dataset: str) -> list[str]:
     """The tables of the solutions whose step labels are compared with a dataset's."""
     origin = study.labelled_from(dataset) or dataset

@@ -56,7 +56,7 @@ def _solutions_apart_from_noise(study: Study, dataset: str) -> tuple[str, list[o
     """The dataset that a dataset derives from, and the changes that lead to it other than noise, the last one first."""
     *derived, origin = study.origins_of(dataset)
     changes: list[object] = [
-        (settings.shuffle, settings.take)
+        (settings.shuffle, settings.take, settings.label, settings.augment)
         for settings in map(study.datasets.__getitem__, derived)
         if isinstance(settings, DerivedDataset) and not settings.noise
     ]

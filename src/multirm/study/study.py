@@ -264,19 +264,28 @@ class Study(Settings):
         settings = self.runs[model].settings
         if not isinstance(settings, DiscriminativeModel) or settings.kind is not Kind.DPRM:
             return None
-        for name in self.origins_of(dataset):
-            derived = self.datasets[name]
-            if isinstance(derived, ReadDataset) and derived.reader.has_own_labels:
-                return name
-            if not isinstance(derived, DerivedDataset):
-                break
-            if derived.label:
-                return name if settings.training.targets is Targets.VALUES else None
-            if derived.augment:
-                return name
-            if derived.take is None or derived.take.steps:
-                break
-        return None
+        return self.labels_table_of(dataset, values=settings.training.targets is Targets.VALUES)
+
+    def labels_table_of(self, dataset: str, *, values: bool) -> str | None:
+        """The dataset whose labels table says more of a dataset's steps than their step labels do, if there is one.
+
+        It is the dataset itself, or one that it takes whole solutions from. Noise has a labels table of its own.
+
+        Args:
+            values: whether values count: then the tables that step labels were chosen from say more.
+        """
+        settings = self.datasets[dataset]
+        if isinstance(settings, ReadDataset):
+            return dataset if settings.reader.has_own_labels else None
+        if not isinstance(settings, DerivedDataset):
+            return None
+        if settings.label:
+            return dataset if values else None
+        if settings.augment:
+            return dataset
+        keeps_steps = settings.noise or (settings.take and not settings.take.steps)
+        found = self.labels_table_of(settings.from_, values=values) if keeps_steps else None
+        return dataset if found and settings.noise else found
 
     def learned_from(self, model: str) -> list[str]:
         """The datasets that a reward model learned from, those of the model that it started from first."""

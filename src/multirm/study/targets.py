@@ -54,18 +54,37 @@ def datasets_read_by(study: Study, *readers: str) -> str:
 
 def datasets_read_with_labels(study: Study, with_labels: bool) -> str:
     """A pattern for the datasets read from files whose own labels a reward model learns, or for the others."""
-    learned = {
-        study.labels_of(run.name, dataset)
-        for run in trained_runs(study)
-        for dataset in [
-            *study.training_datasets_of(run.name),
-            *study.validation_datasets_of(run.name),
-        ]
-    }
+    learned = _with_learned_labels(study)
     return any_of(
         name
         for name, dataset in study.datasets.items()
         if isinstance(dataset, ReadDataset) and (name in learned) is with_labels
+    )
+
+
+def _with_learned_labels(study: Study) -> set[str]:
+    """The datasets whose labels tables are learned, and those from which noise makes such tables."""
+    found = set()
+    for run in trained_runs(study):
+        learned = [*study.training_datasets_of(run.name), *study.validation_datasets_of(run.name)]
+        for dataset in learned:
+            name = study.labels_of(run.name, dataset)
+            while name:
+                found.add(name)
+                settings = study.datasets[name]
+                is_noisy = isinstance(settings, DerivedDataset) and settings.noise
+                name = study.labels_table_of(settings.from_, values=True) if is_noisy else None
+    return found
+
+
+def noisy_datasets_with_labels(study: Study) -> str:
+    """A pattern for the datasets with noise that derive from one with a labels table."""
+    return any_of(
+        name
+        for name, dataset in study.datasets.items()
+        if isinstance(dataset, DerivedDataset)
+        and dataset.noise
+        and study.labels_table_of(name, values=True)
     )
 
 

@@ -167,6 +167,16 @@ def writing(
             yield add
 
 
+def count_rows(path: Path) -> int:
+    """The number of a table's rows, from its footer.
+
+    Raises:
+        InputError: no such file, or not Parquet.
+    """
+    n_rows: int = _open(path, lambda file: pq.read_metadata(file)).num_rows
+    return n_rows
+
+
 def read_extra(path: Path, column: str) -> list[Any]:
     """The values of a column that `read` leaves out, such as one of an earlier version; nulls if there is none.
 
@@ -174,7 +184,7 @@ def read_extra(path: Path, column: str) -> list[Any]:
         InputError: no such file, not Parquet, or damaged.
     """
     if column not in _open(path, lambda file: pq.read_schema(file)).names:
-        return [None] * _open(path, lambda file: pq.read_metadata(file)).num_rows
+        return [None] * count_rows(path)
     values: list[Any] = _open(path, _read_whole)[column].to_pylist()
     return values
 

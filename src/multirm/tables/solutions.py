@@ -1,5 +1,6 @@
 """Solutions, and the simulated policies that write some of them."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 import pyarrow as pa
@@ -56,6 +57,9 @@ SOLUTIONS = Schema(
     _check_solution,
     at_least_one="solution",
 )
+
+# Of a category in which no step could be written anew, for instance.
+SOLUTIONS_IF_ANY = replace(SOLUTIONS, at_least_one="")
 
 
 def pool_of(row: Row) -> tuple[str, ...]:

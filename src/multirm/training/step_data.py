@@ -12,8 +12,9 @@ from multirm.models.training_method import Targets
 from multirm.tables import parquet
 from multirm.tables.labels import Key
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS_IF_ANY
 from multirm.training.step_labels import (
+    NO_VARIANTS,
     LabelsTable,
     StepLabels,
     labels_of_stepwise,
@@ -58,7 +59,7 @@ def read_solutions(
         part: the option that the solutions were given with, for errors.
 
     Raises:
-        InputError: there are no solutions.
+        InputError: there are no solutions, or no labels of a dataset with labels tables.
     """
     tables, stepwise, labels = list(tables), list(stepwise), list(labels)
     if not tables and not stepwise:
@@ -68,7 +69,8 @@ def read_solutions(
             found="none",
             remedy="give --solutions (tables) or --data (TRL's stepwise data, *.jsonl)",
         )
-    rows: list[Row] = parquet.read_all(tables, SOLUTIONS).to_pylist() if tables else []
+    rows: list[Row] = parquet.read_all(tables, SOLUTIONS_IF_ANY).to_pylist()
+    _say_empty(tables)
     known = dict(read_tables(labels))
     targets = Targets.LABELS
     files = [*tables, *(table.path for table in labels)]
@@ -83,3 +85,14 @@ def read_solutions(
         if any(value is not None for _, value in given):
             targets = Targets.VALUES
     return LabelledSolutions(rows, known, targets, files)
+
+
+def _say_empty(tables: Sequence[Path]) -> None:
+    """Count the tables without solutions in a warning; refuse them if there are no others."""
+    empty = [path for path in tables if not parquet.count_rows(path)]
+    if not empty:
+        return
+    where = ", ".join(map(str, empty))
+    if len(empty) == len(tables):
+        raise InputError(where, expected="solutions", found="none", remedy=NO_VARIANTS)
+    logger.warning("%d of %d tables have no solutions: %s", len(empty), len(tables), where)

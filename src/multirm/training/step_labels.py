@@ -1,6 +1,7 @@
 """What a process reward model learns about each step: a label or a value, from a solutions table or a labels table."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ Target = int | float
 
 StepLabels = Mapping[int, tuple[int | None, float | None]]
 """The label and the value of some of a solution's steps, by position; one of the two is known."""
+
+NO_VARIANTS = "train on other data; why replies became no variants is in the table of augmentations"
 
 CORRECT_FROM = 0.5
 """The lowest value that counts as correct where a step is either correct or not."""
@@ -43,11 +46,14 @@ def read_tables(tables: Iterable[LabelsTable]) -> dict[Key, StepLabels]:
     """The labels and values in labels tables, by solution and step; solutions without any have none.
 
     Raises:
-        InputError: a table has several sources, or a solution is in several tables.
+        InputError: a table has several sources, a solution is in several tables, or a named dataset has no labels.
     """
     found: dict[Key, StepLabels] = {}
+    n_labelled = Counter[str]()
     for table in tables:
-        for key, steps in read_labels(table.path).items():
+        read = read_labels(table.path)
+        n_labelled[table.dataset or ""] += len(read)
+        for key, steps in read.items():
             # A chosen dataset has the solutions that were labelled, under its own name.
             key = (table.dataset or key[0], *key[1:])
             if key in found:
@@ -58,6 +64,11 @@ def read_tables(tables: Iterable[LabelsTable]) -> dict[Key, StepLabels]:
                 )
             known = {step: (row["label"], row["value"]) for step, row in steps.items()}
             found[key] = {step: each for step, each in known.items() if each != (None, None)}
+    for dataset, n in n_labelled.items():
+        if dataset and not n:
+            raise InputError(
+                f"labels of {dataset}", expected="some", found="none", remedy=NO_VARIANTS
+            )
     return found
 
 
