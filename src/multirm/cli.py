@@ -82,6 +82,10 @@ COMMANDS = {
             "multirm.data.continue_steps:continue_steps",
             "Label steps by how often a policy goes on to the right answer.",
         ),
+        "measure-continuation-shares": (
+            "multirm.data.continuation_shares:measure_continuation_shares",
+            "Compare how often a policy goes on to the right answer with guessing.",
+        ),
         "augment-steps": (
             "multirm.data.augment_steps:augment_steps",
             "Have a language model write steps of solutions anew, wrong or in other words.",

@@ -51,6 +51,9 @@ VALUES: dict[str, Any] = {
     "source": "judge",
     "error_type": "factual",
     "n_by_part": [1, 1, 1, 1, 0],
+    "n_good_by_share": [0, 2],
+    "n_bad_by_share": [2, 0],
+    "n_guessed_by_share": [3.5, 0.5],
 }
 
 

@@ -35,7 +35,8 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
     f |= {
         name: str(folder / f"{name}.parquet")
         for name in (
-            "shown kept short counts told solved samples variants changed replies models known turned".split()
+            "shown kept short counts told solved samples variants changed replies models".split()
+            + "known turned reached continued shares".split()
         )
     }
     adapters = {kind: str(folder / kind) for kind in ("dPRM", "gORM")}
@@ -95,6 +96,12 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
             *sampled[2:],
         ]
         + ["--engine", "transformers", "--shots", "0", "--per-question", "2"],
+        ["continue-steps", "--solutions", f["data"], "--policy", str(model), "--shots", "0"]
+        + ["--per-prefix", "2", "--engine", "transformers", "--output", f["reached"]]
+        + ["--output-continuations", f["continued"], *sampled[2:]],
+        ["measure-continuation-shares", "--solutions", f["data"], "--labels", f["reached"]]
+        + ["--dataset", "g", "--output", f["shares"]],
+        ["draw-continuation-shares", "--continuation-shares", f["shares"], "--output", *figures],
         ["augment-steps", "--solutions", f["data"], "--model", str(model), "--dataset", "f"]
         + ["--kind", "counterfactual", "--engine", "transformers", "--output", f["variants"]]
         + ["--output-labels", f["changed"], "--output-augmentations", f["replies"], *sampled[2:]],

@@ -296,6 +296,26 @@ def test_unusable_datasets_are_refused(dataset: dict[str, Any], complaint: str) 
     assert complaint in str(caught.value)
 
 
+def test_continuations_are_compared_with_guessing() -> None:
+    """Only for labels that are used: others are not made."""
+    found = study()
+    figure = "<results>/figures/continuation_shares/Continued.svg"
+    table = "<results>/evaluation/Continued/continuation_shares.parquet"
+    assert figure in targets.figure_targets(found)
+    assert table in targets.evaluation_targets(found)
+    assert label_files.continued_solutions(found, "Continued") == [
+        "<results>/data/Train/history.parquet",
+        "<results>/data/Train/business.parquet",
+    ]
+    assert label_files.continued_labels(found, "Continued")[0] == (
+        "<results>/labels/Continued/history.parquet"
+    )
+    unused = study(models={"dPRM-agreed": CONFIG["models"]["dPRM"]})
+    assert "Continued" not in targets.used_datasets(unused)
+    assert figure not in targets.figure_targets(unused)
+    assert table not in targets.evaluation_targets(unused)
+
+
 def test_noise_keeps_what_is_learned_of_variants() -> None:
     """Only their new steps are, with noise as well: their labels tables have the same noise."""
     noise = {"share": 0.5, "steps": 0.1}

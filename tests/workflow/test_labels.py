@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from multirm.tables import parquet
+from multirm.tables.continuation_shares import CONTINUATION_SHARES
 from multirm.tables.continuations import CONTINUATIONS
 from multirm.tables.judgements import JUDGEMENTS
 from multirm.tables.label_agreement import LABEL_AGREEMENT
@@ -41,9 +42,10 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     results = study_copy / "results"
     agreement = "results/evaluation/Known/label_agreement.parquet"
     samples = "results/samples/Sampled/history.parquet"
+    figure = "results/figures/continuation_shares/Continued.png"
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
     run = subprocess.run(
-        [*command, "--cores", "2", "--show-failed-logs", "--", agreement, samples],
+        [*command, "--cores", "2", "--show-failed-logs", "--", agreement, samples, figure],
         cwd=study_copy,
         capture_output=True,
         text=True,
@@ -66,6 +68,10 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     continued = results / "continuations" / "Continued" / "history.parquet"
     assert parquet.read(continued, CONTINUATIONS).num_rows > 48
     assert parquet.read(study_copy / samples, SAMPLES).num_rows == 2 * 3
+    shares = results / "evaluation" / "Continued" / "continuation_shares.parquet"
+    for row in parquet.read(shares, CONTINUATION_SHARES).to_pylist():
+        assert row["guessing_rate"] == 0.1
+    assert (study_copy / figure).is_file()
     rows = parquet.read(study_copy / agreement, LABEL_AGREEMENT).to_pylist()
     compared = {row["labels"]: row for row in rows if row["category"] == "history"}
     assert {*compared} == {"Judged", "Continued"}

@@ -85,6 +85,7 @@ def test_process_labels_are_made_from_bare_questions(tmp_path: Path) -> None:
     assert jobs["continue_steps"] == jobs["agree_labels"] == jobs["trust_labels"] == 14
     assert jobs["augment_steps"] == 2 * 14
     assert jobs["compare_labels"] == jobs["draw_label_agreement"] == 2
+    assert jobs["measure_continuation_shares"] == jobs["draw_continuation_shares"] == 1
     assert jobs["train_whole_discriminative"] == 3
     assert jobs["train_discriminative"] == 13
 

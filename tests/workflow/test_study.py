@@ -157,7 +157,7 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
         named |= origin.code
     assert named == {module: code_digest(module) for module in named}
     unused = {"multirm.data.published_critiques", "multirm.data.read", "multirm.training.merge"}
-    unused |= {"multirm.data.shuffle", "multirm.data.take"}
+    unused |= {"multirm.data.shuffle", "multirm.data.take", "multirm.data.noisy_labels"}
     unused |= {"multirm.evaluation.changes", "multirm.evaluation.domains"}
     unused |= {"multirm.report.gain_table", "multirm.report.augmentation_counts"}
     labelling = (ROOT / "workflow" / "rules" / "labels.smk").read_text()

@@ -291,6 +291,33 @@ rule continue_steps:
         " --search {params.search} --significance {params.significance} {params.sampling:q} > {log:q} 2>&1"
 
 
+rule measure_continuation_shares:
+    """Compare how often continuations of steps are right with guessing."""
+    input:
+        solutions=ask(label_files.continued_solutions),
+        labels=ask(label_files.continued_labels),
+        environment=environment("core"),
+    output:
+        "<results>/evaluation/{dataset}/continuation_shares.parquet",
+    log:
+        "<logs>/measure_continuation_shares/{dataset}.log",
+    benchmark:
+        "<benchmarks>/measure_continuation_shares/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=targets.datasets_labelled_by(study, "monte_carlo"),
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.data.continuation_shares"),
+    message:
+        "Compare continuations of {wildcards.dataset} with guessing"
+    shell:
+        "python -m multirm measure-continuation-shares --solutions {input.solutions:q} --labels {input.labels:q}"
+        " --dataset {wildcards.dataset} --output {output:q} > {log:q} 2>&1"
+
+
 rule compare_labels:
     """Compare step labels of several sources with known ones."""
     input:

@@ -116,6 +116,11 @@ def _trains_on_variants(study: "Study") -> bool:
     return any(map(study.has_variants, learned))
 
 
+def _continued(study: "Study") -> list[str]:
+    """The datasets with Monte-Carlo labels; of those that nothing uses, no figures are made."""
+    return [name for name in study.datasets if study.is_continued(name)]
+
+
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
@@ -243,6 +248,14 @@ FIGURES = {
         ("label_agreement",),
         of=lambda study: study.evaluation.step_labels,
         is_drawn=lambda study: bool(study.evaluation.step_labels),
+    ),
+    "continuation_shares": Figure(
+        "continuation_shares",
+        "Draw Monte-Carlo labels against what guessing gives.",
+        "Step labels",
+        ("continuation_shares",),
+        of=_continued,
+        is_drawn=lambda study: bool(_continued(study)),
     ),
     "legend": Figure(
         "legend",

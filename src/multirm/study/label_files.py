@@ -11,6 +11,7 @@ from multirm.study.files import (
     backbone_model,
     question_table,
     solution_table,
+    source_table,
     table_of,
     without_braces,
 )
@@ -106,6 +107,16 @@ def known_labels(study: Study, dataset: str) -> list[str]:
     """The tables of a dataset's labels that are known to be right; none if its solutions have them."""
     if study.labelled_from(dataset) is None:
         return []
+    return [table_of("labels", dataset, category) for category in study.categories_of(dataset)]
+
+
+def continued_solutions(study: Study, dataset: str) -> list[str]:
+    """The tables of the solutions whose steps were continued for a dataset's labels."""
+    return [source_table(study, dataset, category) for category in study.categories_of(dataset)]
+
+
+def continued_labels(study: Study, dataset: str) -> list[str]:
+    """The tables of a dataset's labels."""
     return [table_of("labels", dataset, category) for category in study.categories_of(dataset)]
 
 

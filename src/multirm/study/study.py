@@ -148,6 +148,12 @@ class Study(Settings):
             return settings.from_
         return None
 
+    def is_continued(self, dataset: str) -> bool:
+        """Whether a dataset's step labels are made by continuing its solutions."""
+        settings = self.datasets[dataset]
+        label = settings.label if isinstance(settings, DerivedDataset) else None
+        return label is not None and label.monte_carlo is not None
+
     def compared_labels(self, known: str) -> list[str]:
         """The datasets whose step labels are compared with those of a dataset that are known to be right."""
         origin = self.labelled_from(known) or known

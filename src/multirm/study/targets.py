@@ -320,7 +320,12 @@ def evaluation_targets(study: Study) -> list[str]:
         f"{RESULTS}/evaluation/{known}/label_agreement.parquet"
         for known in study.evaluation.step_labels
     ]
-    return [*of_datasets, *agreements, common_table("log_error_simulation")]
+    shares = [
+        f"{RESULTS}/evaluation/{dataset}/continuation_shares.parquet"
+        for dataset in used_datasets(study)
+        if study.is_continued(dataset)
+    ]
+    return [*of_datasets, *agreements, *shares, common_table("log_error_simulation")]
 
 
 _BY_PROTOCOL = {
@@ -350,9 +355,11 @@ def _evaluation_tables(study: Study, dataset: str) -> list[str]:
 
 def figure_targets(study: Study) -> list[str]:
     """The figures of each dataset that a study evaluates, and of all of them, in each format."""
+    used = used_datasets(study)
     return [
         f"{RESULTS}/figures/{name}/{of}.{format_}"
         for name, figure in figures_of(study).items()
         for of in drawn_of(study, figure)
+        if figure.of_study or of in used
         for format_ in FORMATS
     ]

@@ -6,6 +6,7 @@ from multirm.tables.augmentations import AUGMENTATION_COUNTS, AUGMENTATIONS
 from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.changes import CHANGES
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.continuation_shares import CONTINUATION_SHARES
 from multirm.tables.continuations import CONTINUATIONS
 from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.costs import COSTS
@@ -52,6 +53,7 @@ SCHEMAS = {
         LABEL_AGREEMENT,
         JUDGEMENTS,
         CONTINUATIONS,
+        CONTINUATION_SHARES,
         AUGMENTATIONS,
         CRITIQUES,
         CRITIQUE_CHECKS,
