@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from multirm.data.continue_steps import Tally, _prefix, _Writer, needed
+from multirm.data.solving_options import Solving
 from multirm.engines.base import Request, Sampling
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
@@ -46,7 +47,7 @@ def measure(search: Search, model: str, table: Path, n_questions: int, n: int, s
 
     rows, others = read(table, n_questions)
     templates = load_solve_templates(*solve_template_files())
-    writer = _Writer(load_tokenizer(model), templates, others, shots)
+    writer = _Writer(load_tokenizer(model), Solving(templates, others, shots))
     engine = VllmEngine(model)
     tallies: list[dict[int, Tally]] = [{} for _ in rows]
     done: set[tuple[Any, ...]] = set()

@@ -52,7 +52,8 @@ VALUES: dict[str, Any] = {
     "error_type": "factual",
     "n_by_part": [1, 1, 1, 1, 0],
     "n_good_by_share": [0, 2],
-    "n_bad_by_share": [2, 0],
+    "n_bad_by_share": [1, 0],
+    "n_unsure_by_share": [1, 0],
     "n_guessed_by_share": [3.5, 0.5],
 }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from multirm.figures.continuation_shares import ANY, BAD, GOOD, GUESSED, chart
+from multirm.figures.continuation_shares import ANY, BAD, GOOD, GUESSED, UNSURE, chart
 
 
 def row(category: str | None, n_options: int | None, **columns: Any) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def row(category: str | None, n_options: int | None, **columns: Any) -> dict[str
         "any_right_by_guessing": 0.5,
         "good_by_guessing": 0.05,
         "n_good_by_share": [0, 1, 6],
-        "n_bad_by_share": [2, 11, 0],
+        "n_bad_by_share": [2, 6, 0],
+        "n_unsure_by_share": [0, 5, 0],
         "n_guessed_by_share": [11.0, 8.0, 1.0],
         **columns,
     }
@@ -46,12 +47,13 @@ def test_panels_are_categories_then_numbers_of_options() -> None:
         assert list(panels(ROWS, part)) == ["Overall", "Law", "Open questions", "10 options"]
 
 
-def test_good_steps_stand_on_bad_ones() -> None:
+def test_good_steps_stand_on_others() -> None:
     bars = {
         (value["method"], value["x"]): (value["low"], value["value"])
         for value in panels(ROWS, 0)["Law"]
     }
-    assert bars[BAD, 50] == pytest.approx((0, 55))
+    assert bars[BAD, 50] == pytest.approx((0, 30))
+    assert bars[UNSURE, 50] == pytest.approx((30, 55))
     assert bars[GOOD, 50] == pytest.approx((55, 60))
     assert bars[GOOD, 100] == pytest.approx((0, 30))
     assert bars[GUESSED, 0] == pytest.approx((0, 55))
@@ -60,7 +62,7 @@ def test_good_steps_stand_on_bad_ones() -> None:
 
 def test_open_questions_are_not_guessed() -> None:
     found = panels(ROWS, 0)["Open questions"]
-    assert {value["method"] for value in found} == {GOOD, BAD}
+    assert {value["method"] for value in found} == {GOOD, BAD, UNSURE}
     assert {value["rate"] for value in found} == {0}
 
 

@@ -100,7 +100,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--per-prefix", "2", "--engine", "transformers", "--output", f["reached"]]
         + ["--output-continuations", f["continued"], *sampled[2:]],
         ["measure-continuation-shares", "--solutions", f["data"], "--labels", f["reached"]]
-        + ["--dataset", "g", "--output", f["shares"]],
+        + ["--continuations", f["continued"], "--dataset", "g", "--output", f["shares"]],
         ["draw-continuation-shares", "--continuation-shares", f["shares"], "--output", *figures],
         ["augment-steps", "--solutions", f["data"], "--model", str(model), "--dataset", "f"]
         + ["--kind", "counterfactual", "--engine", "transformers", "--output", f["variants"]]

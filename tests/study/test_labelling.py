@@ -310,6 +310,9 @@ def test_continuations_are_compared_with_guessing() -> None:
     assert label_files.continued_labels(found, "Continued")[0] == (
         "<results>/labels/Continued/history.parquet"
     )
+    assert label_files.continuation_tables(found, "Continued")[0] == (
+        "<results>/continuations/Continued/history.parquet"
+    )
     unused = study(models={"dPRM-agreed": CONFIG["models"]["dPRM"]})
     assert "Continued" not in targets.used_datasets(unused)
     assert figure not in targets.figure_targets(unused)

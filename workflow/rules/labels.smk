@@ -296,6 +296,7 @@ rule measure_continuation_shares:
     input:
         solutions=ask(label_files.continued_solutions),
         labels=ask(label_files.continued_labels),
+        continuations=ask(label_files.continuation_tables),
         environment=environment("core"),
     output:
         "<results>/evaluation/{dataset}/continuation_shares.parquet",
@@ -315,7 +316,7 @@ rule measure_continuation_shares:
         "Compare continuations of {wildcards.dataset} with guessing"
     shell:
         "python -m multirm measure-continuation-shares --solutions {input.solutions:q} --labels {input.labels:q}"
-        " --dataset {wildcards.dataset} --output {output:q} > {log:q} 2>&1"
+        " --continuations {input.continuations:q} --dataset {wildcards.dataset} --output {output:q} > {log:q} 2>&1"
 
 
 rule compare_labels:

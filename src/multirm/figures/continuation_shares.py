@@ -20,12 +20,13 @@ from multirm.tables.accuracy import OVERALL
 from multirm.tables.continuation_shares import CONTINUATION_SHARES
 from multirm.tables.schema import Row
 
-GOOD, BAD = "Good: more right than by guessing", "Bad"
+GOOD, BAD, UNSURE = "Good: more right than by guessing", "Bad", "Without a label"
 ANY, GUESSED = "Any continuation right", "If all answers were guessed"
 
 LOOKS = {
     GOOD: Style("#0B4F9E", "square"),
-    BAD: Style("#B5B5B5", "square"),
+    UNSURE: Style("#BFD3EA", "square"),
+    BAD: Style("#8C8C8C", "square"),
     ANY: Style("#CC8400", "square"),
     GUESSED: Style(theme.INK, "stroke"),
 }
@@ -88,7 +89,7 @@ def _said(rows: Sequence[Row]) -> list[str]:
     return [
         f"{counted}.",
         "Above: steps by the share of their continuations that are right.",
-        "Dashed: the guessing rate. Solid: the largest share with which a step is bad; both are averages over steps.",
+        "Dashed: the guessing rate. Solid: the share that is exceeded after a good step; both are averages over steps.",
         "Below: steps that are good if any continuation is right, and if more are right than by guessing.",
     ]
 
@@ -103,11 +104,11 @@ def _name(row: Row) -> str:
 
 
 def _shares(row: Row) -> list[dict[str, Any]]:
-    """Bars of good steps on bars of bad ones, and the points of guesses, for each share of right continuations."""
+    """Bars of good steps on those of others, and the points of guesses, for each share of right continuations."""
     found = []
     last, n = len(row["n_good_by_share"]) - 1, row["n_steps"]
-    parts = (row["n_bad_by_share"], row["n_good_by_share"], row["n_guessed_by_share"])
-    for place, (bad, good, guessed) in enumerate(zip(*parts, strict=True)):
+    parts = [row[f"n_{each}_by_share"] for each in ("bad", "unsure", "good", "guessed")]
+    for place, (bad, unsure, good, guessed) in enumerate(zip(*parts, strict=True)):
         common = {
             "category": _name(row),
             "x": 100 * place / last,
@@ -118,7 +119,13 @@ def _shares(row: Row) -> list[dict[str, Any]]:
             "threshold": 100 * row["threshold"],
             "n": n,
         }
-        ends = {BAD: (0, bad), GOOD: (bad, bad + good), GUESSED: (0, guessed)}
+        below = bad + unsure
+        ends = {
+            BAD: (0, bad),
+            UNSURE: (bad, below),
+            GOOD: (below, below + good),
+            GUESSED: (0, guessed),
+        }
         found += [
             {
                 **common,

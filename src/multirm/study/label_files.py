@@ -120,6 +120,13 @@ def continued_labels(study: Study, dataset: str) -> list[str]:
     return [table_of("labels", dataset, category) for category in study.categories_of(dataset)]
 
 
+def continuation_tables(study: Study, dataset: str) -> list[str]:
+    """The tables of the continuations from which a dataset's labels are made."""
+    return [
+        table_of("continuations", dataset, category) for category in study.categories_of(dataset)
+    ]
+
+
 def compared_labels(study: Study, dataset: str) -> list[str]:
     """The tables of labels that are compared with those of a dataset."""
     known = study.categories_of(dataset)

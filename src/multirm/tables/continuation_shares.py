@@ -19,8 +19,8 @@ CONTINUATION_SHARES = Schema(
             column("n_steps", pa.int32()),
             # Steps that were continued without any answer; they are in none of the other columns.
             column("n_unanswered", pa.int32()),
-            # Means over steps: of the probability that a guess is right, and of the largest share of right answers
-            # with which a step is bad.
+            # Means over steps: of the probability that a guess is right, and of the share of right answers that is
+            # exceeded after a good step.
             column("guessing_rate", pa.float64()),
             column("threshold", pa.float64()),
             # The share of steps with any right answer, of those labelled good, and of both if all answers were guessed.
@@ -28,10 +28,12 @@ CONTINUATION_SHARES = Schema(
             column("good", pa.float64()),
             column("any_right_by_guessing", pa.float64()),
             column("good_by_guessing", pa.float64()),
-            # Good and bad steps by their share of right answers, in parts that are equally far apart, from 0 to 1: one
-            # more than continuations of a step. The third is what to expect if all answers were guessed.
+            # Good steps, bad ones and those of which the continuations cannot tell, by their share of right answers,
+            # at points that are equally far apart, from 0 to 1: one more than continuations of a step. The last column
+            # is how many steps to expect there if all answers were guessed.
             column("n_good_by_share", list_of(pa.int32())),
             column("n_bad_by_share", list_of(pa.int32())),
+            column("n_unsure_by_share", list_of(pa.int32())),
             column("n_guessed_by_share", list_of(pa.float64())),
         ]
     ),
