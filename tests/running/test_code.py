@@ -150,6 +150,14 @@ def test_members_do_not_count_if_one_is_only_constructed(tmp_path: Path, use: st
     assert code(tmp_path, more) == code(tmp_path, files)
 
 
+def test_variables_of_a_comprehension_are_no_names_of_the_module(tmp_path: Path) -> None:
+    """A function with a variable of the same name does not use the constant that the comprehension makes."""
+    table = "FACTOR = 3\nTABLE = [str(n) for n in Colour]"
+    files = edited("tools.py", "FACTOR = 3", table)
+    more = {**files, "tools.py": files["tools.py"].replace('"blue"', '"navy"')}
+    assert code(tmp_path, more) == code(tmp_path, files)
+
+
 def test_the_type_of_a_field_counts_but_not_the_members_of_an_enum(tmp_path: Path) -> None:
     record = "@dataclass\nclass Record:\n    colour: Colour\n    n: int\n\n\ndef helper(n):\n    return Record(n)"
     files = edited("tools.py", "def helper(n):\n    return n * FACTOR", record)

@@ -185,6 +185,7 @@ def test_what_makes_nothing_stale(labelled_study: Path, tmp_path: Path) -> None:
     member("new", "LabelReason", "tables/labels.py")(copy)
     member("new", "LabelSource", "tables/labels.py")(copy)
     member("new", "AugmentationReason", "tables/augmentations.py")(copy)
+    member("new", "ErrorType", "tables/augmentations.py")(copy)
     put("text/augmenting.py", "def normalised(", "NEW = 1\n\n\ndef normalised(")(copy)
     add("\n", "src/multirm/text/templates/judge_without_reference.txt")(copy)
     assert planned_for_labels(copy) == NONE

@@ -249,5 +249,8 @@ def _defined(node: ast.AST) -> Iterable[str]:
         yield node.id
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+    # The variables of a comprehension are its own.
+    skipped = node.target if isinstance(node, ast.comprehension) else None
     for inner in ast.iter_child_nodes(node):
-        yield from _defined(inner)
+        if inner is not skipped:
+            yield from _defined(inner)

@@ -64,10 +64,11 @@ class AugmentationReason(StrEnum):
 
 
 def _check_augmentation(row: Row) -> tuple[str, str] | None:
-    for name, closed in (("kind", AugmentationKind), ("asked_type", ErrorType)):
-        if row[name] is not None and is_refused(lambda c=closed, v=row[name]: c(v)):  # type: ignore[misc]
-            return f"a known {name}", shown(row[name])
-    reason = row["reason"]
+    kind, asked_type, reason = (row[name] for name in ("kind", "asked_type", "reason"))
+    if is_refused(lambda: AugmentationKind(kind)):
+        return "a known kind", shown(kind)
+    if asked_type is not None and is_refused(lambda: ErrorType(asked_type)):
+        return "a known asked_type", shown(asked_type)
     if reason is not None and is_refused(lambda: AugmentationReason(reason)):
         return "a reason, such as unchanged, or null", shown(reason)
     if (reason is None) == (row["variant_id"] is None):
