@@ -185,7 +185,7 @@ def _histogram(drawn: Marks) -> Panel:
             for field, dash in (("rate", [2, 2]), ("threshold", [1, 0]))
         ]
         guessed = guesses.mark_point(size=30, shape="stroke", strokeWidth=1.5)
-        return alt.layer(bar, *lines, guessed, headroom(data))
+        return alt.LayerChart(layer=[bar, *lines, guessed, headroom(data)])
 
     return panel
 

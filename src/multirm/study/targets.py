@@ -72,8 +72,10 @@ def _with_learned_labels(study: Study) -> set[str]:
             while name:
                 found.add(name)
                 settings = study.datasets[name]
-                is_noisy = isinstance(settings, DerivedDataset) and settings.noise
-                name = study.labels_table_of(settings.from_, values=True) if is_noisy else None
+                if isinstance(settings, DerivedDataset) and settings.noise:
+                    name = study.labels_table_of(settings.from_, values=True)
+                else:
+                    name = None
     return found
 
 
