@@ -10,6 +10,7 @@ import pytest
 from multirm.evaluation.options import SelectionOptions
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
+from multirm.tables.samples import SAMPLES
 from multirm.tables.solutions import SOLUTIONS
 from tests.origins import made_of
 
@@ -30,6 +31,35 @@ class Written:
             "aggregation": aggregation,
         }
         return SelectionOptions(**(given | changes))
+
+    def as_sampled(self) -> list[str]:
+        """Turn solutions without an answer into samples that are none; returns the tables of all samples."""
+        samples, left_out = [], set()
+        for path in self.solutions:
+            rows = parquet.read(path, SOLUTIONS).to_pylist()
+            kept = [row for row in rows if row["parsed_answer"] is not None]
+            left_out |= {key_of(row) for row in rows if row["parsed_answer"] is None}
+            samples.append(path.parent.parent / "samples" / path.name)
+            parquet.write(samples[-1], SAMPLES, [as_sample(row) for row in rows], made_of())
+            parquet.write(path, SOLUTIONS, kept, made_of())
+        for path in self.rewards:
+            rows = parquet.read(path, REWARDS).to_pylist()
+            scored = [row for row in rows if key_of(row) not in left_out]
+            parquet.write(path, REWARDS, scored, made_of())
+        return list(map(str, samples))
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SOLUTIONS.key)
+
+
+def as_sample(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The sample that a solution was; every other one without an answer was cut off."""
+    key = dict(zip(SOLUTIONS.key, key_of(row), strict=True))
+    reason = None
+    if row["parsed_answer"] is None:
+        reason = "no_answer" if row["solution_id"] % 2 else "cut_off"
+    return {**key, "text": "?", "reason": reason, "n_tokens_read": 1, "n_tokens_generated": 1}
 
 
 WriteTables = Callable[..., Written]

@@ -3,6 +3,7 @@
 import logging
 import random
 import re
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from multirm.formats.sources import Reader
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Estimator
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.costs import COSTS
 from multirm.tables.ledger import LEDGER
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Schema
@@ -588,3 +590,106 @@ def test_several_aggregations_of_one_model_at_n_to_128(tmp_path: Path, write_tab
             vote += max(totals, key=lambda name: totals[name]) == "A"
         assert found["best_of_n", way, 128] == pytest.approx(100 * best / 3)
         assert found["weighted_vote", way, 128] == pytest.approx(100 * vote / 3)
+
+
+def with_unanswered(seed: int) -> dict[str, Any]:
+    """Three categories with pools of 1-6; answers are missing last, in the last category all, and so are rewards."""
+    generator = random.Random(seed)
+
+    def pool(category: str) -> tuple[str, list[Any]]:
+        answers = [generator.choice("ABC") for _ in range(generator.randint(1, 4))]
+        answers = [] if category == "physics" else answers
+        unanswered = [None] * generator.randint(0 if answers else 1, 2)
+        return "A", [(answer, lists(answer)) for answer in [*answers, *unanswered]]
+
+    def lists(answer: str | None) -> dict[str, list[float | None]]:
+        return {model: [generator.choice([0.0, 0.25, 1.0])] if answer else [] for model in MODELS}
+
+    return {name: {f"q{k}": pool(name) for k in range(5)} for name in ("law", "math", "physics")}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_samples_that_are_no_solutions_count_as_solutions_without_answer_and_reward(
+    tmp_path: Path, write_tables: Any, seed: int
+) -> None:
+    written = write_tables(with_unanswered(seed), list(MODELS))
+    n = [1, 2, 3, 6]
+    expected = run(tmp_path, written, n)
+    measure_uncertainty(written.options(AGGREGATION, n=n, runs=7), tmp_path)
+    variance = parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist()
+    costs = parquet.read(tmp_path / "costs.parquet", COSTS).to_pylist()
+    options = {"samples": written.as_sampled()}
+    assert run(tmp_path, written, n, **options) == expected
+    assert {row["n_questions"] for row in expected if row["category"] != "Overall"} == {5}
+    measure_uncertainty(written.options(AGGREGATION, n=n, runs=7, **options), tmp_path)
+    assert parquet.read(tmp_path / "variance.parquet", VARIANCE).to_pylist() == variance
+    with_costs = parquet.read(tmp_path / "costs.parquet", COSTS).to_pylist()
+    assert [row["accuracy"] for row in with_costs] == [row["accuracy"] for row in costs]
+
+
+def test_the_paper_counts_samples_that_are_no_solutions_as_unanswered_with_reward_0(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    study = with_unanswered(5)
+    for questions in study.values():
+        for _, pool in questions.values():
+            for answer, lists in pool:
+                lists |= {} if answer else {model: [0.0] for model in MODELS}
+    written = write_tables(study, list(MODELS))
+    expected = run(tmp_path, written, [1, 2, 4], Estimator.PAPER)
+    found = run(tmp_path, written, [1, 2, 4], Estimator.PAPER, samples=written.as_sampled())
+    assert found == expected
+
+
+def test_a_solution_with_an_answer_is_a_better_choice_than_one_without(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    lists: Any = {model: [] for model in MODELS}
+    written = write_tables(
+        {"law": {"q": ("A", [("A", lists), *[(None, lists)] * 3])}}, list(MODELS)
+    )
+    rows = by_key(run(tmp_path, written, [1, 2, 4], samples=written.as_sampled()))
+    for selection, model in (("best_of_n", "dPRM"), ("weighted_vote", "gORM"), ("pass", None)):
+        found = [rows["law", selection, model, n]["accuracy"] for n in (1, 2, 4)]
+        assert found == pytest.approx([25, 50, 100])
+
+
+def test_the_ledger_counts_samples_that_are_no_solutions(tmp_path: Path, write_tables: Any) -> None:
+    """Of 20 questions with 8 samples each, 5 have no answer at all, and half of the others' samples have none."""
+    scored: Any = {model: [0.5] for model in MODELS}
+    unscored: Any = {model: [] for model in MODELS}
+    half = ("A", [("A", scored)] * 4 + [(None, unscored)] * 4)
+    none = ("A", [(None, unscored)] * 8)
+    study = {"law": {f"q{k}": half if k < 15 else none for k in range(20)}}
+    written = write_tables(study, list(MODELS))
+    samples = written.as_sampled()
+    rows = by_key(run(tmp_path, written, [1, 8], samples=samples))
+    assert rows["law", "majority_vote", None, 1]["accuracy"] == pytest.approx(37.5)
+    assert rows["law", "majority_vote", None, 8]["accuracy"] == pytest.approx(75)
+    about = ("n_questions", "n_without_solution", "n_incomplete", "n_cut_off", "n_solutions")
+    more = ("n_unanswered", "n_unscored", "n_unscored_pools", "n_null_rewards")
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
+    assert {tuple(row[name] for name in about) for row in ledger} == {(20, 5, 100, 50, 60)}
+    assert {tuple(row[name] for name in more) for row in ledger} == {(0, 0, 0, 0)}
+    # Without the samples, nobody knows.
+    rows = by_key(run(tmp_path, written, [1, 4]))
+    assert rows["law", "majority_vote", None, 1]["accuracy"] == pytest.approx(100)
+    ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
+    assert {tuple(row[name] for name in about) for row in ledger} == {(15, None, None, None, 60)}
+
+
+def test_solutions_sampled_here_need_their_samples(
+    tmp_path: Path, write_tables: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = write_tables(random_study(0), list(MODELS))
+    for path in written.solutions:
+        rows = parquet.read(path, SOLUTIONS).to_pylist()
+        origin = replace(made_of(), code={"multirm.data.sample_solutions": "0" * 64})
+        parquet.write(path, SOLUTIONS, rows, origin)
+    with caplog.at_level(logging.WARNING):
+        run(tmp_path, written, [1])
+    assert "accuracies are those of samples that have an answer" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        run(tmp_path, written, [1], samples=written.as_sampled())
+    assert "samples" not in caplog.text

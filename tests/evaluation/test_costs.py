@@ -187,3 +187,36 @@ def test_what_nothing_dominates_is_on_the_front(drawn: list[tuple[float, float]]
 def test_rounding_decides_nothing() -> None:
     accuracies = np.array([50.0, 50.0 + 1e-12, 50.1])
     assert on_front(np.array([1.0, 2.0, 3.0]), accuracies).tolist() == [True, False, True]
+
+
+def test_samples_that_are_no_solutions_cost_nothing(tmp_path: Path, write_tables: Any) -> None:
+    generator = random.Random(9)
+    given = study(generator, MODELS)
+    for questions in given.values():
+        for place, (_, pool) in enumerate(questions.values()):
+            # The first question of a category has no solution at all.
+            pool[:] = [(None if place == 0 else answer, lists) for answer, lists in pool]
+            pool.append((None, pool[0][1]))
+    written = write_tables(given, MODELS)
+    rewards = set_costs(written, generator)
+    samples = written.as_sampled()
+    kept = {
+        (row["model"], row["category"], row["question_id"], row["solution_id"])
+        for path in written.rewards
+        for row in parquet.read(path, REWARDS).to_pylist()
+    }
+    for row in rewards:
+        key = (row["model"], row["category"], row["question_id"], row["solution_id"])
+        row |= {} if key in kept else dict.fromkeys(COST_COLUMNS, 0)
+    ways = [f"{model}=mean" for model in MODELS]
+    evaluate(written.options(ways, n=[1, 2, 4], runs=5, samples=samples), tmp_path)
+    for row in parquet.read(tmp_path / "costs.parquet", COSTS).to_pylist():
+        if row["model"] is None or row["category"] == OVERALL:
+            continue
+        for name in COST_COLUMNS:
+            every = [
+                [sum(chosen) for chosen in combinations(pool, min(row["n"], len(pool)))]
+                for pool in pools(rewards, row["category"], row["model"], name)
+            ]
+            assert row[name] == pytest.approx(fmean(map(fmean, every)), rel=1e-12)
+            assert row[f"{name}_missing"] == 0

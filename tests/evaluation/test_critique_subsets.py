@@ -26,6 +26,7 @@ def category(lists: list[list[float | None]], unit: Unit = Unit.CRITIQUE) -> Cat
         np.zeros(count, dtype=np.int64),
         np.ones(count, dtype=bool),
         np.ones(count, dtype=bool),
+        np.ones(count, dtype=bool),
         pa.nulls(count, pa.list_(pa.int8())),
         {"gORM": pa.array(lists, pa.list_(pa.float32()))},
         {"gORM": RewardType(unit, Scale.PROBABILITY)},

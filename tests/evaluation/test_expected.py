@@ -18,6 +18,7 @@ def pools(category: str, size: int, questions: int = 3) -> Pools:
         [f"q{k}" for k in range(questions)],
         answers,
         answers == 0,
+        np.ones_like(answers, dtype=bool),
         {SCORER: rng.random((questions, size))},
     )
 

@@ -53,6 +53,7 @@ def part_of(solutions: Sequence[Solution], name: str = "law") -> Part:
         np.zeros(len(solutions), dtype=int),
         column("correct") & column("judged"),
         column("judged"),
+        np.ones(len(solutions), dtype=bool),
         pa.array([each["labels"] for each in solutions], pa.list_(pa.int8())),
         {},
         {},

@@ -186,3 +186,38 @@ def test_scores_predict_nothing(tmp_path: Path, write_tables: Any) -> None:
     analysed(tmp_path, written, ["dPRM"])
     assert [(row["f1"], row["n_scored"]) for row in read(tmp_path, LENGTHS)] == [(None, 0)] * 2
     assert len(read(tmp_path, AGREEMENT)) == 2
+
+
+def test_samples_that_are_no_solutions_count_for_agreement_alone(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    """They are wrong members of pools, but have neither a length nor steps."""
+    generator = random.Random(8)
+
+    def pool(place: int) -> list[Any]:
+        return [
+            (answer, {"dPRM": [generator.random()] if answer else []})
+            for answer in ([None] * 3 if place == 3 else generator.choices(["A", "B", None], k=5))
+        ]
+
+    names = ("law", "physics", "math")
+    given = {name: {f"q{k}": ("A", pool(k)) for k in range(12)} for name in names}
+    given["chemistry"] = {"q": ("A", [(None, {"dPRM": []})])}
+    written = write_tables(given, ["dPRM"])
+    analysed(tmp_path, written, ["dPRM"])
+    whole = read(tmp_path, AGREEMENT)
+    samples = written.as_sampled()
+    options = written.options(["dPRM=min"], samples=samples)
+    analyse_solutions(options, tmp_path)
+    assert read(tmp_path, AGREEMENT) == whole
+    sizes = {
+        row["category"]: row["n_solutions"]
+        for row in read(tmp_path, SOLUTION_GROUPS)
+        if row["group"] == "all"
+    }
+    complete = {path.stem: parquet.read(path, SOLUTIONS).num_rows for path in written.solutions[:3]}
+    assert sizes == {"Overall": sum(complete.values()), **complete}
+    lengths = read(tmp_path, LENGTHS)
+    assert {row["category"] for row in lengths} == {"Overall", *names}
+    (correlation,) = read(tmp_path, LENGTH_CORRELATIONS)
+    assert correlation["n_categories"] == 3

@@ -137,7 +137,7 @@ def test_simulation_is_not_part_of_the_solutions_variance() -> None:
     rewards = np.clip(generator.normal(np.where(correct, 0.55, 0.45), 0.25), 0, 1)
     scorer = Scorer("m", Aggregation.LAST)
     ids = [str(k) for k in range(questions)]
-    pools = Pools("law", ids, answers, correct, {scorer: rewards})
+    pools = Pools("law", ids, answers, correct, np.ones_like(correct), {scorer: rewards})
     few, many = (
         pool_variance(pools, [scorer], {}, Subsets([8, 16], runs, 42)).mean(axis=0)
         for runs in (10, 500)

@@ -51,8 +51,15 @@ def study(seed: int, largest: int = 20, unknown: bool = True) -> dict[str, dict[
     }
 
 
-def run(folder: Path, written: Any, n: Sequence[int] = N, **others: Any) -> list[dict[str, Any]]:
-    options = written.options([f"{model}={how}" for model, how in MODELS.items()], n=list(n))
+def run(
+    folder: Path,
+    written: Any,
+    n: Sequence[int] = N,
+    samples: list[str] | None = None,
+    **others: Any,
+) -> list[dict[str, Any]]:
+    ways = [f"{model}={how}" for model, how in MODELS.items()]
+    options = written.options(ways, n=list(n), samples=samples)
     evaluate(options, folder, Estimator.VERSAPRM, **others)
     return parquet.read(folder / "accuracy_over_seeds.parquet", ACCURACY_OVER_SEEDS).to_pylist()
 
@@ -145,6 +152,23 @@ def test_a_question_without_answers_is_incorrect(tmp_path: Path, write_tables: A
     assert {row["fill_rate"] for row in rows} == {0}
     ledger = parquet.read(tmp_path / "ledger.parquet", LEDGER).to_pylist()
     assert [(row["estimator"], row["n_unanswered"]) for row in ledger] == [("versaprm", 2)] * 3
+
+
+def test_questions_without_a_solution_are_incorrect(tmp_path: Path, write_tables: Any) -> None:
+    """Of 20 questions with 8 samples each, 5 have no answer at all, and half of the others' samples have none."""
+    scored: Any = {model: [0.5] for model in MODELS}
+    unscored: Any = {model: [] for model in MODELS}
+    half = ("A", [("A", scored)] * 4 + [(None, unscored)] * 4)
+    none = ("A", [(None, unscored)] * 8)
+    given = {"law": {f"q{k}": half if k < 15 else none for k in range(20)}}
+    written = write_tables(given, list(MODELS))
+    expected = run(tmp_path, written, [1, 8])
+    assert run(tmp_path, written, [1, 8], samples=written.as_sampled()) == expected
+    assert of(expected, "law")["majority_vote", None, 8][0] == pytest.approx(75)
+    about = {
+        tuple(row[name] for name in ("n_questions", "n_padded", "fill_rate")) for row in expected
+    }
+    assert about == {(20, 20, 0.375)}
 
 
 def test_a_mean_over_training_runs_is_averaged_seed_by_seed(

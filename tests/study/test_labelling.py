@@ -397,3 +397,36 @@ def test_more_solutions_than_are_sampled_cannot_be_evaluated() -> None:
 def test_questions_and_datasets_have_different_names(name: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         study(questions={name: {"reader": "miniature", "split": "train", "questions": 2}})
+
+
+def test_an_evaluation_reads_the_samples_of_the_pools() -> None:
+    same = {
+        "Noisy": {"from": "Test", "noise": {"outcomes": 0.1}},
+        "Shuffled": {"from": "Noisy", "shuffle": "steps"},
+        "Short": {"from": "Test", "take": {"steps": 2}},
+    }
+    found = study(datasets=same)
+    samples = [f"<results>/samples/Test/{category}.parquet" for category in ("history", "business")]
+    for name in ("Test", *same):
+        tables = files.pooled_tables(found, name)
+        assert tables["samples"] == samples
+        assert tables["solutions"][0] == f"<results>/data/{name}/history.parquet"
+    assert "samples" not in files.evaluated_tables(found, "Test")
+    assert files.pooled_tables(found, "Lessons")["samples"] == []
+    assert files.pooled_tables(found, "Augmented")["samples"] == []
+
+
+@pytest.mark.parametrize("part", [{"questions": 5}, {"solutions": 4}])
+def test_accuracies_of_a_part_of_sampled_pools_are_refused(part: dict[str, int]) -> None:
+    changes: dict[str, Any] = {
+        "datasets": {
+            "Part": {"from": "Test", "take": part},
+            "Noisy": {"from": "Part", "noise": {"outcomes": 0.1}},
+            "Old": {"from": "Lessons", "take": part},
+        },
+        "evaluation": {"datasets": ["Noisy"]},
+    }
+    message = "Noisy takes some of the solutions of Test, and accuracies would leave out"
+    with pytest.raises(InputError, match=message):
+        study(**changes)
+    assert not study(**{**changes, "evaluation": {}}).takes_from_pools("Old")

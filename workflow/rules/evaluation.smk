@@ -29,12 +29,14 @@ rule describe_reward_models:
 
 # One rule for each evaluation: `study.evaluations` has the list.
 for rule_name, evaluating in EVALUATIONS.items():
+    selects = evaluating.needs_answers
+    tables = files.pooled_tables if selects else files.evaluated_tables
 
     rule:
         name:
             rule_name
         input:
-            unpack(ask(files.evaluated_tables)),
+            unpack(ask(tables)),
             reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
             environment=environment("core"),
         output:
@@ -55,20 +57,22 @@ for rule_name, evaluating in EVALUATIONS.items():
             command=evaluating.command,
             folder=subpath(output[0], parent=True),
             rewards=lambda w, input: options.named_rewards(input.rewards),
+            samples=options.samples if selects else [],
             aggregation=options.aggregations(study),
             settings=evaluating.words(study),
         message:
             f"{evaluating.command} on {{wildcards.dataset}}"
         shell:
             "python -m multirm {params.command} --solutions {input.solutions:q} --rewards {params.rewards:q}"
-            " --reward-models {input.reward_models:q} --aggregation {params.aggregation} {params.settings}"
+            " {params.samples:q} --reward-models {input.reward_models:q} --aggregation {params.aggregation}"
+            " {params.settings}"
             " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule evaluate_as_paper:
     """The same by the paper's protocol, over random subsets, in the paper's columns."""
     input:
-        unpack(ask(files.evaluated_tables)),
+        unpack(ask(files.pooled_tables)),
         reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
@@ -101,6 +105,7 @@ rule evaluate_as_paper:
         *code("multirm.evaluation.accuracy"),
         folder=subpath(output.accuracy, parent=True),
         rewards=lambda w, input: options.named_rewards(input.rewards),
+        samples=options.samples,
         aggregation=options.aggregations(study),
         n=study.evaluation.n,
         runs=study.evaluation.runs,
@@ -108,15 +113,15 @@ rule evaluate_as_paper:
     message:
         "Evaluate on {wildcards.dataset} by the paper's protocol"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
-        " --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} {params.samples:q}"
+        " --reward-models {input.reward_models:q} --aggregation {params.aggregation} --estimator paper --n {params.n} --runs {params.runs}"
         " --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule evaluate_as_versaprm:
     """The same by VersaPRM's protocol: ten seeds of random subsets of padded pools."""
     input:
-        unpack(ask(files.evaluated_tables)),
+        unpack(ask(files.pooled_tables)),
         reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
         environment=environment("core"),
     output:
@@ -143,13 +148,14 @@ rule evaluate_as_versaprm:
         *code("multirm.evaluation.accuracy"),
         folder=subpath(output.accuracy, parent=True),
         rewards=lambda w, input: options.named_rewards(input.rewards),
+        samples=options.samples,
         aggregation=options.aggregations(study),
         settings=settings_of(study, "answers", "n", "category_groups"),
     message:
         "Evaluate on {wildcards.dataset} by VersaPRM's protocol"
     shell:
-        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} --reward-models {input.reward_models:q}"
-        " --aggregation {params.aggregation} --estimator versaprm {params.settings}"
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} {params.samples:q}"
+        " --reward-models {input.reward_models:q} --aggregation {params.aggregation} --estimator versaprm {params.settings}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -176,6 +182,7 @@ rule compare_datasets:
         folder=subpath(output[0], parent=True),
         rewards=lambda w, input: options.named_rewards(input.rewards),
         before_rewards=lambda w, input: options.named_rewards(input.before_rewards),
+        samples=options.samples,
         aggregation=options.aggregations(study),
         answers=study.evaluation.answers,
         n=study.evaluation.n,
@@ -185,7 +192,7 @@ rule compare_datasets:
         "Compare {wildcards.dataset} with its solutions as written"
     shell:
         "python -m multirm compare-datasets --solutions {input.solutions:q} --rewards {params.rewards:q}"
-        " --before-solutions {input.before_solutions:q} --before-rewards {params.before_rewards:q}"
+        " --before-solutions {input.before_solutions:q} --before-rewards {params.before_rewards:q} {params.samples:q}"
         " --reward-models {input.reward_models:q} --aggregation {params.aggregation} --answers {params.answers}"
         " --n {params.n} --runs {params.runs} --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 

@@ -21,7 +21,7 @@ from multirm.evaluation.inputs import (
     open_evaluation,
 )
 from multirm.evaluation.options import SelectionOptions
-from multirm.evaluation.pools import Pools, count_missing, lay_out, read_categories
+from multirm.evaluation.pools import Pools, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
     averaged_expected,
@@ -106,7 +106,7 @@ class _Evaluated:
 def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
-    counts = count_missing(opened.database)
+    counts = opened.count_missing()
     for category in read_categories(opened.database, opened.types):
         pools = lay_out(category, opened.scorers)
         values[category.name] = expected(
@@ -156,7 +156,7 @@ def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
     per_run: dict[str, paper.PerRun] = {}
     sizes: dict[str, np.ndarray] = {}
     ledger: list[Row] = []
-    counts = count_missing(opened.database)
+    counts = opened.count_missing()
     for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(paper.without_missing(category), opened.scorers, to_the_bit=True)
         per_run[category.name] = paper.accuracies(
@@ -181,7 +181,7 @@ def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
 
 def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
     ledger: list[Row] = []
-    counts = count_missing(opened.database)
+    counts = opened.count_missing()
     places = versaprm.places_of(opened.database)
     least = max(subsets.n)
     width = max(least, largest_pool(opened.database))
@@ -311,7 +311,7 @@ def ledger_rows(
     rows = []
     category = pools[0].category
     for scorer in opened.scorers:
-        known = opened.types[scorer.model]
+        known, counted = opened.types[scorer.model], counts[category, scorer.model]
         is_score = known.scale is Scale.SCORE
         unscored = tied = without = 0
         for batch in pools:
@@ -328,9 +328,10 @@ def ledger_rows(
                 "estimator": str(estimator),
                 "model": scorer.model,
                 "aggregation": str(scorer.aggregation),
-                **counts[category, scorer.model],
-                "n_unscored": unscored,
-                "n_unscored_pools": without,
+                **counted,
+                # Nothing has scored what is no solution.
+                "n_unscored": unscored - (counted["n_incomplete"] or 0),
+                "n_unscored_pools": without - (counted["n_without_solution"] or 0),
                 "n_tied_pools": tied,
                 "unit": known.unit,
                 "scale": known.scale,

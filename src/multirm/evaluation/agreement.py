@@ -8,8 +8,8 @@ import numpy as np
 from multirm.evaluation import exact, intervals
 from multirm.evaluation.inputs import Opened
 from multirm.evaluation.methods import labels
-from multirm.evaluation.pools import lay_out
-from multirm.evaluation.solution_parts import Part, reported_scorers
+from multirm.evaluation.pools import Category, lay_out
+from multirm.evaluation.solution_parts import reported_scorers
 from multirm.evaluation.training_seeds import one_per_model
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME, OVERALL
 
@@ -53,23 +53,23 @@ def agreement_rows(
     return rows
 
 
-def values_of(part: Part, opened: Opened, n: int) -> dict[str, np.ndarray]:
+def values_of(category: Category, opened: Opened, n: int) -> dict[str, np.ndarray]:
     """How often the majority vote and best-of-N by each model answer each question correctly.
 
     Returns:
-        float64 [questions] for each method, in the order of `Part.questions`.
+        float64 [questions] for each method, in the order of their ids.
     """
     found: dict[str, list[np.ndarray]] = {}
     question_ids = []
     runs = dict(reported_scorers(opened))
     names = labels(one_per_model(opened.scorers, opened.means))
-    for pools in lay_out(part.category, opened.scorers):
+    for pools in lay_out(category, opened.scorers):
         sizes = [min(n, pools.size)]
         question_ids += list(pools.question_ids)
         of_vote = exact.majority_vote(pools.answers, pools.correct, sizes)[0]
         found.setdefault(MAJORITY_VOTE_NAME, []).append(of_vote)
         own = {
-            scorer: exact.best_of_n(pools.correct, pools.rewards[scorer], sizes)[0]
+            scorer: exact.best_of_n(pools.correct, pools.ranking(scorer), sizes)[0]
             for scorer in opened.scorers
         }
         for scorer, name in names.items():

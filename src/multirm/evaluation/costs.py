@@ -17,8 +17,14 @@ _TOTALS = ", ".join(
     f"sum(try_cast({name} AS HUGEINT))::DOUBLE AS {name}, count(try_cast({name} AS HUGEINT)) AS {name}_known"
     for name in COST_COLUMNS
 )
+# What is no solution is not scored.
 _PER_QUESTION = f"""
-    SELECT category, model, count(*) AS size, {_TOTALS} FROM rewards
+    SELECT category, model, any_value(size) AS size, count(scored) AS scored, {_TOTALS}
+    FROM (
+        SELECT category, question_id, count(*) AS size FROM solutions GROUP BY ALL
+    ) CROSS JOIN (
+        SELECT DISTINCT model FROM rewards
+    ) LEFT JOIN (SELECT *, true AS scored FROM rewards) USING (category, question_id, model)
     GROUP BY category, model, question_id ORDER BY category, model, question_id
 """
 
@@ -35,7 +41,8 @@ class PoolCosts:
 
     Attributes:
         sizes: int [questions], of their pools.
-        means: float64 [questions], per solution of the pool, over those whose cost is known; NaN without any.
+        means: float64 [questions], per member of the pool: the mean over the solutions whose cost is known (NaN without
+            any), times the share of solutions, since samples that are none cost nothing.
         n_missing: number of solutions whose cost is unknown.
     """
 
@@ -44,9 +51,9 @@ class PoolCosts:
     n_missing: int
 
     def of_subsets(self, n: int) -> float:
-        """The expected cost of N solutions of a pool, or of a smaller pool, as the mean over questions with one.
+        """The expected cost of N members of a pool, or of a smaller pool, as the mean over questions with one.
 
-        All solutions of a pool are equally likely to be among the N. NaN if nothing is known.
+        All members of a pool are equally likely to be among the N. NaN if nothing is known.
         """
         known = ~np.isnan(self.means)
         return (
@@ -59,24 +66,29 @@ Costs = Mapping[tuple[str, str], Mapping[str, PoolCosts]]
 
 
 def read_costs(database: duckdb.DuckDBPyConnection) -> Costs:
-    """The costs of all solutions in the view `rewards` of `views.open_inputs`."""
+    """The costs of all solutions in the views of `views.open_inputs`."""
     columns = database.sql(_PER_QUESTION).fetchnumpy()
     keys = list(zip(columns["category"].tolist(), columns["model"].tolist(), strict=True))
     starts = [place for place, key in enumerate(keys) if place == 0 or keys[place - 1] != key]
     parts = [slice(*ends) for ends in pairwise([*starts, len(keys)])]
     return {
         keys[part.start]: {
-            name: _pool_costs(*(columns[each][part] for each in ("size", name, f"{name}_known")))
+            name: _pool_costs(
+                *(columns[each][part] for each in ("size", "scored", name, f"{name}_known"))
+            )
             for name in COST_COLUMNS
         }
         for part in parts
     }
 
 
-def _pool_costs(sizes: np.ndarray, totals: np.ndarray, known: np.ndarray) -> PoolCosts:
+def _pool_costs(
+    sizes: np.ndarray, scored: np.ndarray, totals: np.ndarray, known: np.ndarray
+) -> PoolCosts:
     totals = np.ma.filled(totals.astype(np.float64), np.nan)
     means = np.where(known > 0, totals / np.maximum(known, 1), np.nan)
-    return PoolCosts(np.asarray(sizes), means, int((sizes - known).sum()))
+    means = np.where(scored > 0, means * (scored / sizes), 0.0)
+    return PoolCosts(np.asarray(sizes), means, int((scored - known).sum()))
 
 
 def cost_rows(accuracies: Sequence[Row], costs: Costs, means: Means) -> list[Row]:

@@ -66,7 +66,7 @@ def _expected(
         Method(Selection.PASS): (exact.pass_at_n(pools.correct, sizes), exactly),
     }
     for scorer in scorers:
-        value = exact.best_of_n(pools.correct, pools.rewards[scorer], sizes)
+        value = exact.best_of_n(pools.correct, pools.ranking(scorer), sizes)
         found[Method(Selection.BEST_OF_N, scorer)] = (value, exactly)
     if scorers:
         rewards = np.stack([pools.rewards[scorer] for scorer in scorers])

@@ -59,7 +59,7 @@ OTHER_OUTCOMES = f"""
 """
 
 ONLY_SOLUTIONS = """
-    FROM (SELECT DISTINCT category FROM solutions), (SELECT unnest($models) AS model)
+    FROM (SELECT DISTINCT category FROM solutions WHERE complete), (SELECT unnest($models) AS model)
     SELECT model, category
     EXCEPT SELECT model, category FROM rewards
     ORDER BY ALL
@@ -67,15 +67,25 @@ ONLY_SOLUTIONS = """
 
 ONLY_REWARDS = """
     SELECT DISTINCT model, category FROM rewards
-    WHERE category NOT IN (SELECT category FROM solutions)
+    WHERE category NOT IN (SELECT category FROM solutions WHERE complete)
     ORDER BY ALL
 """
 
-UNKNOWN_REWARDS = f"SELECT file, {KEY} FROM rewards ANTI JOIN solutions USING ({KEY})"
+UNKNOWN_REWARDS = f"""
+    SELECT file, {KEY} FROM rewards ANTI JOIN (FROM solutions WHERE complete) USING ({KEY})
+"""
 
 WITHOUT_REWARDS = f"""
-    SELECT file, {KEY} FROM solutions
+    SELECT file, {KEY} FROM (FROM solutions WHERE complete)
     ANTI JOIN (FROM rewards WHERE model = $model) USING ({KEY})
+"""
+
+LOST_SAMPLES = f"""
+    SELECT file, {KEY} FROM (FROM samples WHERE reason IS NULL) ANTI JOIN complete USING ({KEY})
+"""
+
+OTHER_SOLUTIONS = f"""
+    SELECT file, {KEY} FROM complete ANTI JOIN (FROM samples WHERE reason IS NULL) USING ({KEY})
 """
 
 # A digest of all of a model's rewards that does not depend on row order. Models with a single distinct reward are
@@ -125,6 +135,17 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def check_samples(database: duckdb.DuckDBPyConnection) -> None:
+    """Require that the solutions are those samples that are complete, one to one.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(database, REPEATED.format(table="samples"), "each sample once", "repeated")
+    _refuse(database, LOST_SAMPLES, "only samples of the solutions given", "without their solution")
+    _refuse(database, OTHER_SOLUTIONS, "only solutions that are among the samples", "of others")
+
+
 def check_answers(database: duckdb.DuckDBPyConnection) -> None:
     """Refuse solutions without a reference answer, since selections of them cannot be judged.
 
@@ -133,7 +154,7 @@ def check_answers(database: duckdb.DuckDBPyConnection) -> None:
     """
     _refuse(
         database,
-        f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL",
+        f"SELECT file, {KEY} FROM solutions WHERE answer IS NULL AND complete",
         "a reference answer for every solution",
         "without one",
     )

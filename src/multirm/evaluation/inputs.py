@@ -14,13 +14,14 @@ from multirm.evaluation.input_checks import (
     check_answers,
     check_apart,
     check_rewards,
+    check_samples,
     check_solutions,
     reward_type,
     warn_of_outcomes,
 )
 from multirm.evaluation.methods import Scorer, scorers
-from multirm.evaluation.options import InputOptions, SelectionOptions
-from multirm.evaluation.pools import OURS, paper_answers
+from multirm.evaluation.options import InputOptions, PoolOptions, SelectionOptions
+from multirm.evaluation.pools import OURS, count_missing, paper_answers
 from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
@@ -36,9 +37,10 @@ SIZES = (1, 2, 4, 8, 16)
 
 POOL_SIZES = """
     SELECT size, count(*)
-    FROM (SELECT count(*) AS size FROM solutions GROUP BY category, question_id)
+    FROM (SELECT {count} AS size FROM solutions GROUP BY category, question_id)
     GROUP BY size
 """
+_EVERY, _COMPLETE = "count(*)", "count(*) FILTER (complete)"
 
 Row = dict[str, Any]
 
@@ -68,6 +70,7 @@ class Opened:
         means: the names of means over training runs, with the names of their runs.
         types: the type of each model's rewards.
         answers: how answers are compared: `OURS` or as in the paper.
+        has_samples: whether the samples that are no solutions are known, and in the pools.
         files: the files that were read.
         origin: the origin of everything made from them.
     """
@@ -78,12 +81,17 @@ class Opened:
     means: Means
     types: dict[str, RewardType]
     answers: Mapping[str, str]
+    has_samples: bool
     files: list[Path]
     origin: Origin
 
     @property
     def models(self) -> list[str]:
         return list(dict.fromkeys(scorer.model for scorer in self.scorers))
+
+    def count_missing(self) -> dict[tuple[str, str], dict[str, int | None]]:
+        """What is missing in each category, for each model."""
+        return count_missing(self.database, self.models, has_samples=self.has_samples)
 
     def write(
         self,
@@ -140,7 +148,14 @@ def open_evaluation(
     aggregations = parse_aggregations(options.aggregation or [])
     places = parse_rewards(options.rewards or [], aggregations)
     is_paper = estimator is Estimator.PAPER
-    database, files = open_inputs(options.solutions, places, None if is_paper else options.answers)
+    samples = (isinstance(options, PoolOptions) and options.samples) or []
+    database, files = open_inputs(
+        options.solutions, places, None if is_paper else options.answers, samples
+    )
+    if samples:
+        check_samples(database)
+    elif isinstance(options, PoolOptions):
+        _warn_of_samples(files)
     check_solutions(database)
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
     tables = [options.reward_models] if options.reward_models else []
@@ -171,6 +186,7 @@ def open_evaluation(
         means_of(models),
         types,
         compared,
+        bool(samples),
         files,
         origin,
     )
@@ -284,6 +300,16 @@ def learned_questions(files: Sequence[Path]) -> dict[str, int]:
     return counts
 
 
+def _warn_of_samples(files: Sequence[Path]) -> None:
+    """Log that solutions that were sampled here lack the samples without an answer."""
+    footers = (parquet.find_footer(file) for file in files if file.suffix == ".parquet")
+    makers = {module for footer in footers if footer for module in footer.code}
+    if any(module.endswith(".sample_solutions") for module in makers):
+        logger.warning(
+            "accuracies are those of samples that have an answer; give the others with --samples"
+        )
+
+
 def choose_subsets(
     opened: Opened, options: SelectionOptions, estimator: Estimator = Estimator.EXACT
 ) -> Subsets:
@@ -311,12 +337,12 @@ def choose_sizes(
     sizes = list(SIZES) if n is None else list(dict.fromkeys(n))
     if not sizes or min(sizes) < 1:
         raise InputError("--n", expected="one or more sizes of at least 1", found=shown(sizes))
-    pools = opened.database.execute(POOL_SIZES).fetchall()
+    if estimator is Estimator.VERSAPRM:
+        _warn_of_padding(_pool_sizes(opened.database, _COMPLETE), max(sizes))
+        return sizes
+    pools = _pool_sizes(opened.database)
     if estimator is Estimator.EXACT:
         sizes = _usable(sizes, max(size for size, _ in pools))
-    if estimator is Estimator.VERSAPRM:
-        _warn_of_padding(pools, max(sizes))
-        return sizes
     for size in sizes:
         short = sum(count for pool, count in pools if pool < size)
         if short:
@@ -326,7 +352,12 @@ def choose_sizes(
 
 def largest_pool(database: duckdb.DuckDBPyConnection) -> int:
     """The number of solutions in the largest pool."""
-    return max(size for size, _ in database.execute(POOL_SIZES).fetchall())
+    return max(size for size, _ in _pool_sizes(database))
+
+
+def _pool_sizes(database: duckdb.DuckDBPyConnection, count: str = _EVERY) -> list[tuple[int, int]]:
+    """The sizes of pools, with the number of pools of each."""
+    return database.execute(POOL_SIZES.format(count=count)).fetchall()
 
 
 def _warn_of_padding(pools: Sequence[tuple[int, int]], largest: int) -> None:

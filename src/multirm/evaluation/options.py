@@ -42,7 +42,20 @@ class InputOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionOptions(InputOptions):
+class PoolOptions(InputOptions):
+    """The inputs of commands that select answers from pools.
+
+    Attributes:
+        samples: PATHs of the tables of samples that `sample-solutions` wrote beside the solutions. Samples that were
+            cut off or have no answer are then part of their pools, where they are wrong, as are questions with no other
+            samples. Without the tables, accuracies are those of samples that have an answer.
+    """
+
+    samples: list[Place] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions(PoolOptions):
     """The inputs, and the subsets of pools that answers are selected from.
 
     Attributes:

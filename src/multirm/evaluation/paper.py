@@ -1,7 +1,8 @@
 """The estimator `paper`: Multi-RM's evaluation (arXiv 2510.00492), bit for bit.
 
 Accuracies over `runs` random subsets per question. Only here does a missing reward count as 0.5, and can a missing
-answer win a vote, because the paper's numbers were computed this way. If the reference answers are letters, answers
+answer win a vote, because the paper's numbers were computed this way. A sample that is no solution has the answer of
+those without one, and the reward 0: nobody has scored it. If the reference answers are letters, answers
 other than A to J count as missing (`pools.paper_answers`).
 """
 
@@ -29,20 +30,26 @@ SOLUTIONS_AT_ONCE = 100_000
 PerRun = Mapping[tuple[int, Method], np.ndarray]
 
 
-def filled(lists: pa.ListArray) -> pa.ListArray:
-    """The lists of rewards, with 0.5 for each missing reward and in each empty list."""
+def filled(lists: pa.ListArray, complete: np.ndarray) -> pa.ListArray:
+    """The lists of rewards, with 0.5 for each missing reward and in each empty list; 0 in those of incomplete samples.
+
+    Args:
+        complete: bool [lists].
+    """
     values = pc.fill_null(lists.values.cast(pa.float64()), MISSING_REWARD).to_numpy()
     starts, ends = lists.offsets.to_numpy()[:-1], lists.offsets.to_numpy()[1:]
     empty = np.flatnonzero(starts == ends)
     lengths = np.maximum(ends - starts, 1)
     offsets = np.r_[0, np.cumsum(lengths)]
-    values = np.insert(values[starts[0] : ends[-1]], starts[empty] - starts[0], MISSING_REWARD)
+    inserted = np.where(complete[empty], MISSING_REWARD, 0.0)
+    values = np.insert(values[starts[0] : ends[-1]], starts[empty] - starts[0], inserted)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
 
 
 def without_missing(category: Category) -> Category:
-    """The category with 0.5 for every missing reward."""
-    return replace(category, lists={m: filled(lists) for m, lists in category.lists.items()})
+    """The category with 0.5 for every missing reward, and 0 for samples that are no solutions."""
+    lists = {model: filled(own, category.complete) for model, own in category.lists.items()}
+    return replace(category, lists=lists)
 
 
 def accuracies(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -33,6 +33,7 @@ SOLUTIONS = """
         END AS answer,
         {correct} AS correct,
         answer IS NOT NULL OR outcome IS NOT NULL AS judged,
+        complete,
         step_labels
     FROM solutions
     ORDER BY list_position($categories, category), question_id, {order}
@@ -58,7 +59,7 @@ BLANKS = literal("".join(filter(str.isspace, map(chr, range(0x3001)))))
 # answer like any other.
 LETTER = "'[A-Ja-j]'"
 REFERENCES = f"""
-    SELECT count(*), count(*) FILTER (regexp_full_match(trim(answer, {BLANKS}), {LETTER}))
+    SELECT count(answer), count(*) FILTER (regexp_full_match(trim(answer, {BLANKS}), {LETTER}))
     FROM (SELECT any_value(answer) AS answer FROM solutions GROUP BY category, question_id)
 """
 AS_TEXT = f"coalesce(lower(trim(parsed_answer, {BLANKS})), 'n/a')"
@@ -69,24 +70,34 @@ AS_LETTER = (
 PAPER, PAPER_LETTERS = (
     {
         "parsed": parsed,
-        "correct": f"({parsed}) = lower(trim(answer, {BLANKS}))",
+        "correct": f"coalesce(({parsed}) = lower(trim(answer, {BLANKS})), false)",
         "order": "place, row",
     }
     for parsed in (AS_TEXT, AS_LETTER)
 )
 
 REWARDS = f"""
-    SELECT rewards FROM rewards JOIN solutions USING ({KEY})
-    WHERE model = $model
+    SELECT coalesce(rewards, []) AS rewards
+    FROM solutions LEFT JOIN (FROM rewards WHERE model = $model) USING ({KEY})
     ORDER BY list_position($categories, category), question_id, {{order}}
 """
+
+SAMPLES = """
+    SELECT
+        category,
+        count(DISTINCT question_id) AS n_questions,
+        count(*) FILTER (NOT complete) AS n_incomplete,
+        count(DISTINCT question_id) - count(DISTINCT question_id) FILTER (complete) AS n_without_solution
+    FROM solutions GROUP BY category
+"""
+
+CUT_OFF = "SELECT category, count(*) FROM samples WHERE reason = 'cut_off' GROUP BY category"
 
 # Downloaded rewards do not say what was truncated; the count is then unknown rather than 0.
 LEDGER = f"""
     SELECT
         category,
         model,
-        count(DISTINCT question_id) AS n_questions,
         count(*) AS n_solutions,
         count(*) FILTER (parsed_answer IS NULL) AS n_unanswered,
         CASE WHEN count(other_form) = count(*) THEN count(*) FILTER (other_form) END AS n_other_form,
@@ -95,6 +106,11 @@ LEDGER = f"""
     FROM solutions JOIN rewards USING ({KEY})
     GROUP BY category, model
 """
+
+
+NO_SOLUTIONS = dict.fromkeys(
+    ("n_solutions", "n_unanswered", "n_other_form", "n_null_rewards", "n_truncated"), 0
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,7 @@ class Pools:
         question_ids: one per question, unique in the category.
         answers: int [questions, size], equal if answers are equal; -1 for no answer.
         correct: bool [questions, size].
+        complete: bool [questions, size], as in `Category`.
         rewards: float64 [questions, size] for each scorer; NaN if missing.
     """
 
@@ -113,11 +130,20 @@ class Pools:
     question_ids: Sequence[str]
     answers: np.ndarray
     correct: np.ndarray
+    complete: np.ndarray
     rewards: Mapping[Scorer, np.ndarray]
 
     @property
     def size(self) -> int:
         return int(self.answers.shape[1])
+
+    def ranking(self, scorer: Scorer) -> np.ndarray:
+        """The rewards by which best-of-N selects, float64 [questions, size]; NaN for the last choice.
+
+        A solution without a reward is a better choice than a sample that is no solution.
+        """
+        rewards = self.rewards[scorer]
+        return np.where(np.isnan(rewards) & self.complete, -np.inf, rewards)
 
     @property
     def keys(self) -> list[str]:
@@ -133,6 +159,7 @@ class Pools:
                 self.question_ids[part],
                 self.answers[part],
                 self.correct[part],
+                self.complete[part],
                 {scorer: rewards[part] for scorer, rewards in self.rewards.items()},
             )
 
@@ -147,6 +174,7 @@ class Pools:
             self.question_ids,
             taken(self.answers),
             taken(self.correct),
+            taken(self.complete),
             {scorer: taken(rewards) for scorer, rewards in self.rewards.items()},
         )
 
@@ -160,6 +188,7 @@ class Category:
         answers: int [solutions], equal if answers to a question are equal; -1 for no answer.
         correct: bool [solutions].
         judged: bool [solutions], whether its correctness is known.
+        complete: bool [solutions]; others are samples that were cut off or have no answer, and no rewards.
         step_labels: a list, or null, per solution.
         lists: for each model, a list of rewards per solution.
         types: the type of each model's rewards.
@@ -170,9 +199,24 @@ class Category:
     answers: np.ndarray
     correct: np.ndarray
     judged: np.ndarray
+    complete: np.ndarray
     step_labels: pa.ListArray
     lists: Mapping[str, pa.ListArray]
     types: Mapping[str, RewardType]
+
+    def only_complete(self) -> "Category":
+        """The category without samples that are no solutions."""
+        kept = pa.array(self.complete)
+        return replace(
+            self,
+            question_ids=self.question_ids[self.complete],
+            answers=self.answers[self.complete],
+            correct=self.correct[self.complete],
+            judged=self.judged[self.complete],
+            complete=self.complete[self.complete],
+            step_labels=self.step_labels.filter(kept),
+            lists={model: lists.filter(kept) for model, lists in self.lists.items()},
+        )
 
 
 def read_categories(
@@ -199,7 +243,7 @@ def read_categories(
         for model in types
     }
     step_labels = _array(table["step_labels"])
-    names = ("question_id", "answer", "correct", "judged")
+    names = ("question_id", "answer", "correct", "judged", "complete")
     columns = {name: table[name].to_numpy() for name in names}
     start = 0
     for name, count in zip(*_runs(table["category"]), strict=True):
@@ -210,6 +254,7 @@ def read_categories(
             columns["answer"][part],
             columns["correct"][part],
             columns["judged"][part],
+            columns["complete"][part],
             step_labels.slice(start, count),
             {model: rewards.slice(start, count) for model, rewards in lists.items()},
             types,
@@ -284,6 +329,7 @@ def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = Fa
                 ids[first].tolist(),
                 category.answers[rows],
                 category.correct[rows],
+                category.complete[rows],
                 {scorer: values[rows] for scorer, values in rewards.items()},
             )
         )
@@ -297,11 +343,28 @@ def without_rounding_errors(values: np.ndarray) -> np.ndarray:
 
 
 def count_missing(
-    database: duckdb.DuckDBPyConnection,
+    database: duckdb.DuckDBPyConnection, models: Sequence[str], *, has_samples: bool
 ) -> dict[tuple[str, str], dict[str, int | None]]:
-    """Counts of missing and truncated rewards, for each category and model."""
-    counts = database.sql(LEDGER).to_arrow_table().to_pylist()
-    return {(row.pop("category"), row.pop("model")): row for row in counts}
+    """Counts of samples that are no solutions, and of missing and truncated rewards, for each category and model.
+
+    Args:
+        has_samples: whether it is known which samples are no solutions.
+    """
+    of_models = {
+        (row.pop("category"), row.pop("model")): row
+        for row in database.sql(LEDGER).to_arrow_table().to_pylist()
+    }
+    cut_off = dict(database.sql(CUT_OFF).fetchall()) if has_samples else {}
+    found = {}
+    for row in database.sql(SAMPLES).to_arrow_table().to_pylist():
+        category = row.pop("category")
+        if has_samples:
+            row["n_cut_off"] = cut_off.get(category, 0)
+        else:
+            row |= dict.fromkeys(("n_incomplete", "n_cut_off", "n_without_solution"))
+        for model in models:
+            found[category, model] = {**row, **of_models.get((category, model), NO_SOLUTIONS)}
+    return found
 
 
 def _runs(column: pa.ChunkedArray) -> tuple[list[str], list[int]]:

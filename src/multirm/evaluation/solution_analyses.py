@@ -8,8 +8,8 @@ from multirm.evaluation.agreement import agreement_rows, values_of
 from multirm.evaluation.inputs import Opened, Row, choose_sizes, open_evaluation
 from multirm.evaluation.lengths import correlation_rows, length_rows
 from multirm.evaluation.methods import labels
-from multirm.evaluation.options import InputOptions
-from multirm.evaluation.pools import read_categories, read_n_steps
+from multirm.evaluation.options import PoolOptions
+from multirm.evaluation.pools import Category, read_categories, read_n_steps
 from multirm.evaluation.recoveries import group_rows, recovery_rows
 from multirm.evaluation.solution_parts import read_part
 from multirm.evaluation.training_seeds import one_per_model
@@ -29,7 +29,7 @@ from multirm.tables.sql import reading
 @entry
 @reading("--solutions, --rewards")
 def analyse_solutions(
-    options: InputOptions,
+    options: PoolOptions,
     output: EvaluationFolder,
     n: list[Count] | None = None,
 ) -> None:
@@ -45,22 +45,40 @@ def analyse_solutions(
     opened = open_evaluation(__name__, options)
     size = max(choose_sizes(opened, n))
     n_steps = read_n_steps(opened.database)
+    categories = list(read_categories(opened.database, opened.types))
+    values = {category.name: values_of(category, opened, size) for category in categories}
+    # Samples that are no solutions have no length and no steps.
     parts = [
-        read_part(category, n_steps[category.name], opened)
-        for category in read_categories(opened.database, opened.types)
+        read_part(category.only_complete(), n_steps[category.name][category.complete], opened)
+        for category in categories
+        if category.complete.any()
     ]
-    values = {part.name: values_of(part, opened, size) for part in parts}
+    with_solutions = {
+        category.name: _of_questions_with_solutions(category, values[category.name])
+        for category in categories
+    }
     opened.write(
         output,
         [
             (LENGTHS, length_rows(parts, opened)),
-            (LENGTH_CORRELATIONS, correlation_rows(parts, values, opened, size)),
+            (LENGTH_CORRELATIONS, correlation_rows(parts, with_solutions, opened, size)),
             (SOLUTION_GROUPS, group_rows(parts)),
             (RECOVERIES, recovery_rows(parts, opened)),
             (AGREEMENT, _agreement(values, opened, size)),
         ],
         n=size,
     )
+
+
+def _of_questions_with_solutions(
+    category: Category, values: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The values, as of `values_of`, of those questions that some complete solution answers."""
+    every, of_complete = (
+        np.unique(ids.astype(str))
+        for ids in (category.question_ids, category.question_ids[category.complete])
+    )
+    return {method: own[np.isin(every, of_complete)] for method, own in values.items()}
 
 
 def _agreement(values: Mapping[str, Mapping[str, np.ndarray]], opened: Opened, n: int) -> list[Row]:

@@ -12,7 +12,9 @@ a pool's solutions times the share of real ones. As no padding wins against an a
 that occurs twice, it matters less the larger N is.
 
 VersaPRM's data have neither solutions without an answer nor missing rewards. Here, a solution without an answer is
-dropped before padding, as VersaPRM drops it when sampling; a missing reward counts as 0, like that of padding.
+dropped before padding, as VersaPRM drops it when sampling; a missing reward counts as 0, like that of padding. So do
+samples that are no solutions, if they are given: a question with no others has a pool of padding, and is answered
+incorrectly. VersaPRM's file of chains of thought keeps such a question, too, with an empty list.
 """
 
 import csv

@@ -5,7 +5,7 @@ Tables are read in place, whoever wrote them; Multi-RM's layout and rewards of e
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
 from multirm.tables.rewards import COST_COLUMNS, REWARDS
+from multirm.tables.samples import SAMPLES
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.sql import literal, literals, reading, without_wildcards
@@ -56,6 +57,31 @@ PRESENT = """
         ELSE coalesce({rewards}, []) END
 """
 
+# The policy's samples are of the same questions, whatever a dataset that was derived from its solutions is called.
+SAMPLES_VIEW = f"""
+    SELECT * REPLACE ((SELECT any_value(dataset) FROM complete) AS dataset) FROM (
+        SELECT
+            {KEYS}, reason::VARCHAR AS reason, filename AS file, {{place}} AS place,
+            file_row_number AS row
+        FROM {{source}}
+    )
+"""
+
+ALL_COMPLETE = "SELECT *, true AS complete FROM complete"
+
+# A sample that is no solution is a solution without an answer, in its pool after the others. The reference answer of a
+# question without solutions is unknown here, and does not matter.
+WITH_INCOMPLETE = """
+    SELECT *, true AS complete FROM complete UNION ALL BY NAME
+    SELECT
+        dataset, category, question_id, solution_id, answer, 0::TINYINT AS outcome, file,
+        place + (SELECT max(place) FROM complete) AS place, row, false AS complete
+    FROM samples LEFT JOIN (
+        SELECT category, question_id, any_value(answer) AS answer FROM complete GROUP BY ALL
+    ) USING (category, question_id)
+    WHERE reason IS NOT NULL
+"""
+
 # Columns that state the type of rewards.
 TYPE_COLUMNS = ("unit", "scale")
 
@@ -69,6 +95,7 @@ def open_inputs(
     solutions: Sequence[str],
     rewards: Mapping[str, Sequence[str]],
     rule: AnswerRule | None = AnswerRule.MEANING,
+    samples: Sequence[str] = (),
 ) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
     """Open a database with the views `solutions` and `rewards`; also return the local files that it reads.
 
@@ -76,6 +103,8 @@ def open_inputs(
         solutions: places of solutions: tables, folders of tables, folders in Multi-RM's layout, hub names.
         rewards: places of each model's rewards; in the view, they have the model's name as given here.
         rule: when answers are equal; equal answers are equal strings in the view. None leaves them as written.
+        samples: places of the tables of samples that the solutions are from, which become a view as well. Those that
+            are no solutions are in the view `solutions`, too, not `complete`.
 
     Raises:
         InputError: a place is empty or invalid.
@@ -83,10 +112,18 @@ def open_inputs(
     if not solutions:
         raise InputError("--solutions", expected="at least one PATH", found="none")
     database = duckdb.connect()
-    found = _find(solutions, SOLUTIONS)
-    of_models = {model: _find(places, REWARDS) for model, places in rewards.items()}
+    # A category may have samples without a single solution.
+    is_sampled = bool(samples)
+    found = _find(solutions, SOLUTIONS, may_be_empty=is_sampled)
+    of_models = {
+        model: _find(places, REWARDS, may_be_empty=is_sampled) for model, places in rewards.items()
+    }
     name = _dataset_of(of_models.values())
-    _view(database, "written", _solution_queries(database, found, name))
+    _view(database, "complete", _solution_queries(database, found, name))
+    sampled = _sample_files(samples)
+    if sampled:
+        _view(database, "samples", [_sample_query(sampled)])
+    _view(database, "written", [WITH_INCOMPLETE if sampled else ALL_COMPLETE])
     spell_answers(database, "written", "solutions", rule)
     (name,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
     queries = [
@@ -95,7 +132,8 @@ def open_inputs(
         for query in _reward_queries(database, of_model, model, name)
     ]
     _view(database, "rewards", queries or [_no_rewards(database)])
-    return database, [file for each in (found, *of_models.values()) for file in each.files]
+    files = [file for each in (found, *of_models.values()) for file in each.files]
+    return database, files + sampled
 
 
 @dataclass(frozen=True)
@@ -107,7 +145,7 @@ class _Found:
     files: list[Path]
 
 
-def _find(places: Sequence[str], schema: Schema) -> _Found:
+def _find(places: Sequence[str], schema: Schema, *, may_be_empty: bool = False) -> _Found:
     found = _Found([], [], [])
     for place in places:
         files = layouts.table_files(place, schema)
@@ -115,11 +153,34 @@ def _find(places: Sequence[str], schema: Schema) -> _Found:
         found.others.extend([] if files else [place])
         found.files.extend(files or layouts.files_read(place, schema))
     for file in found.tables:
-        parquet.check_readable(file, schema, UNREAD)
+        checked = replace(schema, at_least_one="") if may_be_empty else schema
+        parquet.check_readable(file, checked, UNREAD)
         # DuckDB may refuse a footer that other readers accept, and columns with the names of those that it adds.
         with reading(file, duckdb.BinderException):
             duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
     return found
+
+
+def _sample_files(places: Sequence[str]) -> list[Path]:
+    """The tables of samples at some places.
+
+    Raises:
+        InputError: a place has none, or one cannot be read.
+    """
+    files = []
+    for place in places:
+        tables = layouts.table_files(place, SAMPLES)
+        if not tables:
+            raise InputError(place, expected="tables of samples", found="none")
+        files += tables
+    for file in files:
+        parquet.check_readable(file, SAMPLES, {"text"})
+    return files
+
+
+def _sample_query(files: Sequence[Path]) -> str:
+    place = f"list_position({literals(files)}, filename)"
+    return SAMPLES_VIEW.format(place=place, source=_source(files))
 
 
 def _dataset_of(found: Iterable[_Found]) -> str | None:
@@ -128,8 +189,8 @@ def _dataset_of(found: Iterable[_Found]) -> str | None:
     if file is None:
         return None
     query = f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1"
-    name: str | None = duckdb.sql(query).fetchall()[0][0]
-    return name
+    rows = duckdb.sql(query).fetchall()
+    return rows[0][0] if rows else None
 
 
 def _solution_queries(

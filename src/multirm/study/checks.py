@@ -51,6 +51,7 @@ def problems(study: Study) -> list[str]:
         *_unsuited_aggregations(study),
         *_impossible_groups(study),
         *_too_small_pools(study),
+        *_parts_of_sampled_pools(study),
         *training_on_what_is_evaluated(study),
     ]
 
@@ -289,4 +290,16 @@ def _too_small_pools(study: Study) -> Iterator[str]:
             yield (
                 f"evaluation.n: {beyond[0]} is more than the {most} solutions per "
                 f"question of {name}; leave it out, or increase datasets.{name}.{key}"
+            )
+
+
+def _parts_of_sampled_pools(study: Study) -> Iterator[str]:
+    """Evaluated datasets that take from the solutions of a sampled one, which lack the samples without an answer."""
+    for name in study.evaluation.datasets:
+        if study.takes_from_pools(name) and study.has_answers(name):
+            origin = study.origins_of(name)[-1]
+            yield (
+                f"evaluation.datasets: {name} takes some of the solutions of {origin}, and accuracies would leave out "
+                f"those samples of {origin} that have no answer; evaluate {origin}, with fewer samples "
+                f"(datasets.{origin}.sample.per_question) or questions"
             )

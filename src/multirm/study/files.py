@@ -403,11 +403,19 @@ def evaluated_tables(study: Study, dataset: str) -> dict[str, list[str]]:
     }
 
 
+def pooled_tables(study: Study, dataset: str) -> dict[str, list[str]]:
+    """`evaluated_tables` of a dataset, and the tables of samples that its pools consist of; none if it is read."""
+    sampled = study.sampled_as(dataset)
+    categories = study.categories_of(dataset) if sampled else []
+    samples = [table_of("samples", sampled, category) for category in categories if sampled]
+    return {**evaluated_tables(study, dataset), "samples": samples}
+
+
 def compared_tables(study: Study, dataset: str) -> dict[str, list[str]]:
-    """`evaluated_tables` of a dataset with shuffled steps, and of the one whose steps were shuffled."""
+    """`pooled_tables` of a dataset with shuffled steps, and the others of the one whose steps were shuffled."""
     before = evaluated_tables(study, study.shuffled_from()[dataset])
     return {
-        **evaluated_tables(study, dataset),
+        **pooled_tables(study, dataset),
         **{f"before_{name}": tables for name, tables in before.items()},
     }
 

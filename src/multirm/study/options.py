@@ -268,6 +268,11 @@ def named_labels(tables: Iterable[str]) -> list[str]:
     return [f"{Path(table).parts[-2]}={table}" for table in tables]
 
 
+def samples(wildcards: object, input: Any) -> list[str]:
+    """The option for the tables of samples among a job's inputs, if there are any."""
+    return option("--samples", *input.samples)
+
+
 def truth(wildcards: object, input: Any) -> list[str]:
     """The option for the tables of known labels among a job's inputs, if there are any."""
     return option("--truth", *input.truth)

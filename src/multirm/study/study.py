@@ -203,6 +203,27 @@ class Study(Settings):
             and self.has_answers(name)
         }
 
+    def sampled_as(self, dataset: str) -> str | None:
+        """The dataset that is sampled here and whose solutions a dataset has, all of them; None for other datasets."""
+        *derived, origin = self.origins_of(dataset)
+        settings = self.datasets[origin]
+        is_whole = isinstance(settings, SampledDataset) and all(map(self._keeps_pools, derived))
+        return origin if is_whole else None
+
+    def takes_from_pools(self, dataset: str) -> bool:
+        """Whether a dataset has some of the solutions of a dataset that is sampled here, but not all of them."""
+        *derived, origin = self.origins_of(dataset)
+        if not isinstance(self.datasets[origin], SampledDataset) or self.has_variants(dataset):
+            return False
+        return not all(map(self._keeps_pools, derived))
+
+    def _keeps_pools(self, dataset: str) -> bool:
+        """Whether a dataset has all solutions of the one that it derives from."""
+        settings = self.datasets[dataset]
+        if not isinstance(settings, DerivedDataset) or settings.augment:
+            return False
+        return not settings.take or not (settings.take.questions or settings.take.solutions)
+
     def keeps_solutions(self, dataset: str) -> bool:
         """Whether a dataset has solutions of the one that it derives from: all or some, if with other labels."""
         settings = self.datasets[dataset]

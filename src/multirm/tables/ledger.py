@@ -18,7 +18,7 @@ class VoteWeight(StrEnum):
 
 LEDGER = Schema(
     "ledger",
-    5,
+    6,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -26,7 +26,14 @@ LEDGER = Schema(
             column("estimator", pa.string()),
             column("model", pa.string()),
             column("aggregation", pa.string()),
+            # All questions, and those of them without a solution: all of their samples are incomplete.
             column("n_questions", pa.int32()),
+            column("n_without_solution", pa.int32(), nullable=True),
+            # Samples that are no solutions, but wrong members of pools, and those of them that were cut off. The others
+            # have no answer. Null if only the solutions were given.
+            column("n_incomplete", pa.int32(), nullable=True),
+            column("n_cut_off", pa.int32(), nullable=True),
+            # Solutions, and those of them whose answer is null.
             column("n_solutions", pa.int32()),
             column("n_unanswered", pa.int32()),
             # Answers that are not a letter, number or formula though the reference is; null if not checked.
@@ -43,5 +50,11 @@ LEDGER = Schema(
         ]
     ),
     ("dataset", "category", "estimator", "model", "aggregation"),
-    older={4: ("unit", "scale", "vote_weight")},
+    older={
+        5: ("n_without_solution", "n_incomplete", "n_cut_off"),
+        4: (
+            *("unit", "scale", "vote_weight"),
+            *("n_without_solution", "n_incomplete", "n_cut_off"),
+        ),
+    },
 )
