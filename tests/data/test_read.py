@@ -237,3 +237,15 @@ def test_stepwise_data_is_of_the_category_asked_for(tmp_path: Path) -> None:
     assert {(row["dataset"], row["category"], row["question"]) for row in rows} == {
         ("d", "law", "Why?")
     }
+
+
+def test_empty_steps_of_stepwise_data_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, output = tmp_path / "steps.jsonl", tmp_path / "t.parquet"
+    row = {"prompt": "Why?", "completions": ["a", " ", "b"], "labels": [True, False, True]}
+    source.write_text(f"{json.dumps(row)}\n" * 3)
+    read_solutions(Reader.TRL, [str(source)], "d", "law", output)
+    assert [row["step_labels"] for row in rows_of(output)] == [[1, 1]] * 3
+    assert "empty steps left out: 3, the first at" in caplog.text
+    assert parquet.read_footer(output).parameters["counted"] == {"empty steps left out": 3}

@@ -37,6 +37,7 @@ def test_empty_steps_go_with_their_labels(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", row([1, True, False], completions=["A", " \n", " B\n"]))
     (found,) = read_stepwise([path])
     assert (found.steps, found.labels, found.values) == (["A", "B"], [None, 0], [1.0, None])
+    assert found.n_empty == 1
 
 
 def test_solutions_to_one_prompt_are_one_pool(tmp_path: Path) -> None:

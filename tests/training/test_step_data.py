@@ -14,8 +14,10 @@ from multirm.reward_models.base import Solution
 from multirm.reward_models.discriminative import load_discriminative
 from multirm.running.provenance import read_from_folder
 from multirm.tables import parquet
+from multirm.tables.labels import LABELS
 from multirm.tables.reward_models import Kind
 from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import VALIDATION
 from multirm.training.discriminative import DiscriminativeRecipe, train_discriminative
 from multirm.training.step_data import read_solutions
 from tests.origins import made_of
@@ -103,3 +105,65 @@ def test_tables_without_solutions_are_counted(
     assert f"1 of 2 tables have no solutions: {none}" in caplog.text
     with pytest.raises(InputError, match="expected solutions, found none; train on other data"):
         read_solutions([none], [], [], "mine")
+
+
+def test_empty_steps_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.jsonl"
+    row = {"prompt": "Q?", "completions": ["A", "", "B"], "labels": [True, True, False]}
+    path.write_text(f"{json.dumps(row)}\n" * 4)
+    with caplog.at_level("WARNING"):
+        read_solutions([], [path], [], "mine")
+    assert "--data: 4 empty steps left out with their labels" in caplog.text
+
+
+def test_labels_of_other_solutions_are_refused_beside_stepwise_data(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """Labels in `--data` are no sign that those of `--labels` are of the solutions given."""
+    data = written(tmp_path / "a.jsonl", [True, False])
+    rows = read_solutions([], [data], [], "mine").rows
+    table, labels = tmp_path / "t.parquet", tmp_path / "l.parquet"
+    parquet.write(table, SOLUTIONS, rows, made_of())
+    key = {name: rows[0][name] for name in SOLUTIONS.key}
+    label = dict.fromkeys(LABELS.columns.names) | key | {"step": 0, "source": "judge", "label": 1}
+    parquet.write(labels, LABELS, [label | {"dataset": "other"}], made_of())
+    with pytest.raises(InputError, match="labels of some of the solutions, found of others"):
+        train_discriminative(
+            str(tiny_model), tmp_path / "out", [table], [data], [str(labels)], name="theirs"
+        )
+
+
+def trained_on_numbers(folder: Path, model: Path, **settings: Any) -> list[dict[str, Any]]:
+    """The validation table of a model that learns true and false, and is evaluated on numbers."""
+    data = written(folder / "a.jsonl", [True, False], [True, True])
+    held = folder / "b.jsonl"
+    rows = [
+        {"prompt": "Other?", "completions": ["S", "S"], "labels": [0.75, 0.25]},
+        {"prompt": "Other?", "completions": ["S"], "labels": [None]},
+        {"prompt": "Other?", "completions": ["S " * 200], "labels": [0.75]},
+    ]
+    held.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    metrics = folder / "validation.parquet"
+    train_discriminative(
+        str(model), folder / "out", data=[data], validation=[held], metrics=metrics,
+        recipe=DiscriminativeRecipe(max_length=100, **settings),
+    )  # fmt: skip
+    found: list[dict[str, Any]] = parquet.read(metrics, VALIDATION).to_pylist()
+    return found
+
+
+def test_a_model_is_evaluated_on_numbers_whatever_it_learns(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        rows = trained_on_numbers(tmp_path, tiny_model)
+    assert {(row["n"], row["n_positive"], row["n_solutions"]) for row in rows} == {(2, 1, 1)}
+    # Solutions that cannot be evaluated stand beside those that are.
+    assert {(row["n_too_long"], row["n_unlabelled"]) for row in rows} == {(1, 1)}
+    assert "left out of 3 solutions: 1 over 100 tokens, 1 unlabelled" in caplog.text
+
+
+def test_what_cannot_be_evaluated_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    message = "found 0 over 100 tokens, 3 unlabelled; use .* or other --targets"
+    with pytest.raises(InputError, match=message):
+        trained_on_numbers(tmp_path, tiny_model, targets=Targets.LABELS)

@@ -69,7 +69,7 @@ def solutions(
         case Reader.MATH_SHEPHERD:
             return math_shepherd.solutions(read_json_lines(files_of(source, "*.jsonl")), tally)
         case Reader.TRL:
-            return stepwise.solutions(source, category)
+            return stepwise.solutions(source, category, tally)
         case Reader.PROCESSBENCH:
             return processbench.solutions(read_json(files_of(source, "*.json")))
         case Reader.MR_BEN:

@@ -30,6 +30,7 @@ class StepwiseSolution:
         steps: none of them empty.
         labels: for each step, 1 (true), 0 (false) or None (null, or a fraction).
         values: for each step, a soft label from 0 to 1 (a number), or None (true, false or null).
+        n_empty: how many empty steps were left out, with their labels.
     """
 
     where: str
@@ -37,6 +38,7 @@ class StepwiseSolution:
     steps: list[str]
     labels: list[int | None]
     values: list[float | None]
+    n_empty: int
 
     @property
     def step_labels(self) -> list[int] | None:
@@ -100,6 +102,7 @@ def _solutions_of(_: int, record: Record) -> Iterator[StepwiseSolution]:
         [step for step, _ in kept],
         [int(label) if isinstance(label, bool) else None for _, label in kept],
         [None if isinstance(label, bool) else label for _, label in kept],
+        len(pairs) - len(kept),
     )
 
 

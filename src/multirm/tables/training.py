@@ -19,6 +19,7 @@ CURVES = Schema(
     ("model", "step"),
 )
 
+_SOLUTIONS = ("n_solutions", "n_too_long", "n_unlabelled")
 
 _MEASURES = (
     *("loss", "accuracy", "precision", "recall", "specificity", "npv"),
@@ -27,14 +28,16 @@ _MEASURES = (
 
 VALIDATION = Schema(
     "validation",
-    1,
+    2,
     pa.schema(
         [
             column("model", pa.string()),
             # Updates of the weights before the evaluation; 0 is before training.
             column("step", pa.int32()),
             column("epoch", pa.float64()),
-            # Labelled steps of the solutions held out, and the correct ones among them.
+            # Solutions that are evaluated, and those held out that are not, as in the table of examples.
+            *(column(name, pa.int32(), nullable=True) for name in _SOLUTIONS),
+            # Labelled steps of the former, and the correct ones among them.
             column("n", pa.int64()),
             column("n_positive", pa.int64()),
             # As in `training.step_metrics`; null if undefined.
@@ -44,6 +47,7 @@ VALIDATION = Schema(
         ]
     ),
     ("model", "step"),
+    older={1: _SOLUTIONS},
 )
 
 

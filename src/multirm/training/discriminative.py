@@ -108,26 +108,17 @@ def train_discriminative(
     tables = [LabelsTable.parse(word) for word in labels or ()]
     given = read_solutions(solutions or (), data or (), tables, name)
     learned, held_out = _parts(given, validation or (), tables, name, recipe)
-    require_labelled([*learned.rows, *held_out.rows], tables, given.labels)
+    require_labelled([*learned.rows, *held_out.rows], tables, given.of_tables)
     targets = recipe.targets or given.targets
     tokenizer = load_tokenizer(backbone)
     candidates = step_candidates(tokenizer)
     labelled, tally = label_solutions(
         kind, tokenizer, learned.rows, recipe.max_length, learned.labels, targets
     )
-    watched, _ = label_solutions(
-        kind, tokenizer, held_out.rows, recipe.max_length, held_out.labels, targets
-    )
-    if held_out.rows and not watched:
-        raise InputError(
-            "validation",
-            expected=f"labelled solutions of at most {recipe.max_length} tokens",
-            found=f"none in {len(held_out.rows)}",
-        )
+    validated = _validation(kind, tokenizer, held_out, candidates, recipe)
     objective: Objective[Any] = prediction(candidates)
     if targets is Targets.VALUES:
         objective = soft_prediction(candidates)
-    evaluated = Validation(watched, candidates, recipe.evaluate_every, recipe.patience)
     train_reward_model(
         objective,
         labelled,
@@ -144,7 +135,7 @@ def train_discriminative(
         curve=curve,
         counts=examples,
         method=recipe.method,
-        validation=evaluated if watched else None,
+        validation=validated,
         metrics=metrics,
     )
 
@@ -167,6 +158,51 @@ def _parts(
         return given, replace(given, rows=[], files=[])
     rows, apart = hold_out(given.rows, recipe.validation_share, recipe.seed, name)
     return replace(given, rows=rows), replace(given, rows=apart, files=[])
+
+
+def _validation(
+    kind: Kind,
+    tokenizer: PreTrainedTokenizerBase,
+    held_out: LabelledSolutions,
+    candidates: tuple[int, int],
+    recipe: DiscriminativeRecipe,
+) -> Validation | None:
+    """What the run is validated on; None without solutions for it.
+
+    Numbers as labels are compared with as they are, whatever is learned: a probability has a loss for either.
+
+    Raises:
+        InputError: none of the solutions can be used.
+    """
+    if not held_out.rows:
+        return None
+    examples, tally = label_solutions(
+        kind,
+        tokenizer,
+        held_out.rows,
+        recipe.max_length,
+        held_out.labels,
+        recipe.targets or held_out.targets,
+    )
+    n_too_long, n_unlabelled = tally.too_long.total(), tally.unlabelled.total()
+    left_out = f"{n_too_long} over {recipe.max_length} tokens, {n_unlabelled} unlabelled"
+    if not examples:
+        raise InputError(
+            "validation",
+            expected="at least one solution to evaluate",
+            found=left_out,
+            remedy="use more data, a larger max_length or other --targets",
+        )
+    if n_too_long or n_unlabelled:
+        logger.info("validation: left out of %d solutions: %s", len(held_out.rows), left_out)
+    return Validation(
+        examples,
+        candidates,
+        recipe.evaluate_every,
+        recipe.patience,
+        n_too_long=n_too_long,
+        n_unlabelled=n_unlabelled,
+    )
 
 
 def _check(

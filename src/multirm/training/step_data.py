@@ -34,12 +34,14 @@ class LabelledSolutions:
     Attributes:
         rows: rows of solutions tables.
         labels: labels and values that replace step labels, by solution.
+        of_tables: those of them that are from labels tables.
         targets: what to learn unless it is set: values if stepwise data has numbers as labels.
         files: the files that they were read from.
     """
 
     rows: Sequence[Row]
     labels: Mapping[Key, StepLabels]
+    of_tables: Mapping[Key, StepLabels]
     targets: Targets = Targets.LABELS
     files: Sequence[Path] = ()
 
@@ -71,11 +73,14 @@ def read_solutions(
         )
     rows: list[Row] = parquet.read_all(tables, SOLUTIONS_IF_ANY).to_pylist()
     _say_empty(tables)
-    known = dict(read_tables(labels))
+    of_tables = read_tables(labels)
+    known = dict(of_tables)
     targets = Targets.LABELS
     files = [*tables, *(table.path for table in labels)]
     if stepwise:
         found = read_stepwise(stepwise)
+        if n_empty := sum(solution.n_empty for solution in found):
+            logger.warning("--%s: %d empty steps left out with their labels", part, n_empty)
         read = solution_rows(found, name, CATEGORY)
         of_steps = labels_of_stepwise(read, found)
         known |= of_steps
@@ -84,7 +89,7 @@ def read_solutions(
         given = [each for steps in of_steps.values() for each in steps.values()]
         if any(value is not None for _, value in given):
             targets = Targets.VALUES
-    return LabelledSolutions(rows, known, targets, files)
+    return LabelledSolutions(rows, known, of_tables, targets, files)
 
 
 def _say_empty(tables: Sequence[Path]) -> None:

@@ -44,12 +44,15 @@ class Validation:
         every: steps between two evaluations; None for a tenth of the run.
         patience: stop after this many evaluations in a row without a lower loss than the lowest, and keep the
             weights with the lowest loss; None for neither.
+        n_too_long, n_unlabelled: solutions that were held out, but are not among the examples.
     """
 
     examples: Sequence[StepExample]
     candidates: tuple[int, int]
     every: int | None = None
     patience: int | None = None
+    n_too_long: int = 0
+    n_unlabelled: int = 0
 
 
 class Watch:
@@ -90,7 +93,12 @@ class Watch:
         if isinstance(learner, FSDPModule):
             # Without a backward pass, the weights of the root would stay gathered.
             learner.reshard()
-        row = {"step": step, "epoch": epoch, **step_metrics(*found)}
+        counts = {
+            "n_solutions": len(self._validation.examples),
+            "n_too_long": self._validation.n_too_long,
+            "n_unlabelled": self._validation.n_unlabelled,
+        }
+        row = {"step": step, "epoch": epoch, **counts, **step_metrics(*found)}
         self.rows.append(row)
         if is_main_process():
             logger.info(
