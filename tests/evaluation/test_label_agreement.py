@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,9 @@ def by_loops(known: list[int | None], said: list[int | str | None]) -> dict[str,
         "recall_good": ratio(said_good, truly_good),
         "recall_bad": ratio(same, [not good for good in truly_good]),
         "share_without_bad": ratio(said_good, every),
+        "known_without_bad": ratio(truly_good, every),
+        # The solutions have three steps.
+        "agreement_by_chance": 1 / 4 if pairs else None,
         "labelled": len(pairs) / len(known),
         "kappa": None,
     }
@@ -95,6 +99,32 @@ def test_measures_follow_their_definitions(pairs: list[tuple[Any, Any]]) -> None
             if found[name] is not None and found[f"{name}_low"] is not None:
                 assert found[f"{name}_low"] <= found[name] + 1e-9
                 assert found[f"{name}_high"] >= found[name] - 1e-9
+                assert found[f"{name}_low"] >= (-1 if name == "kappa" else 0)
+                assert found[f"{name}_high"] <= 1
+
+
+def test_chance_depends_on_the_number_of_steps() -> None:
+    """As if many labels were drawn at random, whatever is known."""
+    rows = [{**row, "steps": ["?"] * (1 + number % 4)} for number, row in enumerate(solutions(16))]
+    known = {solution_of(row): [0] for row in rows}
+    said = {key: labels for number, (key, labels) in enumerate(known.items()) if number >= 4}
+    [_, (_, _, row)] = agreements(rows, known, {"judge": said})
+    generator = np.random.default_rng(1)
+    drawn = [
+        generator.integers(-1, len(row["steps"])) == 0 for row in rows[4:] for _ in range(2000)
+    ]
+    assert row["agreement_by_chance"] == pytest.approx((1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 4)
+    assert row["agreement_by_chance"] == pytest.approx(np.mean(drawn), abs=0.02)
+    assert row["known_without_bad"] == 0
+
+
+def test_kappa_of_constant_labels_has_no_interval() -> None:
+    rows = solutions(20)
+    known = {solution_of(row): up_to(number % 2 or None) for number, row in enumerate(rows)}
+    said = {key: up_to(None) for key in known}
+    for _, _, row in agreements(rows, known, {"judge": said}):
+        assert (row["kappa"], row["kappa_low"], row["kappa_high"]) == (0, None, None)
+        assert "kappa" in row["note"]
 
 
 def test_overall_is_the_average_over_categories() -> None:

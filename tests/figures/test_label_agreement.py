@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from multirm.figures.label_agreement import PANELS, chart
+from multirm.figures.label_agreement import BASELINES, PANELS, chart
 from multirm.tables.label_agreement import MEASURES
 
 
@@ -24,6 +24,19 @@ def points(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     spec = chart("Train", rows).to_dict()
     [grid] = spec["vconcat"]
     return [spec["datasets"][panel["data"]["name"]] for panel in grid["hconcat"]]
+
+
+def encoded(panel: dict[str, Any]) -> set[str]:
+    """The fields on the x axis of a panel."""
+    return {layer["encoding"]["x"].get("field") for layer in panel["layer"]}
+
+
+def test_only_the_first_panel_has_baselines() -> None:
+    [grid] = chart("Train", [row("A", known_without_bad=0.375)]).to_dict()["vconcat"]
+    first, *others = grid["hconcat"]
+    assert encoded(first) >= BASELINES.keys()
+    assert not any(encoded(panel) & BASELINES.keys() for panel in others)
+    assert points([row("A", known_without_bad=0.375)])[0][0]["known_without_bad"] == 37.5
 
 
 def test_every_source_has_a_point_in_every_panel() -> None:

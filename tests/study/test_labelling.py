@@ -157,6 +157,9 @@ def test_jobs_read_what_the_study_says() -> None:
     assert options.shots(found, "Judged") == []
     assert label_files.judge_template(found, "Judged", "own") == "own/judge.txt"
     assert options.judge_reference(found, "Judged") == []
+    judge = {"model": "judge", "reference": False}
+    hidden = study(datasets={"Judged": {"from": "Train", "label": {"judge": judge}}})
+    assert options.judge_reference(hidden, "Judged") == ["--no-reference"]
     assert options.engine(found, "Judged") == "transformers"
     words = options.writing(found, "Train")
     assert words[words.index("--temperature") + 1] == "0.8"
@@ -231,6 +234,38 @@ def test_known_labels_are_compared_with_all_others_of_the_same_solutions() -> No
     assert label_files.known_labels(found, "Lessons") == []
     with pytest.raises(InputError, match="no other dataset labels the steps of Lessons"):
         study(evaluation={"step_labels": ["Lessons"]})
+
+
+def test_labels_that_are_only_compared_are_chosen_for_no_dataset() -> None:
+    """A judge that labels nothing is a result, and must not fail the study."""
+    found = study(evaluation={"step_labels": ["Known"]})
+    assert {*targets.used_datasets(found)} - {*targets.datasets_with_solutions(found)} == {"Known"}
+    wanted = targets.data_targets(found)
+    assert "<results>/labels/Known/history.parquet" in wanted
+    assert not any("/data/Known/" in table for table in wanted)
+    counted = report_files.inputs_of(found, "dataset_statistics")["solutions"]
+    assert not any("/Known/" in table for table in counted)
+    models = {"known": {"kind": "dPRM", "backbone": "base", "dataset": "Known"}}
+    trained = study(models=models, evaluation={"step_labels": ["Known"]})
+    assert "<results>/data/Known/history.parquet" in targets.data_targets(trained)
+
+
+def test_a_study_may_compare_labels_alone() -> None:
+    alone = {key: value for key, value in CONFIG.items() if key != "models"}
+    alone["datasets"] = {
+        name: each for name, each in CONFIG["datasets"].items() if name != "Trusted"
+    }
+    found = load_study(alone | {"evaluation": {"step_labels": ["Known"]}}, [])
+    assert targets.evaluation_targets(found) == [
+        "<results>/evaluation/Known/label_agreement.parquet"
+    ]
+    assert {each.split("/")[2] for each in targets.figure_targets(found)} == {"label_agreement"}
+    assert targets.training_targets(found)  # the backbone that samples
+    assert not targets.scoring_targets(found)
+    with pytest.raises(InputError, match=r"evaluation.datasets: none; .* or datasets with known"):
+        load_study(alone | {"evaluation": {}}, [])
+    with pytest.raises(InputError, match=r"evaluation.datasets: none; name those whose solutions"):
+        load_study(CONFIG | {"evaluation": {"step_labels": ["Known"]}}, [])
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,32 @@ def test_process_labels_are_made_from_bare_questions(tmp_path: Path) -> None:
     assert jobs["augment_steps"] == 2 * 14
     assert jobs["compare_labels"] == jobs["draw_label_agreement"] == 2
     assert jobs["measure_continuation_shares"] == jobs["draw_continuation_shares"] == 1
+    # Labels of people's solutions are compared, but chosen for no dataset.
+    assert jobs["choose_labels"] == 5 * 14
     assert jobs["train_whole_discriminative"] == 3
     assert jobs["train_discriminative"] == 13
+
+
+def test_a_judge_is_compared_with_people_without_any_reward_model(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    judge = "backbones={judge: {model: owner/judge, parameters: 8.0e+9}}"
+    config = ("--config", f"data={shared_data}", judge)
+    plan = dry_run(tmp_path, "human-labels.yaml", "--printshellcmds", *config)
+    assert counts(plan) == {
+        "read_solutions": 8,
+        "take": 8,
+        # With and without the reference answer, which two categories do not have.
+        "judge_steps": 6 + 8,
+        "compare_labels": 3,
+        "draw_label_agreement": 3,
+        "tabulate_dataset_statistics": 1,
+        "all": 1,
+        "total": 38,
+    }
+    judging = [line for line in plan.splitlines() if "multirm judge-steps" in line]
+    assert len(judging) == 14 and all("--judge owner/judge " in line for line in judging)
+    assert sum("--no-reference" in line for line in judging) == 8
 
 
 def cut_paper(folder: Path, **changes: object) -> str:
@@ -141,7 +165,8 @@ def test_no_two_studies_make_the_same_rewards_in_different_ways() -> None:
     made: dict[tuple[str, str], object] = {}
     for file in sorted((ROOT / "config").glob("*.yaml")):
         study = yaml.safe_load(file.read_text())
-        for key in ((m, d) for m in study["models"] for d in study["evaluation"]["datasets"]):
+        evaluated = study["evaluation"].get("datasets", [])
+        for key in ((m, d) for m in study.get("models", ()) for d in evaluated):
             how = rewards_made_from(study, *key)
             assert made.setdefault(key, how) == how, key
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ def agreements(
                     np.array(
                         [_kind(known[solution_of(row)], of.get(solution_of(row))) for row in own]
                     ),
+                    np.array([len(row["steps"]) for row in own]),
                     questions,
                 )
                 for name, of in sources.items()
@@ -110,7 +111,9 @@ def agreements(
     with_bounds = summaries(_columns(found, [MEASURES.index(name) for name in shares]), {})
     # Kappa may be negative.
     unbounded = {
-        (category, name): rows_of(["kappa"], summary)[0]
+        (category, name): rows_of(
+            ["kappa"], replace(summary, low=summary.low.clip(-1), high=summary.high.clip(max=1))
+        )[0]
         for category, name, summary in summaries(_columns(found, [kappa]), {}, is_share=False)
     }
     for category, name, summary in with_bounds:
@@ -129,16 +132,28 @@ def _columns(
     }
 
 
-def _estimates(kinds: np.ndarray, questions: np.ndarray) -> Estimate:
+def _estimates(kinds: np.ndarray, n_steps: np.ndarray, questions: np.ndarray) -> Estimate:
     """All measures of one source in one category."""
     labelled = kinds != MISSING
     counts = {"n_labelled": int(labelled.sum()), "n_missing": int((~labelled).sum())}
     every = np.ones(len(kinds), dtype=bool)
-    measures = [
-        [estimate(_MEASURES[name], kinds, questions, every if name == "labelled" else labelled, 6)]
-        for name in MEASURES
-    ]
-    return in_columns(measures, [counts])
+    found = {
+        name: estimate(measure, kinds, questions, every if name == "labelled" else labelled, 6)
+        for name, measure in _MEASURES.items()
+    }
+    found["agreement_by_chance"] = estimate(
+        _by_chance, n_steps, questions, labelled, int(n_steps.max()) + 1
+    )
+    found["kappa"] = _with_spread(found["kappa"], kinds[labelled])
+    return in_columns([[found[name]] for name in MEASURES], [counts])
+
+
+def _with_spread(kappa: Estimate, kinds: np.ndarray) -> Estimate:
+    """Kappa, whose spread is unknown if one of the two says the same of all solutions: it is 0 without any of them."""
+    known, said = (np.isin(kinds, good) for good in ((BOTH_GOOD, INVENTED), (BOTH_GOOD, MISSED)))
+    if len(np.unique(known)) > 1 and len(np.unique(said)) > 1:
+        return kappa
+    return replace(kappa, without=np.full_like(kappa.without, np.nan))
 
 
 def _share(members: Sequence[int], among: Sequence[int]) -> Measure:
@@ -149,6 +164,13 @@ def _share(members: Sequence[int], among: Sequence[int]) -> Measure:
         return np.asarray(counts[..., list(members)].sum(axis=-1) / np.where(n > 0, n, np.nan))
 
     return share
+
+
+def _by_chance(counts: np.ndarray) -> np.ndarray:
+    """The mean probability to name the right one of a solution's steps and none, from counts by number of steps."""
+    n = counts.sum(axis=-1)
+    right = counts @ (1 / (1 + np.arange(counts.shape[-1])))
+    return np.asarray(right / np.where(n > 0, n, np.nan))
 
 
 def _kappa(counts: np.ndarray) -> np.ndarray:
@@ -170,6 +192,7 @@ _MEASURES: Mapping[str, Measure] = {
     "recall_bad": _share((SAME_STEP,), (MISSED, SAME_STEP, OTHER_STEP)),
     "kappa": _kappa,
     "share_without_bad": _share((BOTH_GOOD, MISSED), _LABELLED),
+    "known_without_bad": _share((BOTH_GOOD, INVENTED), _LABELLED),
     "labelled": _share(_LABELLED, (MISSING, *_LABELLED)),
 }
 

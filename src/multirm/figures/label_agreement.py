@@ -27,6 +27,13 @@ PANELS = {
     "labelled": "Solutions labelled",
 }
 
+# Drawn in the panel of the agreement that they are a baseline of.
+AGREEMENT = "first_bad_agreement"
+BASELINES = {
+    "known_without_bad": "Labels that never name a bad step",
+    "agreement_by_chance": "Labels that name a step, or none, at random",
+}
+
 # Room for the names of sources, and for each of them.
 NAMES_WIDTH, LINE = 130, 34
 
@@ -53,7 +60,8 @@ def chart(dataset: str, rows: Sequence[Row]) -> alt.VConcatChart:
     said = [
         f"{n_known} solutions whose first bad step is known; {n_categories} "
         f"{'category' if n_categories == 1 else 'categories, each of which counts the same'}.",
-        "95 % intervals over questions.",
+        "95 % intervals over questions. In the first panel, a grey line marks the agreement of labels that never name "
+        "a bad step, a grey circle that of labels that name one of the steps, or none, at random.",
     ]
     heading = title(
         "Agreement of step labels with known ones",
@@ -66,10 +74,10 @@ def chart(dataset: str, rows: Sequence[Row]) -> alt.VConcatChart:
     width = (theme.WIDTH - NAMES_WIDTH - len(PANELS) * theme.GAP_X) // len(PANELS)
     names = [escaped(row["labels"]) for row in overall]
     panels = [
-        _panel([_point(row, measure) for row in overall], names, place == 0).properties(
+        _panel([_point(row, measure) for row in overall], names, measure == AGREEMENT).properties(
             width=width, height=LINE * len(names), title=panel_title(shows, width)
         )
-        for place, (measure, shows) in enumerate(PANELS.items())
+        for measure, shows in PANELS.items()
     ]
     grid = alt.hconcat(*panels, spacing=theme.GAP_X, bounds="flush")
     return alt.vconcat(grid, title=heading)
@@ -112,15 +120,31 @@ def _panel(points: Sequence[Row], names: Sequence[str], is_first: bool) -> alt.L
     point = base.transform_filter("isValid(datum.value)").mark_point(
         color=theme.INK, fill=theme.INK
     )
-    return rule + headroom(data) + point
+    baselines = _baselines(base) if is_first else []
+    return alt.layer(*baselines, rule, headroom(data), point)
+
+
+def _baselines(base: alt.Chart) -> list[alt.Chart]:
+    """What labels without a judge would reach, in grey behind the points."""
+    marks = [
+        base.mark_tick(color=theme.AXIS, thickness=theme.LINE_WIDTH, size=theme.MEDIUM),
+        base.mark_point(color=theme.AXIS, fill=theme.PAPER),
+    ]
+    return [
+        mark.transform_filter(f"isValid(datum.{name})").encode(
+            x=f"{name}:Q", tooltip=alt.Tooltip(f"{name}:Q", title=f"{what} (%)", format=".1f")
+        )
+        for mark, (name, what) in zip(marks, BASELINES.items(), strict=True)
+    ]
 
 
 def _point(row: Row, measure: str) -> dict[str, Any]:
-    value, low, high = (
+    value, low, high, *baselines = (
         None if row[key] is None else 100 * row[key]
-        for key in (measure, f"{measure}_low", f"{measure}_high")
+        for key in (measure, f"{measure}_low", f"{measure}_high", *BASELINES)
     )
     return {
+        **dict(zip(BASELINES, baselines, strict=True)),
         "labels": escaped(row["labels"]),
         "source": row["source"],
         "value": value,

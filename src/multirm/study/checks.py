@@ -52,6 +52,7 @@ def problems(study: Study) -> list[str]:
         *_impossible_groups(study),
         *_too_small_pools(study),
         *_parts_of_sampled_pools(study),
+        *_nothing_evaluated(study),
         *training_on_what_is_evaluated(study),
     ]
 
@@ -303,3 +304,12 @@ def _parts_of_sampled_pools(study: Study) -> Iterator[str]:
                 f"those samples of {origin} that have no answer; evaluate {origin}, with fewer samples "
                 f"(datasets.{origin}.sample.per_question) or questions"
             )
+
+
+def _nothing_evaluated(study: Study) -> Iterator[str]:
+    evaluation = study.evaluation
+    if evaluation.datasets or (evaluation.step_labels and not study.models):
+        return
+    yield "evaluation.datasets: none; name those whose solutions reward models score" + (
+        "" if study.models else ", or datasets with known labels in evaluation.step_labels"
+    )

@@ -32,7 +32,9 @@ Protocol = Literal[Estimator.PAPER, Estimator.VERSAPRM]
 class Evaluation(Settings):
     """The datasets that every reward model scores, and how answers are selected from their pools."""
 
-    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    datasets: Annotated[list[Name], EachOnce] = Field(
+        [], description="none in a study without reward models, which compares step labels"
+    )
     also_trained_on: Annotated[list[Name], EachOnce] = Field(
         [], description="those of them with questions that a model or backbone may be trained on"
     )

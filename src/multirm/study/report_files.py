@@ -15,7 +15,12 @@ from multirm.study.files import (
 from multirm.study.options import option
 from multirm.study.report_tables import FORMATS, REPORT_TABLES, ReportTable
 from multirm.study.study import Study
-from multirm.study.targets import trained_runs, used_critiques, used_datasets
+from multirm.study.targets import (
+    datasets_with_solutions,
+    trained_runs,
+    used_critiques,
+    used_datasets,
+)
 
 Files = dict[str, list[str]]
 
@@ -48,7 +53,7 @@ def inputs_of(study: Study, name: str) -> Files:
 
 
 def _solutions(study: Study) -> Files:
-    used = used_datasets(study)
+    used = datasets_with_solutions(study)
     return {
         "solutions": [
             table
@@ -63,12 +68,12 @@ def _models(study: Study) -> Files:
     runs = [run.name for run in trained_runs(study)]
     folders = [f"{RESULTS}/models/{run}" for run in runs]
     # The settings are the same in all categories and datasets.
-    dataset = study.evaluation.datasets[0]
+    datasets = study.evaluation.datasets[:1]
     return {
         "models": [weights_of_model(study, run) for run in runs],
         "curves": [f"{folder}/curve.parquet" for folder in folders],
         "examples": [f"{folder}/examples.parquet" for folder in folders],
-        "rewards": [reward_tables(study, run, dataset)[0] for run in runs],
+        "rewards": [reward_tables(study, run, dataset)[0] for run in runs for dataset in datasets],
     }
 
 

@@ -75,7 +75,7 @@ class Study(Settings):
     critiques: Annotated[
         dict[Name, Critiques], BeforeValidator(_named), AfterValidator(_inherited)
     ] = Field({}, description="sets of critiques to train generative reward models on")
-    models: dict[Name, RewardModel]
+    models: dict[Name, RewardModel] = Field({})
     evaluation: Evaluation
     figures: Figures = Figures()
 

@@ -5,7 +5,7 @@ them as long as files made from them exist, unless they are requested by name.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset, SampledDataset
 from multirm.study.evaluations import evaluations_of
@@ -167,9 +167,10 @@ def sets_with_teacher(study: Study) -> str:
 def data_targets(study: Study) -> list[str]:
     """The tables that a study trains on and evaluates, with those that they are made from."""
     targets = []
+    with_solutions = datasets_with_solutions(study)
     for name in sorted(used_datasets(study)):
         settings, categories = study.datasets[name], study.categories_of(name)
-        folders = ["data"]
+        folders = ["data"] if name in with_solutions else []
         if isinstance(settings, SampledDataset):
             questions = settings.sample.questions
             targets += [question_table(questions, category) for category in categories]
@@ -191,24 +192,51 @@ def _replies(dataset: DerivedDataset) -> list[str]:
 
 
 def used_datasets(study: Study) -> list[str]:
-    """The datasets that a study evaluates and trains on, and those that they are made with, each once."""
+    """The datasets that a study evaluates, trains on and compares the labels of, and those that they are made with."""
+    return _with_needed(study, [*_datasets_read(study), *_compared_datasets(study)])
+
+
+def datasets_with_solutions(study: Study) -> list[str]:
+    """Those of the used datasets whose solutions are used, and not only their labels, to compare them with others.
+
+    A judge whose replies cannot be read gives no solution labels: a result of the comparison, but not a dataset.
+    """
+    read = _with_needed(study, _datasets_read(study))
+    needed = [each for name in used_datasets(study) for each in study.needed_datasets(name)]
+    only_labels = {
+        name
+        for name in _compared_datasets(study)
+        if study.labelled_from(name) and name not in read and name not in needed
+    }
+    return [name for name in used_datasets(study) if name not in only_labels]
+
+
+def _datasets_read(study: Study) -> list[str]:
+    """The datasets that a study evaluates and trains on."""
     datasets = [*study.evaluation.datasets]
-    for known in study.evaluation.step_labels:
-        datasets += [known, *study.compared_labels(known)]
     for run in trained_runs(study):
         datasets += run.trained.datasets if isinstance(run.trained, DiscriminativeModel) else []
         datasets += study.validation_datasets_of(run.name)
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
-    datasets += _pretraining_datasets(study, _backbones_of_models(study))
-    used: list[str] = []
-    while datasets:
-        name = datasets.pop(0)
-        if name not in used:
-            used.append(name)
-            datasets += study.needed_datasets(name)
+    return [*datasets, *_pretraining_datasets(study, _backbones_of_models(study))]
+
+
+def _compared_datasets(study: Study) -> list[str]:
+    known = study.evaluation.step_labels
+    return [name for each in known for name in (each, *study.compared_labels(each))]
+
+
+def _with_needed(study: Study, datasets: Sequence[str]) -> list[str]:
+    """Some datasets and those that they are made with, each once."""
+    waiting, found = [*datasets], list[str]()
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found.append(name)
+            waiting += study.needed_datasets(name)
             writer = study.writer_of(name)
-            datasets += _pretraining_datasets(study, [writer] if writer else [])
-    return used
+            waiting += _pretraining_datasets(study, [writer] if writer else [])
+    return found
 
 
 def _pretraining_datasets(study: Study, backbones: Iterable[str]) -> list[str]:
@@ -327,7 +355,8 @@ def evaluation_targets(study: Study) -> list[str]:
         for dataset in used_datasets(study)
         if study.is_continued(dataset)
     ]
-    return [*of_datasets, *agreements, *shares, common_table("log_error_simulation")]
+    simulated = [common_table("log_error_simulation")] if study.evaluation.datasets else []
+    return [*of_datasets, *agreements, *shares, *simulated]
 
 
 _BY_PROTOCOL = {

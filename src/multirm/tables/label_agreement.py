@@ -12,6 +12,8 @@ MEASURES = (
     "recall_bad",
     "kappa",
     "share_without_bad",
+    "known_without_bad",
+    "agreement_by_chance",
     "labelled",
 )
 """The measures of the table, each with an interval; `LABEL_AGREEMENT` says what they are."""
@@ -20,7 +22,7 @@ MEASURES = (
 # categories. Intervals are 95 % intervals over questions.
 LABEL_AGREEMENT = Schema(
     "label_agreement",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -38,9 +40,13 @@ LABEL_AGREEMENT = Schema(
                 # others (VersaPRM reports these two, by hand: .80 and .71).
                 # `recall_good`: the share of solutions without a bad step that the source finds to be so; `recall_bad`:
                 # the share of the others for which it names the right step.
-                # `kappa`: Cohen's, of whether there is a bad step; from -1 to 1.
+                # `kappa`: Cohen's, of whether there is a bad step; from -1 to 1. It is 0 without an interval if either
+                # says the same of all solutions.
                 # `share_without_bad`: labelled solutions in which the source finds no bad step, right or wrong. Near 1,
                 # the source agrees with everything.
+                # `known_without_bad`: labelled solutions that are known to have no bad step, which is the agreement of
+                # labels that never name one; `agreement_by_chance`: that expected of labels that name each step of a
+                # solution, or none, with the same probability.
                 # `labelled`: the share of solutions that the source labels at all.
                 for name in MEASURES
                 for each in (name, f"{name}_low", f"{name}_high")
@@ -50,4 +56,11 @@ LABEL_AGREEMENT = Schema(
         ]
     ),
     ("dataset", "category", "labels"),
+    older={
+        1: tuple(
+            each
+            for name in ("known_without_bad", "agreement_by_chance")
+            for each in (name, f"{name}_low", f"{name}_high")
+        )
+    },
 )
