@@ -1,5 +1,6 @@
 """Judges' prompts and replies: what is shown, and which number counts."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from multirm.text.judging import (
     well_formed_judgement,
 )
 
+TEMPLATES = Path(__file__).resolve().parents[2] / "config" / "templates"
 ROW: dict[str, Any] = {
     "question": "What is {reference}?\nA. 1\nB. 2",
     "answer": "B",
@@ -98,6 +100,18 @@ def test_a_request_that_a_reply_repeats_is_no_verdict() -> None:
     # Worked examples have the form of a reply.
     examples = "Reply with \\boxed{}, or \\boxed{-1} for none.\nFirst bad step: \\boxed{1}\n"
     assert parse_judgement("First bad step: \\boxed{1}", examples) == 1
+
+
+@pytest.mark.parametrize("reference", [True, False])
+def test_templates_with_worked_examples_show_what_a_judge_sees(reference: bool) -> None:
+    name = f"judge_with_examples{'' if reference else '_without_reference'}.txt"
+    template = load_judge_template(TEMPLATES / name, reference)
+    shown = judge_turn(template, ROW)
+    assert shown.count("\n<step_0>\n") == shown.count("[First bad step]") == 3
+    assert shown.count("[Reference answer]") == (3 if reference else 0)
+    for example, first_bad in zip(template.split("[Question]")[1:3], (1, -1), strict=True):
+        assert parse_judgement(example.rpartition("]")[2], template) == first_bad
+    assert parse_judgement(template.partition("[Question]")[0], template) is None
 
 
 @given(st.integers(1, 12), st.data())

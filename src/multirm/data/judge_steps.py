@@ -270,7 +270,7 @@ def _report(replies: Sequence[Sequence[Row]]) -> None:
     without = sum(all(reply["reason"] for reply in of_row) for of_row in replies)
     if without > MANY_WITHOUT * len(replies):
         logger.warning(
-            "%d of %d solutions get no labels, because no reply names one of their steps or none; "
+            "%d of %d solutions get no labels, because no reply has a box with the number of a step, or with -1; "
             "read some replies, and see whether the judge can follow the template",
             without,
             len(replies),
