@@ -257,9 +257,11 @@ def test_a_study_may_compare_labels_alone() -> None:
     }
     found = load_study(alone | {"evaluation": {"step_labels": ["Known"]}}, [])
     assert targets.evaluation_targets(found) == [
-        "<results>/evaluation/Known/label_agreement.parquet"
+        "<results>/evaluation/Known/label_agreement.parquet",
+        "<results>/evaluation/Continued/continuation_shares.parquet",
     ]
-    assert {each.split("/")[2] for each in targets.figure_targets(found)} == {"label_agreement"}
+    drawn = {each.split("/")[2] for each in targets.figure_targets(found)}
+    assert drawn == {"label_agreement", "continuation_shares"}
     assert targets.training_targets(found)  # the backbone that samples
     assert not targets.scoring_targets(found)
     with pytest.raises(InputError, match=r"evaluation.datasets: none; .* or datasets with known"):
