@@ -121,7 +121,7 @@ def _panel(points: Sequence[Row], names: Sequence[str], is_first: bool) -> alt.L
         color=theme.INK, fill=theme.INK
     )
     baselines = _baselines(base) if is_first else []
-    return alt.layer(*baselines, rule, headroom(data), point)
+    return alt.LayerChart(layer=[*baselines, rule, headroom(data), point])
 
 
 def _baselines(base: alt.Chart) -> list[alt.Chart]:
