@@ -55,6 +55,15 @@ def copy_checkout(folder: Path) -> None:
     (folder / ".venv-vllm").symlink_to(ROOT / ".venv-vllm")
 
 
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    """The interpreter of vLLM's environment."""
+    python = ROOT / ".venv-vllm" / "bin" / "python"
+    if not python.with_name("multirm").is_file():
+        pytest.fail("expected an environment with vLLM in .venv-vllm, found none; run `make vllm`")
+    return python
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of this checkout without any results."""

@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # An engine's own packages are needed only in its environment.
 ABSENT_MODULES = {
     "core": set[str](),
-    "train": {"multirm.engines.vllm"},
+    "train": {"multirm.engines.vllm", "multirm.engines.vllm_classifier"},
     "vllm": {"multirm.engines.openai", "multirm.engines.server"},
 }
 

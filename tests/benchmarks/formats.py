@@ -9,10 +9,25 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.reward_models import verdict_cases
 from tests.reward_models.format_cases import CASES, SOLUTIONS, loaded
 
 
 def main() -> None:
+    for verdict_case in verdict_cases.CASES:
+        with TemporaryDirectory() as place:
+            folder = Path(place) / "model"
+            verdict_cases.make(verdict_case, folder)
+            written = verdict_cases.scored(verdict_case, folder, Path(place))
+            pairs = [
+                (reward, other)
+                for solution, rewards in zip(verdict_cases.TO_SCORE, written, strict=True)
+                for reward, other in zip(
+                    rewards, verdict_case.reference(folder, solution), strict=True
+                )
+            ]
+            apart = [abs(one - other) for one, other in pairs if None not in (one, other)]
+        print(f"{verdict_case.format:22} {max(apart):.1e}   {len(apart)} of {len(pairs)} rewards")
     for case in CASES:
         with TemporaryDirectory() as place:
             folder = Path(place) / "model"

@@ -35,7 +35,6 @@ from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.models.load import load_model, load_tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = 256
 # The single letters among the tokens of the tiny model's tokenizer.
 PRINTABLE = slice(4, 98)
@@ -46,15 +45,6 @@ KEY = "sesame"
 
 Completions = dict[Key, list[Completion]]
 Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
-
-
-@pytest.fixture(scope="session")
-def vllm_python() -> Path:
-    """The interpreter of vLLM's environment."""
-    python = ROOT / ".venv-vllm" / "bin" / "python"
-    if not python.with_name("multirm").is_file():
-        pytest.fail("expected an environment with vLLM in .venv-vllm, found none; run `make vllm`")
-    return python
 
 
 @pytest.fixture(scope="session")

@@ -78,11 +78,12 @@ def config_of(
 ) -> PreTrainedConfig:
     return family(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
+        # Heads as wide as vLLM's attention on CPUs asks for.
+        hidden_size=64,
+        intermediate_size=96,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         max_position_embeddings=1024,
         tie_word_embeddings=False,
         pad_token_id=0,
@@ -383,7 +384,7 @@ def with_reference(case: Case, folder: Path) -> None:
 
 
 def _two_classes() -> dict[str, nn.Linear]:
-    return {"score.0": nn.Linear(32, 32), "score.2": nn.Linear(32, 2)}
+    return {"score.0": nn.Linear(64, 64), "score.2": nn.Linear(64, 2)}
 
 
 _llama, _qwen, _mistral = vocabularies.llama, vocabularies.qwen, vocabularies.mistral
@@ -394,14 +395,14 @@ _value = headed(
     Qwen2ForCausalLM,
     Qwen2Config,
     "Qwen2ForCausalLM",
-    lambda: {"v_head.summary": nn.Linear(32, 1)},
+    lambda: {"v_head.summary": nn.Linear(64, 1)},
     keeps_output=True,
 )
 _validity = headed(
     MistralForCausalLM,
     MistralConfig,
     "ReasonEval_7B",
-    lambda: {"score_head": nn.Linear(32, 3, bias=False)},
+    lambda: {"score_head": nn.Linear(64, 3, bias=False)},
 )
 _tokens_llama = native(LlamaForTokenClassification, LlamaConfig, 2)
 _tokens_qwen = native(Qwen2ForTokenClassification, Qwen2Config, 2)

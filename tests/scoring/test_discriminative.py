@@ -20,6 +20,7 @@ from transformers import (
     set_seed,
 )
 
+from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.flops import DecoderFlops
@@ -32,6 +33,7 @@ from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.encoding import step_candidates
+from multirm.training.export import export_token_classifier
 from tests.origins import made_of
 
 WORDS = [
@@ -284,6 +286,7 @@ def test_the_footer_says_how_rewards_were_made(
     score(tiny_model, random_solutions(2))
     footer = parquet.read_footer(tmp_path / "rewards.parquet")
     assert footer.parameters["dtype"] in ("float32", "bfloat16")
+    assert footer.parameters["engine"] == "transformers"
     assert {"model", "batch_tokens", "shard"} < set(footer.parameters)
     assert footer.parameters["weights"] == [tiny_model.name]
     assert tiny_model.name in footer.inputs
@@ -428,3 +431,33 @@ def test_what_a_format_does_not_use_is_refused(
         score(tiny_model, rows, format=FormatName.THINK_PRM)
     with pytest.raises(InputError, match="the linear layer score among its weights"):
         score(tiny_model, rows, format=FormatName.TRL)
+
+
+def test_engines_that_cannot_score_are_refused(
+    tiny_model: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(2)
+    with pytest.raises(InputError, match="discriminative models, transformers or vllm, found open"):
+        score(tiny_model, rows, engine=EngineName.OPENAI)
+    with pytest.raises(InputError, match="--batch-tokens: expected none with the engine vllm"):
+        score(tiny_model, rows, engine=EngineName.VLLM, batch_tokens=9)
+    with pytest.raises(InputError, match="whose head vLLM does not serve, found vllm"):
+        score(tiny_model, rows, engine=EngineName.VLLM, format=FormatName.EURUS_PRM)
+    with pytest.raises(InputError, match="expected vLLM in the environment of the job"):
+        score(tiny_model, rows, engine=EngineName.VLLM)
+
+
+def test_an_exported_model_scores_as_the_model(
+    tiny_model: Path, tmp_path: Path, score: Callable[..., list[dict[str, Any]]]
+) -> None:
+    rows = random_solutions(8)
+    export_token_classifier(str(tiny_model), tmp_path / "exported")
+    whole, exported = score(tiny_model, rows), score(tmp_path / "exported", rows)
+    assert flat(exported) == pytest.approx(flat(whole), abs=1e-6)
+    # Also between others.
+    names = [f"{name}={place}" for name, place in (("a", tiny_model), ("b", tmp_path / "exported"))]
+    outputs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    score_discriminative(names, tmp_path / "solutions.parquet", outputs)
+    for output in outputs:
+        found = parquet.read(output, REWARDS).to_pylist()
+        assert flat(found) == pytest.approx(flat(whole), abs=1e-6)

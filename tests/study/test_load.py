@@ -158,6 +158,10 @@ def test_defaults_are_the_papers() -> None:
         (put("backbones/mini/pretrain/width", 48), "a multiple of 32, found backbones.mini.pretr"),
         (put("seed", 2**32), "less than or equal to 4294967295, found seed: 4294967296"),
         (put("models/gORM-mini/scoring/engine", "vlm"), "did you mean vllm?"),
+        (
+            put("models/dORM-mini/scoring", {"engine": "vllm"}),
+            "scoring.dtype: vLLM rounds what an adapter adds in bfloat16; write float32",
+        ),
         (put("models/gORM-mini/scoring/engine", "openai"), "scoring: `server` is needed for"),
         (
             put("critiques/facts/server", "http://[::1]:8/v1"),

@@ -27,6 +27,19 @@ def test_a_job_has_the_environment_of_its_engine() -> None:
     assert needs.critiques_stage(study, "facts") == "train"
 
 
+def test_a_discriminative_job_has_it_too() -> None:
+    config = read_yaml(MINIATURE)
+    config["models"]["dPRM-mini"]["scoring"] = {"engine": "vllm", "dtype": "float32"}
+    study = load_study(config, [])
+    assert needs.scoring_stage(study, "dPRM-mini") == "vllm"
+    assert needs.scoring_stage(study, "dORM-mini") == "train"
+    # vLLM's cache needs memory.
+    own, other = (
+        needs.scoring(study, model, "Facts_junior") for model in ("dPRM-mini", "dORM-mini")
+    )
+    assert (own.gpu, own.mem_mb > other.mem_mb) == (0, True)
+
+
 def test_only_large_models_get_gpus() -> None:
     small = load_study(read_yaml(MINIATURE), [])
     assert (

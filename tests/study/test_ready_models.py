@@ -99,6 +99,15 @@ def test_a_reference_model_needs_memory_too() -> None:
     assert needs.scoring_stage(found, "qwen") == "train"
 
 
+def test_vllm_splits_a_model_over_gpus() -> None:
+    large = {**QWEN, "parameters": 72e9, "scoring": {"engine": "vllm"}}
+    found = study(qwen=QWEN, large=large)
+    assert needs.scoring_stage(found, "large") == "vllm"
+    one, several = (needs.scoring(found, model, "Facts_senior") for model in ("qwen", "large"))
+    assert (one.gpu, several.gpu) == (1, 4)
+    assert several.threads == 4 * one.threads
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -110,6 +119,16 @@ def test_a_reference_model_needs_memory_too() -> None:
         ({**QWEN, "format": "multi_rm", "reference": "a/b"}, "do not suit the format multi_rm"),
         ({**QWEN, "template": "no/such.txt"}, "models.X.template: no/such.txt"),
         ({**QWEN, "parameters": 72e9}, "needs 150 GB, but gpu_memory is 80"),
+        ({**QWEN, "parameters": 72e9}, "vLLM splits models over several"),
+        (
+            {**EURUS, "scoring": {"engine": "vllm"}},
+            "scoring.engine: vLLM does not serve the head of eurus_prm",
+        ),
+        ({**QWEN, "scoring": {"engine": "openai"}}, "runs no discriminative models; use"),
+        (
+            {**QWEN, "scoring": {"engine": "vllm", "batch_tokens": 9}},
+            "`batch_tokens` is for the engine transformers",
+        ),
         ({**QWEN, "training": {}}, "models.X.training"),
         ({**QWEN, "model": "folder/{x}"}, "braces"),
         ({**JUDGE, "format": "qwen_prm"}, "the models of qwen_prm write no verdicts"),

@@ -115,6 +115,7 @@ def test_engines_get_their_environment_and_their_server(tmp_path: Path) -> None:
     study = yaml.safe_load((ROOT / "tests" / "workflow" / "micro.yaml").read_text())
     study["critiques"]["micro"]["engine"] = "vllm"
     study["models"]["gORM-micro"]["scoring"]["engine"] = "vllm"
+    study["models"]["dPRM-micro"]["scoring"] |= {"engine": "vllm", "dtype": "float32"}
     server = {"engine": "openai", "server": "http://127.0.0.1:8000/v1"}
     study["models"]["gPRM-micro"]["scoring"] |= server
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
@@ -135,5 +136,10 @@ def test_engines_get_their_environment_and_their_server(tmp_path: Path) -> None:
     assert generated and all("in_environment_of vllm; python" in line for line in generated)
     by_server = [line for line in scored if "--engine openai" in line]
     assert by_server and all("--server http://127.0.0.1:8000/v1" in line for line in by_server)
+    read = [line for line in commands if "-m multirm score-discriminative" in line]
+    for model, engine in (("dPRM-micro", "vllm"), ("dORM-micro", "transformers")):
+        own = [line for line in read if f"--model {model}=" in line]
+        assert own and all(f"in_environment_of {engine}; python" in line for line in own)
+        assert all(f"--engine {engine}" in line for line in own)
     others = [line for line in scored if line not in by_server]
     assert others and all("in_environment_of vllm; python" in line for line in others)

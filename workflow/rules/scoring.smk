@@ -15,7 +15,7 @@ rule score_discriminative:
         own=ask(files.own_files),
         format=ask(files.format_files),
         solutions="<results>/data/{dataset}/{category}.parquet",
-        environment=environment("train"),
+        environment=environment(ask(needs.scoring_stage)),
     output:
         "<results>/rewards/{model}/{dataset}/{category}.parquet",
     log:
@@ -25,7 +25,7 @@ rule score_discriminative:
     wildcard_constraints:
         model=targets.scored(study, "dORM", "dPRM", in_shards=False),
     conda:
-        "../../envs/train.yaml"
+        lambda w: f"../../envs/{needs.scoring_stage(study, w.model)}.yaml"
     threads: threads_of(needs.scoring)
     resources:
         **resources_of(needs.scoring),
@@ -33,15 +33,17 @@ rule score_discriminative:
         *code("multirm.scoring.discriminative"),
         folder=scoring_model,
         format=ask(options.format_of_model),
+        engine=lambda w: study.runs[w.model].scoring.engine,
         batch_tokens=ask(options.batch_tokens),
         dtype=lambda w: study.runs[w.model].scoring.dtype,
         shard=ask(options.shard),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model}"
     shell:
-        "python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
+        "in_environment_of {params.engine};"
+        " python -m multirm score-discriminative --model {wildcards.model}={params.folder:q}"
         " --solutions {input.solutions:q} --output {output:q} {params.format:q}"
-        " {params.batch_tokens} --dtype {params.dtype} --shard {params.shard} > {log:q} 2>&1"
+        " --engine {params.engine} {params.batch_tokens} --dtype {params.dtype} --shard {params.shard} > {log:q} 2>&1"
 
 
 use rule score_discriminative as score_discriminative_shard with:

@@ -59,13 +59,7 @@ def load_engine(
             loaded = load_model(model, dtype_of(dtype, default_device()))
             return TransformersEngine(loaded, load_tokenizer(model))
         case EngineName.VLLM:
-            if find_spec("vllm") is None:
-                raise InputError(
-                    "engine",
-                    expected="vLLM in the environment of the job",
-                    found="none",
-                    remedy="make one with it: `make vllm`, or on a machine with a GPU see docs/engines.md",
-                )
+            require_vllm()
             from multirm.engines.vllm import VllmEngine
 
             return VllmEngine(model, dtype)
@@ -79,6 +73,21 @@ def load_engine(
 
             assert batch_folder is not None and service_model is not None
             return BatchEngine(name, model, batch_folder, service_model)
+
+
+def require_vllm() -> None:
+    """Refuse to go on without vLLM.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("vllm") is None:
+        raise InputError(
+            "engine",
+            expected="vLLM in the environment of the job",
+            found="none",
+            remedy="make one with it: `make vllm`, or on a machine with a GPU see docs/engines.md",
+        )
 
 
 def _given(batch_folder: Path | None, service_model: str | None) -> str:

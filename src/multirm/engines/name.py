@@ -21,3 +21,8 @@ class EngineName(StrEnum):
     def is_remote(self) -> bool:
         """Whether the model runs elsewhere, with a precision of its own."""
         return self is EngineName.OPENAI or self.is_batch
+
+    @property
+    def reads(self) -> bool:
+        """Whether it also runs discriminative reward models, which only read."""
+        return self in (EngineName.TRANSFORMERS, EngineName.VLLM)

@@ -4,25 +4,16 @@ vLLM runs in the job, not in a server. It always has more prompts than run at th
 them, so that memory does not grow with the number of prompts.
 """
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
-from vllm import EngineArgs, RequestOutput, SamplingParams
-from vllm.config.lora import MaxLoRARanks
-from vllm.inputs.engine import tokens_input
-from vllm.lora.request import LoRARequest
+from vllm import RequestOutput, SamplingParams
 from vllm.sampling_params import RequestOutputKind
-from vllm.usage.usage_lib import UsageContext
-from vllm.v1.engine.llm_engine import LLMEngine
-from vllm.v1.executor import Executor
 
 from multirm.engines.base import (
     Completed,
@@ -33,33 +24,16 @@ from multirm.engines.base import (
     Sampling,
     TokenCounts,
 )
-from multirm.engines.devices import split_over, threads_of_model
 from multirm.engines.limits import context_length, end_tokens, generation_settings, token_limit
 from multirm.engines.stops import StopSearch, completion_of
-from multirm.engines.vllm_adapters import require_fit, write_uniform
+from multirm.engines.vllm_folders import ModelFolders
 from multirm.engines.vllm_sampling import ItemDraws, drawn_from
-from multirm.errors import InputError
-from multirm.models.adapters import is_adapter, require_own_base
+from multirm.engines.vllm_start import RunningModel
 from multirm.models.dtype import Dtype
-from multirm.models.folders import fetch_model, require_safetensors
-from multirm.models.load import base_of, default_device, dtype_of, load_tokenizer, read_weights
+from multirm.models.load import default_device, dtype_of, load_tokenizer, read_weights
 from multirm.running.randomness import item_seed
 
 SECONDS_BETWEEN_YIELDS = 1
-
-# Size of the key-value cache on a CPU. VLLM_CPU_KVCACHE_SPACE overrides it.
-_CPU_CACHE_BYTES = 4 * 2**30
-
-_ON_CPU: dict[str, Any] = {
-    # Compilation takes longer than most jobs on a CPU.
-    "enforce_eager": True,
-    # The smallest: prefixes are cached in whole blocks.
-    "block_size": 32,
-    "kv_cache_memory_bytes": _CPU_CACHE_BYTES,
-    "logits_processors": [ItemDraws],
-}
-
-_WAITING_PER_RUNNING = 2
 
 
 class VllmEngine:
@@ -78,47 +52,17 @@ class VllmEngine:
         Raises:
             InputError: there is no model or tokenizer, it is not in safetensors, or vLLM cannot run it.
         """
-        folder = fetch_model(model)
-        self._adapter: LoRARequest | None = None
-        adapted: dict[str, Any] = {}
-        if is_adapter(folder):
-            adapter, base = folder, base_of(folder)
-            folder = fetch_model(base)
-            require_safetensors(adapter)
-            require_own_base(adapter, base, folder)
-            require_fit(adapter, folder)
-            # Kept as long as the engine, because vLLM may read it at any time.
-            self._served = TemporaryDirectory()
-            rank = write_uniform(adapter, Path(self._served.name))
-            self._adapter = LoRARequest("adapter", 1, self._served.name)
-            adapted = {"enable_lora": True, "max_lora_rank": _room_for_rank(adapter, rank)}
-        require_safetensors(folder)
-        model_config = read_weights(folder, "auto", torch.device("meta")).config
+        files = ModelFolders.of(model)
+        config = read_weights(files.whole, "auto", torch.device("meta")).config
         self._tokenizer = load_tokenizer(model)
-        self._ends = end_tokens(generation_settings(folder), self._tokenizer)
-        self._context = context_length(model_config)
+        self._ends = end_tokens(generation_settings(files.whole), self._tokenizer)
+        self._context = context_length(config)
         device = default_device()
-        self._on_cpu = device.type == "cpu"
-        self.reproducible = self._on_cpu and dtype_of(dtype, device) is torch.float32
-        if self._on_cpu:
-            _stay_on_own_cores()
-            here = _ON_CPU
-        else:
-            here = {
-                "tensor_parallel_size": split_over(torch.cuda.device_count(), model, model_config)
-            }
-        try:
-            self._engine = _start(folder, dtype_of(dtype, device), self._on_cpu, adapted | here)
-            if self._adapter:
-                self._engine.add_lora(self._adapter)
-        # Errors of the model's processes are RuntimeErrors.
-        except (ValueError, RuntimeError) as error:
-            raise InputError(
-                model, expected="a model that vLLM can run here", found=str(error)
-            ) from error
-        config = self._engine.vllm_config
-        self._room = int(config.model_config.max_model_len)
-        self._n_open = _WAITING_PER_RUNNING * int(config.scheduler_config.max_num_seqs)
+        precision, self._on_cpu = dtype_of(dtype, device), device.type == "cpu"
+        self.reproducible = self._on_cpu and precision is torch.float32
+        draws = {"logits_processors": [ItemDraws]} if self._on_cpu else {}
+        self._running = RunningModel(files, config, precision, draws)
+        self._engine = self._running.engine
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
         """See `engines.base.Engine`; yields about once a second.
@@ -146,7 +90,7 @@ class VllmEngine:
         yielded = time.monotonic()
         try:
             while True:
-                while len(running) < self._n_open and (sample := next(waiting, None)):
+                while len(running) < self._running.n_open and (sample := next(waiting, None)):
                     name = next(names)
                     self._add(name, sample, limits[sample.prompt.key])
                     running[name] = sample
@@ -175,13 +119,8 @@ class VllmEngine:
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         limit = token_limit(prompt, sampling, self._context)
-        if limit and len(prompt.ids) + limit > self._room:
-            raise InputError(
-                ", ".join(map(str, prompt.key)),
-                expected=f"memory for {len(prompt.ids) + limit:,} tokens",
-                found=f"room for {self._room:,}",
-                remedy="use more or larger GPUs, or on a CPU set VLLM_CPU_KVCACHE_SPACE, in GiB",
-            )
+        if limit:
+            self._running.require_room(", ".join(map(str, prompt.key)), len(prompt.ids) + limit)
         return limit
 
     def _add(self, name: str, sample: "_Sample", limit: int) -> None:
@@ -199,8 +138,7 @@ class VllmEngine:
             skip_clone=True,
             **_watching(request.watch),
         )
-        inputs = tokens_input(prompt.ids)
-        self._engine.add_request(name, inputs, params, lora_request=self._adapter)
+        self._running.add(name, prompt.ids, params)
 
     def _drawing(self, sampling: Sampling, seed: int) -> dict[str, Any]:
         if sampling.temperature == 0:
@@ -275,56 +213,3 @@ def _watching(watch: Sequence[int]) -> dict[str, Any]:
         return {}
     tokens = list(dict.fromkeys(watch))
     return {"logprobs": len(tokens), "logprob_token_ids": tokens, "flat_logprobs": True}
-
-
-def _stay_on_own_cores() -> None:
-    """Limit a model on a CPU to the job's OMP_NUM_THREADS, if it is set.
-
-    By default, vLLM binds its threads to the machine's first cores: concurrent jobs would share these and leave
-    the others idle.
-    """
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdecimal() and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
-        os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-        # Inherited by the model's process, which starts later.
-        os.environ["OMP_NUM_THREADS"] = str(threads_of_model(int(given)))
-
-
-def _start(folder: Path, dtype: torch.dtype, on_cpu: bool, settings: dict[str, Any]) -> LLMEngine:
-    # No telemetry.
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    config = EngineArgs(
-        model=str(folder),
-        skip_tokenizer_init=True,
-        trust_remote_code=False,
-        load_format="safetensors",
-        dtype=str(dtype).removeprefix("torch."),
-        # The model's context, or as much of it as fits into memory.
-        max_model_len=-1,
-        enable_prefix_caching=True,
-        logprobs_mode="raw_logprobs",
-        disable_log_stats=True,
-        **settings,
-    ).create_engine_config(UsageContext.LLM_CLASS)
-    # On a CPU, the model has its own process anyway; another one for the scheduler would only cost.
-    return LLMEngine(
-        config, Executor.get_class(config), log_stats=False, multiprocess_mode=not on_cpu
-    )
-
-
-def _room_for_rank(adapter: Path, rank: int) -> int:
-    """The smallest maximum rank that vLLM supports and that is enough for the adapter.
-
-    Raises:
-        InputError: the adapter's rank is too large for vLLM.
-    """
-    ranks = sorted(get_args(MaxLoRARanks))
-    room = next((room for room in ranks if room >= rank), None)
-    if room is None:
-        raise InputError(
-            adapter,
-            expected=f"a rank of at most {ranks[-1]}",
-            found=f"{rank}",
-            remedy="merge the adapter, and give the merged model",
-        )
-    return room

@@ -91,6 +91,12 @@ def write_uniform(adapter: Path, folder: Path) -> int:
     return rank
 
 
+def adapted_weights(adapter: Path) -> set[str]:
+    """The names of the base's weights that an adapter adds to."""
+    names = (name for name, _ in _shapes(adapter / ADAPTER_WEIGHTS) if name.endswith(_A))
+    return {name.removeprefix(_PREFIX).removesuffix(_A) + ".weight" for name in names}
+
+
 def _scale(adapter: Path, settings: dict[str, Any], layer: str, rank: int) -> float:
     """The factor of the product of a layer's matrices, as in peft."""
     name = layer.removeprefix(_PREFIX)

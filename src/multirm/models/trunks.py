@@ -45,7 +45,7 @@ def load_trunk(
         model: folder of a whole model, or hub name.
         layers: names of the layers, without `.weight` or `.bias`.
         dtype: of the decoder.
-        device: None for the first GPU, or the CPU if there is none.
+        device: None for the first GPU, or the CPU if there is none. On the device `meta`, weights are not read.
 
     Returns:
         the decoder, and the layers by their names.
@@ -62,7 +62,7 @@ def load_trunk(
             remedy="merge it into its base with the library that made it",
         )
     require_safetensors(folder)
-    trunk, report = _read(folder, dtype)
+    trunk, report = _read(folder, dtype, device)
     head, names = _head(folder, layers, device)
     if missing := sorted(report["missing_keys"]):
         raise InputError(
@@ -76,10 +76,10 @@ def load_trunk(
             remedy="choose the format that the model was trained with",
         )
     trunk.name_or_path = model
-    return trunk.to(device).eval(), head
+    return (trunk if device.type == "meta" else trunk.to(device)).eval(), head
 
 
-def _read(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Any]:
+def _read(folder: Path, dtype: torch.dtype, device: torch.device) -> tuple[PreTrainedModel, Any]:
     """The decoder in a folder, and transformers' report of missing and unexpected weights."""
     config, verbosity = read_trunk_config(folder), logging.get_verbosity()
     # It would warn of the head's weights, which are read here.
@@ -92,6 +92,7 @@ def _read(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Any]:
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **({"device_map": "meta"} if device.type == "meta" else {}),
         )
     # Untrusted settings and weights can raise anything.
     except Exception as error:

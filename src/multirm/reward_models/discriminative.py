@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from multirm.engines.limits import context_length
 from multirm.models.dtype import Dtype
 from multirm.models.flops import DecoderFlops
+from multirm.models.folders import fetch_model
 from multirm.models.load import (
     default_device,
     dtype_of,
@@ -35,6 +36,7 @@ from multirm.reward_models.heads import Head, layer_head, token_head
 from multirm.reward_models.layouts import EncodedText, Encoder
 from multirm.reward_models.log_ratio import LogRatioModel
 from multirm.reward_models.packs import read_in_packs
+from multirm.running.provenance import CLASSIFIER, made_as
 from multirm.tables.rewards import Scale, Unit
 from multirm.text.encoding import STEP_TOKENS, encode_solution
 
@@ -65,6 +67,8 @@ def load_discriminative(
     """
     name, precision = str(model), dtype_of(dtype, default_device())
     tokenizer = load_tokenizer(name)
+    if asked is None and is_exported(name):
+        return exported(name, tokenizer, precision, batch_tokens)
     if asked is None:
         return multi_rm(load_model(name, precision), tokenizer, batch_tokens)
     return of_format(name, tokenizer, precision, asked, batch_tokens, reference)
@@ -88,7 +92,7 @@ def of_format(
             network, layers = load_trunk(name, asked.head.layers, precision)
             head = layer_head(layers, asked.head, name)
             if asked.unit is Unit.SOLUTION:
-                encode = _at_last_token(encode, network.config.pad_token_id)
+                encode = at_last_token(encode, network.config.pad_token_id)
         case RatioHead():
             compared = load_model(reference or asked.head.reference, precision)
             network = load_model(name, precision)
@@ -104,13 +108,19 @@ def load_discriminative_in_turn(
 
     A model is valid only until the next one is requested.
     """
-    networks = load_in_turn(models, dtype_of(dtype, default_device()))
+    networks = load_in_turn(
+        [name for name in models if not is_exported(name)], dtype_of(dtype, default_device())
+    )
     for name in models:
-        # Keep no reference to a network while the next one is loaded: memory may be too small for two.
-        yield multi_rm(next(networks), load_tokenizer(name), batch_tokens)
+        tokenizer = load_tokenizer(name)
+        if is_exported(name):
+            yield exported(name, tokenizer, dtype_of(dtype, default_device()), batch_tokens)
+        else:
+            # Keep no reference to a network while the next one is loaded: memory may be too small for two.
+            yield multi_rm(next(networks), tokenizer, batch_tokens)
 
 
-def _at_last_token(encode: Encode, padding: int | None) -> Encode:
+def at_last_token(encode: Encode, padding: int | None) -> Encode:
     """Read at the last token that is not the model's padding, which may also be the one that ends a turn.
 
     So do the sequence classifiers of transformers, whatever is padded.
@@ -135,11 +145,43 @@ def multi_rm(
         InputError: as `DiscriminativeModel`, or the tokenizer lacks a token.
     """
 
+    head = token_head(tokenizer, TokenHead(tokens=STEP_TOKENS))
+    encode = multi_rm_encoding(tokenizer)
+    return DiscriminativeModel(network, encode, head, Unit.STEP, Scale.PROBABILITY, batch_tokens)
+
+
+def multi_rm_encoding(tokenizer: PreTrainedTokenizerBase) -> Encode:
+    """The encoding of dORMs and dPRMs, with the places of their rewards."""
+
     def encode(solution: Solution) -> EncodedText:
         encoded = encode_solution(tokenizer, solution.question, solution.steps)
         return EncodedText(encoded.ids, [*encoded.step_ends])
 
-    head = token_head(tokenizer, TokenHead(tokens=STEP_TOKENS))
+    return encode
+
+
+EXPORTED_HEAD = LayerHead(layers=("score",), activation="softmax", plus=(1,))
+"""Of a dORM or dPRM that was exported as a token classifier."""
+
+
+def is_exported(model: str) -> bool:
+    """Whether a model folder or hub name is a dORM or dPRM that multirm exported as a token classifier."""
+    return made_as(fetch_model(model, weights=False)) == CLASSIFIER
+
+
+def exported(
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    precision: torch.dtype,
+    batch_tokens: int | None = None,
+) -> "DiscriminativeModel":
+    """A dORM or dPRM that was exported as a token classifier.
+
+    Raises:
+        InputError: as `load_trunk`, `layer_head` and `DiscriminativeModel`.
+    """
+    network, layers = load_trunk(name, EXPORTED_HEAD.layers, precision)
+    head, encode = layer_head(layers, EXPORTED_HEAD, name), multi_rm_encoding(tokenizer)
     return DiscriminativeModel(network, encode, head, Unit.STEP, Scale.PROBABILITY, batch_tokens)
 
 

@@ -102,6 +102,17 @@ class RatioHead(_Declared):
     reference: str
 
 
+SCORE = ("score",)
+TWO_SCORES = ("score.0", "score.2")
+
+
+def is_of_vllm(head: TokenHead | LayerHead | RatioHead) -> bool:
+    """Whether vLLM serves a head: two tokens, a layer named `score`, or the two layers of Qwen2.5-Math-PRM."""
+    if isinstance(head, LayerHead):
+        return head.layers in (SCORE, TWO_SCORES)
+    return isinstance(head, TokenHead)
+
+
 class Format(_Declared):
     """How a discriminative reward model reads solutions and gives rewards.
 

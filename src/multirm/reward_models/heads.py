@@ -27,9 +27,14 @@ def token_head(tokenizer: PreTrainedTokenizerBase, asked: TokenHead) -> Head:
 
     def probability(network: PreTrainedModel, hidden: Tensor) -> Tensor:
         logits = output_logits(network, hidden, (incorrect, correct))
-        return logits.float().softmax(dim=-1)[:, 1]
+        return token_rewards(logits)
 
     return probability
+
+
+def token_rewards(logits: Tensor) -> Tensor:
+    """The second class's probability, float32 [positions], from logits [positions, 2]."""
+    return logits.float().softmax(dim=-1)[:, 1]
 
 
 def layer_head(layers: Mapping[str, LinearWeights], asked: LayerHead, name: str) -> Head:
@@ -43,7 +48,30 @@ def layer_head(layers: Mapping[str, LinearWeights], asked: LayerHead, name: str)
         InputError: the last layer has another number of outputs than the format.
     """
     chain = [layers[each] for each in asked.layers]
-    n_outputs, highest = len(chain[-1].weight), max(*asked.plus, *asked.minus, 0)
+    require_outputs(asked, len(chain[-1].weight), name)
+
+    def reward(network: PreTrainedModel, hidden: Tensor) -> Tensor:
+        # In fp32: bf16 would round rewards to two digits.
+        outputs = hidden.float()
+        for number, layer in enumerate(chain):
+            if number:
+                outputs = functional.relu(outputs)
+            outputs = functional.linear(outputs, layer.weight, layer.bias)
+        return layer_rewards(asked, outputs)
+
+    return reward
+
+
+def require_outputs(asked: LayerHead, n_outputs: int, name: str) -> None:
+    """Refuse a last layer with another number of outputs than the format's.
+
+    Args:
+        name: the model's name, for messages.
+
+    Raises:
+        InputError: says how many it has.
+    """
+    highest = max(*asked.plus, *asked.minus, 0)
     fits = n_outputs == 1 if asked.activation != "softmax" else n_outputs > highest
     if not fits:
         raise InputError(
@@ -53,20 +81,14 @@ def layer_head(layers: Mapping[str, LinearWeights], asked: LayerHead, name: str)
             remedy="choose the format that the model was trained with",
         )
 
-    def reward(network: PreTrainedModel, hidden: Tensor) -> Tensor:
-        # In fp32: bf16 would round rewards to two digits.
-        outputs = hidden.float()
-        for number, layer in enumerate(chain):
-            if number:
-                outputs = functional.relu(outputs)
-            outputs = functional.linear(outputs, layer.weight, layer.bias)
-        if asked.activation == "softmax":
-            outputs = outputs.softmax(dim=-1)
-        elif asked.activation == "sigmoid":
-            outputs = outputs.sigmoid()
-        return _sum(outputs, asked.plus) - _sum(outputs, asked.minus)
 
-    return reward
+def layer_rewards(asked: LayerHead, outputs: Tensor) -> Tensor:
+    """Rewards, float32 [positions], from the last layer's outputs, float32 [positions, outputs]."""
+    if asked.activation == "softmax":
+        outputs = outputs.softmax(dim=-1)
+    elif asked.activation == "sigmoid":
+        outputs = outputs.sigmoid()
+    return _sum(outputs, asked.plus) - _sum(outputs, asked.minus)
 
 
 def _sum(outputs: Tensor, columns: Sequence[int]) -> Tensor:

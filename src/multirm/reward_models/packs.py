@@ -28,14 +28,10 @@ def read_in_packs(
     """
     encoded = [encode(solution) for solution in solutions]
     warn_of_texts(encoded)
+    over = too_long(encoded, max_tokens)
+    if missing := [position for position in sorted(over) if position not in done]:
+        yield {position: without_rewards(encoded[position]) for position in missing}
     texts = [each.ids for each in encoded]
-    limit = max_tokens or max(map(len, texts), default=0)
-    over = {position for position, text in enumerate(texts) if len(text) > limit}
-    if missing := sorted(position for position in over if position not in done):
-        yield {
-            position: Rewards((None,) * len(encoded[position].places), 0, 0, 0.0, truncated=True)
-            for position in missing
-        }
     pools: dict[str, list[int]] = {}
     for position, solution in enumerate(solutions):
         if position not in over:
@@ -45,3 +41,14 @@ def read_in_packs(
         if positions[0] not in done:
             rewards = read([encoded[position] for position in positions])
             yield dict(zip(positions, rewards, strict=True))
+
+
+def too_long(encoded: Sequence[EncodedText], max_tokens: int | None) -> set[int]:
+    """The positions of texts that are longer than the context; none if its length is unknown."""
+    limit = max_tokens or max((len(text.ids) for text in encoded), default=0)
+    return {position for position, text in enumerate(encoded) if len(text.ids) > limit}
+
+
+def without_rewards(text: EncodedText) -> Rewards:
+    """The missing rewards of a text that is longer than the context."""
+    return Rewards((None,) * len(text.places), 0, 0, 0.0, truncated=True)

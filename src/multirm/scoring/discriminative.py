@@ -1,12 +1,14 @@
 """Score solutions with discriminative reward models: our dORM and dPRM, or other people's, by their format."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from multirm.engines.load import require_vllm
+from multirm.engines.name import EngineName
 from multirm.errors import InputError, shown
 from multirm.models.dtype import Dtype
 from multirm.models.learned_from import count_learned
@@ -17,7 +19,7 @@ from multirm.reward_models.discriminative import (
     load_discriminative,
     load_discriminative_in_turn,
 )
-from multirm.reward_models.formats import Format, RatioHead, format_file, read_format
+from multirm.reward_models.formats import Format, RatioHead, format_file, is_of_vllm, read_format
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
@@ -40,6 +42,7 @@ def score_discriminative(
     format: FormatName = FormatName.MULTI_RM,
     reference: Place | None = None,
     template: Path | None = None,
+    engine: EngineName = EngineName.TRANSFORMERS,
     batch_tokens: Count | None = None,
     dtype: Dtype = Dtype.AUTO,
     shard: str = "1/1",
@@ -58,8 +61,9 @@ def score_discriminative(
         reference: folder or hub name of the reference model of a format that has one; by default, the format's.
         template: prompt template with the words of the first user turn, for formats of chats; by default, the
             format's.
-        batch_tokens: approximate number of tokens in a batch; affects speed and memory, not rewards. By default
-            16,384 on a GPU and 2,048 on a CPU, whose caches hold no more.
+        engine: transformers, or vllm, which runs most formats and splits a model over all visible GPUs.
+        batch_tokens: approximate number of tokens in a batch of transformers; affects speed and memory, not rewards.
+            By default 16,384 on a GPU and 2,048 on a CPU, whose caches hold no more.
         dtype: precision of the model: auto is bfloat16 on a GPU and float32 on a CPU. The authors' rewards are
             float32, which costs several times as much on a GPU.
         shard: NUMBER/COUNT: score one of this many parts of the pools.
@@ -68,7 +72,13 @@ def score_discriminative(
     asked = _asked(format, reference, template)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
-    at_once = batch_tokens or default_batch()
+    at_once = _batch(engine, batch_tokens)
+    if engine is EngineName.VLLM and asked is not None and not is_of_vllm(asked.head):
+        raise InputError(
+            "--engine",
+            expected=f"{EngineName.TRANSFORMERS} with the format {format}, whose head vLLM does not serve",
+            found=engine,
+        )
     read = [] if asked is None else [format_file(format), *([template] if template else [])]
     jobs = []
     with ExitStack() as stack:
@@ -77,6 +87,7 @@ def score_discriminative(
             parameters = {
                 "model": name,
                 "format": format,
+                "engine": engine,
                 "batch_tokens": at_once,
                 "shard": shard,
                 "dtype": dtype_name(dtype_of(dtype, default_device())),
@@ -87,11 +98,7 @@ def score_discriminative(
             jobs.append((name, table, origin, journal))
         scored_ones = [Solution.of(row) for row in rows]
         keys = [{column: row[column] for column in SOLUTIONS.key} for row in rows]
-        models = (
-            load_discriminative_in_turn(places, dtype, at_once)
-            if asked is None
-            else (load_discriminative(each, dtype, at_once, asked, reference) for each in places)
-        )
+        models = _loaded(engine, places, dtype, at_once, asked, reference)
         for name, table, origin, journal in jobs:
             loaded = next(models)
             scored = _score(loaded, scored_ones, journal)
@@ -100,6 +107,48 @@ def score_discriminative(
             del loaded
             filled = [{**key, **said, **columns} for key, columns in zip(keys, scored, strict=True)]
             parquet.write(table, REWARDS, filled, origin)
+
+
+def _batch(engine: EngineName, batch_tokens: int | None) -> int | None:
+    """The approximate number of tokens in a batch; None with vLLM, which divides the work itself.
+
+    Raises:
+        InputError: the engine cannot run discriminative models, or a number is given for vLLM.
+    """
+    if not engine.reads:
+        raise InputError(
+            "--engine",
+            expected="one that runs discriminative models, transformers or vllm",
+            found=engine,
+        )
+    if engine is EngineName.VLLM and batch_tokens is not None:
+        raise InputError(
+            "--batch-tokens",
+            expected=f"none with the engine {engine}, which divides the work itself",
+            found=str(batch_tokens),
+        )
+    return None if engine is EngineName.VLLM else batch_tokens or default_batch()
+
+
+def _loaded(
+    engine: EngineName,
+    places: Sequence[str],
+    dtype: Dtype,
+    at_once: int | None,
+    asked: Format | None,
+    reference: str | None,
+) -> Iterator[RewardModel]:
+    """Load models one after the other; each is valid until the next one is requested."""
+    if engine is EngineName.VLLM:
+        require_vllm()
+        from multirm.reward_models.pooled import load_pooled_in_turn
+
+        yield from load_pooled_in_turn(places, dtype, asked)
+    elif asked is None:
+        yield from load_discriminative_in_turn(places, dtype, at_once)
+    else:
+        for each in places:
+            yield load_discriminative(each, dtype, at_once, asked, reference)
 
 
 def _origin(

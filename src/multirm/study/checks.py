@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from multirm.engines.name import EngineName
 from multirm.errors import did_you_mean
 from multirm.formats.sources import Reader, places_of
 from multirm.models.activations import Decoder
@@ -21,6 +22,7 @@ from multirm.study.questions import ReadQuestions
 from multirm.study.resources import Share, reading_memory, runs_on_gpu, training_memory
 from multirm.study.reward_models import (
     DiscriminativeModel,
+    DiscriminativeScoring,
     ExternalModel,
     GenerativeModel,
     ReadyDiscriminativeModel,
@@ -209,23 +211,26 @@ def _too_large_models(study: Study) -> Iterator[str]:
                 f"is {study.gpu_memory:g}; shard it with `parallelism: fsdp` and more `processes`, "
                 "or lower device_batch_size or max_length"
             )
-        needed = reading_memory(size, model.scoring.dtype)
-        if isinstance(model, DiscriminativeModel) and needed > study.gpu_memory:
-            yield (
-                f"models.{name}.backbone: scoring runs on one GPU and needs {needed:.0f} GB, "
-                f"but gpu_memory is {study.gpu_memory:g}"
-            )
+        if isinstance(model, DiscriminativeModel):
+            yield from _too_large_to_read(study, f"models.{name}.backbone", size, model.scoring)
 
 
 def _too_large_ready_models(study: Study) -> Iterator[str]:
     for name, model in study.models.items():
         if isinstance(model, ReadyDiscriminativeModel):
-            needed = reading_memory(study.size_of(name), model.scoring.dtype)
-            if needed > study.gpu_memory:
-                yield (
-                    f"models.{name}.parameters: scoring runs on one GPU and needs {needed:.0f} GB, "
-                    f"but gpu_memory is {study.gpu_memory:g}"
-                )
+            size = study.size_of(name)
+            yield from _too_large_to_read(study, f"models.{name}.parameters", size, model.scoring)
+
+
+def _too_large_to_read(
+    study: Study, key: str, size: float, scoring: DiscriminativeScoring
+) -> Iterator[str]:
+    needed = reading_memory(size, scoring.dtype)
+    if scoring.engine is not EngineName.VLLM and needed > study.gpu_memory:
+        yield (
+            f"{key}: scoring runs on one GPU and needs {needed:.0f} GB, but gpu_memory is {study.gpu_memory:g}; "
+            "vLLM splits models over several (`scoring: {engine: vllm}`)"
+        )
 
 
 def _uneven_batches(study: Study) -> Iterator[str]:

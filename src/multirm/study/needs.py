@@ -29,8 +29,7 @@ def critiques_stage(study: Study, critique_set: str) -> str:
 
 def scoring_stage(study: Study, model: str) -> str:
     """The stage whose environment a reward model's scoring needs."""
-    scoring = study.runs[model].scoring
-    return engine_stage(scoring.engine) if isinstance(scoring, GenerativeScoring) else "train"
+    return engine_stage(study.runs[model].scoring.engine)
 
 
 def n_solutions(study: Study, dataset: str) -> int:
@@ -159,7 +158,9 @@ def scoring(study: Study, model: str, dataset: str) -> Resources:
     if isinstance(settings, GenerativeScoring):
         critiques = solutions * settings.samples
         return _writing(study, settings, size, critiques, settings.dtype)
-    return resources.of_reading(size, solutions, settings.dtype)
+    is_split = settings.engine is EngineName.VLLM
+    gpu_memory = study.gpu_memory if is_split else None
+    return resources.of_reading(size, solutions, settings.dtype, gpu_memory)
 
 
 def evaluation(study: Study, dataset: str) -> Resources:

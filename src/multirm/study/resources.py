@@ -182,14 +182,24 @@ def of_merging(parameters: float) -> Resources:
     return Resources(0, 1, _of_process(6 * parameters), 60)
 
 
-def of_reading(parameters: float, solutions: int, dtype: Dtype = Dtype.AUTO) -> Resources:
-    """For scoring `solutions` solutions with a discriminative model."""
+def of_reading(
+    parameters: float,
+    solutions: int,
+    dtype: Dtype = Dtype.AUTO,
+    gpu_memory: float | None = None,
+) -> Resources:
+    """For scoring `solutions` solutions with a discriminative model.
+
+    Args:
+        gpu_memory: GB of a GPU, if the engine is vLLM, which splits a model over several; None for one GPU.
+    """
     work = 2 * parameters * solutions * _SOLUTION_TOKENS
     if runs_on_gpu(parameters):
-        memory = _of_process(_bytes_on_gpu(dtype) * parameters)
-        minutes = _minutes(work * _slowness(dtype) / _GPU_FLOPS)
-        return Resources(1, _CORES_BESIDE_GPU, memory, minutes)
-    memory = _of_process(8 * parameters)
+        weights = _bytes_on_gpu(dtype) * parameters
+        gpus = 1 if gpu_memory is None else _gpus_of(weights, gpu_memory)
+        minutes = _minutes(work * _slowness(dtype) / _GPU_FLOPS / gpus)
+        return Resources(gpus, _CORES_BESIDE_GPU * gpus, _of_process(weights), minutes)
+    memory = _of_process(8 * parameters) + (0 if gpu_memory is None else _MB_OF_CACHE)
     return Resources(0, 1, memory, _minutes(work / _CPU_FLOPS))
 
 
@@ -203,17 +213,23 @@ def of_writing(
     """For generating `critiques` critiques of at most `max_tokens` tokens, on GPUs of `gpu_memory` GB."""
     tokens = critiques * min(max_tokens, _CRITIQUE_TOKENS)
     if runs_on_gpu(parameters):
-        # Attention heads are split among GPUs, and their number is a multiple of a power of two.
-        gpus = 1
         weights = _bytes_on_gpu(dtype) * parameters
-        while weights / 1e9 + 8 > 0.9 * gpu_memory * gpus:
-            gpus *= 2
+        gpus = _gpus_of(weights, gpu_memory)
         memory = _of_process(weights)
         seconds = tokens * parameters / _GPU_WRITING / gpus
         return Resources(gpus, _CORES_BESIDE_GPU * gpus, memory, _minutes(seconds))
     memory = _of_process(8 * parameters) + _MB_OF_CACHE
     minutes = _minutes(tokens * parameters / _CPU_WRITING)
     return Resources(0, 1, memory, minutes)
+
+
+def _gpus_of(weights: float, gpu_memory: float) -> int:
+    """The number of GPUs of `gpu_memory` GB for `weights` bytes of weights and a cache, in vLLM."""
+    # Attention heads are split among GPUs, and their number is a multiple of a power of two.
+    gpus = 1
+    while weights / 1e9 + 8 > 0.9 * gpu_memory * gpus:
+        gpus *= 2
+    return gpus
 
 
 def _slowness(dtype: Dtype) -> int:

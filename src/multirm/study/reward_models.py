@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
-from multirm.reward_models.formats import RatioHead, read_format, writes_verdicts
+from multirm.reward_models.formats import RatioHead, is_of_vllm, read_format, writes_verdicts
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -109,10 +109,24 @@ class Scoring(Settings):
 
 
 class DiscriminativeScoring(Scoring):
+    engine: EngineName = Field(
+        EngineName.TRANSFORMERS,
+        description="transformers, or vllm, which splits a model over several GPUs",
+    )
     batch_tokens: Count | None = Field(
         None,
-        description="approximate tokens per batch; by default as many as suit the device",
+        description="with the engine transformers: approximate tokens per batch; by default as many as suit the device",
     )
+
+    @model_validator(mode="after")
+    def _an_engine_that_reads(self) -> Self:
+        if not self.engine.reads:
+            raise ValueError(
+                f"the engine {self.engine} runs no discriminative models; use transformers or vllm"
+            )
+        if self.engine is EngineName.VLLM and self.batch_tokens is not None:
+            raise ValueError("`batch_tokens` is for the engine transformers")
+        return self
 
 
 class GenerativeScoring(Sampling, Scoring):
@@ -161,6 +175,16 @@ class DiscriminativeModel(TrainedModel):
     def _steps_are_of_process_models(self) -> Self:
         if self.kind is Kind.DORM and self.training.targets is not Targets.LABELS:
             raise ValueError("training.targets: a dORM learns outcomes, not steps")
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_rounds_adapters(self) -> Self:
+        has_adapter, scoring = self.training.method is Method.LORA, self.scoring
+        is_exact = scoring.dtype is Dtype.FLOAT32
+        if has_adapter and scoring.engine is EngineName.VLLM and not is_exact:
+            raise ValueError(
+                "scoring.dtype: vLLM rounds what an adapter adds in bfloat16; write float32, or leave out the engine"
+            )
         return self
 
 
@@ -213,6 +237,8 @@ class ReadyDiscriminativeModel(ReadyModel):
             raise ValueError(f"format: {error}") from None
         if self.reference and not isinstance(asked.head, RatioHead):
             raise ValueError(f"`reference` does not suit the format {self.format}")
+        if self.scoring.engine is EngineName.VLLM and not is_of_vllm(asked.head):
+            raise ValueError(f"scoring.engine: vLLM does not serve the head of {self.format}")
         expected = Kind.DORM if asked.unit is Unit.SOLUTION else Kind.DPRM
         if self.kind is not expected:
             raise ValueError(
