@@ -221,9 +221,7 @@ def math_psa(case: Case, folder: Path, solution: Solution) -> list[float]:
 def rlhflow(case: Case, folder: Path, solution: Solution) -> list[float]:
     conversation, rewards = [], []
     for number, step in enumerate(solution.steps):
-        content = step.replace("\n", "")
-        if number == 0:
-            content = solution.question.replace("\n", "") + " " + content
+        content = step if number else f"{solution.question} {step}"
         conversation += [
             {"role": "user", "content": content},
             {"role": "assistant", "content": "+"},

@@ -43,7 +43,7 @@ class Layout(_Declared):
         tokenized: whether the text is tokenized as one, or each piece on its own.
         opening: the tokens before the text: those that the tokenizer adds, its beginning-of-sequence token even if
             it does not add it, or none. A chat template writes its own.
-        remove: what is deleted from question and steps, as the authors' own code does.
+        remove: what is deleted from question and steps, as the code that the authors' rewards are from does.
     """
 
     kind: Literal["text", "chat", "turns"]
