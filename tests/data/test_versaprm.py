@@ -207,6 +207,12 @@ def test_what_cannot_be_used_is_counted() -> None:
     augs = [
         {"aug_step": "Then.", "aug_idx": -1, "aug_type": ""},
         {"aug_step": " So.", "aug_idx": 0, "aug_type": "factual"},
+        {"aug_step": " ", "aug_idx": 0, "aug_type": "factual"},
+        {"aug_step": "", "aug_idx": 0, "aug_type": "factual"},
+        *[
+            {"aug_step": "Else.", "aug_idx": 0, "aug_type": name}
+            for name in ("factual", "contextual")
+        ],
     ]
     tally = Tally()
     rows = read(
@@ -216,7 +222,11 @@ def test_what_cannot_be_used_is_counted() -> None:
         asked(chain("3", parsed_answer_correctness=False), id="other"),
         tally=tally,
     )
-    assert [row["solution_id"] for row in rows] == [1, 2, 3]
+    assert [(row["solution_id"], row["steps"][0]) for row in rows if row["solution_id"] > 2] == [
+        (3, "Else."),
+        (3, "So."),
+    ]
+    assert len(rows) == 4
     assert tally.of("computer_science") == {
         "questions without a solution left out": 2,
         "empty steps left out": 2,
@@ -224,6 +234,8 @@ def test_what_cannot_be_used_is_counted() -> None:
         "repeated solutions left out": 1,
         "alternatives at position -1 left out": 1,
         "alternatives like the step they replace left out": 1,
+        "alternatives without text left out": 2,
+        "repeated alternatives left out": 1,
         "solutions with another parsed_answer_correctness": 1,
     }
 

@@ -131,9 +131,25 @@ def test_what_is_changed_or_left_out_is_counted(file: Path) -> None:
         "empty steps left out": 4,
         "solutions without steps left out": 1,
         "solutions with another parsed_answer_correctness": 2,
-        "questions without a solution left out": 1,
         "repeated solutions left out": 1,
     }
+
+
+def test_questions_without_a_solution_are_counted_once(file: Path) -> None:
+    """Only those of which no row has one."""
+    tally = Tally()
+    empty = row(chain_of_thoughts=[""], labels=[1])
+    others = [empty | {"id": "8", "cot_id": str(k)} for k in range(3)]
+    assert len(read(file, empty, *others, row(cot_id="1"), tally=tally)) == 1
+    assert tally.of("computer_science")["questions without a solution left out"] == 1
+
+
+@pytest.mark.parametrize("name", ["question", "answer"])
+def test_two_questions_with_one_id_are_refused(file: Path, name: str) -> None:
+    other = row(cot_id="1") | {name: "A"}
+    message = r"row 2, key id: expected one question and answer for each, found others for 7_mmlu"
+    with pytest.raises(InputError, match=message):
+        read(file, row(), other)
 
 
 @pytest.mark.parametrize(

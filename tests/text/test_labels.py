@@ -30,6 +30,19 @@ LABELS = st.lists(st.integers(0, 1), min_size=1)
         ("The answer is Dublin.", None),
         ("The answer is (K).", None),
         ("I do not know.", None),
+        ("The answer is option (C).", "C"),
+        ("The answer is choice D.", "D"),
+        ("The answer is [e].", "E"),
+        ("The answer is $\\boxed{\\text{F}}$.", "F"),
+        ("The answer is optional.", None),
+        ("So it is.\n\nAnswer: C", "C"),
+        ("**Answer:** (B)", "B"),
+        ("Final answer: $A$. Answer: [G].", "G"),
+        # What "the answer is" comes first, as in VersaPRM.
+        ("The answer is (C). My second answer: D.", "C"),
+        ("Answer: A prime number.", None),
+        ("Answer: Dublin.", None),
+        ("Answer: K", None),
     ],
 )
 def test_the_last_choice_is_parsed(text: str, letter: str | None) -> None:

@@ -30,6 +30,8 @@ from multirm.formats.json_source import Placed, Record, as_record, each
 from multirm.text.answers import outcome_label
 from multirm.text.labels import from_partial, outcome_from_steps
 
+UNANSWERED = "questions without a solution left out"
+
 _RATINGS = (-1, 0, 1)
 
 
@@ -49,9 +51,22 @@ def questions(records: Iterable[Record]) -> Iterator[Placed]:
     return each(records, _questions)
 
 
-def solutions(records: Iterable[Record], tally: Tally) -> Iterator[Placed]:
-    """Rows of the solutions table, without `dataset`."""
-    return each(records, lambda index, record: _solutions(index, record, tally))
+def solutions(
+    records: Iterable[Record], tally: Tally, *, are_questions: bool = True
+) -> Iterator[Placed]:
+    """Rows of the solutions table, without `dataset`.
+
+    Args:
+        are_questions: whether a record has all solutions to its question. If so, those without any are counted.
+    """
+
+    def read(index: int, record: Record) -> Iterator[Placed]:
+        rows = list(_solutions(index, record, tally))
+        if are_questions and not rows:
+            tally.add(_category(record), UNANSWERED, record.where)
+        yield from rows
+
+    return each(records, read)
 
 
 def _questions(index: int, record: Record) -> Iterator[Placed]:
@@ -78,7 +93,6 @@ def _solutions(index: int, record: Record, tally: Tally) -> Iterator[Placed]:
     category = _category(record)
     chains = list(_chains(record, category, tally))
     if not chains:
-        tally.add(category, "questions without a solution left out", record.where)
         return
     answer = _answer(record, chains)
     question = {
@@ -233,9 +247,14 @@ def _alternatives(
 ) -> Iterator[tuple[str, list[str], list[int | None]]]:
     """The alternatives of a chain: position in the file, steps and labels."""
     record = chain.record
+    seen: set[tuple[int, str, bool]] = set()
     for alternative in record.records("augs") if record.values.get("augs") else []:
-        place, step = alternative.integer("aug_idx"), alternative.text("aug_step")
+        place, step = alternative.integer("aug_idx"), alternative.optional_text("aug_step")
         is_correct, last = _is_correct(alternative), len(chain.places) - 1
+        if step is None:
+            # VersaPRM's parser makes it of empty braces.
+            tally.add(category, "alternatives without text left out", alternative.where)
+            continue
         if place == -1:
             # VersaPRM's parser makes it of step 0, though it asks for steps from 1.
             tally.add(category, "alternatives at position -1 left out", alternative.where)
@@ -245,6 +264,12 @@ def _alternatives(
                 "aug_idx", expected=f"a position from 0 to {last}", found=str(place)
             )
         place = chain.places[place]
+        key = (place, step, is_correct)
+        if key in seen:
+            # VersaPRM asks twice about a chain.
+            tally.add(category, "repeated alternatives left out", alternative.where)
+            continue
+        seen.add(key)
         before, replaced = chain.steps[:place], chain.steps[place : place + 1]
         if replaced == [step] and not is_correct:
             tally.add(

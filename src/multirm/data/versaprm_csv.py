@@ -24,6 +24,7 @@ from multirm.tables.schema import Row
 
 _STATES_ANSWER = "The answer is"
 _COLUMNS = ("question", "answer", "category", "id", "chain_of_thoughts", "cot_id", "parsed_answer")
+_OF_QUESTION = ("question", "answer")
 _TRUTHS = {"True": True, "False": False, "true": True, "false": False}
 
 
@@ -35,23 +36,40 @@ def questions(files: Sequence[Path], category: str) -> Iterator[Placed]:
             if asked.setdefault(row["question_id"], row) is row:
                 yield where, row
             elif asked[row["question_id"]] != row:
-                found = f"others for {row['question_id']}"
-                raise record.error("id", expected="one question and answer for each", found=found)
+                raise _two_questions(record)
 
 
 def solutions(
     files: Sequence[Path], category: str, tally: Tally, repair_last_labels: bool
 ) -> Iterator[Placed]:
     """Rows of the solutions table of a category, without `dataset`."""
-    records = _once(_of_category(files, category), category, tally)
-    for where, row in versaprm.solutions(map(_as_json, records), tally):
+    asked: dict[str, Record] = {}
+    answered: set[str] = set()
+    records = _once(_of_category(files, category), category, tally, asked)
+    for where, row in versaprm.solutions(map(_as_json, records), tally, are_questions=False):
+        answered.add(row["question_id"])
         yield where, _repaired(row, where, tally) if repair_last_labels else row
+    for question_id, record in asked.items():
+        if question_id not in answered:
+            tally.add(category, versaprm.UNANSWERED, record.where)
 
 
-def _once(records: Iterable[Record], category: str, tally: Tally) -> Iterator[Record]:
-    """The records without copies of earlier ones."""
+def _once(
+    records: Iterable[Record], category: str, tally: Tally, asked: dict[str, Record]
+) -> Iterator[Record]:
+    """The records without copies of earlier ones.
+
+    Args:
+        asked: gets the first record of each question.
+
+    Raises:
+        InputError: a question has two texts or answers.
+    """
     seen: dict[tuple[str, str], int] = {}
     for record in records:
+        first = asked.setdefault(record.identifier("id"), record)
+        if any(first.values[name].strip() != record.values[name].strip() for name in _OF_QUESTION):
+            raise _two_questions(record)
         key, content = (
             (record.text("id"), record.text("cot_id")),
             hash(tuple(record.values.items())),
@@ -61,6 +79,11 @@ def _once(records: Iterable[Record], category: str, tally: Tally) -> Iterator[Re
         else:
             seen[key] = content
             yield record
+
+
+def _two_questions(record: Record) -> InputError:
+    found = f"others for {record.identifier('id')}"
+    return record.error("id", expected="one question and answer for each", found=found)
 
 
 def _of_category(files: Sequence[Path], category: str) -> Iterator[Record]:

@@ -9,9 +9,12 @@ from multirm.tables.questions import option_letters
 
 # A small letter counts only in brackets or at the end of a line: "the answer is a prime" names no option.
 _CHOICE = (
-    r"(?i:answer\s+is):?[\s*$]*(?:\\boxed\{{)?"
-    r"(?:\(([A-{last}a-{small}])\)|\(?([A-{last}])\b|([a-{small}])[.*)}}$]*$)"
+    r"(?i:answer\s+is):?[\s*$]*(?i:(?:option|choice)\s+)?(?:\\boxed\{{)?(?:\\text\{{)?"
+    r"(?:[(\[]([A-{last}a-{small}])[)\]]|\(?([A-{last}])\b|([a-{small}])[.*)}}$]*$)"
 )
+
+# Only if nothing says what the answer is, and not in "Answer: A prime".
+_CHOICE_AFTER_COLON = r"(?i:answer):[\s*$]*[(\[]?([A-{last}])(?:[)\].:*$]|[ \t]*$)"
 
 
 def split_steps(text: str) -> list[str]:
@@ -20,14 +23,17 @@ def split_steps(text: str) -> list[str]:
 
 
 def parse_choice(text: str, n_options: int = 10) -> str | None:
-    """The option that a chain of thought gives last as its answer ("The answer is (C)"), or None.
+    """The option that a chain of thought gives last as its answer ("The answer is (C)", else "Answer: C"), or None.
 
     Args:
         n_options: number of options, from A on; other letters are ignored.
     """
     last = option_letters(n_options)[-1]
     found = re.findall(_CHOICE.format(last=last, small=last.lower()), text, re.MULTILINE)
-    return "".join(found[-1]).upper() if found else None
+    if found:
+        return "".join(found[-1]).upper()
+    others: list[str] = re.findall(_CHOICE_AFTER_COLON.format(last=last), text, re.MULTILINE)
+    return others[-1] if others else None
 
 
 def format_question(question: str, options: Sequence[str] | None) -> str:
