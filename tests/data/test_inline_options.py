@@ -34,6 +34,11 @@ def test_the_real_questions_are_split_as_they_were_put_together(shared_data: Pat
         ("Which?\nA. x", "Which?\nA. x", None),
         ("A. x\nB. y", "A. x\nB. y", None),
         ("Which? A. x B. y", "Which? A. x B. y", None),
+        ("Which?\nA. x\nB. y\nA. z", "Which?", ["x", "y\nA. z"]),
+        ("Which?\nB. x\nA. y", "Which?\nB. x\nA. y", None),
+        # In quadratic time, this would take hours.
+        ("Which?" + "\nA. x" * 50_000, "Which?" + "\nA. x" * 50_000, None),
+        ("Which?" + "\nA. x" * 50_000 + "\nB. y", "Which?" + "\nA. x" * 49_999, ["x", "y"]),
     ],
 )
 def test_only_a_list_at_the_end_is_split(

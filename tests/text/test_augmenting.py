@@ -258,3 +258,14 @@ def test_any_text_can_be_read(text: str, before: str) -> None:
     rewritten = parse_rewrite(before + text)
     assert bool(rewritten.text) == (rewritten.reason is None)
     assert bool(numbers_in(text)) <= any(letter.isdecimal() for letter in text)
+
+
+def test_only_the_outer_layers_around_a_step_go() -> None:
+    """A reply may open thousands of braces, of which each layer takes time linear in the text."""
+    assert parse_rewrite("{{{It is 7.}}}").text == "It is 7."
+    n = 20_000
+    text = parse_rewrite("{" * n + "It is 7." + "}" * n).text
+    assert text is not None
+    assert n - 10 < text.count("{") == text.count("}") < n
+    spaced = f"It is{' ' * n * 10}7. <step_2>"
+    assert parse_rewrite(spaced).text == spaced

@@ -125,3 +125,9 @@ def test_well_formed_replies_are_read_as_they_are_meant(n_steps: int, data: st.D
 def test_any_text_is_a_number_or_none(reply: str) -> None:
     for text in (reply, f"\\boxed{{{reply}", f"\\boxed{{{reply}}}"):
         assert isinstance(parse_judgement(text, TEMPLATE), int | None)
+
+
+def test_long_runs_of_spaces_in_a_box_are_read_in_linear_time() -> None:
+    spaces = " " * 100_000
+    assert parse_judgement(f"\\boxed{{${spaces}x}}", TEMPLATE) is None
+    assert parse_judgement(f"\\boxed{{\\text{{{spaces}step{spaces}4{spaces}}}}}", TEMPLATE) == 4

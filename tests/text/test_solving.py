@@ -1,11 +1,14 @@
 """Prompts for solutions: options once, exemplars of the category; and replies of any form."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from multirm.data import mmlu_pro
@@ -202,3 +205,28 @@ def test_prompts_of_all_real_questions(
         assert encode_conversation(tokenizer, turns) == tokenizer.encode(
             text, add_special_tokens=False
         )
+
+
+LONG = 100_000
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", " \n"])
+def test_replies_that_repeat_themselves_are_read_in_linear_time(blank: str) -> None:
+    """In quadratic time, each of these would take minutes."""
+    assert parse_answer(f"The answer is{blank * LONG}", 0) is None
+    assert parse_answer(f"The answer is x{blank * LONG}y", 0) in ("x", f"x{blank * LONG}y")
+    assert parse_answer("The answer is 5. " * LONG, 0) == "5"
+    assert parse_answer(f"The answer is{'.' * LONG}", 0) is None
+
+
+AS_ONE_PATTERN = re.compile(r"(?i:answer\s+is)\s*:?\s+(\S.*?)\s*(?:\.(?=\s)|\.?$)", re.MULTILINE)
+
+
+@given(
+    st.lists(st.sampled_from(["answer is", "answer\nis:", " ", "\n", ".", "5", "x y", ":", "3.5"]))
+)
+def test_an_answer_in_words_ends_at_a_full_stop_or_its_line(pieces: list[str]) -> None:
+    """As one pattern says it, which takes quadratic time."""
+    text = "".join(pieces)
+    found = AS_ONE_PATTERN.findall(text)
+    assert parse_answer(text, 0) == (found[-1] if found else None)

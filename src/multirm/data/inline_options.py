@@ -12,7 +12,6 @@ from multirm.tables.questions import MOST_OPTIONS, option_letters
 from multirm.text.labels import format_question
 
 _PREFIX = re.compile(r"(?:\s*Question:\s+)+")
-_FIRST_OPTION = re.compile(r"^A\. ", re.MULTILINE)
 
 
 def without_prefix(text: str) -> str:
@@ -35,20 +34,28 @@ def split_options(text: str) -> tuple[str, list[str] | None]:
     Only what `format_question` puts together again, up to whitespace, is split, so nothing is lost. An option may
     go over several lines.
     """
-    for first in reversed(list(_FIRST_OPTION.finditer(text))):
-        question, lines = text[: first.start()].rstrip(), text[first.start() :].split("\n")
-        options: list[str] = []
-        letters = option_letters(MOST_OPTIONS)
-        for line in lines:
-            mark = f"{letters[len(options)]}. " if len(options) < MOST_OPTIONS else None
-            if mark and line.startswith(mark):
-                options.append(line.removeprefix(mark))
-            else:
-                options[-1] += f"\n{line}"
-        again = format_question(question, options)
-        if question and len(options) > 1 and _words(again) == _words(text):
-            return question, options
-    return text, None
+    lines = text.split("\n")
+    first = _first_of_last_list(lines)
+    if first is None:
+        return text, None
+    question = "\n".join(lines[:first]).rstrip()
+    options: list[list[str]] = []
+    letters = option_letters(MOST_OPTIONS)
+    for line in lines[first:]:
+        mark = f"{letters[len(options)]}. " if len(options) < MOST_OPTIONS else None
+        if mark and line.startswith(mark):
+            options.append([line.removeprefix(mark)])
+        else:
+            options[-1].append(line)
+    split = ["\n".join(of_option) for of_option in options]
+    again = format_question(question, split)
+    return (question, split) if question and _words(again) == _words(text) else (text, None)
+
+
+def _first_of_last_list(lines: Sequence[str]) -> int | None:
+    """The place of the last option A that an option B comes after."""
+    second = next((k for k in reversed(range(len(lines))) if lines[k].startswith("B. ")), 0)
+    return next((k for k in reversed(range(second)) if lines[k].startswith("A. ")), None)
 
 
 def _words(text: str) -> str:

@@ -75,6 +75,7 @@ _INDEX = re.compile(
     re.IGNORECASE,
 )
 _NUMERALS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
+_MOST_LAYERS = 8
 _LABEL = re.compile(r"(?:rewritten|new|wrong|incorrect)?[ _]?step[ _]*\d*\s*:\s*", re.IGNORECASE)
 
 
@@ -246,10 +247,13 @@ def _parse_type(text: str) -> ErrorType | None:
 
 
 def _undecorated(text: str) -> str:
-    """The text of a step without fences, tags, braces or quotation marks around it."""
+    """The text of a step without fences, tags, braces or quotation marks around it.
+
+    A reply may open thousands of braces, and each layer takes time linear in the text: so only the outer ones go.
+    """
     text = text.strip()
-    while (inner := _inside(text)) != text:
-        text = inner
+    for _ in range(_MOST_LAYERS):
+        text = _inside(text)
     return text
 
 
@@ -263,7 +267,7 @@ def _inside(text: str) -> str:
         is_whole = text.startswith(mark) and text.endswith(closing)
         if is_whole and inner.strip() and mark not in inner and closing not in inner:
             return inner.strip()
-    opened, closed = re.match(r"<step_\d+>\s*", text), re.search(r"\s*</step_\d+>$", text)
+    opened, closed = re.match(r"<step_\d+>", text), re.search(r"</step_\d+>$", text)
     if opened or closed:
         return text[opened.end() if opened else 0 : closed.start() if closed else None].strip()
     return text

@@ -84,7 +84,8 @@ def parse_judgement(reply: str, template: str) -> int | None:
     for request in _REQUEST.finditer(template):
         reply = reply.replace(request[0], "")
     boxes = _BOX.findall(reply)
-    found = _NUMBER.fullmatch(boxes[-1].strip()) if boxes else None
+    # Long runs of spaces would take long to match.
+    found = _NUMBER.fullmatch(" ".join(boxes[-1].split())) if boxes else None
     if not found:
         return None
     number = int(found["named"] or found["bare"])

@@ -18,8 +18,10 @@ from multirm.text.task_templates import fill_template, load_task_template, own_t
 
 Row = Mapping[str, Any]
 
+# Replies may repeat anything, such as spaces, thousands of times: possessive, so that it takes linear time.
+_BEFORE_ANSWER = re.compile(r"(?i:answer\s++is)(?:\s*+:)?\s++(?=\S)")
 # An answer in words ends at a full stop that ends the line or that a space follows.
-_ANSWER = re.compile(r"(?i:answer\s+is)\s*:?\s+(\S.*?)\s*(?:\.(?=\s)|\.?$)", re.MULTILINE)
+_END_OF_ANSWER = re.compile(r"\.(?=\s|\Z)|$", re.MULTILINE)
 _BETWEEN_STEPS = "\n\n"
 
 
@@ -155,8 +157,12 @@ def parse_answer(text: str, n_options: int) -> str | None:
     """The answer that a text gives last: a letter if there are options, else what follows "the answer is"."""
     if n_options:
         return parse_choice(text, n_options)
-    found = _ANSWER.findall(text)
-    return found[-1] if found else None
+    answer, place = None, 0
+    while found := _BEFORE_ANSWER.search(text, place):
+        end = _END_OF_ANSWER.search(text, found.end() + 1)
+        place = end.start() if end else len(text)
+        answer = text[found.end() : place].rstrip()
+    return answer
 
 
 def _has_options(text: str, options: Sequence[str]) -> bool:
