@@ -78,6 +78,16 @@ def test_labels_with_few_agreeing_votes_count_as_missing(
         chosen(solutions, labels, tmp_path, min_agreement=0.76)
 
 
+def test_continuations_are_no_votes(tmp_path: Path, write_solutions: Write) -> None:
+    """7 of 16 right ones among ten options are far more than by guessing, though fewer than half."""
+    solutions = write_solutions([solution(0, 0)])
+    counts = {"n_votes": 16, "n_agreeing": 7}
+    labels = labelled(tmp_path, [1, 1, 1], source=LabelSource.MONTE_CARLO, **counts)
+    assert chosen(solutions, labels, tmp_path)[0]["step_labels"] == [1, 1, 1]
+    with pytest.raises(InputError, match="expected labels by vote"):
+        chosen(solutions, labels, tmp_path, min_agreement=0.5)
+
+
 @pytest.mark.parametrize(
     ("votes", "told"),
     [

@@ -289,6 +289,10 @@ def test_a_study_may_compare_labels_alone() -> None:
             "Train is not Train with `label`",
         ),
         (
+            {"from": "Train", "label": {"monte_carlo": {"policy": "base"}, "min_agreement": 0.5}},
+            "continuations do not vote",
+        ),
+        (
             {"from": "Train", "label": {"agree": ["Judged", "Judged"]}},
             "datasets.X.label.agree: Judged twice",
         ),

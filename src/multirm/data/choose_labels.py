@@ -11,7 +11,7 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.running.numbers import Fraction
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
-from multirm.tables.labels import read_labels, refuse_other_labels, solution_of
+from multirm.tables.labels import LabelSource, read_labels, refuse_other_labels, solution_of
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.labels import after_first_error, outcome_from_steps, up_to_first_error
 
@@ -43,13 +43,15 @@ def choose_labels(
         min_agreement: a label whose share of agreeing votes is smaller counts as missing.
 
     Raises:
-        InputError: the labels are of other solutions or of steps that do not exist, or come from several sources, or
-            no solution gets step labels.
+        InputError: the labels are of other solutions or of steps that do not exist, or come from several sources,
+            no solution gets step labels, or `min_agreement` is given for Monte-Carlo labels.
     """
     rows = parquet.read(solutions, SOLUTIONS).to_pylist()
     found = read_labels(labels)
     lengths = {solution_of(row): len(row["steps"]) for row in rows}
     refuse_other_labels(labels, found, lengths, str(solutions))
+    if min_agreement:
+        _require_votes(labels, found)
     chosen, missing = [], Counter[str]()
     for row in rows:
         of_steps = found.get(solution_of(row), {})
@@ -94,6 +96,18 @@ def _relabelled(row: Mapping[str, Any], labels: list[int] | None) -> dict[str, A
     if row["answer"] is None:
         outcome = None if labels is None else outcome_from_steps(labels)
     return {**row, "step_labels": labels, "outcome": outcome}
+
+
+def _require_votes(path: Path, found: Mapping[Any, Mapping[int, Mapping[str, Any]]]) -> None:
+    """Refuse labels whose votes are continuations: few right ones may be far more than by guessing."""
+    sources = {row["source"] for of_steps in found.values() for row in of_steps.values()}
+    if LabelSource.MONTE_CARLO in sources:
+        raise InputError(
+            path,
+            expected="labels by vote, such as of a judge, for --min-agreement",
+            found="Monte-Carlo labels",
+            remedy="leave it out, and set --significance of continue-steps",
+        )
 
 
 def _told(counts: Counter[str]) -> str:

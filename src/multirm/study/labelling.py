@@ -100,6 +100,10 @@ class Labelling(Settings):
             raise ValueError(
                 "needs exactly one of `judge`, `monte_carlo`, `agree`, `trust` and `known`"
             )
+        if self.monte_carlo and self.min_agreement:
+            raise ValueError(
+                "continuations do not vote, so `min_agreement` means nothing here; set `significance`"
+            )
         return self
 
     @property
