@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -471,3 +472,47 @@ def test_accuracies_of_a_part_of_sampled_pools_are_refused(part: dict[str, int])
     with pytest.raises(InputError, match=message):
         study(**changes)
     assert not study(**{**changes, "evaluation": {}}).takes_from_pools("Old")
+
+
+@pytest.mark.parametrize("key", ["sample", "monte_carlo"])
+def test_worked_examples_are_learned(key: str) -> None:
+    """What is evaluated must not be in the prompts of training data."""
+    sample = {"questions": "Train_questions", "policy": "base", "exemplars": "Test"}
+    shown = {"from": "Train", "label": {"monte_carlo": {"policy": "base", "exemplars": "Test"}}}
+    changed = {"Train": {"sample": sample}} if key == "sample" else {"Continued": shown}
+    with pytest.raises(InputError, match=rf"{key}\.exemplars: models are trained on Test, and"):
+        study(datasets=changed)
+    found = study(datasets=changed, evaluation={"also_trained_on": ["Test"]})
+    assert {shown and shown[1] for shown in map(found.exemplars_of, found.datasets)} == {
+        *(None, "Test", *(["Exemplars"] if key == "monte_carlo" else []))
+    }
+
+
+@pytest.mark.parametrize("key", ["sample", "monte_carlo"])
+def test_shots_need_examples(key: str) -> None:
+    sample = {"questions": "Train_questions", "policy": "base", "shots": 2}
+    label = {"monte_carlo": {"policy": "base", "shots": 2}}
+    changed = {"X": {"sample": sample} if key == "sample" else {"from": "Train", "label": label}}
+    with pytest.raises(InputError, match="`shots` needs `exemplars`, a dataset that has them"):
+        study(datasets=changed)
+
+
+def test_a_judges_template_is_checked_before_any_job(tmp_path: Path) -> None:
+    def complaint(path: Path, **changes: Any) -> str:
+        judge = {"model": "judge", "template": str(path)} | changes
+        with pytest.raises(InputError) as caught:
+            study(datasets={"X": {"from": "Train", "label": {"judge": judge}}})
+        return str(caught.value)
+
+    file = tmp_path / "judge.txt"
+    key = "datasets.X.label.judge.template: "
+    assert key in complaint(file) and "no such file" in complaint(file)
+    file.write_text("{question} {solution}")
+    assert f"{key}{file}: expected" in complaint(file)
+    (tmp_path / "{a}").mkdir()
+    other = tmp_path / "{a}" / "judge.txt"
+    other.write_text(file.read_text())
+    found = complaint(other, reference=False)
+    assert f"{key}{other} has braces" in found
+    shown = {"model": "judge", "template": str(file), "reference": False}
+    assert study(datasets={"X": {"from": "Train", "label": {"judge": shown}}})

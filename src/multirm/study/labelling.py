@@ -13,15 +13,26 @@ from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.tables.continuations import Search, fewest_continuations
 
 
-class Sample(Sampling):
-    """Solutions that a policy writes to bare questions, after worked examples."""
+class AfterExamples(Sampling):
+    """What a policy writes after worked examples."""
 
-    questions: Name = Field(description="one of the study's `questions`")
     policy: Name = Field(description="one of the study's backbones")
     exemplars: Name | None = Field(
         None, description="a dataset whose correct solutions are shown as worked examples"
     )
     shots: Count = Field(5, description="worked examples per prompt, of the question's category")
+
+    @model_validator(mode="after")
+    def _examples_to_show(self) -> Self:
+        if "shots" in self.model_fields_set and self.exemplars is None:
+            raise ValueError("`shots` needs `exemplars`, a dataset that has them")
+        return self
+
+
+class Sample(AfterExamples):
+    """Solutions that a policy writes to bare questions, after worked examples."""
+
+    questions: Name = Field(description="one of the study's `questions`")
     per_question: Count = Field(16, description="solutions per question")
     temperature: PositiveOrZero = 0.8
     max_tokens: Count = 2048
@@ -39,16 +50,11 @@ class Judge(Sampling):
     max_tokens: Count = 2048
 
 
-class MonteCarlo(Sampling):
+class MonteCarlo(AfterExamples):
     """A policy that continues solutions from each of their steps."""
 
     unable = STARTED_REPLIES
 
-    policy: Name = Field(description="one of the study's backbones")
-    exemplars: Name | None = Field(
-        None, description="a dataset whose correct solutions are shown as worked examples"
-    )
-    shots: Count = Field(5, description="worked examples per prompt, of the question's category")
     per_prefix: Count = Field(16, description="continuations after each step")
     search: Search = Field(
         Search.ALL, description="which steps are continued: all, or those that halving needs"

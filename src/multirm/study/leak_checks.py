@@ -26,7 +26,11 @@ def training_on_what_is_evaluated(study: Study) -> list[str]:
 
 
 def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
-    """The key, name and categories of each dataset that a model of the study is trained on."""
+    """The key, name and categories of each dataset that a model of the study is trained on.
+
+    Solutions that are shown as examples, where training data are sampled or continued, are learned with what is
+    written after them.
+    """
     trained = study.trained_models
     for name, model in trained.items():
         categories = study.training_categories_of(name)
@@ -51,6 +55,10 @@ def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         dataset for dataset in used_datasets(study) if dataset not in study.evaluation.datasets
     ]
     backbones += [writer for dataset in learned if (writer := study.writer_of(dataset))]
+    for dataset in learned:
+        if shown := study.exemplars_of(dataset):
+            key, examples = shown
+            yield f"datasets.{dataset}.{key}.exemplars", examples, study.categories_of(dataset)
     for backbone in dict.fromkeys(backbones):
         pretraining = study.backbones[backbone].pretrain
         for dataset in pretraining.datasets if pretraining else []:

@@ -24,6 +24,7 @@ from multirm.study.reward_models import (
 from multirm.study.study import Study
 from multirm.tables.accuracy import RESERVED_NAMES
 from multirm.tables.reward_models import FormatName, Kind
+from multirm.text.judging import load_judge_template
 from multirm.text.prompts import load_template
 
 
@@ -171,6 +172,7 @@ def _braces(study: Study) -> Iterator[str]:
     """Paths with braces, which Snakemake would take for wildcards; it has no way to escape them."""
     paths = {"data": [study.data]}
     paths |= {key: [path] for key, _, path in _templates(study)}
+    paths |= {key: [path] for key, _, path in _judge_templates(study)}
     for name, backbone in study.backbones.items():
         paths[f"backbones.{name}.model"] = [backbone.model] if backbone.model else []
     for name, dataset in study.datasets.items():
@@ -213,10 +215,24 @@ def _templates(study: Study) -> Iterator[tuple[str, Kind, str]]:
                 yield f"{place}.templates.{kind}", kind, path
 
 
+def _judge_templates(study: Study) -> Iterator[tuple[str, bool, str]]:
+    """The key of each prompt template for a judge, whether the judge sees the reference answer, and the file."""
+    for name, dataset in study.datasets.items():
+        label = dataset.label if isinstance(dataset, DerivedDataset) else None
+        if label and label.judge and label.judge.template:
+            key = f"datasets.{name}.label.judge.template"
+            yield key, label.judge.reference, label.judge.template
+
+
 def _unusable_templates(study: Study) -> Iterator[str]:
     for key, kind, path in _templates(study):
         try:
             load_template(Path(path), kind)
+        except InputError as error:
+            yield f"{key}: {error}"
+    for key, reference, path in _judge_templates(study):
+        try:
+            load_judge_template(Path(path), reference)
         except InputError as error:
             yield f"{key}: {error}"
     for name, model in study.models.items():

@@ -203,6 +203,16 @@ class Study(Settings):
             and self.has_answers(name)
         }
 
+    def exemplars_of(self, dataset: str) -> tuple[str, str] | None:
+        """The key that names the worked examples in the prompts for a dataset, and the dataset that has them."""
+        settings = self.datasets[dataset]
+        if isinstance(settings, SampledDataset):
+            return ("sample", settings.sample.exemplars) if settings.sample.exemplars else None
+        label = settings.label if isinstance(settings, DerivedDataset) else None
+        if label and label.monte_carlo and label.monte_carlo.exemplars:
+            return "label.monte_carlo", label.monte_carlo.exemplars
+        return None
+
     def sampled_as(self, dataset: str) -> str | None:
         """The dataset that is sampled here and whose solutions a dataset has, all of them; None for other datasets."""
         *derived, origin = self.origins_of(dataset)
