@@ -31,7 +31,11 @@ from multirm.text.prompts import (
     load_template,
     own_template,
 )
-from multirm.training.backbone import pretrain_backbone, pretraining_loss
+from multirm.training.backbone import (
+    PretrainingRecipe,
+    pretrain_backbone,
+    pretraining_loss,
+)
 from multirm.training.examples import UNLABELLED
 from multirm.training.pretraining_examples import PretrainingExample
 from multirm.training.tokenizer import shared_lines, train_tokenizer
@@ -141,14 +145,16 @@ def pretrain(
         gprm_demonstrations=[gprm],
         output=output,
         curve=output.with_suffix(".parquet"),
-        layers=2,
-        width=32,
-        vocabulary=500,
-        tokens=tokens,
-        batch_tokens=512,
-        learning_rate=3e-3,
-        max_length=max_length,
-        seed=5,
+        recipe=PretrainingRecipe(
+            layers=2,
+            width=32,
+            vocabulary=500,
+            tokens=tokens,
+            batch_tokens=512,
+            learning_rate=3e-3,
+            max_length=max_length,
+            seed=5,
+        ),
         name="mini",
         conversations=conversations,
     )

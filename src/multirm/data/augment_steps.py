@@ -141,10 +141,7 @@ def augment_steps(
     with writer.job(output, __name__, "model", parameters, inputs) as job:
         replies = [reply for [reply] in job.ask(prompts, 1, done="augmented", items="steps")]
         every = list(augmentation_rows(kind, dataset, per_solution, asked, replies))
-        by_key = {_key(row): row for row in rows}
-        variants = [
-            variant(by_key[_key(row)], row) for row in every if row["variant_id"] is not None
-        ]
+        variants = _variants(rows, every)
         tables = [
             (output, SOLUTIONS, variants),
             (output_labels, LABELS, [_label(each) for each in variants]),
@@ -316,6 +313,12 @@ def variant(solution: Row, augmentation: Row) -> dict[str, Any]:
         "outcome": outcome_label(answer, reference) if known else None,
         "step_labels": [*before, 0 if is_wrong else solution["step_labels"][step]],
     }
+
+
+def _variants(solutions: Sequence[Row], augmentations: Sequence[Row]) -> list[dict[str, Any]]:
+    by_key = {_key(row): row for row in solutions}
+    accepted = [row for row in augmentations if row["variant_id"] is not None]
+    return [variant(by_key[_key(row)], row) for row in accepted]
 
 
 def _label(row: Row) -> dict[str, Any]:

@@ -110,23 +110,13 @@ def continue_steps(
     writer = _Writer(model.tokenizer, shown)
     with model.job(output, __name__, "policy", parameters, inputs) as job:
         found = _continue_all(job, writer, rows, per_prefix, search, significance)
-        labels = [
-            label
-            for row in rows
-            for label in label_rows(
-                row,
-                LabelSource.MONTE_CARLO,
-                monte_carlo_labels(row, _of(row, found), search, significance),
-            )
-        ]
+        labels = []
+        for row in rows:
+            columns = monte_carlo_labels(row, _of(row, found), search, significance)
+            labels += label_rows(row, LabelSource.MONTE_CARLO, columns)
         written = [row for of_prefix in found.values() for row in of_prefix]
         job.write([(output, LABELS, labels), (output_continuations, CONTINUATIONS, written)])
-    n_right = sum(row["outcome"] == 1 for row in written)
-    n_missing = sum(row["outcome"] is None for row in written)
-    logger.info(
-        "%d continuations of %d different beginnings: %d right, %d without an answer",
-        len(written), len(found), n_right, n_missing,
-    )  # fmt: skip
+    _report(written, len(found))
     reasons = Counter(str(row["reason"]).replace("_", " ") for row in labels if row["reason"])
     if reasons:
         told = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
@@ -320,3 +310,12 @@ def _require_outcomes(path: Path, rows: Sequence[Row]) -> None:
             found=f"{len(missing)} without (first: {key})",
             remedy="use labels from a judge for these",
         )
+
+
+def _report(continuations: Sequence[Row], n_prefixes: int) -> None:
+    n_right = sum(row["outcome"] == 1 for row in continuations)
+    n_missing = sum(row["outcome"] is None for row in continuations)
+    logger.info(
+        "%d continuations of %d different beginnings: %d right, %d without an answer",
+        len(continuations), n_prefixes, n_right, n_missing,
+    )  # fmt: skip

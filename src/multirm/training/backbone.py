@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from cyclopts import Parameter
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
@@ -46,6 +48,32 @@ from multirm.training.tokenizer import shared_lines, train_tokenizer
 logger = logging.getLogger(__name__)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PretrainingRecipe:
+    """The size of a decoder, and how it is trained.
+
+    Attributes:
+        layers: number of decoder layers.
+        width: hidden size, a multiple of 32.
+        vocabulary: maximum vocabulary size.
+        tokens: number of tokens to train on, repetitions included: the budget of the run.
+        batch_tokens: maximum number of tokens in a batch, padding included.
+        learning_rate: peak learning rate.
+        max_length: longer texts, in tokens, are left out and counted in the log.
+        seed: seed of the study.
+    """
+
+    layers: Count
+    width: Width
+    vocabulary: Vocabulary
+    tokens: Count
+    batch_tokens: Count
+    learning_rate: Positive
+    max_length: Count
+    seed: Seed
+
+
 @entry
 def pretrain_backbone(
     solutions: list[Path],
@@ -53,14 +81,7 @@ def pretrain_backbone(
     gprm_demonstrations: list[Path],
     output: BackboneFolder,
     curve: OutputFile,
-    layers: Count,
-    width: Width,
-    vocabulary: Vocabulary,
-    tokens: Count,
-    batch_tokens: Count,
-    learning_rate: Positive,
-    max_length: Count,
-    seed: Seed,
+    recipe: PretrainingRecipe,
     name: str,
     gorm_template: Path | None = None,
     gprm_template: Path | None = None,
@@ -75,14 +96,7 @@ def pretrain_backbone(
         gprm_demonstrations: critiques tables in the gPRM format, of those solutions.
         output: folder for the model (safetensors) and its tokenizer.
         curve: curves table.
-        layers: number of decoder layers.
-        width: hidden size, a multiple of 32.
-        vocabulary: maximum vocabulary size.
-        tokens: number of tokens to train on, repetitions included: the budget of the run.
-        batch_tokens: maximum number of tokens in a batch, padding included.
-        learning_rate: peak learning rate.
-        max_length: longer texts, in tokens, are left out and counted in the log.
-        seed: seed of the study.
+        recipe: the decoder's size and training settings.
         name: name of the backbone in the curves table.
         gorm_template: prompt template for gORM critiques; by default, the package's own.
         gprm_template: likewise for gPRM critiques.
@@ -101,26 +115,17 @@ def pretrain_backbone(
     talks = parquet.read_all(conversations or [], CONVERSATIONS).to_pylist()
     with_solutions(talks, rows, "conversations")
     tokenizer, kept = tokenizer_and_examples(
-        rows, demonstrations, templates, vocabulary, max_length, talks
+        rows, demonstrations, templates, recipe.vocabulary, recipe.max_length, talks
     )
-    model = build_decoder(tokenizer, layers, width, max_length, seed)
-    parameters = {
-        "layers": layers,
-        "width": width,
-        "vocabulary": vocabulary,
-        "tokens": tokens,
-        "batch_tokens": batch_tokens,
-        "learning_rate": learning_rate,
-        "max_length": max_length,
-        "seed": seed,
-        "name": name,
-    }
+    model = build_decoder(tokenizer, recipe.layers, recipe.width, recipe.max_length, recipe.seed)
     inputs = [*solutions, *gorm_demonstrations, *gprm_demonstrations, *files.values()]
     inputs += conversations or []
     # Before training, because the code may be edited during it.
-    origin = origin_of(__name__, parameters, inputs)
+    origin = origin_of(__name__, {**asdict(recipe), "name": name}, inputs)
     optimizer = AdamW(model.parameters(), weight_decay=0.01, betas=(0.9, 0.98))
-    steps = pretraining_steps(kept, tokens, batch_tokens, learning_rate, seed)
+    steps = pretraining_steps(
+        kept, recipe.tokens, recipe.batch_tokens, recipe.learning_rate, recipe.seed
+    )
     with open_checkpoint(output, origin) as checkpoint:
         points = train(name, Learner(model, pretraining_loss), optimizer, steps, checkpoint)
         with whole_model(output, BACKBONE, origin) as part:

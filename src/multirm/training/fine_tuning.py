@@ -96,17 +96,8 @@ def train_reward_model(
     origin = None
     if is_main_process():
         names, folders = sources_of(backbone)
-        parameters = {
-            "kind": str(kind),
-            "name": name,
-            "backbone": names,
-            **asdict(recipe),
-            "schedule": recipe.schedule,
-            **extra_parameters,
-        }
-        if method is Method.FULL:
-            for setting in ("rank", "alpha", "dropout"):
-                del parameters[setting]
+        parameters = {"kind": str(kind), "name": name, "backbone": names}
+        parameters |= {**_settings(recipe, method), **extra_parameters}
         origin = origin_of(made_by, parameters, [*inputs, *folders])
     with open_checkpoint(output, origin) as checkpoint:
         run = fine_tune(name, model, objective, examples, recipe, checkpoint, validation)
@@ -125,6 +116,15 @@ def train_reward_model(
             asked = [(path, schema, rows) for path, schema, rows in tables if path is not None]
             if asked:
                 parquet.write_together(asked, origin)
+
+
+def _settings(recipe: Recipe, method: Method) -> dict[str, Any]:
+    """The settings that have an effect on the weights; those of adapters only if one is trained."""
+    settings = {**asdict(recipe), "schedule": recipe.schedule}
+    if method is Method.FULL:
+        for setting in ("rank", "alpha", "dropout"):
+            del settings[setting]
+    return settings
 
 
 class Run(NamedTuple):

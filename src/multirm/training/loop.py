@@ -101,18 +101,10 @@ def train(
                 break
             losses.append(_update(called, optimizer, step))
             if step.is_logged:
-                loss = math.fsum(map(float, losses)) / len(losses)
+                points.append(_point(name, number, step, losses))
                 losses = []
-                points.append(
-                    {
-                        "model": name,
-                        "step": number,
-                        "epoch": step.epoch,
-                        "loss": loss,
-                        "learning_rate": step.learning_rate,
-                    }
-                )
                 if is_main_process():
+                    loss = points[-1]["loss"]
                     logger.info("%s: step %d of %d, loss %.4f", name, number, len(steps), loss)
             is_best = False
             if watch and watch.is_due(number):
@@ -130,6 +122,17 @@ def train(
         watch.finish(learner)
     learner.eval()
     return points
+
+
+def _point(name: str, number: int, step: Step[E], losses: Sequence[Tensor]) -> dict[str, Any]:
+    """The row of `CURVES` for a step, with the mean loss since the last row."""
+    return {
+        "model": name,
+        "step": number,
+        "epoch": step.epoch,
+        "loss": math.fsum(map(float, losses)) / len(losses),
+        "learning_rate": step.learning_rate,
+    }
 
 
 def _update(learner: nn.Module, optimizer: Optimizer, step: Step[Any]) -> Tensor:
