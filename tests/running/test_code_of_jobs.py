@@ -97,7 +97,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ]
         + ["--engine", "transformers", "--shots", "0", "--per-question", "2"],
         ["continue-steps", "--solutions", f["data"], "--policy", str(model), "--shots", "0"]
-        + ["--per-prefix", "2", "--engine", "transformers", "--output", f["reached"]]
+        + ["--per-prefix", "5", "--engine", "transformers", "--output", f["reached"]]
         + ["--output-continuations", f["continued"], *sampled[2:]],
         ["measure-continuation-shares", "--solutions", f["data"], "--labels", f["reached"]]
         + ["--continuations", f["continued"], "--dataset", "g", "--output", f["shares"]],
