@@ -86,6 +86,11 @@ def test_a_newcomer_reads_little() -> None:
     assert len(text_of(Path("README.md")).splitlines()) <= 250
 
 
+def test_readme_leads_to_every_page() -> None:
+    readme = text_of(Path("README.md"))
+    assert [str(page) for page in PAGES[1:] if f"]({page})" not in readme] == []
+
+
 def test_pages_begin_with_a_command() -> None:
     def opening(page: Path) -> str:
         return " ".join(text_of(page).partition("\n## ")[0].split())
