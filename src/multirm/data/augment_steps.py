@@ -39,7 +39,7 @@ from multirm.tables.augmentations import (
     ErrorType,
 )
 from multirm.tables.labels import LABELS, LabelSource, label_rows
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, SOLUTIONS_IF_ANY
 from multirm.text.answers import outcome_label
 from multirm.text.augmenting import (
     GENERAL_TYPES,
@@ -122,7 +122,7 @@ def augment_steps(
     Raises:
         InputError: the model cannot be used.
     """
-    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS_IF_ANY).to_pylist()
     writer = ChatModel.load(model, options)
     template = load_augment_template(kind)
     if kind is AugmentationKind.COUNTERFACTUAL:

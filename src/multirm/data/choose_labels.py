@@ -12,7 +12,7 @@ from multirm.running.numbers import Fraction
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.labels import LabelSource, read_labels, refuse_other_labels, solution_of
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, SOLUTIONS_IF_ANY
 from multirm.text.labels import after_first_error, outcome_from_steps, up_to_first_error
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,8 @@ def choose_labels(
 
     A solution gets step labels if all of its steps up to the first bad one have a label, or all of its steps if none
     is bad; steps after the first bad one are bad. Otherwise its step labels are null, and its reason is counted in
-    the log. The outcome of a solution without a reference answer follows from its steps.
+    the log; a category may have no labels at all. The outcome of a solution without a reference answer follows from
+    its steps.
 
     Args:
         solutions: solutions table.
@@ -43,10 +44,10 @@ def choose_labels(
         min_agreement: a label whose share of agreeing votes is smaller counts as missing.
 
     Raises:
-        InputError: the labels are of other solutions or of steps that do not exist, or come from several sources,
-            no solution gets step labels, or `min_agreement` is given for Monte-Carlo labels.
+        InputError: the labels are of other solutions or of steps that do not exist, or come from several sources, or
+            `min_agreement` is given for Monte-Carlo labels.
     """
-    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS_IF_ANY).to_pylist()
     found = read_labels(labels)
     lengths = {solution_of(row): len(row["steps"]) for row in rows}
     refuse_other_labels(labels, found, lengths, str(solutions))
@@ -58,18 +59,13 @@ def choose_labels(
         step_labels, reason = _choose(of_steps, len(row["steps"]), min_agreement)
         missing.update([reason] if reason else [])
         chosen.append({**_relabelled(row, step_labels), "dataset": dataset})
-    if missing.total() == len(rows):
-        raise InputError(
-            labels,
-            expected="labels of some solution up to its first bad step",
-            found=_told(missing),
-        )
     parameters = {"dataset": dataset, "min_agreement": min_agreement}
     parquet.write(output, SOLUTIONS, chosen, origin_of(__name__, parameters, [solutions, labels]))
     n_labelled = len(rows) - missing.total()
     logger.info("%s: labelled %d of %d solutions", dataset, n_labelled, len(rows))
     if missing:
-        logger.info("%s: left without labels: %s", dataset, _told(missing))
+        level = logging.INFO if n_labelled else logging.WARNING
+        logger.log(level, "%s: left without labels: %s", dataset, _told(missing))
 
 
 def _choose(

@@ -21,7 +21,7 @@ from multirm.tables.continuation_shares import CONTINUATION_SHARES
 from multirm.tables.continuations import CONTINUATIONS
 from multirm.tables.labels import read_labels, solution_of
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS, pool_of
+from multirm.tables.solutions import SOLUTIONS_IF_ANY, pool_of
 from multirm.text.solving import Asked, join_steps
 
 
@@ -65,7 +65,7 @@ def measure_continuation_shares(
         InputError: the labels have another source, or are of other solutions.
     """
     per_prefix, significance = _settings(labels)
-    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS_IF_ANY).to_pylist()
     of_labels = {key: steps for path in labels for key, steps in read_labels(path).items()}
     if others := of_labels.keys() - {solution_of(row) for row in rows}:
         raise InputError(

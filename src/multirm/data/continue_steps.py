@@ -27,7 +27,7 @@ from multirm.tables import parquet
 from multirm.tables.continuations import CONTINUATIONS, Search, fewest_continuations
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.questions import QUESTIONS
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, SOLUTIONS_IF_ANY
 from multirm.text.answers import outcome_label
 from multirm.text.encoding import encode_start
 from multirm.text.solving import Asked, join_steps, read_reply
@@ -96,7 +96,7 @@ def continue_steps(
             policy has no chat template.
     """
     _require_enough(per_prefix, significance)
-    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS_IF_ANY).to_pylist()
     _require_outcomes(solutions, rows)
     shown = solving.load()
     model = ChatModel.load(policy, options)

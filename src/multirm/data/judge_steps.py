@@ -24,7 +24,7 @@ from multirm.running.numbers import Count, PositiveOrZero
 from multirm.tables import parquet
 from multirm.tables.judgements import JUDGEMENTS, JudgementReason
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS, SOLUTIONS_IF_ANY
 from multirm.text.judging import (
     NO_BAD_STEP,
     judge_template_file,
@@ -87,7 +87,7 @@ def judge_steps(
         InputError: the reference answer of a solution is missing though the judge should see it, or the template or
             the judge cannot be used.
     """
-    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS_IF_ANY).to_pylist()
     _require_answers(solutions, rows, reference)
     file = judge_template_file(reference, template)
     words = load_judge_template(file, reference)

@@ -16,7 +16,7 @@ from multirm.tables import parquet
 from multirm.tables.label_agreement import LABEL_AGREEMENT, MEASURES
 from multirm.tables.labels import Key, read_labels, refuse_other_labels, solution_of
 from multirm.tables.schema import Row
-from multirm.tables.solutions import SOLUTIONS, pool_of
+from multirm.tables.solutions import SOLUTIONS_IF_ANY, pool_of
 from multirm.text.labels import up_to_first_error
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def compare_labels(
         InputError: no solution has a known first bad step, or a table has labels of several sources, of other
             solutions, or of the same ones as another table with its name.
     """
-    rows = parquet.read_all(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read_all(solutions, SOLUTIONS_IF_ANY).to_pylist()
     of = _Solutions(
         {solution_of(row): len(row["steps"]) for row in rows}, ", ".join(map(str, solutions))
     )

@@ -18,7 +18,7 @@ from multirm.running.randomness import item_generator
 from multirm.tables import parquet
 from multirm.tables.labels import LABELS, LabelReason, LabelSource, label_rows
 from multirm.tables.questions import Split
-from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.solutions import SOLUTIONS_IF_ANY
 from multirm.text.labels import format_question
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def check_steps(solutions: Path, output: OutputFile, seed: Seed = 42) -> None:
     Raises:
         InputError: a question is not the miniature's, or has another seed.
     """
-    rows = parquet.read(solutions, SOLUTIONS).to_pylist()
+    rows = parquet.read(solutions, SOLUTIONS_IF_ANY).to_pylist()
     questions = questions_of(solutions, rows, seed)
     labels, n_known = [], 0
     for row in rows:
