@@ -172,6 +172,10 @@ COMMANDS = {
             "multirm.training.generative:train_generative",
             "Train a gORM or gPRM.",
         ),
+        "train-pairwise": (
+            "multirm.training.pairwise:train_pairwise",
+            "Train a reward model from pairs of which one side is better.",
+        ),
         "merge-adapter": (
             "multirm.training.merge:merge_adapter",
             "Merge an adapter into its backbone.",

@@ -6,7 +6,7 @@ places by searching for the tag, and calls transformers' own classes on one solu
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -343,6 +343,23 @@ def classifier(case: Case, folder: Path, solution: Solution) -> list[float]:
         return network(torch.tensor([ids])).logits[0].tolist()
 
 
+def classifier_steps(case: Case, folder: Path, solution: Solution) -> list[float]:
+    counts = range(1, len(solution.steps) + 1)
+    prefixes = [replace(solution, steps=solution.steps[:count]) for count in counts]
+    return [classifier(case, folder, prefix)[0] for prefix in prefixes]
+
+
+def pairwise_scores(case: Case, folder: Path, solution: Solution) -> list[float]:
+    tokenizer = case.tokenizer()
+    ids = tokenizer(solution.question.strip() + " \n\n")["input_ids"]
+    network, rewards = plain(folder, LlamaForSequenceClassification), []
+    for step in solution.steps:
+        ids += tokenizer(step.strip() + " \n\n\n\n", add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            rewards.append(network(torch.tensor([ids])).logits[0, 0].item())
+    return rewards
+
+
 def eurus_prm(case: Case, folder: Path, solution: Solution) -> list[float]:
     tokenizer = case.tokenizer()
     steps = [f"Step {number}: {step}" for number, step in enumerate(solution.steps, start=1)]
@@ -422,6 +439,8 @@ CASES = [
     Case(FormatName.SKYWORK_O1, _qwen, _value, skywork_o1),
     Case(FormatName.REASON_EVAL, _mistral, _validity, reason_eval),
     Case(FormatName.CLASSIFIER, _llama, _one_label, classifier),
+    Case(FormatName.CLASSIFIER_STEPS, _llama, _one_label, classifier_steps),
+    Case(FormatName.PAIRWISE, _llama, _one_label, pairwise_scores),
     Case(FormatName.EURUS_PRM, _qwen, with_reference, eurus_prm),
 ]
 

@@ -80,7 +80,7 @@ def pack_tree(texts: Sequence[list[int]]) -> Pack:
         if len(group) == 1:
             packing.add(first, start, parent, group[0])
             continue
-        shared = _shared(first, last)
+        shared = n_shared(first, last)
         ended = []
         if (shared - start) * (len(group) - 1) >= WORTH_SHARING:
             # The first text may end where the shared prefix does.
@@ -110,7 +110,7 @@ def group_in_packs(
     used = 0
     for group in groups:
         order = sorted(group, key=lambda index: texts[index])
-        starts = [0, *(_shared(texts[a], texts[b]) for a, b in pairwise(order))]
+        starts = [0, *(n_shared(texts[a], texts[b]) for a, b in pairwise(order))]
         added = [len(texts[index]) - start for index, start in zip(order, starts, strict=True)]
         if chosen and used + sum(added) > budget:
             yield chosen
@@ -161,7 +161,7 @@ class _Packing:
         )
 
 
-def _shared(first: Sequence[int], last: Sequence[int]) -> int:
+def n_shared(first: Sequence[int], last: Sequence[int]) -> int:
     """The length of the common prefix of two texts, in tokens."""
     for k, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:

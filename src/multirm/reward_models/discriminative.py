@@ -13,7 +13,6 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -28,7 +27,7 @@ from multirm.models.load import (
     load_model,
     load_tokenizer,
 )
-from multirm.models.packing import attend_in_packs, pack_tree, read_pack_at
+from multirm.models.packing import attend_in_packs
 from multirm.models.trunks import load_trunk
 from multirm.reward_models.base import RewardModel, Rewards, Solution
 from multirm.reward_models.formats import Format, LayerHead, RatioHead, TokenHead
@@ -36,6 +35,8 @@ from multirm.reward_models.heads import Head, layer_head, token_head
 from multirm.reward_models.layouts import EncodedText, Encoder
 from multirm.reward_models.log_ratio import LogRatioModel
 from multirm.reward_models.packs import read_in_packs
+from multirm.reward_models.prefixes import PrefixModel
+from multirm.reward_models.reading import rewards_at
 from multirm.running.provenance import CLASSIFIER, made_as
 from multirm.tables.rewards import Scale, Unit
 from multirm.text.encoding import STEP_TOKENS, encode_solution
@@ -91,8 +92,11 @@ def of_format(
         case LayerHead():
             network, layers = load_trunk(name, asked.head.layers, precision)
             head = layer_head(layers, asked.head, name)
-            if asked.unit is Unit.SOLUTION:
+            if asked.layout.read == "end":
                 encode = at_last_token(encode, network.config.pad_token_id)
+            if asked.layout.read == "end" and asked.unit is Unit.STEP:
+                at_once = batch_tokens or default_batch()
+                return PrefixModel(network, encode, head, asked.scale, at_once)
         case RatioHead():
             compared = load_model(reference or asked.head.reference, precision)
             network = load_model(name, precision)
@@ -250,33 +254,3 @@ class DiscriminativeModel(RewardModel):
 
     def _operations(self, n_read: int) -> float | None:
         return None if self._flops is None else self._flops.reading(n_read)
-
-
-@torch.inference_mode()
-def rewards_at(
-    network: PreTrainedModel, head: Head, solutions: Sequence[EncodedText]
-) -> list[list[float | None]]:
-    """The rewards of solutions, read at their places.
-
-    Common prefixes of solutions, above all the question, are encoded once.
-
-    Args:
-        network: a decoder in evaluation mode, prepared by `attend_in_packs`.
-        head: computes rewards from last hidden states.
-        solutions: none longer than the context; all are one batch.
-
-    Returns:
-        for each solution a reward per place, None where it has no place.
-    """
-    pack = pack_tree([solution.ids for solution in solutions])
-    places = [
-        own[[place for place in solution.places if place is not None]]
-        for own, solution in zip(pack.places, solutions, strict=True)
-    ]
-    given = [*pack.tensors, torch.from_numpy(np.concatenate(places))]
-    hidden = read_pack_at(network, *(tensor.to(network.device) for tensor in given))
-    found = iter(head(network, hidden).cpu().tolist())
-    return [
-        [None if place is None else next(found) for place in solution.places]
-        for solution in solutions
-    ]

@@ -39,7 +39,8 @@ class Layout(_Declared):
         reply: the assistant's reply to a step in `turns`.
         read: the piece of a step at whose last token its reward is read. `after` is the last token of what follows a
             step: what separates it from the next one, or what ends the reply. `end` is the last token of the whole
-            text, for one reward of the solution. In `turns`, rewards are read at the token before each reply.
+            text: of the solution, or of its first steps up to the one that the reward is for. In `turns`, rewards are
+            read at the token before each reply.
         tokenized: whether the text is tokenized as one, or each piece on its own.
         opening: the tokens before the text: those that the tokenizer adds, its beginning-of-sequence token even if
             it does not add it, or none. A chat template writes its own.
@@ -134,9 +135,10 @@ class Format(_Declared):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        reads_end = self.layout.read == "end"
-        if reads_end != (self.unit is Unit.SOLUTION):
-            raise ValueError("a reward of the solution is read at the end, and no other is")
+        if self.unit is Unit.SOLUTION and self.layout.read != "end":
+            raise ValueError("a reward of the solution is read at the end")
+        if self.layout.read == "end" and not isinstance(self.head, LayerHead):
+            raise ValueError("only layers of a head are read at the end")
         if isinstance(self.layout.read, int) and self.layout.read >= len(self.layout.step):
             raise ValueError("`read` is beyond the pieces of a step")
         return self

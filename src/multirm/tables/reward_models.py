@@ -41,6 +41,8 @@ class FormatName(StrEnum):
     SKYWORK_O1 = "skywork_o1"
     REASON_EVAL = "reason_eval"
     CLASSIFIER = "classifier"
+    CLASSIFIER_STEPS = "classifier_steps"
+    PAIRWISE = "pairwise"
     EURUS_PRM = "eurus_prm"
     THINK_PRM = "think_prm"
     R_PRM = "r_prm"

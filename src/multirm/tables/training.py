@@ -53,16 +53,18 @@ VALIDATION = Schema(
 
 EXAMPLES = Schema(
     "examples",
-    1,
+    2,
     pa.schema(
         [
             column("model", pa.string()),
             column("category", pa.string()),
             column("n_used", pa.int32()),
-            column("n_positive", pa.int32()),
+            # Null for pairs.
+            column("n_positive", pa.int32(), nullable=True),
             column("n_too_long", pa.int32()),
             column("n_unlabelled", pa.int32()),
         ]
     ),
     ("model", "category"),
+    older={1: ()},
 )

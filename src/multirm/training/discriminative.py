@@ -21,6 +21,7 @@ from multirm.tables.schema import Row
 from multirm.text.encoding import EncodedSolution, encode_solution, step_candidates
 from multirm.training.examples import UNLABELLED, Example, SoftExample, Tally
 from multirm.training.fine_tuning import train_reward_model
+from multirm.training.networks import LanguageModel
 from multirm.training.objectives import Objective, prediction, soft_prediction
 from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
@@ -124,17 +125,16 @@ def train_discriminative(
         labelled,
         tally,
         recipe,
-        kind=kind,
+        network=LanguageModel(backbone, recipe.method),
         name=name,
-        backbone=backbone,
         tokenizer=tokenizer,
         questions=(row["question"] for row in learned.rows),
         made_by=__name__,
         inputs=[*given.files, *held_out.files],
+        extra_parameters={"kind": str(kind)},
         output=output,
         curve=curve,
         counts=examples,
-        method=recipe.method,
         validation=validated,
         metrics=metrics,
     )

@@ -79,12 +79,18 @@ class SoftExample:
 
 @dataclass
 class Tally:
-    """Counts of rows by category and by what became of them, for the table `EXAMPLES`."""
+    """Counts of rows by category and by what became of them, for the table `EXAMPLES`.
+
+    Attributes:
+        used, positive, too_long, unlabelled: as in the table.
+        are_pairs: whether an example is a pair, which is neither positive nor negative.
+    """
 
     used: Counter[str] = field(default_factory=Counter)
     positive: Counter[str] = field(default_factory=Counter)
     too_long: Counter[str] = field(default_factory=Counter)
     unlabelled: Counter[str] = field(default_factory=Counter)
+    are_pairs: bool = False
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Rows of the table `EXAMPLES` for the model `name`, one per category."""
@@ -94,7 +100,7 @@ class Tally:
                 "model": name,
                 "category": category,
                 "n_used": self.used[category],
-                "n_positive": self.positive[category],
+                "n_positive": None if self.are_pairs else self.positive[category],
                 "n_too_long": self.too_long[category],
                 "n_unlabelled": self.unlabelled[category],
             }
@@ -115,7 +121,7 @@ class Tally:
                 found=f"{self.too_long.total()} over {max_length} tokens, {self.unlabelled.total()} unlabelled",
                 remedy="use more data or a larger max_length",
             )
-        if n_positive in (0, n_used):
+        if not self.are_pairs and n_positive in (0, n_used):
             logger.warning(
                 "%s: all %d examples are %s; the model will learn nothing else",
                 source,

@@ -15,27 +15,23 @@ from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models.activations import Decoder, Device, reading
-from multirm.models.adapters import is_adapter
-from multirm.models.folders import fetch_model
 from multirm.models.load import sources_of
 from multirm.models.packing import attend_in_packs
 from multirm.models.training_method import Method
-from multirm.running.provenance import ADAPTER, TUNED, check_replaceable, origin_of
+from multirm.running.provenance import check_replaceable, origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
-from multirm.tables.reward_models import Kind
 from multirm.tables.training import CURVES, EXAMPLES, VALIDATION
 from multirm.training.checkpoints import open_checkpoint
 from multirm.training.examples import Tally
 from multirm.training.fine_tuning_steps import fine_tuning_steps, run_seed
-from multirm.training.full import save_model
 from multirm.training.loop import Learner, train
-from multirm.training.lora import save_adapter
+from multirm.training.networks import Network
 from multirm.training.objectives import Objective
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
 from multirm.training.sharding import shard, trained_weights
-from multirm.training.starting_points import is_sharded, starting_model
+from multirm.training.starting_points import is_sharded
 from multirm.training.steps import E
 from multirm.training.validation import Validation, Watch
 
@@ -54,9 +50,8 @@ def train_reward_model(
     tally: Tally,
     recipe: Recipe,
     *,
-    kind: Kind,
+    network: Network,
     name: str,
-    backbone: str,
     tokenizer: PreTrainedTokenizerBase,
     questions: Iterable[str],
     made_by: str,
@@ -65,24 +60,22 @@ def train_reward_model(
     output: Path,
     curve: Path | None,
     counts: Path | None,
-    method: Method = Method.LORA,
     validation: Validation | None = None,
     metrics: Path | None = None,
 ) -> None:
     """Train an adapter or all weights, and write them with their learning curve and the counts of their examples.
 
     Args:
+        network: what is trained.
         name: name of the reward model in the tables.
-        backbone: folder or hub name of the model to start from.
         tokenizer: the backbone's tokenizer, saved with the model.
         questions: the questions of the examples.
         made_by: the module to name in the origin.
         inputs: the files that the examples were made from.
-        extra_parameters: parameters for the origin, besides kind, name, backbone and recipe.
-        output: folder for the adapter, or for the whole model.
+        extra_parameters: parameters for the origin, besides name, backbone and recipe.
+        output: folder for what is trained.
         curve: file for the table of losses; None for no table.
         counts: file for the table of examples used and left out; None for no table.
-        method: whether to train an adapter or all weights.
         validation: what to evaluate during training, if anything.
         metrics: file for the table of evaluations; None for no table.
 
@@ -91,23 +84,19 @@ def train_reward_model(
             model, or the folder has something else in it.
     """
     tally.require_examples(name, recipe.max_length)
-    check_replaceable(output, TUNED if method is Method.FULL else ADAPTER)
-    model = starting_model(backbone, recipe, method)
+    check_replaceable(output, network.made)
+    model = network.start(recipe)
     origin = None
     if is_main_process():
-        names, folders = sources_of(backbone)
-        parameters = {"kind": str(kind), "name": name, "backbone": names}
-        parameters |= {**_settings(recipe, method), **extra_parameters}
+        names, folders = sources_of(network.backbone)
+        parameters = {"name": name, "backbone": names}
+        parameters |= {**_settings(recipe, network.method), **extra_parameters}
         origin = origin_of(made_by, parameters, [*inputs, *folders])
     with open_checkpoint(output, origin) as checkpoint:
         run = fine_tune(name, model, objective, examples, recipe, checkpoint, validation)
         weights = trained_weights(model)
         if origin:
-            if method is Method.FULL:
-                save_model(model, weights, tokenizer, output, origin, questions, backbone)
-            else:
-                continued = [backbone] if is_adapter(fetch_model(backbone)) else []
-                save_adapter(model, weights, tokenizer, output, origin, questions, *continued)
+            network.save(model, weights, tokenizer, output, origin, questions)
             tables = [
                 (curve, CURVES, run.points),
                 (counts, EXAMPLES, tally.rows(name)),

@@ -22,6 +22,7 @@ from multirm.text.encoding import encode_critique, verdict_candidates
 from multirm.text.prompts import Template, learned_prompt, load_template, own_template
 from multirm.training.examples import UNLABELLED, Example, Tally
 from multirm.training.fine_tuning import train_reward_model
+from multirm.training.networks import LanguageModel
 from multirm.training.objectives import prediction
 from multirm.training.processes import share_batch
 from multirm.training.recipe import Recipe
@@ -97,14 +98,13 @@ def train_generative(
         learned,
         tally,
         recipe,
-        kind=kind,
+        network=LanguageModel(backbone),
         name=name,
-        backbone=backbone,
         tokenizer=tokenizer,
         questions=(solution["question"] for _, solution in pairs),
         made_by=__name__,
         inputs=[*solutions, *critiques, template],
-        extra_parameters=date_told(tokenizer),
+        extra_parameters={"kind": str(kind), **date_told(tokenizer)},
         output=output,
         curve=curve,
         counts=examples,
