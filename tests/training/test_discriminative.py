@@ -224,7 +224,7 @@ def test_the_same_seed_makes_the_same_adapter(run: Callable[..., Path]) -> None:
 
 
 def test_nothing_to_train_on(run: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match=r"law\.parquet: expected at least one solution"):
+    with pytest.raises(InputError, match=r"law\.parquet: expected solutions, found none"):
         run(Kind.DORM, [])
     with pytest.raises(InputError, match="found 0 over 650 tokens, 2 unlabelled"):
         run(Kind.DORM, [solution(i, ["Who knows."], None) for i in range(2)])
