@@ -228,7 +228,7 @@ def test_inconsistent_formats_are_refused() -> None:
     known = read_format(FormatName.TRL).model_dump()
     for changed in (
         {"unit": "solution"},
-        {"layout": {**known["layout"], "read": "end"}},
+        {"layout": {**known["layout"], "read": "end"}, "head": {"tokens": ["-", "+"]}},
         {"layout": {**known["layout"], "read": 2}},
         {"layout": {**known["layout"], "separator": "\n"}},
         {"head": {"tokens": ["-"]}},

@@ -28,7 +28,7 @@ from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.load import load_model, load_tokenizer
 from multirm.reward_models.base import Solution
-from multirm.reward_models.formats import is_of_vllm, read_format, writes_verdicts
+from multirm.reward_models.formats import read_format, writes_verdicts
 from multirm.reward_models.layouts import EncodedText
 from multirm.reward_models.pooled import PooledModel, Served, load_pooled
 from multirm.scoring.discriminative import score_discriminative
@@ -283,9 +283,10 @@ def test_two_layers_over_another_decoder_are_refused(models: Path, tmp_path: Pat
 
 def test_the_formats_that_vllm_serves() -> None:
     others = {FormatName.SKYWORK_O1, FormatName.REASON_EVAL, FormatName.EURUS_PRM}
+    others |= {FormatName.CLASSIFIER_STEPS}
     read = [each for each in FormatName if each is not FormatName.MULTI_RM]
     for name in (each for each in read if not writes_verdicts(each)):
-        assert is_of_vllm(read_format(name).head) == (name not in others)
+        assert read_format(name).is_of_vllm == (name not in others)
 
 
 class Counting:

@@ -122,7 +122,7 @@ def test_vllm_splits_a_model_over_gpus() -> None:
         ({**QWEN, "parameters": 72e9}, "vLLM splits models over several"),
         (
             {**EURUS, "scoring": {"engine": "vllm"}},
-            "scoring.engine: vLLM does not serve the head of eurus_prm",
+            "scoring.engine: vLLM does not serve eurus_prm",
         ),
         ({**QWEN, "scoring": {"engine": "openai"}}, "runs no discriminative models; use"),
         (

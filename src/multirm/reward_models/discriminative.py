@@ -94,7 +94,7 @@ def of_format(
             head = layer_head(layers, asked.head, name)
             if asked.layout.read == "end":
                 encode = at_last_token(encode, network.config.pad_token_id)
-            if asked.layout.read == "end" and asked.unit is Unit.STEP:
+            if asked.reads_prefixes:
                 at_once = batch_tokens or default_batch()
                 return PrefixModel(network, encode, head, asked.scale, at_once)
         case RatioHead():

@@ -107,13 +107,6 @@ SCORE = ("score",)
 TWO_SCORES = ("score.0", "score.2")
 
 
-def is_of_vllm(head: TokenHead | LayerHead | RatioHead) -> bool:
-    """Whether vLLM serves a head: two tokens, a layer named `score`, or the two layers of Qwen2.5-Math-PRM."""
-    if isinstance(head, LayerHead):
-        return head.layers in (SCORE, TWO_SCORES)
-    return isinstance(head, TokenHead)
-
-
 class Format(_Declared):
     """How a discriminative reward model reads solutions and gives rewards.
 
@@ -142,6 +135,20 @@ class Format(_Declared):
         if isinstance(self.layout.read, int) and self.layout.read >= len(self.layout.step):
             raise ValueError("`read` is beyond the pieces of a step")
         return self
+
+    @property
+    def is_of_vllm(self) -> bool:
+        """Whether vLLM serves it: a layer named `score`, two tokens, or the two layers of Qwen2.5-Math-PRM."""
+        if self.reads_prefixes:
+            return False
+        if isinstance(self.head, LayerHead):
+            return self.head.layers in (SCORE, TWO_SCORES)
+        return isinstance(self.head, TokenHead)
+
+    @property
+    def reads_prefixes(self) -> bool:
+        """Whether each step's reward is read at the end of a text of its own."""
+        return self.layout.read == "end" and self.unit is Unit.STEP
 
     def with_first_turn(self, path: Path) -> "Format":
         """This format with the words in a file for the first user turn.

@@ -43,7 +43,6 @@ from multirm.reward_models.formats import (
     LayerHead,
     RatioHead,
     TokenHead,
-    is_of_vllm,
 )
 from multirm.reward_models.heads import layer_rewards, require_outputs, token_rewards
 from multirm.reward_models.layouts import EncodedText, Encoder, warn_of_texts
@@ -127,7 +126,7 @@ def _head_of(name: str, asked: Format | None) -> TokenHead | LayerHead:
     if asked is None:
         return EXPORTED_HEAD if is_exported(name) else TokenHead(tokens=STEP_TOKENS)
     head = asked.head
-    if isinstance(head, RatioHead) or not is_of_vllm(head):
+    if isinstance(head, RatioHead) or not asked.is_of_vllm:
         raise _unserved(name, f"that of the format {asked.name}")
     return head
 

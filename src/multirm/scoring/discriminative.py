@@ -19,7 +19,7 @@ from multirm.reward_models.discriminative import (
     load_discriminative,
     load_discriminative_in_turn,
 )
-from multirm.reward_models.formats import Format, RatioHead, format_file, is_of_vllm, read_format
+from multirm.reward_models.formats import Format, RatioHead, format_file, read_format
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
@@ -73,7 +73,7 @@ def score_discriminative(
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
     at_once = _batch(engine, batch_tokens)
-    if engine is EngineName.VLLM and asked is not None and not is_of_vllm(asked.head):
+    if engine is EngineName.VLLM and asked is not None and not asked.is_of_vllm:
         raise InputError(
             "--engine",
             expected=f"{EngineName.TRANSFORMERS} with the format {format}, whose head vLLM does not serve",

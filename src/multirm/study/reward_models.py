@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
-from multirm.reward_models.formats import RatioHead, is_of_vllm, read_format, writes_verdicts
+from multirm.reward_models.formats import RatioHead, read_format, writes_verdicts
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -237,8 +237,8 @@ class ReadyDiscriminativeModel(ReadyModel):
             raise ValueError(f"format: {error}") from None
         if self.reference and not isinstance(asked.head, RatioHead):
             raise ValueError(f"`reference` does not suit the format {self.format}")
-        if self.scoring.engine is EngineName.VLLM and not is_of_vllm(asked.head):
-            raise ValueError(f"scoring.engine: vLLM does not serve the head of {self.format}")
+        if self.scoring.engine is EngineName.VLLM and not asked.is_of_vllm:
+            raise ValueError(f"scoring.engine: vLLM does not serve {self.format}")
         expected = Kind.DORM if asked.unit is Unit.SOLUTION else Kind.DPRM
         if self.kind is not expected:
             raise ValueError(
