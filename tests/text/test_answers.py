@@ -275,3 +275,15 @@ def test_letters_and_plain_numbers_do_not_wait_for_sympy() -> None:
         "assert 'sympy' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("reference", ["A", "12", "x^2", "a word", "12 kg"])
+def test_long_answers_are_texts_whatever_they_begin_with(reference: str) -> None:
+    """A reply may repeat itself thousands of times; a formula takes more than linear time to read."""
+    long = "2 " + "+ 2 " * 500
+    assert answer_form(long).format is AnswerFormat.TEXT
+    is_text = answer_form(reference).format is AnswerFormat.TEXT
+    assert spell(long, answer_form(reference)).of_form is is_text
+    brackets = "(" * 200_000
+    assert outcome_label(brackets, reference) == 0
+    assert outcome_label(brackets, brackets) == 1

@@ -102,6 +102,8 @@ class Spelled:
 def answer_form(answer: str) -> AnswerForm:
     """The form of a reference answer."""
     text = _bare(answer)
+    if len(text) > _LONGEST:
+        return AnswerForm(AnswerFormat.TEXT)
     if _letter(text):
         return AnswerForm(AnswerFormat.CHOICE)
     quantity = parse_quantity(text)
@@ -147,6 +149,8 @@ def outcome_label(parsed_answer: str | None, answer: str) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def _spelled(text: str, form: AnswerForm) -> Spelled:
+    if len(text) > _LONGEST:
+        return Spelled(text, of_form=form.format is AnswerFormat.TEXT)
     match form.format:
         case AnswerFormat.CHOICE:
             letter = _letter(text) or _letter_with_text(text)
