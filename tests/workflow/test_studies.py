@@ -89,7 +89,10 @@ def test_process_labels_are_made_from_bare_questions(tmp_path: Path) -> None:
     # Labels of people's solutions are compared, but chosen for no dataset.
     assert jobs["choose_labels"] == 5 * 14
     assert jobs["train_whole_discriminative"] == 3
-    assert jobs["train_discriminative"] == 13
+    # Five of them without one category each.
+    assert jobs["train_discriminative"] == 17
+    # The judge itself, without training.
+    assert jobs["score_generative"] == 14
 
 
 def test_a_judge_is_compared_with_people_without_any_reward_model(
