@@ -516,3 +516,21 @@ def test_a_judges_template_is_checked_before_any_job(tmp_path: Path) -> None:
     assert f"{key}{other} has braces" in found
     shown = {"model": "judge", "template": str(file), "reference": False}
     assert study(datasets={"X": {"from": "Train", "label": {"judge": shown}}})
+
+
+def test_replies_are_counted_for_each_reason() -> None:
+    """Of what the study samples and judges, also of labels that are compared only."""
+    found = study(
+        datasets={"Again": {"from": "Train", "label": {"judge": {"model": "judge"}}}},
+        evaluation={"step_labels": ["Known"]},
+    )
+    inputs = report_files.inputs_of(found, "reply_counts")
+    folders = {name: [table.split("/")[2] for table in tables] for name, tables in inputs.items()}
+    assert folders == {
+        "samples": ["Train", "Train", "Test", "Test"],
+        "judgements": ["Judged", "Judged", "Again", "Again"],
+    }
+    words = report_files.report_words(("judgements",), None, inputs)
+    table = "<results>/judgements/Judged/history.parquet"
+    assert words[:2] == ["--judgements", f"Judged={table}"]
+    assert "<results>/tables/reply_counts/labels.md" in report_files.report_targets(found)

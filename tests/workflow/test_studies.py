@@ -109,8 +109,9 @@ def test_a_judge_is_compared_with_people_without_any_reward_model(
         "compare_labels": 3,
         "draw_label_agreement": 3,
         "tabulate_dataset_statistics": 1,
+        "tabulate_reply_counts": 1,
         "all": 1,
-        "total": 38,
+        "total": 39,
     }
     judging = [line for line in plan.splitlines() if "multirm judge-steps" in line]
     assert len(judging) == 14 and all("--judge owner/judge " in line for line in judging)

@@ -160,6 +160,7 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
     unused |= {"multirm.data.shuffle", "multirm.data.take", "multirm.data.noisy_labels"}
     unused |= {"multirm.evaluation.changes", "multirm.evaluation.domains"}
     unused |= {"multirm.report.gain_table", "multirm.report.augmentation_counts"}
+    unused |= {"multirm.report.reply_counts"}
     labelling = (ROOT / "workflow" / "rules" / "labels.smk").read_text()
     unused |= set(re.findall(r'code\("([\w.]+)"\)', labelling))
     unused |= {"multirm.data.task_demonstrations"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from multirm.study.datasets import DerivedDataset
+from multirm.study.datasets import DerivedDataset, SampledDataset
 from multirm.study.files import (
     RESULTS,
     reward_tables,
@@ -86,6 +86,28 @@ def _checks(study: Study) -> Files:
     }
 
 
+def _replies(study: Study) -> Files:
+    compared = {
+        name for known in study.evaluation.step_labels for name in study.compared_labels(known)
+    }
+    used = {*used_datasets(study), *compared}
+    sampled, judged = [], []
+    for name, settings in study.datasets.items():
+        if name in used and isinstance(settings, SampledDataset):
+            sampled.append(name)
+        label = settings.label if isinstance(settings, DerivedDataset) else None
+        if name in used and label and label.judge:
+            judged.append(name)
+    return {
+        folder: [
+            table_of(folder, name, category)
+            for name in names
+            for category in study.categories_of(name)
+        ]
+        for folder, names in (("samples", sampled), ("judgements", judged))
+    }
+
+
 def _augmentations(study: Study) -> Files:
     used = used_datasets(study)
     return {
@@ -118,6 +140,7 @@ _INPUTS: dict[str, Callable[[Study], Files]] = {
     "dataset_statistics": _solutions,
     "hyper_parameters": _models,
     "filtering": _checks,
+    "reply_counts": _replies,
     "augmentation_counts": _augmentations,
     "rewards": _evaluated,
     "gains": _grouped,
@@ -125,12 +148,15 @@ _INPUTS: dict[str, Callable[[Study], Files]] = {
 
 
 def report_words(names: Iterable[str], wildcards: object, input: Any) -> list[str]:
-    """A job's inputs as options: models by their folders, counts of critiques after the name of their set."""
+    """A job's inputs as options: models by their folders, counts of critiques and replies after the name of their set
+    or dataset."""
     words = []
     for name in names:
         files = [Path(file) for file in input[name]]
         if name == "models":
             given = [str(file.parent) for file in files]
+        elif name in ("samples", "judgements"):
+            given = [f"{file.parts[-2]}={file}" for file in files]
         elif name == "checks":
             given = [f"{file.parts[-3]}={file}" for file in files]
         else:

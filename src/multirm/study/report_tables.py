@@ -40,6 +40,11 @@ REPORT_TABLES = {
         "Count the critiques that filtering kept, and left out for each reason.",
         ("checks",),
     ),
+    "reply_counts": ReportTable(
+        "reply_counts",
+        "Count the replies of policies and judges that could be used, and the others for each reason.",
+        ("samples", "judgements"),
+    ),
     "augmentation_counts": ReportTable(
         "augmentation_counts",
         "Count replies to requests for new steps, by type of error and by position.",

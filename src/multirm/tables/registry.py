@@ -27,6 +27,7 @@ from multirm.tables.nodes import NODES
 from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.preferences import PREFERENCES
 from multirm.tables.questions import QUESTIONS
+from multirm.tables.reply_counts import REPLY_COUNTS
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
@@ -100,6 +101,7 @@ SCHEMAS = {
         DATASET_STATISTICS,
         HYPER_PARAMETERS,
         FILTERING,
+        REPLY_COUNTS,
         AUGMENTATION_COUNTS,
         REWARD_TABLE,
         GAIN_TABLE,
