@@ -7,12 +7,16 @@ from pathlib import Path
 import yaml
 
 from multirm.tables import parquet
+from multirm.tables.augmentations import AUGMENTATIONS
 from multirm.tables.continuation_shares import CONTINUATION_SHARES
 from multirm.tables.continuations import CONTINUATIONS
+from multirm.tables.conversations import CONVERSATIONS
 from multirm.tables.judgements import JUDGEMENTS
 from multirm.tables.label_agreement import LABEL_AGREEMENT
 from multirm.tables.labels import LABELS
+from multirm.tables.questions import QUESTIONS
 from multirm.tables.samples import SAMPLES
+from multirm.tables.solutions import SOLUTIONS
 
 SHORT = {"max_tokens": 8}
 POLICY = {"policy": "micro", "exemplars": "Micro_pretrain", "shots": 1, **SHORT}
@@ -76,3 +80,57 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     compared = {row["labels"]: row for row in rows if row["category"] == "history"}
     assert {*compared} == {"Judged", "Continued"}
     assert {row["n_labelled"] + row["n_missing"] for row in compared.values()} == {48}
+
+
+def test_labels_are_chosen_and_steps_written_anew(study_copy: Path, shared_data: Path) -> None:
+    """The rules that read labels, and those before them that read questions and show tasks."""
+    file = study_copy / "config" / "micro.yaml"
+    study = yaml.safe_load(file.read_text())
+    one = {"categories": ["history"]}
+    known = {"from": "Micro_train", "label": {"known": "miniature"}, **one}
+    source = [str(shared_data / "mmlu_pro" / "eval_questions.json")]
+    study["questions"] = {"Read": {"reader": "mmlu_pro", "source": source, **one}}
+    study["datasets"] |= {
+        "Known": known,
+        "Other": known,
+        "Agreed": {"from": "Micro_train", "label": {"agree": ["Known", "Other"]}, **one},
+        "Trusted": {
+            "from": "Micro_train",
+            "label": {"trust": {"model": "dPRM-micro", "tolerance": 1}},
+            **one,
+        },
+        "Reworded": {"from": "Known", "augment": {"model": "micro", "kind": "rewrite", **SHORT}},
+    }
+    file.write_text(yaml.safe_dump(study))
+    wanted = {
+        name: f"results/{name}/history.parquet"
+        for name in (
+            *("data/Agreed", "data/Trusted", "augmentations/Reworded", "labels/Reworded"),
+            *("questions/Read", "demonstrations/solve/Micro_pretrain"),
+        )
+    }
+    command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
+    run = subprocess.run(
+        [*command, "--cores", "2", "--show-failed-logs", "--", *wanted.values()],
+        cwd=study_copy,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    known_table = study_copy / "results" / "data" / "Known" / "history.parquet"
+    truth = parquet.read(known_table, SOLUTIONS)["step_labels"]
+    for name in ("Agreed", "Trusted"):
+        found = parquet.read(study_copy / wanted[f"data/{name}"], SOLUTIONS)
+        assert set(found["dataset"].to_pylist()) == {name}
+        # The same source twice agrees with itself in everything, and any reward is within 1 of a label.
+        if name == "Agreed":
+            assert found["step_labels"].to_pylist() == truth.to_pylist()
+        else:
+            assert found["step_labels"].null_count < found.num_rows == len(truth)
+    replies = parquet.read(study_copy / wanted["augmentations/Reworded"], AUGMENTATIONS).to_pylist()
+    assert {row["kind"] for row in replies} == {"rewrite"}
+    questions = parquet.read(study_copy / wanted["questions/Read"], QUESTIONS).to_pylist()
+    assert len(questions) == 150
+    shown = study_copy / wanted["demonstrations/solve/Micro_pretrain"]
+    assert parquet.read(shown, CONVERSATIONS).num_rows
