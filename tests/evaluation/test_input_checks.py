@@ -150,3 +150,11 @@ def test_samples_are_those_of_a_dataset_that_was_derived_from_their_solutions(
     row = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).to_pylist()[0]
     assert (row["n"], row["selection"]) == (1, "majority_vote")
     assert row["accuracy"] == pytest.approx(100 / 3)
+
+
+def test_samples_without_any_solution_are_refused(tmp_path: Path, write_tables: Any) -> None:
+    pool = [(None, {"dPRM": []}), (None, {"dPRM": []})]
+    written = write_tables({"law": {"q": ("A", pool)}}, ["dPRM"])
+    samples = written.as_sampled()
+    with pytest.raises(InputError, match="expected at least one solution, found none; no sample"):
+        run(evaluate, tmp_path, written, ["dPRM"], n=[1], samples=samples)

@@ -136,11 +136,18 @@ def check_solutions(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_samples(database: duckdb.DuckDBPyConnection) -> None:
-    """Require that the solutions are those samples that are complete, one to one.
+    """Require that there are solutions, and that they are those samples that are complete, one to one.
 
     Raises:
         InputError: names the table and the first keys.
     """
+    if not database.execute("FROM complete LIMIT 1").fetchall():
+        raise InputError(
+            "--solutions",
+            expected="at least one solution",
+            found="none; no sample has an answer",
+            remedy="look into the tables of samples",
+        )
     _refuse(database, REPEATED.format(table="samples"), "each sample once", "repeated")
     _refuse(database, LOST_SAMPLES, "only samples of the solutions given", "without their solution")
     _refuse(database, OTHER_SOLUTIONS, "only solutions that are among the samples", "of others")
