@@ -204,7 +204,12 @@ def test_accuracies_of_means(tmp_path: Path, write_tables: Any) -> None:
     assert n_means == 3 * 2 * 3
     run(evaluate, tmp_path / "one", written, ["dORM", "gORM"])
     alone = keyed(rows_of(tmp_path / "one", "accuracy"))
-    assert {key: found[key] for key in alone} == alone
+    for key, row in alone.items():
+        # The sums over questions are those of other matrices: the last bit may differ.
+        assert found[key] == {
+            name: pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+            for name, value in row.items()
+        }
     assert {row["model"] for row in rows_of(tmp_path / "all", "ledger")} == set(MODELS)
 
 
