@@ -6,6 +6,7 @@ import random
 import resource
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -572,3 +573,71 @@ def test_reading_a_table_imports_no_pandas(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
     )
     assert run.stdout.split() == ["1", "False"], run.stderr
+
+
+def in_groups(path: Path) -> list[list[dict[str, Any]]]:
+    return list(parquet.read_groups(path, SOLUTIONS, QUESTIONS.key))
+
+
+def solutions_of(*questions: str) -> list[dict[str, Any]]:
+    numbers = Counter[str]()
+    rows = []
+    for question in questions:
+        rows.append({**SOLUTION, "question_id": question, "solution_id": numbers[question]})
+        numbers[question] += 1
+    return rows
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_groups_do_not_depend_on_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", at_once)
+    rows = solutions_of("a", "a", "a", "b", "c", "c")
+    parquet.write(tmp_path / "t.parquet", SOLUTIONS, rows, made_of())
+    groups = in_groups(tmp_path / "t.parquet")
+    assert [len(group) for group in groups] == [3, 1, 2]
+    assert [row for group in groups for row in group] == rows
+
+
+def test_a_wrong_row_of_a_later_batch_is_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.parquet"
+    rows = solutions_of("a", "a", "b", "c")
+    rows[3]["outcome"] = 7
+    pq.write_table(pa.Table.from_pylist(rows, SOLUTIONS.columns), path)
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 2)
+    with pytest.raises(InputError, match=r"row 4 \(.*'c'.*expected outcome 0, 1 or null, found 7"):
+        in_groups(path)
+
+
+def test_groups_of_damaged_and_empty_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"PAR1 nothing")
+    with pytest.raises(InputError, match="expected a whole Parquet table"):
+        in_groups(path)
+    pq.write_table(SOLUTIONS.columns.empty_table(), path)
+    with pytest.raises(InputError, match="expected at least one solution"):
+        in_groups(path)
+
+
+def test_a_table_written_in_parts_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path, rows = tmp_path / "t.parquet", solutions_of("a", "a", "b")
+    with parquet.writing(path, SOLUTIONS, made_of()) as add:
+        add(rows[:1])
+        assert not path.exists()
+        add(rows[1:])
+    once = tmp_path / "once.parquet"
+    parquet.write(once, SOLUTIONS, rows, made_of())
+    assert parquet.read(path, SOLUTIONS).equals(parquet.read(once, SOLUTIONS))
+    assert parquet.read_footer(path) == parquet.read_footer(once)
+    before = path.read_bytes()
+    with (
+        pytest.raises(InputError, match=r"row 2 \(.*expected outcome 0, 1 or null, found 7"),
+        parquet.writing(path, SOLUTIONS, made_of()) as add,
+    ):
+        add(rows[:1])
+        add([{**rows[1], "outcome": 7}])
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [once, path]

@@ -7,7 +7,12 @@ import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 from multirm.errors import InputError
 from multirm.models.adapters import is_adapter
@@ -87,35 +92,58 @@ def sequence_classifier(trunk: PreTrainedModel, head: LinearWeights) -> PreTrain
     """A sequence classifier with one label, with the decoder given.
 
     Raises:
-        InputError: transformers has none of this architecture with a linear head named `score`.
+        InputError: as `with_head`.
     """
+    # One configuration for both: the decoder's layers look up in theirs how to attend.
     config = trunk.config
     config.num_labels = 1
+    kind, remedy = AutoModelForSequenceClassification, "choose a backbone of another family"
+    return with_head(kind, config, trunk, head, remedy).to(trunk.device)
+
+
+def with_head(
+    kind: type[AutoModelForSequenceClassification] | type[AutoModelForTokenClassification],
+    config: PreTrainedConfig,
+    trunk: PreTrainedModel,
+    head: LinearWeights,
+    remedy: str,
+) -> PreTrainedModel:
+    """A classifier with the decoder and the head given, in evaluation mode.
+
+    Args:
+        kind: of sequences or of tokens.
+        config: its configuration, with its labels; it is changed, because no output layer is left to be tied.
+        trunk: the decoder, which is shared.
+        head: the weights of its layer `score`.
+        remedy: what to do if there is none.
+
+    Raises:
+        InputError: transformers has none of this architecture with a linear head named `score`.
+    """
     config.tie_word_embeddings = False
     config.architectures = None
     try:
         # Its random weights, which are replaced, take no memory.
         with torch.device("meta"):
-            found = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+            found = kind.from_config(config, trust_remote_code=False)
         if not isinstance(found.score, nn.Linear):
             raise ValueError("a head that is not linear")
     except (AttributeError, ValueError) as error:
         raise InputError(
             trunk.name_or_path,
-            expected="an architecture with a sequence classifier in transformers",
+            expected="an architecture with such a classifier in transformers",
             found=type(trunk).__name__,
-            remedy="choose a backbone of another family",
+            remedy=remedy,
         ) from error
     setattr(found, found.base_model_prefix, trunk)
-    # One configuration for both: the decoder's layers look up in theirs how to attend.
     found.config = config
-    found.score = nn.Linear(head.weight.shape[1], 1, bias=head.bias is not None)
+    found.score = nn.Linear(head.weight.shape[1], len(head.weight), bias=head.bias is not None)
     with torch.no_grad():
         found.score.weight.copy_(head.weight)
         if head.bias is not None:
             found.score.bias.copy_(head.bias)
     found.name_or_path = trunk.name_or_path
-    return found.to(trunk.device).eval()
+    return found.eval()
 
 
 def _with_adapter(model: PreTrainedModel, recipe: Recipe) -> PeftModel:

@@ -6,15 +6,17 @@ from typing import Any, Literal
 
 import torch
 from peft import PeftModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from multirm.errors import InputError
 from multirm.models.learned_from import write_learned
 from multirm.models.load import load_model, load_tokenizer, output_layer, sources_of
+from multirm.models.trunks import LinearWeights
 from multirm.running.arguments import ClassifierFolder, Place, entry
 from multirm.running.provenance import CLASSIFIER, origin_of, whole_model
 from multirm.text.encoding import step_candidates
+from multirm.training.classifiers import with_head
 
 logger = logging.getLogger(__name__)
 
@@ -74,30 +76,12 @@ def token_classifier(causal: PreTrainedModel, weight: Tensor, bias: Tensor) -> P
     """A token classifier with the decoder of a causal language model, which it shares.
 
     Raises:
-        InputError: transformers has no token classifier of this architecture with a linear head named `score`.
+        InputError: as `classifiers.with_head`.
     """
     config = copy.deepcopy(causal.config)
     config.id2label = dict(enumerate(LABELS))
     config.label2id = {label: number for number, label in enumerate(LABELS)}
-    config.tie_word_embeddings = False
-    config.architectures = None
-    try:
-        # Its random weights, which are replaced, take no memory.
-        with torch.device("meta"):
-            found = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
-        head = found.score
-        if not isinstance(head, nn.Linear):
-            raise ValueError("a head that is not linear")
-    except (AttributeError, ValueError) as error:
-        raise InputError(
-            causal.name_or_path,
-            expected="an architecture with a token classifier in transformers",
-            found=type(causal).__name__,
-            remedy="merge it instead; vLLM serves merged models with `classifier_from_token`",
-        ) from error
-    setattr(found, found.base_model_prefix, causal.get_decoder())
-    found.score = nn.Linear(weight.shape[1], len(LABELS))
-    with torch.no_grad():
-        found.score.weight.copy_(weight)
-        found.score.bias.copy_(bias)
-    return found.eval()
+    remedy = "merge it instead; vLLM serves merged models with `classifier_from_token`"
+    head, trunk = LinearWeights(weight, bias), causal.get_decoder()
+    trunk.name_or_path = causal.name_or_path
+    return with_head(AutoModelForTokenClassification, config, trunk, head, remedy)

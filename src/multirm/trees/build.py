@@ -14,7 +14,7 @@ from multirm.tables.nodes import NODES
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
-from multirm.trees.options import MergingOptions
+from multirm.trees.options import MERGING, MergingOptions
 from multirm.trees.outcome_rewards import OutcomeReward, outcome_reward, parameters_of
 from multirm.trees.tree import grow, value_of
 
@@ -28,7 +28,7 @@ def build_trees(
     solutions: Path,
     output: OutputFile,
     *,
-    merging: MergingOptions = MergingOptions(),  # noqa: B008
+    merging: MergingOptions = MERGING,
     rewards: Path | None = None,
     aggregation: Aggregation | None = None,
 ) -> None:

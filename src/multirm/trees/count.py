@@ -15,7 +15,7 @@ from multirm.tables.questions import QUESTIONS
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.tree_counts import TREE_COUNTS
-from multirm.trees.options import MergingOptions
+from multirm.trees.options import MERGING, MergingOptions
 from multirm.trees.pairs import Node, PairRule, process_pairs
 from multirm.trees.segments import Segments
 from multirm.trees.similarity import KeepApart, Likeness
@@ -35,7 +35,7 @@ def count_trees(
     solutions: list[Path],
     output: OutputFile,
     *,
-    merging: MergingOptions = MergingOptions(),  # noqa: B008
+    merging: MergingOptions = MERGING,
     gap: PositiveOrZero = 0.2,
     min_leaves: Count = 2,
     shuffles: CountOrZero = 5,

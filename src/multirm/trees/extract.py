@@ -74,9 +74,12 @@ class PairOptions:
     seed: Seed = 42
 
 
+PAIRS = PairOptions()
+
+
 @entry
 def extract_pairs(
-    trees: Path, solutions: Path, output: OutputFile, *, options: PairOptions = PairOptions()
+    trees: Path, solutions: Path, output: OutputFile, *, options: PairOptions = PAIRS
 ) -> None:
     """Write the pairs of steps, and of whole solutions, that preference trees hold.
 

@@ -36,3 +36,6 @@ class MergingOptions:
     def parameters(self) -> dict[str, Any]:
         """The options for a table's provenance."""
         return {**asdict(self), "keep_apart": list(self.likeness.keep_apart)}
+
+
+MERGING = MergingOptions()
