@@ -1,6 +1,7 @@
 """Aggregation against plain Python over each list."""
 
 import math
+import statistics
 from fractions import Fraction
 from itertools import combinations, pairwise
 
@@ -30,6 +31,12 @@ def plain(rewards: list[float | None], aggregation: Aggregation) -> float:
         n = len(rewards)
         weighted = [i / n * reward for i, reward in enumerate(present, 1)]
         return sum(weighted) / n if len(present) == n else math.nan
+    if aggregation is Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN:
+        weighted = [i * reward for i, reward in enumerate(present, 1)]
+        total = sum(range(1, len(present) + 1))
+        return sum(weighted) / total if len(present) == len(rewards) else math.nan
+    if aggregation is Aggregation.DYNAMIC:
+        return statistics.mean(present) - 0.5 * statistics.pvariance(present)
     return {
         Aggregation.MIN: min(present),
         Aggregation.MAX: max(present),
@@ -68,6 +75,12 @@ def test_an_empty_list_is_missing_and_never_a_half(aggregation: Aggregation) -> 
         (Aggregation.POSITION_WEIGHTED_MEAN, [0.5], 0.5),
         (Aggregation.POSITION_WEIGHTED_MEAN, [1, 0, 0.5], 2.5 / 9),
         (Aggregation.POSITION_WEIGHTED_MEAN, [1, None], None),
+        (Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN, [1, 1, 1, 1], 1),
+        (Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN, [1, 0, 0.5], 2.5 / 6),
+        (Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN, [None, 1], None),
+        (Aggregation.DYNAMIC, [0, 1], 0.375),
+        (Aggregation.DYNAMIC, [0.5], 0.5),
+        (Aggregation.DYNAMIC, [0, None, 1], 0.375),
         (Aggregation.MIN_DELTA, [0.5, 1, 0.25, 0.5], -0.75),
         (Aggregation.MAX_DELTA, [0.5, 1, 0.25, 0.5], 0.5),
         (Aggregation.MIN_DELTA, [1, 0], -1),
@@ -90,6 +103,37 @@ def test_deltas_are_between_minus_one_and_one(
 ) -> None:
     found = aggregate_lists(pa.array([rewards], pa.list_(pa.float32())), aggregation)[0]
     assert (0 if aggregation.is_probability else -1) <= found <= 1
+
+
+SCORES = st.lists(st.floats(-20, 20), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize(
+    "aggregation",
+    [
+        Aggregation.LAST,
+        Aggregation.MEAN,
+        Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN,
+        Aggregation.DYNAMIC,
+    ],
+)
+@given(rewards=SCORES, constant=st.floats(-20, 20))
+def test_a_constant_moves_scores_of_any_length_alike(
+    aggregation: Aggregation, rewards: list[float], constant: float
+) -> None:
+    before, after = aggregate_lists(
+        lists_of([rewards, [reward + constant for reward in rewards]]), aggregation
+    )
+    assert after == pytest.approx(before + constant, abs=1e-9)
+
+
+@given(rewards=SCORES)
+def test_equal_steps_are_worth_a_step_and_disagreement_costs(rewards: list[float]) -> None:
+    alike = lists_of([[rewards[0]] * len(rewards)])
+    for aggregation in (Aggregation.DYNAMIC, Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN):
+        assert aggregate_lists(alike, aggregation)[0] == pytest.approx(rewards[0], abs=1e-9)
+    varied = aggregate_lists(lists_of([rewards]), Aggregation.DYNAMIC)[0]
+    assert varied <= np.mean(rewards) + 1e-9
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 8, 9, 10, 16, 17, 130])

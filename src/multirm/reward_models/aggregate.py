@@ -8,6 +8,14 @@ import pyarrow as pa
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import Scale
 
+VARIANCE_WEIGHT = 0.5
+"""λ in `dynamic`. OpenPRM's paper takes the form of Coste et al. (arXiv 2310.02743) and does not state it."""
+
+
+def _mean_minus_variance(rows: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(np.mean(rows, axis=axis) - VARIANCE_WEIGHT * np.var(rows, axis=axis))
+
+
 # Over the rows of a matrix; sums equal those of single rows bit for bit.
 _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
     Aggregation.MIN: np.min,
@@ -15,9 +23,16 @@ _REDUCTIONS: Mapping[Aggregation, Callable[..., np.ndarray]] = {
     Aggregation.MEAN: np.mean,
     Aggregation.PROD: np.prod,
     Aggregation.POSITION_WEIGHTED_MEAN: np.mean,
+    Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN: np.sum,
+    Aggregation.DYNAMIC: _mean_minus_variance,
     Aggregation.MIN_DELTA: np.min,
     Aggregation.MAX_DELTA: np.max,
 }
+
+_POSITION_WEIGHTED = (
+    Aggregation.POSITION_WEIGHTED_MEAN,
+    Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN,
+)
 
 # Logarithms of ratios below -_FAR are compressed into a range of width _ROOM, which float64 can represent.
 _FAR, _ROOM = 600.0, 100.0
@@ -30,13 +45,17 @@ def aggregate(values: np.ndarray, offsets: np.ndarray, aggregation: Aggregation)
     - last, min, max, mean, prod: as named.
     - position_weighted_mean: Σ (i/n)·r_i / n, with i from 1 to n. Its weights sum to (n + 1) / 2n instead of 1,
       which bounds it; the bound decreases with the length of the list.
+    - normalised_position_weighted_mean: Σ i·r_i / Σ i. Its weights sum to 1, so that adding a constant to all rewards
+      adds it to the result, whatever the length of the list: scores without bounds need that.
+    - dynamic: mean - λ·variance, with λ = 0.5 and the population variance Σ (r_i - mean)² / n. It is in [0, 1] for
+      rewards that are.
     - min_delta, max_delta: the smallest and largest r_(i+1) - r_i, from -1 to 1 for rewards from 0 to 1.
       Missing for a single reward.
 
-    Missing rewards in a list are left out by min, max, mean and prod, where positions do not matter. In the other
-    aggregations, every reward keeps its position: `last` takes the last one, missing or not; a delta needs two
-    adjacent rewards; and position_weighted_mean is missing if any reward is, since closing the gap would give the
-    others wrong weights, and keeping it would count it as 0. A list without rewards gives a missing reward.
+    Missing rewards in a list are left out by min, max, mean, prod and dynamic, where positions do not matter. In the
+    other aggregations, every reward keeps its position: `last` takes the last one, missing or not; a delta needs two
+    adjacent rewards; and both position-weighted means are missing if any reward is, since closing the gap would give
+    the others wrong weights, and keeping it would count it as 0. A list without rewards gives a missing reward.
 
     Args:
         values: the concatenated lists, float64 [total].
@@ -53,9 +72,11 @@ def aggregate(values: np.ndarray, offsets: np.ndarray, aggregation: Aggregation)
         return result
     values = values[offsets[0] : offsets[-1]]
     owners = np.repeat(np.arange(len(lengths)), lengths)
-    if aggregation is Aggregation.POSITION_WEIGHTED_MEAN:
+    if aggregation in _POSITION_WEIGHTED:
         places = np.arange(1, len(values) + 1) - (offsets[:-1] - offsets[0])[owners]
-        values = places / lengths[owners] * values
+        n = lengths[owners]
+        is_normalised = aggregation is Aggregation.NORMALISED_POSITION_WEIGHTED_MEAN
+        values = places / (n * (n + 1) / 2 if is_normalised else n) * values
         return _reduce(values, owners, len(lengths), _REDUCTIONS[aggregation])
     if not aggregation.is_probability:
         inside = owners[1:] == owners[:-1]

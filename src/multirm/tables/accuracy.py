@@ -32,6 +32,8 @@ class Aggregation(StrEnum):
     MEAN = "mean"
     PROD = "prod"
     POSITION_WEIGHTED_MEAN = "position_weighted_mean"
+    NORMALISED_POSITION_WEIGHTED_MEAN = "normalised_position_weighted_mean"
+    DYNAMIC = "dynamic"
     MIN_DELTA = "min_delta"
     MAX_DELTA = "max_delta"
 
