@@ -32,6 +32,8 @@ from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.samples import SAMPLES
+from multirm.tables.search_nodes import SEARCH_NODES
+from multirm.tables.searches import SEARCHES
 from multirm.tables.solution_analyses import (
     AGREEMENT,
     LENGTH_CORRELATIONS,
@@ -67,6 +69,8 @@ SCHEMAS = {
         REWARD_MODELS,
         REWARDS,
         SCORED_CRITIQUES,
+        SEARCH_NODES,
+        SEARCHES,
         CURVES,
         EXAMPLES,
         VALIDATION,
