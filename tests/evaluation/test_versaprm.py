@@ -13,8 +13,8 @@ from multirm.errors import InputError
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.versaprm import SEEDS, drawn
 from multirm.tables import parquet
-from multirm.tables.accuracy import Estimator
-from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS, ALL_QUESTIONS
+from multirm.tables.accuracy import ALL_QUESTIONS, Estimator
+from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
 from multirm.tables.ledger import LEDGER
 from tests.evaluation.versaprm_evaluation import Pool, accuracies
 

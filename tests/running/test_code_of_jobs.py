@@ -120,6 +120,7 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         + ["--category-groups", "texts=history"],
         ["evaluate", *evaluated, "--n", "2", "--estimator", "paper", "--output", str(folder / "p")],
         ["evaluate", *evaluated, "--n", "2", "--estimator", "versaprm", "--output", f"{folder}/v"],
+        ["evaluate", *evaluated, "--estimator", "openprm", "--output", f"{folder}/o"],
         ["measure-uncertainty", *evaluated, "--n", "2", "--output", str(folder / "e")],
         ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
         ["analyse-solutions", *evaluated, "--output", str(folder / "e")],

@@ -63,9 +63,10 @@ def test_a_study_may_evaluate_by_published_protocols() -> None:
     assert made() == set()
     assert made("paper", "versaprm") == paper | versaprm
     assert made("versaprm") == versaprm
+    assert made("openprm") == {"openprm/accuracy.parquet"}
     del config["evaluation"]["protocols"]
     assert load_study(config, []).evaluation.protocols == ["paper"]
-    with pytest.raises(InputError, match="expected paper or versaprm, found evaluation"):
+    with pytest.raises(InputError, match="expected paper, versaprm or openprm, found evaluation"):
         made("exact")
 
 

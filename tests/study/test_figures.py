@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from multirm.cli import build_app
-from multirm.study.figures import FIGURES
+from multirm.study.figures import FIGURES, figures_of
+from multirm.study.files import drawn_tables
 from multirm.study.load import load_study, read_yaml
 
 MINIATURE = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
@@ -28,7 +29,19 @@ def test_the_options_are_those_of_the_commands() -> None:
             assert ("--ceiling" in words) is (ceiling and figure.module in WITH_CEILING)
 
 
-def test_figures_with_one_module_differ_in_their_words() -> None:
+def test_figures_with_one_module_differ_in_their_words_or_tables() -> None:
     study = load_study(read_yaml(MINIATURE), [])
-    drawn = [(figure.command, *figure.words(study)) for figure in FIGURES.values()]
+    drawn = [(figure.command, figure.protocol, *figure.words(study)) for figure in FIGURES.values()]
     assert len(set(drawn)) == len(FIGURES)
+
+
+def test_accuracies_of_a_published_protocol_are_drawn_where_it_is_computed() -> None:
+    config = read_yaml(MINIATURE)
+    assert "openprm_best_of_n" not in figures_of(load_study(config, []))
+    config["evaluation"]["protocols"] = ["openprm"]
+    study = load_study(config, [])
+    folder = "<results>/evaluation/{dataset}"
+    assert drawn_tables(study, figures_of(study)["openprm_best_of_n"]) == {
+        "accuracy": [f"{folder}/openprm/accuracy.parquet"],
+        "reward_models": [f"{folder}/reward_models.parquet"],
+    }

@@ -159,6 +159,41 @@ rule evaluate_as_versaprm:
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
+rule evaluate_as_openprm:
+    """The same by OpenPRM's protocol: best-of-N, vote and coverage for N = 1, 2, 4, … up to the largest pool."""
+    input:
+        unpack(ask(files.pooled_tables)),
+        reward_models="<results>/evaluation/{dataset}/reward_models.parquet",
+        environment=environment("core"),
+    output:
+        multiext(
+            "<results>/evaluation/{dataset}/openprm/",
+            accuracy="accuracy.parquet",
+            ledger="ledger.parquet",
+        ),
+    log:
+        "<logs>/evaluate_as_openprm/{dataset}.log",
+    benchmark:
+        "<benchmarks>/evaluate_as_openprm/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **resources_of(needs.evaluation),
+    params:
+        *code("multirm.evaluation.accuracy"),
+        folder=subpath(output.accuracy, parent=True),
+        rewards=lambda w, input: options.named_rewards(input.rewards),
+        samples=options.samples,
+        aggregation=options.aggregations(study),
+        settings=settings_of(study, "answers"),
+    message:
+        "Evaluate on {wildcards.dataset} by OpenPRM's protocol"
+    shell:
+        "python -m multirm evaluate --solutions {input.solutions:q} --rewards {params.rewards:q} {params.samples:q}"
+        " --reward-models {input.reward_models:q} --aggregation {params.aggregation} --estimator openprm {params.settings}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
 rule compare_datasets:
     """Compare accuracies with shuffled steps with those as written, question by question."""
     input:

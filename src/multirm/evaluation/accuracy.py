@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from multirm.errors import InputError, shown
-from multirm.evaluation import intervals, paper, versaprm
+from multirm.evaluation import intervals, openprm, paper, versaprm
 from multirm.evaluation.category_groups import Groups, group_rows, groups_within, parse_groups
 from multirm.evaluation.comparisons import comparison_rows
 from multirm.evaluation.costs import cost_rows, read_costs
@@ -33,8 +33,15 @@ from multirm.evaluation.training_seeds import (
     with_means,
 )
 from multirm.running.arguments import EvaluationFolder, entry
-from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator, IntervalNote, Selection
-from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS, ALL_QUESTIONS
+from multirm.tables.accuracy import (
+    ACCURACY,
+    ALL_QUESTIONS,
+    OVERALL,
+    Estimator,
+    IntervalNote,
+    Selection,
+)
+from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
 from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.costs import COSTS
@@ -62,20 +69,22 @@ def evaluate(
         options: inputs and subsets.
         output: Folder for the tables: accuracy, comparisons, headline, costs and ledger; with the estimator `paper`,
             accuracy, ledger, and best_of_n.csv and weighted_vote.csv in the paper's columns; with `versaprm`,
-            accuracy_over_seeds, also as CSV, and ledger.
+            accuracy_over_seeds, also as CSV, and ledger; with `openprm`, accuracy and ledger.
         estimator: `exact`, the expectation over all subsets of N with 95 % intervals over questions; `paper`,
-            the mean over random subsets, as in the paper, which has its own rule for answers; or `versaprm`, the mean,
+            the mean over random subsets, as in the paper, which has its own rule for answers; `versaprm`, the mean,
             minimum and maximum over ten seeds, 0 to 9 whatever --runs and --seed say, as in VersaPRM's paper, where
             pools of fewer solutions than the largest N are padded with incorrect ones, which lowers accuracy at small
-            N. The last two require probabilities as rewards.
+            N; or `openprm`, the expectation of best-of-N, the majority vote and pass@N for N = 1, 2, 4, … up to the
+            largest pool, with the standard error that the mean of OpenPRM's 5 draws would have, whatever --runs says.
+            `paper` and `versaprm` require probabilities as rewards.
         category_groups: GROUP=CATEGORY,CATEGORY for each group of categories to average over, as well as all:
             with the estimator exact in the table category_groups, with versaprm among its categories.
 
     Raises:
-        InputError: there are groups for the estimator paper, which has none.
+        InputError: there are groups for the estimators paper and openprm, which have none.
     """
     groups = parse_groups(category_groups or [])
-    if groups and estimator is Estimator.PAPER:
+    if groups and estimator in (Estimator.PAPER, Estimator.OPENPRM):
         raise InputError(
             "--category-groups",
             expected=f"none with the estimator {estimator}, which has no groups",
@@ -84,11 +93,16 @@ def evaluate(
     if estimator is Estimator.VERSAPRM:
         options = replace(options, runs=len(versaprm.SEEDS), seed=versaprm.SEEDS[0])
     opened = open_evaluation(__name__, options, estimator, needs_unit=False)
+    if estimator is Estimator.OPENPRM:
+        n = openprm.doublings(largest_pool(opened.database)) if options.n is None else options.n
+        options = replace(options, n=n, runs=openprm.DRAWS)
     subsets = choose_subsets(opened, options, estimator)
     if estimator is Estimator.EXACT:
         evaluated = _exact(opened, subsets, groups)
     elif estimator is Estimator.PAPER:
         evaluated = _paper(opened, subsets)
+    elif estimator is Estimator.OPENPRM:
+        evaluated = _openprm(opened, subsets)
     else:
         evaluated = _versaprm(opened, subsets, groups)
     asked = {"category_groups": groups} if groups else {}
@@ -204,6 +218,19 @@ def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
         [(ACCURACY_OVER_SEEDS, rows), (LEDGER, ledger)],
         {f"{ACCURACY_OVER_SEEDS.name}.csv": versaprm.as_csv(rows)},
     )
+
+
+def _openprm(opened: Opened, subsets: Subsets) -> _Evaluated:
+    found: dict[str, openprm.Draws] = {}
+    ledger: list[Row] = []
+    counts = opened.count_missing()
+    for category in read_categories(opened.database, opened.types):
+        pools = lay_out(category, opened.scorers)
+        found[category.name] = openprm.drawn(pools, subsets.n, opened.scorers)
+        ledger += ledger_rows(pools, opened, Estimator.OPENPRM, counts)
+    parts = openprm.parts_of(subsets.n, opened.scorers, opened.means)
+    rows = openprm.accuracy_rows(found, parts, subsets.runs)
+    return _Evaluated([(ACCURACY, rows), (LEDGER, ledger)], {})
 
 
 def accuracy_rows(

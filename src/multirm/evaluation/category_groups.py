@@ -16,8 +16,7 @@ from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.significance import flips_for, p_values
 from multirm.evaluation.training_seeds import Parts, averaged, seed_degrees, variance_of_means
-from multirm.tables.accuracy import OVERALL, Selection
-from multirm.tables.accuracy_over_seeds import ALL_QUESTIONS
+from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, Selection
 
 logger = logging.getLogger(__name__)
 

@@ -138,7 +138,7 @@ def open_evaluation(
 
     Args:
         module: the module that evaluates, for footers.
-        estimator: `paper` compares answers as in the paper, whatever the options say; only `exact` takes scores.
+        estimator: `paper` compares answers as in the paper, whatever the options say.
         selects: whether answers will be selected, which requires reference answers.
         needs_unit: whether the unit of rewards must be known.
 
@@ -234,7 +234,7 @@ def _reward_types(
     units = parse_per_model("--unit", options.unit or [], Unit, aggregations)
     scales = parse_per_model("--scale", options.scale or [], Scale, aggregations)
     # The only scale that the other estimators support.
-    default = None if estimator is Estimator.EXACT else Scale.PROBABILITY
+    default = None if estimator.takes_scores else Scale.PROBABILITY
     types = {
         model: reward_type(
             database, model, units.get(model), scales.get(model), default, needs_unit
@@ -253,7 +253,7 @@ def _check_scores(
     """Refuse options that need probabilities for models with scores.
 
     Raises:
-        InputError: the aggregation is prod, or the estimator is not `exact`.
+        InputError: the aggregation is prod, or the estimator takes no scores.
     """
     for model, known in types.items():
         if known.scale is Scale.PROBABILITY:
@@ -264,7 +264,7 @@ def _check_scores(
                 expected="an aggregation other than prod, which needs probabilities",
                 found=f"prod, and rewards of scale {known.scale}",
             )
-        if estimator is not Estimator.EXACT:
+        if not estimator.takes_scores:
             raise InputError(
                 "--estimator",
                 expected=f"exact, since the estimator {estimator} votes with probabilities",
@@ -315,8 +315,8 @@ def choose_subsets(
 ) -> Subsets:
     """The subsets that the options of an evaluation define; sizes over a pool's are logged.
 
-    The exact estimator leaves out sizes over the largest pool's, whose accuracies would all be the same. The
-    estimator `paper` keeps a row for each, and `versaprm` pads smaller pools to the largest size.
+    The estimators `exact` and `openprm` leave out sizes over the largest pool's, whose accuracies would all be the
+    same. The estimator `paper` keeps a row for each, and `versaprm` pads smaller pools to the largest size.
 
     Raises:
         InputError: no size is possible, or there are too few runs.
@@ -341,7 +341,7 @@ def choose_sizes(
         _warn_of_padding(_pool_sizes(opened.database, _COMPLETE), max(sizes))
         return sizes
     pools = _pool_sizes(opened.database)
-    if estimator is Estimator.EXACT:
+    if estimator in (Estimator.EXACT, Estimator.OPENPRM):
         sizes = _usable(sizes, max(size for size, _ in pools))
     for size in sizes:
         short = sum(count for pool, count in pools if pool < size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from multirm.figures.measures import in_order
 from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, Style
 from multirm.figures.sentences import and_seeds
-from multirm.tables.accuracy import OVERALL, Estimator, IntervalNote
+from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, Estimator, IntervalNote
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def sentences(
         parts: what the points' categories are.
     """
     said = [_questions(points, parts)]
-    if accuracies.estimator is Estimator.EXACT:
+    if accuracies.estimator in (Estimator.EXACT, Estimator.OPENPRM):
         said.append("Expected over all subsets of N solutions.")
     if any(point.low is not None for point in points):
         seeds = and_seeds(accuracies.has_means)
@@ -85,7 +85,11 @@ def sentences(
 
 def _questions(points: Sequence[Point], parts: str) -> str:
     counts = {point.category: point.n_questions for point in points}
-    by_category = [count for name, count in counts.items() if name != OVERALL and count is not None]
+    by_category = [
+        count
+        for name, count in counts.items()
+        if name not in (OVERALL, ALL_QUESTIONS) and count is not None
+    ]
     if not by_category:
         return "The file does not say over how many questions."
     few, many = min(by_category), max(by_category)

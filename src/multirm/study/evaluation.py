@@ -25,7 +25,7 @@ Aggregations = Annotated[
 ]
 
 
-Protocol = Literal[Estimator.PAPER, Estimator.VERSAPRM]
+Protocol = Literal[Estimator.PAPER, Estimator.VERSAPRM, Estimator.OPENPRM]
 """A published protocol: an estimator other than ours."""
 
 
@@ -61,7 +61,8 @@ class Evaluation(Settings):
     )
     protocols: Annotated[list[Protocol], EachOnce] = Field(
         [Estimator.PAPER],
-        description="published protocols to evaluate by, besides ours: Multi-RM's (paper), VersaPRM's (versaprm)",
+        description="published protocols to evaluate by, besides ours: Multi-RM's (paper), VersaPRM's (versaprm), "
+        "OpenPRM's (openprm)",
     )
 
 

@@ -1,11 +1,12 @@
 """Which figures `all` has. A new one is a module of `multirm.figures` and an entry here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from multirm.study.display_items import DisplayItem
 from multirm.study.evaluations import compares_domains, missing_tables
+from multirm.tables.accuracy import Estimator
 
 if TYPE_CHECKING:
     from multirm.study.study import Study
@@ -27,6 +28,7 @@ class Figure(DisplayItem):
         of: the datasets of which it is drawn; by default, those that the study evaluates and that have its tables.
         common_tables: further tables that it is drawn from, in results/evaluation: the same for all datasets.
         report_tables: further tables that it is drawn from: tables for readers of the study, in results/tables.
+        protocol: the published protocol whose accuracies are drawn instead of ours.
     """
 
     package = "figures"
@@ -41,6 +43,7 @@ class Figure(DisplayItem):
     of: Callable[["Study"], list[str]] | None = None
     common_tables: tuple[str, ...] = ()
     report_tables: tuple[str, ...] = ()
+    protocol: Estimator | None = None
 
     @property
     def every_table(self) -> tuple[str, ...]:
@@ -60,6 +63,15 @@ def _accuracy_grid(selection: str) -> Figure:
         ("accuracy", "reward_models"),
         lambda study: [f"--selection {selection}", *_ceiling(study)],
         was_renamed=True,
+    )
+
+
+def _openprm() -> Figure:
+    return replace(
+        _accuracy_grid("best_of_n"),
+        was_renamed=False,
+        protocol=Estimator.OPENPRM,
+        is_drawn=lambda study: Estimator.OPENPRM in study.evaluation.protocols,
     )
 
 
@@ -124,6 +136,7 @@ def _continued(study: "Study") -> list[str]:
 FIGURES = {
     "best_of_n": _accuracy_grid("best_of_n"),
     "weighted_vote": _accuracy_grid("weighted_vote"),
+    "openprm_best_of_n": _openprm(),
     "datasets_best_of_n": _datasets_grid("best_of_n"),
     "datasets_weighted_vote": _datasets_grid("weighted_vote"),
     "accuracy_by_cost": Figure(

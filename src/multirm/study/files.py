@@ -444,7 +444,7 @@ def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
     """The tables that a figure is drawn from, by their names: of one dataset, or of all that are evaluated."""
     own = {
         table: [
-            f"{RESULTS}/evaluation/{dataset}/{table}.parquet"
+            f"{RESULTS}/evaluation/{dataset}/{_folder(figure, table)}{table}.parquet"
             for dataset in (datasets_of(study, table) if figure.of_study else ["{dataset}"])
         ]
         for table in figure.tables
@@ -454,6 +454,11 @@ def drawn_tables(study: Study, figure: Figure) -> dict[str, list[str]]:
         table: [f"{RESULTS}/tables/{table}/{study.study}.parquet"] for table in figure.report_tables
     }
     return own | common | reports
+
+
+def _folder(figure: Figure, table: str) -> str:
+    """The folder, within its dataset's, of a table that a figure is drawn from."""
+    return f"{figure.protocol}/" if figure.protocol and table == "accuracy" else ""
 
 
 def common_table(table: str) -> str:

@@ -362,6 +362,7 @@ def evaluation_targets(study: Study) -> list[str]:
 _BY_PROTOCOL = {
     Estimator.PAPER: ("accuracy.parquet", "best_of_n.csv", "weighted_vote.csv"),
     Estimator.VERSAPRM: ("accuracy_over_seeds.parquet", "accuracy_over_seeds.csv"),
+    Estimator.OPENPRM: ("accuracy.parquet",),
 }
 
 

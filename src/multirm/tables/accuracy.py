@@ -11,6 +11,9 @@ from multirm.tables.schema import Row, Schema, column, is_refused
 OVERALL = "Overall"
 """The category name of the macro-average over categories; no category may have it."""
 
+ALL_QUESTIONS = "all questions"
+"""The category name of the mean over all questions, of which each counts the same: unlike `OVERALL`."""
+
 
 # The names of these two in Multi-RM's CSV files.
 MAJORITY_VOTE_NAME = "MV"
@@ -54,11 +57,19 @@ DEFAULT_AGGREGATION = {
 
 class Estimator(StrEnum):
     """How the accuracy of a selection is estimated: `exact` is the expectation over all subsets of N,
-    `paper` the mean over random ones, and `versaprm` the same as VersaPRM's paper draws them, from padded pools."""
+    `paper` the mean over random ones, and `versaprm` the same as VersaPRM's paper draws them, from padded pools.
+    `openprm` is the expectation that the mean over OpenPRM's draws estimates, with the error that few draws would have.
+    """
 
     EXACT = "exact"
     PAPER = "paper"
     VERSAPRM = "versaprm"
+    OPENPRM = "openprm"
+
+    @property
+    def takes_scores(self) -> bool:
+        """Whether rewards may be scores without bounds; others vote with probabilities, as their papers do."""
+        return self in (Estimator.EXACT, Estimator.OPENPRM)
 
 
 class Selection(StrEnum):
@@ -124,7 +135,7 @@ ACCURACY = Schema(
             column("high", pa.float64(), nullable=True),
             column("standard_error", pa.float64(), nullable=True),
             # With the estimator paper, over runs, categories and training runs; with the exact one, over the
-            # training runs of a mean.
+            # training runs of a mean; with openprm, of one draw.
             column("std", pa.float64(), nullable=True),
             column("runs", pa.int32(), nullable=True),
             column("n_questions", pa.int32()),

@@ -4,16 +4,13 @@ import pyarrow as pa
 
 from multirm.tables.schema import Schema, column
 
-ALL_QUESTIONS = "all questions"
-"""The category name of the mean over all questions, of which each counts the same: unlike `OVERALL`."""
-
 ACCURACY_OVER_SEEDS = Schema(
     "accuracy_over_seeds",
     1,
     pa.schema(
         [
             column("dataset", pa.string()),
-            # A category, a group of categories, or `ALL_QUESTIONS`; in the latter two, each question counts the same.
+            # A category, a group of categories, or `accuracy.ALL_QUESTIONS`; in the latter two, each question counts the same.
             column("category", pa.string()),
             column("selection", pa.string()),
             column("model", pa.string(), nullable=True),
