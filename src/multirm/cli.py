@@ -199,6 +199,12 @@ COMMANDS = {
             "Join the shards of a table of rewards or critiques.",
         ),
     },
+    "Search": {
+        "search": (
+            "multirm.search.search:search",
+            "Let a policy and a reward model search for answers together.",
+        ),
+    },
     "Evaluation": {
         "describe-reward-models": (
             "multirm.evaluation.describe:describe_reward_models",

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from multirm.data.continue_steps import Tally, _prefix, _Writer, needed
-from multirm.data.solving_options import Solving
 from multirm.engines.base import Request, Sampling
+from multirm.generation.solving_options import Solving
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
 from multirm.tables.continuations import Search

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from multirm.data.solving_options import Solving
 from multirm.engines.base import Prompt, Request, Sampling
 from multirm.generation.prompts import conversation_prompt
+from multirm.generation.solving_options import Solving
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS

@@ -18,9 +18,9 @@ from multirm.data.continue_steps import (
     read_continuation,
 )
 from multirm.data.guessing import guessing_rate
-from multirm.data.solving_options import SolvingOptions
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
+from multirm.generation.solving_options import SolvingOptions
 from multirm.tables import parquet
 from multirm.tables.continuations import CONTINUATIONS, Search, fewest_continuations
 from multirm.tables.labels import LABELS, LabelReason

@@ -11,11 +11,11 @@ from multirm.data.sample_solutions import (
     sample_solutions,
     solution_and_sample,
 )
-from multirm.data.solving_options import SolvingOptions
 from multirm.engines.base import Completion, Prompt
 from multirm.engines.name import EngineName
 from multirm.errors import InputError
 from multirm.generation.chat_jobs import texts_of
+from multirm.generation.solving_options import SolvingOptions
 from multirm.models.load import load_tokenizer
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS

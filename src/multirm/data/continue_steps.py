@@ -16,11 +16,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from multirm.data.guessing import corrected_share, guessing_rate, is_known
-from multirm.data.solving_options import DEFAULT_SOLVING, Solving, SolvingOptions
 from multirm.engines.base import Prompt
 from multirm.errors import InputError
 from multirm.generation.chat_jobs import ChatJob, ChatModel
 from multirm.generation.options import GenerationOptions
+from multirm.generation.solving_options import DEFAULT_SOLVING, Solving, SolvingOptions
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.numbers import Count, Fraction, PositiveOrZero
 from multirm.tables import parquet

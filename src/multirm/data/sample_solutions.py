@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multirm.data.solving_options import DEFAULT_SOLVING, SolvingOptions
 from multirm.generation.chat_jobs import ChatModel
 from multirm.generation.options import GenerationOptions
 from multirm.generation.prompts import conversation_prompt
+from multirm.generation.solving_options import DEFAULT_SOLVING, SolvingOptions
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.numbers import Count, PositiveOrZero
 from multirm.tables import parquet

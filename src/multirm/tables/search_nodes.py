@@ -65,7 +65,7 @@ SEARCH_NODES = Schema(
             column("reward", pa.float64(), nullable=True),
             # MCTS: the mean of the values that were backed up through the node; null in other searches and if none was.
             column("value", pa.float64(), nullable=True),
-            # How often the search went on from the node; in MCTS, how many values were backed up through it.
+            # How many samples were drawn after it; in MCTS, how many simulations went through it.
             column("visits", pa.int32()),
             # A SearchEnd. Null: the solution goes on, or the search did not go on from here.
             column("end", pa.string(), nullable=True),

@@ -26,6 +26,15 @@ class SearchMethod(StrEnum):
     """Monte-Carlo tree search: the step with the highest upper confidence bound goes on."""
 
 
+class NodeValue(StrEnum):
+    """How MCTS values a step."""
+
+    REWARD = "reward"
+    """By its rewards so far."""
+    ROLLOUT = "rollout"
+    """By the rewards of a whole solution that goes on from it."""
+
+
 class FinalChoice(StrEnum):
     """How one answer is chosen from the finished solutions of a search."""
 
@@ -37,14 +46,14 @@ class FinalChoice(StrEnum):
     """The one with the highest sum of rewards."""
 
 
-# Of counts and answers nothing depends on what runs beside a question; costs do. None is null where nothing is known.
+# Costs depend on what runs beside a question, and on what is in caches; answers and counts of ends do not.
 CURRENCIES = (
     column("policy_generated", pa.int64()),
     # Tokens of prompts and earlier steps that the policy computed, and found in its cache. Null: not known.
     column("policy_computed", pa.int64(), nullable=True),
     column("policy_cached", pa.int64(), nullable=True),
-    # Tokens that any reader must read at least once to give the same rewards, and those that were computed and found
-    # in a cache.
+    # Tokens that any reader must read, or write in critiques, at least once to give the same rewards; and those that
+    # were computed or written, and found in a cache.
     column("reward_new", pa.int64()),
     column("reward_computed", pa.int64()),
     column("reward_cached", pa.int64()),
@@ -74,7 +83,7 @@ SEARCHES = Schema(
             *QUESTION_KEY,
             # A SearchMethod.
             column("method", pa.string()),
-            # The nodes at which a solution ends, by SearchEnd, and those that the search did not go on from.
+            # The solutions by SearchEnd, and the steps from which the search did not go on though it could have.
             column("n_finished", pa.int32()),
             column("n_overrun", pa.int32()),
             column("n_looped", pa.int32()),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from multirm.data.solving_options import SolvingOptions
 from multirm.errors import InputError
+from multirm.generation.solving_options import SolvingOptions
 from multirm.tables import parquet
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.task_templates import own_task_template

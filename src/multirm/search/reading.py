@@ -1,0 +1,51 @@
+"""How the reward model of a search reads."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cyclopts import Parameter
+
+from multirm.models.dtype import Dtype
+from multirm.models.load import load_tokenizer, sources_of
+from multirm.reward_models.base import Solution
+from multirm.reward_models.discriminative import load_discriminative
+from multirm.reward_models.step_readers import RereadingReader, StepReader
+from multirm.running.numbers import Count
+from multirm.text.encoding import encode_solution
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """The reward model's format, and how it is run.
+
+    Attributes:
+        dtype: precision of the reward model: auto is bfloat16 on a GPU and float32 on a CPU.
+        batch_tokens: approximate number of tokens that it reads in a batch; affects speed and memory, not rewards.
+    """
+
+    dtype: Dtype = Dtype.AUTO
+    batch_tokens: Count | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The options for a table's provenance."""
+        return asdict(self)
+
+    def sources(self, model: str) -> tuple[list[str], list[Path]]:
+        """The names of a model's weights, and the files that it is made from."""
+        return sources_of(model)
+
+    def load(self, model: str) -> StepReader:
+        """Load the reward model."""
+        loaded = load_discriminative(model, self.dtype, self.batch_tokens)
+        tokenizer = load_tokenizer(model)
+
+        def texts(solution: Solution) -> list[list[int]]:
+            return [encode_solution(tokenizer, solution.question, solution.steps).ids]
+
+        return RereadingReader(loaded, texts)
+
+
+DEFAULT_READING = ReadingOptions()

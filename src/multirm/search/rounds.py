@@ -1,0 +1,126 @@
+"""The loop of a search: in each round, the policy draws for all questions together, then the reward model reads.
+
+A question never waits for another one to finish: as many expansions as possible are asked for at once. Each question's
+search is a plan, a generator; the loop advances all of them by one round at a time.
+"""
+
+from collections.abc import Callable, Sequence
+
+from multirm.running.progress import Progress
+from multirm.search.costs import Cost
+from multirm.search.judge import Judge
+from multirm.search.plan import Expansion, Plan, trimmed
+from multirm.search.policy import Drawn, Policy
+from multirm.search.tree import SearchTree
+
+PlanOf = Callable[[SearchTree, int], Plan]
+"""Begins a search of a tree's question. The number says how many searches of it were finished before."""
+
+
+class Search:
+    """The search of one question.
+
+    Attributes:
+        tree: what was found.
+        cost: what it cost.
+    """
+
+    def __init__(self, tree: SearchTree, plan_of: PlanOf, policy_tokens: int | None) -> None:
+        """
+        Args:
+            policy_tokens: tokens to draw. A search that ends before begins again, and no round begins that would miss
+                the number by more. None for one search, however many tokens it takes.
+        """
+        self.tree, self.cost = tree, Cost()
+        self._plan_of, self._budget = plan_of, policy_tokens
+        self._n_ended = self._n_drawn = self._n_drawn_before = 0
+        self._plan: Plan | None = plan_of(tree, 0)
+        self._new: Sequence[Sequence[int]] | None = None
+        # Tokens and samples, of steps and of whole solutions.
+        self._sampled = {False: (0, 0), True: (0, 0)}
+
+    def ask(self) -> list[Expansion]:
+        """The expansions of the next round; none if the search has ended."""
+        while self._plan is not None:
+            expansions = self._next(self._plan)
+            if expansions:
+                affordable = self._affordable(expansions)
+                if not affordable:
+                    self._close()
+                return affordable
+            self._n_ended += 1
+            # A search that drew nothing would draw nothing again.
+            is_over = self._budget is None or self._n_drawn == self._n_drawn_before
+            self._n_drawn_before, self._new = self._n_drawn, None
+            self._plan = None if is_over else self._plan_of(self.tree, self._n_ended)
+        return []
+
+    def add(self, expansions: Sequence[Expansion], drawn: Sequence[Drawn]) -> list[int]:
+        """Add what was drawn to the tree, and return the nodes at which samples end."""
+        self._new = [self._added(*each) for each in zip(expansions, drawn, strict=True)]
+        return [node for nodes in self._new for node in nodes]
+
+    def _next(self, plan: Plan) -> Sequence[Expansion]:
+        try:
+            return next(plan) if self._new is None else plan.send(self._new)
+        except StopIteration:
+            return []
+
+    def _affordable(self, expansions: Sequence[Expansion]) -> list[Expansion]:
+        """As many samples of a round as bring the tokens nearest to the budget."""
+        if self._budget is None:
+            return list(expansions)
+        n_tokens, n_samples = self._sampled[expansions[0].whole]
+        if not n_tokens:
+            return list(expansions)
+        room = (self._budget - self._n_drawn) * n_samples / n_tokens
+        return trimmed(expansions, round(room))
+
+    def _close(self) -> None:
+        if self._plan is not None:
+            self._plan.close()
+        self._plan = None
+
+    def _added(self, expansion: Expansion, drawn: Drawn) -> list[int]:
+        self.cost += drawn.cost
+        ends = []
+        for steps in drawn.samples:
+            node = expansion.node
+            for step in steps:
+                node = self.tree.add(node, step, is_whole=expansion.whole)
+            ends.append(node)
+        self.tree.nodes[expansion.node].n_asked += expansion.n
+        n_drawn = sum(step.n_drawn for steps in drawn.samples for step in steps)
+        n_tokens, n_samples = self._sampled[expansion.whole]
+        self._sampled[expansion.whole] = (n_tokens + n_drawn, n_samples + expansion.n)
+        self._n_drawn += n_drawn
+        return ends
+
+
+def search_all(searches: Sequence[Search], policy: Policy, judge: Judge) -> None:
+    """Run searches to their ends, side by side."""
+    running = list(searches)
+    with Progress("searched", "questions", len(running)) as progress:
+        while running:
+            asked = [(search, search.ask()) for search in running]
+            going = [(search, expansions) for search, expansions in asked if expansions]
+            n_tokens = _run_round(going, policy, judge)
+            progress.add(len(running) - len(going), n_tokens)
+            running = [search for search, _ in going]
+
+
+def _run_round(
+    asked: Sequence[tuple[Search, list[Expansion]]], policy: Policy, judge: Judge
+) -> int:
+    """Draw and reward what searches ask for; returns the number of tokens drawn."""
+    drawn = iter(policy.draw([(search.tree, each) for search, found in asked for each in found]))
+    new: list[tuple[Search, int]] = []
+    n_tokens = 0
+    for search, expansions in asked:
+        own = [next(drawn) for _ in expansions]
+        n_tokens += sum(each.cost.policy_generated for each in own)
+        new += [(search, node) for node in search.add(expansions, own)]
+    costs = judge.reward([(search.tree, node) for search, node in new])
+    for (search, _), cost in zip(new, costs, strict=True):
+        search.cost += cost
+    return n_tokens
