@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from multirm.errors import InputError
 from multirm.reward_models.base import RewardModel, Rewards, Solution
-from multirm.reward_models.discriminative import of_format
+from multirm.reward_models.cached_reader import CachedReader
+from multirm.reward_models.discriminative import DiscriminativeModel, of_format
 from multirm.reward_models.formats import Format, format_file, read_format, writes_verdicts
+from multirm.reward_models.log_ratio import LogRatioModel
+from multirm.reward_models.prefixes import PrefixModel
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import Unit
 from tests import vocabularies
@@ -44,6 +48,23 @@ def test_rewards_equal_the_reference(case: Case, load: Load) -> None:
         expected = case.reference(case, folder, solution)
         assert len(set(expected)) == len(expected)
         assert found.rewards == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_growing_solutions_cost_every_token_once(case: Case, load: Load) -> None:
+    model, _ = load(case)
+    if isinstance(model, LogRatioModel):
+        return
+    assert isinstance(model, DiscriminativeModel | PrefixModel)
+    reader = CachedReader(model)
+    for n_steps in (1, 2, 3, 4):
+        level = [replace(each, steps=each.steps[:n_steps]) for each in SOLUTIONS]
+        read = reader.read(level)
+        for found, expected in zip(read, model.score(level), strict=True):
+            n_last = len(expected.rewards)
+            assert found.rewards[-n_last:] == pytest.approx(expected.rewards, abs=1e-5)
+            assert model.unit is Unit.STEP or not any(found.rewards[:-1])
+        assert [each.n_computed for each in read] == [each.n_new for each in read]
 
 
 # Separators, tags, control tokens and marks of turns inside steps, line ends around them, and nothing at all.

@@ -8,6 +8,7 @@ and there are no padding tokens.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -193,8 +194,23 @@ def read_pack(
     """
     listed = [Segment(*row) for row in segments.tolist()]
     spans = [_span(listed, number, model.dtype, input_ids.device) for number in range(len(listed))]
+    return read_spans(model, input_ids, positions, spans)
+
+
+def read_spans(
+    model: PreTrainedModel,
+    input_ids: Tensor,
+    positions: Tensor,
+    spans: Sequence[Span],
+    kept: dict[int, tuple[Tensor, Tensor]] | None = None,
+) -> Tensor:
+    """As `read_pack`, given what the tokens of each segment attend to.
+
+    Args:
+        kept: takes the keys and values of all tokens, [tokens, groups, head size], by the index of their layer.
+    """
     output = _causal(model).get_decoder()(
-        input_ids=input_ids, position_ids=positions, use_cache=False, spans=spans
+        input_ids=input_ids, position_ids=positions, use_cache=False, spans=spans, kept=kept
     )
     return output.last_hidden_state[0]
 
@@ -214,23 +230,36 @@ def read_pack_at(
     Args:
         places: int64, indices in the row.
     """
+    with computed_at(model, places, input_ids.shape[1]):
+        return read_pack(model, input_ids, positions, segments)[places]
+
+
+@contextmanager
+def computed_at(model: PreTrainedModel, places: Tensor, n_tokens: int) -> Iterator[None]:
+    """Compute the last feed-forward layer only at some of a pack's tokens; the others' hidden states are undefined.
+
+    Args:
+        places: int64, indices in the row.
+        n_tokens: the length of the row.
+    """
     feed_forward = getattr(_causal(model).get_decoder().layers[-1], "mlp", None)
     if feed_forward is None or not hasattr(feed_forward, "down_proj"):
         # A mixture of experts, or a family with other names.
-        return read_pack(model, input_ids, positions, segments)[places]
+        yield
+        return
 
     def chosen(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (given[0][:, places], *given[1:])
 
     def spread(module: nn.Module, given: tuple[Tensor, ...], output: Any) -> Any:
-        full = output.new_zeros(1, input_ids.shape[1], output.shape[-1])
+        full = output.new_zeros(1, n_tokens, output.shape[-1])
         full[:, places] = output
         return full
 
     before = feed_forward.register_forward_pre_hook(chosen)
     after = feed_forward.register_forward_hook(spread)
     try:
-        return read_pack(model, input_ids, positions, segments)[places]
+        yield
     finally:
         before.remove()
         after.remove()
@@ -260,6 +289,18 @@ def attend_in_packs(model: PreTrainedModel) -> None:
     causal.set_attn_implementation(_NAME)
 
 
+@contextmanager
+def attending_in_packs(model: PreTrainedModel) -> Iterator[None]:
+    """Make `model`, which may read packs, read packs, and something else afterwards again."""
+    config = _causal(model).config.get_text_config()
+    before = config._attn_implementation
+    config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
 def _rope_types(parameters: Any) -> set[str]:
     """The types of rotary position embeddings in a configuration, which may have one for each type of layer."""
     if not isinstance(parameters, Mapping):
@@ -279,23 +320,39 @@ class Span:
     Attributes:
         start, end: range of the segment.
         ranges: ranges of the tokens that its last token attends to, in order; the last one ends with the segment.
-        mask: float [segment, attended tokens], added to the scores; None for a segment without a parent.
+        mask: float [segment, attended tokens], added to the scores; None if the segment attends to itself alone, or is
+            a single token.
+        before: what it attends to before these ranges, and which is not in the pack: keys and values, each
+            [layers, 2, tokens, groups, head size].
     """
 
     start: int
     end: int
     ranges: Ranges
     mask: Tensor | None
+    before: Sequence[Tensor] = ()
 
 
 def _span(
     segments: Sequence[Segment], number: int, dtype: torch.dtype, device: torch.device
 ) -> Span:
-    start, end, parent = segments[number]
+    return span_after((), segments, number, dtype, device)
+
+
+def span_after(
+    before: Sequence[Tensor],
+    segments: Sequence[Segment],
+    number: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Span:
+    """What a segment attends to, if the first of those that it continues follows `before`; see `Span`."""
+    start, end, _ = segments[number]
     ranges = _ranges(segments, number)
-    seen = sum(stop - begin for begin, stop in ranges)
-    mask = None if parent == _ROOT else _mask(end - start, seen, None, dtype, device)
-    return Span(start, end, ranges, mask)
+    seen = sum(states.shape[2] for states in before) + sum(stop - first for first, stop in ranges)
+    is_alone = end - start in (1, seen)
+    mask = None if is_alone else _mask(end - start, seen, None, dtype, device)
+    return Span(start, end, ranges, mask, before)
 
 
 def packed_attention(
@@ -308,6 +365,7 @@ def packed_attention(
     scaling: float | None = None,
     *,
     spans: Sequence[Span],
+    kept: dict[int, tuple[Tensor, Tensor]] | None = None,
     sliding_window: int | None = None,
     **settings: Any,
 ) -> tuple[Tensor, None]:
@@ -316,6 +374,7 @@ def packed_attention(
     Args:
         query: (1, heads, tokens, head size).
         key: (1, groups, tokens, head size); `value` likewise.
+        kept: as for `read_spans`.
         sliding_window: number of tokens that a token attends to, itself included; None for all.
 
     Returns:
@@ -340,9 +399,14 @@ def packed_attention(
     per_group = query.shape[1] // key.shape[1]
     # In the model's memory order, token by token, so that ranges can be copied as blocks.
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))
+    layer: Any = getattr(module, "layer_idx", None)
+    if kept is not None:
+        kept[layer] = (key[0], value[0])
     attended = []
     for span in spans:
-        keys, values = _gather(key, span.ranges), _gather(value, span.ranges)
+        before = [states[layer] for states in span.before]
+        keys = _gather(key, span.ranges, [states[None, 0] for states in before])
+        values = _gather(value, span.ranges, [states[None, 1] for states in before])
         n_queries, n_keys = span.end - span.start, keys.shape[1]
         mask = span.mask
         if sliding_window and n_keys > sliding_window:
@@ -356,7 +420,7 @@ def packed_attention(
             values.transpose(1, 2),
             attn_mask=mask if mask is None else mask.to(query.dtype),
             dropout_p=dropout,
-            is_causal=mask is None,
+            is_causal=mask is None and n_queries == n_keys,
             scale=scaling,
             enable_gqa=mask is None and per_group > 1,
         )
@@ -364,8 +428,8 @@ def packed_attention(
     return torch.cat(attended, dim=1), None
 
 
-def _gather(states: Tensor, ranges: Ranges) -> Tensor:
-    parts = [states[:, start:end] for start, end in ranges]
+def _gather(states: Tensor, ranges: Ranges, before: Sequence[Tensor]) -> Tensor:
+    parts = [*before, *(states[:, start:end] for start, end in ranges)]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 

@@ -202,7 +202,7 @@ class DiscriminativeModel(RewardModel):
     its rewards.
 
     Common prefixes of the solutions of one call are encoded once. Nothing is cached between calls: a solution with one
-    more step is encoded again as a whole.
+    more step is encoded again as a whole, unless a `CachedReader` reads it.
 
     Args:
         network: a decoder in evaluation mode, with or without an adapter. It is changed to accept only packed input.
@@ -226,10 +226,10 @@ class DiscriminativeModel(RewardModel):
         batch_tokens: int | None = None,
     ) -> None:
         attend_in_packs(network)
-        self._network, self._encode, self._head = network, encode, head
-        self._batch_tokens = batch_tokens or default_batch()
+        self.network, self.head, self._encode = network, head, encode
+        self.batch_tokens = batch_tokens or default_batch()
         self.unit, self.scale = unit, scale
-        self._flops = DecoderFlops.of(network.config)
+        self.flops = DecoderFlops.of(network.config)
         self.max_tokens = context_length(network.config)
         """The length of the network's context; None if its configuration does not tell."""
 
@@ -242,15 +242,19 @@ class DiscriminativeModel(RewardModel):
             rewards by the positions of their solutions: one per step, or one of the solution.
         """
         return read_in_packs(
-            solutions, self._encode, self._read, self.max_tokens, self._batch_tokens, done
+            solutions, self._encode, self._read, self.max_tokens, self.batch_tokens, done
         )
 
+    def texts(self, solution: Solution) -> list[EncodedText]:
+        """The one text that is read of a solution."""
+        return [self._encode(solution)]
+
     def _read(self, texts: Sequence[EncodedText]) -> list[Rewards]:
-        found = rewards_at(self._network, self._head, texts)
+        found = rewards_at(self.network, self.head, texts)
         return [
             Rewards(tuple(rewards), len(text.ids), 0, self._operations(len(text.ids)), False)
             for text, rewards in zip(texts, found, strict=True)
         ]
 
     def _operations(self, n_read: int) -> float | None:
-        return None if self._flops is None else self._flops.reading(n_read)
+        return None if self.flops is None else self.flops.reading(n_read)

@@ -59,9 +59,9 @@ class PrefixModel(RewardModel):
         batch_tokens: int,
     ) -> None:
         attend_in_packs(network)
-        self._network, self._encode_text, self._head = network, encode, head
-        self._batch_tokens, self.scale = batch_tokens, scale
-        self._flops = DecoderFlops.of(network.config)
+        self.network, self.head, self._encode_text = network, head, encode
+        self.batch_tokens, self.scale = batch_tokens, scale
+        self.flops = DecoderFlops.of(network.config)
         self.max_tokens = context_length(network.config)
 
     def score_in_batches(
@@ -69,14 +69,18 @@ class PrefixModel(RewardModel):
     ) -> Iterator[dict[int, Rewards]]:
         """Score solutions, pack by pack; see `packs.read_in_packs`. Yields rewards by step."""
         return read_in_packs(
-            solutions, self._encode, self._read, self.max_tokens, self._batch_tokens, done
+            solutions, self._encode, self._read, self.max_tokens, self.batch_tokens, done
         )
 
-    def _encode(self, solution: Solution) -> _Prefixes:
+    def texts(self, solution: Solution) -> list[EncodedText]:
+        """The texts that are read of a solution: one for its first step, its first two, and so on."""
         counts = range(1, len(solution.steps) + 1)
-        texts = [
+        return [
             self._encode_text(replace(solution, steps=solution.steps[:count])) for count in counts
         ]
+
+    def _encode(self, solution: Solution) -> _Prefixes:
+        texts = self.texts(solution)
         whole = texts[-1] if texts else self._encode_text(solution)
         places = [text.places[0] for text in texts]
         return _Prefixes(whole.ids, places, whole.is_changed, texts=tuple(texts))
@@ -84,12 +88,12 @@ class PrefixModel(RewardModel):
     def _read(self, solutions: Sequence[EncodedText]) -> list[Rewards]:
         known = [each for each in solutions if isinstance(each, _Prefixes)]
         found = iter(
-            rewards_at(self._network, self._head, [text for each in known for text in each.texts])
+            rewards_at(self.network, self.head, [text for each in known for text in each.texts])
         )
         rewards = []
         for each in known:
             own = tuple(reward for [reward] in islice(found, len(each.texts)))
             n_read = each.n_tokens
-            flops = None if self._flops is None else self._flops.reading(n_read)
+            flops = None if self.flops is None else self.flops.reading(n_read)
             rewards.append(Rewards(own, n_read, 0, flops, truncated=False))
         return rewards

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from multirm.models.token_tree import TokenTree
+from multirm.models.token_tree import ReadTexts
 from multirm.reward_models.aggregate import aggregate
 from multirm.reward_models.base import RewardModel, Rewards, Solution
 from multirm.tables.accuracy import Aggregation
@@ -80,7 +80,7 @@ class RereadingReader(StepReader):
         self, model: RewardModel, texts: Callable[[Solution], Sequence[list[int]]]
     ) -> None:
         self._model, self._texts = model, texts
-        self._known = TokenTree()
+        self._known = ReadTexts()
         self.unit, self.scale = model.unit, model.scale
 
     def read(self, solutions: Sequence[Solution]) -> list[StepRewards]:
