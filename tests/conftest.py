@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # time waiting for each other.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# Hundreds of processes import the package: let the first one keep its bytecode.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No deadlines: machines may be slow, and tests check results, not speed.
 settings.register_profile("untimed", deadline=None, derandomize=True)
@@ -46,7 +48,7 @@ def shared_data() -> Path:
 def copy_checkout(folder: Path) -> None:
     """Copy what Snakemake needs into `folder`, as in a clone of this checkout, and the micro study."""
     for name in ("src", "workflow", "envs", "config"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     for name in ("Snakefile", "all"):
         shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / "tests" / "workflow" / "micro.yaml", folder / "config")

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.workflow.plans import dry_run
+
 Jobs = Mapping[str, int]
 
 # The micro study: its rules, and the number of jobs of each.
@@ -101,18 +103,9 @@ ONE_CATEGORY = {rule: count // 2 for rule, count in SCORED.items()}
 
 def planned(folder: Path, *arguments: str, study: str = "config/micro.yaml") -> tuple[Jobs, str]:
     """The jobs that a dry run in `folder` plans, and all its output."""
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--configfile", study, "--cores", "2"),
-            *("--dry-run", *(arguments or ("--", "all"))),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = run.stdout + run.stderr
-    assert run.returncode == 0, output
+    asked = arguments or ("--", "all")
+    status, output = dry_run(folder, "--configfile", study, "--cores", "2", *asked)
+    assert status == 0, output
     if "Nothing to be done" in output:
         return NONE, output
     table = output.split("Job stats:")[1].split("total")[0].splitlines()

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from multirm.running.files import digest
-from multirm.running.statements import Chain, Module, Statement
+from multirm.running.statements import Chain, Module, Statement, read_module
 
 _PACKAGE = "multirm"
 
@@ -92,7 +92,7 @@ class Package:
             file = path.with_suffix(".py")
             file = file if file.is_file() else path / "__init__.py"
             is_there = name and file.is_file()
-            self._modules[name] = Module(self.root.name, name, file) if is_there else None
+            self._modules[name] = read_module(self.root.name, name, file) if is_there else None
         return self._modules[name]
 
     def code_of(self, module: str) -> dict[str, str]:

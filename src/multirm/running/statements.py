@@ -1,12 +1,19 @@
 """A module's code as statements: what each one does, without its wording, and the names that it looks up."""
 
 import ast
+import hashlib
+import pickle
 import re
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeGuard
+
+from multirm.errors import InputError
+from multirm.running.files import whole
 
 _ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
 
@@ -44,12 +51,12 @@ class Module:
         imports: the targets of imported names, as chains from a top-level package.
     """
 
-    def __init__(self, package: str, name: str, file: Path) -> None:
+    def __init__(self, package: str, name: str, file: Path, source: bytes) -> None:
         self.name = name
         self.definitions: dict[str, list[Statement]] = {}
         self.effects: list[Statement] = []
         self.imports: dict[str, Chain] = {}
-        tree = ast.parse(file.read_bytes(), str(file))
+        tree = ast.parse(source, str(file))
         taken = {node.name: _argument_types(node) for node in tree.body if _is_entry(node)}
         tree = _Meaning().visit(tree)
         is_package = file.name == "__init__.py"
@@ -105,6 +112,36 @@ class Module:
         start = self._parent[: len(self._parent) + 1 - node.level] if node.level else ()
         module = (*start, *(node.module.split(".") if node.module else ()))
         return {alias.asname or alias.name: (*module, alias.name) for alias in node.names}
+
+
+def read_module(package: str, name: str, file: Path) -> Module:
+    """The statements of a module, which are kept beside its bytecode until its source changes.
+
+    Parsing takes seconds for a whole package, in every plan of a study and in every job. What is kept is trusted like
+    the bytecode: who can write there can change the code itself.
+
+    Args:
+        package: the package's own name.
+        name: the module's dotted name in it.
+    """
+    source = file.read_bytes()
+    key = hashlib.sha256(b"\0".join([_THIS_CODE, package.encode(), name.encode(), source])).digest()
+    kept = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.statements"
+    with suppress(OSError, EOFError, pickle.PickleError):
+        found = kept.read_bytes()
+        if found.startswith(key):
+            module: Module = pickle.loads(found[len(key) :])
+            return module
+    module = Module(package, name, file, source)
+    # A folder that is not ours to write, or a full disk: the next process parses it again.
+    with suppress(OSError, InputError):
+        if not sys.dont_write_bytecode:
+            with whole(kept) as part:
+                part.write_bytes(key + pickle.dumps(module))
+    return module
+
+
+_THIS_CODE = Path(__file__).read_bytes()
 
 
 class _Meaning(ast.NodeTransformer):

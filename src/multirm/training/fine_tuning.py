@@ -26,7 +26,7 @@ from multirm.training.checkpoints import open_checkpoint
 from multirm.training.examples import Tally
 from multirm.training.fine_tuning_steps import fine_tuning_steps, run_seed
 from multirm.training.loop import Learner, train
-from multirm.training.networks import Network
+from multirm.training.networks import Network, Trained
 from multirm.training.objectives import Objective
 from multirm.training.processes import is_main_process, processes, share_batch
 from multirm.training.recipe import Recipe
@@ -94,9 +94,9 @@ def train_reward_model(
         origin = origin_of(made_by, parameters, [*inputs, *folders])
     with open_checkpoint(output, origin) as checkpoint:
         run = fine_tune(name, model, objective, examples, recipe, checkpoint, validation)
-        weights = trained_weights(model)
+        trained = Trained(model, trained_weights(model), tokenizer, questions)
         if origin:
-            network.save(model, weights, tokenizer, output, origin, questions)
+            network.save(trained, output, origin)
             tables = [
                 (curve, CURVES, run.points),
                 (counts, EXAMPLES, tally.rows(name)),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,6 +18,20 @@ from multirm.training.full import save_model
 from multirm.training.lora import save_adapter
 from multirm.training.recipe import Recipe
 from multirm.training.starting_points import is_sharded, starting_model
+
+
+class Trained(NamedTuple):
+    """What training leaves in memory.
+
+    Attributes:
+        weights: the trained weights, as returned by `sharding.trained_weights`.
+        questions: the questions that it was trained on.
+    """
+
+    model: PreTrainedModel
+    weights: Mapping[str, Tensor]
+    tokenizer: PreTrainedTokenizerBase
+    questions: Iterable[str]
 
 
 class Network(Protocol):
@@ -39,21 +53,8 @@ class Network(Protocol):
         """Load it, with the weights to train."""
         ...
 
-    def save(
-        self,
-        model: PreTrainedModel,
-        weights: Mapping[str, Tensor],
-        tokenizer: PreTrainedTokenizerBase,
-        output: Path,
-        origin: Origin,
-        questions: Iterable[str],
-    ) -> None:
-        """Write what was trained; only the main process calls it.
-
-        Args:
-            weights: the trained weights, as returned by `sharding.trained_weights`.
-            questions: the questions that it was trained on.
-        """
+    def save(self, trained: Trained, output: Path, origin: Origin) -> None:
+        """Write what was trained to a folder; only the main process calls it."""
         ...
 
 
@@ -71,15 +72,8 @@ class LanguageModel(Network):
     def start(self, recipe: Recipe) -> PreTrainedModel:
         return starting_model(self.backbone, recipe, self.method)
 
-    def save(
-        self,
-        model: PreTrainedModel,
-        weights: Mapping[str, Tensor],
-        tokenizer: PreTrainedTokenizerBase,
-        output: Path,
-        origin: Origin,
-        questions: Iterable[str],
-    ) -> None:
+    def save(self, trained: Trained, output: Path, origin: Origin) -> None:
+        model, weights, tokenizer, questions = trained
         if self.method is Method.FULL:
             save_model(model, weights, tokenizer, output, origin, questions, self.backbone)
         else:
@@ -105,15 +99,8 @@ class Classifier(Network):
             )
         return starting_classifier(self.backbone, recipe, self.method)
 
-    def save(
-        self,
-        model: PreTrainedModel,
-        weights: Mapping[str, Tensor],
-        tokenizer: PreTrainedTokenizerBase,
-        output: Path,
-        origin: Origin,
-        questions: Iterable[str],
-    ) -> None:
+    def save(self, trained: Trained, output: Path, origin: Origin) -> None:
+        model, weights, tokenizer, questions = trained
         merged = without_adapter(model)
         whole = weights if self.method is Method.FULL else merged.state_dict()
         save_model(merged, whole, tokenizer, output, origin, questions, self.backbone)
