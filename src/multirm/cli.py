@@ -254,6 +254,10 @@ COMMANDS = {
             "multirm.evaluation.pairs:evaluate_pairs",
             "Report how often the better of two answers has the higher score.",
         ),
+        "evaluate-searches": (
+            "multirm.evaluation.searches:evaluate_searches",
+            "Report the accuracy of searches beside their costs, and gains over best-of-N at equal cost.",
+        ),
         "summary": (
             "multirm.inspect.summary:summarise_study",
             "Print which reward models beat the majority vote, and accuracies.",

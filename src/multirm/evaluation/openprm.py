@@ -1,9 +1,9 @@
 """The estimator `openprm`: best-of-N as OpenPRM evaluates it, from exact expectations.
 
 OpenPRM's paper samples N = 128 solutions to each question, draws K of them without replacement M = 5 times for
-K = 1, 2, 4, …, N, and reports the mean accuracy of the M draws: of best-of-K for each reward model, of the majority vote
-of K, and coverage, the share of questions with any correct solution among K (`pass`). The mean over all draws is known
-exactly (`exact`), so nothing is drawn here. What M draws would add is known, too: whether a question is answered
+K = 1, 2, 4, …, N, and reports the mean accuracy of the M draws: of best-of-K for each reward model, of the majority
+vote of K, and coverage, the share of questions with any correct solution among K (`pass`). The mean over all draws is
+known exactly (`exact`), so nothing is drawn here. What M draws would add is known, too: whether a question is answered
 correctly with one draw is a Bernoulli variable, whose mean is the expectation. With p for a question's expectation, Q
 questions and independent draws, the accuracy with one draw has the variance Σ p (1 - p) / Q², and the mean of M draws
 1/M of it. At K = N all draws are the same: p is 0 or 1, but for ties, which are broken at random.
@@ -16,6 +16,7 @@ import numpy as np
 
 from multirm.evaluation import exact, intervals
 from multirm.evaluation.expected import columns
+from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer, methods
 from multirm.evaluation.pools import Pools
 from multirm.evaluation.training_seeds import (
@@ -27,7 +28,6 @@ from multirm.evaluation.training_seeds import (
 )
 from multirm.evaluation.training_seeds import parts_of as parts_of_all
 from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, Estimator, Selection
-from multirm.evaluation.inputs import Row
 
 DRAWS = 5
 """M in the paper."""
@@ -75,11 +75,7 @@ def drawn(batches: Sequence[Pools], n: Sequence[int], scorers: Sequence[Scorer])
             of_methods[Method(Selection.BEST_OF_N, scorer)] = value
         found.append(
             np.stack(
-                [
-                    of_methods[method][k]
-                    for k in range(len(n))
-                    for method in methods_of(scorers)
-                ],
+                [of_methods[method][k] for k in range(len(n)) for method in methods_of(scorers)],
                 axis=1,
             )
         )

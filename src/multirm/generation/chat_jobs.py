@@ -130,9 +130,18 @@ class ChatJob:
             raise waiting_for_all(waiting)
         return found
 
-    def write(self, tables: Sequence[tuple[Path, Schema, Sequence[Mapping[str, Any]]]]) -> None:
-        """Write tables, all or none, that say in their footers whether the samples are reproducible."""
-        parquet.write_together(tables, self.origin.having(reproducible=self.engine.reproducible))
+    def write(
+        self,
+        tables: Sequence[tuple[Path, Schema, Sequence[Mapping[str, Any]]]],
+        **parameters: Any,
+    ) -> None:
+        """Write tables, all or none, that say in their footers whether the samples are reproducible.
+
+        Args:
+            parameters: what else they say, which was not known before.
+        """
+        origin = self.origin.having(reproducible=self.engine.reproducible, **parameters)
+        parquet.write_together(tables, origin)
 
 
 def texts_of(prompt: Prompt, completions: Sequence[Completion]) -> Rows:

@@ -97,7 +97,8 @@ def search(
             for row, each, own in zip(rows, searches, nodes, strict=True)
         ]
         every = [row for own in nodes for row in own]
-        job.write([(output, SEARCHES, found), (output_nodes, SEARCH_NODES, every)])
+        tables = [(output, SEARCHES, found), (output_nodes, SEARCH_NODES, every)]
+        job.write(tables, scale=str(reader.scale))
     _report(found)
 
 

@@ -10,7 +10,8 @@ ACCURACY_OVER_SEEDS = Schema(
     pa.schema(
         [
             column("dataset", pa.string()),
-            # A category, a group of categories, or `accuracy.ALL_QUESTIONS`; in the latter two, each question counts the same.
+            # A category, a group of categories, or `accuracy.ALL_QUESTIONS`; in the latter two, each question counts
+            # the same.
             column("category", pa.string()),
             column("selection", pa.string()),
             column("model", pa.string(), nullable=True),

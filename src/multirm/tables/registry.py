@@ -32,6 +32,7 @@ from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.samples import SAMPLES
+from multirm.tables.search_accuracy import SEARCH_ACCURACY, SEARCH_GAINS
 from multirm.tables.search_nodes import SEARCH_NODES
 from multirm.tables.searches import SEARCHES
 from multirm.tables.solution_analyses import (
@@ -99,6 +100,8 @@ SCHEMAS = {
         LOG_ERRORS,
         LOG_ERROR_SLOPES,
         LOG_ERROR_SIMULATION,
+        SEARCH_ACCURACY,
+        SEARCH_GAINS,
         LEDGER,
         PAIRS,
         PAIRWISE,
