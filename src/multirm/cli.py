@@ -114,6 +114,10 @@ COMMANDS = {
             "multirm.data.judgebench:read_pairs",
             "Read pairs of answers, one better than the other, with a reward model's scores.",
         ),
+        "read-responses": (
+            "multirm.data.reward_benchmarks.read:read_responses",
+            "Read a reward-model benchmark: prompts with better and worse responses.",
+        ),
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
             "Write well-formed critiques from step labels.",

@@ -28,6 +28,7 @@ from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.preferences import PREFERENCES
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reply_counts import REPLY_COUNTS
+from multirm.tables.responses import RESPONSES
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
@@ -67,6 +68,7 @@ SCHEMAS = {
         TREE_COUNTS,
         PREFERENCES,
         SAMPLES,
+        RESPONSES,
         REWARD_MODELS,
         REWARDS,
         SCORED_CRITIQUES,
