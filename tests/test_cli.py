@@ -238,7 +238,7 @@ def test_enum_members_are_typed_as_written() -> None:
         (["check-study"], "--study requires an argument"),
         (
             ["demonstrate", "--kind", "gRPM", "--solutions", "in", "--output", "out"],
-            "--kind: expected dORM, dPRM, gORM or gPRM, found 'gRPM'; did you mean gPRM?",
+            "--kind: expected dORM, dPRM, gORM, gPRM or pairwise, found 'gRPM'; did you mean gPRM?",
         ),
         (["check-study", "nowhere.yaml"], "nowhere.yaml: expected a study in YAML, found no such"),
     ],

@@ -15,10 +15,9 @@ from multirm.tables.accuracy import Aggregation
 from multirm.tables.nodes import NODES
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS
+from multirm.text.segments import KeepApart, Segments, Similarity
 from multirm.trees.build import build_trees
 from multirm.trees.options import MergingOptions
-from multirm.trees.segments import Segments
-from multirm.trees.similarity import KeepApart, Similarity
 from tests.data.conftest import solution
 from tests.origins import made_of
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from multirm.tables import parquet
 from multirm.tables.tree_counts import TREE_COUNTS
+from multirm.text.segments import Segments
 from multirm.trees.count import count_trees
 from multirm.trees.options import MergingOptions
-from multirm.trees.segments import Segments
 
 
 def test_real_solutions(gsm8k: Path, tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import pytest
 from multirm.errors import InputError
 from multirm.tables import parquet
 from multirm.tables.nodes import NODES
-from multirm.tables.preferences import PREFERENCES
+from multirm.tables.preferences import PREFERENCES, GapUnit, Prefix, Siblings
+from multirm.text.segments import Segments
 from multirm.trees.build import build_trees
-from multirm.trees.extract import GapUnit, PairOptions, Prefix, extract_pairs, standard_deviation
+from multirm.trees.extract import PairOptions, extract_pairs, standard_deviation
 from multirm.trees.options import MergingOptions
-from multirm.trees.pairs import Siblings
-from multirm.trees.segments import Segments
 from tests.data.conftest import solution
 
 Rows = list[dict[str, Any]]

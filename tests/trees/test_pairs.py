@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.trees.pairs import Node, Pair, PairRule, Siblings, outcome_pairs, process_pairs
+from multirm.tables.preferences import Siblings
+from multirm.trees.pairs import Node, Pair, PairRule, outcome_pairs, process_pairs
 
 VALUES = st.none() | st.sampled_from([0.0, 0.25, 0.5, 0.7, 1.0])
 

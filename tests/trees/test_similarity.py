@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multirm.text.segments import KeepApart, Similarity
 from multirm.trees import similarity
-from multirm.trees.similarity import KeepApart, Likeness, Similarity, Texts
+from multirm.trees.similarity import Likeness, Texts
 
 # The first sentences of OpenPRM's Table 5.
 FIRST = "To identify the logical fallacy used in the text, let's analyze the situation step by step"

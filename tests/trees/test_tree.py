@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.trees.similarity import KeepApart, Likeness, Similarity, Texts
+from multirm.text.segments import KeepApart, Similarity
+from multirm.trees.similarity import Likeness, Texts
 from multirm.trees.tree import ROOT, Tree, grow, value_of
 
 EXACT = Likeness(Similarity.EXACT, 1.0)

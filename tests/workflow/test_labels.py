@@ -83,7 +83,7 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
 
 
 def test_labels_are_chosen_and_steps_written_anew(study_copy: Path, shared_data: Path) -> None:
-    """The rules that read labels, and those before them that read questions and show tasks."""
+    """The rules that read labels, those before them that read questions and show tasks, and those of trees."""
     file = study_copy / "config" / "micro.yaml"
     study = yaml.safe_load(file.read_text())
     one = {"categories": ["history"]}
@@ -101,12 +101,25 @@ def test_labels_are_chosen_and_steps_written_anew(study_copy: Path, shared_data:
         },
         "Reworded": {"from": "Known", "augment": {"model": "micro", "kind": "rewrite", **SHORT}},
     }
+    study["trees"] = {"merged": {"dataset": "Micro_train", "reward": {"model": "dPRM-micro"}}}
+    study["preferences"] = {
+        "pairs": {"trees": "merged", "gap": 0, "min_leaves": 1, "n_outcome_pairs": 1}
+    }
+    study["models"]["pairwise"] = {
+        "kind": "pairwise",
+        "backbone": "micro",
+        "preferences": "pairs",
+        "training": {"epochs": 0.5},
+        **one,
+    }
+    study["evaluation"]["protocols"] = []
     file.write_text(yaml.safe_dump(study))
     wanted = {
         name: f"results/{name}/history.parquet"
         for name in (
             *("data/Agreed", "data/Trusted", "augmentations/Reworded", "labels/Reworded"),
             *("questions/Read", "demonstrations/solve/Micro_pretrain"),
+            *("trees/merged", "preferences/pairs", "rewards/pairwise/Micro"),
         )
     }
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]

@@ -38,6 +38,7 @@ from multirm.site import planned_jobs
 from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
 from multirm.study import files, label_files, needs, options, report_files, targets
+from multirm.study import tree_files, tree_options
 from multirm.study.evaluations import EVALUATIONS, settings_of
 from multirm.study.figures import figures_of
 from multirm.study.load import load_study
@@ -61,6 +62,8 @@ wildcard_constraints:
     model=targets.any_of(study.runs),
     backbone=targets.any_of(study.backbones),
     critique_set=targets.any_of(study.critiques),
+    trees=targets.any_of(study.trees),
+    preferences=targets.any_of(study.preferences),
     kind="gORM|gPRM",
 
 

@@ -23,7 +23,7 @@ rule score_discriminative:
     benchmark:
         "<benchmarks>/score_discriminative/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=targets.scored(study, "dORM", "dPRM", in_shards=False),
+        model=targets.scored(study, "dORM", "dPRM", "pairwise", in_shards=False),
     conda:
         lambda w: f"../../envs/{needs.scoring_stage(study, w.model)}.yaml"
     threads: threads_of(needs.scoring)
@@ -56,7 +56,7 @@ use rule score_discriminative as score_discriminative_shard with:
     benchmark:
         "<benchmarks>/score_discriminative/{model}/{dataset}/{category}/{shard}-of-{shards}.tsv"
     wildcard_constraints:
-        model=targets.scored(study, "dORM", "dPRM", in_shards=True),
+        model=targets.scored(study, "dORM", "dPRM", "pairwise", in_shards=True),
     message:
         "Score {wildcards.dataset}, {wildcards.category} with {wildcards.model},"
         " {wildcards.shard} of {wildcards.shards}"
@@ -148,7 +148,7 @@ rule join_rewards:
     benchmark:
         "<benchmarks>/join_rewards/{model}/{dataset}/{category}.tsv"
     wildcard_constraints:
-        model=targets.scored(study, "dORM", "dPRM", in_shards=True),
+        model=targets.scored(study, "dORM", "dPRM", "pairwise", in_shards=True),
     conda:
         "../../envs/core.yaml"
     resources:

@@ -1,4 +1,4 @@
-"""Needs labelled solutions and critiques; makes results/backbones/ and results/models/{model}/."""
+"""Needs labelled solutions, critiques and preferences; makes results/backbones/ and results/models/{model}/."""
 
 wanted += targets.training_targets(study)
 
@@ -176,6 +176,51 @@ use rule train_discriminative as train_whole_discriminative with:
         model=targets.discriminative_models(study, whole=True),
     message:
         "Train all weights of {wildcards.model}"
+
+
+rule train_pairwise:
+    """Train a pairwise model, with the Bradley-Terry loss on the scores of both sides of each pair."""
+    input:
+        backbone=ask(files.start_files_of_model),
+        preferences=ask(tree_files.training_preferences),
+        format=ask(tree_files.training_format),
+        environment=environment("train"),
+    output:
+        multiext(
+            "<results>/models/{model}/model/",
+            weights="model.safetensors",
+            config="config.json",
+            tokenizer="tokenizer.json",
+        ),
+        curve="<results>/models/{model}/curve.parquet",
+        examples="<results>/models/{model}/examples.parquet",
+    log:
+        "<logs>/train_pairwise/{model}.log",
+    benchmark:
+        "<benchmarks>/train_pairwise/{model}.tsv"
+    wildcard_constraints:
+        model=targets.models_of_kinds(study, "pairwise"),
+    conda:
+        "../../envs/train.yaml"
+    threads: threads_of(needs.training)
+    resources:
+        **resources_of(needs.training),
+        processes=lambda w: study.runs[w.model].trained.training.processes,
+        parallelism=lambda w: str(study.runs[w.model].trained.training.parallelism),
+    params:
+        *code("multirm.training.pairwise"),
+        folder=subpath(output.weights, parent=True),
+        backbone=ask(files.start_of_model),
+        format=lambda w: study.runs[w.model].trained.format,
+        recipe=ask(options.recipe),
+    message:
+        "Train {wildcards.model}"
+    shell:
+        "python_in_processes {resources.processes} {resources.gpu} -m multirm train-pairwise"
+        " --name {wildcards.model} --backbone {params.backbone:q} --format {params.format}"
+        " --preferences {input.preferences:q} --output {params.folder:q} --curve {output.curve:q}"
+        " --examples {output.examples:q} --parallelism {resources.parallelism} {params.recipe}"
+        " > {log:q} 2>&1"
 
 
 rule train_generative:

@@ -9,6 +9,7 @@ from multirm.formats.sources import Reader, places_of
 from multirm.models.activations import Decoder
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method
+from multirm.reward_models.formats import read_format
 from multirm.study.datasets import (
     DerivedDataset,
     MiniatureDataset,
@@ -25,12 +26,16 @@ from multirm.study.reward_models import (
     DiscriminativeScoring,
     ExternalModel,
     GenerativeModel,
+    PairwiseModel,
     ReadyDiscriminativeModel,
     ReadyGenerativeModel,
+    RewardModel,
 )
 from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
 from multirm.tables.accuracy import Aggregation
+from multirm.tables.reward_models import FormatName
+from multirm.tables.rewards import REWARD_TYPES, Scale
 
 
 def problems(study: Study) -> list[str]:
@@ -47,10 +52,12 @@ def problems(study: Study) -> list[str]:
         *_missing_critiques(study),
         *_critiques_of_other_solutions(study),
         *_missing_rewards(study),
+        *_unusable_trees(study),
         *_too_large_models(study),
         *_too_large_ready_models(study),
         *_uneven_batches(study),
         *_unsuited_aggregations(study),
+        *_scores_as_probabilities(study),
         *_impossible_groups(study),
         *_too_small_pools(study),
         *_parts_of_sampled_pools(study),
@@ -109,17 +116,24 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
 def _unsuited_starts(study: Study) -> Iterator[str]:
     """Reward models that start from another one with another backbone or adapter, or from themselves."""
     for name, model in study.models.items():
-        if not isinstance(model, DiscriminativeModel) or model.from_ not in study.models:
+        if not isinstance(model, DiscriminativeModel | PairwiseModel):
+            continue
+        if model.from_ not in study.models:
             continue
         key, start = f"models.{name}.from", study.models[model.from_]
-        if not isinstance(start, DiscriminativeModel):
-            yield f"{key}: {model.from_} is not a dORM or dPRM that is trained here"
+        is_pairwise = isinstance(model, PairwiseModel)
+        suited = (DiscriminativeModel, PairwiseModel) if is_pairwise else (DiscriminativeModel,)
+        if not isinstance(start, suited):
+            kinds = "dORM, dPRM or pairwise model" if is_pairwise else "dORM or dPRM"
+            yield f"{key}: {model.from_} is not a {kinds} that is trained here"
             continue
         if start.backbone != model.backbone:
             yield f"{key}: {model.from_} has the backbone {start.backbone}, not {model.backbone}"
         adapters = [each.training for each in (start, model)]
         shapes = {(each.rank, each.alpha) for each in adapters}
-        if all(each.method is Method.LORA for each in adapters) and len(shapes) > 1:
+        # A pairwise model has no adapter: it is merged.
+        continued = not is_pairwise and all(each.method is Method.LORA for each in adapters)
+        if continued and len(shapes) > 1:
             yield (
                 f"{key}: the adapter of {model.from_} is trained on, so `rank` and `alpha` must be its own; "
                 f"set them in models.{name}.training"
@@ -128,7 +142,7 @@ def _unsuited_starts(study: Study) -> Iterator[str]:
         while at.from_ and at.from_ not in way:
             way.append(at.from_)
             following = study.models.get(at.from_)
-            if not isinstance(following, DiscriminativeModel):
+            if not isinstance(following, DiscriminativeModel | PairwiseModel):
                 break
             at = following
         if name in (model.from_, at.from_):
@@ -190,6 +204,45 @@ def _missing_rewards(study: Study) -> Iterator[str]:
                     yield f"models.{name}.rewards: none for {dataset}"
 
 
+def _unusable_trees(study: Study) -> Iterator[str]:
+    """Trees whose solutions have no answers or rewards, or whose rewards are by a model that learns from them."""
+    for name, trees in study.trees.items():
+        key = f"trees.{name}"
+        if trees.reward is None:
+            if not study.has_answers(trees.dataset):
+                yield (
+                    f"{key}.dataset: the questions of {trees.dataset} have no answers, so that no solution is right "
+                    "or wrong; name a `reward` model"
+                )
+            continue
+        rewarding = study.models[trees.reward.model]
+        if isinstance(rewarding, ExternalModel) and trees.dataset not in rewarding.rewards:
+            yield f"{key}.reward.model: {trees.reward.model} has no rewards for {trees.dataset}"
+        if name in _learned_trees(study, trees.reward.model):
+            yield (
+                f"{key}.reward.model: {trees.reward.model} learns from these trees; name a model that does not, such "
+                "as the one that it starts from"
+            )
+
+
+def _learned_trees(study: Study, model: str) -> set[str]:
+    """The trees that a reward model is trained on, directly or through the models that it needs."""
+    waiting, seen, found = [model], set[str](), set[str]()
+    while waiting:
+        name = waiting.pop()
+        settings = study.models[name]
+        if name in seen or not isinstance(settings, DiscriminativeModel | PairwiseModel):
+            continue
+        seen.add(name)
+        waiting += [settings.from_] if settings.from_ else []
+        if isinstance(settings, PairwiseModel):
+            trees = {study.preferences[each].trees for each in settings.preferences}
+            rewards = (study.trees[each].reward for each in trees)
+            waiting += [each.model for each in rewards if each]
+            found |= trees
+    return found
+
+
 def _too_large_models(study: Study) -> Iterator[str]:
     for name, model in study.trained_models.items():
         size = study.backbones[model.backbone].size
@@ -203,7 +256,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
         )
         shared = training.parallelism is Parallelism.FSDP
         needed = training_memory(
-            size, training.processes if shared else 1, share, study.is_whole(name)
+            size, training.processes if shared else 1, share, study.trains_all(name)
         )
         if runs_on_gpu(size) and needed > study.gpu_memory:
             yield (
@@ -211,7 +264,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
                 f"is {study.gpu_memory:g}; shard it with `parallelism: fsdp` and more `processes`, "
                 "or lower device_batch_size or max_length"
             )
-        if isinstance(model, DiscriminativeModel):
+        if isinstance(model, DiscriminativeModel | PairwiseModel):
             yield from _too_large_to_read(study, f"models.{name}.backbone", size, model.scoring)
 
 
@@ -256,6 +309,26 @@ def _unsuited_aggregations(study: Study) -> Iterator[str]:
                 f"models.{name}.scoring.adaptive: needs {Aggregation.MEAN} "
                 f"as evaluation.aggregation.{name}, which is {', '.join(aggregations)}"
             )
+
+
+def _scores_as_probabilities(study: Study) -> Iterator[str]:
+    """What needs probabilities, in a study with models that give scores without bounds."""
+    for name, model in study.models.items():
+        if not _gives_scores(model):
+            continue
+        if Aggregation.PROD in study.evaluation.aggregation.get(name, []):
+            yield f"evaluation.aggregation.{name}: {Aggregation.PROD} needs probabilities, and {name} gives scores"
+        if study.evaluation.protocols and any(map(study.has_answers, study.evaluation.datasets)):
+            yield (
+                f"evaluation.protocols: {' and '.join(study.evaluation.protocols)} vote with probabilities, and {name} "
+                "gives scores; write `protocols: []`, or evaluate it in a study of its own"
+            )
+
+
+def _gives_scores(model: RewardModel) -> bool:
+    if isinstance(model, ReadyDiscriminativeModel) and model.format is not FormatName.MULTI_RM:
+        return read_format(model.format).scale is Scale.SCORE
+    return REWARD_TYPES[model.kind].scale is Scale.SCORE
 
 
 def _impossible_groups(study: Study) -> Iterator[str]:

@@ -13,6 +13,7 @@ from multirm.study.datasets import DerivedDataset, ReadDataset
 from multirm.study.figures import Figure, datasets_of
 from multirm.study.reward_models import (
     ExternalModel,
+    PairwiseModel,
     ReadyDiscriminativeModel,
     ReadyGenerativeModel,
     ReadyModel,
@@ -235,6 +236,8 @@ def own_files(study: Study, model: str) -> list[str]:
 def format_files(study: Study, model: str) -> list[str]:
     """The file of a reward model's format, and of its own words for it, if it has them."""
     settings = study.runs[model].settings
+    if isinstance(settings, PairwiseModel):
+        return without_braces([format_file(settings.scored_as)])
     if not isinstance(settings, ReadyDiscriminativeModel):
         return []
     own = [settings.template] if settings.template else []

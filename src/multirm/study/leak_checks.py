@@ -13,6 +13,7 @@ from multirm.study.questions import MiniatureQuestions, ReadQuestions
 from multirm.study.reward_models import (
     DiscriminativeModel,
     GenerativeModel,
+    PairwiseModel,
 )
 from multirm.study.study import Study
 from multirm.study.targets import used_datasets
@@ -43,6 +44,11 @@ def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
                 study.validation_datasets_of(name) if watched and watched.patience else ()
             ):
                 key = f"models.{name}.training.validation.dataset"
+                yield key, dataset, study.trained_categories(name, dataset)
+        elif isinstance(model, PairwiseModel):
+            for preferences in model.preferences:
+                key = f"trees.{study.preferences[preferences].trees}.dataset"
+                dataset = study.merged_for(preferences)
                 yield key, dataset, study.trained_categories(name, dataset)
         else:
             dataset = study.critiques[model.critiques].dataset

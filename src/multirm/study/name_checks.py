@@ -14,9 +14,9 @@ from multirm.study.files import models_of
 from multirm.study.labelling import MonteCarlo, Sample
 from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import (
-    DiscriminativeModel,
     ExternalModel,
     GenerativeModel,
+    PairwiseModel,
     ReadyDiscriminativeModel,
     ReadyGenerativeModel,
     ReadyModel,
@@ -83,16 +83,21 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         if isinstance(model, ReadyModel):
             continue
         yield f"models.{name}.backbone", model.backbone, backbones
-        if isinstance(model, DiscriminativeModel):
-            for dataset in model.datasets:
-                yield f"models.{name}.dataset", dataset, datasets
-            watched = model.training.validation
-            for dataset in (watched and watched.dataset) or ():
-                yield f"models.{name}.training.validation.dataset", dataset, datasets
-            if model.from_:
-                yield f"models.{name}.from", model.from_, list(study.models)
-        else:
+        if isinstance(model, GenerativeModel):
             yield f"models.{name}.critiques", model.critiques, list(study.critiques)
+            continue
+        if model.from_:
+            yield f"models.{name}.from", model.from_, list(study.models)
+        if isinstance(model, PairwiseModel):
+            for preferences in model.preferences:
+                yield f"models.{name}.preferences", preferences, list(study.preferences)
+            continue
+        for dataset in model.datasets:
+            yield f"models.{name}.dataset", dataset, datasets
+        watched = model.training.validation
+        for dataset in (watched and watched.dataset) or ():
+            yield f"models.{name}.training.validation.dataset", dataset, datasets
+    yield from _references_of_trees(study)
     for name, critiques in study.critiques.items():
         yield f"critiques.{name}.dataset", critiques.dataset, datasets
         if critiques.teacher:
@@ -110,6 +115,15 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield "evaluation.step_labels", dataset, datasets
     for name in study.evaluation.aggregation:
         yield "evaluation.aggregation", name, list(study.models)
+
+
+def _references_of_trees(study: Study) -> Iterator[tuple[str, str, list[str]]]:
+    for name, trees in study.trees.items():
+        yield f"trees.{name}.dataset", trees.dataset, list(study.datasets)
+        if trees.reward:
+            yield f"trees.{name}.reward.model", trees.reward.model, list(study.models)
+    for name, preferences in study.preferences.items():
+        yield f"preferences.{name}.trees", preferences.trees, list(study.trees)
 
 
 def _references_of_dataset(study: Study, name: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -146,6 +160,8 @@ def _colliding_names(study: Study) -> Iterator[str]:
         "backbones": list(study.backbones),
         "models": list(study.models),
         "critiques": list(study.critiques),
+        "trees": list(study.trees),
+        "preferences": list(study.preferences),
         # Questions of the miniature's datasets are in the same folder as sets of bare questions.
         "questions and datasets": [*study.questions, *study.datasets],
         "categories": study.categories,

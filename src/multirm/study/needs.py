@@ -116,7 +116,7 @@ def training(study: Study, model: str) -> Resources:
         settings.epochs,
         settings.processes,
         training_share(study, model),
-        study.is_whole(model),
+        study.trains_all(model),
     )
 
 
@@ -161,6 +161,23 @@ def scoring(study: Study, model: str, dataset: str) -> Resources:
     is_split = settings.engine is EngineName.VLLM
     gpu_memory = study.gpu_memory if is_split else None
     return resources.of_reading(size, solutions, settings.dtype, gpu_memory)
+
+
+def merging_solutions(study: Study, trees: str) -> Resources:
+    """The resources for merging a category's solutions to trees."""
+    return resources.of_table(n_solutions(study, study.trees[trees].dataset) * STEPS)
+
+
+def extracting(study: Study, preferences: str) -> Resources:
+    """The resources for extracting the pairs of a category's trees."""
+    return resources.of_table(n_solutions(study, study.merged_for(preferences)) * STEPS)
+
+
+def counting_trees(study: Study, preferences: str) -> Resources:
+    """The resources for counting the trees of all categories, in several orders."""
+    dataset = study.merged_for(preferences)
+    n_categories = len(study.categories_of(dataset))
+    return resources.of_table(n_solutions(study, dataset) * STEPS * n_categories)
 
 
 def evaluation(study: Study, dataset: str) -> Resources:

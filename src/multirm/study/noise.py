@@ -5,6 +5,7 @@ from multirm.study.reward_models import (
     DiscriminativeModel,
     ExternalModel,
     GenerativeModel,
+    PairwiseModel,
     ReadyModel,
 )
 from multirm.study.study import Study
@@ -30,7 +31,7 @@ def noise_baselines(study: Study) -> dict[str, str]:
 
 
 def _apart_from_noise(
-    study: Study, name: str, model: DiscriminativeModel | GenerativeModel
+    study: Study, name: str, model: DiscriminativeModel | PairwiseModel | GenerativeModel
 ) -> tuple[object, ...]:
     """All that affects a model's rewards, except label noise."""
     sections = {
@@ -40,6 +41,16 @@ def _apart_from_noise(
     solutions = [_solutions_apart_from_noise(study, dataset) for dataset in datasets]
     categories = sorted(study.training_categories_of(name))
     found = model.kind, model.backbone, sections, solutions, categories
+    if isinstance(model, PairwiseModel):
+        sets = [study.preferences[each] for each in model.preferences]
+        made = [
+            (
+                each.model_dump(exclude={"trees"}),
+                study.trees[each.trees].model_dump(exclude={"dataset"}),
+            )
+            for each in sets
+        ]
+        return *found, model.from_, model.format, made
     if not isinstance(model, GenerativeModel):
         return *found, model.from_
     filtered, generated = study.critiques[model.critiques], study.critiques_of(name)

@@ -15,6 +15,8 @@ from multirm.study.reward_models import (
     DiscriminativeScoring,
     DiscriminativeTraining,
     GenerativeScoring,
+    PairwiseModel,
+    PairwiseTraining,
     ReadyDiscriminativeModel,
     ReadyGenerativeModel,
     ReadyModel,
@@ -128,8 +130,22 @@ def recipe(study: Study, model: str) -> list[str]:
     values = {name: getattr(training, name) for name in _RECIPE} | {"seed": run.seed}
     if isinstance(training, DiscriminativeTraining):
         values |= _discriminative(training)
+    elif isinstance(training, PairwiseTraining):
+        values |= _pairwise(training)
     options = [option(f"--{name.replace('_', '-')}", value) for name, value in values.items()]
-    return [word for words in options for word in words]
+    margins = isinstance(training, PairwiseTraining) and training.use_margins
+    return [*(word for words in options for word in words), *(["--use-margins"] * margins)]
+
+
+def _pairwise(training: PairwiseTraining) -> dict[str, object]:
+    """The settings of a recipe for pairs, besides those of all recipes; None for those left out."""
+    unused = ("rank", "alpha", "dropout") if training.method is Method.FULL else ()
+    return {
+        **dict.fromkeys(unused),
+        "method": training.method,
+        "process_weight": training.process_weight,
+        "centring": training.centring,
+    }
 
 
 def _discriminative(training: DiscriminativeTraining) -> dict[str, object]:
@@ -202,8 +218,10 @@ def scoring_model(study: Study, model: str, own: Sequence[str]) -> str:
 
 
 def format_of_model(study: Study, model: str) -> list[str]:
-    """The options for the format of a reward model that was trained elsewhere."""
+    """The options for the format of a pairwise reward model, or of one that was trained elsewhere."""
     settings = study.runs[model].settings
+    if isinstance(settings, PairwiseModel):
+        return option("--format", settings.scored_as)
     if isinstance(settings, ReadyGenerativeModel):
         return option("--format", settings.format)
     if not isinstance(settings, ReadyDiscriminativeModel):
@@ -310,6 +328,8 @@ def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[s
         known["noise_share"], known["step_noise"] = noise
         known["noise_baseline"] = baselines[run.model]
         known["format"] = FormatName.MULTI_RM
+    if isinstance(run.settings, PairwiseModel):
+        known["format"] = run.settings.scored_as
     if run.is_trained and run.kind.is_generative:
         known["critiques"] = study.critique_set_of(run.name)
     return known

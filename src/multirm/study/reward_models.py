@@ -15,7 +15,7 @@ from multirm.errors import InputError
 from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method, Targets
-from multirm.reward_models.formats import RatioHead, read_format, writes_verdicts
+from multirm.reward_models.formats import Format, RatioHead, read_format, writes_verdicts
 from multirm.running.numbers import (
     Count,
     Fraction,
@@ -74,6 +74,13 @@ class Validation(Settings):
         return self
 
 
+def _require_an_adapter(method: Method, given: set[str]) -> None:
+    """Refuse settings of an adapter where there is none."""
+    unused = sorted({"rank", "alpha", "dropout"} & given)
+    if method is Method.FULL and unused:
+        raise ValueError(f"{unused[0]}: belongs to an adapter; leave it out with method full")
+
+
 class DiscriminativeTraining(Training):
     method: Method = Field(
         Method.LORA, description="whether to train an adapter or all weights (full)"
@@ -88,9 +95,7 @@ class DiscriminativeTraining(Training):
 
     @model_validator(mode="after")
     def _no_adapter(self) -> Self:
-        unused = sorted({"rank", "alpha", "dropout"} & self.model_fields_set)
-        if self.method is Method.FULL and unused:
-            raise ValueError(f"{unused[0]}: belongs to an adapter; leave it out with method full")
+        _require_an_adapter(self.method, self.model_fields_set)
         return self
 
 
@@ -98,6 +103,45 @@ class GenerativeTraining(Training):
     rank: Count = 32
     alpha: Count = 16
     max_length: Count = Field(8192, description="tokens; longer sequences are left out and counted")
+
+
+class PairwiseTraining(Training):
+    """Training on pairs; the defaults are OpenPRM's where its paper states them."""
+
+    method: Method = Field(
+        Method.FULL,
+        description="whether to train all weights, or an adapter, which is merged into the backbone, and the head",
+    )
+    learning_rate: Positive = Field(
+        1e-6, description="OpenPRM's, to start from a reward model; 5e-6 from an instruction model"
+    )
+    batch_size: Count = Field(64, description="pairs per optimizer step, over all processes")
+    rank: Count = 16
+    alpha: Count = 32
+    dropout: FractionBelowOne = 0.0
+    max_length: Count = Field(
+        2048, description="tokens; pairs with a longer side are left out and counted"
+    )
+    process_weight: PositiveOrZero = Field(
+        1.0, description="weight of a pair of steps in the loss, beside 1 of a pair of solutions"
+    )
+    use_margins: bool = Field(
+        False, description="whether rewards should differ by the difference of the values"
+    )
+    centring: PositiveOrZero = Field(
+        0.0, description="factor of the squared sum of both rewards in the loss"
+    )
+
+    @model_validator(mode="after")
+    def _no_adapter(self) -> Self:
+        _require_an_adapter(self.method, self.model_fields_set)
+        return self
+
+    @model_validator(mode="after")
+    def _no_sharded_adapter(self) -> Self:
+        if self.method is Method.LORA and self.parallelism is Parallelism.FSDP:
+            raise ValueError("parallelism: an adapter is merged into its backbone; use ddp")
+        return self
 
 
 class Scoring(Settings):
@@ -188,6 +232,47 @@ class DiscriminativeModel(TrainedModel):
         return self
 
 
+def _require_served(engine: EngineName, asked: Format) -> None:
+    """Refuse the engine vLLM for a format that it does not serve."""
+    if engine is EngineName.VLLM and not asked.is_of_vllm:
+        raise ValueError(f"scoring.engine: vLLM does not serve {asked.name}")
+
+
+PairwiseFormat = Literal[FormatName.PAIRWISE, FormatName.CLASSIFIER]
+
+
+class PairwiseModel(TrainedModel):
+    """A reward model trained on the pairs of the study's preferences: a sequence classifier with one label."""
+
+    kind: Literal[Kind.PAIRWISE]
+    backbone: Name
+    from_: Name | None = Field(
+        None,
+        alias="from",
+        description="a dORM, dPRM or pairwise model with the same backbone, from which training starts instead",
+    )
+    preferences: OneOrMore = Field(description="one or several of the study's, trained on together")
+    format: PairwiseFormat = Field(
+        FormatName.PAIRWISE,
+        description="of the text: plain (pairwise), or the backbone's chat template (classifier)",
+    )
+    training: PairwiseTraining = PairwiseTraining()
+    scoring: DiscriminativeScoring = DiscriminativeScoring()
+
+    @model_validator(mode="after")
+    def _an_engine_for_its_format(self) -> Self:
+        _require_served(self.scoring.engine, read_format(self.scored_as))
+        return self
+
+    @property
+    def scored_as(self) -> FormatName:
+        """The format with a score after each step."""
+        return _AFTER_EACH_STEP.get(self.format, self.format)
+
+
+_AFTER_EACH_STEP = {FormatName.CLASSIFIER: FormatName.CLASSIFIER_STEPS}
+
+
 class GenerativeModel(TrainedModel):
     """A gORM or gPRM, trained on the critiques of its kind in one of the study's sets."""
 
@@ -214,9 +299,9 @@ class ReadyModel(Settings):
 
 
 class ReadyDiscriminativeModel(ReadyModel):
-    """Other people's discriminative reward model, in one of the formats in docs/formats.md."""
+    """Other people's discriminative or pairwise reward model, in one of the formats in docs/formats.md."""
 
-    kind: Literal[Kind.DORM, Kind.DPRM]
+    kind: Literal[Kind.DORM, Kind.DPRM, Kind.PAIRWISE]
     format: FormatName
     reference: Text | None = Field(
         None, description="a hub name or folder of a reference model; by default, the format's"
@@ -226,6 +311,10 @@ class ReadyDiscriminativeModel(ReadyModel):
     @model_validator(mode="after")
     def _suits_its_format(self) -> Self:
         if self.format is FormatName.MULTI_RM:
+            if self.kind is Kind.PAIRWISE:
+                raise ValueError(
+                    f"format: multi_rm is for dORMs and dPRMs; write {' or '.join(_OF_PAIRWISE)}"
+                )
             if self.reference or self.template:
                 raise ValueError("`reference` and `template` do not suit the format multi_rm")
             return self
@@ -237,13 +326,14 @@ class ReadyDiscriminativeModel(ReadyModel):
             raise ValueError(f"format: {error}") from None
         if self.reference and not isinstance(asked.head, RatioHead):
             raise ValueError(f"`reference` does not suit the format {self.format}")
-        if self.scoring.engine is EngineName.VLLM and not asked.is_of_vllm:
-            raise ValueError(f"scoring.engine: vLLM does not serve {self.format}")
         expected = Kind.DORM if asked.unit is Unit.SOLUTION else Kind.DPRM
+        if self.format in _OF_PAIRWISE:
+            expected = Kind.PAIRWISE
         if self.kind is not expected:
             raise ValueError(
                 f"kind: {self.format} gives rewards of each {asked.unit}; write {expected}"
             )
+        _require_served(self.scoring.engine, asked)
         return self
 
     @property
@@ -253,6 +343,10 @@ class ReadyDiscriminativeModel(ReadyModel):
             return None
         head = read_format(self.format).head
         return (self.reference or head.reference) if isinstance(head, RatioHead) else None
+
+
+_OF_PAIRWISE = (FormatName.PAIRWISE, FormatName.CLASSIFIER_STEPS)
+"""Formats with a score after each step, of models trained on pairs."""
 
 
 class ReadyGenerativeModel(ReadyModel):
@@ -294,11 +388,14 @@ def _kind_of_model(model: Any) -> str | None:
     is_generative = Kind(model["kind"]).is_generative
     if "model" in model:
         return (ReadyGenerativeModel if is_generative else ReadyDiscriminativeModel).__name__
+    if Kind(model["kind"]) is Kind.PAIRWISE:
+        return PairwiseModel.__name__
     return (GenerativeModel if is_generative else DiscriminativeModel).__name__
 
 
 RewardModel = Annotated[
     Annotated[DiscriminativeModel, Tag(DiscriminativeModel.__name__)]
+    | Annotated[PairwiseModel, Tag(PairwiseModel.__name__)]
     | Annotated[GenerativeModel, Tag(GenerativeModel.__name__)]
     | Annotated[ReadyDiscriminativeModel, Tag(ReadyDiscriminativeModel.__name__)]
     | Annotated[ReadyGenerativeModel, Tag(ReadyGenerativeModel.__name__)]

@@ -12,6 +12,7 @@ from multirm.study.reward_models import (
     ExternalModel,
     GenerativeModel,
     GenerativeScoring,
+    PairwiseModel,
     ReadyModel,
     RewardModel,
     TrainedModel,
@@ -40,7 +41,7 @@ class Run:
         return self.settings.kind
 
     @property
-    def trained(self) -> DiscriminativeModel | GenerativeModel:
+    def trained(self) -> DiscriminativeModel | PairwiseModel | GenerativeModel:
         """The settings of a reward model that is trained here.
 
         Raises:

@@ -20,6 +20,7 @@ from multirm.study.questions import Questions, ReadQuestions
 from multirm.study.reward_models import (
     DiscriminativeModel,
     GenerativeModel,
+    PairwiseModel,
     ReadyDiscriminativeModel,
     ReadyModel,
     RewardModel,
@@ -27,6 +28,7 @@ from multirm.study.reward_models import (
 from multirm.study.runs import Run, runs_of
 from multirm.study.sampling import Sampling
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
+from multirm.study.trees import Preferences, Trees
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
 from multirm.tables.reward_models import Kind, run_name
 
@@ -75,6 +77,10 @@ class Study(Settings):
     critiques: Annotated[
         dict[Name, Critiques], BeforeValidator(_named), AfterValidator(_inherited)
     ] = Field({}, description="sets of critiques to train generative reward models on")
+    trees: dict[Name, Trees] = Field({}, description="preference trees of datasets' solutions")
+    preferences: dict[Name, Preferences] = Field(
+        {}, description="sets of pairs from preference trees, to train pairwise reward models on"
+    )
     models: dict[Name, RewardModel] = Field({})
     evaluation: Evaluation
     figures: Figures = Figures()
@@ -97,12 +103,12 @@ class Study(Settings):
         return {run.name: run for run in runs}
 
     @cached_property
-    def trained_models(self) -> dict[str, DiscriminativeModel | GenerativeModel]:
+    def trained_models(self) -> dict[str, DiscriminativeModel | PairwiseModel | GenerativeModel]:
         """The settings of the reward models that are trained here, by name."""
         return {
             name: model
             for name, model in self.models.items()
-            if isinstance(model, DiscriminativeModel | GenerativeModel)
+            if isinstance(model, DiscriminativeModel | PairwiseModel | GenerativeModel)
         }
 
     def categories_of(self, dataset: str) -> list[str]:
@@ -289,7 +295,13 @@ class Study(Settings):
         settings = self.runs[model].trained
         if isinstance(settings, GenerativeModel):
             return [self.critiques[settings.critiques].dataset]
+        if isinstance(settings, PairwiseModel):
+            return list(dict.fromkeys(map(self.merged_for, settings.preferences)))
         return settings.datasets
+
+    def merged_for(self, preferences: str) -> str:
+        """The dataset whose solutions are merged to trees for a set of preferences."""
+        return self.trees[self.preferences[preferences].trees].dataset
 
     def labels_of(self, model: str, dataset: str) -> str | None:
         """The dataset whose labels table says what a dPRM learns of the steps of a training dataset.
@@ -339,15 +351,22 @@ class Study(Settings):
     def start_of(self, model: str) -> str | None:
         """The reward model from which the training of another one starts: the run with the same seed."""
         run = self.runs[model]
-        start = run.settings.from_ if isinstance(run.settings, DiscriminativeModel) else None
+        if not isinstance(run.settings, DiscriminativeModel | PairwiseModel):
+            return None
+        start = run.settings.from_
         if start is None or run.name == run.model:
             return start
         return run_name(start, int(run.seed or 0))
 
     def is_whole(self, model: str) -> bool:
         """Whether a reward model is a whole model rather than an adapter."""
+        is_pairwise = isinstance(self.runs[model].settings, PairwiseModel)
+        return is_pairwise or self.trains_all(model)
+
+    def trains_all(self, model: str) -> bool:
+        """Whether all weights of a reward model are trained rather than those of an adapter."""
         settings = self.runs[model].settings
-        if not isinstance(settings, DiscriminativeModel):
+        if not isinstance(settings, DiscriminativeModel | PairwiseModel):
             return False
         return settings.training.method is Method.FULL
 

@@ -23,9 +23,16 @@ from multirm.study.files import (
     training_solutions,
     weights_of_model,
 )
-from multirm.study.reward_models import DiscriminativeModel, ReadyModel
+from multirm.study.reward_models import DiscriminativeModel, PairwiseModel, ReadyModel
 from multirm.study.runs import Run
 from multirm.study.study import Study
+from multirm.study.tree_files import (
+    count_table,
+    outcome_rewards,
+    training_preferences,
+    tree_table,
+)
+from multirm.study.tree_options import is_counted
 from multirm.tables.accuracy import Estimator
 from multirm.tables.critiques import CritiqueStage
 from multirm.tables.reward_models import Kind
@@ -215,7 +222,7 @@ def _datasets_read(study: Study) -> list[str]:
     """The datasets that a study evaluates and trains on."""
     datasets = [*study.evaluation.datasets]
     for run in trained_runs(study):
-        datasets += run.trained.datasets if isinstance(run.trained, DiscriminativeModel) else []
+        datasets += [] if run.kind.is_generative else study.training_datasets_of(run.name)
         datasets += study.validation_datasets_of(run.name)
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
     return [*datasets, *_pretraining_datasets(study, _backbones_of_models(study))]
@@ -304,6 +311,27 @@ def critique_targets(study: Study) -> list[str]:
             for category in categories
         ]
         files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
+    return list(dict.fromkeys(files))
+
+
+def used_preferences(study: Study) -> list[str]:
+    """The sets of pairs that a study's reward models are trained on, each once."""
+    trained = [run.settings for run in trained_runs(study)]
+    pairwise = [each for each in trained if isinstance(each, PairwiseModel)]
+    return list(dict.fromkeys(name for each in pairwise for name in each.preferences))
+
+
+def tree_targets(study: Study) -> list[str]:
+    """The trees and pairs that a study's reward models are trained on, with the rewards and the counts of trees."""
+    files = []
+    for name in used_preferences(study):
+        trees, dataset = study.preferences[name].trees, study.merged_for(name)
+        for category in study.categories_of(dataset):
+            files += [*outcome_rewards(study, trees, category), tree_table(trees, category)]
+        files += [count_table(name)] if is_counted(study, name) else []
+    for run in trained_runs(study):
+        if run.kind is Kind.PAIRWISE:
+            files += training_preferences(study, run.name)
     return list(dict.fromkeys(files))
 
 

@@ -18,6 +18,33 @@ class PreferenceKind(StrEnum):
     """Beginnings of answers, by what follows from them."""
 
 
+class Siblings(StrEnum):
+    """Which children of a node make pairs."""
+
+    EXTREMES = "extremes"
+    """The child with the greatest value and the one with the least."""
+    ALL = "all"
+    """Any two."""
+
+
+class GapUnit(StrEnum):
+    """What a gap between values is measured in."""
+
+    RAW = "raw"
+    """The unit of the rewards."""
+    STANDARD_DEVIATION = "standard_deviation"
+    """The standard deviation of the rewards of all solutions in the trees."""
+
+
+class Prefix(StrEnum):
+    """Which wording the two sides of a pair have before they part."""
+
+    OWN = "own"
+    """Each that of a solution that goes through its node."""
+    SHARED = "shared"
+    """Both that of the nodes, which is the first solution's."""
+
+
 def _check_preference(row: Row) -> tuple[str, str] | None:
     if is_refused(lambda: PreferenceKind(row["kind"])):
         return "a kind, such as process", shown(row["kind"])

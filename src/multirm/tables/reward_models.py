@@ -9,12 +9,14 @@ from multirm.tables.schema import Row, Schema, column, is_refused, list_of
 
 
 class Kind(StrEnum):
-    """The four kinds of reward model: discriminative or generative × outcome or process."""
+    """The four kinds of reward model, discriminative or generative × outcome or process, and pairwise ones."""
 
     DORM = "dORM"
     DPRM = "dPRM"
     GORM = "gORM"
     GPRM = "gPRM"
+    PAIRWISE = "pairwise"
+    """Trained on pairs of solutions or of their beginnings (OpenPRM): a score after each step, without bounds."""
 
     @property
     def is_generative(self) -> bool:

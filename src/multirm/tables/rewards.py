@@ -63,6 +63,7 @@ REWARD_TYPES = {
     Kind.DPRM: RewardType(Unit.STEP, Scale.PROBABILITY),
     Kind.GORM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
     Kind.GPRM: RewardType(Unit.CRITIQUE, Scale.PROBABILITY),
+    Kind.PAIRWISE: RewardType(Unit.STEP, Scale.SCORE),
 }
 """What the rewards of each kind are. A dORM gives a number per step, too; the last one is the solution's."""
 

@@ -15,10 +15,10 @@ from multirm.tables.questions import QUESTIONS
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.tree_counts import TREE_COUNTS
+from multirm.text.segments import KeepApart, Segments
 from multirm.trees.options import MERGING, MergingOptions
 from multirm.trees.pairs import Node, PairRule, process_pairs
-from multirm.trees.segments import Segments
-from multirm.trees.similarity import KeepApart, Likeness
+from multirm.trees.similarity import Likeness
 from multirm.trees.tree import ROOT, grow, value_of
 
 # The paper keeps nothing apart.

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,16 @@ from multirm.running.provenance import origin_of
 from multirm.running.randomness import item_generator
 from multirm.tables import parquet
 from multirm.tables.nodes import NODES
-from multirm.tables.preferences import PREFERENCES, PreferenceKind
+from multirm.tables.preferences import PREFERENCES, GapUnit, PreferenceKind, Prefix, Siblings
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
-from multirm.trees.pairs import Node, Pair, PairRule, Siblings, outcome_pairs, process_pairs
-from multirm.trees.segments import Segments
+from multirm.text.segments import Segments
+from multirm.trees.pairs import Node, Pair, PairRule, outcome_pairs, process_pairs
 
 logger = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 10_000
-
-
-class GapUnit(StrEnum):
-    """What a gap between values is measured in."""
-
-    RAW = "raw"
-    """The unit of the rewards."""
-    STANDARD_DEVIATION = "standard_deviation"
-    """The standard deviation of the rewards of all solutions in the trees."""
-
-
-class Prefix(StrEnum):
-    """Which wording the two sides of a pair have before they part."""
-
-    OWN = "own"
-    """Each that of a solution that goes through its node."""
-    SHARED = "shared"
-    """Both that of the nodes, which is the first solution's."""
 
 
 @Parameter(name="*")

@@ -6,8 +6,8 @@ from typing import Any
 from cyclopts import Parameter
 
 from multirm.running.numbers import FractionAboveZero
-from multirm.trees.segments import Segments
-from multirm.trees.similarity import KeepApart, Likeness, Similarity
+from multirm.text.segments import KeepApart, Segments, Similarity
+from multirm.trees.similarity import Likeness
 
 
 @Parameter(name="*")

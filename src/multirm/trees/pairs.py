@@ -3,20 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-
-class Siblings(StrEnum):
-    """Which children of a node make pairs."""
-
-    EXTREMES = "extremes"
-    """The child with the greatest value and the one with the least."""
-    ALL = "all"
-    """Any two."""
+from multirm.tables.preferences import Siblings
 
 
 class Node(NamedTuple):

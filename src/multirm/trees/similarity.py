@@ -1,46 +1,13 @@
 """When two segments say the same: similar enough texts, with the same numbers and the same option letters."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
-
-class Similarity(StrEnum):
-    """A similarity of two texts, from 0 to 1 for equal ones."""
-
-    RATIO = "ratio"
-    """Twice the length of the longest common subsequence, divided by the sum of the lengths."""
-    LEVENSHTEIN = "levenshtein"
-    """1 minus the edit distance divided by the longer length."""
-    JARO_WINKLER = "jaro_winkler"
-    TOKEN_SET_RATIO = "token_set_ratio"
-    """The ratio of the sets of words."""
-    EXACT = "exact"
-    """1 for equal texts, else 0."""
-
-
-class KeepApart(StrEnum):
-    """What two segments must have in common, however similar they are."""
-
-    NUMBERS = "numbers"
-    """The same numbers in the same order."""
-    OPTIONS = "options"
-    """The same option letters in the same order: `(A)`, or a capital letter on its own before a stop or at the end."""
-
-    def found(self, segment: str) -> tuple[str, ...]:
-        """What of this kind a segment has, in order."""
-        if self is KeepApart.NUMBERS:
-            return tuple(_NUMBER.findall(segment))
-        return tuple([bracketed or bare for bracketed, bare in _OPTION.findall(segment)])
-
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_OPTION = re.compile(r"\(([A-Z])\)|\b([A-Z])(?=\s*(?:[.,;:)]|$))")
+from multirm.text.segments import KeepApart, Similarity
 
 
 @dataclass(frozen=True)

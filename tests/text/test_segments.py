@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.trees.segments import Segments
+from multirm.text.segments import Segments
 
 
 def test_a_full_stop_at_the_end_of_a_line_ends_a_segment() -> None:
