@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from multirm.reward_models import load_step_reader
 from multirm.reward_models.base import Solution
 from multirm.reward_models.cached_reader import CachedReader
 from multirm.reward_models.discriminative import DiscriminativeModel, load_discriminative
@@ -110,3 +111,11 @@ def test_what_is_too_long_has_no_rewards_and_costs_nothing(model: Discriminative
     assert short.rewards == pytest.approx(model.score([begun])[0].rewards, abs=1e-5)
     assert (empty.rewards, empty.truncated) == ((), False)
     assert reader.read([]) == []
+
+
+def test_the_example_of_the_docs_runs(tiny_model: Path) -> None:
+    lines = str(load_step_reader.__doc__).splitlines()
+    example = "\n".join(line.strip() for line in lines if line.startswith("    "))
+    names = {**vars(load_step_reader), "Solution": Solution}
+    exec(example.replace("results/models/dPRM-mini/adapter", str(tiny_model)), names)
+    assert len(names["found"].rewards) == 1

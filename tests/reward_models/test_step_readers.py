@@ -3,6 +3,7 @@ from collections.abc import Container, Iterator, Sequence
 import pytest
 
 from multirm.reward_models.base import RewardModel, Rewards, Solution
+from multirm.reward_models.layouts import EncodedText
 from multirm.reward_models.step_readers import RereadingReader
 from multirm.tables.rewards import Scale, Unit
 
@@ -24,11 +25,10 @@ class Lengths(RewardModel):
             rewards = tuple(float(len(step)) if step else None for step in each.steps)
             if self.unit is Unit.SOLUTION:
                 rewards = rewards[-1:]
-            yield {place: Rewards(rewards, len(characters(each)[0]), 3, 1.0, False)}
+            yield {place: Rewards(rewards, len(self.texts(each)[0].ids), 3, 1.0, False)}
 
-
-def characters(solution: Solution) -> list[list[int]]:
-    return [[*map(ord, solution.question + "".join(solution.steps))]]
+    def texts(self, solution: Solution) -> list[EncodedText]:
+        return [EncodedText([*map(ord, solution.question + "".join(solution.steps))], [])]
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def characters(solution: Solution) -> list[list[int]]:
 def test_every_unit_gives_a_reward_of_the_last_step(
     unit: Unit, expected: tuple[float | None, ...]
 ) -> None:
-    reader = RereadingReader(Lengths(unit), characters)
+    reader = RereadingReader(Lengths(unit))
     [found] = reader.read([Solution("q", ("ab", "", "abcd"))])
     assert found.rewards == expected
     assert (reader.unit, reader.scale) == (unit, Scale.SCORE)
 
 
 def test_missing_critiques_and_no_steps_are_no_rewards() -> None:
-    reader = RereadingReader(Lengths(Unit.CRITIQUE), characters)
+    reader = RereadingReader(Lengths(Unit.CRITIQUE))
     missing, empty = reader.read([Solution("q", ("", "")), Solution("q", ())])
     assert missing.rewards == (None, None)
     assert empty.rewards == ()
@@ -57,7 +57,7 @@ def test_missing_critiques_and_no_steps_are_no_rewards() -> None:
 
 def test_rereading_computes_all_tokens_and_counts_new_ones_once() -> None:
     model = Lengths(Unit.STEP)
-    reader = RereadingReader(model, characters)
+    reader = RereadingReader(model)
     one, two = Solution("q", ("ab",), key=(1,)), Solution("q", ("ac",), key=(2,))
     same = Solution("q", ("ab",), key=(3,))
     first = reader.read([one, two, same])
@@ -76,7 +76,7 @@ def test_rereading_computes_all_tokens_and_counts_new_ones_once() -> None:
 
 def test_keys_depend_on_the_text_alone() -> None:
     model = Lengths(Unit.STEP)
-    reader = RereadingReader(model, characters)
+    reader = RereadingReader(model)
     for key in (1, 2):
         reader.read([Solution("q", ("ab",), key=(key,)), Solution("q", ("a", "b"), key=(key,))])
     first, other, again, _ = (solution.key for solution in model.read)

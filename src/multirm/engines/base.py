@@ -58,6 +58,8 @@ class Request:
             several are complete at the same character, the longest counts.
         done: keys of the prompts that were completed before the job was interrupted. They are not
             generated again, but batches are formed as if they were, so that rounding stays the same.
+        is_continued: whether later requests will continue these prompts, and completions that end at a stop string. An
+            engine that can keeps what it computed of them.
 
     Raises:
         InputError: two prompts have the same key, or a stop string is empty or contains U+FFFD.
@@ -69,6 +71,7 @@ class Request:
     watch: tuple[int, ...] = ()
     stop: tuple[str, ...] = ()
     done: Collection[Key] = ()
+    is_continued: bool = False
 
     def __post_init__(self) -> None:
         for key, times in Counter(prompt.key for prompt in self.prompts).items():

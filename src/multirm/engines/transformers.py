@@ -1,13 +1,15 @@
 """The engine that needs only transformers: it decodes prompts of similar length in batches.
 
-It has its own decoding loop instead of `model.generate`, because four things are cheap only inside the loop: the
+It has its own decoding loop instead of `model.generate`, because five things are cheap only inside the loop: the
 samples of a prompt share its prefill, prompts share the prefill of what all of them start with (such as worked
-examples), finished rows leave the batch, and each row has its item's random numbers.
+examples), prompts that continue earlier ones are computed from there on, finished rows leave the batch, and each row
+has its item's random numbers.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,12 +22,21 @@ from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
+from multirm.models.prefix_cache import MAX_BYTES, PrefixCache
+from multirm.models.prefix_reading import can_read_on
 from multirm.running.randomness import item_generator
 
 # The fraction of a batch's rows that may be finished before they are removed, which costs a copy of the cache.
 _IDLE_SHARE = 0.2
 # What prompts have in common is computed once if it has at least this many tokens: below, that saves little.
 _SHARED_TOKENS = 64
+
+
+class _Part(NamedTuple):
+    """Some completions of a prompt, and the number of its tokens that were computed for them."""
+
+    completions: list[Completion]
+    n_computed: int
 
 
 class TransformersEngine:
@@ -56,6 +67,7 @@ class TransformersEngine:
         self._model = model
         self._tokenizer = tokenizer
         self._batch_tokens = batch_tokens
+        self._cache: PrefixCache | None = None
         self._context = context_length(model.config)
         self._ends = torch.tensor(
             end_tokens(model.generation_config, tokenizer), device=model.device
@@ -67,7 +79,7 @@ class TransformersEngine:
         If the model's context has no room for `sampling.max_tokens` tokens after a prompt, completions end with the
         context, and are truncated.
         """
-        sampling = request.sampling
+        sampling, known = request.sampling, self._known(request)
         yield [
             Completed.without_room(prompt, sampling)
             for prompt in request.left
@@ -76,7 +88,7 @@ class TransformersEngine:
         fitting = [prompt for prompt in request.prompts if self._limit(prompt, sampling)]
         sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
         opening: Opening | None = None
-        n_shared = self._count_shared(fitting)
+        n_shared = 0 if known is not None else self._count_shared(fitting)
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
             if not all(prompt.key in request.done for prompt in batch):
@@ -84,13 +96,21 @@ class TransformersEngine:
                 n_new = 0
                 if n_shared and opening is None:
                     opening, n_new = self._read(batch[0].ids[:n_shared]), n_shared
-                goes = [self._complete(batch, request, part, opening) for part in parts]
+                goes = [self._complete(batch, request, part, opening, known) for part in parts]
                 completed = [
-                    _together(prompt, n_shared, *of)
+                    _together(prompt, *of)
                     for prompt, *of in zip(batch, *goes, strict=True)
                     if prompt.key not in request.done
                 ]
                 yield [_with_computed(completed[0], n_new), *completed[1:]]
+
+    def _known(self, request: Request) -> PrefixCache | None:
+        """The keys and values to begin with; None if the model cannot, or what is kept would not be used."""
+        if not request.is_continued:
+            return None
+        if self._cache is None and can_read_on(self._model):
+            self._cache = PrefixCache(MAX_BYTES[self._model.device.type])
+        return self._cache
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         return token_limit(prompt, sampling, self._context)
@@ -122,8 +142,13 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _complete(
-        self, batch: Sequence[Prompt], request: Request, part: Sampling, opening: Opening | None
-    ) -> list[list[Completion]]:
+        self,
+        batch: Sequence[Prompt],
+        request: Request,
+        part: Sampling,
+        opening: Opening | None,
+        known: PrefixCache | None,
+    ) -> list[_Part]:
         """Draw some samples of each prompt, after one prefill of the whole batch."""
         device = self._model.device
         numbers = range(part.first, part.first + part.n)
@@ -139,7 +164,8 @@ class TransformersEngine:
         ).to(device)
         samples = _Samples(self._tokenizer, self._ends, limits, request)
         texts = [prompt.ids for prompt in batch]
-        decoding = Decoding(self._model, texts, int(self._ends[0]), opening)
+        decoding = Decoding(self._model, texts, int(self._ends[0]), opening, known)
+        n_computed = decoding.n_computed
         decoding.repeat(part.n)
         rows = torch.arange(len(limits), device=device)
         for position in range(int(limits.max())):
@@ -149,20 +175,28 @@ class TransformersEngine:
             if n_running == 0:
                 break
             if n_running < (1 - _IDLE_SHARE) * len(rows):
+                if known is not None:
+                    decoding.keep(samples.read_texts(rows, texts), known)
                 keep = running.nonzero()[:, 0]
                 decoding.select(keep)
                 rows, drawn = rows[keep], drawn[keep]
             decoding.step(drawn)
+        if known is not None:
+            decoding.keep(samples.read_texts(rows, texts), known)
+            known.trim()
         completions = samples.completions()
-        return [completions[k : k + part.n] for k in range(0, len(completions), part.n)]
+        groups = range(0, len(completions), part.n)
+        return [
+            _Part(completions[k : k + part.n], n) for k, n in zip(groups, n_computed, strict=True)
+        ]
 
 
-def _together(prompt: Prompt, n_shared: int, *parts: list[Completion]) -> Completed:
-    """Put together the completions of a prompt. Each part had a prefill of its own, but for `n_shared` tokens."""
-    completions = [one for part in parts for one in part]
+def _together(prompt: Prompt, *parts: _Part) -> Completed:
+    """Put together the completions of a prompt. Each part had a prefill of its own."""
+    completions = [one for part in parts for one in part.completions]
     generated = sum(one.n_drawn for one in completions)
-    cached = len(parts) * n_shared
-    computed = len(parts) * len(prompt.ids) - cached
+    computed = sum(part.n_computed for part in parts)
+    cached = len(parts) * len(prompt.ids) - computed
     return Completed(prompt, completions, TokenCounts(computed, cached, generated))
 
 
@@ -194,6 +228,7 @@ class _Samples:
         self._ids = torch.zeros(shape, dtype=torch.long, device=device)
         self._watched = torch.zeros(*shape, len(request.watch), device=device)
         self._lengths = limits.clone().to(device)
+        self._stopped = set[int]()
         self._searches = (
             [StopSearch(tokenizer, request.stop) for _ in limits] if request.stop else []
         )
@@ -220,7 +255,27 @@ class _Samples:
             for row, token in zip(going.tolist(), tokens, strict=True):
                 if self._searches[row].add(token):
                     self._lengths[row] = position + 1
+                    self._stopped.add(row)
         return self._lengths[rows] > position + 1
+
+    def read_texts(self, rows: Tensor, prompts: Sequence[list[int]]) -> dict[int, list[int]]:
+        """The prompts and tokens, but for the last one, of rows that ended at a stop string.
+
+        Args:
+            rows: int (some,), indices of rows.
+
+        Returns:
+            ids by the index among `rows`.
+        """
+        per_prompt = len(self._limits) // len(prompts)
+        return {
+            number: [
+                *prompts[row // per_prompt],
+                *self._ids[row, : self._lengths[row] - 1].tolist(),
+            ]
+            for number, row in enumerate(rows.tolist())
+            if row in self._stopped
+        }
 
     def completions(self) -> list[Completion]:
         lengths = self._lengths.cpu()

@@ -269,6 +269,17 @@ def attend_in_packs(model: PreTrainedModel) -> None:
     """Make `model` read packs, and only packs, from now on.
 
     Raises:
+        InputError: as `require_packable`.
+    """
+    require_packable(model)
+    AttentionInterface.register(_NAME, packed_attention)
+    _causal(model).set_attn_implementation(_NAME)
+
+
+def require_packable(model: PreTrainedModel) -> None:
+    """Refuse a model that cannot read packs, as far as its configuration tells.
+
+    Raises:
         InputError: the model mixes tokens by more than attention, or its position embeddings depend on the
             length of the row.
     """
@@ -285,13 +296,12 @@ def attend_in_packs(model: PreTrainedModel) -> None:
             found=", ".join(unknown) or "one whose attention cannot be set",
             remedy="choose a backbone of another family",
         )
-    AttentionInterface.register(_NAME, packed_attention)
-    causal.set_attn_implementation(_NAME)
 
 
 @contextmanager
 def attending_in_packs(model: PreTrainedModel) -> Iterator[None]:
-    """Make `model`, which may read packs, read packs, and something else afterwards again."""
+    """Make a model that can read packs read packs for a while."""
+    AttentionInterface.register(_NAME, packed_attention)
     config = _causal(model).config.get_text_config()
     before = config._attn_implementation
     config._attn_implementation = _NAME

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from multirm.models.token_tree import Branch, TokenTree
@@ -82,8 +81,3 @@ class PrefixCache:
         del self._used[branch]
         if branch.states is not None:
             self.n_bytes -= branch.states.nbytes
-
-
-def joined(path: Sequence[CachedBranch]) -> Tensor:
-    """The states of a text's branches, [layers, 2, tokens, groups, head size]."""
-    return torch.cat([branch.states for branch in path if branch.states is not None], dim=2)

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from multirm.errors import InputError
+from multirm.models.load import output_layer
 from multirm.models.packing import (
     Segment,
     attending_in_packs,
     computed_at,
     read_spans,
+    require_packable,
     span_after,
 )
 from multirm.models.prefix_cache import CachedBranch, PrefixCache
@@ -31,6 +34,24 @@ class Reading:
 
     hidden: Tensor
     n_computed: list[int]
+
+
+def can_read_on(model: PreTrainedModel) -> bool:
+    """Whether `read_texts` can read with a causal language model, and its logits follow from its hidden states.
+
+    Layers must be of attention alone, each with keys and values of its own, all of one shape.
+    """
+    try:
+        require_packable(model)
+        output_layer(model)
+        cache = PrefixCache(0)
+        read_texts(model, cache, [[0, 0]], [[1]])
+    except (InputError, RuntimeError):
+        # Softcaps, attention sinks and shapes are known only from the inside.
+        return False
+    [branch] = cache.path([0, 0])
+    layers = model.config.get_text_config().num_hidden_layers
+    return branch.states is not None and len(branch.states) == layers
 
 
 @torch.inference_mode()

@@ -53,7 +53,7 @@ def load_discriminative(
     batch_tokens: int | None = None,
     asked: Format | None = None,
     reference: str | None = None,
-) -> RewardModel:
+) -> "DiscriminativeModel | PrefixModel | LogRatioModel":
     """Load a discriminative reward model on the first GPU, or on the CPU if there is none.
 
     Args:
@@ -82,7 +82,7 @@ def of_format(
     asked: Format,
     batch_tokens: int | None = None,
     reference: str | None = None,
-) -> RewardModel:
+) -> "DiscriminativeModel | PrefixModel | LogRatioModel":
     """Load other people's model with its tokenizer; see `load_discriminative`."""
     encode: Encode = Encoder(asked.layout, tokenizer).encode
     head: Head

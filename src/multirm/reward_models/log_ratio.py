@@ -71,6 +71,10 @@ class LogRatioModel(RewardModel):
             solutions, self._encode, self._read, self.max_tokens, self._batch_tokens, done
         )
 
+    def texts(self, solution: Solution) -> list[EncodedText]:
+        """The one text that both networks read of a solution."""
+        return [self._encode(solution)]
+
     def _read(self, texts: Sequence[EncodedText]) -> list[Rewards]:
         own, others = (log_probabilities(network, texts) for network in self._networks)
         return [

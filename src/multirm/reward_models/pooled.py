@@ -246,6 +246,10 @@ class PooledModel(RewardModel):
                 found[at] = self._rewards(encoded[at], self._rewards_of(read).tolist())
             yield found
 
+    def texts(self, solution: Solution) -> list[EncodedText]:
+        """The one text that is read of a solution."""
+        return [self._encode(solution)]
+
     def _rewards(self, text: EncodedText, read: Sequence[float]) -> Rewards:
         """The rewards of a text from those that were read, in order."""
         values = iter(read)

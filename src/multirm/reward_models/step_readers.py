@@ -12,7 +12,7 @@ earlier steps are None: whoever asked for them before knows them.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -21,6 +21,7 @@ import numpy as np
 from multirm.models.token_tree import ReadTexts
 from multirm.reward_models.aggregate import aggregate
 from multirm.reward_models.base import RewardModel, Rewards, Solution
+from multirm.reward_models.layouts import EncodedText
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import Scale, Unit
 
@@ -68,18 +69,19 @@ class StepReader(Protocol):
         ...
 
 
+class ModelOfTexts(RewardModel, Protocol):
+    """A reward model that tells what it reads."""
+
+    def texts(self, solution: Solution) -> Sequence[EncodedText]:
+        """The texts that are read of a solution."""
+        ...
+
+
 class RereadingReader(StepReader):
-    """Reads every solution from its beginning each time, with a reward model that cannot do otherwise.
+    """Reads every solution from its beginning each time, with a reward model that cannot do otherwise."""
 
-    Args:
-        model: a reward model.
-        texts: the token ids of all texts that it reads of a solution, in their order.
-    """
-
-    def __init__(
-        self, model: RewardModel, texts: Callable[[Solution], Sequence[list[int]]]
-    ) -> None:
-        self._model, self._texts = model, texts
+    def __init__(self, model: ModelOfTexts) -> None:
+        self._model = model
         self._known = ReadTexts()
         self.unit, self.scale = model.unit, model.scale
 
@@ -100,7 +102,8 @@ class RereadingReader(StepReader):
     def _of_steps(self, solution: Solution, found: Rewards) -> StepRewards:
         n_new = 0
         if found.n_tokens_read:
-            n_new = sum(map(self._known.add, self._texts(solution))) + found.n_tokens_generated
+            n_new = sum(self._known.add(text.ids) for text in self._model.texts(solution))
+            n_new += found.n_tokens_generated
         return StepRewards(
             rewards_of_steps(found.rewards, self.unit, len(solution.steps)),
             n_new,

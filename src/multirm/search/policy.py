@@ -143,7 +143,8 @@ class Policy:
         for n in sorted(set(counts)):
             group = [each for each, count in zip(prompts, counts, strict=True) if count == n]
             done = {each.key for each in group if _name(each) in self._journal.items}
-            request = replace(options.request(group, n, stop=stops), done=done)
+            request = options.request(group, n, stop=stops)
+            request = replace(request, done=done, is_continued=True)
             if len(done) < len(group):
                 self._journal_all(self._engine.generate(request))
         return [self._read(self._journal.items[_name(each)], stops) for each in prompts]

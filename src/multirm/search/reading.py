@@ -7,12 +7,10 @@ from typing import Any
 from cyclopts import Parameter
 
 from multirm.models.dtype import Dtype
-from multirm.models.load import load_tokenizer, sources_of
-from multirm.reward_models.base import Solution
-from multirm.reward_models.discriminative import load_discriminative
-from multirm.reward_models.step_readers import RereadingReader, StepReader
+from multirm.models.load import sources_of
+from multirm.reward_models.load_step_reader import load_step_reader
+from multirm.reward_models.step_readers import StepReader
 from multirm.running.numbers import Count
-from multirm.text.encoding import encode_solution
 
 
 @Parameter(name="*")
@@ -39,13 +37,7 @@ class ReadingOptions:
 
     def load(self, model: str) -> StepReader:
         """Load the reward model."""
-        loaded = load_discriminative(model, self.dtype, self.batch_tokens)
-        tokenizer = load_tokenizer(model)
-
-        def texts(solution: Solution) -> list[list[int]]:
-            return [encode_solution(tokenizer, solution.question, solution.steps).ids]
-
-        return RereadingReader(loaded, texts)
+        return load_step_reader(model, self.dtype, self.batch_tokens)
 
 
 DEFAULT_READING = ReadingOptions()
