@@ -272,7 +272,17 @@ COMMANDS = {
             "Print what a table, figure or model was made from, back to the original inputs.",
         ),
     },
-    "Figures": {each.command: (each.entry, each.says) for each in FIGURES.values()},
+    "Figures": {
+        **{each.command: (each.entry, each.says) for each in FIGURES.values()},
+        "draw-search-accuracy": (
+            "multirm.figures.search_accuracy:draw_search_accuracy",
+            "Draw the accuracy of searches against their costs, and gains over best-of-N.",
+        ),
+        "draw-search-tree": (
+            "multirm.figures.search_tree:draw_search_tree",
+            "Draw the tree of one search: what each step was worth, and where solutions ended.",
+        ),
+    },
     "Tables": {each.command: (each.entry, each.says) for each in REPORT_TABLES.values()},
     "Project": {
         "check-study": (

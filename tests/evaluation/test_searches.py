@@ -330,6 +330,8 @@ def test_searches_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     refused(tmp_path, [rows[0], rows[1] | {"dataset": "x"}], [], "searches of one dataset")
     refused(tmp_path, [rows[0], rows[1] | {"method": "rebase"}], [], "one method")
     refused(tmp_path, rows, trees[:9], "none to 1, such as 'history/q2'")
+    elsewhere = [row | {"search": "Other"} for row in trees]
+    refused(tmp_path, rows, elsewhere, r"nodes of a best-of-N search among .*, found \['Other'\]")
     unknown = search("S", "rebase", None, 20)
     refused(tmp_path, [unknown], [], "questions with a reference answer")
     write(tmp_path, rows)

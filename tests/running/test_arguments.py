@@ -25,7 +25,8 @@ ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) 
 # Text arguments that are not places to read from.
 NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
-    *("category_groups", "math", "models", "pairs", "scale", "service_model", "unit"),
+    *("category_groups", "math", "models", "pairs", "question_id", "scale", "search"),
+    *("service_model", "unit"),
 }
 
 

@@ -138,14 +138,23 @@ def read_baselines(runs: Sequence[Run], paths: Sequence[Path]) -> dict[str, Base
     """The solutions of best-of-N searches by category, for each of those searches whose nodes are given.
 
     Raises:
-        InputError: a search has nodes for some questions only.
+        InputError: a search has nodes for some questions only, or there are nodes, but of no best-of-N search.
     """
     wanted = {run.name: run for run in runs if run.method == SearchMethod.BEST_OF_N}
     rows: dict[str, list[Row]] = {}
+    others = set()
     for path in paths:
         for row in parquet.read(path, SEARCH_NODES).to_pylist():
             if row["search"] in wanted:
                 rows.setdefault(row["search"], []).append(row)
+            else:
+                others.add(row["search"])
+    if others and not rows:
+        raise InputError(
+            "--search-nodes",
+            expected=f"nodes of a best-of-N search among {shown([run.name for run in runs])}",
+            found=shown(sorted(others)),
+        )
     found: dict[str, Baselines] = {}
     for name, own in rows.items():
         trees = {
