@@ -110,10 +110,6 @@ COMMANDS = {
             "multirm.formats.convert:convert",
             "Convert between our tables and Multi-RM's layout.",
         ),
-        "read-pairs": (
-            "multirm.data.judgebench:read_pairs",
-            "Read pairs of answers, one better than the other, with a reward model's scores.",
-        ),
         "read-responses": (
             "multirm.data.reward_benchmarks.read:read_responses",
             "Read a reward-model benchmark: prompts with better and worse responses.",
@@ -254,9 +250,9 @@ COMMANDS = {
             "multirm.evaluation.length_shift:measure_length_shift",
             "Compare the lengths of training solutions with those of the evaluated ones.",
         ),
-        "evaluate-pairs": (
-            "multirm.evaluation.pairs:evaluate_pairs",
-            "Report how often the better of two answers has the higher score.",
+        "evaluate-responses": (
+            "multirm.evaluation.responses:evaluate_responses",
+            "Measure how often reward models prefer the better responses of a benchmark.",
         ),
         "evaluate-searches": (
             "multirm.evaluation.searches:evaluate_searches",

@@ -24,10 +24,14 @@ from multirm.tables.ledger import LEDGER
 from multirm.tables.length_shift import LENGTH_SHIFT, STEP_COUNTS
 from multirm.tables.log_errors import LOG_ERROR_SIMULATION, LOG_ERROR_SLOPES, LOG_ERRORS
 from multirm.tables.nodes import NODES
-from multirm.tables.pairs import PAIRS, PAIRWISE
 from multirm.tables.preferences import PREFERENCES
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.reply_counts import REPLY_COUNTS
+from multirm.tables.response_accuracy import (
+    RESPONSE_ACCURACY,
+    RESPONSE_REWARDS,
+    REWARD_LENGTH_CORRELATIONS,
+)
 from multirm.tables.responses import RESPONSES
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.reward_table import REWARD_TABLE
@@ -105,8 +109,9 @@ SCHEMAS = {
         SEARCH_ACCURACY,
         SEARCH_GAINS,
         LEDGER,
-        PAIRS,
-        PAIRWISE,
+        RESPONSE_ACCURACY,
+        RESPONSE_REWARDS,
+        REWARD_LENGTH_CORRELATIONS,
         DATASET_STATISTICS,
         HYPER_PARAMETERS,
         FILTERING,

@@ -185,7 +185,6 @@ def test_what_compares_nothing_is_left_out_and_counted(tmp_path: Path) -> None:
     for benchmark, row, reason in (
         (Benchmark.HELPSTEER3, HELPSTEER | {"overall_preference": 0}, "without a preference"),
         (Benchmark.PPE_PREFERENCE, PPE | {"winner": "tie (bothbad)"}, "ties"),
-        (Benchmark.PPE_CORRECTNESS, BEST_OF_K | {"scores": [True] * 3}, "all right"),
         (Benchmark.ULTRAFEEDBACK, same, "one grade"),
         (Benchmark.ULTRAFEEDBACK, unrated, "unrated"),
         (Benchmark.ULTRAFEEDBACK_BINARIZED, BINARIZED | {"score_chosen": 7}, "equal scores"),

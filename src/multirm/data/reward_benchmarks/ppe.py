@@ -2,7 +2,6 @@
 
 Preferences: `winner` is model_a, model_b or a tie, and ties are left out and counted; the subset is the language.
 Correctness: `response_1` … `response_32` with `scores`, a truth value each; the subset is the name of the file.
-Prompts whose responses are all right or all wrong compare nothing; they are left out and counted.
 """
 
 import re
@@ -44,8 +43,8 @@ def preferences(records: Iterable[Record], tally: Tally) -> Iterator[Prompt]:
         )
 
 
-def correctness(records: Iterable[Record], tally: Tally, subset: str) -> Iterator[Prompt]:
-    """A prompt for each row with right and wrong responses."""
+def correctness(records: Iterable[Record], subset: str) -> Iterator[Prompt]:
+    """A prompt for each row; its responses may be all right or all wrong."""
     for record in records:
         scores = record.truths("scores")
         n_responses = sum(bool(_RESPONSE.fullmatch(key)) for key in record.values)
@@ -57,10 +56,6 @@ def correctness(records: Iterable[Record], tally: Tally, subset: str) -> Iterato
             )
         if None in scores:
             raise record.error("scores", expected="true or false", found="null")
-        if len(set(scores)) < 2:
-            which = "right" if any(scores) else "wrong"
-            tally.add("", f"prompts whose responses are all {which} left out", record.where)
-            continue
         yield Prompt(
             record.where,
             subset,

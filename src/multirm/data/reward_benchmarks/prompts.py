@@ -42,7 +42,7 @@ class Prompt:
         section: what the benchmark reports its subset in.
         prompt_id: unique in its subset.
         text: what the responses answer: a text, or a conversation as one text.
-        responses: at least one that is chosen and one that is not.
+        responses: at least one that is chosen and one that is not; in pools, all may be right or wrong.
         margin: how much better the chosen ones are, on the benchmark's scale.
         model: whose rewards the file has.
     """

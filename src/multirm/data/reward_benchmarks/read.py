@@ -130,7 +130,7 @@ def _prompts(
         case Benchmark.PPE_PREFERENCE:
             return ppe.preferences(records, tally)
         case _:
-            return ppe.correctness(records, tally, file.stem)
+            return ppe.correctness(records, file.stem)
 
 
 def _once(prompts: Iterable[Prompt]) -> Iterator[Prompt]:
