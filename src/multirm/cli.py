@@ -238,6 +238,10 @@ COMMANDS = {
             "multirm.evaluation.log_error_simulation:simulate_log_errors",
             "Simulate errors of process and outcome reward models by number of steps, with their bounds.",
         ),
+        "measure-error-depths": (
+            "multirm.evaluation.error_depths:measure_error_depths",
+            "Measure how rewards tell right from wrong solutions by where the first error is.",
+        ),
         "compare-labels": (
             "multirm.evaluation.label_agreement:compare_labels",
             "Compare step labels of several sources with known ones.",

@@ -125,6 +125,9 @@ def commands(model: Path, folder: Path) -> list[list[str]]:
         ["evaluate-verification", *evaluated, "--output", str(folder / "e")],
         ["analyse-solutions", *evaluated, "--output", str(folder / "e")],
         ["measure-log-errors", *evaluated, "--output", str(folder / "e")],
+        ["measure-error-depths", *evaluated, "--output", str(folder / "e")],
+        ["draw-error-depths", "--error-depths", f"{folder}/e/error_depths.parquet"]
+        + ["--error-persistence", f"{folder}/e/error_persistence.parquet", "--output", *figures],
         ["simulate-log-errors", "--output", f"{folder}/e/log_error_simulation.parquet"],
         ["draw-accuracy-grid", "--accuracy", f"{folder}/e/accuracy.parquet"]
         + ["--selection", "best_of_n", "--output", *figures],

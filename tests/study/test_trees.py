@@ -133,7 +133,10 @@ def test_options_say_what_is_merged_paired_and_trained() -> None:
         ),
         ({"models/first/from": "second"}, "it starts from itself"),
         ({"trees/outcomes/dataset": "Test"}, "trees.outcomes.dataset: models are trained on Test"),
-        ({"evaluation/protocols": ["paper"]}, "paper vote with probabilities, and first gives"),
+        (
+            {"evaluation/protocols": ["openprm", "paper"]},
+            "protocols: paper vote with probabilities, and first gives",
+        ),
         ({"evaluation/aggregation": {"first": "prod"}}, "prod needs probabilities"),
         ({"models/first/training": {"rank": 8}}, "rank: belongs to an adapter"),
         (

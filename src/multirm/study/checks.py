@@ -33,7 +33,7 @@ from multirm.study.reward_models import (
 )
 from multirm.study.study import Study
 from multirm.study.targets import used_critiques, used_datasets
-from multirm.tables.accuracy import Aggregation
+from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES, Scale
 
@@ -313,15 +313,16 @@ def _unsuited_aggregations(study: Study) -> Iterator[str]:
 
 def _scores_as_probabilities(study: Study) -> Iterator[str]:
     """What needs probabilities, in a study with models that give scores without bounds."""
+    voting = [each for each in study.evaluation.protocols if not Estimator(each).takes_scores]
     for name, model in study.models.items():
         if not _gives_scores(model):
             continue
         if Aggregation.PROD in study.evaluation.aggregation.get(name, []):
             yield f"evaluation.aggregation.{name}: {Aggregation.PROD} needs probabilities, and {name} gives scores"
-        if study.evaluation.protocols and any(map(study.has_answers, study.evaluation.datasets)):
+        if voting and any(map(study.has_answers, study.evaluation.datasets)):
             yield (
-                f"evaluation.protocols: {' and '.join(study.evaluation.protocols)} vote with probabilities, and {name} "
-                "gives scores; write `protocols: []`, or evaluate it in a study of its own"
+                f"evaluation.protocols: {' and '.join(voting)} vote with probabilities, and {name} "
+                "gives scores; write `protocols: []` or `[openprm]`, or evaluate it in a study of its own"
             )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from multirm.tables.reward_models import Kind
+
 if TYPE_CHECKING:
     from multirm.study.study import Study
 
@@ -73,6 +75,11 @@ def compares_domains(study: "Study") -> bool:
     )
 
 
+def compares_outcome_and_process(study: "Study") -> bool:
+    """Whether there are pairwise reward models, which learn from outcomes or from processes as well."""
+    return any(run.kind is Kind.PAIRWISE for run in study.runs.values())
+
+
 _SUBSETS = ("answers", "n", "runs", "seed")
 
 EVALUATIONS = {
@@ -108,6 +115,14 @@ EVALUATIONS = {
         ("log_errors", "log_error_slopes"),
         ("answers",),
         needs_answers=False,
+    ),
+    "measure_error_depths": Evaluating(
+        "error_depths",
+        "measure-error-depths",
+        ("error_depths", "error_persistence"),
+        ("answers",),
+        needs_answers=False,
+        is_made=compares_outcome_and_process,
     ),
     "compare_domains": Evaluating(
         "domains", "compare-domains", ("domains",), _SUBSETS, is_made=compares_domains

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from multirm.study.display_items import DisplayItem
-from multirm.study.evaluations import compares_domains, missing_tables
+from multirm.study.evaluations import compares_domains, compares_outcome_and_process, missing_tables
 from multirm.tables.accuracy import Estimator
 
 if TYPE_CHECKING:
@@ -186,6 +186,13 @@ FIGURES = {
         "Solutions",
         ("log_errors", "log_error_slopes", "reward_models"),
         common_tables=("log_error_simulation",),
+    ),
+    "error_depths": Figure(
+        "error_depths",
+        "Draw how rewards tell right from wrong solutions by where the first error is.",
+        "Solutions",
+        ("error_depths", "error_persistence", "reward_models"),
+        is_drawn=compares_outcome_and_process,
     ),
     "win_loss": Figure(
         "win_loss",

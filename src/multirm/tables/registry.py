@@ -13,6 +13,7 @@ from multirm.tables.costs import COSTS
 from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, EXAMPLE_TOKENS, FILTERING
 from multirm.tables.dataset_statistics import DATASET_STATISTICS
 from multirm.tables.domains import DOMAINS
+from multirm.tables.error_depths import ERROR_DEPTHS, ERROR_PERSISTENCE
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
 from multirm.tables.gain_table import GAIN_TABLE
 from multirm.tables.headline import HEADLINE
@@ -106,6 +107,8 @@ SCHEMAS = {
         LOG_ERRORS,
         LOG_ERROR_SLOPES,
         LOG_ERROR_SIMULATION,
+        ERROR_DEPTHS,
+        ERROR_PERSISTENCE,
         SEARCH_ACCURACY,
         SEARCH_GAINS,
         LEDGER,
