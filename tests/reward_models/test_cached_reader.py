@@ -118,4 +118,4 @@ def test_the_example_of_the_docs_runs(tiny_model: Path) -> None:
     example = "\n".join(line.strip() for line in lines if line.startswith("    "))
     names = {**vars(load_step_reader), "Solution": Solution}
     exec(example.replace("results/models/dPRM-mini/adapter", str(tiny_model)), names)
-    assert len(names["found"].rewards) == 1
+    assert len(names["found"].rewards) == 2

@@ -1,8 +1,11 @@
 """Load a reward model of any kind to read solutions while they are written.
 
-reader = load_step_reader("results/models/dPRM-mini/adapter")
-[found] = reader.read([Solution("What is 2 + 3?", ("2 + 3 = 5.",))])
-found.rewards
+Get the reward of each new step, for the cost of its tokens:
+
+    reader = load_step_reader("results/models/dPRM-mini/adapter")
+    [found] = reader.read([Solution("What is 2 + 3?", ("2 + 3 = 5.",))])
+    [found] = reader.read([Solution("What is 2 + 3?", ("2 + 3 = 5.", "The answer is 5."))])
+    found.rewards, found.n_computed
 """
 
 from pathlib import Path
