@@ -23,7 +23,6 @@ from transformers import (
 from multirm.engines.base import Completed, Prompt, Request, Sampling
 from multirm.engines.transformers import TransformersEngine
 from multirm.models.load import load_tokenizer
-from multirm.models.prefix_cache import MAX_BYTES
 
 SHAPE = {
     "vocab_size": 400,
@@ -140,14 +139,15 @@ def test_memory_is_bounded_and_what_is_forgotten_is_computed_again(
     roomy = engine("qwen3")
     ask(roomy, Request(begun(1), Sampling(1, 1), 0, is_continued=True))
     # About forty tokens.
-    monkeypatch.setitem(MAX_BYTES, "cpu", 40 * 2 * 2 * 2 * 8 * 4)
+    room = 40 * 2 * 2 * 2 * 8 * 4
+    monkeypatch.setattr("multirm.engines.transformers.room_for_cache", lambda _: room)
     tight, prompts = engine("qwen3"), begun(5)
     for level in range(3):
         request = Request(prompts, Sampling(2, 12, 1.0), 0, (), STOP, is_continued=True)
         found, expected = ask(tight, request), ask(roomy, request)
         for key, each in found.items():
             assert [c.ids for c in each.completions] == [c.ids for c in expected[key].completions]
-        assert tight._cache.n_bytes <= MAX_BYTES["cpu"]
+        assert tight._cache.n_bytes <= room
         if level:
             counts = [sum(each.tokens.computed for each in of.values()) for of in (found, expected)]
             assert counts[0] > counts[1]

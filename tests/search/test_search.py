@@ -83,6 +83,8 @@ def test_trees_do_not_depend_on_other_questions(
     assert near == own
     assert without_costs(together)[1] == without_costs(alone)[0]
     for row in together:
+        # Every token is read once.
+        assert row["reward_computed"] == row["reward_new"]
         assert row["policy_generated"] == sum(
             node["n_tokens"] for node in nodes if node["question_id"] == row["question_id"]
         )

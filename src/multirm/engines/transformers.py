@@ -22,7 +22,7 @@ from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
-from multirm.models.prefix_cache import MAX_BYTES, PrefixCache
+from multirm.models.prefix_cache import PrefixCache, room_for_cache
 from multirm.models.prefix_reading import can_read_on
 from multirm.running.randomness import item_generator
 
@@ -109,7 +109,7 @@ class TransformersEngine:
         if not request.is_continued:
             return None
         if self._cache is None and can_read_on(self._model):
-            self._cache = PrefixCache(MAX_BYTES[self._model.device.type])
+            self._cache = PrefixCache(room_for_cache(self._model.device))
         return self._cache
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:

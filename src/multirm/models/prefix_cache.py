@@ -10,12 +10,21 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from multirm.models.token_tree import Branch, TokenTree
 
-MAX_BYTES = {"cpu": 2**30, "cuda": 2**33}
-"""Bytes of keys and values that a cache keeps, by type of device."""
+_ON_CPU = 2**31
+_SHARE_OF_GPU = 0.25
+
+
+def room_for_cache(device: torch.device) -> int:
+    """Bytes of keys and values to keep on a device: 2 GiB on a CPU, a quarter of what is free on a GPU."""
+    if device.type == "cpu":
+        return _ON_CPU
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free * _SHARE_OF_GPU)
 
 
 class CachedBranch(Branch):

@@ -11,7 +11,7 @@ from itertools import islice
 import torch
 
 from multirm.models.packing import n_shared
-from multirm.models.prefix_cache import MAX_BYTES, PrefixCache
+from multirm.models.prefix_cache import PrefixCache, room_for_cache
 from multirm.models.prefix_reading import read_texts
 from multirm.models.token_tree import ReadTexts
 from multirm.reward_models.base import Solution
@@ -52,15 +52,15 @@ class CachedReader(StepReader):
 
     Args:
         model: a loaded model with a single network.
-        max_bytes: size of the cache; `MAX_BYTES` by default.
+        max_bytes: size of the cache; `room_for_cache` by default.
     """
 
     def __init__(
         self, model: DiscriminativeModel | PrefixModel, max_bytes: int | None = None
     ) -> None:
         self._model = model
-        limit = MAX_BYTES[model.network.device.type] if max_bytes is None else max_bytes
-        self._cache = PrefixCache(limit)
+        room = room_for_cache(model.network.device) if max_bytes is None else max_bytes
+        self._cache = PrefixCache(room)
         self._known = ReadTexts()
         self.unit, self.scale = model.unit, model.scale
 

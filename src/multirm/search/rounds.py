@@ -1,9 +1,11 @@
 """The loop of a search: in each round, the policy draws for all questions together, then the reward model reads.
 
-A question never waits for another one to finish: as many expansions as possible are asked for at once. Each question's
+As many expansions as possible are asked for at once, but not of all questions: what both models computed of the
+questions that are under way stays in their caches until it is needed again. Each question's
 search is a plan, a generator; the loop advances all of them by one round at a time.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from multirm.running.progress import Progress
@@ -12,6 +14,9 @@ from multirm.search.judge import Judge
 from multirm.search.plan import Expansion, Plan, trimmed
 from multirm.search.policy import Drawn, Policy
 from multirm.search.tree import SearchTree
+
+AT_ONCE = 16
+"""Questions that are searched side by side: enough to fill batches, and few enough to fit into caches."""
 
 PlanOf = Callable[[SearchTree, int], Plan]
 """Begins a search of a tree's question. The number says how many searches of it were finished before."""
@@ -98,15 +103,21 @@ class Search:
 
 
 def search_all(searches: Sequence[Search], policy: Policy, judge: Judge) -> None:
-    """Run searches to their ends, side by side."""
-    running = list(searches)
-    with Progress("searched", "questions", len(running)) as progress:
-        while running:
+    """Run searches to their ends, `AT_ONCE` of them side by side; when one ends, the next one begins."""
+    waiting, running = deque(searches), list[Search]()
+    n_left = len(searches)
+    with Progress("searched", "questions", n_left) as progress:
+        while running or waiting:
             asked = [(search, search.ask()) for search in running]
             going = [(search, expansions) for search, expansions in asked if expansions]
+            while waiting and len(going) < AT_ONCE:
+                search = waiting.popleft()
+                if expansions := search.ask():
+                    going.append((search, expansions))
             n_tokens = _run_round(going, policy, judge)
-            progress.add(len(running) - len(going), n_tokens)
             running = [search for search, _ in going]
+            progress.add(n_left - len(running) - len(waiting), n_tokens)
+            n_left = len(running) + len(waiting)
 
 
 def _run_round(
