@@ -114,6 +114,10 @@ COMMANDS = {
             "multirm.data.reward_benchmarks.read:read_responses",
             "Read a reward-model benchmark: prompts with better and worse responses.",
         ),
+        "truncate-responses": (
+            "multirm.data.reward_benchmarks.truncate:truncate_responses",
+            "Add variants of a benchmark's responses of which only the beginning is shown.",
+        ),
         "demonstrate": (
             "multirm.data.demonstrations:demonstrate",
             "Write well-formed critiques from step labels.",
@@ -274,6 +278,22 @@ COMMANDS = {
     },
     "Figures": {
         **{each.command: (each.entry, each.says) for each in FIGURES.values()},
+        "draw-response-accuracy": (
+            "multirm.figures.response_accuracy:draw_response_accuracy",
+            "Draw how often reward models prefer the better responses of a benchmark.",
+        ),
+        "draw-accuracy-by-shown": (
+            "multirm.figures.accuracy_by_shown:draw_accuracy_by_shown",
+            "Draw how often they do when they see the first characters only.",
+        ),
+        "draw-reward-densities": (
+            "multirm.figures.reward_densities:draw_reward_densities",
+            "Draw the rewards of better and of worse responses.",
+        ),
+        "draw-reward-by-length": (
+            "multirm.figures.reward_by_length:draw_reward_by_length",
+            "Draw rewards against the length of responses.",
+        ),
         "draw-search-accuracy": (
             "multirm.figures.search_accuracy:draw_search_accuracy",
             "Draw the accuracy of searches against their costs, and gains over best-of-N.",
