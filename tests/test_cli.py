@@ -124,7 +124,7 @@ def test_the_walk_sees_numbers_in_recipes_lists_and_choices() -> None:
 def words_for(hint: Any) -> list[str]:
     """Valid arguments for a parameter of a type; two if it takes several."""
     if get_origin(hint) is list:
-        return words_for(get_args(hint)[0]) * 2
+        return words_for(resolve_annotated(get_args(hint)[0])) * 2
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return [next(iter(hint))]
     if get_origin(hint) is Literal:
