@@ -98,9 +98,11 @@ def _point(group: Group, wins: np.ndarray, ties: np.ndarray) -> Point:
 
 def _cells(group: Group, chosen: np.ndarray, rejected: np.ndarray) -> Iterator[tuple[str, Point]]:
     """Each chosen response against each rejected one."""
-    for better in chosen:
-        for worse in rejected:
-            yield ACCURACY, _point(group, np.array([better > worse]), np.array([better == worse]))
+    for better in chosen.tolist():
+        for worse in rejected.tolist():
+            lost, is_tied = float(better > worse), better == worse
+            shared = lost + is_tied / 2
+            yield ACCURACY, Point(group.subset, group.cluster, lost, shared, 1, int(is_tied))
 
 
 def _best_or_tied(
