@@ -59,7 +59,10 @@ def test_defaults_are_the_papers() -> None:
         (put("figures", {"mdels": True}), "found figures.mdels; delete it"),
         (put("critiques/facts/kind", "gORM"), "found critiques.facts.kind; delete it"),
         (put("models/dORM-mini/samples", 3), "found models.dORM-mini.samples; delete it"),
-        (put("models/dORM-mini/kind", "xORM"), "expected dORM, dPRM, gORM or gPRM, found"),
+        (
+            put("models/dORM-mini/kind", "xORM"),
+            "expected dORM, dPRM, gORM, gPRM or pairwise, found",
+        ),
         (put("models/dORM-mini/kind", "dorm"), "'dorm'; did you mean dORM?"),
         (put("models/dORM-mini/kind", None), "found models.dORM-mini.kind: None"),
         (put("models/dORM", {"kind": "dORM"}), "a value for models.dORM.backbone"),
@@ -137,7 +140,10 @@ def test_defaults_are_the_papers() -> None:
         ),
         (put("models/x", {"kind": "gORM", "rewards": {"A": ["b"]}}), "x.rewards: A is not one of"),
         (put("models/x", {"kind": "gORM", "rewards": {}}), "models.x.rewards: none for Facts_ju"),
-        (put("models/x", {"kind": "xORM", "rewards": {}}), "expected dORM, dPRM, gORM or gPRM"),
+        (
+            put("models/x", {"kind": "xORM", "rewards": {}}),
+            "expected dORM, dPRM, gORM, gPRM or pairwise",
+        ),
         (put("backbones/mini", {"model": ""}), "at least 1 character, found backbones.mini.model"),
         (put("backbones/mini", {"model": " "}), "at least 1 character, found backbones.mini.model"),
         (put("backbones/mini/pretrain/learning_rate", float("inf")), "a finite number"),

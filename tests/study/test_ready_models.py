@@ -26,7 +26,10 @@ JUDGE = {"kind": "gORM", "model": "owner/instruct", "parameters": 8e9}
 
 
 def study(**models: Any) -> Study:
-    return load_study(read_yaml(MINIATURE) | {"models": models}, [])
+    miniature = read_yaml(MINIATURE)
+    # Published protocols take probabilities only.
+    evaluation = {**miniature["evaluation"], "protocols": []}
+    return load_study({**miniature, "models": models, "evaluation": evaluation}, [])
 
 
 def test_they_are_scored_but_not_trained() -> None:
