@@ -114,6 +114,10 @@ COMMANDS = {
             "multirm.data.reward_benchmarks.read:read_responses",
             "Read a reward-model benchmark: prompts with better and worse responses.",
         ),
+        "prefer-responses": (
+            "multirm.data.reward_benchmarks.preferences:prefer_responses",
+            "Write better and worse responses as preferences to train on.",
+        ),
         "truncate-responses": (
             "multirm.data.reward_benchmarks.truncate:truncate_responses",
             "Add variants of a benchmark's responses of which only the beginning is shown.",
