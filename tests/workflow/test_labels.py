@@ -16,6 +16,8 @@ from multirm.tables.label_agreement import LABEL_AGREEMENT
 from multirm.tables.labels import LABELS
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.samples import SAMPLES
+from multirm.tables.search_accuracy import SEARCH_ACCURACY
+from multirm.tables.searches import SEARCHES
 from multirm.tables.solutions import SOLUTIONS
 
 SHORT = {"max_tokens": 8}
@@ -41,15 +43,36 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
         },
         "Known": {"from": "Micro_train", "label": {"known": "miniature"}, **one},
     }
+    study["searches"] = {
+        "beams": {
+            "questions": "Bare",
+            "model": "dPRM-micro",
+            **POLICY,
+            "method": "beam_search",
+            "candidates": 2,
+            "max_step_tokens": 8,
+        }
+    }
     study["evaluation"]["step_labels"] = ["Known"]
     file.write_text(yaml.safe_dump(study))
     results = study_copy / "results"
     agreement = "results/evaluation/Known/label_agreement.parquet"
     samples = "results/samples/Sampled/history.parquet"
+    searches = "results/evaluation/Bare/search_accuracy.parquet"
     figure = "results/figures/continuation_shares/Continued.png"
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
     run = subprocess.run(
-        [*command, "--cores", "2", "--show-failed-logs", "--", agreement, samples, figure],
+        [
+            *command,
+            "--cores",
+            "2",
+            "--show-failed-logs",
+            "--",
+            agreement,
+            samples,
+            figure,
+            searches,
+        ],
         cwd=study_copy,
         capture_output=True,
         text=True,
@@ -76,6 +99,9 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     for row in parquet.read(shares, CONTINUATION_SHARES).to_pylist():
         assert row["guessing_rate"] == 0.1
     assert (study_copy / figure).is_file()
+    found = parquet.read(results / "searches" / "beams" / "history.parquet", SEARCHES)
+    assert found["dataset"].to_pylist() == ["Bare"] * 2
+    assert parquet.read(study_copy / searches, SEARCH_ACCURACY).num_rows
     rows = parquet.read(study_copy / agreement, LABEL_AGREEMENT).to_pylist()
     compared = {row["labels"]: row for row in rows if row["category"] == "history"}
     assert {*compared} == {"Judged", "Continued"}

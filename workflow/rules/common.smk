@@ -38,7 +38,7 @@ from multirm.site import planned_jobs
 from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
 from multirm.study import files, label_files, needs, options, report_files, targets
-from multirm.study import tree_files, tree_options
+from multirm.study import search_files, search_options, tree_files, tree_options
 from multirm.study.evaluations import EVALUATIONS, settings_of
 from multirm.study.figures import figures_of
 from multirm.study.load import load_study
@@ -64,6 +64,7 @@ wildcard_constraints:
     critique_set=targets.any_of(study.critiques),
     trees=targets.any_of(study.trees),
     preferences=targets.any_of(study.preferences),
+    search=targets.any_of(study.searches),
     kind="gORM|gPRM",
 
 

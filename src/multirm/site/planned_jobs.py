@@ -77,10 +77,13 @@ def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
     loaded: set[str] = set()
     for job in jobs:
         loaded |= {job.params.get(name) for name in ("backbone", "teacher", "writer")} - {None}
-        if job.rule.name.startswith("score_"):
+        wildcards: Mapping[str, str] = job.wildcards
+        model = wildcards["model"] if job.rule.name.startswith("score_") else None
+        if job.rule.name == "search":
+            model = study.searches[wildcards["search"]].model
+        if model is not None:
             # An adapter brings its backbone.
-            wildcards: Mapping[str, str] = job.wildcards
-            run = study.runs[wildcards["model"]]
+            run = study.runs[model]
             if isinstance(run.settings, ReadyModel):
                 loaded.update(models_of(run.settings))
             else:

@@ -17,6 +17,7 @@ from multirm.study.study import Study
 from multirm.study.targets import (
     backbones_run_here,
     ready_models,
+    searched,
     used_backbones,
     used_critiques,
     used_datasets,
@@ -90,6 +91,10 @@ def _sources_of(study: Study) -> Iterator[list[str]]:
             questions = study.questions[dataset.sample.questions]
             if isinstance(questions, ReadQuestions) and questions.reader is Reader.PUBLISHED:
                 yield questions.source
+    for name in searched(study):
+        questions = study.questions[name]
+        if isinstance(questions, ReadQuestions) and questions.reader is Reader.PUBLISHED:
+            yield questions.source
     for model in study.models.values():
         if isinstance(model, ExternalModel):
             yield from model.rewards.values()

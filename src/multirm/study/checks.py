@@ -32,7 +32,7 @@ from multirm.study.reward_models import (
     RewardModel,
 )
 from multirm.study.study import Study
-from multirm.study.targets import used_critiques, used_datasets
+from multirm.study.targets import searched, used_critiques, used_datasets
 from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES, Scale
@@ -53,6 +53,7 @@ def problems(study: Study) -> list[str]:
         *_critiques_of_other_solutions(study),
         *_missing_rewards(study),
         *_unusable_trees(study),
+        *_unusable_searches(study),
         *_too_large_models(study),
         *_too_large_ready_models(study),
         *_uneven_batches(study),
@@ -98,6 +99,12 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
                 for category in study.categories_of(name):
                     file = f"{category}.json"
                     yield f"questions.{asked}.source", questions.reader, questions.source, file
+    for asked in searched(study):
+        questions = study.questions[asked]
+        if isinstance(questions, ReadQuestions):
+            for category in study.categories_of_questions(asked):
+                file = f"{category}.json"
+                yield f"questions.{asked}.source", questions.reader, questions.source, file
     for name, model in study.models.items():
         if isinstance(model, ExternalModel):
             for dataset_name in study.evaluation.datasets:
@@ -223,6 +230,26 @@ def _unusable_trees(study: Study) -> Iterator[str]:
                 f"{key}.reward.model: {trees.reward.model} learns from these trees; name a model that does not, such "
                 "as the one that it starts from"
             )
+
+
+def _unusable_searches(study: Study) -> Iterator[str]:
+    """Searches whose reward model gives no rewards of steps here, or that would multiply scores."""
+    for name, search in study.searches.items():
+        key, model = f"searches.{name}", study.models[search.model]
+        if not isinstance(model, DiscriminativeModel | PairwiseModel | ReadyDiscriminativeModel):
+            yield f"{key}.model: {search.model} is no dORM, dPRM or pairwise model that scores here"
+        elif isinstance(model, ReadyDiscriminativeModel) and (
+            model.template or model.compared_with
+        ):
+            yield f"{key}.model: {search.model} has a template or a reference model, which searches do not use"
+        for use in ("pruning", "final"):
+            if getattr(search, use) is Aggregation.PROD and _gives_scores(model):
+                yield f"{key}.{use}: prod needs probabilities, and {search.model} gives scores"
+        if search.exemplars:
+            shown = study.categories_of(search.exemplars)
+            for category in study.categories_of_questions(search.questions):
+                if category not in shown:
+                    yield f"{key}.exemplars: {search.exemplars} has no {category}, which is searched"
 
 
 def _learned_trees(study: Study, model: str) -> set[str]:
@@ -387,7 +414,7 @@ def _parts_of_sampled_pools(study: Study) -> Iterator[str]:
 
 def _nothing_evaluated(study: Study) -> Iterator[str]:
     evaluation = study.evaluation
-    if evaluation.datasets or (evaluation.step_labels and not study.models):
+    if evaluation.datasets or (evaluation.step_labels and not study.models) or study.searches:
         return
     yield "evaluation.datasets: none; name those whose solutions reward models score" + (
         "" if study.models else ", or datasets with known labels in evaluation.step_labels"

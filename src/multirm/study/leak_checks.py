@@ -83,6 +83,18 @@ def _training_on_what_is_evaluated(study: Study) -> Iterator[str]:
                     f"evaluation.also_trained_on: [{evaluated}]"
                 )
 
+    for key, learned, categories in _learned(study):
+        for name, search in study.searches.items():
+            common = sorted({*categories} & {*study.categories_of_questions(search.questions)})
+            asked = _asked_in(study.questions[search.questions])
+            origin = study.origins_of(learned)[-1]
+            shared = _shared_questions(study, _asked(study, origin), asked, common)
+            if common and shared:
+                yield (
+                    f"{key}: models are trained on {learned}, and searches.{name} answers {search.questions}, "
+                    f"{shared}; choose other questions"
+                )
+
 
 def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]) -> str | None:
     """How two datasets come to share questions, as far as their settings tell; None if they do not.
@@ -97,7 +109,14 @@ def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]
     learned, evaluated = (study.origins_of(name)[-1] for name in (learned, evaluated))
     if learned == evaluated:
         return f"derived from the same dataset {learned}"
-    one, other = _asked(study, learned), _asked(study, evaluated)
+    return _shared_questions(study, _asked(study, learned), _asked(study, evaluated), common)
+
+
+_Asked = Split | ReadDataset | ReadQuestions | None
+
+
+def _shared_questions(study: Study, one: _Asked, other: _Asked, common: list[str]) -> str | None:
+    """How questions come to be shared, if they are."""
     if isinstance(one, Split) and isinstance(other, Split):
         return f"of the same split {one}" if one is other else None
     if isinstance(one, ReadDataset | ReadQuestions) and isinstance(
@@ -110,15 +129,18 @@ def _shared_source(study: Study, learned: str, evaluated: str, common: list[str]
     return None
 
 
-def _asked(study: Study, dataset: str) -> Split | ReadDataset | ReadQuestions | None:
+def _asked_in(questions: MiniatureQuestions | ReadQuestions) -> Split | ReadQuestions:
+    return questions.split if isinstance(questions, MiniatureQuestions) else questions
+
+
+def _asked(study: Study, dataset: str) -> _Asked:
     """Where the questions of a dataset are from: a split of the miniature, or what is read.
 
     None for the tutor's questions, which are drills that no other policy answers.
     """
     settings = study.datasets[dataset]
     if isinstance(settings, SampledDataset):
-        questions = study.questions[settings.sample.questions]
-        return questions.split if isinstance(questions, MiniatureQuestions) else questions
+        return _asked_in(study.questions[settings.sample.questions])
     if isinstance(settings, MiniatureDataset):
         return None if settings.policy is Policy.TUTOR else settings.split
     return settings if isinstance(settings, ReadDataset) else None

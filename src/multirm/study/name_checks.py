@@ -98,6 +98,12 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         for dataset in (watched and watched.dataset) or ():
             yield f"models.{name}.training.validation.dataset", dataset, datasets
     yield from _references_of_trees(study)
+    for name, search in study.searches.items():
+        yield f"searches.{name}.questions", search.questions, list(study.questions)
+        yield f"searches.{name}.policy", search.policy, backbones
+        yield f"searches.{name}.model", search.model, list(study.models)
+        if search.exemplars:
+            yield f"searches.{name}.exemplars", search.exemplars, datasets
     for name, critiques in study.critiques.items():
         yield f"critiques.{name}.dataset", critiques.dataset, datasets
         if critiques.teacher:
@@ -162,6 +168,7 @@ def _colliding_names(study: Study) -> Iterator[str]:
         "critiques": list(study.critiques),
         "trees": list(study.trees),
         "preferences": list(study.preferences),
+        "searches": list(study.searches),
         # Questions of the miniature's datasets are in the same folder as sets of bare questions.
         "questions and datasets": [*study.questions, *study.datasets],
         "categories": study.categories,
@@ -177,9 +184,9 @@ def _colliding_names(study: Study) -> Iterator[str]:
                     f"{section}: {other} and {name} differ only in case, "
                     "which some file systems ignore; choose other names"
                 )
-            if "categories" in section and name.casefold().endswith(".critiques"):
+            if "categories" in section and name.casefold().endswith((".critiques", ".nodes")):
                 yield (
-                    f"{section}: the table of {name} would be named like a table of critiques; "
+                    f"{section}: the table of {name} would be named like a table of critiques or of nodes; "
                     "choose another name"
                 )
 

@@ -163,6 +163,19 @@ def scoring(study: Study, model: str, dataset: str) -> Resources:
     return resources.of_reading(size, solutions, settings.dtype, gpu_memory)
 
 
+def search_stage(study: Study, search: str) -> str:
+    """The stage whose environment a search's engine needs."""
+    return engine_stage(study.searches[search].engine)
+
+
+def searching(study: Study, search: str) -> Resources:
+    """The resources for searching for answers to a category's questions, with two models at once."""
+    settings = study.searches[search]
+    texts = n_questions(study, settings.questions) * settings.candidates
+    size = study.backbones[settings.policy].size + study.size_of(settings.model)
+    return _writing(study, settings, size, texts, settings.dtype)
+
+
 def merging_solutions(study: Study, trees: str) -> Resources:
     """The resources for merging a category's solutions to trees."""
     return resources.of_table(n_solutions(study, study.trees[trees].dataset) * STEPS)

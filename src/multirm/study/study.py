@@ -27,6 +27,7 @@ from multirm.study.reward_models import (
 )
 from multirm.study.runs import Run, runs_of
 from multirm.study.sampling import Sampling
+from multirm.study.searches import SearchRun
 from multirm.study.settings import Categories, EachOnce, Name, Settings, Text
 from multirm.study.trees import Preferences, Trees
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
@@ -82,6 +83,9 @@ class Study(Settings):
         {}, description="sets of pairs from preference trees, to train pairwise reward models on"
     )
     models: dict[Name, RewardModel] = Field({})
+    searches: dict[Name, SearchRun] = Field(
+        {}, description="searches for answers, by a policy and a reward model together"
+    )
     evaluation: Evaluation
     figures: Figures = Figures()
 

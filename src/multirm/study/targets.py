@@ -25,6 +25,7 @@ from multirm.study.files import (
 )
 from multirm.study.reward_models import DiscriminativeModel, PairwiseModel, ReadyModel
 from multirm.study.runs import Run
+from multirm.study.search_files import node_table, search_table
 from multirm.study.study import Study
 from multirm.study.tree_files import (
     count_table,
@@ -225,6 +226,7 @@ def _datasets_read(study: Study) -> list[str]:
         datasets += [] if run.kind.is_generative else study.training_datasets_of(run.name)
         datasets += study.validation_datasets_of(run.name)
     datasets += [study.critiques[name].dataset for name, _ in used_critiques(study)]
+    datasets += [each.exemplars for each in study.searches.values() if each.exemplars]
     return [*datasets, *_pretraining_datasets(study, _backbones_of_models(study))]
 
 
@@ -260,6 +262,7 @@ def used_backbones(study: Study) -> list[str]:
 def backbones_run_here(study: Study) -> list[str]:
     """The backbones whose weights the jobs of a study read; the others run on servers or at batch services."""
     backbones = [run.trained.backbone for run in trained_runs(study)]
+    backbones += [each.policy for each in study.searches.values()]
     for name, _ in used_critiques(study):
         critiques = study.critiques[study.generated_for(name)]
         if critiques.teacher and not critiques.engine.is_remote:
@@ -272,7 +275,9 @@ def backbones_run_here(study: Study) -> list[str]:
 
 
 def _backbones_of_models(study: Study) -> list[str]:
+    """The backbones of reward models, of teachers, and of searches."""
     backbones = [run.trained.backbone for run in trained_runs(study)]
+    backbones += [each.policy for each in study.searches.values()]
     for name, _ in used_critiques(study):
         teacher = study.critiques[study.generated_for(name)].teacher
         backbones += [teacher] if teacher else []
@@ -312,6 +317,28 @@ def critique_targets(study: Study) -> list[str]:
         ]
         files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
     return list(dict.fromkeys(files))
+
+
+def search_targets(study: Study) -> list[str]:
+    """The questions and the tables of a study's searches, and what compares searches of the same questions."""
+    files = []
+    for name, settings in study.searches.items():
+        for category in study.categories_of_questions(settings.questions):
+            files += [
+                question_table(settings.questions, category),
+                search_table(name, category),
+                node_table(name, category),
+            ]
+    for questions in searched(study):
+        folder = f"{RESULTS}/evaluation/{questions}"
+        files += [f"{folder}/search_accuracy.parquet", f"{folder}/search_gains.parquet"]
+        files += [f"{RESULTS}/figures/search_accuracy/{questions}.{format_}" for format_ in FORMATS]
+    return list(dict.fromkeys(files))
+
+
+def searched(study: Study) -> list[str]:
+    """The sets of questions that a study's searches answer, each once."""
+    return list(dict.fromkeys(each.questions for each in study.searches.values()))
 
 
 def used_preferences(study: Study) -> list[str]:
