@@ -78,7 +78,10 @@ class ModelOfTexts(RewardModel, Protocol):
 
 
 class RereadingReader(StepReader):
-    """Reads every solution from its beginning each time, with a reward model that cannot do otherwise."""
+    """Reads every solution from its beginning each time, with a reward model that cannot do otherwise.
+
+    All of its tokens count as computed, also if a batch computes what solutions have in common once.
+    """
 
     def __init__(self, model: ModelOfTexts) -> None:
         self._model = model
