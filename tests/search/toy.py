@@ -120,12 +120,17 @@ class ToyEngine:
 
     def generate(self, request: Request) -> Iterator[list[Completed]]:
         self.n_calls += 1
-        for prompt in request.left:
-            self.asked.append(prompt.key)
-            first, n = request.sampling.first, request.sampling.n
-            completions = [self._complete(prompt, request, k) for k in range(first, first + n)]
-            counts = TokenCounts(len(prompt.ids), 0, sum(one.n_drawn for one in completions))
-            yield [Completed(prompt, completions, counts)]
+        completed = [self._completed(prompt, request) for prompt in request.left]
+        # In two batches.
+        yield completed[::2]
+        yield completed[1::2]
+
+    def _completed(self, prompt: Prompt, request: Request) -> Completed:
+        self.asked.append(prompt.key)
+        first, n = request.sampling.first, request.sampling.n
+        completions = [self._complete(prompt, request, k) for k in range(first, first + n)]
+        counts = TokenCounts(len(prompt.ids), 0, sum(one.n_drawn for one in completions))
+        return Completed(prompt, completions, counts)
 
     def _complete(self, prompt: Prompt, request: Request, sample: int) -> Completion:
         text = self.says(prompt, "".join(map(chr, prompt.ids)), sample)

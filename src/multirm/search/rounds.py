@@ -41,8 +41,8 @@ class Search:
         self._n_ended = self._n_drawn = self._n_drawn_before = 0
         self._plan: Plan | None = plan_of(tree, 0)
         self._new: Sequence[Sequence[int]] | None = None
-        # Tokens and samples, of steps and of whole solutions.
-        self._sampled = {False: (0, 0), True: (0, 0)}
+        # Tokens per sample in the last round, of steps and of whole solutions.
+        self._per_sample: dict[bool, float] = {}
 
     def ask(self) -> list[Expansion]:
         """The expansions of the next round; none if the search has ended."""
@@ -50,8 +50,8 @@ class Search:
             expansions = self._next(self._plan)
             if expansions:
                 affordable = self._affordable(expansions)
-                if not affordable:
-                    self._close()
+                if affordable != expansions:
+                    self._plan.close()
                 return affordable
             self._n_ended += 1
             # A search that drew nothing would draw nothing again.
@@ -62,29 +62,24 @@ class Search:
 
     def add(self, expansions: Sequence[Expansion], drawn: Sequence[Drawn]) -> list[int]:
         """Add what was drawn to the tree, and return the nodes at which samples end."""
+        before = self._n_drawn
         self._new = [self._added(*each) for each in zip(expansions, drawn, strict=True)]
-        return [node for nodes in self._new for node in nodes]
+        ends = [node for nodes in self._new for node in nodes]
+        self._per_sample[expansions[0].whole] = (self._n_drawn - before) / len(ends)
+        return ends
 
-    def _next(self, plan: Plan) -> Sequence[Expansion]:
+    def _next(self, plan: Plan) -> list[Expansion]:
         try:
-            return next(plan) if self._new is None else plan.send(self._new)
+            return list(next(plan) if self._new is None else plan.send(self._new))
         except StopIteration:
             return []
 
-    def _affordable(self, expansions: Sequence[Expansion]) -> list[Expansion]:
-        """As many samples of a round as bring the tokens nearest to the budget."""
-        if self._budget is None:
-            return list(expansions)
-        n_tokens, n_samples = self._sampled[expansions[0].whole]
-        if not n_tokens:
-            return list(expansions)
-        room = (self._budget - self._n_drawn) * n_samples / n_tokens
-        return trimmed(expansions, round(room))
-
-    def _close(self) -> None:
-        if self._plan is not None:
-            self._plan.close()
-        self._plan = None
+    def _affordable(self, expansions: list[Expansion]) -> list[Expansion]:
+        """As many samples of a round as bring the tokens nearest to the budget. If not all, the search ends with it."""
+        expected = self._per_sample.get(expansions[0].whole)
+        if self._budget is None or not expected:
+            return expansions
+        return trimmed(expansions, round((self._budget - self._n_drawn) / expected))
 
     def _added(self, expansion: Expansion, drawn: Drawn) -> list[int]:
         self.cost += drawn.cost
@@ -95,10 +90,7 @@ class Search:
                 node = self.tree.add(node, step, is_whole=expansion.whole)
             ends.append(node)
         self.tree.nodes[expansion.node].n_asked += expansion.n
-        n_drawn = sum(step.n_drawn for steps in drawn.samples for step in steps)
-        n_tokens, n_samples = self._sampled[expansion.whole]
-        self._sampled[expansion.whole] = (n_tokens + n_drawn, n_samples + expansion.n)
-        self._n_drawn += n_drawn
+        self._n_drawn += drawn.cost.policy_generated
         return ends
 
 
