@@ -26,6 +26,7 @@ from multirm.models.load import (
     load_in_turn,
     load_model,
     load_tokenizer,
+    sources_of,
 )
 from multirm.models.packing import attend_in_packs
 from multirm.models.trunks import load_trunk
@@ -103,6 +104,17 @@ def of_format(
             at_once = batch_tokens or default_batch()
             return LogRatioModel(network, compared, encode, asked.head.beta, at_once)
     return DiscriminativeModel(network, encode, head, asked.unit, asked.scale, batch_tokens)
+
+
+def sources_with_reference(
+    model: str, asked: Format | None, reference: str | None
+) -> tuple[list[str], list[Path]]:
+    """What a model consists of, as `sources_of`, together with the reference model of a format that has one."""
+    names, folders = sources_of(model)
+    if asked is not None and isinstance(asked.head, RatioHead):
+        of_reference, further = sources_of(reference or asked.head.reference)
+        names, folders = names + of_reference, folders + further
+    return names, folders
 
 
 def load_discriminative_in_turn(

@@ -212,3 +212,24 @@ def read_format(name: FormatName) -> Format:
             found=shown(str(error), 200),
             remedy="docs/formats.md lists them",
         ) from error
+
+
+def asked_format(name: FormatName, reference: str | None, template: Path | None) -> Format | None:
+    """The format that is asked for; None for that of the models trained here.
+
+    Raises:
+        InputError: there is none, or it does not need what is given.
+    """
+    if name is FormatName.MULTI_RM:
+        if reference or template:
+            raise InputError(
+                "--format",
+                expected="a format with a reference model or a chat",
+                found=name,
+                remedy="leave out --reference and --template, or name the format",
+            )
+        return None
+    asked = read_format(name)
+    if reference and not isinstance(asked.head, RatioHead):
+        raise InputError("--reference", expected=f"none with the format {name}", found=reference)
+    return asked.with_first_turn(template) if template else asked

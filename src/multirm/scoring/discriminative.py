@@ -12,14 +12,15 @@ from multirm.engines.name import EngineName
 from multirm.errors import InputError, shown
 from multirm.models.dtype import Dtype
 from multirm.models.learned_from import count_learned
-from multirm.models.load import default_device, dtype_name, dtype_of, sources_of
+from multirm.models.load import default_device, dtype_name, dtype_of
 from multirm.reward_models.base import RewardModel, Solution
 from multirm.reward_models.discriminative import (
     default_batch,
     load_discriminative,
     load_discriminative_in_turn,
+    sources_with_reference,
 )
-from multirm.reward_models.formats import Format, RatioHead, format_file, read_format
+from multirm.reward_models.formats import Format, asked_format, format_file
 from multirm.running.arguments import OutputFile, Place, entry
 from multirm.running.journal import Journal, open_journal
 from multirm.running.numbers import Count
@@ -69,7 +70,7 @@ def score_discriminative(
         shard: NUMBER/COUNT: score one of this many parts of the pools.
     """
     names, places = _names_and_places(model, output)
-    asked = _asked(format, reference, template)
+    asked = asked_format(format, reference, template)
     whole = parquet.read(solutions, SOLUTIONS).to_pylist()
     rows = Shard.parse(shard).of(whole, pool_of)
     at_once = _batch(engine, batch_tokens)
@@ -159,32 +160,8 @@ def _origin(
     inputs: Sequence[Path],
 ) -> Origin:
     """The origin of a model's rewards, with its weights and, if it has one, those of its reference model."""
-    names, folders = sources_of(model)
-    if asked is not None and isinstance(asked.head, RatioHead):
-        of_reference, further = sources_of(reference or asked.head.reference)
-        names, folders = names + of_reference, folders + further
+    names, folders = sources_with_reference(model, asked, reference)
     return origin_of(__name__, {**parameters, "weights": names}, [*inputs, *folders])
-
-
-def _asked(name: FormatName, reference: str | None, template: Path | None) -> Format | None:
-    """The format that is asked for; None for that of the models trained here.
-
-    Raises:
-        InputError: there is none, or it does not need what is given.
-    """
-    if name is FormatName.MULTI_RM:
-        if reference or template:
-            raise InputError(
-                "--format",
-                expected="a format with a reference model or a chat",
-                found=name,
-                remedy="leave out --reference and --template, or name the format",
-            )
-        return None
-    asked = read_format(name)
-    if reference and not isinstance(asked.head, RatioHead):
-        raise InputError("--reference", expected=f"none with the format {name}", found=reference)
-    return asked.with_first_turn(template) if template else asked
 
 
 def _names_and_places(model: Sequence[str], output: Sequence[Path]) -> tuple[list[str], list[str]]:

@@ -88,7 +88,7 @@ def search(
     }
     inputs = [questions, *solving.files, *files]
     with model.job(output, __name__, "policy", parameters, inputs) as job:
-        reader = reading.load(reward_model)
+        reader = reading.load(reward_model, options)
         searches = _search(rows, model, job, shown, reader, search)
         trees = [each.tree for each in searches]
         nodes = [node_rows(name, *each, search) for each in zip(rows, trees, strict=True)]
