@@ -20,6 +20,7 @@ from multirm.evaluation.search_baseline import (
     solutions_of,
 )
 from multirm.evaluation.searches import MEASURES, evaluate_searches
+from multirm.search.choice import Candidate, choose
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL, Aggregation
 from multirm.tables.rewards import Scale
@@ -91,6 +92,26 @@ def test_accuracies_of_fewer_solutions_agree_with_all_subsets(
         for k in n
     ]
     np.testing.assert_allclose(baseline.tokens(), tokens)
+
+
+@settings(max_examples=50)
+@given(st.lists(SOLUTION, min_size=1, max_size=6))
+def test_all_solutions_together_are_chosen_from_as_a_search_chooses(
+    pool: list[DrawnSolution],
+) -> None:
+    baseline = Baseline([pool], ["q"], BY_MIN)
+    candidates = [
+        Candidate(each.answer, each.answer, each.rewards)
+        for each in pool
+        if each.answer is not None
+    ]
+    chosen = choose(candidates, Aggregation.MIN, Scale.PROBABILITY)
+    for measure in (SearchMeasure.BEST, SearchMeasure.MAJORITY, SearchMeasure.WEIGHTED):
+        found = baseline.values(measure, [len(pool)])
+        assert found is not None
+        # Ties are shared in expectation; a search takes what came first.
+        if found.item() in (0.0, 1.0):
+            assert (getattr(chosen, measure) == "4") == bool(found.item())
 
 
 def test_scores_vote_by_their_softmax_and_unknown_rewards_have_no_weighted_vote() -> None:
