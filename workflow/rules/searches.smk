@@ -108,3 +108,39 @@ rule draw_search_accuracy:
     shell:
         "python -m multirm draw-search-accuracy --search-accuracy {input.accuracy:q}"
         " --search-gains {input.gains:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule draw_search_tree:
+    """Draw the tree of a search for an answer to the first question of a category."""
+    input:
+        nodes="<results>/searches/{search}/{category}.nodes.parquet",
+        environment=environment("core"),
+    output:
+        svg="<results>/figures/search_tree/{search}/{category}.svg",
+        pdf="<results>/figures/search_tree/{search}/{category}.pdf",
+        png=report(
+            "<results>/figures/search_tree/{search}/{category}.png",
+            caption="../report/search_tree.rst",
+            category="Searches",
+            labels={"search": "{search}", "category": "{category}", "as": "picture"},
+        ),
+        html=report(
+            "<results>/figures/search_tree/{search}/{category}.html",
+            caption="../report/search_tree.rst",
+            category="Searches",
+            labels={"search": "{search}", "category": "{category}", "as": "page"},
+        ),
+    log:
+        "<logs>/draw_search_tree/{search}/{category}.log",
+    benchmark:
+        "<benchmarks>/draw_search_tree/{search}/{category}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    resources:
+        **TABLES,
+    params:
+        *code("multirm.figures.search_tree"),
+    message:
+        "Draw a tree of {wildcards.search}, {wildcards.category}"
+    shell:
+        "python -m multirm draw-search-tree --search-nodes {input.nodes:q} --output {output:q} > {log:q} 2>&1"

@@ -8,6 +8,7 @@ import altair as alt
 
 from multirm.errors import InputError, escaped, shown
 from multirm.figures import theme
+from multirm.figures.marks import nothing
 from multirm.figures.titles import title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
@@ -70,9 +71,9 @@ def draw_search_tree(
     given = {"search": search, "category": category, "question_id": question_id}
     wanted = {name: value for name, value in given.items() if value is not None}
     found = tree_of(rows, wanted)
-    if not found:
+    if not found and wanted:
         said = ", ".join(f"{name} {shown(value)}" for name, value in wanted.items())
-        raise InputError(search_nodes, expected=f"a tree of {said or 'a search'}", found="none")
+        raise InputError(search_nodes, expected=f"a tree of {said}", found="none")
     write_figure(chart(found), output, __name__, wanted, [search_nodes])
 
 
@@ -87,8 +88,11 @@ def chart(nodes: Sequence[Row]) -> alt.VConcatChart:
     """The figure.
 
     Args:
-        nodes: rows of the search_nodes table: one tree, parents before their children.
+        nodes: rows of the search_nodes table: one tree, parents before their children; none if there are no questions.
     """
+    if not nodes:
+        heading = title("Search tree", "no question", [], _WIDTH)
+        return alt.vconcat(nothing("no tree to draw"), title=heading)
     places = placed({row["node"]: row["parent"] for row in nodes})
     # MCTS has a value per node; of other searches, the reward is all that is known.
     worth = "value" if any(row["value"] is not None for row in nodes) else "reward"

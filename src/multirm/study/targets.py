@@ -328,6 +328,7 @@ def search_targets(study: Study) -> list[str]:
                 question_table(settings.questions, category),
                 search_table(name, category),
                 node_table(name, category),
+                *(f"{RESULTS}/figures/search_tree/{name}/{category}.{each}" for each in FORMATS),
             ]
     for questions in searched(study):
         folder = f"{RESULTS}/evaluation/{questions}"
