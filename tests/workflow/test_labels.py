@@ -28,7 +28,7 @@ def test_steps_are_labelled_by_every_source_and_compared(study_copy: Path) -> No
     file = study_copy / "config" / "micro.yaml"
     study = yaml.safe_load(file.read_text())
     one = {"categories": ["history"]}
-    study["questions"] = {"Bare": {"reader": "miniature", "split": "train", "questions": 2, **one}}
+    study["questions"] = {"Bare": {"reader": "miniature", "split": "test", "questions": 2, **one}}
     study["datasets"] |= {
         "Sampled": {"sample": {"questions": "Bare", "per_question": 3, **POLICY}},
         "Judged": {
