@@ -10,7 +10,7 @@ from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 from tests.figures.described import described
 
-KINDS = ["dORM", "dPRM", "gORM", "gPRM"]
+KINDS = ["dORM", "dPRM", "gORM", "gPRM", "pairwise"]
 
 # Machado, Oliveira and Fernandes 2009, severity 1, for linear RGB.
 VISION = {
@@ -106,8 +106,8 @@ def test_twelve_models_of_a_kind_are_distinct() -> None:
 def test_kinds_have_their_colours_whatever_else_there_is() -> None:
     alone = [styles(of(kind))["m0"] for kind in KINDS]
     assert list(styles(of(*KINDS)).values()) == alone
-    among = styles(of(None, "gPRM", None, "gORM", None, "dPRM", "dORM"))
-    assert [among[name] for name in ("m6", "m5", "m3", "m1")] == alone
+    among = styles(of(None, "pairwise", "gPRM", None, "gORM", None, "dPRM", "dORM"))
+    assert [among[name] for name in ("m7", "m6", "m4", "m2", "m1")] == alone
 
 
 def test_a_model_more_changes_no_other() -> None:

@@ -17,7 +17,7 @@ from multirm.errors import InputError
 from multirm.formats.convert import convert
 from multirm.formats.layouts import Content, Layout, read_rewards, read_solutions
 from multirm.tables import parquet
-from multirm.tables.pairs import PAIRS
+from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS
 from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
@@ -383,9 +383,9 @@ def test_an_unwritable_output_is_refused_first(tmp_path: Path) -> None:
 def test_other_tables_in_the_folder_are_ignored(tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     write_tables(ours, SOLUTIONS, [SOLUTION])
-    pairs = {"dataset": "d", "category": "law", "pair_id": "1", "model": "m"}
-    pairs |= {"score_chosen": None, "score_rejected": None}
-    parquet.write(ours / "pairs.parquet", PAIRS, [pairs], made_of())
+    question = {"dataset": "d", "category": "law", "question_id": "7"}
+    question |= {"question": "Which?", "options": None, "answer": "B"}
+    parquet.write(ours / "questions.parquet", QUESTIONS, [question], made_of())
     convert(str(ours), tmp_path / "theirs", Layout.PUBLISHED)
     assert set(read_json(tmp_path / "theirs")) == {"law"}
 

@@ -16,6 +16,7 @@ from multirm.cli import main
 
 # An engine that has its own environment; code that only starts a command, or digests code.
 ABSENT = ("multirm.engines.vllm",)
+STATEMENTS = str(Path("running", "statements.py"))
 STARTER, COMMAND_LINE = str(Path("running", "arguments.py")), str(Path("multirm", "cli.py"))
 UNCOUNTED = ("running.arguments", "running.code", "running.statements")
 SOURCE = str(Path(multirm.__file__).parent)
@@ -29,9 +30,12 @@ def import_all() -> None:
 
 
 def is_of_the_job(frame: FrameType | None) -> bool:
-    """Whether a frame belongs to an entry function, called by `arguments.entry`, and not to checks or logging."""
+    """Whether a frame belongs to an entry function, called by `arguments.entry`.
+
+    It does not if it checks arguments, logs, or keeps what it parsed of the code itself.
+    """
     while frame is not None:
-        if frame.f_code.co_filename.endswith(COMMAND_LINE):
+        if frame.f_code.co_filename.endswith((COMMAND_LINE, STATEMENTS)):
             return False
         if frame.f_code.co_filename.endswith(STARTER):
             return frame.f_code.co_name == "checked"

@@ -64,20 +64,22 @@ SCORED: dict[str, Any] = {
     "n_tokens_generated": 12,
     "truncated": False,
 }
-PAIR: dict[str, Any] = {
-    "dataset": "d",
-    "category": "law",
-    "pair_id": "7",
-    "model": "rm",
-    "score_chosen": 5.625,
-    "score_rejected": None,
+RESPONSE: dict[str, Any] = {
+    **KEY,
+    "solution_id": 0,
+    "benchmark": "llmbar",
+    "section": "natural",
+    "is_chosen": True,
+    "style": None,
+    "margin": None,
+    "n_shown": None,
 }
 ROWS = {
     "solutions": SOLUTION,
     "questions": QUESTION,
     "rewards": REWARD,
     "scored_critiques": SCORED,
-    "pairs": PAIR,
+    "responses": RESPONSE,
 }
 
 
@@ -536,14 +538,14 @@ def test_tables_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert parquet.read_all([], SOLUTIONS).num_rows == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - {"solutions", "rewards", "pairs"}))
+@pytest.mark.parametrize("name", sorted(set(SCHEMAS) - {"solutions", "rewards", "responses"}))
 def test_a_table_may_be_empty(tmp_path: Path, name: str) -> None:
     write(tmp_path / "t.parquet", name)
     assert parquet.read(tmp_path / "t.parquet", SCHEMAS[name]).num_rows == 0
 
 
-@pytest.mark.parametrize("name", ["solutions", "rewards", "pairs"])
-def test_tables_without_solutions_rewards_or_pairs_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["solutions", "rewards", "responses"])
+def test_tables_that_are_of_no_use_when_empty_are_refused(tmp_path: Path, name: str) -> None:
     paths = [tmp_path / "full.parquet", tmp_path / "empty.parquet"]
     write(paths[0], name, ROWS[name])
     write(paths[1], name)

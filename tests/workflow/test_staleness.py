@@ -323,10 +323,10 @@ def note_everything(checkout: Path) -> None:
 
 def add_table(checkout: Path) -> None:
     tables = checkout / "src" / "multirm" / "tables"
-    text = (tables / "pairs.py").read_text().replace("pairs", "trees").replace("PAIRS", "TREES")
-    (tables / "trees.py").write_text(text.replace("PAIRWISE", "FORESTS").replace("pairwise", "f"))
+    text = (tables / "changes.py").read_text().replace("changes", "trees")
+    (tables / "trees.py").write_text(text.replace("CHANGES", "TREES"))
     registry = tables / "registry.py"
-    text = registry.read_text().replace("        PAIRS,\n", "        PAIRS,\n        TREES,\n")
+    text = registry.read_text().replace("        CHANGES,\n", "        CHANGES,\n        TREES,\n")
     registry.write_text(f"from multirm.tables.trees import TREES\n{text}")
 
 

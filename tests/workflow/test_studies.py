@@ -118,11 +118,13 @@ def test_a_judge_is_compared_with_people_without_any_reward_model(
     assert sum("--no-reference" in line for line in judging) == 8
 
 
-def cut_paper(folder: Path, **changes: object) -> str:
+def cut_paper(folder: Path, protocols: list[str] | None = None, **changes: object) -> str:
     """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
     study |= {"categories": ["law"], **changes}
     study["evaluation"]["datasets"] = ["MMLU-Pro_Llama-3.1-8B-Instruct"]
+    if protocols is not None:
+        study["evaluation"]["protocols"] = protocols
     (folder / "cut.yaml").write_text(yaml.safe_dump(study))
     return str(folder / "cut.yaml")
 
@@ -221,7 +223,8 @@ def test_models_from_elsewhere_are_scored_without_training(tmp_path: Path) -> No
         "classifier": {"kind": "dORM", "format": "classifier", **hub, "scoring": {"shards": 2}},
         "judge": {"kind": "gPRM", **hub, "scoring": {"samples": 1}},
     }
-    plan = dry_run(tmp_path, cut_paper(tmp_path, models=models), "--printshellcmds")
+    study = cut_paper(tmp_path, models=models, protocols=[])
+    plan = dry_run(tmp_path, study, "--printshellcmds")
     commands = {
         words[words.index("--model") + 1]: words
         for line in plan.splitlines()

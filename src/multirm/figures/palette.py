@@ -45,10 +45,11 @@ _KINDS: dict[Kind | None, _Family] = {
     Kind.DPRM: _Family("square", ("#0B4F9E", "#3F72D9", "#1B1F6B")),
     Kind.GORM: _Family("triangle-up", ("#CC8400", "#96690A", "#5F4A08")),
     Kind.GPRM: _Family("diamond", ("#B8390E", "#E2573D", "#731A08")),
-    Kind.PAIRWISE: _Family("triangle-down", ("#8B3FD1", "#AC6CE0", "#4F1F80")),
+    Kind.PAIRWISE: _Family("triangle-down", ("#A64CF0", "#8B3FD1", "#4F1F80")),
 }
 _OTHERS = (
     _Family("cross", ("#0E7C3A", "#3F9560", "#0A4A22")),
+    _Family("triangle-left", ("#C2327E", "#D85CA0", "#7A1450")),
     _Family("triangle-right", ("#5A1E12", "#9A5A4C", "#2E0D07")),
 )
 _DASHES = ((1, 0), (7, 2), (2, 2), (7, 2, 2, 2))
