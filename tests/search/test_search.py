@@ -161,6 +161,8 @@ def test_a_model_that_writes_critiques_rewards_steps(tmp_path: Path, talker: Pat
     assert searches[0]["n_unscored"] > 0
     # A prompt of its own, and two critiques of four tokens, for each step.
     assert searches[0]["reward_computed"] >= 8 * searches[0]["n_unscored"]
+    used = parquet.read_footer(tmp_path / "s.parquet").parameters
+    assert (used["pruning"], used["final"]) == ("last", "last")
 
 
 def test_no_questions_are_no_rows(tmp_path: Path, talker: Path) -> None:

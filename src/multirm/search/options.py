@@ -1,8 +1,8 @@
 """The options of a search."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from cyclopts import Parameter
 
@@ -10,6 +10,7 @@ from multirm.errors import InputError
 from multirm.generation.options import GenerationOptions
 from multirm.running.numbers import Count, Positive, PositiveOrZero
 from multirm.tables.accuracy import Aggregation
+from multirm.tables.rewards import Unit
 from multirm.tables.searches import NodeValue, SearchMethod
 from multirm.text.step_ends import StepEnd
 
@@ -35,8 +36,9 @@ class SearchOptions:
             made as large as brings their number nearest to this one. By default, one search.
         beams: steps of each level from which beam searches go on; by default the square root of N.
         pruning: aggregation of the rewards so far into the score by which steps are kept, shared out, resampled or
-            valued.
-        final: aggregation of a solution's rewards into the one by which the answer is chosen.
+            valued; always `last` if the reward model does not reward steps.
+        final: aggregation of a solution's rewards into the one by which the answer is chosen; always `last` if the
+            reward model does not reward steps.
         step_end: what ends a step.
         max_steps: steps of a solution, after which it is given up.
         max_step_tokens: tokens of a step, after which its solution is given up.
@@ -71,6 +73,19 @@ class SearchOptions:
     def parameters(self) -> dict[str, Any]:
         """The options for a table's provenance."""
         return {**asdict(self), "beams": self.n_beams}
+
+    def suited_to(self, unit: Unit) -> Self:
+        """The options as they apply to a reward model.
+
+        If its rewards are not of steps, that of the steps so far is already the solution's, and it alone is known of a
+        solution that was drawn in one go. So aggregations would mean something else in each method.
+
+        Args:
+            unit: of the reward model.
+        """
+        if unit is Unit.STEP:
+            return self
+        return replace(self, pruning=Aggregation.LAST, final=Aggregation.LAST)
 
     def check(self) -> None:
         """Refuse more beams than candidates.

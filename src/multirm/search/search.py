@@ -89,6 +89,7 @@ def search(
     inputs = [questions, *solving.files, *files]
     with model.job(output, __name__, "policy", parameters, inputs) as job:
         reader = reading.load(reward_model, options)
+        search = search.suited_to(reader.unit)
         searches = _search(rows, model, job, shown, reader, search)
         trees = [each.tree for each in searches]
         nodes = [node_rows(name, *each, search) for each in zip(rows, trees, strict=True)]
@@ -98,7 +99,8 @@ def search(
         ]
         every = [row for own in nodes for row in own]
         tables = [(output, SEARCHES, found), (output_nodes, SEARCH_NODES, every)]
-        job.write(tables, scale=str(reader.scale))
+        used = {"pruning": str(search.pruning), "final": str(search.final)}
+        job.write(tables, scale=str(reader.scale), **used)
     _report(found)
 
 
