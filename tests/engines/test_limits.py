@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from transformers import GenerationConfig
 
-from multirm.engines.limits import configuration, end_tokens, generation_settings, settings_folder
+from multirm.engines.base import Prompt, Sampling
+from multirm.engines.limits import (
+    configuration,
+    end_tokens,
+    generation_settings,
+    settings_folder,
+    token_limit,
+)
 from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.engines.openai import OpenaiEngine
@@ -77,3 +84,12 @@ def test_an_end_that_is_no_token_is_refused(folder: Path, end: str) -> None:
     with pytest.raises(InputError, match=r"eos_token_id|settings of generation") as caught:
         ends(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_the_smallest_limit_counts() -> None:
+    sampling, ids = Sampling(n=1, max_tokens=9), [1, 2]
+    assert token_limit(Prompt(("q",), ids), sampling, None) == 9
+    assert token_limit(Prompt(("q",), ids, max_tokens=5), sampling, 20) == 5
+    assert token_limit(Prompt(("q",), ids, max_tokens=50), sampling, 20) == 9
+    assert token_limit(Prompt(("q",), ids, max_tokens=5), sampling, 4) == 2
+    assert token_limit(Prompt(("q",), ids, max_tokens=5), sampling, 1) == 0

@@ -232,6 +232,29 @@ def test_searches_end_whatever_the_policy_does(
     assert n_ended == sum(node["end"] is not None for node in nodes)
 
 
+@pytest.mark.parametrize("method", METHODS, ids=lambda each: "-".join(map(str, each.values())))
+def test_no_tokens_are_drawn_beyond_the_limit(tmp_path: Path, method: dict[str, Any]) -> None:
+    def endless(prompt: Prompt, text: str, sample: int) -> str:
+        return "\n\n".join(f"{len(text)}, {k} {'so on' * 8}." for k in range(99))
+
+    options = SearchOptions(**{**vars(OPTIONS), **method})
+    with journal_in(tmp_path) as journal:
+        searches = searched(journal, options, ToyEngine(endless), ToyReader(rewarded), 1)
+    longest = max(node.n_ids for node in searches[0].tree.nodes)
+    # As many as a solution may have in `POLICY`.
+    assert longest == POLICY.max_tokens
+
+
+def test_blank_lines_are_not_asked_for_without_end(tmp_path: Path) -> None:
+    def blank(prompt: Prompt, text: str, sample: int) -> str:
+        return "\n\n"
+
+    with journal_in(tmp_path) as journal:
+        searches = searched(journal, OPTIONS, engine := ToyEngine(blank), ToyReader(rewarded), 1)
+    assert engine.n_calls == 9
+    assert {node.end for node in searches[0].tree.nodes[1:]} == {SearchEnd.OVERRUN}
+
+
 def test_without_rewards_nothing_is_chosen(tmp_path: Path) -> None:
     with journal_in(tmp_path) as journal:
         searches = searched(journal, OPTIONS, ToyEngine(says), ToyReader(lambda steps: None))

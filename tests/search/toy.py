@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from multirm.engines.base import Completed, Completion, Prompt, Request, TokenCounts
+from multirm.engines.limits import token_limit
 from multirm.reward_models.base import Solution
 from multirm.reward_models.step_readers import StepReader, StepRewards
 from multirm.search.plan import Plan
@@ -134,7 +135,7 @@ class ToyEngine:
 
     def _complete(self, prompt: Prompt, request: Request, sample: int) -> Completion:
         text = self.says(prompt, "".join(map(chr, prompt.ids)), sample)
-        limit = request.sampling.max_tokens
+        limit = token_limit(prompt, request.sampling, None)
         for place in range(1, min(len(text), limit) + 1):
             for stop in request.stop:
                 if text[:place].endswith(stop):

@@ -38,11 +38,13 @@ class Prompt:
     Attributes:
         turns: the turns of the conversation that the ids encode, alternating user and assistant, for services that
             take no ids. None if the ids are something else, such as a conversation with the start of the reply.
+        max_tokens: the largest number of tokens of its completions, if that is less than the request's.
     """
 
     key: Key
     ids: list[int]
     turns: tuple[str, ...] | None = None
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,9 @@ def context_length(config: PreTrainedConfig) -> int | None:
 
 def token_limit(prompt: Prompt, sampling: Sampling, context: int | None) -> int:
     """The maximum number of tokens of a completion: as many as are asked for and fit into the context."""
-    if context is None:
-        return sampling.max_tokens
-    return max(0, min(sampling.max_tokens, context - len(prompt.ids)))
+    limits = [sampling.max_tokens]
+    if prompt.max_tokens is not None:
+        limits.append(prompt.max_tokens)
+    if context is not None:
+        limits.append(context - len(prompt.ids))
+    return max(0, min(limits))

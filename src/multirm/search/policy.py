@@ -23,6 +23,9 @@ from multirm.search.tree import SearchTree, Step
 
 Asked = tuple[SearchTree, Expansion]
 
+_MOST_BLANK = 8
+"""Blank lines that may be drawn before a step, each of which costs a request of its own."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -93,14 +96,14 @@ class Policy:
         return found
 
     def _draw_steps(self, asked: Sequence[Asked]) -> list[Drawn]:
-        prompts = self._prompted(asked)
+        prompts, limits = self._prompted(asked), [self._limit(*each) for each in asked]
         answers = self._ask(prompts, [each.n for _, each in asked], stops=self._stops)
         steps: dict[tuple[int, int], Step] = {}
         costs = [answer.cost for answer in answers]
         for place, ((tree, expansion), answer) in enumerate(zip(asked, answers, strict=True)):
             begun = begin_step(tree.nodes[expansion.node].step.rest)
             for number, one in enumerate(answer.completions):
-                steps[place, number] = continued(begun, one, self._step_tokens)
+                steps[place, number] = continued(begun, one, limits[place])
         n_again = 0
         while again := [each for each, step in steps.items() if not is_complete(step)]:
             n_again += 1
@@ -108,13 +111,15 @@ class Policy:
                 Prompt(
                     (*prompts[place].key, number, n_again),
                     [*prompts[place].ids, *steps[place, number].ids],
+                    max_tokens=limits[place] - len(steps[place, number].ids),
                 )
                 for place, number in again
             ]
             answers = self._ask(prompts_again, [1] * len(again), stops=self._stops)
             for each, answer in zip(again, answers, strict=True):
                 [one] = answer.completions
-                steps[each] = continued(steps[each], one, self._step_tokens)
+                limit = limits[each[0]] if n_again < _MOST_BLANK else 0
+                steps[each] = continued(steps[each], one, limit)
                 costs[each[0]] += answer.cost
         return [
             Drawn([[steps[place, number]] for number in range(expansion.n)], costs[place])
@@ -130,8 +135,14 @@ class Policy:
             n_before = tree.nodes[node].n_asked + n_asked[tree.key, node]
             n_asked[tree.key, node] += expansion.n
             key = ("search", *tree.key, kind, node, n_before)
-            prompts.append(Prompt(key, [*self._prompts[tree.key], *tree.ids(node)]))
+            ids = [*self._prompts[tree.key], *tree.ids(node)]
+            prompts.append(Prompt(key, ids, max_tokens=self._limit(tree, expansion)))
         return prompts
+
+    def _limit(self, tree: SearchTree, expansion: Expansion) -> int:
+        """The largest number of tokens of a sample: no more than the solution may still have."""
+        left = self._options.max_tokens - tree.nodes[expansion.node].n_ids
+        return left if expansion.whole else min(self._step_tokens, left)
 
     def _ask(
         self, prompts: Sequence[Prompt], counts: Sequence[int], stops: tuple[str, ...] = ()
