@@ -369,3 +369,12 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
     assert not [value for value in every if isinstance(value, float) and math.isnan(value)]
     assert {row["note"] for row in gains} == {"one_question"}
     assert {row["low"] for row in gains} == {None}
+
+
+def test_an_end_without_a_step_adds_no_reward() -> None:
+    path = [(0, None, "", None, 0), (1, 0, "a", 0.9, 5), (2, 1, "b", 0.5, 4), (3, 2, "", 0.5, 1)]
+    names = ("node", "parent", "text", "reward", "n_tokens")
+    nodes = [
+        {**dict(zip(names, row, strict=True)), "parsed_answer": "4", "outcome": 1} for row in path
+    ]
+    assert solutions_of(nodes) == [DrawnSolution([0.9, 0.5], 10, "4", True)]

@@ -79,7 +79,8 @@ def solutions_of(nodes: Iterable[Row]) -> list[DrawnSolution]:
             path.append(known[path[-1]["parent"]])
         found.append(
             DrawnSolution(
-                [each["reward"] for each in reversed(path)],
+                # A node that only ends a solution has no step, and repeats the reward of the last one.
+                [each["reward"] for each in reversed(path) if each["text"]],
                 sum(each["n_tokens"] for each in path),
                 row["parsed_answer"],
                 row["outcome"] == 1,
