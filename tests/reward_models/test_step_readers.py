@@ -1,10 +1,11 @@
+import math
 from collections.abc import Container, Iterator, Sequence
 
 import pytest
 
 from multirm.reward_models.base import RewardModel, Rewards, Solution
 from multirm.reward_models.layouts import EncodedText
-from multirm.reward_models.step_readers import RereadingReader
+from multirm.reward_models.step_readers import RereadingReader, rewards_of_steps
 from multirm.tables.rewards import Scale, Unit
 
 
@@ -53,6 +54,12 @@ def test_missing_critiques_and_no_steps_are_no_rewards() -> None:
     missing, empty = reader.read([Solution("q", ("", "")), Solution("q", ())])
     assert missing.rewards == (None, None)
     assert empty.rewards == ()
+
+
+@pytest.mark.parametrize("unit", Unit)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_is_no_reward(unit: Unit, value: float) -> None:
+    assert rewards_of_steps([value], unit, 1) == (None,)
 
 
 def test_rereading_computes_all_tokens_and_counts_new_ones_once() -> None:

@@ -12,6 +12,7 @@ earlier steps are None: whoever asked for them before knows them.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -132,10 +133,14 @@ def without_cost(read: StepRewards) -> StepRewards:
 def rewards_of_steps(
     rewards: Sequence[float | None], unit: Unit, n_steps: int
 ) -> tuple[float | None, ...]:
-    """The rewards of steps from those of a reward model; see above."""
+    """The rewards of steps from those of a reward model; see above.
+
+    What is no finite number, as when half precision overflows, is missing.
+    """
+    finite = [None if reward is None or not math.isfinite(reward) else reward for reward in rewards]
     if unit is Unit.STEP:
-        return tuple(rewards)
-    values = np.array([np.nan if reward is None else reward for reward in rewards])
+        return tuple(finite)
+    values = np.array([np.nan if reward is None else reward for reward in finite])
     [mean] = aggregate(values, np.array([0, len(values)]), Aggregation.MEAN)
     last = None if np.isnan(mean) else float(mean)
     return (*[None] * (n_steps - 1), last)[:n_steps]
