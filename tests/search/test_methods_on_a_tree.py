@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multirm.search.beams import beam_search
-from multirm.search.best_of_n import best_of_n
+from multirm.search.best_of_n import best_of_n, rounds_to_measure
 from multirm.search.mcts import bound, mcts
 from multirm.search.particles import particle_filtering, resample
 from multirm.search.plan import Expansion, Plan, best_first, shares, trimmed
@@ -54,15 +54,21 @@ def climb(tree: SearchTree, **options: float) -> Plan:
 
 
 def test_best_of_n_draws_whole_solutions_at_once_or_in_rounds() -> None:
-    found = run(WORLD, lambda tree: best_of_n(5))
+    found = run(WORLD, lambda tree: best_of_n([5]))
     assert found.rounds == [[(0, 5, True)]]
     assert [found.paths[node] for node in found.tree.finished] == [
         (0, 0, 0), (1, 0, 0), (2, 0, 0), (0, 0, 0), (1, 0, 0),
     ]  # fmt: skip
-    assert run(WORLD, lambda tree: best_of_n(5, at_once=3)).rounds == [
+    assert run(WORLD, lambda tree: best_of_n([3, 2])).rounds == [
         [(0, 3, True)],
         [(0, 2, True)],
     ]
+
+
+def test_rounds_that_measure_begin_with_one_solution() -> None:
+    assert [rounds_to_measure(n) for n in (1, 2, 3, 4, 16)] == [
+        [1], [1, 1], [1, 2], [1, 1, 2], [1, 7, 8],
+    ]  # fmt: skip
 
 
 def test_a_beam_as_wide_as_the_tree_is_brute_force() -> None:

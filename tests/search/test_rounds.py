@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,16 @@ def test_methods_draw_equally_many_tokens(tmp_path: Path, method: dict[str, Any]
     drawn = [each.cost.policy_generated for each in searches]
     assert sum(drawn) / len(drawn) == pytest.approx(1000, rel=0.05)
     assert any(each.tree.finished for each in searches)
+
+
+def test_best_of_n_stays_near_a_budget_of_few_solutions(tmp_path: Path) -> None:
+    method = SearchMethod.BEST_OF_N
+    options = SearchOptions(**{**vars(OPTIONS), "method": method, "candidates": 16})
+    options = replace(options, policy_tokens=90)
+    with journal_in(tmp_path) as journal:
+        searches = searched(journal, options, ToyEngine(says), ToyReader(rewarded), 8)
+    # Solutions have about 60 tokens.
+    assert all(each.cost.policy_generated < 150 for each in searches)
 
 
 def test_a_search_that_draws_nothing_does_not_begin_again(tmp_path: Path) -> None:

@@ -165,6 +165,14 @@ def test_a_model_that_writes_critiques_rewards_steps(tmp_path: Path, talker: Pat
     assert (used["pruning"], used["final"]) == ("last", "last")
 
 
+def test_searches_that_miss_their_tokens_are_counted(
+    tmp_path: Path, talker: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    searches, _ = searched(tmp_path, talker, questions(1), policy_tokens=1)
+    assert searches[0]["policy_generated"] > 1
+    assert "1 of 1 searches drew over 5 % more or fewer tokens than the 1 of" in caplog.text
+
+
 def test_no_questions_are_no_rows(tmp_path: Path, talker: Path) -> None:
     assert searched(tmp_path, talker, []) == ([], [])
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from multirm.reward_models.aggregate import weights_in_pools
 from multirm.running.randomness import item_generator
 from multirm.search.beams import beam_search
-from multirm.search.best_of_n import best_of_n
+from multirm.search.best_of_n import best_of_n, rounds_to_measure
 from multirm.search.mcts import mcts
 from multirm.search.options import SearchOptions
 from multirm.search.particles import particle_filtering
@@ -36,8 +36,9 @@ def plan_of(
     scores: Scores = partial(tree.scores, aggregation=options.pruning)
     match options.method:
         case SearchMethod.BEST_OF_N:
-            # Two rounds, if the second one is to be as large as the tokens of the first one suggest.
-            return best_of_n(n, at_once=-(-n // 2) if options.policy_tokens else n)
+            # A search that begins again knows already how long solutions are.
+            is_measured = options.policy_tokens is None or n_before > 0
+            return best_of_n([n] if is_measured else rounds_to_measure(n))
         case SearchMethod.BEAM_SEARCH:
             return beam_search(tree, scores, n, options.n_beams)
         case SearchMethod.DIVERSE_BEAM_SEARCH:

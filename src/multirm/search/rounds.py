@@ -75,7 +75,10 @@ class Search:
             return []
 
     def _affordable(self, expansions: list[Expansion]) -> list[Expansion]:
-        """As many samples of a round as bring the tokens nearest to the budget. If not all, the search ends with it."""
+        """As many samples of a round as bring the tokens nearest to the budget. If not all, the search ends with it.
+
+        The first rounds of steps and of whole solutions are whole: nothing is known of their tokens.
+        """
         expected = self._per_sample.get(expansions[0].whole)
         if self._budget is None or not expected:
             return expansions

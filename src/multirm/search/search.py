@@ -36,6 +36,9 @@ from multirm.text.solving import Asked
 
 logger = logging.getLogger(__name__)
 
+_TOLERANCE = 0.05
+"""The share of a search's policy tokens that it may miss without a warning."""
+
 Row = Mapping[str, Any]
 
 
@@ -101,7 +104,7 @@ def search(
         tables = [(output, SEARCHES, found), (output_nodes, SEARCH_NODES, every)]
         used = {"pruning": str(search.pruning), "final": str(search.final)}
         job.write(tables, scale=str(reader.scale), **used)
-    _report(found)
+    _report(found, search.policy_tokens)
 
 
 def _search(
@@ -154,7 +157,7 @@ def _require_ids(options: PolicyOptions) -> None:
         )
 
 
-def _report(rows: Sequence[Row]) -> None:
+def _report(rows: Sequence[Row], policy_tokens: int | None) -> None:
     totals = Counter[str]()
     for row in rows:
         totals.update({name: row[name] for name in row if name.startswith("n_")})
@@ -167,6 +170,13 @@ def _report(rows: Sequence[Row]) -> None:
     unanswered = sum(row["best_answer"] is None for row in rows)
     if unanswered:
         logger.warning("%d questions have no finished solution with an answer", unanswered)
+    if policy_tokens is not None:
+        missed = [abs(row["policy_generated"] / policy_tokens - 1) > _TOLERANCE for row in rows]
+        if any(missed):
+            logger.warning(
+                "%d of %d searches drew over 5 %% more or fewer tokens than the %d of --policy-tokens",
+                sum(missed), len(rows), policy_tokens,
+            )  # fmt: skip
     logger.info(
         "%d policy tokens generated, %d reward model tokens computed",
         totals["policy_generated"], totals["reward_computed"],
