@@ -94,6 +94,16 @@ def test_equal_solutions_and_known_ones_cost_nothing(model: DiscriminativeModel)
     assert later.n_cached == first.n_computed
 
 
+def test_what_an_earlier_run_has_read_is_not_new(model: DiscriminativeModel) -> None:
+    levels, whole, resumed = grown(5), CachedReader(model), CachedReader(model)
+    *_, expected = [whole.read(level) for level in levels]
+    for level in levels[:-1]:
+        resumed.know(level)
+    found = check(model, resumed, levels[-1])
+    assert [each.n_new for each in found] == [each.n_new for each in expected]
+    assert sum(each.n_computed for each in found) > sum(each.n_new for each in found)
+
+
 def test_operations_are_those_of_the_tokens_that_are_computed(model: DiscriminativeModel) -> None:
     reader = CachedReader(model)
     whole = grown(3)[-1][0]

@@ -96,6 +96,18 @@ def test_a_step_has_the_mean_of_its_critiques_whatever_its_key(tiny_model: Path)
     assert (again.rewards, again.n_computed) == (one.rewards, 0)
 
 
+def test_what_an_earlier_run_has_read_is_not_new(tiny_model: Path) -> None:
+    whole, resumed = (
+        CritiqueReader(gorm(tiny_model, Scripted(tiny_model, ENDS[Kind.GORM]))) for _ in range(2)
+    )
+    begun = prefixes(WHOLE)
+    *_, expected = [whole.read([each])[0] for each in begun]
+    resumed.know(begun[:-1])
+    known, found = resumed.read([begun[0], WHOLE])
+    assert (known.n_new, found.n_new) == (0, expected.n_new)
+    assert known.n_generated > 0
+
+
 def test_what_does_not_fit_has_no_reward_and_costs_nothing(tiny_model: Path) -> None:
     engine = Scripted(tiny_model, ENDS[Kind.GORM], n_fitting=0)
     [found] = CritiqueReader(gorm(tiny_model, engine)).read([WHOLE])

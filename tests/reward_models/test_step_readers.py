@@ -81,6 +81,13 @@ def test_rereading_computes_all_tokens_and_counts_new_ones_once() -> None:
     assert (again.n_new, again.n_computed) == (4, 4)
 
 
+def test_what_an_earlier_run_has_read_is_not_new() -> None:
+    reader = RereadingReader(Lengths(Unit.STEP))
+    reader.know([Solution("q", ("ab",))])
+    [found] = reader.read([Solution("q", ("ab", "d"))])
+    assert (found.n_new, found.n_computed) == (4, 4)
+
+
 def test_keys_depend_on_the_text_alone() -> None:
     model = Lengths(Unit.STEP)
     reader = RereadingReader(model)

@@ -139,6 +139,7 @@ def test_a_killed_search_goes_on_to_the_same_tables(tmp_path: Path, method: dict
         for one, other in zip(resumed, whole, strict=True):
             assert one.cost.policy_generated == other.cost.policy_generated
             assert one.cost.policy_computed == other.cost.policy_computed
+            assert one.cost.reward_new == other.cost.reward_new
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda each: "-".join(map(str, each.values())))

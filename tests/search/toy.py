@@ -167,6 +167,10 @@ class ToyReader(StepReader):
         self.n_calls += 1
         return [self._of(solution) for solution in solutions]
 
+    def know(self, solutions: Sequence[Solution]) -> None:
+        for solution in solutions:
+            self._of(solution)
+
     def _of(self, solution: Solution) -> StepRewards:
         prefixes = [solution.steps[: k + 1] for k in range(len(solution.steps))]
         new = [each for each in prefixes if (solution.question, each) not in self._read]

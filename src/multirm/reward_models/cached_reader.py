@@ -86,6 +86,12 @@ class CachedReader(StepReader):
             found[key] = without_cost(own)
         return results
 
+    def know(self, solutions: Sequence[Solution]) -> None:
+        """See `StepReader`."""
+        for solution in solutions:
+            for text in self._model.texts(solution):
+                self._known.add(self._text(text).ids)
+
     def _fits(self, texts: Sequence[EncodedText]) -> bool:
         limit = self._model.max_tokens
         return limit is None or all(len(text.ids) <= limit for text in texts)

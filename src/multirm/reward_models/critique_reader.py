@@ -37,6 +37,8 @@ class CritiqueReader(StepReader):
         self._known = ReadTexts()
         # What was read of the last step of each text, by the text's key.
         self._read: dict[_Key, StepRewards] = {}
+        # Texts whose critiques an earlier run has paid for.
+        self._paid = set[_Key]()
         self.unit, self.scale = model.unit, model.scale
 
     def read(self, solutions: Sequence[Solution]) -> list[StepRewards]:
@@ -48,6 +50,17 @@ class CritiqueReader(StepReader):
             self._together([text.key for text in own], len(solution.steps))
             for own, solution in zip(texts, solutions, strict=True)
         ]
+
+    def know(self, solutions: Sequence[Solution]) -> None:
+        """See `StepReader`; neither are the critiques new that are written again."""
+        for text in (text for solution in solutions for text in self._texts(solution)):
+            self._paid.add(text.key)
+            self._known.add(self._prompt(text).ids)
+
+    def _prompt(self, text: Solution) -> Prompt:
+        """The prompt for the last step; a model that judges one step at a time has a prompt for each of them."""
+        *_, last = self._model.asked.prompts([text])
+        return last
 
     def _texts(self, solution: Solution) -> list[Solution]:
         """The first steps of a solution that have critiques of their own, with keys of their texts."""
@@ -61,8 +74,7 @@ class CritiqueReader(StepReader):
         keys: dict[_Key, _Key] = {}
         prompts: list[Prompt] = []
         for text in texts:
-            # A model that judges one step at a time has a prompt for each of them.
-            *_, last = self._model.asked.prompts([text])
+            last = self._prompt(text)
             keys[last.key] = text.key
             prompts.append(last)
         if not prompts:
@@ -74,7 +86,8 @@ class CritiqueReader(StepReader):
             for each in some
         }
         for text in texts:
-            self._read[text.key] = self._of_critiques(found[text.key])
+            own = self._of_critiques(found[text.key])
+            self._read[text.key] = own._replace(n_new=0) if text.key in self._paid else own
 
     def _of_critiques(self, completed: Completed) -> StepRewards:
         critiques = [self._model.asked.read(one) for one in completed.completions]

@@ -69,6 +69,16 @@ class StepReader(Protocol):
         """The rewards of solutions, in their order. Equal ones are read once, at the cost of the first."""
         ...
 
+    def know(self, solutions: Sequence[Solution]) -> None:
+        """Count solutions as read, without reading them: an earlier run of a job did, and no token of them is new.
+
+        Their rewards stay unknown, so what goes on from them may take more computed tokens than new ones.
+
+        Args:
+            solutions: that were read, in the order in which they were.
+        """
+        ...
+
 
 class ModelOfTexts(RewardModel, Protocol):
     """A reward model that tells what it reads."""
@@ -102,6 +112,12 @@ class RereadingReader(StepReader):
             read.append(without_cost(own) if solution.key in first else own)
             first.add(solution.key)
         return read
+
+    def know(self, solutions: Sequence[Solution]) -> None:
+        """See `StepReader`."""
+        for solution in solutions:
+            for text in self._model.texts(solution):
+                self._known.add(text.ids)
 
     def _of_steps(self, solution: Solution, found: Rewards) -> StepRewards:
         n_new = 0

@@ -68,7 +68,12 @@ class Judge:
 
     def _read(self, asked: Sequence[tuple[SearchTree, int]]) -> None:
         """Journal the rewards of nodes that the journal has none of."""
-        new = [each for each in asked if _name(*each) not in self._journal.items]
+        items = self._journal.items
+        new = [each for each in asked if _name(*each) not in items]
+        old = [each for each in asked if _name(*each) in items]
+        # What had nothing new was known before, or too long to be read.
+        paid = [each for each in old if items[_name(*each)]["cost"]["reward_new"]]
+        self._reader.know([self._solution(*each) for each in paid])
         if not new:
             return
         solutions = [self._solution(*each) for each in new]
@@ -76,8 +81,8 @@ class Judge:
         read = self._reader.read(solutions)
         spent = time.monotonic() - before
         seconds = shared(spent, [each.n_computed + each.n_generated for each in read])
-        items = [_item(each, own) for each, own in zip(read, seconds, strict=True)]
-        self._journal.add({_name(*each): item for each, item in zip(new, items, strict=True)})
+        found = [_item(each, own) for each, own in zip(read, seconds, strict=True)]
+        self._journal.add({_name(*each): item for each, item in zip(new, found, strict=True)})
 
     def _solution(self, tree: SearchTree, node: int) -> Solution:
         question = self._questions[tree.key]
