@@ -218,6 +218,13 @@ def test_rewardbench_2_counts_ties_by_its_own_score(tmp_path: Path) -> None:
     overall = found["m", "overall", "Overall", "accuracy", "shared"]
     assert overall["value"] == pytest.approx((5 * 50 + 101) / 6)
     assert overall["is_published"]
+    for level in ("subset", "section"):
+        published = [
+            row["value"]
+            for (model, of_level, *_), row in found.items()
+            if (model, of_level) == ("m", level) and row["is_published"]
+        ]
+        assert published == pytest.approx([50] * 5 + [101])
 
 
 def test_ppe_has_its_own_measures(tmp_path: Path) -> None:

@@ -126,6 +126,13 @@ def accuracy_rows(
         **{(Level.SUBSET, subset): {subset: 1.0} for subset in sections},
         **means(benchmark, sections, counts),
     }
+    # What a score stands for in the published numbers, in place of its accuracy.
+    by_score = {
+        (level, name)
+        for subset, measure in others
+        if measure == SCORE
+        for level, name in ((Level.SUBSET, subset), (Level.SECTION, sections[subset]))
+    }
     for ties in (Ties.LOST, Ties.SHARED):
         for measure, of_measure in by_measure.items():
             shares = {
@@ -141,20 +148,26 @@ def accuracy_rows(
                     "name": name,
                     "measure": measure,
                     "ties": ties,
-                    "is_published": ties is published_ties(benchmark) and level is not Level.ALL,
+                    "is_published": ties is published_ties(benchmark)
+                    and level is not Level.ALL
+                    and (measure != ACCURACY or (level, name) not in by_score),
                     **_counts(level, name, sections, groups, have, of_measure),
                     **_percent(_combined(own, weights)),
                 }
     for (subset, measure), share in others.items():
-        yield {
-            "level": Level.SUBSET,
-            "name": subset,
-            "measure": measure,
-            "ties": published_ties(benchmark),
-            "is_published": True,
-            **_counts(Level.SUBSET, subset, sections, groups, have, []),
-            **_percent(_other_interval(measure, share)),
-        }
+        own_names = {Level.SUBSET: subset}
+        if measure == SCORE:
+            own_names[Level.SECTION] = sections[subset]
+        for level, name in own_names.items():
+            yield {
+                "level": level,
+                "name": name,
+                "measure": measure,
+                "ties": published_ties(benchmark),
+                "is_published": True,
+                **_counts(level, name, sections, groups, have, []),
+                **_percent(_other_interval(measure, share)),
+            }
 
 
 def _share(of_subset: Sequence[Point], ties: Ties) -> Share:

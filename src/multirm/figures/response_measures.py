@@ -17,7 +17,8 @@ LONGER_LABEL = "Longer response"
 CHOSEN = {"Chosen": Style("#1B7A9E", "circle"), "Rejected": Style("#CC8400", "triangle-up", (6, 3))}
 """How the better and the worse responses are drawn."""
 
-_MEASURE = "accuracy"
+# The Ties of RewardBench 2 have a published score, and no published accuracy.
+_MEASURES = ("accuracy", "score")
 
 
 def of_models(path: Path, schema: Schema) -> Measures:
@@ -40,7 +41,7 @@ def accuracies(measures: Measures) -> list[dict[str, Any]]:
         row
         for row in measures.rows
         if row["is_published"]
-        and row["measure"] == _MEASURE
+        and row["measure"] in _MEASURES
         and row["level"] in (Level.SECTION, Level.OVERALL)
         and row["value"] is not None
     ]
