@@ -161,8 +161,10 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
     unused |= {"multirm.evaluation.changes", "multirm.evaluation.domains"}
     unused |= {"multirm.report.gain_table", "multirm.report.augmentation_counts"}
     unused |= {"multirm.report.reply_counts"}
-    labelling = (ROOT / "workflow" / "rules" / "labels.smk").read_text()
-    unused |= set(re.findall(r'code\("([\w.]+)"\)', labelling))
+    for stage in ("labels", "trees", "searches"):
+        text = (ROOT / "workflow" / "rules" / f"{stage}.smk").read_text()
+        unused |= set(re.findall(r'code\("([\w.]+)"\)', text))
+    unused |= {"multirm.training.pairwise", "multirm.evaluation.error_depths"}
     unused |= {"multirm.data.task_demonstrations"}
     assert compared - set(named) == unused
     assert set(named) <= compared
