@@ -10,6 +10,7 @@ from multirm.running.numbers import Count
 from multirm.running.provenance import origin_of
 from multirm.tables import parquet
 from multirm.tables.responses import RESPONSES, Benchmark
+from multirm.tables.schema import Row
 from multirm.tables.solutions import SOLUTIONS
 
 logger = logging.getLogger(__name__)
@@ -44,47 +45,56 @@ def truncate_responses(
             "--characters", expected="different numbers of at least 1", found=shown(characters)
         )
     rows = parquet.read(responses, RESPONSES).to_pylist()
-    texts = {
-        tuple(row[name] for name in SOLUTIONS.key): row
-        for row in parquet.read(solutions, SOLUTIONS).to_pylist()
-    }
-    n_ids = 1 + max(row["solution_id"] for row in rows)
-    made: list[dict[str, Any]] = []
-    made_texts: list[dict[str, Any]] = []
-    for place, n_shown in enumerate([None, *sorted(characters)]):
-        for row in rows:
-            key = tuple(row[name] for name in SOLUTIONS.key)
-            if row["n_shown"] is not None:
-                raise InputError(
-                    responses, expected="whole responses", found=f"{row['n_shown']} characters"
-                )
-            if key not in texts:
-                raise InputError(
-                    solutions,
-                    expected="the text of every response",
-                    found=f"none of {'/'.join(map(str, key))}",
-                )
-            # Ids of variants follow those of whole responses.
-            variant = {"solution_id": row["solution_id"] + place * n_ids}
-            made.append({**row, **variant, "n_shown": n_shown})
-            steps = texts[key]["steps"]
-            if n_shown is not None:
-                n_before = len(steps) - 1 if row["benchmark"] == Benchmark.PRM800K else 0
-                steps = steps[:n_before] + first_characters(steps[n_before:], n_shown)
-            labels = texts[key]["step_labels"]
-            made_texts.append(
-                {
-                    **texts[key],
-                    **variant,
-                    "steps": steps,
-                    "step_labels": None if labels is None else labels[: len(steps)],
-                }
+    texts = {_key(row): row for row in parquet.read(solutions, SOLUTIONS).to_pylist()}
+    for row in rows:
+        if row["n_shown"] is not None:
+            raise InputError(
+                responses, expected="whole responses", found=f"{row['n_shown']} characters"
             )
+        if _key(row) not in texts:
+            raise InputError(
+                solutions,
+                expected="the text of every response",
+                found=f"none of {'/'.join(map(str, _key(row)))}",
+            )
+    n_ids = 1 + max(row["solution_id"] for row in rows)
+    # Ids of variants follow those of whole responses.
+    made = [
+        {**row, "solution_id": row["solution_id"] + place * n_ids, "n_shown": n_shown}
+        for place, n_shown in enumerate([None, *sorted(characters)])
+        for row in rows
+    ]
+    whole = [texts[_key(row)] for row in rows] * (1 + len(characters))
+    made_texts = [_shown(*each) for each in zip(made, whole, strict=True)]
     logger.info("%d responses, %d with variants", len(rows), len(made))
     origin = origin_of(__name__, {"characters": sorted(characters)}, [responses, solutions])
     parquet.write_together(
         [(output, RESPONSES, made), (output_solutions, SOLUTIONS, made_texts)], origin
     )
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SOLUTIONS.key)
+
+
+def _shown(variant: Row, whole: Row) -> dict[str, Any]:
+    """The solution with the text that a variant of a response shows.
+
+    Args:
+        variant: a row of the responses table.
+        whole: the solution with the response's whole text.
+    """
+    steps, n_shown = whole["steps"], variant["n_shown"]
+    if n_shown is not None:
+        n_before = len(steps) - 1 if variant["benchmark"] == Benchmark.PRM800K else 0
+        steps = steps[:n_before] + first_characters(steps[n_before:], n_shown)
+    labels = whole["step_labels"]
+    return {
+        **whole,
+        "solution_id": variant["solution_id"],
+        "steps": steps,
+        "step_labels": None if labels is None else labels[: len(steps)],
+    }
 
 
 def first_characters(steps: list[str], n: int) -> list[str]:
