@@ -126,12 +126,11 @@ def accuracy_rows(
         **{(Level.SUBSET, subset): {subset: 1.0} for subset in sections},
         **means(benchmark, sections, counts),
     }
-    # What a score stands for in the published numbers, in place of its accuracy.
     by_score = {
-        (level, name)
+        each
         for subset, measure in others
         if measure == SCORE
-        for level, name in ((Level.SUBSET, subset), (Level.SECTION, sections[subset]))
+        for each in _stands_for(subset, measure, sections)
     }
     for ties in (Ties.LOST, Ties.SHARED):
         for measure, of_measure in by_measure.items():
@@ -155,10 +154,7 @@ def accuracy_rows(
                     **_percent(_combined(own, weights)),
                 }
     for (subset, measure), share in others.items():
-        own_names = {Level.SUBSET: subset}
-        if measure == SCORE:
-            own_names[Level.SECTION] = sections[subset]
-        for level, name in own_names.items():
+        for level, name in _stands_for(subset, measure, sections):
             yield {
                 "level": level,
                 "name": name,
@@ -168,6 +164,12 @@ def accuracy_rows(
                 **_counts(level, name, sections, groups, have, []),
                 **_percent(_other_interval(measure, share)),
             }
+
+
+def _stands_for(subset: str, measure: str, sections: Mapping[str, str]) -> list[tuple[Level, str]]:
+    """What another measure of a subset is published of: a score of the section, too, in place of its accuracy."""
+    own = [(Level.SUBSET, subset)]
+    return [*own, (Level.SECTION, sections[subset])] if measure == SCORE else own
 
 
 def _share(of_subset: Sequence[Point], ties: Ties) -> Share:
