@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import PreTrainedTokenizerFast
 
 from multirm.engines.base import Key
 from multirm.engines.name import EngineName
@@ -31,29 +31,13 @@ from multirm.search.policy import Policy
 from multirm.search.rounds import Search, search_all
 from multirm.search.tree import Limits, SearchTree
 from multirm.tables.searches import SearchMethod
+from tests.benchmarks.search_tokens import N_QUESTION, WORDS, random_model
 from tests.conftest import byte_level_tokenizer
 from tests.origins import made_of
 
-N_QUESTIONS, N_QUESTION = 4, 150
-WORDS = ["so", "the", "sum", "of", "12", "30", "is", "then", "we", "have", "=", "+", "42", "not"]
+N_QUESTIONS = 4
 STOP = "e"
 OPTIONS = PolicyOptions(engine=EngineName.TRANSFORMERS, max_tokens=1024, temperature=1.0)
-
-
-def random_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    set_seed(0)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=256,
-            intermediate_size=768,
-            num_hidden_layers=4,
-            num_attention_heads=8,
-            num_key_value_heads=4,
-            max_position_embeddings=4096,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-    ).eval()
 
 
 def searched(tokenizer: PreTrainedTokenizerFast, options: SearchOptions) -> tuple[Cost, int, float]:
@@ -63,8 +47,8 @@ def searched(tokenizer: PreTrainedTokenizerFast, options: SearchOptions) -> tupl
     texts = [" ".join(drawn.choices(WORDS, k=N_QUESTION)) for _ in keys]
     prompts = {key: tokenizer.encode(text) for key, text in zip(keys, texts, strict=True)}
     questions = {key: Question(text, "law") for key, text in zip(keys, texts, strict=True)}
-    engine = TransformersEngine(random_model(tokenizer), tokenizer)
-    reader = CachedReader(multi_rm(random_model(tokenizer), tokenizer))
+    engine = TransformersEngine(random_model(tokenizer, ends=True), tokenizer)
+    reader = CachedReader(multi_rm(random_model(tokenizer, ends=True), tokenizer))
     with (
         tempfile.TemporaryDirectory() as folder,
         open_journal(Path(folder) / "out.parquet", made_of()) as journal,

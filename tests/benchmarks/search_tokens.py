@@ -34,7 +34,8 @@ STOPS = tuple("etaoinshr")
 """Ends of a policy's steps, after about as many random tokens."""
 
 
-def random_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def random_model(tokenizer: PreTrainedTokenizerFast, *, ends: bool = False) -> LlamaForCausalLM:
+    """A random decoder of four layers, which writes on for ever or ends now and then."""
     set_seed(0)
     return LlamaForCausalLM(
         LlamaConfig(
@@ -45,7 +46,7 @@ def random_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
             num_attention_heads=8,
             num_key_value_heads=4,
             max_position_embeddings=4096,
-            eos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id if ends else None,
         )
     ).eval()
 
