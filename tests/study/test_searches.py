@@ -1,13 +1,16 @@
 """Searches in a study: names, files, options, and what is refused."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from multirm.errors import InputError
 from multirm.reward_models.formats import format_file
+from multirm.search.options import PolicyOptions, SearchOptions
 from multirm.study import needs, search_files, search_options, targets
 from multirm.study.load import load_study
+from multirm.study.searches import SearchRun
 from multirm.study.study import Study
 from multirm.tables.reward_models import FormatName
 from tests.study.test_trees import SMALL, settings
@@ -50,6 +53,17 @@ def test_searches_and_what_compares_them_are_made() -> None:
     assert compared["search_nodes"] == [
         f"<results>/searches/all/{category}.nodes.parquet" for category in ("math", "law")
     ]
+
+
+def test_defaults_are_those_of_the_command() -> None:
+    given = {name: RUN[name] for name in ("policy", "model", "questions", "method")}
+    run = SearchRun(**given)
+    commands = [SearchOptions(method=run.method), PolicyOptions(engine=run.engine)]
+    for options in commands:
+        for field in fields(options):
+            # The study knows the reward model's kind, and has one seed.
+            if field.name not in {"final", "seed", "server", "batch_folder", "service_model"}:
+                assert getattr(run, field.name) == getattr(options, field.name), field.name
 
 
 def test_options_say_how_to_search_and_to_read() -> None:
