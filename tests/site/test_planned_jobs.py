@@ -18,6 +18,7 @@ class Job:
     output: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     wildcards: dict[str, str] = field(default_factory=dict)
+    is_local: bool = False
 
     @property
     def rule(self) -> Any:
@@ -46,8 +47,8 @@ def test_changed_settings_replace_files_and_changed_code_does_not(tmp_path: Path
         assert list(planned_jobs.replaced_files([job], lambda _, why=why: why)) == expected
 
 
-def test_a_group_is_submitted_once() -> None:
-    jobs = [Job(), Job(), Job()]
+def test_a_group_is_submitted_once_and_all_is_not() -> None:
+    jobs = [Job(), Job(), Job(), Job("all", is_local=True)]
     groups = {jobs[0]: "group", jobs[1]: "group"}
     assert planned_jobs.submissions(jobs, groups.get) == ["group", jobs[2]]
 

@@ -24,6 +24,7 @@ class Job(Protocol):
     output: Sequence[Any]
     params: Any
     wildcards: Any
+    is_local: bool
 
 
 class Reason(Protocol):
@@ -66,8 +67,11 @@ def used_engines(jobs: Iterable[Job]) -> list[str]:
 def submissions(
     jobs: Iterable[AnyJob], group_of: Callable[[AnyJob], Group | None]
 ) -> list[AnyJob | Group]:
-    """The submissions of some jobs: their groups, and the jobs without a group."""
-    return list(dict.fromkeys(group_of(job) or job for job in jobs))
+    """The submissions of some jobs: their groups, and the jobs without a group.
+
+    Jobs without a command, such as `all`, are not submitted.
+    """
+    return list(dict.fromkeys(group_of(job) or job for job in jobs if not job.is_local))
 
 
 def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
