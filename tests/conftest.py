@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 # Hundreds of processes import the package: let the first one keep its bytecode.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell starts what runs in its background with Ctrl-C ignored, which all processes of tests would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: machines may be slow, and tests check results, not speed. Forty examples of each law, the same in each
 # run: a hundred would take minutes more.
