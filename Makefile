@@ -21,14 +21,10 @@ study: $(ENVIRONMENT)
 	$(BIN)/snakemake --profile workflow/profiles/local --cores all \
 		--configfile 'config/$(STUDY).yaml' $(if $(DATA),--config 'data=$(DATA)') -- all
 
-# Tests that finish whole studies run in parallel with the rest, and take about as long. Both use the same finished study.
-WHOLE := tests/cluster tests/faults \
-	$(filter-out %/test_published.py %/test_staleness.py %/test_studies.py,$(wildcard tests/workflow/test_*.py))
+# More processes than two cores have work for: some tests wait for a cluster or a server. The tests of a file share what
+# they need, so a file stays in one process, and long ones come first (tests/conftest.py).
 test: $(ENVIRONMENT) $(VLLM) lint
-	@shared=$$(mktemp -d); $(BIN)/pytest --shared="$$shared" $(WHOLE) > "$$shared/log" 2>&1 & \
-	$(BIN)/pytest --shared="$$shared" $(WHOLE:%=--ignore=%); rest=$$?; \
-	wait $$!; studies=$$?; cat "$$shared/log"; rm -r "$$shared"; \
-	exit $$(( rest + studies ))
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check .

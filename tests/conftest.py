@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 ROOT = Path(__file__).resolve().parents[1]
+WHOLE_STUDIES = ("cluster", "faults", "workflow")
 
 # One thread for tests and the processes that they start: models are tiny, and on a busy machine threads spend their
 # time waiting for each other.
@@ -79,18 +80,23 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--shared", type=Path, help="a folder for what several processes of pytest make only once"
-    )
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests finish whole studies: if they came last, one process would be left with them."""
+    items.sort(key=lambda item: not set(WHOLE_STUDIES) & set(item.path.parts))
 
 
 @pytest.fixture(scope="session")
-def finished_study(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the processes that run the tests make only once; they lock it."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def finished_study(common_folder: Path) -> Path:
     """A copy of this checkout with the finished micro study, to be read or copied, not changed."""
-    shared = pytestconfig.getoption("--shared") or tmp_path_factory.mktemp("shared")
-    folder, finished = shared / "study", shared / "finished"
-    with (shared / "lock").open("w") as lock:
+    folder, finished = common_folder / "study", common_folder / "finished"
+    with (common_folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             finish_study(folder)
