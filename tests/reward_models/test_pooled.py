@@ -183,7 +183,11 @@ def in_vllm(vllm_python: Path, models: Path, solutions: Path) -> dict[str, dict[
         check=False,
         # Without processes of their own, engines start in a third of the time.
         env=os.environ
-        | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"},
+        | {
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        },
     )
     assert run.returncode == 0, run.stderr[-4000:]
     return {
