@@ -103,7 +103,6 @@ def _x(order: Sequence[str], is_last: bool) -> alt.X:
 
 def _sums(depths: Measures) -> list[dict[str, Any]]:
     """The sums of errors over all categories, of models with a reward per step."""
-    first = depths.categories[0] if depths.categories else None
     return [
         {
             "method": row["method"],
@@ -115,9 +114,19 @@ def _sums(depths: Measures) -> list[dict[str, Any]]:
             "interval": interval_of(row, "total_error", digits=3),
             "predicted": row["predicted"],
         }
-        for row in depths.rows
-        if row["category"] == first and row["total_error"] is not None
+        for row in _once_per_model(depths)
+        if row["total_error"] is not None
     ]
+
+
+def _once_per_model(measures: Measures) -> list[Row]:
+    """The rows over all categories, of each model those of its first aggregation: errors are of steps, before any."""
+    category = measures.categories[0] if measures.categories else None
+    rows = [row for row in measures.rows if row["category"] == category]
+    first: dict[str, str] = {}
+    for row in rows:
+        first.setdefault(row["model"], row["method"])
+    return [row for row in rows if row["method"] == first[row["model"]]]
 
 
 def _sum_panel(
@@ -150,6 +159,8 @@ def _said(depths: Measures, has_sums: bool) -> list[str]:
         "Below: sums over a solution of what its rewards lack to those of right ones, from the first error on;"
         " dotted: by Theorem 1 with the first model's α."
     )
+    if len(depths.methods) > len({row["model"] for row in depths.rows}):
+        below += " They depend on no aggregation: a model's have the mark of its first."
     return [
         "Pairs of a right and a wrong solution to one question; ties count as a half.",
         *over_categories(depths),
@@ -160,11 +171,11 @@ def _said(depths: Measures, has_sums: bool) -> list[str]:
 
 def _carried(carried: Measures) -> list[str]:
     """α and β of each model."""
-    first = carried.categories[0] if carried.categories else None
     parts = []
-    for row in carried.rows:
-        if row["category"] == first and row["alpha"] is not None:
+    for row in _once_per_model(carried):
+        if row["alpha"] is not None:
+            model = row["method"].removesuffix(f" {row['aggregation']}")
             factor = "" if row["factor"] is None else f", β = {row['factor']:.2f}"
             interval = interval_of(row, "alpha", digits=2)
-            parts.append(f"{row['method']} α = {row['alpha']:.2f} ({interval}){factor}")
+            parts.append(f"{model} α = {row['alpha']:.2f} ({interval}){factor}")
     return [f"Of an error, the next step has α: {'; '.join(parts)}."] if parts else []

@@ -53,10 +53,9 @@ _OTHERS = (
     _Family("triangle-right", ("#5A1E12", "#9A5A4C", "#2E0D07")),
 )
 _DASHES = ((1, 0), (7, 2), (2, 2), (7, 2, 2, 2))
-_SHAPES_OF_OTHERS = ("triangle-left", "triangle-right", "arrow", "stroke")
-
-# Strokes of an x and of a plus, as paths in Vega's square from -1 to 1.
-_X, _PLUS = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8", "M-1,0L1,0M0,-1L0,1"
+# Strokes as paths in Vega's square from -1 to 1.
+_X, _PLUS, _BAR = "M-0.8,-0.8L0.8,0.8M0.8,-0.8L-0.8,0.8", "M-1,0L1,0M0,-1L0,1", "M0,-1L0,1"
+_SHAPES_OF_OTHERS = ("triangle-left", "triangle-right", "arrow", _BAR)
 
 VOTES = {
     MAJORITY_VOTE: Style("#5A5A5A", _X, (4, 3)),
@@ -97,7 +96,9 @@ def _in_family(family: _Family, rank: int) -> Style:
 
 
 def with_aggregation(style: Style, rank: int) -> Style:
-    """The style of a model with its aggregation of a rank: after the first, other shapes in the same colour."""
+    """The style of a model with its aggregation of a rank: in the same colour, sixteen are distinct."""
     if rank == 0:
         return style
-    return replace(style, shape=_SHAPES_OF_OTHERS[(rank - 1) % len(_SHAPES_OF_OTHERS)])
+    again, place = divmod(rank - 1, len(_SHAPES_OF_OTHERS))
+    dash = _DASHES[(_DASHES.index(style.dash) + again) % len(_DASHES)]
+    return replace(style, shape=_SHAPES_OF_OTHERS[place], dash=dash)
