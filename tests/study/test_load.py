@@ -507,6 +507,21 @@ def test_more_than_the_miniature_has_is_refused(
         check_study(file)
 
 
+@pytest.mark.parametrize("name", ["Facts_tree_questions", "searched"])
+def test_more_bare_questions_than_the_miniature_has_are_refused(name: str, tmp_path: Path) -> None:
+    """Of those that datasets are sampled from, and of those that searches answer."""
+    study = read_yaml(MINIATURE.with_name("openprm.yaml"))
+    if name == "searched":
+        study["questions"][name] = {**study["questions"]["Facts_test_questions"]}
+        for search in study["searches"].values():
+            search["questions"] = name
+    study["questions"][name]["questions"] = 5000
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study))
+    with pytest.raises(InputError, match=rf"found questions\.{name}: no more after \d+; ask for"):
+        check_study(file)
+
+
 def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
     study = read_yaml(MINIATURE)
     study["datasets"]["unused"] = {**study["datasets"]["Facts_junior"], "categories": ["law"]}

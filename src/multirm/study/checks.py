@@ -32,7 +32,7 @@ from multirm.study.reward_models import (
     RewardModel,
 )
 from multirm.study.study import Study
-from multirm.study.targets import searched, used_critiques, used_datasets
+from multirm.study.targets import used_critiques, used_datasets, used_questions
 from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES, Scale
@@ -92,14 +92,7 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
         if isinstance(dataset, ReadDataset):
             for category in dataset.categories or study.categories:
                 yield f"datasets.{name}.source", dataset.reader, dataset.source, f"{category}.json"
-        elif isinstance(dataset, SampledDataset):
-            asked = dataset.sample.questions
-            questions = study.questions[asked]
-            if isinstance(questions, ReadQuestions):
-                for category in study.categories_of(name):
-                    file = f"{category}.json"
-                    yield f"questions.{asked}.source", questions.reader, questions.source, file
-    for asked in searched(study):
+    for asked in used_questions(study):
         questions = study.questions[asked]
         if isinstance(questions, ReadQuestions):
             for category in study.categories_of_questions(asked):

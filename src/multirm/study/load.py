@@ -21,9 +21,10 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.running.files import whole
 from multirm.study.checks import missing_sources, problems
 from multirm.study.datasets import MiniatureDataset
+from multirm.study.questions import MiniatureQuestions
 from multirm.study.settings import UNKNOWN_KEY
 from multirm.study.study import VARIANTS, Study
-from multirm.study.targets import used_datasets
+from multirm.study.targets import used_datasets, used_questions
 
 logger = logging.getLogger(__name__)
 
@@ -121,15 +122,20 @@ def check_study(study: Path, data: Path | None = None) -> None:
 
 def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[InputError]:
     """Errors in what a study asks of the miniature, as `check` finds."""
+    asked: list[tuple[str, MiniatureDataset | MiniatureQuestions, list[str]]] = []
     for name in used_datasets(study):
-        dataset = study.datasets[name]
-        if not isinstance(dataset, MiniatureDataset):
-            continue
-        for category in study.categories_of(name):
+        if isinstance(dataset := study.datasets[name], MiniatureDataset):
+            asked.append((f"datasets.{name}", dataset, study.categories_of(name)))
+    for name in used_questions(study):
+        if isinstance(questions := study.questions[name], MiniatureQuestions):
+            asked.append((f"questions.{name}", questions, study.categories_of_questions(name)))
+    for key, settings, categories in asked:
+        policy = settings.policy if isinstance(settings, MiniatureDataset) else None
+        for category in categories:
             try:
-                check(category, dataset.policy, dataset.split, dataset.questions, study.seed)
+                check(category, policy, settings.split, settings.questions, study.seed)
             except InputError as error:
-                found = f"datasets.{name}: {error.found}"
+                found = f"{key}: {error.found}"
                 yield InputError(where, expected=error.expected, found=found, remedy=error.remedy)
 
 

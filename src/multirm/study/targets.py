@@ -204,6 +204,13 @@ def used_datasets(study: Study) -> list[str]:
     return _with_needed(study, [*_datasets_read(study), *_compared_datasets(study)])
 
 
+def used_questions(study: Study) -> list[str]:
+    """The bare questions that used datasets are sampled from and that searches answer, each once."""
+    datasets = [study.datasets[name] for name in used_datasets(study)]
+    sampled = [each.sample.questions for each in datasets if isinstance(each, SampledDataset)]
+    return list(dict.fromkeys([*sampled, *(each.questions for each in study.searches.values())]))
+
+
 def datasets_with_solutions(study: Study) -> list[str]:
     """Those of the used datasets whose solutions are used, and not only their labels, to compare them with others.
 

@@ -77,8 +77,10 @@ def generate_miniature(
     )  # fmt: skip
 
 
-def check_miniature(category: str, policy: Policy, split: Split, questions: int, seed: int) -> None:
-    """Check that a category has enough questions for `generate_miniature`.
+def check_miniature(
+    category: str, policy: Policy | None, split: Split, questions: int, seed: int
+) -> None:
+    """Check that a category has enough questions for `generate_miniature`, or without a policy, for questions alone.
 
     Raises:
         InputError: there is no such category, or it has fewer different questions.
