@@ -522,6 +522,28 @@ def test_more_bare_questions_than_the_miniature_has_are_refused(name: str, tmp_p
         check_study(file)
 
 
+def test_categories_that_no_dataset_is_sampled_from_need_no_questions(tmp_path: Path) -> None:
+    study = read_yaml(MINIATURE.with_name("openprm.yaml"))
+    questions = study["questions"]["Facts_tree_questions"]
+    study["questions"]["more"] = {**questions, "categories": ["history", "business", "law"]}
+    study["datasets"]["Solved_train"]["categories"] = ["history", "business"]
+    study["datasets"]["Solved_train"]["sample"]["questions"] = "more"
+    study["questions"]["files"] = {"reader": "published", "source": ["."]}
+    sample = {**study["datasets"]["Drawn_test"]["sample"], "questions": "files"}
+    study["datasets"]["new"] = {"sample": sample, "categories": ["history"]}
+    study["evaluation"]["datasets"].append("new")
+    (tmp_path / "history.json").write_text("[]")
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(study | {"data": str(tmp_path)}))
+    check_study(file)
+    study["datasets"]["new"]["categories"] = ["history", "business"]
+    file.write_text(yaml.safe_dump(study | {"data": str(tmp_path)}))
+    with pytest.raises(
+        InputError, match=r"questions\.files\.source: .*business\.json does not exist"
+    ):
+        check_study(file)
+
+
 def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
     study = read_yaml(MINIATURE)
     study["datasets"]["unused"] = {**study["datasets"]["Facts_junior"], "categories": ["law"]}

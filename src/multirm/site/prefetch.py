@@ -9,7 +9,7 @@ from multirm.formats.multi_rm import fetch_dataset
 from multirm.formats.sources import Reader, places_of
 from multirm.models.folders import fetch_model
 from multirm.running.arguments import entry
-from multirm.study.datasets import ReadDataset, SampledDataset
+from multirm.study.datasets import ReadDataset
 from multirm.study.load import load_study, read_yaml
 from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import ExternalModel
@@ -17,10 +17,10 @@ from multirm.study.study import Study
 from multirm.study.targets import (
     backbones_run_here,
     ready_models,
-    searched,
     used_backbones,
     used_critiques,
     used_datasets,
+    used_questions,
 )
 from multirm.tables.reward_models import Kind
 
@@ -87,11 +87,7 @@ def _sources_of(study: Study) -> Iterator[list[str]]:
         dataset = study.datasets[name]
         if isinstance(dataset, ReadDataset) and dataset.reader is Reader.PUBLISHED:
             yield dataset.source
-        if isinstance(dataset, SampledDataset):
-            questions = study.questions[dataset.sample.questions]
-            if isinstance(questions, ReadQuestions) and questions.reader is Reader.PUBLISHED:
-                yield questions.source
-    for name in searched(study):
+    for name in used_questions(study):
         questions = study.questions[name]
         if isinstance(questions, ReadQuestions) and questions.reader is Reader.PUBLISHED:
             yield questions.source

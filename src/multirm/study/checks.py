@@ -92,10 +92,10 @@ def _sources(study: Study) -> Iterator[tuple[str, Reader, list[str], *tuple[str,
         if isinstance(dataset, ReadDataset):
             for category in dataset.categories or study.categories:
                 yield f"datasets.{name}.source", dataset.reader, dataset.source, f"{category}.json"
-    for asked in used_questions(study):
+    for asked, categories in used_questions(study).items():
         questions = study.questions[asked]
         if isinstance(questions, ReadQuestions):
-            for category in study.categories_of_questions(asked):
+            for category in categories:
                 file = f"{category}.json"
                 yield f"questions.{asked}.source", questions.reader, questions.source, file
     for name, model in study.models.items():

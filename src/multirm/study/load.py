@@ -126,9 +126,9 @@ def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[I
     for name in used_datasets(study):
         if isinstance(dataset := study.datasets[name], MiniatureDataset):
             asked.append((f"datasets.{name}", dataset, study.categories_of(name)))
-    for name in used_questions(study):
+    for name, categories in used_questions(study).items():
         if isinstance(questions := study.questions[name], MiniatureQuestions):
-            asked.append((f"questions.{name}", questions, study.categories_of_questions(name)))
+            asked.append((f"questions.{name}", questions, categories))
     for key, settings, categories in asked:
         policy = settings.policy if isinstance(settings, MiniatureDataset) else None
         for category in categories:

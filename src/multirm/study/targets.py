@@ -204,11 +204,15 @@ def used_datasets(study: Study) -> list[str]:
     return _with_needed(study, [*_datasets_read(study), *_compared_datasets(study)])
 
 
-def used_questions(study: Study) -> list[str]:
-    """The bare questions that used datasets are sampled from and that searches answer, each once."""
-    datasets = [study.datasets[name] for name in used_datasets(study)]
-    sampled = [each.sample.questions for each in datasets if isinstance(each, SampledDataset)]
-    return list(dict.fromkeys([*sampled, *(each.questions for each in study.searches.values())]))
+def used_questions(study: Study) -> dict[str, list[str]]:
+    """The bare questions that used datasets are sampled from and that searches answer, and their categories there."""
+    found: dict[str, list[str]] = {}
+    for name in used_datasets(study):
+        if isinstance(dataset := study.datasets[name], SampledDataset):
+            found.setdefault(dataset.sample.questions, []).extend(study.categories_of(name))
+    for name in searched(study):
+        found.setdefault(name, []).extend(study.categories_of_questions(name))
+    return {name: list(dict.fromkeys(categories)) for name, categories in found.items()}
 
 
 def datasets_with_solutions(study: Study) -> list[str]:
