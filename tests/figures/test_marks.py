@@ -32,6 +32,12 @@ def test_a_method_looks_the_same_among_any_others() -> None:
     assert fills["model-2"] == STYLES["model-2"].colour
 
 
+def test_bands_are_fainter_only_where_they_are_many() -> None:
+    few, many = (marks(list(STYLES)[:n], STYLES).band_opacity for n in (2, 9))
+    assert few == theme.BAND_OPACITY
+    assert many == pytest.approx(theme.BAND_OPACITY * 6 / 9)
+
+
 @pytest.mark.parametrize("width", [120, 300, theme.WIDTH])
 @pytest.mark.parametrize("names", [["a"], ["a-long-name-" * 3, "b"], [*"abcdefghijkl"]])
 def test_the_legend_names_every_method_once_within_its_width(names: list[str], width: int) -> None:

@@ -181,7 +181,7 @@ def _panel(
     base = alt.Chart(rows).encode(x=x, y=y, color=drawn.colour, tooltip=_TOOLTIP)
     within = base.transform_filter("isValid(datum.low)").encode(y="low:Q", y2="high:Q")
     is_band = len({point["n"] for point in points}) > 1
-    band = within.mark_area(opacity=theme.BAND_OPACITY) if is_band else within.mark_rule()
+    band = within.mark_area(opacity=drawn.band_opacity) if is_band else within.mark_rule()
     steps = alt.Chart(alt.InlineData(values=list(front))).encode(x=x, y=y)
     rule = alt.Chart(alt.InlineData(values=list(vote))).encode(
         y=y, color=drawn.colour, strokeDash=drawn.dash, tooltip=_TOOLTIP

@@ -12,6 +12,8 @@ from multirm.figures.wrapping import balanced, text_width
 
 _SAMPLE, _SPACE, _ROW_GAP = 26, 8, 4
 _WIDEST_LABEL = 190
+# As many bands can lie over each other and be told apart.
+_SOLID_BANDS = 6
 _LINE = theme.SMALL * theme.LINE_HEIGHT
 
 
@@ -24,6 +26,11 @@ class Marks:
     fill: alt.Fill
     shape: alt.Shape
     dash: alt.StrokeDash
+
+    @property
+    def band_opacity(self) -> float:
+        """Of each method's band: the more methods, the fainter."""
+        return theme.BAND_OPACITY * min(1, _SOLID_BANDS / max(1, len(self.methods)))
 
 
 def marks(methods: Sequence[str], styles: Mapping[str, Style]) -> Marks:

@@ -24,8 +24,6 @@ Panel = Callable[[Sequence[Row], alt.Y, bool], alt.LayerChart]
 
 # Of the y axis, in percent.
 _STEPS, _MOST_STEPS, _FEWEST_STEPS = (5, 10, 20), 6, 4
-# As many bands can lie over each other and be told apart.
-_SOLID_BANDS = 6
 
 
 def n_columns(categories: Sequence[str]) -> int:
@@ -95,13 +93,11 @@ def grid(
 
 
 def lines(drawn: Marks, x: Callable[[bool], alt.X], tooltip: Sequence[alt.Tooltip]) -> Panel:
-    """Panels with a line per method over the field x, and bands, the fainter the more there are.
+    """Panels with a line per method over the field x, and bands.
 
     Args:
         x: the x axis; whether the panel has no other below it.
     """
-
-    opacity = theme.BAND_OPACITY * min(1, _SOLID_BANDS / max(1, len(drawn.methods)))
 
     def panel(rows: Sequence[Row], y: alt.Y, is_last: bool) -> alt.LayerChart:
         data = alt.InlineData(values=list(rows))
@@ -109,7 +105,7 @@ def lines(drawn: Marks, x: Callable[[bool], alt.X], tooltip: Sequence[alt.Toolti
         within = base.transform_filter("isValid(datum.low)").encode(y="low:Q", y2="high:Q")
         # An area needs two points.
         is_band = len({row["x"] for row in rows}) > 1
-        band = within.mark_area(opacity=opacity) if is_band else within.mark_rule()
+        band = within.mark_area(opacity=drawn.band_opacity) if is_band else within.mark_rule()
         line = base.mark_line().encode(strokeDash=drawn.dash)
         point = base.mark_point().encode(fill=drawn.fill, shape=drawn.shape)
         return band + line + headroom(data) + point
