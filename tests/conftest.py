@@ -82,7 +82,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files whose tests finish whole studies: if they came last, one process would be left with them."""
-    items.sort(key=lambda item: not set(WHOLE_STUDIES) & set(item.path.parts))
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in WHOLE_STUDIES)
 
 
 @pytest.fixture(scope="session")

@@ -219,6 +219,19 @@ def test_a_wrong_site_stops_before_any_job(
 
 
 @pytest.mark.usefixtures("slurm")
+def test_a_study_fits_into_partitions_whose_limits_it_keeps(checkout: Path) -> None:
+    """What stops this run is checked after the site: the missing environment of an engine."""
+    before = submissions()
+    site = {"partitions": {"main": {"max_runtime": "1d", "max_mem_mb": 10**6}}}
+    (checkout / "workflow/profiles/slurm/site.yaml").write_text(yaml.safe_dump(site))
+    (checkout / ".venv-vllm").unlink()
+    run = snakemake(checkout, "--", "all")
+    assert run.returncode != 0
+    assert "multirm: .venv-vllm: expected an environment with vLLM" in run.stderr
+    assert submissions() == before
+
+
+@pytest.mark.usefixtures("slurm")
 def test_what_sbatch_would_refuse_is_reported_beforehand() -> None:
     with pytest.raises(InputError, match=r"sbatch --partition mian: .* invalid partition .*: mian"):
         try_submission(["--partition", "mian"], Path("site.yaml"))
