@@ -22,10 +22,15 @@ PLANNING = ("study", "site")
 """Which jobs there are and where they run. What a job computes uses none of it."""
 
 LOOKING = ("inspect",)
+
+ENTRIES = ("api",)
+"""What Python code and notebooks call, beside the command line: it may use everything."""
+
 PERMITTED = {
     **{folder: FOUNDATIONS[:place] for place, folder in enumerate(FOUNDATIONS)},
     **{stage: tuple(f for f in FOUNDATIONS if f not in PLANNING) for stage in STAGES},
     **dict.fromkeys(LOOKING, FOUNDATIONS),
+    **dict.fromkeys(ENTRIES, (*FOUNDATIONS, *STAGES, *LOOKING)),
 }
 
 

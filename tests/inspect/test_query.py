@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from multirm.errors import InputError
-from multirm.inspect.query import find_tables, query
+from multirm.inspect.query import query
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS
+from multirm.tables.views import find_tables
 from tests.origins import made_of
 
 KEY = {"dataset": "d", "category": "law", "question_id": "q", "solution_id": 0}

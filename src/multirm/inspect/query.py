@@ -1,12 +1,10 @@
 """SQL over all tables below a folder, read in place by DuckDB and never modified."""
 
 import csv
-import logging
 import os
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import pairwise
@@ -17,17 +15,11 @@ import duckdb
 from multirm.errors import InputError
 from multirm.running.arguments import entry
 from multirm.tables import parquet
-from multirm.tables.registry import SCHEMAS
-from multirm.tables.sql import literals, without_wildcards
-
-logger = logging.getLogger(__name__)
+from multirm.tables.views import find_tables, open_views
 
 # DuckDB would elide wider columns and further rows from a terminal's table.
 EVERYTHING = 10**9
 ROWS_AT_ONCE = 1000
-
-# The `shard` of a table that was not made in shards.
-WHOLE = "1/1"
 
 SECONDS_TO_STOP = 0.1
 
@@ -70,55 +62,6 @@ def query(sql: str, results: Path = Path("results")) -> None:
             found=str(error),
             remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
         ) from error
-
-
-def find_tables(folder: Path) -> dict[str, list[Path]]:
-    """The tables below `folder` by the name of their schema; other files are skipped.
-
-    Shards are skipped, too: the merged table has their rows.
-    """
-    found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(_parquet_files(folder)):
-        try:
-            footer = parquet.read_footer(path)
-        except InputError as error:
-            logger.warning("Left out: %s", error)
-            continue
-        if footer.parameters.get("shard", WHOLE) != WHOLE:
-            continue
-        schema = SCHEMAS.get(footer.schema)
-        if schema is None or not schema.reads(footer.schema_version):
-            name = f"{footer.schema} version {footer.schema_version}"
-            logger.warning("Left out: %s holds %s, which this version does not know", path, name)
-            continue
-        found[schema.name].append(path)
-    return {name: found[name] for name in SCHEMAS if name in found}
-
-
-def _parquet_files(folder: Path) -> Iterator[Path]:
-    """Parquet files, by name; running jobs may create and remove folders meanwhile, which breaks `Path.rglob`."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".parquet") and not name.startswith("."):
-                yield Path(place, name)
-
-
-def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
-    """A database in memory with a view per kind of table, without access to other files."""
-    database = duckdb.connect()
-    for name, paths in views.items():
-        database.execute(
-            f"CREATE VIEW {name} AS "
-            f"FROM read_parquet({literals(map(without_wildcards, paths))}, "
-            "union_by_name = true, hive_partitioning = false, filename = 'file')"
-        )
-    every = [path for paths in views.values() for path in paths]
-    # Globbing for a file and opening it are allowed separately.
-    allowed = literals([*every, *map(without_wildcards, every)])
-    database.execute(f"SET allowed_paths = {allowed}")
-    database.execute("SET enable_external_access = false")
-    database.execute("SET lock_configuration = true")
-    return database
 
 
 def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statement, str]:

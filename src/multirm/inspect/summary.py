@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from multirm.errors import escaped
-from multirm.inspect.headline import headline_sentences
 from multirm.running.arguments import entry
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, OVERALL, IntervalNote, Selection
 from multirm.tables.headline import HEADLINE
+from multirm.tables.headline_sentences import headline_sentences
 from multirm.tables.reward_model_rows import labels_in
 
 # A model and its aggregation.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from multirm.inspect.headline import headline_sentences, shown_p
+from multirm.tables.headline_sentences import headline_sentences, shown_p
 
 
 def row(model: str, verdict: str, **columns: Any) -> dict[str, Any]:
