@@ -20,19 +20,27 @@ from multirm.tables.conversations import ChatTask
 class Pretraining(Settings):
     """A small decoder trained from scratch, for studies that download no model."""
 
-    datasets: Annotated[list[Name], EachOnce] = Field(min_length=1)
+    datasets: Annotated[list[Name], EachOnce] = Field(
+        min_length=1, description="datasets whose solutions it learns from"
+    )
     critiques: bool = Field(True, description="whether it learns to write critiques")
     tasks: Annotated[list[ChatTask], EachOnce] = Field(
         [], description="what it learns from the datasets with answers, besides judging solutions"
     )
-    templates: Templates = Templates()
-    layers: Count = 4
-    width: Width = 128
-    vocabulary: Vocabulary = 2048
+    templates: Templates = Field(
+        Templates(), description="prompt templates of the conversations that it learns"
+    )
+    layers: Count = Field(4, description="hidden layers of the decoder")
+    width: Width = Field(128, description="its hidden size")
+    vocabulary: Vocabulary = Field(
+        2048, description="tokens of its tokenizer, which is trained as well"
+    )
     max_length: Count = Field(512, description="tokens; longer texts are left out and counted")
     tokens: Count = Field(4_000_000, description="tokens to train on, over all epochs")
-    batch_tokens: Count = 8192
-    learning_rate: Positive = 3e-3
+    batch_tokens: Count = Field(8192, description="tokens per batch")
+    learning_rate: Positive = Field(
+        3e-3, description="the peak learning rate, which decays to zero"
+    )
 
     @property
     def parameters(self) -> float:
@@ -48,7 +56,9 @@ class Backbone(Settings):
         None,
         description="of `model`, to estimate its jobs' GPUs, memory and time; for example 8.0e+9",
     )
-    pretrain: Pretraining | None = None
+    pretrain: Pretraining | None = Field(
+        None, description="train a small decoder from scratch instead of taking `model`"
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

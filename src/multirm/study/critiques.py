@@ -33,8 +33,8 @@ class Critiques(Sampling):
 
     unable = STARTED_REPLIES
 
-    dataset: Name
-    templates: Templates = Templates()
+    dataset: Name = Field(description="the dataset whose solutions are criticised")
+    templates: Templates = Field(Templates(), description="prompt templates, by kind")
     teacher: Name | None = Field(None, description="one of the study's backbones")
     published: ExternalCritiques | None = Field(
         None,
@@ -46,9 +46,13 @@ class Critiques(Sampling):
         description="another set with a teacher, of the same solutions with other labels (`noise`), or of more of them "
         "(`take`); of the keys below, only `max_length` and `agreement` apply, by default those of the other set",
     )
-    per_solution: Count = 4
-    top_p: FractionAboveZero = 0.95
-    top_k: CountOrZero = 20
+    per_solution: Count = Field(4, description="critiques that the teacher writes of each solution")
+    top_p: FractionAboveZero = Field(
+        0.95, description="sample from the likeliest tokens with this total probability"
+    )
+    top_k: CountOrZero = Field(
+        20, description="sample from so many of the likeliest tokens; 0 for all"
+    )
     max_length: Count = Field(8192, description="maximum tokens of prompt and critique to be kept")
     agreement: Agreement = Field(
         Agreement.STRICT,

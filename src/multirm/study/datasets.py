@@ -24,9 +24,9 @@ from multirm.tables.solutions import Policy
 class MiniatureDataset(Settings):
     """Questions about small tables of facts, answered by a simulated policy."""
 
-    reader: Literal["miniature"]
-    policy: Policy
-    split: Split
+    reader: Literal["miniature"] = Field(description="generate it")
+    policy: Policy = Field(description="the simulated policy that answers")
+    split: Split = Field(description="which of the miniature's facts and questions")
     questions: Count = Field(description="questions per category")
     solutions: Count = Field(description="solutions per question")
     label_noise: Fraction = Field(0.0, description="probability that a label is flipped")
@@ -37,7 +37,7 @@ class MiniatureDataset(Settings):
 class ReadDataset(Settings):
     """Solutions read from files or from the hub."""
 
-    reader: Reader
+    reader: Reader = Field(description="which files to read; docs/data.md lists the readers")
     source: list[Text] = Field(
         min_length=1,
         description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",
@@ -94,7 +94,7 @@ class Take(Settings):
 class SampledDataset(Settings):
     """Solutions that one of the study's backbones writes to bare questions."""
 
-    sample: Sample
+    sample: Sample = Field(description="which policy answers which questions, and how")
     categories: Categories | None = Field(None, description="those of the questions by default")
 
 
@@ -105,11 +105,11 @@ class DerivedDataset(Settings):
     """Solutions derived from another dataset's by exactly one change."""
 
     from_: Name = Field(alias="from", description="the dataset that it derives from")
-    noise: Noise | None = None
+    noise: Noise | None = Field(None, description="flip labels with these probabilities")
     shuffle: Literal["steps"] | None = Field(
         None, description="steps: intermediate ones are replaced by those of other questions"
     )
-    take: Take | None = None
+    take: Take | None = Field(None, description="keep a part of it")
     label: Labelling | None = Field(None, description="other step labels for the same solutions")
     augment: Augmentation | None = Field(
         None, description="variants of the solutions, without the solutions themselves"

@@ -67,4 +67,6 @@ class Evaluation(Settings):
 
 
 class Figures(Settings):
+    """What figures show."""
+
     ceiling: bool = Field(True, description="draw Pass@N, the best that any selection could do")

@@ -34,8 +34,8 @@ class Sample(AfterExamples):
 
     questions: Name = Field(description="one of the study's `questions`")
     per_question: Count = Field(16, description="solutions per question")
-    temperature: PositiveOrZero = 0.8
-    max_tokens: Count = 2048
+    temperature: PositiveOrZero = Field(0.8, description="of sampling; 0 takes the likeliest token")
+    max_tokens: Count = Field(2048, description="the most tokens to generate for each prompt")
 
 
 class Judge(Sampling):
@@ -46,8 +46,8 @@ class Judge(Sampling):
     attempts: Count = Field(3, description="of each vote, until a reply can be read")
     reference: bool = Field(True, description="whether the judge sees the reference answer")
     template: Text | None = Field(None, description="a prompt template file")
-    temperature: PositiveOrZero = 0.0
-    max_tokens: Count = 2048
+    temperature: PositiveOrZero = Field(0.0, description="of sampling; 0 takes the likeliest token")
+    max_tokens: Count = Field(2048, description="the most tokens to generate for each prompt")
 
 
 class MonteCarlo(AfterExamples):
@@ -63,8 +63,8 @@ class MonteCarlo(AfterExamples):
         0.05,
         description="probability that a step after which the answer can only be guessed counts as good",
     )
-    temperature: PositiveOrZero = 0.7
-    max_tokens: Count = 2048
+    temperature: PositiveOrZero = Field(0.7, description="of sampling; 0 takes the likeliest token")
+    max_tokens: Count = Field(2048, description="the most tokens to generate for each prompt")
 
     @model_validator(mode="after")
     def _enough_to_tell(self) -> Self:
@@ -89,12 +89,18 @@ class Trust(Settings):
 class Labelling(Settings):
     """Where step labels come from: exactly one of the first five keys."""
 
-    judge: Judge | None = None
-    monte_carlo: MonteCarlo | None = None
+    judge: Judge | None = Field(
+        None, description="a language model that names the first incorrect step"
+    )
+    monte_carlo: MonteCarlo | None = Field(
+        None, description="a policy that continues after each step"
+    )
     agree: Annotated[list[Name], EachOnce] | None = Field(
         None, min_length=2, description="datasets with `label`, from the same one as this"
     )
-    trust: Trust | None = None
+    trust: Trust | None = Field(
+        None, description="drop labels that a reward model's rewards contradict"
+    )
     known: Literal["miniature"] | None = Field(None, description="the facts of the miniature")
     min_agreement: Fraction = Field(
         0.0, description="share of votes that must agree with a label for it to count"
@@ -134,8 +140,8 @@ class Augmentation(Sampling):
         None,
         description="counterfactual only: categories that are also asked for wrong calculations and equations",
     )
-    temperature: PositiveOrZero = 0.4
-    max_tokens: Count = 2048
+    temperature: PositiveOrZero = Field(0.4, description="of sampling; 0 takes the likeliest token")
+    max_tokens: Count = Field(2048, description="the most tokens to generate for each prompt")
 
     @model_validator(mode="after")
     def _errors_to_ask_for(self) -> Self:

@@ -14,8 +14,8 @@ from multirm.tables.questions import Split
 class MiniatureQuestions(Settings):
     """Questions about small tables of facts."""
 
-    reader: Literal["miniature"]
-    split: Split
+    reader: Literal["miniature"] = Field(description="generate them")
+    split: Split = Field(description="which of the miniature's facts and questions")
     questions: Count = Field(description="questions per category")
     options: bool = Field(True, description="whether questions list ten options")
     categories: Categories | None = Field(None, description="the study's by default")
@@ -24,7 +24,7 @@ class MiniatureQuestions(Settings):
 class ReadQuestions(Settings):
     """Questions read from files or from the hub."""
 
-    reader: Reader
+    reader: Reader = Field(description="which files to read; docs/data.md lists the readers")
     source: list[Text] = Field(
         min_length=1,
         description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",

@@ -32,17 +32,19 @@ from multirm.tables.rewards import Unit
 class Training(Settings):
     """Training; the defaults are Multi-RM's (arXiv 2510.00492)."""
 
-    epochs: Positive = 1.0
-    learning_rate: Positive = 1e-4
-    weight_decay: PositiveOrZero = 0.01
-    warmup: Fraction = 0.1
+    epochs: Positive = Field(1.0, description="passes over the training data")
+    learning_rate: Positive = Field(1e-4, description="the peak learning rate")
+    weight_decay: PositiveOrZero = Field(0.01, description="of AdamW")
+    warmup: Fraction = Field(
+        0.1, description="the fraction of steps in which the learning rate rises"
+    )
     batch_size: Count = Field(16, description="sequences per optimizer step, over all processes")
     device_batch_size: Count | None = Field(
         None,
         description="sequences per forward pass of a device; by default as many of its share of a batch as "
         "fit into 16 GB of a GPU or 3 GB of main memory",
     )
-    dropout: FractionBelowOne = 0.1
+    dropout: FractionBelowOne = Field(0.1, description="of the adapter's inputs")
     processes: Count = Field(1, description="of one training run, on one GPU each if there are any")
     parallelism: Parallelism = Field(
         Parallelism.DDP, description="what is split over processes: the batch, or the model as well"
@@ -82,16 +84,20 @@ def _require_an_adapter(method: Method, given: set[str]) -> None:
 
 
 class DiscriminativeTraining(Training):
+    """How a dORM or dPRM is trained."""
+
     method: Method = Field(
         Method.LORA, description="whether to train an adapter or all weights (full)"
     )
-    rank: Count = 16
-    alpha: Count = 32
+    rank: Count = Field(16, description="rank of the adapter (LoRA)")
+    alpha: Count = Field(32, description="scaling of the adapter, divided by its rank")
     max_length: Count = Field(650, description="tokens; longer sequences are left out and counted")
     targets: Targets = Field(
         Targets.LABELS, description="what a dPRM learns of a step: its label, or its value (0 to 1)"
     )
-    validation: Validation | None = None
+    validation: Validation | None = Field(
+        None, description="evaluate during training, on solutions held out; null for none"
+    )
 
     @model_validator(mode="after")
     def _no_adapter(self) -> Self:
@@ -100,8 +106,10 @@ class DiscriminativeTraining(Training):
 
 
 class GenerativeTraining(Training):
-    rank: Count = 32
-    alpha: Count = 16
+    """How a gORM or gPRM is trained."""
+
+    rank: Count = Field(32, description="rank of the adapter (LoRA)")
+    alpha: Count = Field(16, description="scaling of the adapter, divided by its rank")
     max_length: Count = Field(8192, description="tokens; longer sequences are left out and counted")
 
 
@@ -116,9 +124,9 @@ class PairwiseTraining(Training):
         1e-6, description="OpenPRM's, to start from a reward model; 5e-6 from an instruction model"
     )
     batch_size: Count = Field(64, description="pairs per optimizer step, over all processes")
-    rank: Count = 16
-    alpha: Count = 32
-    dropout: FractionBelowOne = 0.0
+    rank: Count = Field(16, description="rank of the adapter (LoRA)")
+    alpha: Count = Field(32, description="scaling of the adapter, divided by its rank")
+    dropout: FractionBelowOne = Field(0.0, description="of the adapter's inputs")
     max_length: Count = Field(
         2048, description="tokens; pairs with a longer side are left out and counted"
     )
@@ -153,6 +161,8 @@ class Scoring(Settings):
 
 
 class DiscriminativeScoring(Scoring):
+    """How a discriminative reward model scores solutions."""
+
     engine: EngineName = Field(
         EngineName.TRANSFORMERS,
         description="transformers, or vllm, which splits a model over several GPUs",
@@ -174,6 +184,8 @@ class DiscriminativeScoring(Scoring):
 
 
 class GenerativeScoring(Sampling, Scoring):
+    """How a generative reward model scores solutions."""
+
     unable = dict.fromkeys(
         (EngineName.OPENAI_BATCH, EngineName.BEDROCK_BATCH),
         "returns no probabilities of verdicts; use transformers, vllm or openai",
@@ -204,16 +216,20 @@ class TrainedModel(Settings):
 class DiscriminativeModel(TrainedModel):
     """A dORM or dPRM, trained on the labels of a dataset."""
 
-    kind: Literal[Kind.DORM, Kind.DPRM]
-    backbone: Name
+    kind: Literal[Kind.DORM, Kind.DPRM] = Field(description="which kind of reward model it is")
+    backbone: Name = Field(description="one of the study's `backbones`")
     from_: Name | None = Field(
         None,
         alias="from",
         description="a discriminative model with the same backbone, from which training starts instead",
     )
     datasets: OneOrMore = Field(alias="dataset", description="one or several, trained on together")
-    training: DiscriminativeTraining = DiscriminativeTraining()
-    scoring: DiscriminativeScoring = DiscriminativeScoring()
+    training: DiscriminativeTraining = Field(
+        DiscriminativeTraining(), description="how it is trained"
+    )
+    scoring: DiscriminativeScoring = Field(
+        DiscriminativeScoring(), description="how it scores solutions"
+    )
 
     @model_validator(mode="after")
     def _steps_are_of_process_models(self) -> Self:
@@ -244,8 +260,8 @@ PairwiseFormat = Literal[FormatName.PAIRWISE, FormatName.CLASSIFIER]
 class PairwiseModel(TrainedModel):
     """A reward model trained on the pairs of the study's preferences: a sequence classifier with one label."""
 
-    kind: Literal[Kind.PAIRWISE]
-    backbone: Name
+    kind: Literal[Kind.PAIRWISE] = Field(description="which kind of reward model it is")
+    backbone: Name = Field(description="one of the study's `backbones`")
     from_: Name | None = Field(
         None,
         alias="from",
@@ -256,8 +272,10 @@ class PairwiseModel(TrainedModel):
         FormatName.PAIRWISE,
         description="of the text: plain (pairwise), or the backbone's chat template (classifier)",
     )
-    training: PairwiseTraining = PairwiseTraining()
-    scoring: DiscriminativeScoring = DiscriminativeScoring()
+    training: PairwiseTraining = Field(PairwiseTraining(), description="how it is trained")
+    scoring: DiscriminativeScoring = Field(
+        DiscriminativeScoring(), description="how it scores solutions"
+    )
 
     @model_validator(mode="after")
     def _an_engine_for_its_format(self) -> Self:
@@ -276,14 +294,14 @@ _AFTER_EACH_STEP = {FormatName.CLASSIFIER: FormatName.CLASSIFIER_STEPS}
 class GenerativeModel(TrainedModel):
     """A gORM or gPRM, trained on the critiques of its kind in one of the study's sets."""
 
-    kind: Literal[Kind.GORM, Kind.GPRM]
-    backbone: Name
+    kind: Literal[Kind.GORM, Kind.GPRM] = Field(description="which kind of reward model it is")
+    backbone: Name = Field(description="one of the study's `backbones`")
     critiques: Name = Field(description="one of the study's sets of critiques")
     template: Text | None = Field(
         None, description="a prompt template file; by default, that of its set of critiques"
     )
-    training: GenerativeTraining = GenerativeTraining()
-    scoring: GenerativeScoring = GenerativeScoring()
+    training: GenerativeTraining = Field(GenerativeTraining(), description="how it is trained")
+    scoring: GenerativeScoring = Field(GenerativeScoring(), description="how it scores solutions")
 
 
 class ReadyModel(Settings):
@@ -301,12 +319,18 @@ class ReadyModel(Settings):
 class ReadyDiscriminativeModel(ReadyModel):
     """Other people's discriminative or pairwise reward model, in one of the formats in docs/formats.md."""
 
-    kind: Literal[Kind.DORM, Kind.DPRM, Kind.PAIRWISE]
-    format: FormatName
+    kind: Literal[Kind.DORM, Kind.DPRM, Kind.PAIRWISE] = Field(
+        description="which kind of reward model it is"
+    )
+    format: FormatName = Field(
+        description="how it encodes solutions and gives rewards; docs/formats.md lists the formats"
+    )
     reference: Text | None = Field(
         None, description="a hub name or folder of a reference model; by default, the format's"
     )
-    scoring: DiscriminativeScoring = DiscriminativeScoring()
+    scoring: DiscriminativeScoring = Field(
+        DiscriminativeScoring(), description="how it scores solutions"
+    )
 
     @model_validator(mode="after")
     def _suits_its_format(self) -> Self:
@@ -352,9 +376,12 @@ _OF_PAIRWISE = (FormatName.PAIRWISE, FormatName.CLASSIFIER_STEPS)
 class ReadyGenerativeModel(ReadyModel):
     """A language model that judges solutions as it is, without training, or a gORM or gPRM from elsewhere."""
 
-    kind: Literal[Kind.GORM, Kind.GPRM]
-    format: FormatName = FormatName.MULTI_RM
-    scoring: GenerativeScoring = GenerativeScoring()
+    kind: Literal[Kind.GORM, Kind.GPRM] = Field(description="which kind of reward model it is")
+    format: FormatName = Field(
+        FormatName.MULTI_RM,
+        description="how it encodes solutions and gives rewards; docs/formats.md lists the formats",
+    )
+    scoring: GenerativeScoring = Field(GenerativeScoring(), description="how it scores solutions")
 
     @model_validator(mode="after")
     def _suits_its_format(self) -> Self:
@@ -372,7 +399,7 @@ class ReadyGenerativeModel(ReadyModel):
 class ExternalModel(Settings):
     """A reward model with external rewards: nothing is trained or scored."""
 
-    kind: Kind
+    kind: Kind = Field(description="which kind of reward model it is")
     rewards: dict[Name, Annotated[list[Text], Field(min_length=1)]] = Field(
         description="for each dataset, files, folders and hub names, given like `source` of a dataset"
     )

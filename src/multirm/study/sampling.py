@@ -25,7 +25,7 @@ class Sampling(Settings):
     unable: ClassVar[Mapping[EngineName, str]] = {}
     """Engines that cannot write these texts, and why."""
 
-    engine: EngineName = EngineName.TRANSFORMERS
+    engine: EngineName = Field(EngineName.TRANSFORMERS, description="what generates the tokens")
     server: Address | None = Field(
         None, description="with the engine openai: an address such as http://127.0.0.1:8000/v1"
     )
@@ -37,8 +37,8 @@ class Sampling(Settings):
     service_model: Text | None = Field(
         None, description="with these engines: the name of the model at the service"
     )
-    max_tokens: Count = 8192
-    temperature: PositiveOrZero = 0.6
+    max_tokens: Count = Field(8192, description="the most tokens to generate for each prompt")
+    temperature: PositiveOrZero = Field(0.6, description="of sampling; 0 takes the likeliest token")
     top_p: FractionAboveZero = Field(
         1.0, description="keep the most likely tokens up to this total probability"
     )

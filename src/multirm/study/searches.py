@@ -35,7 +35,7 @@ class SearchRun(AfterExamples):
 
     questions: Name = Field(description="one of the study's `questions`")
     model: Name = Field(description="the reward model, one of the study's: dORM, dPRM or pairwise")
-    method: SearchMethod
+    method: SearchMethod = Field(description="how the tree of steps grows")
     candidates: Count = Field(16, description="solutions, or candidates of each level (N)")
     policy_tokens: Count | None = Field(
         None, description="tokens that the policy draws for each question; null for one search"
@@ -47,16 +47,19 @@ class SearchRun(AfterExamples):
     final: Aggregation | None = Field(
         None, description="of a solution's rewards, to choose the answer; by default, its kind's"
     )
-    step_end: StepEnd = StepEnd.BLANK_LINE
-    max_steps: Count = 40
-    max_step_tokens: Count = 512
-    rebase_temperature: Positive = 0.2
-    exploration: PositiveOrZero = 1.0
-    children: Count = 4
-    simulations: Count = 4
-    node_value: NodeValue = NodeValue.ROLLOUT
-    temperature: PositiveOrZero = 0.8
-    max_tokens: Count = 2048
+    step_end: StepEnd = Field(StepEnd.BLANK_LINE, description="where a step ends")
+    max_steps: Count = Field(40, description="the most steps of a solution")
+    max_step_tokens: Count = Field(512, description="the most tokens of a step")
+    rebase_temperature: Positive = Field(
+        0.2,
+        description="temperature of the softmax over rewards, by which REBASE distributes candidates",
+    )
+    exploration: PositiveOrZero = Field(1.0, description="the weight of unvisited nodes in MCTS")
+    children: Count = Field(4, description="children of a node in MCTS")
+    simulations: Count = Field(4, description="simulations of MCTS for each step of the answer")
+    node_value: NodeValue = Field(NodeValue.ROLLOUT, description="what a new node of MCTS is worth")
+    temperature: PositiveOrZero = Field(0.8, description="of sampling; 0 takes the likeliest token")
+    max_tokens: Count = Field(2048, description="the most tokens of a solution")
     dtype: Dtype = Field(Dtype.AUTO, description="precision of the reward model")
 
     @model_validator(mode="after")

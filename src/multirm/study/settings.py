@@ -113,8 +113,8 @@ class Settings(BaseModel):
 class Templates(Settings):
     """Prompt template files, one per generative kind; the package's own by default."""
 
-    gORM: Text | None = None  # noqa: N815
-    gPRM: Text | None = None  # noqa: N815
+    gORM: Text | None = Field(None, description="for gORM critiques")  # noqa: N815
+    gPRM: Text | None = Field(None, description="for gPRM critiques")  # noqa: N815
 
     def of(self, kind: str) -> str | None:
         """The file for a kind, if any."""

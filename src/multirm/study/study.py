@@ -58,8 +58,11 @@ def _inherited(sets: Mapping[str, Critiques]) -> dict[str, Critiques]:
 class Study(Settings):
     """Everything that `snakemake all` makes."""
 
-    study: Name
-    seed: Seed = 42
+    study: Name = Field(description="its name")
+    seed: Seed = Field(
+        42,
+        description="of everything drawn at random; items have their own generators, seeded by it and by their keys",
+    )
     training_seeds: Annotated[list[Seed], EachOnce] | None = Field(
         None,
         min_length=1,
@@ -73,8 +76,12 @@ class Study(Settings):
     questions: dict[Name, Questions] = Field(
         {}, description="sets of bare questions, for datasets that are sampled here"
     )
-    datasets: dict[Name, Dataset]
-    backbones: dict[Name, Backbone]
+    datasets: dict[Name, Dataset] = Field(
+        description="what reward models are trained and evaluated on"
+    )
+    backbones: dict[Name, Backbone] = Field(
+        description="language models: policies, teachers, and what reward models are trained from"
+    )
     critiques: Annotated[
         dict[Name, Critiques], BeforeValidator(_named), AfterValidator(_inherited)
     ] = Field({}, description="sets of critiques to train generative reward models on")
@@ -82,12 +89,14 @@ class Study(Settings):
     preferences: dict[Name, Preferences] = Field(
         {}, description="sets of pairs from preference trees, to train pairwise reward models on"
     )
-    models: dict[Name, RewardModel] = Field({})
+    models: dict[Name, RewardModel] = Field(
+        {}, description="reward models: trained here, or elsewhere"
+    )
     searches: dict[Name, SearchRun] = Field(
         {}, description="searches for answers, by a policy and a reward model together"
     )
-    evaluation: Evaluation
-    figures: Figures = Figures()
+    evaluation: Evaluation = Field(description="what is evaluated")
+    figures: Figures = Field(Figures(), description="what figures show")
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from multirm.text.segments import KeepApart, Segments, Similarity
 class Reward(Settings):
     """One reward for each solution, by one of the study's reward models."""
 
-    model: Name
+    model: Name = Field(description="one of the study's reward models")
     aggregation: Aggregation | None = Field(
         None, description="how a solution's rewards become one; by default, its kind's"
     )
@@ -23,12 +23,12 @@ class Reward(Settings):
 class Trees(Settings):
     """A dataset's solutions, merged where they say the same; the defaults are OpenPRM's."""
 
-    dataset: Name
+    dataset: Name = Field(description="the dataset whose solutions are merged")
     reward: Reward | None = Field(
         None, description="what a solution is worth; by default, 1 if it is correct, else 0"
     )
     segments: Segments = Field(Segments.SENTENCE_LINES, description="where solutions are divided")
-    similarity: Similarity = Similarity.RATIO
+    similarity: Similarity = Field(Similarity.RATIO, description="how similar two steps are")
     threshold: FractionAboveZero = Field(
         0.88, description="the similarity from which on two segments are merged"
     )
@@ -40,12 +40,12 @@ class Trees(Settings):
 class Preferences(Settings):
     """Pairs of steps whose values differ, and pairs of whole solutions; the defaults are OpenPRM's."""
 
-    trees: Name
+    trees: Name = Field(description="one of the study's `trees`")
     gap: PositiveOrZero = Field(0.2, description="how much two values must differ at least")
-    unit: GapUnit = GapUnit.RAW
+    unit: GapUnit = Field(GapUnit.RAW, description="the unit of `gap`")
     min_leaves: Count = Field(2, description="rewards that each value must be the mean of at least")
-    siblings: Siblings = Siblings.EXTREMES
-    prefix: Prefix = Prefix.OWN
+    siblings: Siblings = Field(Siblings.EXTREMES, description="which siblings are compared")
+    prefix: Prefix = Field(Prefix.OWN, description="which beginning the two sides of a pair share")
     per_question: Count | None = Field(
         None, description="pairs of siblings to keep of a question; null for all"
     )
