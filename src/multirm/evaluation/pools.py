@@ -11,13 +11,15 @@ import pyarrow.compute as pc
 
 from multirm.evaluation.input_checks import KEY
 from multirm.evaluation.methods import Scorer
-from multirm.reward_models.aggregate import aggregate_lists, weights_in_pools
+from multirm.reward_models.aggregate import (
+    aggregate_lists,
+    weights_in_pools,
+    without_rounding_errors,
+)
 from multirm.tables.rewards import RewardType
 from multirm.tables.sql import literal
 
 logger = logging.getLogger(__name__)
-
-DIGITS = 40
 
 CATEGORIES = "SELECT category FROM solutions GROUP BY category ORDER BY min(place), category"
 
@@ -334,12 +336,6 @@ def lay_out(category: Category, scorers: Sequence[Scorer], to_the_bit: bool = Fa
             )
         )
     return result
-
-
-def without_rounding_errors(values: np.ndarray) -> np.ndarray:
-    """The values rounded to 40 binary digits (12 decimal ones), of the 53 that float64 has."""
-    digits, exponent = np.frexp(values)
-    return np.asarray(np.ldexp(np.round(np.ldexp(digits, DIGITS)), exponent - DIGITS))
 
 
 def count_missing(

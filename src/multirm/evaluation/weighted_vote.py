@@ -13,14 +13,12 @@ from functools import lru_cache
 import numpy as np
 
 from multirm.evaluation.exact import best_of_n, majority_vote, pass_at_n, rank
+from multirm.reward_models.aggregate import VOTE_ROUNDING
 from multirm.running.randomness import item_generator
 
 # Subsets of N are enumerated if all of them together have at most this many solutions: about a millisecond per
 # question, and enough for every N in a pool of 16.
 MOST_LISTED = 2**17
-
-# Sums of the same rewards in another order differ by a few parts in 10^16 per reward.
-ROUNDING = 1e-12
 
 # Half a megabyte of sums at a time, to stay in the CPU cache.
 SUMS_AT_ONCE = 2**16
@@ -150,7 +148,7 @@ def _clear_outcomes(
     right = given & correct[:, None]
     rivals = np.where(given & ~right, weights[:, :, None], 0.0) @ members
     lead = np.where(correct, weights, 0.0) @ members - rivals.max(axis=2)
-    doubt = 2 * ROUNDING * np.abs(weights).sum(axis=2, keepdims=True)
+    doubt = 2 * VOTE_ROUNDING * np.abs(weights).sum(axis=2, keepdims=True)
     plain = (weights >= 0).all(axis=2) & (right.any(axis=2).sum(axis=1) == 1)
     return (lead > 0).astype(float), (np.abs(lead) > doubt) & plain[:, :, None]
 
@@ -235,7 +233,7 @@ def _outcomes(
         size = total if (weights >= 0).all() else np.stack([sums(abs(w)) for w in weights])
         alike = (voting == answered).all()
         votes = total[:1] if alike else np.stack([sums(vote.astype(float)) for vote in voting])
-        parts.append(_shares(total, votes > 0, ROUNDING * size.max(axis=1), right))
+        parts.append(_shares(total, votes > 0, VOTE_ROUNDING * size.max(axis=1), right))
     return np.concatenate(parts, axis=2)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import duckdb
 
+from multirm.database.derived import read_by
+from multirm.database.opening import open_database
 from multirm.errors import InputError
 from multirm.running.arguments import entry
 from multirm.tables import parquet
-from multirm.tables.views import find_tables, open_views
+from multirm.tables.views import find_tables
 
 # DuckDB would elide wider columns and further rows from a terminal's table.
 EVERYTHING = 10**9
@@ -35,8 +37,10 @@ def query(sql: str, results: Path = Path("results")) -> None:
     """Run one SELECT over the tables and print the whole result: as a table on a terminal, else as CSV.
 
     Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over all files of
-    that kind; the column `file` has the file of each row. `SHOW TABLES` lists the views, `DESCRIBE rewards` the
-    columns of one.
+    that kind; the column `file` has the file of each row. Further views answer natural questions: `scores` has each
+    solution's reward by each model and aggregation, and whether it is correct; `choices` what best-of-N and the votes
+    choose from each pool; `steps` and `step_rewards` the single steps. `SHOW TABLES` lists the views, `DESCRIBE
+    rewards` the columns of one.
 
     Args:
         sql: The statement, in DuckDB's dialect.
@@ -46,7 +50,7 @@ def query(sql: str, results: Path = Path("results")) -> None:
         raise InputError(results, expected="a folder of tables", found="no such folder")
     views = find_tables(results)
     try:
-        database = open_views(views)
+        database = open_database(views)
         statement, reading = _parse(database, sql)
         for path in _read_by(reading, views):
             parquet.check_undamaged(path)
@@ -104,7 +108,8 @@ def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
     if not any(word in reading.lower() for word in ("parquet", "query")):
         with suppress(duckdb.Error), duckdb.connect(config=SHUT_IN) as empty:
             # Case-insensitive, like DuckDB: `Rewards` is `rewards`.
-            named = {name.casefold() for name in empty.get_table_names(reading)}
+            names = (name.casefold() for name in empty.get_table_names(reading))
+            named = {table for name in names for table in read_by(name)}
     return [path for name, paths in views.items() if name in named for path in paths]
 
 

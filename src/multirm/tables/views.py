@@ -53,16 +53,25 @@ def _parquet_files(folder: Path) -> Iterator[Path]:
 def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
     """A database in memory with a view per kind of table, without access to other files."""
     database = duckdb.connect()
-    for name, paths in views.items():
+    create_views(database, views)
+    forbid_other_files(database, [path for paths in views.values() for path in paths])
+    return database
+
+
+def create_views(database: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Path]]) -> None:
+    """Create a view for each kind of table, over all its files."""
+    for name, paths in tables.items():
         database.execute(
             f"CREATE VIEW {name} AS "
             f"FROM read_parquet({literals(map(without_wildcards, paths))}, "
             "union_by_name = true, hive_partitioning = false, filename = 'file')"
         )
-    every = [path for paths in views.values() for path in paths]
+
+
+def forbid_other_files(database: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Let a database read some files, and write none."""
     # Globbing for a file and opening it are allowed separately.
-    allowed = literals([*every, *map(without_wildcards, every)])
+    allowed = literals([*files, *map(without_wildcards, files)])
     database.execute(f"SET allowed_paths = {allowed}")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
-    return database

@@ -1,0 +1,59 @@
+"""Open everything that was made as one database: a view per kind of table, and views for natural questions."""
+
+import atexit
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from multirm.database.derived import define_views
+from multirm.database.functions import define_functions
+from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY
+from multirm.tables.sql import literals, reading, without_wildcards
+from multirm.tables.views import create_views, forbid_other_files
+from multirm.text.answer_rules import AnswerRule
+
+
+def open_database(tables: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads some tables in place, and no other files.
+
+    It has a view per kind of table, and those of `derived.VIEWS` whose tables are there.
+
+    Args:
+        tables: files by the name of their schema, as `tables.views.find_tables` finds them.
+    """
+    database = duckdb.connect()
+    _open.add(database)
+    create_views(database, tables)
+    define_functions(database)
+    define_views(database, tables, _answer_rules(tables.get(ACCURACY.name, ())))
+    forbid_other_files(database, [path for paths in tables.values() for path in paths])
+    return database
+
+
+def _answer_rules(accuracies: Sequence[Path]) -> dict[str, AnswerRule]:
+    """When answers to the questions of each evaluated dataset are equal, where that is not if they mean the same."""
+    found: dict[str, AnswerRule] = {}
+    for path in accuracies:
+        if parquet.read_footer(path).parameters.get("answers") != AnswerRule.STRICT:
+            continue
+        with reading(path):
+            query = (
+                f"SELECT DISTINCT dataset FROM read_parquet({literals([without_wildcards(path)])})"
+            )
+            found |= dict.fromkeys(
+                [name for (name,) in duckdb.sql(query).fetchall()], AnswerRule.STRICT
+            )
+    return found
+
+
+# A database with functions in Python that is still open when Python exits makes DuckDB complain there.
+_open: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for database in list(_open):
+        database.close()
