@@ -4,6 +4,8 @@ import contextlib
 import csv
 import io
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -71,10 +73,10 @@ def test_prints_the_rows_of_all_files(
     assert "0.25" in capsys.readouterr().out
 
 
-def test_every_row_and_column_is_printed(
+def test_every_row_and_column_is_printed_if_wanted(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As CSV for other programs, as a table for a terminal, however long and wide."""
+    """As CSV for other programs, with --all as a table for a terminal, however long and wide."""
     sql = "SELECT i, NULL AS nothing, [i, NULL] AS list, " + ", ".join(
         f"repeat('{letter}', 150) AS {letter}" for letter in "abcdef"
     )
@@ -86,9 +88,82 @@ def test_every_row_and_column_is_printed(
         [str(i), "", f"[{i}, None]", *(letter * 150 for letter in "abcdef")] for i in range(2000)
     ]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    query(sql, results)
+    query(sql, results, whole=True)
     lines = capsys.readouterr().out.splitlines()
     assert sum("f" * 150 in line for line in lines) == 2000
+
+
+def in_a_terminal(arguments: list[str], columns: int = 80) -> str:
+    """What a command prints in a terminal of this width."""
+    ours, theirs = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "multirm", *arguments],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": str(columns), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    os.close(theirs)
+    said = b""
+    # At its end, the terminal is gone.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    assert run.wait() == 0, said
+    return said.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_shows_the_first_rows_and_their_number(results: Path) -> None:
+    sql = "SELECT i, repeat('word ', 50) || chr(27) || '[2J' AS text FROM range(12345) AS r(i)"
+    said = in_a_terminal(["query", sql, "--results", str(results)])
+    lines = said.splitlines()
+    assert lines[-1] == "40 of 12,345 rows; --all prints all"
+    assert [line.split()[0] for line in lines[2:42]] == [str(i) for i in range(40)]
+    assert all(len(line) == 80 and line.endswith("…") for line in lines[2:42])
+    everything = in_a_terminal(["query", sql, "--results", str(results), "--all"])
+    assert len(everything.splitlines()) == 2 + 12345
+    assert "\x1b" not in said + everything
+    assert r"word \x1b[2J" in everything
+
+
+def test_a_terminal_names_the_columns_that_it_has_no_room_for(results: Path) -> None:
+    sql = "SELECT " + ", ".join(f"repeat('{letter}', 30) AS {letter}" for letter in "abcdefgh")
+    *_, last = in_a_terminal(["query", sql, "--results", str(results)]).splitlines()
+    assert last == "5 of 8 columns; --all prints all"
+    *_, last = in_a_terminal(["query", "SELECT 1", "--results", str(results)]).splitlines()
+    assert last == "1 row"
+
+
+def test_a_terminal_shows_a_plan_in_lines(results: Path) -> None:
+    said = in_a_terminal(["query", "EXPLAIN FROM rewards", "--results", str(results)])
+    assert "Read Parquet" in said or "READ_PARQUET" in said
+    assert r"\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("PIVOT rewards ON model USING count(*) GROUP BY category", [["law", "1", "1"]]),
+        ("FROM (PIVOT rewards ON model USING count(*)) SELECT count(*)", [["2"]]),
+        ("PIVOT rewards ON model USING count(*) GROUP BY category; -- done", [["law", "1", "1"]]),
+        (
+            "WITH r AS (FROM rewards) PIVOT r ON model USING count(*) GROUP BY dataset",
+            [list("d11")],
+        ),
+        ("PIVOT rewards ON model IN ('dORM') USING count(*) GROUP BY dataset", [list("d1")]),
+        ("UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b", [list("a1"), list("b2")]),
+        ("WITH r AS (FROM rewards) SELECT count(*) FROM r", [["2"]]),
+        ("FROM rewards SELECT count(*)", [["2"]]),
+        ("VALUES (1, 'COPY'), (2, 'b')", [["1", "COPY"], ["2", "b"]]),
+        ("SHOW TABLES", [["rewards"]]),
+    ],
+)
+def test_whatever_only_reads_is_run(
+    results: Path, capsys: pytest.CaptureFixture[str], sql: str, rows: list[list[str]]
+) -> None:
+    query(sql, results)
+    _, *found = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert found == rows
 
 
 def test_a_reader_may_close_the_pipe_early(tmp_path: Path) -> None:
@@ -118,12 +193,22 @@ def test_a_path_is_not_a_glob_pattern(
     assert capsys.readouterr().out == f"first,file\n0.25,{tmp_path}/{folder}/law.parquet\n"
 
 
-@pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE rewards", "EXPLAIN FROM rewards"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES",
+        "DESCRIBE rewards",
+        "SUMMARIZE rewards",
+        "DESCRIBE PIVOT rewards ON model USING count(*)",
+        "EXPLAIN FROM rewards",
+        "EXPLAIN PIVOT rewards ON model USING count(*)",
+    ],
+)
 def test_lists_views_and_columns(
     results: Path, capsys: pytest.CaptureFixture[str], sql: str
 ) -> None:
     query(sql, results)
-    assert "rewards" in capsys.readouterr().out
+    assert re.search("rewards|dORM", capsys.readouterr().out, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +218,7 @@ def test_lists_views_and_columns(
         ("SELEC 1", "syntax error.*the views are rewards"),
         ("SELECT nothing FROM rewards", "nothing.*the views are rewards"),
         ("SELECT CAST(model AS INT) FROM rewards", "Could not convert"),
-        ("", "one SELECT statement, found no statement"),
+        ("", "one statement that only reads, such as SELECT, found no statement"),
         ("SELECT 1; SELECT 2", "found SELECT, SELECT"),
     ],
 )
@@ -165,6 +250,17 @@ def test_bad_sql_is_one_line(results: Path, sql: str, message: str) -> None:
         "FROM enable_logging('QueryLog', storage = 'file', storage_path = '{folder}/new')",
         'FROM query($$COPY rewards TO "x"$$)',
         "WITH new AS (COPY rewards TO '{folder}/new.csv') FROM new",
+        "WITH new AS (COPY (SELECT 1) TO '{table}' (FORMAT parquet, USE_TMP_FILE false)) FROM new",
+        "WITH été AS (COPY (SELECT 'é中') TO '{table}' (FORMAT parquet)) FROM été",
+        "WITH new AS /**/ (/**/ cOpY (SELECT 1) TO '{table}' (FORMAT parquet)) FROM new",
+        "WITH new AS (COPY (SELECT 1) TO '{table}' (FORMAT parquet, USE_TMP_FILE false)) "
+        "PIVOT new ON Count USING sum(Count)",
+        "EXPLAIN ANALYZE WITH new AS (COPY (SELECT 1) TO '{table}' (FORMAT parquet)) FROM new",
+        "FROM query($$WITH new AS (COPY (SELECT 1) TO '{table}' (FORMAT parquet)) FROM new$$)",
+        "COPY (PIVOT rewards ON model USING count(*)) TO '{table}' (FORMAT parquet)",
+        "EXPLAIN ANALYZE COPY (PIVOT rewards ON model USING count(*)) TO '{table}'",
+        "CREATE TABLE new AS PIVOT rewards ON model USING count(*)",
+        "PIVOT rewards ON model USING count(*); COPY rewards TO '{table}' (FORMAT parquet)",
         "LOAD '{folder}/new.so'",
         "USE memory",
         "SELECT 1; COPY rewards TO '{folder}/new.csv'",

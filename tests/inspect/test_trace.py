@@ -10,7 +10,7 @@ import pytest
 
 from multirm.errors import InputError
 from multirm.figures.accuracy_grid import draw_accuracy_grid
-from multirm.inspect.trace import find_input, trace
+from multirm.inspect.trace import find_input, summary, trace, way_back
 from multirm.running.code import code_digest
 from multirm.running.files import digest, digests
 from multirm.running.metadata import FORMATS
@@ -115,6 +115,48 @@ def test_a_figure_leads_back_to_the_source(
         f"          from results/data/toy/law.parquet: table solutions 1, {BY}, as above",
     ]
     assert counts == "6 inputs: 6 as recorded"
+
+
+def test_a_limited_trace_counts_what_is_further_back(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ADAPTER / "model.safetensors").write_text("other weights")
+    trace(ACCURACY_FILE, RESULTS, depth=1)
+    assert capsys.readouterr().out.splitlines() == [
+        f"results/evaluation/toy/accuracy.parquet: table accuracy {ACCURACY.version}, {BY}",
+        '  with aggregation=["dORM=last"], n=[1]',
+        f"  from results/data/toy/law.parquet: table solutions 1, {BY}",
+        '    with category="law", dataset="toy"',
+        "    … from 1 file further back",
+        f"  from results/rewards/dORM/toy/law.parquet: table rewards 3, {BY}",
+        '    with model="dORM", shards=2',
+        "    … from 4 files further back, 1 changed since",
+        "",
+        "5 inputs: 4 as recorded, 1 changed since",
+    ]
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_a_limited_trace_lists_and_counts_the_same_files(study: Path, depth: int) -> None:
+    every, some = (list(way_back(ACCURACY_FILE, RESULTS, most)) for most in (None, depth))
+    assert max(step.depth for step in some) == min(depth, max(step.depth for step in every))
+    assert summary(some) == summary(every)
+    assert {step.name for step in some} == {step.name for step in every if step.depth <= depth}
+
+
+def test_what_was_cut_off_is_listed_where_it_is_nearer(study: Path) -> None:
+    """The adapter is two steps back by the merged model, and one step back by itself."""
+    write_rewards([MERGED, ADAPTER])
+    named = [(step.name, step.depth, step.seen) for step in way_back(REWARDS_FILE, RESULTS, 2)]
+    adapters = [each for each in named if each[0] == str(ADAPTER)]
+    assert adapters == [(str(ADAPTER), 1, False), (str(ADAPTER), 2, True)]
+    write_model(RESULTS / "models/a", "merged model", [ADAPTER])
+    write_rewards([RESULTS / "models/a", RESULTS / "models/dORM/adapter"])
+    steps = [*way_back(REWARDS_FILE, RESULTS, 2)]
+    assert [step.name for step in steps if step.depth == 2 and not step.seen] == [
+        str(ADAPTER),
+        str(SOLUTIONS_FILE),
+    ]
 
 
 def test_a_weights_file_is_traced_as_its_folder(

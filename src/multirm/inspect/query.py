@@ -2,59 +2,67 @@
 
 import csv
 import os
-import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Any
 
 import duckdb
+from cyclopts import Parameter
 
 from multirm.database.derived import read_by
 from multirm.database.opening import open_database
-from multirm.errors import InputError
+from multirm.database.read_only import only_reading
+from multirm.errors import InputError, escaped
+from multirm.inspect.text_table import text_table
 from multirm.running.arguments import entry
 from multirm.tables import parquet
 from multirm.tables.views import find_tables
 
-# DuckDB would elide wider columns and further rows from a terminal's table.
-EVERYTHING = 10**9
-ROWS_AT_ONCE = 1000
+ROWS_IN_A_TERMINAL = 40
+ROWS_AT_ONCE = 10_000
 
 SECONDS_TO_STOP = 0.1
 
 SHUT_IN = {"enable_external_access": "false"}
 
-_EXPLAIN = re.compile(
-    r"^\s*explain\b\s*(analy[sz]e\b)?\s*(\(\s*(format|analy[sz]e)\b[^()]*\))?", re.IGNORECASE
-)
+# The first column of what EXPLAIN gives.
+_PLAN = "explain_key"
 
 
 @entry
-def query(sql: str, results: Path = Path("results")) -> None:
-    """Run one SELECT over the tables and print the whole result: as a table on a terminal, else as CSV.
+def query(
+    sql: str,
+    results: Path = Path("results"),
+    *,
+    whole: Annotated[bool, Parameter(name="--all")] = False,
+) -> None:
+    """Run one statement that reads tables, and print its result: as a table on a terminal, else as CSV.
 
     Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over all files of
     that kind; the column `file` has the file of each row. Further views answer natural questions: `scores` has each
     solution's reward by each model and aggregation, and whether it is correct; `choices` what best-of-N and the votes
     choose from each pool; `steps` and `step_rewards` the single steps. `SHOW TABLES` lists the views, `DESCRIBE
-    rewards` the columns of one.
+    rewards` the columns of one. A terminal shows the first 40 rows, cut to its width, and how many there are; a file
+    or another program gets all of them.
 
     Args:
-        sql: The statement, in DuckDB's dialect.
+        sql: The statement, in DuckDB's dialect: SELECT, FROM, WITH, PIVOT, SUMMARIZE, DESCRIBE, SHOW, EXPLAIN, …
         results: The folder to search for tables, at any depth.
+        whole: Print all rows and columns on a terminal, too, and cut nothing.
     """
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
     views = find_tables(results)
     try:
         database = open_database(views)
-        statement, reading = _parse(database, sql)
+        statement, reading = only_reading(database, sql)
         for path in _read_by(reading, views):
             parquet.check_undamaged(path)
-        _print_all_or_stop(database, statement)
+        _print_or_stop(database, statement, whole=whole)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, such as `head`, has closed the pipe; Python would still flush the rest at exit.
@@ -66,39 +74,6 @@ def query(sql: str, results: Path = Path("results")) -> None:
             found=str(error),
             remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
         ) from error
-
-
-def _parse(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.Statement, str]:
-    """The single statement, and the SQL that it reads with: itself, or the statement it explains.
-
-    `EXPLAIN ANALYZE` runs what it explains, which may be any statement.
-
-    Raises:
-        InputError: no statement, several, or one that does more than read.
-    """
-    statements = database.extract_statements(sql)
-    reading = sql
-    if [statement.type for statement in statements] == [duckdb.StatementType.EXPLAIN]:
-        reading = _explained(sql)
-    read = database.extract_statements(reading)
-    if len(statements) != 1 or [each.type for each in read] != [duckdb.StatementType.SELECT]:
-        found = ", ".join(statement.type.name for statement in statements) or "no statement"
-        if reading is not sql:
-            found += f" of {', '.join(each.type.name for each in read) or 'nothing'}"
-        raise InputError("query", expected="one SELECT statement", found=found)
-    return statements[0], reading
-
-
-def _explained(sql: str) -> str:
-    """What follows `EXPLAIN`, `ANALYZE` and options in brackets, without comments."""
-    text = sql.encode()
-    tokens = [*duckdb.tokenize(sql), (len(text), None)]
-    plain = b" ".join(
-        text[start:end]
-        for (start, kind), (end, _) in pairwise(tokens)
-        if kind != duckdb.token_type.comment
-    )
-    return _EXPLAIN.sub("", plain.decode())
 
 
 def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
@@ -113,10 +88,12 @@ def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
     return [path for name, paths in views.items() if name in named for path in paths]
 
 
-def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+def _print_or_stop(
+    database: duckdb.DuckDBPyConnection, statement: duckdb.Statement, *, whole: bool
+) -> None:
     """Print a statement's result in a thread, because DuckDB ignores Ctrl-C, which reaches the main thread."""
     with ThreadPoolExecutor(1) as worker:
-        printing = worker.submit(_print_all, database, statement)
+        printing = worker.submit(_print, database, statement, whole=whole)
         try:
             printing.result()
         except KeyboardInterrupt:
@@ -125,14 +102,39 @@ def _print_all_or_stop(database: duckdb.DuckDBPyConnection, statement: duckdb.St
             raise
 
 
-def _print_all(database: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    """Print every row and column of a statement's result."""
-    if sys.stdout.isatty():
-        found = database.sql(statement)
-        found.show(max_rows=EVERYTHING, max_width=EVERYTHING, max_col_width=EVERYTHING)
-        return
+def _print(
+    database: duckdb.DuckDBPyConnection, statement: duckdb.Statement, *, whole: bool
+) -> None:
+    """Print a statement's result: all of it, or as much as a terminal shows well."""
     result = database.execute(statement)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([name for name, *_ in result.description])
-    while rows := result.fetchmany(ROWS_AT_ONCE):
-        writer.writerows(rows)
+    names = [name for name, *_ in result.description]
+    if not sys.stdout.isatty():
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        while rows := result.fetchmany(ROWS_AT_ONCE):
+            writer.writerows(rows)
+    elif names[:1] == [_PLAN]:
+        plans = [line for _, plan in result.fetchall() for line in plan.splitlines()]
+        sys.stdout.writelines(f"{escaped(line)}\n" for line in plans)
+    elif whole:
+        lines, _ = text_table(names, result.fetchall(), width=None)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    else:
+        shown = result.fetchmany(ROWS_IN_A_TERMINAL)
+        n_rows = len(shown)
+        while rows := result.fetchmany(ROWS_AT_ONCE):
+            n_rows += len(rows)
+        _print_first(names, shown, n_rows)
+
+
+def _print_first(names: Sequence[str], rows: Sequence[Sequence[Any]], n_rows: int) -> None:
+    """Print the first rows of a result as far as a terminal is wide, and how many there are."""
+    lines, n_columns = text_table(names, rows, shutil.get_terminal_size().columns)
+    left_out = []
+    if len(rows) < n_rows:
+        left_out.append(f"{len(rows)} of {n_rows:,} rows")
+    if n_columns < len(names):
+        left_out.append(f"{n_columns} of {len(names)} columns")
+    counted = f"{n_rows} row" + "s" * (n_rows != 1)
+    said = f"{', '.join(left_out)}; --all prints all" if left_out else counted
+    sys.stdout.writelines(f"{line}\n" for line in [*lines, "", said])

@@ -5,9 +5,9 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 from multirm.errors import InputError, escaped, shown
@@ -16,6 +16,7 @@ from multirm.running.arguments import entry
 from multirm.running.code import code_digest
 from multirm.running.files import digest
 from multirm.running.metadata import FORMATS, text_in
+from multirm.running.numbers import CountOrZero
 from multirm.running.provenance import Provenance
 from multirm.tables import parquet
 
@@ -43,6 +44,7 @@ class Step:
         origin: its own provenance, if it has one.
         seen: whether its origin is listed further up.
         problem: why it could not be read, if it could not.
+        below: what it was made from, each file once, if that is too far back to be listed.
     """
 
     name: str
@@ -51,10 +53,11 @@ class Step:
     origin: Provenance | None = None
     seen: bool = False
     problem: str = ""
+    below: tuple["Step", ...] = ()
 
 
 @entry
-def trace(file: Path, results: Path = Path("results")) -> None:
+def trace(file: Path, results: Path = Path("results"), depth: CountOrZero | None = None) -> None:
     """Print what a table, figure or model was made from, and what that was made from, back to the beginning.
 
     Each file is listed once with its parameters. Every file is read for its digest, and marked "changed since" if it
@@ -64,10 +67,12 @@ def trace(file: Path, results: Path = Path("results")) -> None:
     Args:
         file: A table, a figure (svg, pdf, png or html), or a model folder.
         results: The results folder, which is searched for the inputs.
+        depth: How many steps back files are listed; what is further back is checked and counted. By default, all
+            are listed.
     """
     steps = []
     try:
-        for step in way_back(file, results):
+        for step in way_back(file, results, depth):
             steps.append(step)
             sys.stdout.writelines(f"{line}\n" for line in lines(step))
         sys.stdout.write(f"\n{summary(steps)}\n")
@@ -77,8 +82,11 @@ def trace(file: Path, results: Path = Path("results")) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def way_back(file: Path, results: Path) -> Iterator[Step]:
+def way_back(file: Path, results: Path, most: int | None = None) -> Iterator[Step]:
     """The file and everything it was made from, each before its own inputs.
+
+    Args:
+        most: how many steps back; what is further back is in the `below` of the last steps.
 
     Raises:
         InputError: there is no such file, or it has no provenance.
@@ -92,31 +100,67 @@ def way_back(file: Path, results: Path) -> Iterator[Step]:
             found="no provenance",
             remedy="a CSV has none: trace the table beside it" if file.suffix == ".csv" else "",
         )
-    yield Step(str(file), 0, "", origin)
-    seen = {path.resolve()}
-    digest_of = cache(digest)
+    look = cache(partial(_look, results, cache(digest), cache(read_origin)))
+    # The depths at which origins are listed, by the resolved path.
+    seen: dict[Path, int] = {}
     # A stack rather than recursion: files written by others may form a chain of any length.
-    ahead = _inputs(origin, 1)
+    ahead: list[tuple[Step, Path | None]] = [(Step(str(file), 0, "", origin), path)]
     while ahead:
-        name, depth, recorded = ahead.pop()
-        state, origin, place = AS_RECORDED, None, None
-        try:
-            place = find_input(name, results)
-            if place is None:
-                yield Step(name, depth, UNPLACED if _is_bare(name) else GONE)
-                continue
-            if digest_of(place) != recorded:
-                state = CHANGED
-            origin = read_origin(place)
-        except (InputError, OSError) as error:
-            state = state if state == CHANGED else UNREADABLE
-            yield Step(name, depth, state, problem=str(error))
+        step, place = ahead.pop()
+        if step.origin is None or place is None:
+            yield step
             continue
-        known = origin is not None and place.resolve() in seen
-        yield Step(name, depth, state, origin, known)
-        if origin is not None and not known:
-            seen.add(place.resolve())
-            ahead += _inputs(origin, depth + 1)
+        # With a limit, what is listed at its end is listed again nearer to the file, where there is room for more.
+        above = seen.get(place.resolve())
+        if above is not None and (most is None or above <= step.depth):
+            yield replace(step, seen=True)
+            continue
+        seen[place.resolve()] = step.depth
+        inputs = [
+            (replace(found, depth=step.depth + 1), there)
+            for found, there in (look(*each) for each in _inputs(step.origin))
+        ]
+        if most is None or step.depth < most:
+            yield step
+            ahead += inputs
+        else:
+            yield replace(step, below=tuple(_all_behind(inputs, look)))
+
+
+def _all_behind(
+    inputs: Sequence[tuple[Step, Path | None]],
+    look: Callable[[str, str], tuple[Step, Path | None]],
+) -> Iterator[Step]:
+    """Files and everything they were made from, each once for each state."""
+    seen = set()
+    ahead = [*inputs]
+    while ahead:
+        step, _ = ahead.pop()
+        if (step.name, step.state) not in seen:
+            seen.add((step.name, step.state))
+            yield step
+            ahead += [look(*each) for each in _inputs(step.origin)] if step.origin else []
+
+
+def _look(
+    results: Path,
+    digest_of: Callable[[Path], str],
+    origin_of: Callable[[Path], Provenance | None],
+    name: str,
+    recorded: str,
+) -> tuple[Step, Path | None]:
+    """An input as it is now, and where it is."""
+    state, place = AS_RECORDED, None
+    try:
+        place = find_input(name, results)
+        if place is None:
+            return Step(name, 0, UNPLACED if _is_bare(name) else GONE), None
+        if digest_of(place) != recorded:
+            state = CHANGED
+        return Step(name, 0, state, origin_of(place)), place
+    except (InputError, OSError) as error:
+        state = state if state == CHANGED else UNREADABLE
+        return Step(name, 0, state, problem=str(error)), place
 
 
 def read_origin(path: Path) -> Provenance | None:
@@ -187,7 +231,17 @@ def lines(step: Step) -> list[str]:
         f"{escaped(name)}={escaped(json.dumps(value, ensure_ascii=False))}"
         for name, value in sorted(step.origin.parameters.items())
     )
-    return [words, f"{margin}  with {parameters}"] if parameters else [words]
+    said = [words, f"{margin}  with {parameters}"] if parameters else [words]
+    return [*said, f"{margin}  … from {_counted(step.below)}"] if step.below else said
+
+
+def _counted(steps: Sequence[Step]) -> str:
+    """The number of files in all, and of those that are not as recorded."""
+    counts = _counts(steps)
+    n_files = sum(counts.values())
+    files = f"{n_files} file{'s' * (n_files != 1)}"
+    others = [f"{n} {state}" for state, n in counts.items() if state != AS_RECORDED]
+    return ", ".join([f"{files} further back", *others])
 
 
 def code_marks(origin: Provenance) -> list[str]:
@@ -207,17 +261,10 @@ def _state_of_code(module: str, recorded: str) -> str:
         return GONE
 
 
-def summary(steps: list[Step]) -> str:
+def summary(steps: Sequence[Step]) -> str:
     """Count the inputs by state."""
-    # A file that is named twice counts as changed if it has changed for one of them.
-    inputs = sorted(
-        (step for step in steps if step.state), key=lambda step: step.state != AS_RECORDED
-    )
-    states = Counter({step.name: step.state for step in inputs}.values())
-    n_files = sum(states.values())
-    counts = [
-        f"{states[state]} {state}" for state in (AS_RECORDED, CHANGED, GONE, UNPLACED, UNREADABLE)
-    ]
+    steps = [each for step in steps for each in (step, *step.below)]
+    counts = _counts([step for step in steps if step.state])
     by_other_code = {
         step.name
         for step in steps
@@ -225,9 +272,23 @@ def summary(steps: list[Step]) -> str:
         and any(_state_of_code(*each) != AS_RECORDED for each in step.origin.code.items())
     }
     code = f"; {len(by_other_code)} files by code that differs now" if by_other_code else ""
-    return f"{n_files} inputs: {', '.join(one for one in counts if not one.startswith('0 '))}{code}"
+    states = ", ".join(f"{n} {state}" for state, n in counts.items())
+    return f"{sum(counts.values())} inputs: {states}{code}"
 
 
-def _inputs(origin: Provenance, depth: int) -> list[tuple[str, int, str]]:
-    """Names, depths and digests of inputs, last first: a stack."""
-    return [(name, depth, found) for name, found in sorted(origin.inputs.items(), reverse=True)]
+def _counts(steps: Sequence[Step]) -> dict[str, int]:
+    """The number of files in each state in which there are any."""
+    # A file that is named twice counts as changed if it has changed for one of them.
+    found = {step.name: step.state for step in sorted(steps, key=_is_as_recorded, reverse=True)}
+    counts = Counter(found.values())
+    order = (AS_RECORDED, CHANGED, GONE, UNPLACED, UNREADABLE)
+    return {state: counts[state] for state in order if counts[state]}
+
+
+def _is_as_recorded(step: Step) -> bool:
+    return step.state == AS_RECORDED
+
+
+def _inputs(origin: Provenance) -> list[tuple[str, str]]:
+    """Names and digests of inputs, last first: a stack."""
+    return sorted(origin.inputs.items(), reverse=True)
