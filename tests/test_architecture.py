@@ -11,7 +11,7 @@ AT_THE_TOP = {"__main__", "cli", "errors", "version"}
 
 FOUNDATIONS = (
     *("running", "tables", "text", "formats", "models", "engines", "generation"),
-    *("reward_models", "database", "study", "site"),
+    *("reward_models", "database", "charts", "study", "site"),
 )
 """What every part stands on: a folder uses only those before it."""
 

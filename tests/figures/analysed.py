@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from multirm.charts.palette import styles
 from multirm.figures.measures import Measures
-from multirm.figures.palette import styles
 from tests.figures.described import described
 
 KINDS = {"dORM-8B": "dORM", "gPRM-mini": "gPRM"}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from multirm.charts.palette import styles
 from multirm.figures.measures import Measures
-from multirm.figures.palette import styles
 from tests.figures.described import described
 
 KINDS = {"dPRM-14B": "dPRM", "gORM-14B": "gORM", "mine": None}

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from multirm.charts.palette import MAJORITY_VOTE, styles
 from multirm.figures.accuracy_by_cost import chart, front_line, read_costs
-from multirm.figures.palette import MAJORITY_VOTE, styles
 from multirm.figures.render import rendered
 from multirm.tables import parquet
 from multirm.tables.costs import COSTS

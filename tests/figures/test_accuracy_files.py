@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import VOTES, styles
 from multirm.errors import InputError
 from multirm.figures.accuracies import Point, category_names, method_names
 from multirm.figures.accuracy_files import read_accuracies
-from multirm.figures.palette import VOTES, styles
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Selection
 from multirm.tables.reward_model_rows import RewardModel

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import VOTES, styles
 from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.accuracy_grid import chart, draw_accuracy_grid
-from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import rendered
 from multirm.figures.theme import POINT_AREA
 from multirm.inspect.trace import read_origin

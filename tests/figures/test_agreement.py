@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from multirm.charts.palette import styles
 from multirm.figures.agreement import MOST_SETS, chart
-from multirm.figures.palette import styles
 from multirm.figures.render import rendered
 from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind

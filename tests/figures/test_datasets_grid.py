@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import VOTES, styles
 from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.datasets_grid import chart, draw_datasets_grid
-from multirm.figures.palette import VOTES, styles
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Selection
 from tests.figures.described import described

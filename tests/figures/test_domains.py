@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import styles
 from multirm.figures.domains import chart
 from multirm.figures.measures import Measures
-from multirm.figures.palette import styles
 from multirm.figures.render import rendered
 from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
 from multirm.tables.domains import Domain

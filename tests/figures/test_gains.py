@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import styles
 from multirm.errors import InputError
 from multirm.figures.gains import chart, draw_gains, gains_of
 from multirm.figures.measures import Measures
-from multirm.figures.palette import styles
 from multirm.figures.render import rendered
 from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
 from tests.figures.described import described

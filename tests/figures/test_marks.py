@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import VOTES, styles
 from multirm.figures import theme
 from multirm.figures.marks import legend, marks
-from multirm.figures.palette import VOTES, styles
 from multirm.figures.wrapping import text_width
 from tests.figures.described import described
 

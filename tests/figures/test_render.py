@@ -8,9 +8,9 @@ from typing import Any
 import altair as alt
 import pytest
 
+from multirm.charts.palette import VOTES, styles
 from multirm.figures.accuracies import Accuracies, Point
 from multirm.figures.accuracy_grid import chart
-from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import page, rendered, specification
 from multirm.running.metadata import FORMATS
 from multirm.tables.accuracy import Selection

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import VOTES
 from multirm.errors import InputError
 from multirm.figures.accuracies import Accuracies, Point
-from multirm.figures.palette import VOTES
 from multirm.figures.render import rendered
 from multirm.figures.shuffled import Pair, chart, draw_shuffled
 from multirm.tables import parquet

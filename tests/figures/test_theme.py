@@ -8,9 +8,9 @@ import altair as alt
 import pytest
 import vl_convert
 
+from multirm.charts.palette import VOTES, styles
 from multirm.figures import accuracy_grid, legend, theme
 from multirm.figures.accuracies import Accuracies, Point
-from multirm.figures.palette import VOTES, styles
 from multirm.figures.render import Figure, specification
 from multirm.tables.accuracy import Selection
 from tests.figures.described import described

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.palette import styles
 from multirm.figures import theme
 from multirm.figures.measures import Measures
-from multirm.figures.palette import styles
 from multirm.figures.render import rendered
 from multirm.figures.win_loss import chart
 from tests.figures.analysed import KINDS, groups, shown

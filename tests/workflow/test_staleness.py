@@ -456,7 +456,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
-    "a colour": (put("figures/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
+    "a colour": (put("charts/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
     "a module of tables for readers": (
         add(EFFECT, "src/multirm/report/filtering.py"),
         jobs("tabulate_filtering"),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from multirm.charts.palette import CEILING, MAJORITY_VOTE, VOTES, Style
 from multirm.figures.measures import in_order
-from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, Style
 from multirm.figures.sentences import and_seeds
 from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, Estimator, IntervalNote
 

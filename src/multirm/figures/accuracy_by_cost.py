@@ -7,12 +7,12 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import MAJORITY_VOTE, VOTES
+from multirm.charts.scorers import Rows
 from multirm.figures import theme
 from multirm.figures.marks import Marks, legend, marks, nothing
 from multirm.figures.measures import Measures, interval_text, read_measures
-from multirm.figures.palette import MAJORITY_VOTE, VOTES
 from multirm.figures.panels import SHOWS, ticks_of, y_axis
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import and_seeds
 from multirm.figures.titles import headroom, panel_title, title
 from multirm.figures.write import check_formats, write_figure

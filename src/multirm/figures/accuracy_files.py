@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from multirm.charts.palette import CEILING, MAJORITY_VOTE, VOTES, styles
+from multirm.charts.scorers import with_kinds
 from multirm.errors import InputError, shown
 from multirm.figures.accuracies import Accuracies, Point, method_names
 from multirm.figures.measures import read_measures
-from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, styles
 from multirm.figures.published_accuracies import published_points
-from multirm.figures.scorers import with_kinds
 from multirm.tables.accuracy import (
     ACCURACY,
     Estimator,

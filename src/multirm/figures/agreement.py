@@ -5,12 +5,12 @@ from pathlib import Path
 
 import altair as alt
 
+from multirm.charts.palette import MAJORITY_VOTE, VOTES, Style, styles
+from multirm.charts.scorers import Rows, known_models
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import nothing
 from multirm.figures.measures import dataset_of, interval_of
-from multirm.figures.palette import MAJORITY_VOTE, VOTES, Style, styles
-from multirm.figures.scorers import Rows, known_models
 from multirm.figures.titles import title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import altair as alt
 
+from multirm.charts.palette import styles
 from multirm.errors import escaped
 from multirm.figures.marks import Marks, marks
-from multirm.figures.palette import styles
 from multirm.figures.panels import Panel, framed, grid
 from multirm.figures.titles import headroom, spoken
 from multirm.figures.write import check_formats, write_figure

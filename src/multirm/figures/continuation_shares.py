@@ -6,11 +6,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
 from multirm.figures.measures import dataset_of
-from multirm.figures.palette import Style
 from multirm.figures.panels import Panel, framed, grid
 from multirm.figures.titles import headroom
 from multirm.figures.write import check_formats, write_figure

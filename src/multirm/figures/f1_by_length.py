@@ -7,11 +7,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import MAJORITY_VOTE, VOTES
+from multirm.charts.scorers import Rows
 from multirm.figures.marks import marks
 from multirm.figures.measures import Measures, read_measures
-from multirm.figures.palette import MAJORITY_VOTE, VOTES
 from multirm.figures.panels import framed, grid, lines, measure_row, measure_tooltip
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import sizes
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry

@@ -6,12 +6,12 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import styles
+from multirm.charts.scorers import Rows
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, legend, marks, nothing
 from multirm.figures.measures import dataset_of, interval_text
-from multirm.figures.palette import styles
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import sizes
 from multirm.figures.titles import spoken, title
 from multirm.figures.write import check_formats, write_figure

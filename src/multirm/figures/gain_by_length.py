@@ -6,11 +6,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.scorers import Rows
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks, nothing
 from multirm.figures.measures import Measures, interval_of, interval_text, read_measures
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import sizes
 from multirm.figures.titles import spoken, title
 from multirm.figures.wrapping import wrap

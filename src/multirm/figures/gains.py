@@ -6,13 +6,13 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style
+from multirm.charts.scorers import Rows
 from multirm.errors import InputError, one_of
 from multirm.figures import theme
 from multirm.figures.marks import nothing
 from multirm.figures.measures import Measures, interval_text, read_measures
-from multirm.figures.palette import Style
 from multirm.figures.panels import SHOWS
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import and_seeds, over_categories
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width

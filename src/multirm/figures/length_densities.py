@@ -7,11 +7,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style, styles
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
 from multirm.figures.measures import dataset_of, in_order
-from multirm.figures.palette import Style, styles
 from multirm.figures.panels import framed, n_columns
 from multirm.figures.titles import headroom, panel_title, spoken
 from multirm.figures.write import check_formats, write_figure

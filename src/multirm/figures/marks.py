@@ -6,8 +6,8 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style
 from multirm.figures import theme
-from multirm.figures.palette import Style
 from multirm.figures.wrapping import balanced, text_width
 
 _SAMPLE, _SPACE, _ROW_GAP = 26, 8, 4

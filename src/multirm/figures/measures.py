@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from multirm.charts.palette import Style
+from multirm.charts.scorers import Rows, known_models, labels_and_styles, scorer_of
 from multirm.errors import escaped
-from multirm.figures.palette import Style
-from multirm.figures.scorers import Rows, known_models, labels_and_styles, scorer_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.reward_model_rows import labels_of_shown

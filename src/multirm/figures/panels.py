@@ -6,10 +6,10 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style
 from multirm.figures import theme
 from multirm.figures.marks import Marks, legend, marks, nothing
 from multirm.figures.measures import Measures, interval_text
-from multirm.figures.palette import Style
 from multirm.figures.titles import headroom, panel_title, spoken, title
 from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.schema import Row

@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
+from multirm.charts.palette import CEILING, MAJORITY_VOTE
 from multirm.errors import InputError, escaped, shown
 from multirm.figures.accuracies import Point
-from multirm.figures.palette import CEILING, MAJORITY_VOTE
 from multirm.tables.accuracy import MAJORITY_VOTE_NAME, PASS_NAME, IntervalNote
 
 # What draws takes numbers of 64 bits, and no pool is so large.

@@ -6,11 +6,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.scorers import Rows
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import nothing
 from multirm.figures.measures import Measures, dataset_of, interval_of, read_measures
-from multirm.figures.scorers import Rows
 from multirm.figures.sentences import sizes
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.write import check_formats, write_figure

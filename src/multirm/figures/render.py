@@ -8,7 +8,8 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from multirm.figures import theme, vega
+from multirm.charts import vega
+from multirm.figures import theme
 from multirm.figures.pdf import in_order
 from multirm.running.metadata import FORMATS
 

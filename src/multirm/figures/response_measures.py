@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from multirm.charts.palette import MAJORITY_VOTE, VOTES, Style
 from multirm.errors import escaped
 from multirm.figures.measures import Measures, interval_text, read_measures
-from multirm.figures.palette import MAJORITY_VOTE, VOTES, Style
 from multirm.tables.accuracy import OVERALL
 from multirm.tables.response_accuracy import LONGER, RESPONSE_ACCURACY, Level
 from multirm.tables.schema import Row, Schema

@@ -7,11 +7,11 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, legend, marks, nothing
 from multirm.figures.measures import dataset_of, in_order, interval_text
-from multirm.figures.palette import Style
 from multirm.figures.panels import ticks_of, y_axis
 from multirm.figures.titles import headroom, panel_title, title
 from multirm.figures.write import check_formats, write_figure

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from multirm.charts.scorers import Rows
 from multirm.figures.measures import Measures
-from multirm.figures.scorers import Rows
 from multirm.tables.accuracy import OVERALL, IntervalNote
 from multirm.tables.schema import Row
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import MAJORITY_VOTE
+from multirm.charts.scorers import Rows
 from multirm.errors import InputError, escaped
 from multirm.figures import theme
 from multirm.figures.accuracies import Accuracies, Point, category_names, method_names
 from multirm.figures.accuracy_files import read_accuracies
 from multirm.figures.marks import marks, nothing
 from multirm.figures.measures import interval_text, read_measures
-from multirm.figures.palette import MAJORITY_VOTE
-from multirm.figures.scorers import Rows
 from multirm.figures.titles import panel_title, spoken, title
 from multirm.figures.wrapping import text_width
 from multirm.figures.write import check_formats, write_figure

@@ -6,10 +6,10 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import Style, style_of_kind
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
 from multirm.figures.measures import interval_of
-from multirm.figures.palette import Style, style_of_kind
 from multirm.figures.titles import headroom, panel_title
 from multirm.tables.log_errors import BoundKind, Case
 from multirm.tables.reward_models import Kind

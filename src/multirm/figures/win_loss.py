@@ -7,12 +7,12 @@ from typing import Any
 
 import altair as alt
 
+from multirm.charts.palette import MAJORITY_VOTE
+from multirm.charts.scorers import Rows, scorer_of
 from multirm.figures import theme
 from multirm.figures.marks import nothing
 from multirm.figures.measures import Measures, interval_text, read_measures
-from multirm.figures.palette import MAJORITY_VOTE
 from multirm.figures.panels import SHOWS
-from multirm.figures.scorers import Rows, scorer_of
 from multirm.figures.sentences import questions_of, sizes
 from multirm.figures.titles import panel_title, title
 from multirm.figures.wrapping import text_width

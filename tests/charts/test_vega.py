@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from multirm.figures.vega import script, user_cache
+from multirm.charts.vega import script, user_cache
 
 
 @pytest.fixture

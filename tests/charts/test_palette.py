@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from multirm.figures.palette import CEILING, MAJORITY_VOTE, VOTES, styles, with_aggregation
+from multirm.charts.palette import CEILING, MAJORITY_VOTE, VOTES, styles, with_aggregation
 from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 from tests.figures.described import described

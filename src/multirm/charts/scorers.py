@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from multirm.charts.palette import Style, styles, with_aggregation
 from multirm.errors import escaped
-from multirm.figures.palette import Style, styles, with_aggregation
 from multirm.tables.reward_model_rows import (
     RewardModel,
     describe,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from multirm.charts.scorers import known_models
 from multirm.errors import InputError
 from multirm.figures.measures import interval_of, interval_text, read_measures
-from multirm.figures.scorers import known_models
 from multirm.tables import parquet
 from multirm.tables.solution_analyses import LENGTH_CORRELATIONS
 from tests.origins import made_of
