@@ -20,7 +20,7 @@ from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.formats.sources import Reader
 from multirm.tables import parquet
-from multirm.tables.accuracy import ACCURACY, Estimator
+from multirm.tables.accuracy import ACCURACY, MAJORITY_VOTE, Estimator
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.costs import COSTS
 from multirm.tables.ledger import LEDGER
@@ -122,8 +122,8 @@ def test_exact_is_the_mean_over_all_subsets(tmp_path: Path, write_tables: Any, s
         ]
         assert row["accuracy"] == pytest.approx(100 * np.mean(probabilities))
         assert row["standard_error"] == 0
-        assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 100
-        assert row["high"] - row["low"] > 10
+        assert 0 <= row["accuracy_low"] <= row["accuracy"] <= row["accuracy_high"] <= 100
+        assert row["accuracy_high"] - row["accuracy_low"] > 10
         assert row["n_questions"] == len(study[row["category"]])
 
 
@@ -134,9 +134,15 @@ def test_comparisons_are_differences_of_accuracies(tmp_path: Path, write_tables:
     assert len(found) == 3 * 2 * 2 * 3
     # At N = 1, nothing is tested; at N = 2, Overall is one family, and so is each category and selection.
     assert {row["n_families"] for row in found} == {1 + 2 * 2}
+    # The majority vote has a name where a model is compared with it; among accuracies, it has no model.
+    named = rows | {
+        (category, selection, MAJORITY_VOTE, n): row
+        for (category, selection, _, n), row in rows.items()
+        if selection == "majority_vote"
+    }
     for row in found:
         one, other = (
-            rows[row["category"], row[f"{who}selection"], row[f"{who}model"], row["n"]]
+            named[row["category"], row[f"{who}selection"], row[f"{who}model"], row["n"]]
             for who in ("", "other_")
         )
         assert row["difference"] == pytest.approx(one["accuracy"] - other["accuracy"])
@@ -193,7 +199,7 @@ def test_one_question_with_equal_solutions(
     low, high = (20.65, 100) if expected else (0, 79.35)
     for row in rows:
         assert row["accuracy"] == pytest.approx(expected)
-        assert [row["low"], row["high"]] == pytest.approx([low, high], abs=0.01)
+        assert [row["accuracy_low"], row["accuracy_high"]] == pytest.approx([low, high], abs=0.01)
         assert row["note"] == "one_question"
 
 
@@ -227,7 +233,7 @@ def test_numbers_do_not_depend_on_the_order_of_files_and_models(
     assert set(first) == {key for key in again if key[3] == 2}
     for key, row in first.items():
         # Overall is a sum over categories, in their order.
-        rounded = ("accuracy", "low", "high", "standard_error")
+        rounded = ("accuracy", "accuracy_low", "accuracy_high", "standard_error")
         exact = [name for name in row if name not in rounded]
         assert {name: again[key][name] for name in exact} == {name: row[name] for name in exact}
         for name in rounded:
@@ -524,11 +530,15 @@ def test_the_smallest_and_most_uniform_studies_give_valid_tables(
         elif estimator is Estimator.EXACT:
             assert row["accuracy"] == pytest.approx(probability), row
         if estimator is Estimator.EXACT:
-            assert row["low"] <= row["accuracy"] <= row["high"]
-            assert row["high"] - row["low"] > 75
+            assert row["accuracy_low"] <= row["accuracy"] <= row["accuracy_high"]
+            assert row["accuracy_high"] - row["accuracy_low"] > 75
             assert row["note"] == "one_question"
         else:
-            assert (row["low"], row["high"], row["note"]) == (None, None, "published")
+            assert (row["accuracy_low"], row["accuracy_high"], row["note"]) == (
+                None,
+                None,
+                "published",
+            )
             assert (row["std"] == 0) or row["n"] == 1 < len(pool)
         overall = by_key(rows)["Overall", row["selection"], row["model"], row["n"]]
         assert row["accuracy"] == overall["accuracy"]

@@ -13,7 +13,7 @@ from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.category_groups import groups_within, parse_groups
 from multirm.evaluation.significance import holm
 from multirm.tables import parquet
-from multirm.tables.accuracy import ACCURACY, OVERALL, Estimator
+from multirm.tables.accuracy import ACCURACY, MAJORITY_VOTE, OVERALL, Estimator
 from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.headline import HEADLINE
@@ -65,12 +65,12 @@ def test_groups_are_measured_like_overall_and_like_categories(
             tuple(row[name] for name in METHOD) for row in same
         ]
         for row, other in zip(own, same, strict=True):
-            for name in ("accuracy", "low", "high", "note", "n_questions"):
+            for name in ("accuracy", "accuracy_low", "accuracy_high", "note", "n_questions"):
                 assert row[name] == pytest.approx(other[name]), name
         gains = {
             tuple(row[name] for name in METHOD): row
             for row in compared
-            if row["category"] == category and row["other_model"] is None
+            if row["category"] == category and row["other_model"] == MAJORITY_VOTE
         }
         measured = {
             tuple(row[name] for name in METHOD): row for row in own if row["difference"] is not None
@@ -78,7 +78,10 @@ def test_groups_are_measured_like_overall_and_like_categories(
         assert measured.keys() == gains.keys()
         for key, row in measured.items():
             found = [row[f"difference{of}"] for of in ("", "_low", "_high", "_note")] + [row["p"]]
-            expected = [gains[key][name] for name in ("difference", "low", "high", "note", "p")]
+            expected = [
+                gains[key][name]
+                for name in ("difference", "difference_low", "difference_high", "note", "p")
+            ]
             assert found == pytest.approx(expected)
 
 

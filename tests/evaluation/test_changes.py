@@ -53,8 +53,8 @@ def test_the_interval_of_one_category_is_students_of_paired_differences(seed: in
     half = stats.t.ppf(0.975, questions - 1) * np.sqrt(
         own.var(ddof=1) / questions + ((own**2).mean() / np.abs(own).mean() / questions) ** 2
     )
-    assert row["high"] - row["change"] == pytest.approx(100 * half)
-    assert row["change"] - row["low"] == pytest.approx(100 * half)
+    assert row["change_high"] - row["change"] == pytest.approx(100 * half)
+    assert row["change"] - row["change_low"] == pytest.approx(100 * half)
     assert row["n_questions"] == questions
 
 
@@ -85,7 +85,7 @@ def test_means_over_training_runs_are_wider_by_their_seeds() -> None:
     apart[:, place] += 0.3
     wide = change_rows({"law": apart}, parts)
     of_mean = [next(row for row in rows if row["model"] == "mean") for rows in (close, wide)]
-    widths = [row["high"] - row["low"] for row in of_mean]
+    widths = [row["change_high"] - row["change_low"] for row in of_mean]
     assert of_mean[1]["change"] == pytest.approx(of_mean[0]["change"] + 15)
     assert widths[1] > widths[0]
 
@@ -95,6 +95,6 @@ def test_what_does_not_read_steps_cannot_change() -> None:
     rows = change_rows({"law": np.zeros((20, len(parts)))}, parts)
     for row in rows:
         may_change = row["n"] > 1 and row["model"] == "a"
-        assert (row["low"] == row["high"] == 0) is not may_change
-        assert row["low"] <= row["change"] <= row["high"]
+        assert (row["change_low"] == row["change_high"] == 0) is not may_change
+        assert row["change_low"] <= row["change"] <= row["change_high"]
         assert (row["note"] is None) is not may_change

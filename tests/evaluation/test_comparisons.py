@@ -7,7 +7,7 @@ from multirm.evaluation import significance
 from multirm.evaluation.comparisons import comparison_rows, comparisons_of
 from multirm.evaluation.expected import columns
 from multirm.evaluation.methods import Scorer
-from multirm.tables.accuracy import OVERALL, Aggregation, IntervalNote
+from multirm.tables.accuracy import MAJORITY_VOTE, OVERALL, Aggregation, IntervalNote
 from multirm.tables.comparisons import Family
 
 SCORERS = [Scorer(name, Aggregation.LAST) for name in ("a", "b", "c")]
@@ -50,7 +50,7 @@ def test_only_overall_at_the_largest_n_is_primary() -> None:
     for row in rows:
         if row["n"] == 1:
             assert (row["family"], row["p"], row["p_holm"]) == (None, None, None)
-            assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
+            assert (row["difference"], row["difference_low"], row["difference_high"]) == (0, 0, 0)
             assert row["note"] is IntervalNote.NOTHING_TO_SELECT
         elif row["category"] == OVERALL and row["n"] == 4:
             assert row["family"] is Family.PRIMARY
@@ -85,15 +85,15 @@ def test_differences_and_their_intervals_are_over_the_questions() -> None:
                 k
                 for k, (_, method) in enumerate(keys)
                 if method.columns["selection"] == row[f"{who}selection"]
-                and method.columns["model"] == row[f"{who}model"]
+                and (method.columns["model"] or MAJORITY_VOTE) == row[f"{who}model"]
             )
             for who in ("", "other_")
         )
         parts = list(values.values()) if row["category"] == OVERALL else [values[row["category"]]]
         expected = np.mean([np.mean(part[:, own] - part[:, other]) for part in parts])
         assert row["difference"] == pytest.approx(100 * expected)
-        assert -100 <= row["low"] <= row["difference"] <= row["high"] <= 100
-        assert row["high"] - row["low"] > 10
+        assert -100 <= row["difference_low"] <= row["difference"] <= row["difference_high"] <= 100
+        assert row["difference_high"] - row["difference_low"] > 10
 
 
 @pytest.mark.parametrize("n", [2, 5])
@@ -101,23 +101,25 @@ def test_equal_methods_do_not_differ_but_have_an_interval(n: int) -> None:
     values = {"law": np.ones((n, len(columns([2], SCORERS))))}
     for row in rows_of(values, [2]):
         assert (row["difference"], row["p"], row["p_holm"]) == (0, 1, 1)
-        assert row["low"] < -10
-        assert row["high"] > 10
+        assert row["difference_low"] < -10
+        assert row["difference_high"] > 10
         assert row["note"] is IntervalNote.NO_SPREAD
 
 
 def test_one_question_has_no_test_and_a_note() -> None:
     for row in rows_of(random_values([2], {"law": 1}), [2]):
-        assert (row["low"], row["high"], row["p"], row["p_holm"]) == (None,) * 4
+        assert (row["difference_low"], row["difference_high"], row["p"], row["p_holm"]) == (
+            None,
+        ) * 4
         assert row["note"] is IntervalNote.ONE_QUESTION
     for row in rows_of(random_values([2], {"law": 1, "math": 1}), [2]):
-        assert (row["low"], row["high"], row["p"]) == (None,) * 3
+        assert (row["difference_low"], row["difference_high"], row["p"]) == (None,) * 3
     beside = rows_of(random_values([2], {"law": 1, "math": 20}), [2])
     for row in beside:
-        assert (row["low"] is None) == (row["category"] == "law")
+        assert (row["difference_low"] is None) == (row["category"] == "law")
         if row["category"] == OVERALL:
             assert row["note"] is IntervalNote.SINGLE_QUESTIONS
-            assert row["high"] - row["low"] > 45
+            assert row["difference_high"] - row["difference_low"] > 45
 
 
 def test_equal_models_rarely_differ_significantly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_accuracies_are_those_of_the_table(tmp_path: Path, write_tables: Any) ->
     generator = random.Random(4)
     rows = evaluated(tmp_path, write_tables(study(generator, MODELS), MODELS), MODELS)
     names = ["dataset", "category", "selection", "model", "aggregation", "n"]
-    names += ["accuracy", "low", "high", "note", "n_questions"]
+    names += ["accuracy", "accuracy_low", "accuracy_high", "note", "n_questions"]
     accuracies = parquet.read(tmp_path / "accuracy.parquet", ACCURACY).select(names).to_pylist()
     kept = [row for row in accuracies if row["selection"] != "pass"]
     assert [{name: row[name] for name in names} for row in rows] == kept

@@ -157,7 +157,9 @@ def test_overall_is_the_mean_over_categories_that_have_such_models(once: Made) -
         arrays = {name: np.array(part)[:, None] for name, part in parts.items()}
         mean, size = intervals.mean_of(arrays), intervals.typical_size(arrays)
         (low,), (high,) = intervals.of_differences(mean, size)
-        assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
+        assert (row["difference_low"], row["difference_high"]) == pytest.approx(
+            (100 * low, 100 * high)
+        )
         assert row["trained_on"] is row["other_model"] is None
 
 
@@ -174,7 +176,7 @@ def test_pairs_are_as_in_the_comparisons(seeds: str, request: pytest.FixtureRequ
         assert row["model"] == ("all" if seeds == "once" else "all@mean")
         where = ("category", "selection", "n", "model", "other_model")
         other = known[tuple(row[name] for name in where)]
-        for name in ("difference", "low", "high", "p"):
+        for name in ("difference", "difference_low", "difference_high", "p"):
             assert row[name] == pytest.approx(other[name])
         assert row["note"] == other["note"]
 
@@ -219,7 +221,7 @@ def test_seeds_widen_the_intervals_of_means(twice: Made) -> None:
     )
     row = best_of_n(rows)[OVERALL, Domain.OUT_OF_DOMAIN, None]
     assert row["difference"] == pytest.approx(100 * mean.value[0])
-    assert (row["low"], row["high"]) == pytest.approx((100 * low, 100 * high))
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx((100 * low, 100 * high))
     assert high - low > interval[1][0] - interval[0][0]
 
 
@@ -298,7 +300,7 @@ def test_a_held_out_category_is_compared_as_in_comparisons(
         if "every@mean" in pair and (row["selection"], row["n"]) == ("best_of_n", N):
             # The model that is described first is compared with later ones.
             sign = 1 if row["model"] == "every@mean" else -1
-            ends = sorted([sign * row["low"], sign * row["high"]])
+            ends = sorted([sign * row["difference_low"], sign * row["difference_high"]])
             (other,) = pair - {"every@mean"}
             expected[row["category"], other] = [sign * row["difference"], *ends]
     for key, row in found.items():
@@ -307,5 +309,5 @@ def test_a_held_out_category_is_compared_as_in_comparisons(
             assert row["difference"] == pytest.approx(np.mean(parts))
             assert (row["family"], row["n_categories"]) == (Family.PRIMARY, 3)
         else:
-            measured = [row[name] for name in ("difference", "low", "high")]
+            measured = [row[name] for name in ("difference", "difference_low", "difference_high")]
             assert measured == pytest.approx(expected[key])

@@ -108,7 +108,8 @@ def test_lowest_steps_are_counted_for_step_rewards_only(tables: Any, tmp_path: P
 
 def test_calibration_is_also_of_all_categories_together(tables: Any) -> None:
     counts: dict[tuple[str, str, float], int] = {
-        (row["category"], row["model"], row["low"]): row["count"] for row in tables(RELIABILITY)
+        (row["category"], row["model"], row["reward_low"]): row["count"]
+        for row in tables(RELIABILITY)
     }
     for (category, model, low), count in counts.items():
         if category == OVERALL:

@@ -39,7 +39,7 @@ def test_lengths_that_are_all_longer_by_two_are_two_away() -> None:
     short = np.array([[0, 1, 1, 0, 0], [0, 2, 0, 0, 0]])
     longer = np.roll(short, 2, axis=1)
     assert shift(short, longer).distance == pytest.approx(2)
-    assert shift(short, short).columns["low"] == 0
+    assert shift(short, short).columns["distance_low"] == 0
 
 
 def test_questions_are_left_out_one_at_a_time_on_both_sides() -> None:
@@ -71,13 +71,13 @@ def test_the_interval_holds_the_distance_of_known_distributions() -> None:
     held = 0
     for _ in range(200):
         columns = shift(sample(2), sample(5)).columns
-        held += columns["low"] <= 3 <= columns["high"]  # type: ignore[operator]
+        held += columns["distance_low"] <= 3 <= columns["distance_high"]  # type: ignore[operator]
     assert held >= 180
 
 
 def test_one_question_has_no_interval() -> None:
     columns = shift(np.array([[0, 1, 1]]), np.array([[0, 1, 0], [0, 0, 1]])).columns
-    assert columns == {"distance": pytest.approx(0), "low": None, "high": None}
+    assert columns == {"distance": pytest.approx(0), "distance_low": None, "distance_high": None}
 
 
 def solution(dataset: str, category: str, question: int, labels: list[int]) -> dict[str, Any]:

@@ -101,15 +101,17 @@ def test_the_reliability_curve_has_each_scored_solution_once(
     pairs: list[tuple[float, bool]],
 ) -> None:
     curve = measure(pairs).reliability
-    assert [(row.low, row.high) for row in curve] == [(k / 10, (k + 1) / 10) for k in range(10)]
+    assert [(row.reward_low, row.reward_high) for row in curve] == [
+        (k / 10, (k + 1) / 10) for k in range(10)
+    ]
     assert sum(row.count for row in curve) == len(pairs)
     for row in curve:
         if row.count == 0:
             assert (row.mean_reward, row.share_correct) == (None, None)
         else:
             assert row.mean_reward is not None
-            assert row.low <= row.mean_reward + 1e-12
-            assert row.mean_reward <= row.high + 1e-12
+            assert row.reward_low <= row.mean_reward + 1e-12
+            assert row.mean_reward <= row.reward_high + 1e-12
 
 
 def test_edges_belong_to_the_bin_above_except_the_last() -> None:
@@ -307,10 +309,12 @@ def test_bins_have_intervals_over_questions() -> None:
     widths = []
     for row, independent in zip(curve, apart, strict=True):
         if row.count:
-            assert row.share_low <= row.share_correct <= row.share_high
-            widths.append([part.share_high - part.share_low for part in (row, independent)])
+            assert row.share_correct_low <= row.share_correct <= row.share_correct_high
+            widths.append(
+                [part.share_correct_high - part.share_correct_low for part in (row, independent)]
+            )
         else:
-            assert (row.share_low, row.share_high) == (None, None)
+            assert (row.share_correct_low, row.share_correct_high) == (None, None)
     assert np.mean(widths, axis=0)[0] > 1.05 * np.mean(widths, axis=0)[1]
 
 

@@ -182,7 +182,7 @@ def test_the_table_agrees_with_the_csv(tmp_path: Path, write_tables: Any) -> Non
         if row["selection"] == "weighted_vote":
             assert row["accuracy"] == float(lines[row["model"]][f"{row['category']}_mean"])
             assert row["std"] == float(lines[row["model"]][f"{row['category']}_std"])
-            assert (row["estimator"], row["runs"], row["low"]) == ("paper", 6, None)
+            assert (row["estimator"], row["runs"], row["accuracy_low"]) == ("paper", 6, None)
 
 
 def check(folder: Path, drawn: Mapping[str, Any], n: list[int], runs: int, seed: int) -> None:

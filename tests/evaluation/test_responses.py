@@ -78,7 +78,7 @@ def test_longer_answers_are_rarely_the_better_ones_of_llmbar(
     for subset, n in n_right.items():
         row = found["longer", "subset", subset, "accuracy", "lost"]
         assert row["value"] == pytest.approx(100 * n / row["n_prompts"])
-        assert row["low"] < row["value"] < row["high"]
+        assert row["value_low"] < row["value"] < row["value_high"]
         of_subsets.append(row["value"])
     overall = found["longer", "overall", "Overall", "accuracy", "lost"]
     assert overall["value"] == pytest.approx(np.mean(of_subsets))
@@ -132,7 +132,7 @@ def test_steps_of_prm800k_are_clustered_by_problem(shared_data: Path, tmp_path: 
                 right, total = right + (i > j), total + 1
     assert (row["n_comparisons"], row["value"]) == (total, pytest.approx(100 * right / total))
     # Many pairs of few problems say little.
-    assert row["high"] - row["low"] > 40
+    assert row["value_high"] - row["value_low"] > 40
 
 
 def rewardbench(path: Path, without: str = "") -> list[str]:
@@ -243,7 +243,7 @@ def test_ppe_has_its_own_measures(tmp_path: Path) -> None:
     assert found["m", "subset", "gpqa", "accuracy", "lost"]["value"] == pytest.approx(50)
     assert ("m", "subset", "gpqa", "roc_auc", "lost") in found
     spearman = found["m", "subset", "gpqa", "spearman", "lost"]
-    assert -100 <= spearman["low"] <= spearman["value"] <= spearman["high"] <= 100
+    assert -100 <= spearman["value_low"] <= spearman["value"] <= spearman["value_high"] <= 100
 
 
 def test_missing_rewards_are_counted_and_never_won(tmp_path: Path) -> None:
@@ -256,10 +256,10 @@ def test_missing_rewards_are_counted_and_never_won(tmp_path: Path) -> None:
     rewards = parquet.read(paths["evaluation"] / "response_rewards.parquet", RESPONSE_REWARDS)
     mine = [each for each in rewards.to_pylist() if each["model"] == "m"]
     assert [each["reward"] for each in mine[:4]] == [5, None, None, 1]
-    assert mine[0]["n_tokens"] == 10
+    assert mine[0]["n_tokens_read"] == 10
     write_rewards(paths, [None] * (2 * n))
     row = evaluated(paths, "m")["m", "all", "All", "accuracy", "lost"]
-    assert (row["n_missing"], row["value"], row["low"]) == (n, None, None)
+    assert (row["n_missing"], row["value"], row["value_low"]) == (n, None, None)
 
 
 def test_rewards_must_be_of_the_responses(tmp_path: Path) -> None:

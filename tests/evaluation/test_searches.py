@@ -275,7 +275,7 @@ def test_a_gain_is_the_paired_difference_at_equal_tokens(tmp_path: Path) -> None
         assert gain["baseline_n"] == pytest.approx(2) and gain["is_matched"]
         assert gain["baseline_accuracy"] == pytest.approx(100 * (4 / 6 + 0) / 2)
         assert gain["difference"] == pytest.approx(100 * (1 - (4 / 6) / 2))
-        assert gain["low"] < gain["difference"] <= gain["high"] <= 100
+        assert gain["difference_low"] < gain["difference"] <= gain["difference_high"] <= 100
         assert (gain["search"], gain["baseline"], gain["n_questions"]) == ("PBS", "BoN", 2)
     assert {row["search"] for row in gains} == {"PBS"}
     assert {row["measure"] for row in gains} == set(map(str, MEASURES))
@@ -302,7 +302,7 @@ def test_without_enough_tokens_there_is_no_difference(tmp_path: Path) -> None:
     _, gains = evaluated(tmp_path, *two_questions(50))
     for gain in gains:
         assert (gain["is_matched"], gain["baseline_n"], gain["baseline_tokens"]) == (False, 4, 40)
-        assert gain["difference"] is gain["low"] is gain["baseline_accuracy"] is None
+        assert gain["difference"] is gain["difference_low"] is gain["baseline_accuracy"] is None
         assert gain["accuracy"] == 100
 
 
@@ -368,7 +368,7 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
     every = [value for row in accuracy + gains for value in row.values()]
     assert not [value for value in every if isinstance(value, float) and math.isnan(value)]
     assert {row["note"] for row in gains} == {"one_question"}
-    assert {row["low"] for row in gains} == {None}
+    assert {row["difference_low"] for row in gains} == {None}
 
 
 def test_an_end_without_a_step_adds_no_reward() -> None:

@@ -29,7 +29,7 @@ from multirm.evaluation.training_seeds import (
 )
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.tables import parquet
-from multirm.tables.accuracy import OVERALL, Aggregation, Estimator, Selection
+from multirm.tables.accuracy import MAJORITY_VOTE, OVERALL, Aggregation, Estimator, Selection
 from multirm.tables.registry import SCHEMAS
 from multirm.tables.reward_model_rows import from_names, means_of
 
@@ -196,11 +196,11 @@ def test_accuracies_of_means(tmp_path: Path, write_tables: Any) -> None:
         accuracies = [training["accuracy"] for training in each]
         assert row["accuracy"] == pytest.approx(np.mean(accuracies))
         assert row["std"] == pytest.approx(np.std(accuracies, ddof=1))
-        assert 0 <= row["low"] <= row["accuracy"] + 1e-9
-        assert row["accuracy"] <= row["high"] + 1e-9 <= 100 + 1e-8
+        assert 0 <= row["accuracy_low"] <= row["accuracy"] + 1e-9
+        assert row["accuracy"] <= row["accuracy_high"] + 1e-9 <= 100 + 1e-8
         if n > 1:
-            widths = [training["high"] - training["low"] for training in each]
-            assert row["high"] - row["low"] > min(widths) / 2
+            widths = [training["accuracy_high"] - training["accuracy_low"] for training in each]
+            assert row["accuracy_high"] - row["accuracy_low"] > min(widths) / 2
     assert n_means == 3 * 2 * 3
     run(evaluate, tmp_path / "one", written, ["dORM", "gORM"])
     alone = keyed(rows_of(tmp_path / "one", "accuracy"))
@@ -222,7 +222,12 @@ def test_models_are_compared_rather_than_their_training_runs(
     found, alone = (rows_of(tmp_path / folder, "comparisons") for folder in ("all", "one"))
     assert len(found) == len(alone)
     assert {row["model"] for row in found} == {"dORM@mean", "gORM"}
-    accuracy = keyed(rows_of(tmp_path / "all", "accuracy"))
+    rows = rows_of(tmp_path / "all", "accuracy")
+    accuracy = keyed(
+        row | {"model": row["model"] or MAJORITY_VOTE}
+        for row in rows
+        if row["selection"] != Selection.PASS
+    )
     for row, one in zip(found, alone, strict=True):
         own, other = (
             accuracy[
@@ -254,7 +259,7 @@ def test_training_runs_that_agree_have_the_interval_of_one(
     for (category, selection, model, aggregation, n), row in found.items():
         if model == "dORM@mean":
             one = found[category, selection, "dORM", aggregation, n]
-            for name in ("accuracy", "low", "high"):
+            for name in ("accuracy", "accuracy_low", "accuracy_high"):
                 assert row[name] == pytest.approx(one[name])
             assert row["std"] == pytest.approx(0, abs=1e-9)
 

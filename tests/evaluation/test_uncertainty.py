@@ -83,8 +83,8 @@ def test_with_all_critiques_accuracies_are_those_of_evaluate(
             assert row["accuracy"] == pytest.approx(whole)
         if row["n"] == 1:
             assert row["accuracy"] == pytest.approx(whole)
-        assert row["low"] <= row["accuracy"] + 1e-9
-        assert row["accuracy"] <= row["high"] + 1e-9
+        assert row["accuracy_low"] <= row["accuracy"] + 1e-9
+        assert row["accuracy"] <= row["accuracy_high"] + 1e-9
 
 
 def test_one_critique_per_solution_gives_no_counts(tmp_path: Path, write_tables: Any) -> None:

@@ -22,7 +22,7 @@ def test_without_repeated_prompts_intervals_are_those_of_means_over_questions() 
         found = combined([shares[k] for k in chosen], [1.0] * len(chosen))
         assert found.value == pytest.approx(mean.value[0])
         # The degrees of freedom are Welch's, without the correction for their own error.
-        assert (found.low, found.high) == pytest.approx((low[0], high[0]), abs=2e-3)
+        assert (found.value_low, found.value_high) == pytest.approx((low[0], high[0]), abs=2e-3)
 
 
 def test_comparisons_of_one_prompt_are_worth_one() -> None:
@@ -32,7 +32,7 @@ def test_comparisons_of_one_prompt_are_worth_one() -> None:
     repeated = combined([share_of(np.repeat(points, 5), np.repeat(prompts, 5))], [1.0])
     assert repeated == pytest.approx(once)
     as_if_apart = combined([share_of(np.repeat(points, 5), np.arange(40))], [1.0])
-    assert as_if_apart.high - as_if_apart.low < 0.6 * (once.high - once.low)
+    assert as_if_apart.value_high - as_if_apart.value_low < 0.6 * (once.value_high - once.value_low)
 
 
 def test_leaving_out_gives_the_variance_of_a_mean() -> None:
@@ -50,7 +50,7 @@ def test_what_is_unknown_stays_unknown_or_wide() -> None:
     assert math.isnan(combined([nothing, share_of(np.ones(3), np.arange(3))], [1, 1]).value)
     one = combined([share_of(np.ones(4), np.zeros(4, int))], [1.0])
     assert one.value == 1
-    assert one.low < 0.3
+    assert one.value_low < 0.3
     assert math.isnan(share_by_leaving_out(lambda _: math.nan, np.arange(3)).value)
 
 

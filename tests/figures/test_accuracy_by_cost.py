@@ -32,8 +32,8 @@ def row(method: str, n: int, selection: str = "best_of_n", **columns: Any) -> Ro
         **costs,
         **{f"{name}_missing": 0 for name in COST_COLUMNS},
         "accuracy": 50.0 + n,
-        "low": 45.0 + n,
-        "high": 55.0 + n,
+        "accuracy_low": 45.0 + n,
+        "accuracy_high": 55.0 + n,
         "note": None,
         "n_questions": 9,
         **{f"{name}_pareto": False for name in COST_COLUMNS},
@@ -129,7 +129,7 @@ def test_one_n_and_no_vote() -> None:
 
 
 def test_all_right() -> None:
-    figure = figure_of(costs(["dPRM-14B"], accuracy=100.0, low=97.0, high=100.0))
+    figure = figure_of(costs(["dPRM-14B"], accuracy=100.0, accuracy_low=97.0, accuracy_high=100.0))
     every = [row for rows in figure["datasets"].values() for row in rows if "value" in row]
     drawn = {row["value"] for row in every if row.get("method") == "dPRM-14B"}
     assert drawn == {100.0}

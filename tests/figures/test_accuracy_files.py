@@ -40,7 +40,13 @@ def test_published_csv(shared_data: Path) -> None:
 
 def accuracy_row(selection: str, model: str | None, **changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"dataset": "d", "category": "law", "aggregation": None, "n": 1}
-    row |= {"estimator": "exact", "accuracy": 50.0, "low": 48.0, "high": 53.0, "n_short": 0}
+    row |= {
+        "estimator": "exact",
+        "accuracy": 50.0,
+        "accuracy_low": 48.0,
+        "accuracy_high": 53.0,
+        "n_short": 0,
+    }
     row |= {"std": None, "standard_error": 0.0, "runs": None}
     return row | {"selection": selection, "model": model, "n_questions": 3} | changes
 

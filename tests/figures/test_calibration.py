@@ -6,8 +6,19 @@ from multirm.figures.calibration import chart
 from multirm.figures.render import rendered
 from tests.figures.measured import measures, panels, rows_of, subtitle
 
-BIN = {"mean_reward": 0.7, "share_correct": 0.5, "share_low": 0.4, "share_high": 0.6, "count": 8}
-EMPTY = {"mean_reward": None, "share_correct": None, "share_low": None, "share_high": None}
+BIN = {
+    "mean_reward": 0.7,
+    "share_correct": 0.5,
+    "share_correct_low": 0.4,
+    "share_correct_high": 0.6,
+    "count": 8,
+}
+EMPTY = {
+    "mean_reward": None,
+    "share_correct": None,
+    "share_correct_low": None,
+    "share_correct_high": None,
+}
 
 
 def test_a_panel_per_model_over_all_categories_without_empty_bins() -> None:

@@ -33,8 +33,8 @@ def row(
         "accuracy": 70.0,
         "other_accuracy": 70.0 - difference,
         "difference": difference,
-        "low": difference - 2,
-        "high": difference + 2,
+        "difference_low": difference - 2,
+        "difference_high": difference + 2,
         "p_holm": 0.02,
         "family": "primary" if category == OVERALL else "exploratory",
         "n_categories": 2 if category == OVERALL else 1,
@@ -110,7 +110,16 @@ def test_the_figure_says_what_it_shows() -> None:
 
 
 def test_a_panel_for_each_model_in_the_order_of_the_study() -> None:
-    other = [row(OVERALL, Domain.IN_DOMAIN, 2.0, method="gPRM-all", low=None, high=None)]
+    other = [
+        row(
+            OVERALL,
+            Domain.IN_DOMAIN,
+            2.0,
+            method="gPRM-all",
+            difference_low=None,
+            difference_high=None,
+        )
+    ]
     figure = drawn([*other, *ROWS])
     assert [panel["title"]["text"][0][:8] for panel in panels_of(figure)] == [
         "dORM-all",
@@ -132,9 +141,24 @@ def test_other_selections_and_smaller_n_are_not_drawn() -> None:
 @pytest.mark.parametrize("note", [IntervalNote.ONE_QUESTION, IntervalNote.NO_SPREAD])
 def test_one_point_and_its_note(note: IntervalNote) -> None:
     single = row(
-        "law", Domain.IN_DOMAIN, 0.0, "dORM-law", low=None, high=None, p_holm=None, note=note
+        "law",
+        Domain.IN_DOMAIN,
+        0.0,
+        "dORM-law",
+        difference_low=None,
+        difference_high=None,
+        p_holm=None,
+        note=note,
     )
-    overall = row(OVERALL, Domain.IN_DOMAIN, 0.0, low=None, high=None, p_holm=None, note=note)
+    overall = row(
+        OVERALL,
+        Domain.IN_DOMAIN,
+        0.0,
+        difference_low=None,
+        difference_high=None,
+        p_holm=None,
+        note=note,
+    )
     figure = drawn([overall, single])
     said = " ".join(figure["title"]["subtitle"])
     assert note.meaning[1:] in said

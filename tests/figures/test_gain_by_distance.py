@@ -18,8 +18,8 @@ def shift(part: str, distance: float, category: str = "law", **columns: Any) -> 
         "kind": None,
         "n_questions": 7,
         "distance": distance,
-        "low": 0.0,
-        "high": 9.0,
+        "distance_low": 0.0,
+        "distance_high": 9.0,
         **columns,
     }
 
@@ -34,8 +34,8 @@ def gain(model: str, category: str = "law", n: int = 4, **columns: Any) -> dict[
         "aggregation": "min",
         "other_selection": "majority_vote",
         "difference": 3.0,
-        "low": -1.0,
-        "high": 7.0,
+        "difference_low": -1.0,
+        "difference_high": 7.0,
         **columns,
     }
 
@@ -101,7 +101,9 @@ def test_the_figure_says_what_is_compared() -> None:
 
 
 def test_a_gain_without_an_interval() -> None:
-    (point,) = points_of(SHIFTS, [gain("d", low=None, high=None)], GROUPS, MODELS)
+    (point,) = points_of(
+        SHIFTS, [gain("d", difference_low=None, difference_high=None)], GROUPS, MODELS
+    )
     assert point["interval"] == "none"
 
 

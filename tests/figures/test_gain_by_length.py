@@ -10,7 +10,13 @@ from tests.figures.analysed import KINDS, groups, shown
 def comparisons(*categories: str) -> list[dict[str, Any]]:
     return [
         {"category": category, "model": model, "aggregation": "min", "selection": selection}
-        | {"n": n, "other_selection": other, "difference": 2.5, "low": -1.0, "high": 6.0}
+        | {
+            "n": n,
+            "other_selection": other,
+            "difference": 2.5,
+            "difference_low": -1.0,
+            "difference_high": 6.0,
+        }
         for category in ("Overall", *categories)
         for model in KINDS
         for selection in ("best_of_n", "weighted_vote")

@@ -23,8 +23,8 @@ def compared(category: str, difference: float, **changes: Any) -> dict[str, Any]
         "n": 8,
         "other_selection": "majority_vote",
         "difference": difference,
-        "low": difference - 2,
-        "high": difference + 2,
+        "difference_low": difference - 2,
+        "difference_high": difference + 2,
         "p_holm": 0.02,
         "family": "primary" if category == OVERALL else "exploratory",
         "note": None,
@@ -56,7 +56,7 @@ ROWS = [
     compared(OVERALL, 9.0, selection="weighted_vote"),
     compared(OVERALL, 9.0, other_selection="best_of_n"),
     compared("law", -3.0),
-    compared("computer_science", 6.0, low=None, high=None, p_holm=None),
+    compared("computer_science", 6.0, difference_low=None, difference_high=None, p_holm=None),
 ]
 GROUPS = [grouped("not_math", 2.0), grouped("not_math", 7.0, n=4), grouped("not_math", None)]
 

@@ -27,8 +27,8 @@ def accuracy(name: str | None, n: int, value: float, **changes: Any) -> dict[str
         "aggregation": "min" if name else None,
         "n": n,
         "accuracy": value,
-        "low": value - 4,
-        "high": value + 3,
+        "accuracy_low": value - 4,
+        "accuracy_high": value + 3,
         "n_questions": 400,
         "note": None,
     }
@@ -113,7 +113,7 @@ def test_without_models_of_known_noise_the_figure_says_so(
 
 
 def test_only_models_without_noise_and_no_intervals() -> None:
-    rows = [accuracy("clean", 4, 64.0, low=None, high=None)]
+    rows = [accuracy("clean", 4, 64.0, accuracy_low=None, accuracy_high=None)]
     figure = drawn(rows, MODELS)
     assert "no noise" in str(figure)
     assert "64.0 % (no interval)" in " ".join(figure["hconcat"][0]["title"]["text"])

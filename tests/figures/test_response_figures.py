@@ -45,8 +45,8 @@ def accuracy_rows(n_shown: int | None = None) -> list[dict[str, Any]]:
             "n_comparisons": 10,
             "n_tied": 0,
             "value": None if name == "none" else 60.0 + (n_shown or 10),
-            "low": 50.0,
-            "high": 80.0,
+            "value_low": 50.0,
+            "value_high": 80.0,
         }
         for scorer in SCORERS
         for level, name in names
@@ -67,7 +67,7 @@ def reward_rows() -> list[dict[str, Any]]:
             "n_shown": None,
             "reward": None if k == 0 else float(k - side),
             "n_characters": 10 * k,
-            "n_tokens": None,
+            "n_tokens_read": None,
         }
         for scorer in SCORERS
         for k in range(12)

@@ -34,7 +34,7 @@ def pair(before: Accuracies, after: Accuracies, *changes: dict[str, Any]) -> Pai
 
 def change(category: str, method: str, value: float, **others: Any) -> dict[str, Any]:
     row = {"category": category, "method": method, "n": 2, "change": value}
-    return {**row, "low": value - 3.2, "high": value + 3.4, **others}
+    return {**row, "change_low": value - 3.2, "change_high": value + 3.4, **others}
 
 
 def drawn(*pairs: Pair) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_change_without_interval_has_none() -> None:
         pair(
             accuracies("Law", 60, "law", "physics"),
             accuracies("M", 50, "law", "physics"),
-            change("physics", "gPRM-mini", 1.0, low=None, high=None, n=8),
+            change("physics", "gPRM-mini", 1.0, change_low=None, change_high=None, n=8),
         )
     )
     values = figure["datasets"][figure["vconcat"][0]["concat"][2]["data"]["name"]]
@@ -97,7 +97,7 @@ def test_a_change_without_interval_has_none() -> None:
 def changes_table(path: Path, before: str = "A", selection: str = "best_of_n") -> Path:
     row = {"dataset": "A_shuffled", "before": before, "category": "law", "selection": selection}
     row |= {"model": "dPRM", "aggregation": "min", "n": 2, "n_questions": 3}
-    row |= {"change": 1.0, "low": None, "high": None, "note": None}
+    row |= {"change": 1.0, "change_low": None, "change_high": None, "note": None}
     parquet.write(path, CHANGES, [row], made_of())
     return path
 

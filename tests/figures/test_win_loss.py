@@ -21,8 +21,8 @@ def row(model: str, other: str | None, difference: float, p: float, family: str 
         "other_model": other,
         "other_aggregation": other and "min",
         "difference": difference,
-        "low": difference - 2,
-        "high": difference + 2,
+        "difference_low": difference - 2,
+        "difference_high": difference + 2,
         "p_holm": p,
         "family": family,
     }

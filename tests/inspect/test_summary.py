@@ -40,7 +40,7 @@ def accuracy_rows() -> list[dict[str, object]]:
         ROW
         | {"category": category, "selection": selection, "model": model, "n": n}
         | {"aggregation": "last" if model else None, "accuracy": mean}
-        | {"low": mean - 2, "high": mean + 2.25}
+        | {"accuracy_low": mean - 2, "accuracy_high": mean + 2.25}
         for category in ("Overall", "law", "physics")
         for selection, model, n, mean in numbers
     ]
@@ -74,8 +74,8 @@ def answer(dataset: str, model: str = "dORM") -> dict[str, object]:
         "aggregation": "last",
         "n": 4,
         "difference": 11.25,
-        "low": 2.04,
-        "high": 20.5,
+        "difference_low": 2.04,
+        "difference_high": 20.5,
         "p_holm": 0.0123,
         "n_tests": 2,
         "verdict": "better",
@@ -128,7 +128,13 @@ def test_one_line_for_the_mean_over_training_runs() -> None:
     rows = accuracy_rows()
     for model, mean in (("dORM@mean", 61.5), ("dORM@43", 61.75), ("gORM", 58.0)):
         rows += [
-            row | {"model": model, "accuracy": mean, "low": mean - 5, "high": mean + 5}
+            row
+            | {
+                "model": model,
+                "accuracy": mean,
+                "accuracy_low": mean - 5,
+                "accuracy_high": mean + 5,
+            }
             for row in accuracy_rows()
             if row["model"]
         ]
@@ -158,7 +164,7 @@ def test_an_interval_based_on_something_else_says_on_what() -> None:
 
 def test_a_missing_interval_is_explained() -> None:
     rows = [
-        row | {"low": None, "high": None, "std": 1.5, "note": "published"}
+        row | {"accuracy_low": None, "accuracy_high": None, "std": 1.5, "note": "published"}
         for row in accuracy_rows()
     ]
     lines = summarise(pa.Table.from_pylist(rows, schema=ACCURACY.columns))

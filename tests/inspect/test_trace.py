@@ -72,7 +72,13 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_model(MERGED, "merged model", [ADAPTER])
     write_rewards([SOLUTIONS_FILE, MERGED])
     row: dict[str, Any] = {"dataset": "toy", "category": "law", "aggregation": "last", "n": 1}
-    row |= {"estimator": "exact", "accuracy": 50.0, "low": 48.0, "high": 53.0, "n_short": 0}
+    row |= {
+        "estimator": "exact",
+        "accuracy": 50.0,
+        "accuracy_low": 48.0,
+        "accuracy_high": 53.0,
+        "n_short": 0,
+    }
     row |= {"std": None, "standard_error": 0.0, "runs": None, "n_questions": 3}
     row |= {"selection": "best_of_n", "model": "dORM"}
     parameters = {"n": [1], "aggregation": ["dORM=last"]}

@@ -21,8 +21,8 @@ def grouped(group: str, selection: str, model: str | None, **columns: Any) -> di
         "aggregation": model and "min",
         "n": 4,
         "accuracy": 60.0,
-        "low": 50.0,
-        "high": 70.0,
+        "accuracy_low": 50.0,
+        "accuracy_high": 70.0,
         "difference": model and -2.5,
         "difference_low": model and -5.0,
         "difference_high": model and 0.0,
@@ -64,7 +64,11 @@ def test_overall_then_groups_then_categories() -> None:
     ]
     assert {row["n"] for row in rows} == {4}
     (group,) = [row for row in rows if row["is_group"]]
-    assert (group["difference"], group["low"], group["high"]) == (-2.5, -5.0, 0.0)
+    assert (group["difference"], group["difference_low"], group["difference_high"]) == (
+        -2.5,
+        -5.0,
+        0.0,
+    )
     assert group["family"] == "exploratory"
 
 
@@ -84,7 +88,7 @@ def test_the_sheet_has_gains_with_marks_and_intervals() -> None:
 
 
 def test_notes_are_explained_and_there_may_be_nothing() -> None:
-    noted = [row | {"note": "one_question", "low": None} for row in COMPARISONS_ROWS]
+    noted = [row | {"note": "one_question", "difference_low": None} for row in COMPARISONS_ROWS]
     (sheet,) = sheets(table_rows(noted, [], {"a": "a"}), {"a": "a"})
     assert "one question shows no spread" in " ".join(sheet.notes).lower()
     assert "brackets" not in " ".join(sheet.notes)

@@ -23,8 +23,8 @@ def accuracy(category: str, selection: str, model: str | None, **columns: Any) -
         "aggregation": "min" if model else None,
         "n": 4,
         "accuracy": 60.04,
-        "low": 50.0,
-        "high": 70.0,
+        "accuracy_low": 50.0,
+        "accuracy_high": 70.0,
         "standard_error": 0.0,
         "std": None,
         "runs": None,
@@ -45,11 +45,11 @@ def comparison(category: str, selection: str, model: str, p: float | None) -> di
         "aggregation": "min",
         "n": 4,
         "other_selection": "majority_vote",
-        "other_model": None,
+        "other_model": "majority vote",
         "other_aggregation": None,
         "difference": 5.0,
-        "low": 1.0,
-        "high": 9.0,
+        "difference_low": 1.0,
+        "difference_high": 9.0,
         "p": p,
         "p_holm": p,
         "family": family,
@@ -104,7 +104,7 @@ def test_a_p_value_that_is_not_known_has_no_mark() -> None:
 
 
 def test_several_aggregations_and_what_is_missing() -> None:
-    rows = [*ACCURACIES, accuracy("law", "best_of_n", "a", aggregation="mean", low=None)]
+    rows = [*ACCURACIES, accuracy("law", "best_of_n", "a", aggregation="mean", accuracy_low=None)]
     best, _ = sheets(table_rows(rows, [], {"a": "a"}), {"a": "a"})
     assert best.header[2:] == ["a min", "a mean"]
     assert [line[3] for line in best.rows] == ["–", "60.0", "–"]

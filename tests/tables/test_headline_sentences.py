@@ -15,8 +15,8 @@ def row(model: str, verdict: str, **columns: Any) -> dict[str, Any]:
         "aggregation": "min",
         "n": 16,
         "difference": 3.2,
-        "low": 1.1,
-        "high": 5.4,
+        "difference_low": 1.1,
+        "difference_high": 5.4,
         "p_holm": 0.01,
         "n_tests": 20,
         "verdict": verdict,
@@ -28,9 +28,16 @@ def row(model: str, verdict: str, **columns: Any) -> dict[str, Any]:
 def test_who_beats_the_vote_who_is_not_shown_to_and_who_falls_behind() -> None:
     rows = [
         row("a", "better"),
-        row("b", "not_shown", difference=0.44, low=-1.0, high=2.0, p_holm=0.3333),
+        row(
+            "b",
+            "not_shown",
+            difference=0.44,
+            difference_low=-1.0,
+            difference_high=2.0,
+            p_holm=0.3333,
+        ),
         row("c", "better", p_holm=0.0001),
-        row("d", "worse", difference=-4.0, low=-6.0, high=-2.0),
+        row("d", "worse", difference=-4.0, difference_low=-6.0, difference_high=-2.0),
     ]
     first, last = headline_sentences(rows, {"a": "a (2 seeds)"})
     assert first == (
@@ -56,7 +63,8 @@ def test_aggregations_are_told_apart() -> None:
 
 def test_what_is_not_tested_has_no_p_value() -> None:
     (only,) = headline_sentences(
-        [row("a", "untested", low=None, high=None, p_holm=None, n_tests=0)], {}
+        [row("a", "untested", difference_low=None, difference_high=None, p_holm=None, n_tests=0)],
+        {},
     )
     assert only.endswith("is shown to beat the majority vote. Not tested: a (+3.2).")
     assert headline_sentences([], {}) == []

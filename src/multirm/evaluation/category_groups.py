@@ -130,8 +130,8 @@ def _rows(
             **method.columns,
             "n": size,
             "accuracy": 100 * mean.value[k],
-            "low": 100 * low[k],
-            "high": 100 * high[k],
+            "accuracy_low": 100 * low[k],
+            "accuracy_high": 100 * high[k],
             "note": note,
             **gains.get((size, method), _NO_GAIN),
         }
@@ -175,8 +175,8 @@ def _gains(
     return {
         (pair.n, pair.method): {
             "difference": row["difference"],
-            "difference_low": row["low"],
-            "difference_high": row["high"],
+            "difference_low": row["difference_low"],
+            "difference_high": row["difference_high"],
             "p": _known(p[k]),
             "p_holm": _known(corrected),
             "difference_note": row["note"],

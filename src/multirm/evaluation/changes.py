@@ -137,8 +137,8 @@ def change_rows(changes: Mapping[str, np.ndarray], parts: Parts) -> list[Row]:
                     "n": size,
                     "n_questions": sum(map(len, within.values())),
                     "change": 100 * mean.value[k],
-                    "low": _known(100 * low[k]),
-                    "high": _known(100 * high[k]),
+                    "change_low": _known(100 * low[k]),
+                    "change_high": _known(100 * high[k]),
                     "note": None if fixed[k] else note,
                 }
             )

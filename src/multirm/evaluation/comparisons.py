@@ -9,7 +9,7 @@ from multirm.evaluation import intervals
 from multirm.evaluation.inputs import Row
 from multirm.evaluation.methods import Method, Scorer
 from multirm.evaluation.significance import flips_for, holm, p_values
-from multirm.tables.accuracy import OVERALL, IntervalNote, Selection
+from multirm.tables.accuracy import MAJORITY_VOTE, OVERALL, IntervalNote, Selection
 from multirm.tables.comparisons import Family
 
 
@@ -30,6 +30,8 @@ class Comparison:
     def columns(self) -> Row:
         """What is compared with what, as table columns."""
         other = {f"other_{key}": value for key, value in self.other.columns.items()}
+        if self.other.selection is Selection.MAJORITY_VOTE:
+            other["other_model"] = MAJORITY_VOTE
         return {**self.method.columns, "n": self.n, **other}
 
 
@@ -120,13 +122,18 @@ def differences_of(
     return [
         {
             "difference": 100 * mean.value[k],
-            "low": _known(100 * low[k]),
-            "high": _known(100 * high[k]),
+            "difference_low": _known(100 * low[k]),
+            "difference_high": _known(100 * high[k]),
             "note": note,
         }
         if pair.is_testable
         # Equal up to rounding.
-        else {"difference": 0.0, "low": 0.0, "high": 0.0, "note": IntervalNote.NOTHING_TO_SELECT}
+        else {
+            "difference": 0.0,
+            "difference_low": 0.0,
+            "difference_high": 0.0,
+            "note": IntervalNote.NOTHING_TO_SELECT,
+        }
         for k, (pair, note) in enumerate(zip(pairs, mean.notes, strict=True))
     ]
 

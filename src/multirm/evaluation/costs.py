@@ -29,7 +29,7 @@ _PER_QUESTION = f"""
 """
 
 _OF_ACCURACY = ("category", "selection", "model", "aggregation", "n")
-_KEPT = ("accuracy", "low", "high", "note", "n_questions")
+_KEPT = ("accuracy", "accuracy_low", "accuracy_high", "note", "n_questions")
 
 # Accuracies in percent this close differ by rounding only.
 _DIGITS = 9

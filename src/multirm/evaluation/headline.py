@@ -8,7 +8,10 @@ from multirm.tables.accuracy import OVERALL, Selection
 from multirm.tables.comparisons import Family
 from multirm.tables.headline import LEVEL, Verdict
 
-_KEPT = ("selection", "model", "aggregation", "n", "difference", "low", "high", "p_holm", "note")
+_KEPT = (
+    *("selection", "model", "aggregation", "n"),
+    *("difference", "difference_low", "difference_high", "p_holm", "note"),
+)
 
 
 def headline_rows(comparisons: Sequence[Mapping[str, Any]]) -> list[Row]:

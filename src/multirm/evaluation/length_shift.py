@@ -243,10 +243,10 @@ class Shift:
     def columns(self) -> dict[str, float | None]:
         """The distance with Student's 95 % interval, from 0 on."""
         if np.isnan(self.variance):
-            return {"distance": self.distance, "low": None, "high": None}
+            return {"distance": self.distance, "distance_low": None, "distance_high": None}
         half = float(student(self.df)) * self.variance**0.5
         low, high = max(self.distance - half, 0.0), self.distance + half
-        return {"distance": self.distance, "low": low, "high": high}
+        return {"distance": self.distance, "distance_low": low, "distance_high": high}
 
 
 def shift(lengths: np.ndarray, others: np.ndarray) -> Shift:

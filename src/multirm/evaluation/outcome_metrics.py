@@ -18,22 +18,22 @@ Bounds = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The solutions whose reward is in [low, high), or in [low, 1] in the last bin.
+    """The solutions whose reward is in [reward_low, reward_high), or in [reward_low, 1] in the last bin.
 
     Attributes:
         count: number of solutions.
-        mean_reward: their mean reward, from `low` to `high`; None if there are none.
+        mean_reward: their mean reward, from `reward_low` to `reward_high`; None if there are none.
         share_correct: the fraction of correct ones, from 0 to 1; None if there are none.
-        share_low, share_high: its 95 % interval over questions.
+        share_correct_low, share_correct_high: its 95 % interval over questions.
     """
 
-    low: float
-    high: float
+    reward_low: float
+    reward_high: float
     count: int
     mean_reward: float | None
     share_correct: float | None
-    share_low: float | None
-    share_high: float | None
+    share_correct_low: float | None
+    share_correct_high: float | None
 
 
 @dataclass(frozen=True)
@@ -314,13 +314,13 @@ def reliability(
         low, high = share_interval(correct[inside], questions[inside])
         found.append(
             ReliabilityBin(
-                low=k / N_BINS,
-                high=(k + 1) / N_BINS,
+                reward_low=k / N_BINS,
+                reward_high=(k + 1) / N_BINS,
                 count=int(counts[k]),
                 mean_reward=_ratio(totals[k], counts[k]),
                 share_correct=_ratio(n_correct[k], counts[k]),
-                share_low=low,
-                share_high=high,
+                share_correct_low=low,
+                share_correct_high=high,
             )
         )
     return found

@@ -275,5 +275,5 @@ def _reward_rows(judged: Judged, model: Scored) -> Iterator[dict[str, Any]]:
             **{name: row[name] for name in ("section", "is_chosen", "n_shown")},
             "reward": None if math.isnan(reward) else reward,
             "n_characters": n_characters,
-            "n_tokens": None if math.isnan(n_tokens) else int(n_tokens),
+            "n_tokens_read": None if math.isnan(n_tokens) else int(n_tokens),
         }

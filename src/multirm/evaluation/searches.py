@@ -161,7 +161,9 @@ def _gain(run: Run, baselines: Baselines, measure: SearchMeasure) -> Row:
         "baseline_tokens": tokens,
         "is_matched": is_matched,
         "accuracy": 100 * float(np.mean([own.mean() for own in right.values()])),
-        **dict.fromkeys(("baseline_accuracy", "difference", "low", "high", "note")),
+        **dict.fromkeys(
+            ("baseline_accuracy", "difference", "difference_low", "difference_high", "note")
+        ),
         "n_questions": sum(map(len, right.values())),
     }
     others = {name: _interpolated(own, measure, n) for name, own in baselines.items()}
@@ -173,8 +175,8 @@ def _gain(run: Run, baselines: Baselines, measure: SearchMeasure) -> Row:
     return found | {
         "baseline_accuracy": found["accuracy"] - 100 * float(mean.value[0]),
         "difference": 100 * float(mean.value[0]),
-        "low": _percent(low[0]),
-        "high": _percent(high[0]),
+        "difference_low": _percent(low[0]),
+        "difference_high": _percent(high[0]),
         "note": mean.notes[0],
     }
 
@@ -216,8 +218,8 @@ def _accuracy(values: Mapping[str, np.ndarray]) -> Row:
     low, high = intervals.of_shares(mean)
     return {
         "accuracy": _percent(mean.value[0]),
-        "low": _percent(low[0]),
-        "high": _percent(high[0]),
+        "accuracy_low": _percent(low[0]),
+        "accuracy_high": _percent(high[0]),
         "note": mean.notes[0],
         "n_questions": sum(map(len, values.values())),
     }

@@ -254,8 +254,8 @@ def _count_rows(
                         "n_short": int(n_short[name][k]),
                         "n_critiques": m,
                         "accuracy": 100 * mean.value[k],
-                        "low": 100 * low[k],
-                        "high": 100 * high[k],
+                        "accuracy_low": 100 * low[k],
+                        "accuracy_high": 100 * high[k],
                         "note": mean.notes[k],
                     }
                 )

@@ -34,8 +34,8 @@ class Interval(NamedTuple):
     """A value and its 95 % interval; NaN if undefined."""
 
     value: float
-    low: float
-    high: float
+    value_low: float
+    value_high: float
 
 
 UNDEFINED = Interval(math.nan, math.nan, math.nan)

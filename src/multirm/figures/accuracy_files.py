@@ -84,8 +84,8 @@ def _read_table(path: Path, selection: Selection, tables: Sequence[Path]) -> Acc
             row["method"],
             row["n"],
             row["accuracy"],
-            row["low"],
-            row["high"],
+            row["accuracy_low"],
+            row["accuracy_high"],
             row["note"] and IntervalNote(row["note"]),
             row["n_questions"],
         )

@@ -107,7 +107,7 @@ def _panel(
 
 
 def _point(row: Row) -> dict[str, Any]:
-    share, low, high = (100 * row[f"share_{name}"] for name in ("correct", "low", "high"))
+    share, low, high = (100 * row[f"share_correct{end}"] for end in ("", "_low", "_high"))
     return {
         "method": row["method"],
         "x": row["mean_reward"],

@@ -113,7 +113,7 @@ def _drawn(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _values(row: Row, is_part: bool) -> dict[str, Any]:
-    known = row["low"] is not None and row["high"] is not None
+    known = row["difference_low"] is not None and row["difference_high"] is not None
     is_primary = row["family"] == Family.PRIMARY
     is_significant = is_primary and row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT
     text = f"{row['difference']:+.1f}{'*' if is_significant else ''}".replace("-", "−")
@@ -123,11 +123,11 @@ def _values(row: Row, is_part: bool) -> dict[str, Any]:
         "trained": _other(row),
         "is_part": is_part,
         "difference": row["difference"],
-        "low": row["low"],
-        "high": row["high"],
-        "end": row["high"] if known else row["difference"],
+        "low": row["difference_low"],
+        "high": row["difference_high"],
+        "end": row["difference_high"] if known else row["difference"],
         "text": None if is_part else text,
-        "interval": interval_text(row["low"], row["high"], 2, is_signed=True),
+        "interval": interval_text(row["difference_low"], row["difference_high"], 2, is_signed=True),
         "p": "none" if row["p_holm"] is None else f"{row['p_holm']:.2g}",
         "accuracy": row["accuracy"],
         "other_accuracy": row["other_accuracy"],

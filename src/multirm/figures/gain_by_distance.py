@@ -148,12 +148,12 @@ def _point(label: str, gain: Row, shift: Row, n_questions: int | None) -> Mappin
         "questions": n_questions,
         "learned": shift["n_questions"],
         "distance": shift["distance"],
-        "distance_low": shift["low"],
-        "distance_high": shift["high"],
+        "distance_low": shift["distance_low"],
+        "distance_high": shift["distance_high"],
         "gain": gain["difference"],
-        "low": gain["low"],
-        "high": gain["high"],
-        "interval": interval_text(gain["low"], gain["high"], is_signed=True),
+        "low": gain["difference_low"],
+        "high": gain["difference_high"],
+        "interval": interval_text(gain["difference_low"], gain["difference_high"], is_signed=True),
     }
 
 

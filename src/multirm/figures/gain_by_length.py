@@ -124,9 +124,9 @@ def _points(rows: Rows, groups: Rows) -> list[dict[str, Any]]:
             "steps_high": length["mean_steps_high"],
             "steps_interval": interval_of(length, "mean_steps", digits=2),
             "gain": row["difference"],
-            "low": row["low"],
-            "high": row["high"],
-            "gain_interval": interval_text(row["low"], row["high"], digits=2),
+            "low": row["difference_low"],
+            "high": row["difference_high"],
+            "gain_interval": interval_text(row["difference_low"], row["difference_high"], digits=2),
             "questions": length["n_questions"],
         }
         for row in rows

@@ -111,7 +111,14 @@ def gains_of(comparisons: Rows, groups: Rows, selection: Selection) -> list[dict
     own = [row for row in groups if row["selection"] == selection and row["difference"] is not None]
     largest = max((row["n"] for row in [*rows, *own]), default=0)
     found = [
-        _gain(row, row["category"], row["category"] == OVERALL, row["low"], row["high"], None)
+        _gain(
+            row,
+            row["category"],
+            row["category"] == OVERALL,
+            row["difference_low"],
+            row["difference_high"],
+            None,
+        )
         for row in rows
         if row["n"] == largest
     ]

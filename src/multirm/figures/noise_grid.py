@@ -143,7 +143,7 @@ def cells_of(
         name = f"{shown[model.model]} {row['aggregation']}"
         note = row["note"] and IntervalNote(row["note"])
         place = model.kind, _setup(model, row), model.step_noise, model.noise_share
-        interval = row["accuracy"], row["low"], row["high"]
+        interval = row["accuracy"], row["accuracy_low"], row["accuracy_high"]
         cells.append(Cell(*place, escaped(name), *interval, model.is_mean, note))
     return cells
 

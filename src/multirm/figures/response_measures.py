@@ -51,9 +51,9 @@ def accuracies(measures: Measures) -> list[dict[str, Any]]:
             "method": row["method"],
             "n_shown": row["n_shown"],
             "value": row["value"],
-            "low": row["low"],
-            "high": row["high"],
-            "interval": interval_text(row["low"], row["high"]),
+            "low": row["value_low"],
+            "high": row["value_high"],
+            "interval": interval_text(row["value_low"], row["value_high"]),
             "n": row["n_prompts"],
             "n_missing": row["n_missing"],
         }

@@ -175,9 +175,9 @@ def _value(row: Row) -> dict[str, Any]:
     return {
         "method": _called(row["search"]),
         "value": row["accuracy"],
-        "low": row["low"],
-        "high": row["high"],
-        "interval": interval_text(row["low"], row["high"]),
+        "low": row["accuracy_low"],
+        "high": row["accuracy_high"],
+        "interval": interval_text(row["accuracy_low"], row["accuracy_high"]),
         "n": "as run" if row["n"] is None else str(row["n"]),
         "questions": row["n_questions"],
     }
@@ -216,9 +216,11 @@ def _gains(gains: Sequence[Row], drawn: Marks) -> alt.ConcatChart:
             "choice": row["measure"],
             "method": _called(row["search"]),
             "value": row["difference"],
-            "low": row["low"],
-            "high": row["high"],
-            "interval": interval_text(row["low"], row["high"], is_signed=True),
+            "low": row["difference_low"],
+            "high": row["difference_high"],
+            "interval": interval_text(
+                row["difference_low"], row["difference_high"], is_signed=True
+            ),
             "n": row["baseline_n"],
             "tokens": row["policy_tokens"],
         }
@@ -291,7 +293,7 @@ def _said(rows: Sequence[Row], gains: Sequence[Row], measure: SearchMeasure) -> 
         said.append(
             "Below: minus best-of-N with as many policy tokens (± 5 %), paired by question."
         )
-    if any(row["low"] is not None for row in own):
+    if any(row["accuracy_low"] is not None for row in own):
         said.append("95 % intervals over questions.")
     unmatched = dict.fromkeys(_called(row["search"]) for row in gains if not row["is_matched"])
     if unmatched:

@@ -192,7 +192,9 @@ def _largest(pair: Pair) -> int:
 
 
 def _spoken_change(row: Mapping[str, Any]) -> str:
-    interval = "" if row["low"] is None else f" [{row['low']:.0f}, {row['high']:.0f}]"
+    interval = (
+        "" if row["change_low"] is None else f" [{row['change_low']:.0f}, {row['change_high']:.0f}]"
+    )
     return f"{row['change']:+.1f}{interval}".replace("-", "−")
 
 

@@ -155,23 +155,28 @@ def _both_ways(
     )
     if own is None or other is None:
         return []
-    is_known = row["low"] is not None and row["high"] is not None
-    back = {"low": -row["high"], "high": -row["low"]} if is_known else {"low": None, "high": None}
+    is_known = row["difference_low"] is not None and row["difference_high"] is not None
+    low, high = row["difference_low"], row["difference_high"]
+    back = (-high, -low) if is_known else (None, None)
     return [
-        _cell(own, other, row["difference"], row, row["p_holm"]),
+        _cell(own, other, row["difference"], (low, high), row["p_holm"]),
         _cell(other, own, -row["difference"], back, row["p_holm"]),
     ]
 
 
 def _cell(
-    row: str, column: str, difference: float, ends: Mapping[str, Any], p: float | None
+    row: str,
+    column: str,
+    difference: float,
+    ends: tuple[float | None, float | None],
+    p: float | None,
 ) -> dict[str, Any]:
     is_significant = p is not None and p < SIGNIFICANT
     return {
         "row": row,
         "column": column,
         "difference": difference,
-        "interval": interval_text(ends["low"], ends["high"], digits=2),
+        "interval": interval_text(*ends, digits=2),
         "p": "none" if p is None else f"{p:.2g}",
         "significant": is_significant,
         "text": f"{difference:+.1f}{'*' if is_significant else ''}".replace("-", "−"),

@@ -126,8 +126,8 @@ def _without_rewards(cell: Callable[..., str], largest: int) -> list[str]:
 def _shown(row: Row, notes: list[str]) -> str:
     """An accuracy with its interval, and stars that refer to its note, which is added to the notes."""
     text = f"{row['accuracy']:.2f}"
-    if row["low"] is not None:
-        text += f" [{row['low']:.1f}, {row['high']:.1f}]"
+    if row["accuracy_low"] is not None:
+        text += f" [{row['accuracy_low']:.1f}, {row['accuracy_high']:.1f}]"
     elif row["std"] is not None:
         text += f" ± {row['std']:.2f}"
     if row["note"] is None:

@@ -58,7 +58,7 @@ def table_rows(
     with_vote = [
         {
             **_about(row, row["category"], is_group=False),
-            **{name: row[name] for name in ("low", "high", "family", "note")},
+            **{name: row[name] for name in ("difference_low", "difference_high", "family", "note")},
         }
         for row in comparisons
         if row["other_selection"] == Selection.MAJORITY_VOTE
@@ -66,8 +66,8 @@ def table_rows(
     grouped = [
         {
             **_about(row, row["group"], is_group=True),
-            "low": row["difference_low"],
-            "high": row["difference_high"],
+            "difference_low": row["difference_low"],
+            "difference_high": row["difference_high"],
             "family": None if row["p_holm"] is None else str(Family.EXPLORATORY),
             "note": row["difference_note"],
         }
@@ -121,14 +121,18 @@ def _cell(row: Row | None) -> str:
     """A gain with its mark and its interval; a dash where there is none."""
     if row is None:
         return "–"
-    interval = "" if row["low"] is None else f" [{row['low']:+.1f}, {row['high']:+.1f}]"
+    interval = (
+        ""
+        if row["difference_low"] is None
+        else f" [{row['difference_low']:+.1f}, {row['difference_high']:+.1f}]"
+    )
     return f"{row['difference']:+.1f}{mark(row)}{interval}".replace("-", "−")
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:
     """What the intervals and marks of some rows mean, as far as they occur."""
     said = []
-    if any(row["low"] is not None for row in rows):
+    if any(row["difference_low"] is not None for row in rows):
         said.append("In brackets: 95 % intervals, paired over questions.")
     meanings = [IntervalNote(row["note"]).meaning for row in rows if row["note"]]
     said += [f"{each[0].upper()}{each[1:]}." for each in dict.fromkeys(meanings)]

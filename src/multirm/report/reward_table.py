@@ -59,7 +59,7 @@ def table_rows(
         for row in comparisons
         if row["other_selection"] == Selection.MAJORITY_VOTE
     }
-    kept = ("dataset", *_METHOD, "accuracy", "low", "high", "n_questions", "note")
+    kept = ("dataset", *_METHOD, "accuracy", "accuracy_low", "accuracy_high", "n_questions", "note")
     return [
         {name: row[name] for name in kept}
         | _differences(with_vote.get(tuple(row[name] for name in _METHOD)))
@@ -72,8 +72,8 @@ def _differences(comparison: Row | None) -> dict[str, Any]:
     found = comparison or {}
     return {
         "difference": found.get("difference"),
-        "difference_low": found.get("low"),
-        "difference_high": found.get("high"),
+        "difference_low": found.get("difference_low"),
+        "difference_high": found.get("difference_high"),
         "p_holm": found.get("p_holm"),
         "family": found.get("family"),
     }
@@ -147,7 +147,11 @@ def _cell(row: Row | None) -> str:
     """An accuracy with its mark and its interval; a dash where there is none."""
     if row is None:
         return "–"
-    interval = "" if row["low"] is None else f" [{row['low']:.1f}, {row['high']:.1f}]"
+    interval = (
+        ""
+        if row["accuracy_low"] is None
+        else f" [{row['accuracy_low']:.1f}, {row['accuracy_high']:.1f}]"
+    )
     return f"{row['accuracy']:.1f}{mark(row)}{interval}"
 
 
@@ -160,7 +164,7 @@ def mark(row: Row) -> str:
 def _notes(rows: Sequence[Row]) -> list[str]:
     """What the intervals and marks of some rows mean, as far as they occur."""
     said = [f"{max(row['n_questions'] for row in rows):,} questions."]
-    if any(row["low"] is not None for row in rows):
+    if any(row["accuracy_low"] is not None for row in rows):
         said.append("In brackets: 95 % intervals over questions.")
     meanings = [IntervalNote(row["note"]).meaning for row in rows if row["note"]]
     said += [f"{each[0].upper()}{each[1:]}." for each in dict.fromkeys(meanings)]

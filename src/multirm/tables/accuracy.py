@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from multirm.errors import shown
 from multirm.tables.reward_models import Kind
-from multirm.tables.schema import Row, Schema, column, is_refused
+from multirm.tables.schema import Row, Schema, column, ends_of, is_refused
 
 OVERALL = "Overall"
 """The category name of the macro-average over categories; no category may have it."""
@@ -19,10 +19,14 @@ ALL_QUESTIONS = "all questions"
 MAJORITY_VOTE_NAME = "MV"
 
 
+MAJORITY_VOTE = "majority vote"
+"""What comparisons call the majority vote in place of a reward model."""
+
+
 PASS_NAME = "Pass@N"
 
 
-RESERVED_NAMES = (MAJORITY_VOTE_NAME, PASS_NAME, OVERALL)
+RESERVED_NAMES = (MAJORITY_VOTE_NAME, MAJORITY_VOTE, PASS_NAME, OVERALL)
 """Names that tables and figures use for something else; no reward model may have them."""
 
 
@@ -123,7 +127,7 @@ def _check_interval(row: Row) -> tuple[str, str] | None:
 
 ACCURACY = Schema(
     "accuracy",
-    4,
+    5,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -134,8 +138,8 @@ ACCURACY = Schema(
             column("aggregation", pa.string(), nullable=True),
             column("n", pa.int32()),
             column("accuracy", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("accuracy_low", pa.float64(), nullable=True),
+            column("accuracy_high", pa.float64(), nullable=True),
             column("standard_error", pa.float64(), nullable=True),
             # With the estimator paper, over runs, categories and training runs; with the exact one, over the
             # training runs of a mean; with openprm, of one draw.
@@ -149,4 +153,6 @@ ACCURACY = Schema(
     ),
     ("dataset", "category", "estimator", "selection", "model", "aggregation", "n"),
     _check_interval,
+    older={4: ()},
+    renewed=ends_of("accuracy"),
 )

@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 CATEGORY_GROUPS = Schema(
     "category_groups",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -19,8 +19,8 @@ CATEGORY_GROUPS = Schema(
             # The macro-average over the group's categories in percent, with a 95 % interval over questions and, for
             # means over training runs, seeds.
             column("accuracy", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("accuracy_low", pa.float64(), nullable=True),
+            column("accuracy_high", pa.float64(), nullable=True),
             # From the majority vote, in points, with a paired interval. Null for single training runs of a model with
             # several, and without a model.
             column("difference", pa.float64(), nullable=True),
@@ -38,4 +38,6 @@ CATEGORY_GROUPS = Schema(
         ]
     ),
     ("dataset", "group", "selection", "model", "aggregation", "n"),
+    older={1: ()},
+    renewed=ends_of("accuracy"),
 )

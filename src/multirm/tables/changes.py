@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 CHANGES = Schema(
     "changes",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -21,11 +21,13 @@ CHANGES = Schema(
             # The accuracy on `dataset` minus that on `before`, in points, with its 95 % interval: over questions, and
             # for means over training runs also over seeds.
             column("change", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("change_low", pa.float64(), nullable=True),
+            column("change_high", pa.float64(), nullable=True),
             # An IntervalNote: why there is no interval, or what it is based on besides the spread over questions.
             column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "before", "category", "selection", "model", "aggregation", "n"),
+    older={1: ()},
+    renewed=ends_of("change"),
 )

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.accuracy import MAJORITY_VOTE
+from multirm.tables.schema import Renewal, Schema, column
 
 
 class Family(StrEnum):
@@ -18,7 +19,7 @@ class Family(StrEnum):
 
 COMPARISONS = Schema(
     "comparisons",
-    2,
+    3,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -28,11 +29,12 @@ COMPARISONS = Schema(
             column("aggregation", pa.string()),
             column("n", pa.int32()),
             column("other_selection", pa.string()),
-            column("other_model", pa.string(), nullable=True),
+            # `accuracy.MAJORITY_VOTE` for the majority vote, which has no model and no aggregation.
+            column("other_model", pa.string()),
             column("other_aggregation", pa.string(), nullable=True),
             column("difference", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("difference_low", pa.float64(), nullable=True),
+            column("difference_high", pa.float64(), nullable=True),
             column("p", pa.float64(), nullable=True),
             # Corrected within the family. There is the primary one (Overall, the largest N), and one for each
             # other category, selection and N, `n_families` in all. Null at N = 1, where there is nothing to test.
@@ -45,5 +47,9 @@ COMPARISONS = Schema(
     (
         *("dataset", "category", "selection", "model", "aggregation", "n"),
         *("other_selection", "other_model", "other_aggregation"),
+    ),
+    older={2: ()},
+    renewed=Renewal(
+        {"low": "difference_low", "high": "difference_high"}, {"other_model": MAJORITY_VOTE}
     ),
 )

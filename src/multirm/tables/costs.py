@@ -3,11 +3,11 @@
 import pyarrow as pa
 
 from multirm.tables.rewards import COST_COLUMNS
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 COSTS = Schema(
     "costs",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -26,8 +26,8 @@ COSTS = Schema(
             *(column(f"{name}_missing", pa.int32()) for name in COST_COLUMNS),
             # As in the table accuracy.
             column("accuracy", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("accuracy_low", pa.float64(), nullable=True),
+            column("accuracy_high", pa.float64(), nullable=True),
             column("note", pa.string(), nullable=True),
             column("n_questions", pa.int32()),
             # Whether the row is on the Pareto front of that cost and accuracy: no other row of the category is at
@@ -37,4 +37,6 @@ COSTS = Schema(
         ]
     ),
     ("dataset", "category", "selection", "model", "aggregation", "n"),
+    older={1: ()},
+    renewed=ends_of("accuracy"),
 )

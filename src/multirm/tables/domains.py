@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 
 class Domain(StrEnum):
@@ -17,7 +17,7 @@ class Domain(StrEnum):
 
 DOMAINS = Schema(
     "domains",
-    2,
+    3,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -38,8 +38,8 @@ DOMAINS = Schema(
             column("other_accuracy", pa.float64()),
             # Of the accuracies, in percentage points, with a 95 % interval paired over questions.
             column("difference", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("difference_low", pa.float64(), nullable=True),
+            column("difference_high", pa.float64(), nullable=True),
             column("p", pa.float64(), nullable=True),
             # Corrected within the family: as in comparisons, but among the rows of this table.
             column("p_holm", pa.float64(), nullable=True),
@@ -56,5 +56,6 @@ DOMAINS = Schema(
         *("dataset", "category", "selection", "model", "aggregation", "n"),
         *("domain", "other_model"),
     ),
-    older={1: ("n_unknown_models",)},
+    older={1: ("n_unknown_models",), 2: ()},
+    renewed=ends_of("difference"),
 )

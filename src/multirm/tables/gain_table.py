@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 GAIN_TABLE = Schema(
     "gain_table",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -19,8 +19,8 @@ GAIN_TABLE = Schema(
             column("n", pa.int32()),
             # From the majority vote, in points, with its 95 % interval, paired over questions.
             column("difference", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("difference_low", pa.float64(), nullable=True),
+            column("difference_high", pa.float64(), nullable=True),
             column("p_holm", pa.float64(), nullable=True),
             # As in comparisons; the tests of groups are exploratory.
             column("family", pa.string(), nullable=True),
@@ -29,4 +29,6 @@ GAIN_TABLE = Schema(
         ]
     ),
     ("dataset", "part", "selection", "model", "aggregation"),
+    older={1: ()},
+    renewed=ends_of("difference"),
 )

@@ -5,7 +5,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from multirm.errors import one_of, shown
-from multirm.tables.schema import Row, Schema, column
+from multirm.tables.schema import Row, Schema, column, ends_of
 
 LEVEL = 0.05
 """A difference is called shown if its corrected p-value is below this."""
@@ -30,7 +30,7 @@ def _check_verdict(row: Row) -> tuple[str, str] | None:
 
 HEADLINE = Schema(
     "headline",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -42,8 +42,8 @@ HEADLINE = Schema(
             column("n", pa.int32()),
             # Accuracy minus that of the majority vote, in points, Overall, with its 95 % interval.
             column("difference", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("difference_low", pa.float64(), nullable=True),
+            column("difference_high", pa.float64(), nullable=True),
             # Corrected for all comparisons of the primary family, of which there are `n_tests`.
             column("p_holm", pa.float64(), nullable=True),
             column("n_tests", pa.int32()),
@@ -54,4 +54,6 @@ HEADLINE = Schema(
     ),
     ("dataset", "selection", "model", "aggregation"),
     _check_verdict,
+    older={1: ()},
+    renewed=ends_of("difference"),
 )

@@ -65,8 +65,8 @@ def _name(row: Row, labels: Mapping[str, str], models: Sequence[str]) -> str:
 def _numbers(row: Row) -> str:
     """A difference with its interval and p-value: `+9.1 [2.3, 15.8], p = 0.06`."""
     text = f"{row['difference']:+.1f}"
-    if row["low"] is not None:
-        text += f" [{row['low']:.1f}, {row['high']:.1f}]"
+    if row["difference_low"] is not None:
+        text += f" [{row['difference_low']:.1f}, {row['difference_high']:.1f}]"
     if row["p_holm"] is not None:
         text += f", {shown_p(row['p_holm'])}"
     return text

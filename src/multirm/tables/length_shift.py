@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 
 class Part(StrEnum):
@@ -50,7 +50,7 @@ STEP_COUNTS = Schema(
 
 LENGTH_SHIFT = Schema(
     "length_shift",
-    1,
+    2,
     pa.schema(
         [
             *_PART,
@@ -60,9 +60,11 @@ LENGTH_SHIFT = Schema(
             # Wasserstein distance of these lengths from those of the test solutions, in steps, with a 95 %
             # interval over the questions of both; null where one of them has a single question.
             column("distance", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("distance_low", pa.float64(), nullable=True),
+            column("distance_high", pa.float64(), nullable=True),
         ]
     ),
     _KEY,
+    older={1: ()},
+    renewed=ends_of("distance"),
 )

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Renewal, Schema, column, ends_of
 from multirm.tables.solutions import SOLUTION_KEY
 
 LONGER = "longer"
@@ -39,14 +39,14 @@ _SCORER = [
 ]
 _WITH_INTERVAL = [
     column("value", pa.float64(), nullable=True),
-    column("low", pa.float64(), nullable=True),
-    column("high", pa.float64(), nullable=True),
+    column("value_low", pa.float64(), nullable=True),
+    column("value_high", pa.float64(), nullable=True),
 ]
 
 
 RESPONSE_ACCURACY = Schema(
     "response_accuracy",
-    1,
+    2,
     pa.schema(
         [
             *_SCORER,
@@ -71,12 +71,14 @@ RESPONSE_ACCURACY = Schema(
         ]
     ),
     ("dataset", "model", "aggregation", "level", "name", "measure", "ties", "n_shown"),
+    older={1: ()},
+    renewed=ends_of("value"),
 )
 
 
 RESPONSE_REWARDS = Schema(
     "response_rewards",
-    1,
+    2,
     pa.schema(
         [
             *SOLUTION_KEY,
@@ -88,10 +90,12 @@ RESPONSE_REWARDS = Schema(
             column("reward", pa.float64(), nullable=True),
             # Of the response. The tokens are those that the reward model read, of prompt and response; null if unknown.
             column("n_characters", pa.int32()),
-            column("n_tokens", pa.int32(), nullable=True),
+            column("n_tokens_read", pa.int32(), nullable=True),
         ]
     ),
     ("dataset", "category", "question_id", "solution_id", "model", "aggregation"),
+    older={1: ()},
+    renewed=Renewal({"n_tokens": "n_tokens_read"}),
 )
 
 

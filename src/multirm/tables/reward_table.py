@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 REWARD_TABLE = Schema(
     "reward_table",
-    1,
+    2,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -17,8 +17,8 @@ REWARD_TABLE = Schema(
             column("aggregation", pa.string(), nullable=True),
             column("n", pa.int32()),
             column("accuracy", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("accuracy_low", pa.float64(), nullable=True),
+            column("accuracy_high", pa.float64(), nullable=True),
             column("n_questions", pa.int32()),
             # From the majority vote, in points: as in comparisons.
             column("difference", pa.float64(), nullable=True),
@@ -31,4 +31,6 @@ REWARD_TABLE = Schema(
         ]
     ),
     ("dataset", "category", "selection", "model", "aggregation"),
+    older={1: ()},
+    renewed=ends_of("accuracy"),
 )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Row = Mapping[str, Any]
 
@@ -42,6 +43,32 @@ class Schema:
     def reads(self, version: int) -> bool:
         """Whether tables of this version can be read."""
         return version == self.version or version in self.older
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Gives a table of an earlier version new names for columns that mean the same.
+
+    Attributes:
+        names: the earlier names, with the new ones.
+        filled: by the new name of a column, what its nulls meant.
+    """
+
+    names: Mapping[str, str]
+    filled: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        table = table.rename_columns([self.names.get(name, name) for name in table.column_names])
+        for name, meant in self.filled.items():
+            place = table.schema.get_field_index(name)
+            values = pc.fill_null(table[name], meant)
+            table = table.set_column(place, table.schema.field(place), values)
+        return table
+
+
+def ends_of(name: str) -> Renewal:
+    """For tables that called the ends of the interval of `name` low and high."""
+    return Renewal({"low": f"{name}_low", "high": f"{name}_high"})
 
 
 def column(name: str, type_: pa.DataType, nullable: bool = False) -> pa.Field:

@@ -5,7 +5,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from multirm.errors import shown
-from multirm.tables.schema import Row, Schema, column, is_refused
+from multirm.tables.schema import Row, Schema, column, ends_of, is_refused
 
 
 class SearchMeasure(StrEnum):
@@ -44,7 +44,7 @@ _OF = [
 
 SEARCH_ACCURACY = Schema(
     "search_accuracy",
-    1,
+    2,
     pa.schema(
         [
             *_OF,
@@ -53,8 +53,8 @@ SEARCH_ACCURACY = Schema(
             column("n", pa.int32(), nullable=True),
             # In percent, with 95 % intervals over questions.
             column("accuracy", pa.float64()),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("accuracy_low", pa.float64(), nullable=True),
+            column("accuracy_high", pa.float64(), nullable=True),
             column("note", pa.string(), nullable=True),
             column("n_questions", pa.int32()),
             # Questions without a reference answer, which are left out.
@@ -72,12 +72,14 @@ SEARCH_ACCURACY = Schema(
     ),
     ("dataset", "category", "search", "measure", "n"),
     _check_measure,
+    older={1: ()},
+    renewed=ends_of("accuracy"),
 )
 
 
 SEARCH_GAINS = Schema(
     "search_gains",
-    1,
+    2,
     pa.schema(
         [
             *_OF,
@@ -95,12 +97,14 @@ SEARCH_GAINS = Schema(
             column("accuracy", pa.float64()),
             column("baseline_accuracy", pa.float64(), nullable=True),
             column("difference", pa.float64(), nullable=True),
-            column("low", pa.float64(), nullable=True),
-            column("high", pa.float64(), nullable=True),
+            column("difference_low", pa.float64(), nullable=True),
+            column("difference_high", pa.float64(), nullable=True),
             column("note", pa.string(), nullable=True),
             column("n_questions", pa.int32()),
         ]
     ),
     ("dataset", "category", "search", "measure", "baseline"),
     _check_measure,
+    older={1: ()},
+    renewed=ends_of("difference"),
 )

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from multirm.errors import InputError
 
@@ -20,6 +21,18 @@ _OF_DATA = (
 _WILDCARDS = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 
+_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int8(): "TINYINT",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+}
+
+
 def literal(text: str) -> str:
     """A string literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -33,6 +46,13 @@ def literals(texts: Iterable[object]) -> str:
 def without_wildcards(path: Path) -> str:
     """A path in which `*`, `?` and `[` are escaped, so that DuckDB does not take it for a glob pattern."""
     return str(path).translate(_WILDCARDS)
+
+
+def sql_type(type_: pa.DataType) -> str:
+    """The type of a column in DuckDB."""
+    if pa.types.is_list(type_):
+        return f"{sql_type(type_.value_type)}[]"
+    return _TYPES[type_]
 
 
 @contextmanager

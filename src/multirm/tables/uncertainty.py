@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Schema, column, ends_of
 
 _ACCURACY_OF = [
     column("dataset", pa.string()),
@@ -35,17 +35,19 @@ VARIANCE = Schema(
 
 CRITIQUE_COUNTS = Schema(
     "critique_counts",
-    3,
+    4,
     pa.schema(
         [
             *_ACCURACY_OF,
             column("n_short", pa.int32()),
             column("n_critiques", pa.int32()),
             column("accuracy", pa.float64()),
-            column("low", pa.float64()),
-            column("high", pa.float64()),
+            column("accuracy_low", pa.float64()),
+            column("accuracy_high", pa.float64()),
             column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "selection", "model", "aggregation", "n", "n_critiques"),
+    older={3: ()},
+    renewed=ends_of("accuracy"),
 )

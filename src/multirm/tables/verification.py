@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from multirm.tables.schema import Schema, column
+from multirm.tables.schema import Renewal, Schema, column
 
 _OF_SCORER = [
     column("dataset", pa.string()),
@@ -49,22 +49,31 @@ VERIFICATION = Schema(
 # The category Overall holds all solutions together, which version 2 lacked.
 RELIABILITY = Schema(
     "reliability",
-    3,
+    4,
     pa.schema(
         [
             *_OF_SCORER,
-            column("low", pa.float64()),
-            column("high", pa.float64()),
+            # A bin of rewards: from `reward_low`, up to `reward_high` or, in the last bin, up to 1.
+            column("reward_low", pa.float64()),
+            column("reward_high", pa.float64()),
             column("count", pa.int32()),
             # Null if the bin is empty, like the 95 % interval of the fraction over questions.
             column("mean_reward", pa.float64(), nullable=True),
             column("share_correct", pa.float64(), nullable=True),
-            column("share_low", pa.float64(), nullable=True),
-            column("share_high", pa.float64(), nullable=True),
+            column("share_correct_low", pa.float64(), nullable=True),
+            column("share_correct_high", pa.float64(), nullable=True),
         ]
     ),
-    ("dataset", "category", "model", "aggregation", "low"),
-    older={2: ()},
+    ("dataset", "category", "model", "aggregation", "reward_low"),
+    older={2: (), 3: ()},
+    renewed=Renewal(
+        {
+            "low": "reward_low",
+            "high": "reward_high",
+            "share_low": "share_correct_low",
+            "share_high": "share_correct_high",
+        }
+    ),
 )
 
 
