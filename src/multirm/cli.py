@@ -274,6 +274,10 @@ COMMANDS = {
             "multirm.inspect.summary:summarise_study",
             "Print which reward models beat the majority vote, and accuracies.",
         ),
+        "show": (
+            "multirm.inspect.show:show",
+            "Print a question, its solutions with their rewards, and what was chosen and why.",
+        ),
         "query": ("multirm.inspect.query:query", "Run SQL over the tables."),
         "trace": (
             "multirm.inspect.trace:trace",
