@@ -262,7 +262,11 @@ def test_damage_is_reported_and_fixed_by_deletion(
     code, said = run(study_copy, f"results/{consumer}")
     assert code != 0
     assert "Traceback" not in said
-    line = next(line for line in said.splitlines() if "multirm: " in line)
+    # A plain run ends with what is wrong.
+    *_, line = said.splitlines()
+    rule = "score_discriminative, model=dORM-micro, dataset=Micro, category="
+    assert line.startswith(f"multirm: {rule}")
+    assert "(log: results/logs/" in line
     assert f"results/{file}" in line
     assert "delete it and make" in line
     path.unlink()

@@ -30,11 +30,12 @@ PREFIX += """python_in_processes() {
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from multirm.errors import InputError
 from multirm.running.code import code_lines as code
 from multirm.formats.sources import Reader
-from multirm.site import planned_jobs
+from multirm.site import failed_jobs, planned_jobs, short_messages
 from multirm.site.locks import take_over
 from multirm.site.preflight import check_access, check_engines
 from multirm.study import files, label_files, needs, options, report_files, targets
@@ -44,6 +45,10 @@ from multirm.study.figures import figures_of
 from multirm.study.load import load_study
 from multirm.tables.conversations import ChatTask
 from multirm.study.owners import check_owners, note_owner
+
+if workflow.is_main_process:
+    short_messages.shorten(logger)
+    failed_jobs.report_at_exit(logger)
 
 RESULTS = Path("results")
 SITE = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
