@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,12 +53,14 @@ def copy_checkout(folder: Path) -> None:
     """Copy what Snakemake needs into `folder`, as in a clone of this checkout, and the micro study."""
     for name in ("src", "workflow", "envs", "config"):
         shutil.copytree(ROOT / name, folder / name)
-    for name in ("Snakefile", "all"):
+    for name in ("Snakefile", "Makefile", "all"):
         shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / "tests" / "workflow" / "micro.yaml", folder / "config")
     (folder / "slurm").symlink_to("workflow/profiles/slurm")
     (folder / "profiles").symlink_to("workflow/profiles")
-    (folder / ".venv-vllm").symlink_to(ROOT / ".venv-vllm")
+    # A linked environment is one that make installs nothing into.
+    for name in (".venv", ".venv-vllm"):
+        (folder / name).symlink_to(ROOT / name)
 
 
 @pytest.fixture(scope="session")
@@ -107,13 +108,8 @@ def finished_study(common_folder: Path) -> Path:
 def finish_study(folder: Path) -> None:
     folder.mkdir()
     copy_checkout(folder)
-    command = [sys.executable, "-m", "snakemake", "--configfile", "config/micro.yaml"]
     run = subprocess.run(
-        [*command, "--cores", "2", "--show-failed-logs", "--", "all"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["make", "study", "STUDY=micro"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
