@@ -33,6 +33,10 @@ from multirm.version import VERSION
 # By import path, so that `multirm evaluate` does not import torch.
 COMMANDS = {
     "Data": {
+        "import": (
+            "multirm.data.import_own:import_own",
+            "Read your own solutions and rewards, from files with any columns.",
+        ),
         "generate-miniature": (
             "multirm.data.miniature.generate:generate_miniature",
             "Write questions about facts and a simulated policy's answers.",
@@ -352,7 +356,10 @@ def build_app(asked: str = "") -> App:
 
 
 def _unambiguous(target: str) -> Callable[..., None]:
-    """An entry function, made keyword-only if a parameter that takes several words would swallow those after it."""
+    """An entry function, made keyword-only if a parameter that takes several words would swallow those after it.
+
+    The first one may still stand without its name if it is a list: `multirm import FILE FILE --output FOLDER`.
+    """
     module, name = target.split(":")
     entry: Callable[..., None] = getattr(importlib.import_module(module), name)
     signature = inspect.signature(entry)
@@ -360,14 +367,14 @@ def _unambiguous(target: str) -> Callable[..., None]:
     *followed, _ = (hints[name] for name in signature.parameters)
     if not any(map(_is_several_words, followed)):
         return entry
-    named = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in signature.parameters.values()
-    ]
+    first, *others = signature.parameters.values()
+    is_list = get_origin(hints[first.name]) is list
+    named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in others]
+    named.insert(0, first if is_list else first.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     @functools.wraps(entry)
-    def run(**given: Any) -> None:
-        entry(**given)
+    def run(*words: Any, **given: Any) -> None:
+        entry(*words, **given)
 
     run.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
     return run

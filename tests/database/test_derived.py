@@ -1,6 +1,7 @@
 """The views that answer natural questions, against evaluation, which computes the same in its own way."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import pytest
 
 from multirm.database.derived import VIEWS
 from multirm.database.opening import open_database
+from multirm.database.question_pools import answer_rule, models_of, read_pools, scored_datasets
 from multirm.evaluation.accuracy import evaluate
 from multirm.evaluation.expected import columns, expected
 from multirm.evaluation.inputs import Opened, open_evaluation
@@ -172,6 +174,39 @@ def test_accuracy_at_n_of_1_is_the_mean_of_correct(tmp_path: Path) -> None:
             assert mean == pytest.approx(accuracy)
         found.append(rows)
     assert found[0] != found[1]
+
+
+def test_where_labels_say_what_is_correct_choices_are_those_of_evaluation(tmp_path: Path) -> None:
+    """Also if answers have both labels, are missing, or have no reference; each way of computing them agrees."""
+    folder = write_pools(tmp_path)
+    evaluate(replace(_options(folder, AnswerRule.GRADED), n=[1]), folder / "evaluation")
+    database = open_database(find_tables(folder))
+    opened = open_evaluation("multirm.evaluation.accuracy", _options(folder, AnswerRule.GRADED))
+    rows = database.sql(
+        "SELECT category, question_id, selection, model, aggregation, correct FROM choices"
+    ).fetchall()
+    found = {tuple(key): correct for *key, correct in rows}
+    n_lone = 0
+    for category in read_categories(opened.database, opened.types, opened.answers):
+        for pools in lay_out(category, opened.scorers):
+            values = expected([pools], [pools.size], opened.scorers, seed=1, draws=10).values
+            for place, (_, method) in enumerate(columns([pools.size], opened.scorers)):
+                for question_id, value in zip(pools.question_ids, values[:, place], strict=True):
+                    if method.selection is not Selection.PASS:
+                        key = (pools.category, question_id, *method.columns.values())
+                        assert found[key] == pytest.approx(value, abs=1e-9), key
+            for own, right in zip(pools.answers, pools.correct, strict=True):
+                assert (own >= 0).all()
+                assert all(len(set(right[own == code])) == 1 for code in own)
+                n_lone += sum(Counter(own.tolist())[code] == 1 for code in own)
+    assert n_lone
+    models = models_of(database, "d")
+    for place in scored_datasets(database):
+        for pool in read_pools(database, *place, models, answer_rule(database, "d")):
+            for each in pool.choices:
+                scorer = each.scorer or (None, None)
+                key = (*pool.key[1:], str(each.choice.selection), *scorer)
+                assert each.choice.correct == pytest.approx(found[key], abs=1e-9), key
 
 
 def test_default_aggregations_are_those_of_the_kinds(database: duckdb.DuckDBPyConnection) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from multirm.errors import InputError
@@ -13,6 +15,10 @@ from multirm.evaluation.options import SelectionOptions
 from multirm.evaluation.uncertainty import measure_uncertainty
 from multirm.evaluation.verification import evaluate_verification
 from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY, Estimator
+from multirm.tables.solutions import SOLUTIONS
+from multirm.text.answer_rules import AnswerRule
+from tests.origins import made_of
 
 COMMANDS = [evaluate, measure_uncertainty, evaluate_verification]
 
@@ -108,3 +114,67 @@ def test_an_input_is_not_replaced(tmp_path: Path, write_tables: Any) -> None:
     ):
         evaluate(SelectionOptions(solutions=[str(solutions)], n=[1]), tmp_path)
     assert solutions.read_bytes() == before
+
+
+def _labelled(written: Any, outcomes: list[int | None], answer: str | None = None) -> None:
+    """Give the solutions these outcome labels, and their questions another reference answer."""
+    rows = parquet.read(written.solutions[0], SOLUTIONS).to_pylist()
+    rows = [
+        row | {"outcome": outcome, "answer": answer}
+        for row, outcome in zip(rows, outcomes, strict=True)
+    ]
+    parquet.write(written.solutions[0], SOLUTIONS, rows, made_of())
+
+
+def _accuracies(written: Any, folder: Path, answers: AnswerRule) -> dict[tuple[str, int], float]:
+    evaluate(written.options(["m=min"], answers=answers, n=[1, 3]), folder)
+    table = parquet.read(folder / "accuracy.parquet", ACCURACY).to_pylist()
+    return {(row["selection"], row["n"]): row["accuracy"] for row in table}
+
+
+def test_labels_that_agree_with_the_answers_judge_alike(tmp_path: Path, write_tables: Any) -> None:
+    pool = [("A", {"m": [0.5]}), ("(a)", {"m": [0.25]}), ("B", {"m": [0.75]})]
+    written = write_tables({"law": {"q": ("A", pool), "r": ("B", pool)}}, ["m"])
+    _labelled(written, [1, 1, 0, 1, 1, 0], "A")
+    by_label = _accuracies(written, tmp_path / "graded", AnswerRule.GRADED)
+    assert by_label == _accuracies(written, tmp_path / "meaning", AnswerRule.MEANING)
+    # The same without reference answers, by which nothing else can be judged.
+    written = write_tables({"law": {"q": ("A", pool[:1] + pool[2:])}}, ["m"])
+    _labelled(written, [1, 0])
+    assert _accuracies(written, tmp_path / "without", AnswerRule.GRADED)["pass", 1] == 50
+
+
+def test_without_parsed_answers_a_vote_is_a_random_choice(
+    tmp_path: Path, write_tables: Any
+) -> None:
+    pool = [(None, {"m": [reward]}) for reward in (0.1, 0.2, 0.9)]
+    written = write_tables({"law": {"q": ("A", pool)}}, ["m"])
+    _labelled(written, [0, 0, 1])
+    found = _accuracies(written, tmp_path / "out", AnswerRule.GRADED)
+    assert found["majority_vote", 3] == pytest.approx(100 / 3)
+    assert found["best_of_n", 3] == found["pass", 3] == 100
+
+
+@pytest.mark.parametrize("estimator", [Estimator.PAPER, Estimator.VERSAPRM])
+def test_published_protocols_have_their_own_rule(
+    tmp_path: Path, write_tables: Any, estimator: Estimator
+) -> None:
+    written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})])}}, ["m"])
+    with pytest.raises(InputError, match="--answers: expected another one with the estimator"):
+        evaluate(written.options(["m=min"], answers=AnswerRule.GRADED), tmp_path / "o", estimator)
+
+
+@pytest.mark.parametrize(("label", "problem"), [(None, "without one"), (2, "with others")])
+def test_grading_needs_a_label_for_every_solution(
+    tmp_path: Path, write_tables: Any, label: int | None, problem: str
+) -> None:
+    written = write_tables({"law": {"q": ("A", [("A", {"m": [0.5]})] * 2)}}, ["m"])
+    if label is None:
+        _labelled(written, [1, None])
+    else:
+        rows = parquet.read(written.solutions[0], SOLUTIONS)
+        place = rows.column_names.index("outcome")
+        wrong = rows.set_column(place, "outcome", pa.array([1, label], pa.int8()))
+        pq.write_table(wrong, written.solutions[0])
+    with pytest.raises(InputError, match=f"found 1 {problem}"):
+        _accuracies(written, tmp_path / "out", AnswerRule.GRADED)

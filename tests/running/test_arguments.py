@@ -27,6 +27,7 @@ NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
     *("category_groups", "math", "models", "pairs", "question_id", "scale", "search"),
     *("service_model", "unit"),
+    *("columns", "correct"),
 }
 
 

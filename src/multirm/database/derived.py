@@ -7,23 +7,24 @@ import duckdb
 
 from multirm.tables.accuracy import DEFAULT_AGGREGATION, Aggregation
 from multirm.tables.rewards import Scale, Unit
-from multirm.tables.sql import literal, literals
+from multirm.tables.sql import graded_answer, literal, literals
 from multirm.text.answer_rules import AnswerRule
 
 _QUESTION = "dataset, category, question_id"
 _SOLUTION = f"{_QUESTION}, solution_id"
 
 # Solutions, and whether each is correct: its parsed answer matches the reference answer, or its outcome label says so
-# where there is no reference answer. In tables from elsewhere, "N/A" may mean no answer.
+# where there is no reference answer, or wherever evaluation was told so. In tables from elsewhere, "N/A" may mean no
+# answer.
 _GRADED = """
     CREATE MACRO graded() AS TABLE
     SELECT
-        * EXCLUDE (answer, outcome, spelling),
-        spelling.parsed AS spelled_answer,
-        CASE WHEN answer IS NULL THEN outcome = 1
+        * EXCLUDE (answer, outcome, spelling, rule),
+        CASE WHEN rule = 'graded' THEN {graded} ELSE spelling.parsed END AS spelled_answer,
+        CASE WHEN answer IS NULL OR rule = 'graded' THEN outcome = 1
             ELSE coalesce(spelling.parsed = spelling.reference, false) END AS correct
     FROM (
-        SELECT *, spelled(parsed_answer, answer, {rule}) AS spelling FROM (
+        SELECT *, {rule} AS rule, spelled(parsed_answer, answer, {rule}) AS spelling FROM (
             SELECT
                 dataset, category, question_id, solution_id, answer, outcome, steps, step_labels,
                 CASE WHEN lower(trim(parsed_answer)) != 'n/a' THEN parsed_answer END AS parsed_answer
@@ -248,7 +249,8 @@ def define_views(
                 f"WHEN {literal(name)} THEN {literal(of)}" for name, of in rules.items()
             )
             rule = f"CASE dataset {pairs} ELSE {rule} END"
-        database.execute(_GRADED.format(rule=rule))
+        graded = graded_answer("spelling.parsed")
+        database.execute(_GRADED.format(rule=rule, graded=graded))
     cases = " ".join(
         f"WHEN {literal(kind)} THEN {literal(name)}" for kind, name in DEFAULT_AGGREGATION.items()
     )

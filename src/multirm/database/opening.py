@@ -37,14 +37,15 @@ def _answer_rules(accuracies: Sequence[Path]) -> dict[str, AnswerRule]:
     """When answers to the questions of each evaluated dataset are equal, where that is not if they mean the same."""
     found: dict[str, AnswerRule] = {}
     for path in accuracies:
-        if parquet.read_footer(path).parameters.get("answers") != AnswerRule.STRICT:
+        rule = parquet.read_footer(path).parameters.get("answers")
+        if rule not in (AnswerRule.STRICT, AnswerRule.GRADED):
             continue
         with reading(path):
             query = (
                 f"SELECT DISTINCT dataset FROM read_parquet({literals([without_wildcards(path)])})"
             )
             found |= dict.fromkeys(
-                [name for (name,) in duckdb.sql(query).fetchall()], AnswerRule.STRICT
+                [name for (name,) in duckdb.sql(query).fetchall()], AnswerRule(rule)
             )
     return found
 

@@ -212,8 +212,9 @@ def answer_rule(database: duckdb.DuckDBPyConnection, dataset: str) -> AnswerRule
         query = "SELECT DISTINCT file FROM accuracy WHERE dataset = $dataset"
         for (file,) in database.execute(query, {"dataset": dataset}).fetchall():
             footer = parquet.find_footer(Path(file))
-            if footer and footer.parameters.get("answers") == AnswerRule.STRICT:
-                return AnswerRule.STRICT
+            rule = footer.parameters.get("answers") if footer else None
+            if rule in (AnswerRule.STRICT, AnswerRule.GRADED):
+                return AnswerRule(rule)
     return AnswerRule.MEANING
 
 
@@ -308,7 +309,10 @@ def _judged(
         spelled, right = (None if parsed is None else parsed.strip()), outcome == 1
         if reference is not None:
             spelled, target = spelled_alike(parsed, reference, rule)
-            right = spelled == target
+            right = outcome == 1 if rule is AnswerRule.GRADED else spelled == target
+        if rule is AnswerRule.GRADED and row["reason"] is None:
+            own = f"{row['solution_id']}" if spelled is None else f"{spelled}\x1f{outcome}"
+            spelled = own
         code = NO_ANSWER if spelled is None else codes.setdefault(spelled, len(codes))
         # A sample that is no solution is wrong, whatever else is known.
         judged = reference is not None or outcome is not None or row["reason"] is not None

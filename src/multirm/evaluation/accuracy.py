@@ -62,7 +62,8 @@ def evaluate(
 ) -> None:
     """Evaluate reward models on one dataset: best-of-N, weighted vote, majority vote and pass@N.
 
-    A solution is correct if its parsed answer matches the reference answer, even if its outcome label disagrees.
+    A solution is correct if its parsed answer matches the reference answer, even if its outcome label disagrees, unless
+    --answers is `graded`.
     The mean over the training runs of one reward model has its own accuracies, and comparisons use that mean.
 
     Args:
@@ -121,7 +122,7 @@ def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = opened.count_missing()
-    for category in read_categories(opened.database, opened.types):
+    for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(category, opened.scorers)
         values[category.name] = expected(
             pools, subsets.n, opened.scorers, subsets.seed, subsets.runs
@@ -224,7 +225,7 @@ def _openprm(opened: Opened, subsets: Subsets) -> _Evaluated:
     found: dict[str, openprm.Draws] = {}
     ledger: list[Row] = []
     counts = opened.count_missing()
-    for category in read_categories(opened.database, opened.types):
+    for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(category, opened.scorers)
         found[category.name] = openprm.drawn(pools, subsets.n, opened.scorers)
         ledger += ledger_rows(pools, opened, Estimator.OPENPRM, counts)

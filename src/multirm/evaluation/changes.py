@@ -157,7 +157,7 @@ def _fixed(changes: Mapping[str, np.ndarray], parts: Parts) -> np.ndarray:
 
 def _answered(opened: Opened, subsets: Subsets) -> dict[str, Answered]:
     found = {}
-    for category in read_categories(opened.database, opened.types):
+    for category in read_categories(opened.database, opened.types, opened.answers):
         pools = lay_out(category, opened.scorers)
         values = expected(pools, subsets.n, opened.scorers, subsets.seed, subsets.runs).values
         ids = [question for batch in pools for question in batch.question_ids]

@@ -104,7 +104,7 @@ def compare_domains(
         category.name: expected(
             lay_out(category, opened.scorers), subsets.n, opened.scorers, subsets.seed, subsets.runs
         ).values
-        for category in read_categories(opened.database, opened.types)
+        for category in read_categories(opened.database, opened.types, opened.answers)
     }
     scorers = one_per_model(opened.scorers, opened.means)
     known = {each.model: each for each in read_rows(opened.dataset, [options.reward_models])}

@@ -49,7 +49,7 @@ def measure_error_depths(options: InputOptions, output: EvaluationFolder) -> Non
     check_labels(opened.database)
     found = [
         errors_of(category, opened.scorers)
-        for category in read_categories(opened.database, opened.types)
+        for category in read_categories(opened.database, opened.types, opened.answers)
     ]
     found = [each for each in found if len(each.wrong)]
     if not found:

@@ -167,6 +167,21 @@ def check_answers(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def check_graded(database: duckdb.DuckDBPyConnection) -> None:
+    """Refuse solutions without an outcome label, which says whether they are correct.
+
+    Raises:
+        InputError: names the table and the first keys.
+    """
+    _refuse(
+        database,
+        f"SELECT file, {KEY} FROM solutions WHERE outcome IS NULL AND complete",
+        "an outcome label for every solution, by which --answers graded judges them",
+        "without one",
+    )
+    check_labels(database)
+
+
 def check_labels(database: duckdb.DuckDBPyConnection) -> None:
     """Refuse outcomes and step labels that are neither 0 nor 1.
 
@@ -185,7 +200,8 @@ def warn_of_outcomes(database: duckdb.DuckDBPyConnection, correct: str) -> None:
     rows = database.execute(OTHER_OUTCOMES.format(correct=correct)).fetchall()
     if rows:
         logger.warning(
-            "%d solutions have an outcome label that disagrees with their answers (%s); the answers count",
+            "%d solutions have an outcome label that disagrees with their answers (%s); the answers count "
+            "(with --answers graded, the labels would)",
             rows[0][-1],
             ", ".join("/".join(map(str, key)) for *key, _ in rows),
         )

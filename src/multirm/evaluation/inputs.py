@@ -13,6 +13,7 @@ from multirm.evaluation.arguments import parse_aggregations, parse_per_model, pa
 from multirm.evaluation.input_checks import (
     check_answers,
     check_apart,
+    check_graded,
     check_rewards,
     check_samples,
     check_solutions,
@@ -21,7 +22,7 @@ from multirm.evaluation.input_checks import (
 )
 from multirm.evaluation.methods import Scorer, scorers
 from multirm.evaluation.options import InputOptions, PoolOptions, SelectionOptions
-from multirm.evaluation.pools import OURS, count_missing, paper_answers
+from multirm.evaluation.pools import GRADED, OURS, count_missing, paper_answers
 from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import open_inputs
 from multirm.running.provenance import Origin, origin_of
@@ -30,6 +31,7 @@ from multirm.tables.accuracy import Aggregation, Estimator
 from multirm.tables.reward_model_rows import RewardModel, describe, means_of, runs_of
 from multirm.tables.rewards import REWARDS, RewardType, Scale, Unit
 from multirm.tables.schema import Schema
+from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class Opened:
         scorers: in the order in which they are reported.
         means: the names of means over training runs, with the names of their runs.
         types: the type of each model's rewards.
-        answers: how answers are compared: `OURS` or as in the paper.
+        answers: how answers are compared: `OURS`, `GRADED` or as in the paper.
         has_samples: whether the samples that are no solutions are known, and in the pools.
         files: the files that were read.
         origin: the origin of everything made from them.
@@ -148,6 +150,14 @@ def open_evaluation(
     aggregations = parse_aggregations(options.aggregation or [])
     places = parse_rewards(options.rewards or [], aggregations)
     is_paper = estimator is Estimator.PAPER
+    is_graded = options.answers is AnswerRule.GRADED
+    if is_graded and estimator in (Estimator.PAPER, Estimator.VERSAPRM):
+        raise InputError(
+            "--answers",
+            expected=f"another one with the estimator {estimator}, which compares answers as its paper does",
+            found=str(options.answers),
+            remedy="leave out --answers or --estimator",
+        )
     samples = (isinstance(options, PoolOptions) and options.samples) or []
     database, files = open_inputs(
         options.solutions, places, None if is_paper else options.answers, samples
@@ -161,12 +171,14 @@ def open_evaluation(
     tables = [options.reward_models] if options.reward_models else []
     models = describe(aggregations, dataset, tables)
     _check_runs(models, aggregations)
-    if selects:
+    if is_graded:
+        check_graded(database)
+    elif selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
     types = _reward_types(database, options, aggregations, estimator, needs_unit)
     check_apart(database, {each.model: each.run_of for each in models})
-    compared = paper_answers(database) if is_paper else OURS
+    compared = paper_answers(database) if is_paper else GRADED if is_graded else OURS
     warn_of_outcomes(database, compared["correct"])
     files += tables
     origin = origin_of(

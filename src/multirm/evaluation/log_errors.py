@@ -88,7 +88,7 @@ def measure_log_errors(
     scorers = measured_scorers(opened)
     right = [
         found
-        for category in read_categories(opened.database, opened.types)
+        for category in read_categories(opened.database, opened.types, opened.answers)
         if len((found := right_solutions(category, scorers)).n_steps)
     ]
     if not right:

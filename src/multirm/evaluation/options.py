@@ -27,7 +27,8 @@ class InputOptions:
         scale: What kind of number a reward of a model is (MODEL=probability or MODEL=score), likewise. Scores are
             unbounded, and vote with their softmax over the pool.
         answers: When two answers are equal: if they mean the same (`meaning`: `(c)` and `C`, `1/2` and `0.5`), or
-            only if they are the same text (`strict`).
+            only if they are the same text (`strict`). With `graded`, a solution is correct if its outcome label says
+            so, such as a grading given to `multirm import`, and answers that mean the same have the same label.
         reward_models: Table of reward models, as written by `describe-reward-models`. Without it, `dPRM` and
             `dPRM@43` count as two runs of one model, and their mean is called `dPRM@mean`.
     """

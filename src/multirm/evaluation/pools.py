@@ -17,7 +17,7 @@ from multirm.reward_models.aggregate import (
     without_rounding_errors,
 )
 from multirm.tables.rewards import RewardType
-from multirm.tables.sql import literal
+from multirm.tables.sql import graded_answer, literal
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,13 @@ N_STEPS = """
 OURS = {
     "parsed": "parsed_answer",
     "correct": "coalesce(CASE WHEN answer IS NULL THEN outcome = 1 ELSE parsed_answer = answer END, false)",
+    "order": "solution_id",
+}
+
+# By outcome labels, whatever the reference answers are. Samples that are no solutions have no answer.
+GRADED = {
+    "parsed": f"CASE WHEN complete THEN {graded_answer('parsed_answer')} END",
+    "correct": "outcome = 1",
     "order": "solution_id",
 }
 
@@ -232,7 +239,7 @@ def read_categories(
 
     Args:
         types: the type of each model's rewards.
-        answers: how answers are compared: `OURS` or `paper_answers`.
+        answers: how answers are compared: `OURS`, `GRADED` or `paper_answers`.
     """
     order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
     table = database.sql(SOLUTIONS.format(**answers), params=order).to_arrow_table()

@@ -45,7 +45,7 @@ def analyse_solutions(
     opened = open_evaluation(__name__, options)
     size = max(choose_sizes(opened, n))
     n_steps = read_n_steps(opened.database)
-    categories = list(read_categories(opened.database, opened.types))
+    categories = list(read_categories(opened.database, opened.types, opened.answers))
     values = {category.name: values_of(category, opened, size) for category in categories}
     # Samples that are no solutions have no length and no steps.
     parts = [

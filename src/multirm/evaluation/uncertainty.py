@@ -65,7 +65,7 @@ def measure_uncertainty(
     opened = open_evaluation(__name__, options)
     subsets = choose_subsets(opened, options)
     categories = {}
-    for category in read_categories(opened.database, opened.types):
+    for category in read_categories(opened.database, opened.types, opened.answers):
         for model in opened.models:
             category = evened(category, model)
         categories[category.name] = category

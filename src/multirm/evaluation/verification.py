@@ -61,7 +61,7 @@ def evaluate_verification(
     """
     opened = open_evaluation(__name__, options, selects=False)
     check_labels(opened.database)
-    categories = list(read_categories(opened.database, opened.types))
+    categories = list(read_categories(opened.database, opened.types, opened.answers))
     for category in categories:
         _warn_of_unknown(category)
     of_solutions, of_bins = _outcomes(categories, opened.scorers)

@@ -54,7 +54,8 @@ class Evaluation(Settings):
     )
     answers: AnswerRule = Field(
         AnswerRule.MEANING,
-        description="when two answers are equal: if they mean the same, or only if their text is equal",
+        description="when two answers are equal: if they mean the same, or only if their text is equal; graded: "
+        "outcome labels say what is correct, instead of reference answers",
     )
     category_groups: dict[Category, Categories] = Field(
         {}, description="categories to average over, as well as over all, by the group's name"

@@ -78,3 +78,15 @@ def reading(where: object, *also: type[duckdb.Error]) -> Iterator[None]:
             expected="tables that fit into memory" if short else "tables that DuckDB can read",
             found=str(error),
         ) from error
+
+
+def graded_answer(parsed: str) -> str:
+    """SQL for a solution's answer where its outcome label says whether it is correct (`AnswerRule.GRADED`).
+
+    Answers with different labels are different ones, and a solution without a parsed answer is an answer of its own: so
+    all solutions with the same answer are correct, or none is.
+
+    Args:
+        parsed: SQL for the parsed answer, in a spelling that equal answers share.
+    """
+    return f"coalesce({parsed} || chr(31) || outcome, chr(31) || solution_id)"

@@ -19,3 +19,6 @@ class AnswerRule(StrEnum):
     """Same meaning: `(c)` and `C`, `1/2` and `0.5`."""
     STRICT = "strict"
     """Same text, apart from surrounding whitespace."""
+    GRADED = "graded"
+    """Same meaning and same outcome label: outcome labels, such as a user's own grading, say what is correct.
+    A solution without a parsed answer is then an answer of its own."""

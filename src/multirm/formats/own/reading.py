@@ -1,6 +1,6 @@
 """A table that is being read: its columns, and what was found to be wrong so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ class Reading:
     Attributes:
         arrays: its columns, later with a value per solution.
         rows: for each solution, the row that it is in.
+        parts: the files that its rows are from, with their numbers of rows, if they are several.
         of_questions: whether a row was a question, with a list of solutions.
     """
 
@@ -34,6 +35,7 @@ class Reading:
     arrays: dict[str, pa.Array]
     rows: np.ndarray
     of_questions: bool = False
+    parts: Sequence[tuple[str, int]] = ()
     problems: list[InputError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -42,7 +44,12 @@ class Reading:
         return self.arrays.get(self.taken.columns.get(wanted, ""))
 
     def place(self, solution: int) -> str:
-        return f"{self.where}, row {self.rows[solution] + 1}"
+        row = int(self.rows[solution])
+        for file, n_rows in self.parts:
+            if row < n_rows:
+                return f"{file}, row {row + 1}"
+            row -= n_rows
+        return f"{self.where}, row {row + 1}"
 
     def wrong(self, where: str, expected: str, found: str, remedy: str = "") -> None:
         self.problems.append(InputError(where, expected=expected, found=found, remedy=remedy))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from multirm.errors import did_you_mean, one_of, shown
+from multirm.errors import InputError, did_you_mean, one_of, shown
 from multirm.formats.own.columns import ColumnMap, Field, Spoken, grading_column, take_columns
 from multirm.formats.own.keys import is_file_name, read_keys
 from multirm.formats.own.layout import one_row_per_solution
@@ -49,6 +49,8 @@ def read_own(
     dataset: str = "own",
     beside: Mapping[str, RewardTable] | None = None,
     spoken: Spoken = Spoken.OPTIONS,
+    parts: Sequence[tuple[str, int]] = (),
+    problems: Sequence[InputError] = (),
 ) -> OwnTables:
     """Read solutions, and the rewards of any number of models, from a table with any columns.
 
@@ -58,6 +60,8 @@ def read_own(
         dataset: the dataset's name, if neither a column nor `mapping` has it.
         beside: rewards in tables of their own.
         spoken: whether remedies name options or arguments.
+        parts: the files that the rows are from, in order, with their numbers of rows; by default, all are from `where`.
+        problems: what is known to be wrong already, to be told together with the rest.
 
     Raises:
         OwnDataError: says everything that is wrong, and which columns were understood.
@@ -73,7 +77,8 @@ def read_own(
         taken,
         arrays,
         np.arange(table.num_rows),
-        problems=list(taken.problems),
+        problems=[*problems, *taken.problems],
+        parts=parts,
     )
     if repeated:
         reading.wrong(where, "each column once", f"{', '.join(map(shown, repeated))} repeatedly")
@@ -170,7 +175,7 @@ def _note_unused(reading: Reading, names: Sequence[str]) -> None:
     mapping, spoken = reading.mapping, reading.spoken
     used = {*reading.taken.columns.values(), *mapping.rewards.values(), mapping.correct}
     left = [name for name in names if name not in used]
-    for held in (Field.QUESTION_ID, Field.CATEGORY, Field.SOLUTION_ID):
+    for held in (Field.QUESTION_ID, Field.QUESTION, Field.CATEGORY, Field.SOLUTION_ID):
         guess = reading.taken.guessed.get(held)
         if guess in left:
             reading.notes.append(
