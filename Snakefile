@@ -18,12 +18,16 @@ if "study" not in config and not workflow.configfiles:
 report: "workflow/report/study.rst"
 
 
-pathvars:
-    logs="results/logs",
-    benchmarks="results/benchmarks",
-
-
 include: "workflow/rules/common.smk"
+
+
+# As rules name them: <results>, <logs> and <benchmarks>.
+pathvars:
+    results=study.results,
+    logs=f"{study.results}/logs",
+    benchmarks=f"{study.results}/benchmarks",
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/critiques.smk"
@@ -49,8 +53,10 @@ onstart:
     # Check now what would otherwise stop a job after days: what the site, the machine or the hub lacks.
     jobs_to_run = list(workflow.dag.needrun_jobs())
     try:
-        replaced = planned_jobs.replaced_files(jobs_to_run, workflow.dag.reason)
-        check_owners(study.study, RESULTS, replaced)
+        replaced = planned_jobs.replaced_files(
+            jobs_to_run, workflow.persistence, workflow.dag.dependencies
+        )
+        check_owners(OWNER, replaced)
         if workflow.executor_plugin.name == "slurm":
             from multirm.site.slurm import check_site
 
@@ -61,14 +67,14 @@ onstart:
                 planned_jobs.used_engines(jobs_to_run), Path(workflow.basedir)
             )
         check_access(planned_jobs.hub_models(study, jobs_to_run))
-        note_owner(study.study, RESULTS, planned_jobs.made_files(jobs_to_run))
+        note_owner(OWNER, planned_jobs.made_files(jobs_to_run))
     except InputError as error:
         sys.exit(f"multirm: {error}")
 
 
 onsuccess:
     if "all" in (workflow.dag_settings.targets or ["all"]):
-        tables = files.accuracy_tables(study, RESULTS)
+        tables = files.accuracy_tables(study, study.results)
         described, answers = (
             [Path(table).with_name(f"{name}.parquet") for table in tables]
             for name in ("reward_models", "headline")
@@ -78,4 +84,6 @@ onsuccess:
                 "python -m multirm summary --accuracy {tables:q} --reward-models {described:q}"
                 " --headline {answers:q}"
             )
-        print("\nFigures are in results/figures, tables in results/evaluation.")
+        print(
+            f"\nFigures are in {study.results}/figures, tables in {study.results}/evaluation."
+        )

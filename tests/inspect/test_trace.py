@@ -15,6 +15,7 @@ from multirm.running.code import code_digest
 from multirm.running.files import digest, digests
 from multirm.running.metadata import FORMATS
 from multirm.running.provenance import FILE, to_text, write_to_folder
+from multirm.study.owners import Owner, note_owner
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Selection
 from multirm.tables.rewards import REWARDS
@@ -282,6 +283,19 @@ def test_names_that_lead_elsewhere_or_nowhere_are_gone(
     lines, counts = traced(capsys, REWARDS_FILE)
     assert len(lines) == 3
     assert counts in ("1 inputs: 1 gone", "1 inputs: 1 unreadable")
+
+
+def test_a_folder_of_another_name_is_found_by_the_study_that_made_it(study: Path) -> None:
+    """Inputs are looked up in it by the names that it had, and others where the study ran."""
+    owner = Owner("s", ["s.yaml"], Path("out/mine"))
+    note_owner(owner, ["out/mine/data/T/law.parquet"])
+    table = Path("out/mine/data/T/law.parquet")
+    table.parent.mkdir(parents=True)
+    table.touch()
+    assert find_input(str(table), owner.results) == table
+    assert find_input("source", owner.results) == Path("source")
+    Path("out/mine").rename("moved")
+    assert find_input(str(table), Path("moved")) == Path("moved/data/T/law.parquet")
 
 
 def test_a_numbered_name_is_the_file_without_the_number(study: Path) -> None:

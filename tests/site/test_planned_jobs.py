@@ -1,5 +1,6 @@
 """What planned jobs replace, load and are submitted as, with stand-ins for Snakemake's jobs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,8 +26,22 @@ class Job:
         return SimpleNamespace(name=self.name)
 
 
-def reason(**said: Any) -> Any:
-    return SimpleNamespace(**{"input_changed": False, "params_changed": None, **said})
+@dataclass
+class Records:
+    """What Snakemake would have recorded of jobs: nothing has changed unless it is said."""
+
+    unknown: list[Job] = field(default_factory=list)
+    other_input: list[Job] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def has_metadata(self, job: Job) -> bool:
+        return job not in self.unknown
+
+    def input_changed(self, job: Job) -> Iterator[bool]:
+        yield from (job in self.other_input for _ in job.output)
+
+    def params_changed(self, job: Job) -> Any:
+        return self.changes.get(job.name, change(set(), set()))
 
 
 def change(before: set[str], now: set[str]) -> Any:
@@ -37,14 +52,35 @@ def test_changed_settings_replace_files_and_changed_code_does_not(tmp_path: Path
     (tmp_path / "there").touch()
     job = Job(output=[str(tmp_path / "there"), str(tmp_path / "new")])
     code = change({f"'{MARK}errors: 1'"}, {f"'{MARK}errors: 2'"})
-    for why, expected in [
-        (reason(), []),
-        (reason(input_changed=True), [job.output[0]]),
-        (reason(params_changed=code), []),
-        (reason(params_changed=change({"5"}, set())), [job.output[0]]),
-        (reason(params_changed=change({*code.only_old, "5"}, code.only_new)), [job.output[0]]),
+    both = change({*code.only_old, "5"}, code.only_new)
+    for records, expected in [
+        (Records(), []),
+        (Records(unknown=[job]), [job.output[0]]),
+        (Records(other_input=[job]), [job.output[0]]),
+        (Records(changes={job.name: code}), []),
+        (Records(changes={job.name: change({"5"}, set())}), [job.output[0]]),
+        (Records(changes={job.name: both}), [job.output[0]]),
     ]:
-        assert list(planned_jobs.replaced_files([job], lambda _, why=why: why)) == expected
+        assert planned_jobs.replaced_files([job], records, {}) == expected
+
+
+def test_what_is_made_from_other_files_is_other_as_well(tmp_path: Path) -> None:
+    """Also where the file in between is gone, so that its job replaces nothing."""
+    first, second, third, apart = (
+        Job(name, [str(tmp_path / name)]) for name in ("first", "second", "third", "apart")
+    )
+    for job in (second, third, apart):
+        Path(job.output[0]).touch()
+    jobs = [third, second, first, apart]
+    dependencies = {second: {first: {"a"}}, third: {second: {"b"}, apart: {"c"}}}
+    records = Records(changes={"first": change({"5"}, set())})
+    assert planned_jobs.replaced_files(jobs, records, dependencies) == [
+        third.output[0],
+        second.output[0],
+    ]
+    assert planned_jobs.replaced_files(jobs, Records(), dependencies) == []
+    # A job that does not run makes nothing.
+    assert planned_jobs.replaced_files([third, apart], records, dependencies) == []
 
 
 def test_a_group_is_submitted_once_and_all_is_not() -> None:

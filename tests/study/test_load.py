@@ -12,6 +12,7 @@ import yaml
 
 from multirm.errors import InputError
 from multirm.study.load import Study, check_study, load_study, read_yaml, write_schema
+from multirm.study.owners import Owner, note_owner
 from multirm.tables.accuracy import OVERALL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -554,6 +555,32 @@ def test_unused_datasets_are_not_checked(tmp_path: Path) -> None:
     study["evaluation"]["datasets"].append("unused")
     file.write_text(yaml.safe_dump(study))
     with pytest.raises(InputError, match=r"found datasets\.unused: 'law'"):
+        check_study(file)
+
+
+def test_a_checked_study_says_where_its_results_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And whose else are there."""
+    caplog.set_level("INFO")
+    monkeypatch.chdir(tmp_path)
+    check_study(MINIATURE)
+    assert "its results are made in results" in caplog.text
+    file = tmp_path / "study.yaml"
+    study = read_yaml(MINIATURE) | {"study": "mine", "results": "./out/"}
+    file.write_text(yaml.safe_dump(study))
+    note_owner(Owner("theirs", ["theirs.yaml"], Path("out")), ["out/x"])
+    caplog.clear()
+    check_study(file)
+    assert "its results are made in out" in caplog.text
+    assert "out has results of theirs, too" in caplog.text
+    assert "`results: out-mine`" in caplog.text
+
+
+def test_results_outside_the_working_directory_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(read_yaml(MINIATURE) | {"results": "/tmp/x"}))
+    with pytest.raises(InputError, match=r"results: '/tmp/x' is not a folder below .* make a link"):
         check_study(file)
 
 

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LAW = "results/data/T/law.parquet"
+REWARDS = "results/rewards/R/T/law.parquet"
+OTHERS = {"T": {"reader": "published", "source": ["../other/solutions"]}}
 
 
 @pytest.fixture
@@ -27,9 +30,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(
-    folder: Path, study: str, *arguments: str, targets: Sequence[str] = (LAW,), **changes: object
+    folder: Path,
+    study: str,
+    *arguments: str,
+    targets: Sequence[str] = (LAW,),
+    file: str = "",
+    **changes: object,
 ) -> tuple[int, str]:
-    """Run a study to make some tables; return the exit code and all output."""
+    """Run a study, in a file of its name unless it is said, to make some tables; return exit code and all output."""
     content = {
         "study": study,
         "data": "data",
@@ -39,12 +47,12 @@ def run(
         "models": {"R": {"kind": "dPRM", "rewards": {"T": ["rewards"]}}},
         "evaluation": {"datasets": ["T"], "n": [1, 2]},
     }
-    file = folder / f"{study}.yaml"
-    file.write_text(yaml.safe_dump(content | changes))
+    path = folder / (file or f"{study}.yaml")
+    path.write_text(yaml.safe_dump(content | changes))
     done = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--configfile", str(file), "--cores", "1", *arguments, "--", *targets),
+            *("--configfile", str(path), "--cores", "1", *arguments, "--", *targets),
         ],
         cwd=folder,
         capture_output=True,
@@ -73,6 +81,84 @@ def test_a_study_does_not_replace_files_of_another_with_other_settings(folder: P
     code, output = run(folder, "first", data="other")
     assert code == 0, output
     assert (folder / LAW).read_bytes() != made
+
+
+@pytest.fixture
+def shared(folder: Path) -> Path:
+    """The folder, once the study `first` has made its tables; the solutions below `other` are others."""
+    pool = {"q_id": "q", "cot_ids": [0, 1], "rewards": [[0.5], [0.25]]}
+    (folder / "data" / "rewards").mkdir()
+    (folder / "data" / "rewards" / "law_reward.json").write_text(json.dumps([pool]))
+    solutions = folder / "other" / "solutions" / "law.json"
+    solutions.write_text(solutions.read_text().replace("So B.", "So C."))
+    code, output = run(folder, "first", targets=[REWARDS])
+    assert code == 0, output
+    return folder
+
+
+def refuses(folder: Path, *arguments: str, **changes: Any) -> str:
+    """Run the study `second`, or another, on other solutions, which must be refused; returns all output."""
+    made = {file: file.read_bytes() for file in (folder / "results").rglob("*.parquet")}
+    changes = {"study": "second", "datasets": OTHERS} | changes
+    code, output = run(folder, changes.pop("study"), *arguments, **changes)
+    assert code != 0, output
+    assert {file: file.read_bytes() for file in (folder / "results").rglob("*.parquet")} == made
+    return output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--forceall",), ("--rerun-triggers", "mtime", "--forcerun", "read_solutions")]
+)
+def test_nothing_is_replaced_by_force(shared: Path, arguments: Sequence[str]) -> None:
+    output = refuses(shared, *arguments)
+    assert f"multirm: {LAW}: expected what the study second made, found what the study" in output
+    assert "give one of them another folder (`results: results-second` in its file)" in output
+
+
+def test_nothing_is_replaced_where_snakemake_remembers_nothing(shared: Path) -> None:
+    """In a new clone with the results of another study, for instance."""
+    shutil.rmtree(shared / ".snakemake")
+    again = ("--forcerun", "read_solutions")
+    assert f"multirm: {LAW}: expected what the study second made" in refuses(shared, *again)
+    code, output = run(shared, "first", *again)
+    assert code == 0, output
+
+
+def test_nothing_is_replaced_by_a_study_of_the_same_name(shared: Path) -> None:
+    output = refuses(shared, study="first", file="copied.yaml")
+    assert f"multirm: {LAW}: expected what the study first made, found what first.yaml" in output
+
+
+def test_what_was_made_from_a_missing_file_is_not_replaced(shared: Path) -> None:
+    """The missing file could be made, but what the other study made from it would follow."""
+    (shared / LAW).unlink()
+    output = refuses(shared, targets=[REWARDS])
+    assert f"multirm: {REWARDS}: expected what the study second made" in output
+    # Made again as it was, it changes nothing.
+    code, output = run(shared, "second", targets=[REWARDS])
+    assert code == 0, output
+
+
+def test_each_study_may_have_a_folder_of_its_own(shared: Path) -> None:
+    """With everything in it: tables, logs, benchmarks, and the list of files."""
+    before = {file: file.read_bytes() for file in (shared / "results").rglob("*") if file.is_file()}
+    own = "out/the second"
+    code, output = run(
+        shared,
+        "second",
+        datasets=OTHERS,
+        results=f"./{own}/",
+        targets=[LAW.replace("results", own)],
+    )
+    assert code == 0, output
+    assert {file: file.read_bytes() for file in before} == before
+    made = sorted(str(file.relative_to(shared / own)) for file in (shared / own).rglob("*.*"))
+    assert made == [
+        "benchmarks/read_solutions/T/law.tsv",
+        "data/T/law.parquet",
+        "logs/read_solutions/T/law.log",
+        "studies/second.txt",
+    ]
 
 
 def test_a_model_missing_from_the_hub_stops_no_other_job(

@@ -44,13 +44,12 @@ from multirm.study.evaluations import EVALUATIONS, settings_of
 from multirm.study.figures import figures_of
 from multirm.study.load import load_study
 from multirm.tables.conversations import ChatTask
-from multirm.study.owners import check_owners, note_owner
+from multirm.study.owners import Owner, check_owners, note_owner
 
 if workflow.is_main_process:
     short_messages.shorten(logger)
     failed_jobs.report_at_exit(logger)
 
-RESULTS = Path("results")
 SITE = Path(workflow.basedir, "workflow/profiles/slurm/site.yaml")
 
 try:
@@ -58,6 +57,15 @@ try:
     study = load_study(config, [Path(file) for file in workflow.configfiles])
 except InputError as error:
     sys.exit(f"multirm: {error}")
+
+STUDY_FILES = [
+    files.from_here(Path(file).absolute(), Path.cwd()) for file in workflow.configfiles
+]
+OWNER = Owner(study.study, STUDY_FILES, Path(study.results))
+if workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm":
+    # Slurm's own logs: a profile cannot know the study. Without this, they would be hidden.
+    logdir = workflow.executor_settings.logdir
+    workflow.executor_settings.logdir = logdir or Path(study.results, "logs/slurm")
 
 
 wildcard_constraints:

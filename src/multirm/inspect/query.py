@@ -19,6 +19,7 @@ from multirm.database.read_only import only_reading
 from multirm.errors import InputError, escaped
 from multirm.inspect.text_table import text_table
 from multirm.running.arguments import entry
+from multirm.study.results_folder import results_folder
 from multirm.tables import parquet
 from multirm.tables.views import find_tables
 
@@ -36,7 +37,7 @@ _PLAN = "explain_key"
 @entry
 def query(
     sql: str,
-    results: Path = Path("results"),
+    results: Path | None = None,
     *,
     whole: Annotated[bool, Parameter(name="--all")] = False,
 ) -> None:
@@ -51,9 +52,11 @@ def query(
 
     Args:
         sql: The statement, in DuckDB's dialect: SELECT, FROM, WITH, PIVOT, SUMMARIZE, DESCRIBE, SHOW, EXPLAIN, …
-        results: The folder to search for tables, at any depth.
+        results: The folder to search for tables, at any depth; by default the results folder of the study in
+            config/config.yaml, which is `results` if it names none.
         whole: Print all rows and columns on a terminal, too, and cut nothing.
     """
+    results = results_folder(results)
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
     views = find_tables(results)

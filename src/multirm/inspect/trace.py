@@ -18,6 +18,8 @@ from multirm.running.files import digest
 from multirm.running.metadata import FORMATS, text_in
 from multirm.running.numbers import CountOrZero
 from multirm.running.provenance import Provenance
+from multirm.study.owners import names_of
+from multirm.study.results_folder import results_folder
 from multirm.tables import parquet
 
 WEIGHTS = ".safetensors"
@@ -57,7 +59,7 @@ class Step:
 
 
 @entry
-def trace(file: Path, results: Path = Path("results"), depth: CountOrZero | None = None) -> None:
+def trace(file: Path, results: Path | None = None, depth: CountOrZero | None = None) -> None:
     """Print what a table, figure or model was made from, and what that was made from, back to the beginning.
 
     Each file is listed once with its parameters. Every file is read for its digest, and marked "changed since" if it
@@ -66,13 +68,14 @@ def trace(file: Path, results: Path = Path("results"), depth: CountOrZero | None
 
     Args:
         file: A table, a figure (svg, pdf, png or html), or a model folder.
-        results: The results folder, which is searched for the inputs.
+        results: The results folder, which is searched for the inputs; by default that of the study in
+            config/config.yaml, which is `results` if it names none.
         depth: How many steps back files are listed; what is further back is checked and counted. By default, all
             are listed.
     """
     steps = []
     try:
-        for step in way_back(file, results, depth):
+        for step in way_back(file, results_folder(results), depth):
             steps.append(step)
             sys.stdout.writelines(f"{line}\n" for line in lines(step))
         sys.stdout.write(f"\n{summary(steps)}\n")
@@ -194,19 +197,29 @@ def read_origin(path: Path) -> Provenance | None:
 def find_input(name: str, results: Path) -> Path | None:
     """The current path of a file by its recorded name; None if not found.
 
-    Names start at the parent of the results folder. A name that starts elsewhere, or climbs out, was not recorded by
-    multirm and is not looked up.
+    Names start at the working directory of the study, which the results folder is below. A name that starts elsewhere,
+    or climbs out, was not recorded by multirm and is not looked up.
     """
     for spelling in (name, _NUMBER.sub("", name)):
         parts = PurePosixPath(spelling).parts
         if not parts or "\0" in spelling or spelling.startswith("/") or ".." in parts:
             return None
-        path = results.joinpath(*parts[1:])
-        if parts[0] != "results":
-            path = results.parent.joinpath(*parts)
+        path = _placed(parts, results)
         if path.is_file() or path.is_dir():
             return path
     return None
+
+
+def _placed(parts: Sequence[str], results: Path) -> Path:
+    """Where a recorded name leads to, now that what was one of the results folder's names is `results`."""
+    for name in names_of(results):
+        own = PurePosixPath(name).parts
+        if tuple(parts[: len(own)]) == own:
+            return results.joinpath(*parts[len(own) :])
+    above = results
+    for _ in PurePosixPath(names_of(results)[0]).parts:
+        above = above.parent
+    return above.joinpath(*parts)
 
 
 def _is_bare(name: str) -> bool:

@@ -1,6 +1,6 @@
 """What planned Snakemake jobs will do: the files they replace, the models they load, how they are submitted."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -27,26 +27,59 @@ class Job(Protocol):
     is_local: bool
 
 
-class Reason(Protocol):
-    """Why Snakemake runs a job."""
+class Records(Protocol):
+    """What Snakemake has recorded of the files that it made."""
 
-    input_changed: Any
-    params_changed: Any
+    def has_metadata(self, job: Any) -> bool: ...
+
+    def input_changed(self, job: Any) -> Iterable[bool]: ...
+
+    def params_changed(self, job: Any) -> Any: ...
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 Group = TypeVar("Group")
 
 
-def replaced_files(jobs: Iterable[Job], reason_of: Callable[[Any], Reason]) -> Iterator[str]:
-    """The existing files that jobs replace because their settings or inputs have changed.
+def replaced_files(
+    jobs: Iterable[AnyJob],
+    records: Records,
+    dependencies: Mapping[Any, Iterable[Any]],
+) -> list[str]:
+    """The existing files that jobs make differently, for whatever reason they run.
 
-    Changed code does not count: the result is still the same study's.
+    These are the files of jobs whose settings or inputs are others than Snakemake has recorded, those of which it has
+    no record, and those that are made from such files. Changed code does not count: the result is still the same
+    study's.
+
+    Args:
+        jobs: those that are about to run.
+        records: what Snakemake knows of the files that it has made.
+        dependencies: the jobs that make the inputs of each job.
     """
-    for job in jobs:
-        reason = reason_of(job)
-        if reason.input_changed or _settings_changed(reason.params_changed):
-            yield from (str(file) for file in job.output if Path(file).exists())
+    planned = list(jobs)
+    differs: dict[Any, bool] = dict.fromkeys(planned, False)
+    waiting = [job for job in planned if _made_otherwise(job, records)]
+    depending: dict[Any, list[Any]] = {}
+    for job in planned:
+        for each in dependencies.get(job, ()):
+            depending.setdefault(each, []).append(job)
+    while waiting:
+        job = waiting.pop()
+        if not differs.get(job, True):
+            differs[job] = True
+            waiting += depending.get(job, [])
+    return [
+        str(file) for job in planned if differs[job] for file in job.output if Path(file).exists()
+    ]
+
+
+def _made_otherwise(job: Job, records: Records) -> bool:
+    return (
+        not records.has_metadata(job)
+        or any(records.input_changed(job))
+        or _settings_changed(records.params_changed(job))
+    )
 
 
 def _settings_changed(change: Any) -> bool:

@@ -154,7 +154,7 @@ def without_braces(files: Iterable[Path | str]) -> list[str]:
 
 def backbone_model(study: Study, backbone: str) -> str:
     """The folder or hub name from which a backbone is loaded."""
-    return study.backbones[backbone].model or f"results/backbones/{backbone}/model"
+    return study.backbones[backbone].model or f"{study.results}/backbones/{backbone}/model"
 
 
 def backbone_files(study: Study, backbone: str) -> list[str]:
@@ -182,7 +182,7 @@ def start_of_model(study: Study, model: str) -> str:
     start = study.start_of(model)
     if start is None:
         return backbone_model(study, study.runs[model].trained.backbone)
-    return f"results/models/{start}/{'model' if study.is_whole(start) else 'adapter'}"
+    return f"{study.results}/models/{start}/{'model' if study.is_whole(start) else 'adapter'}"
 
 
 def start_files_of_model(study: Study, model: str) -> list[str]:

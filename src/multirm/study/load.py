@@ -21,6 +21,7 @@ from multirm.running.arguments import OutputFile, entry
 from multirm.running.files import whole
 from multirm.study.checks import missing_sources, problems
 from multirm.study.datasets import MiniatureDataset
+from multirm.study.owners import other_studies
 from multirm.study.questions import MiniatureQuestions
 from multirm.study.settings import UNKNOWN_KEY
 from multirm.study.study import VARIANTS, Study
@@ -117,7 +118,14 @@ def check_study(study: Path, data: Path | None = None) -> None:
     mistakes += _unmade(study, checked, check_miniature)
     if mistakes:
         raise together(study, mistakes)
-    logger.info("%s is a valid study", study)
+    logger.info("%s is a valid study; its results are made in %s", study, checked.results)
+    others = other_studies(checked.study, Path(checked.results))
+    if others:
+        logger.info(
+            "%s has results of %s, too: this study shares what is the same in both, and does not replace the others. "
+            "To make both, name another folder (`results: %s`)",
+            *(checked.results, ", ".join(others), f"{checked.results}-{checked.study}"),
+        )
 
 
 def _unmade(where: Path, study: Study, check: Callable[..., None]) -> Iterator[InputError]:

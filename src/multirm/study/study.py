@@ -17,6 +17,7 @@ from multirm.study.critiques import Critiques
 from multirm.study.datasets import Dataset, DerivedDataset, ReadDataset, SampledDataset
 from multirm.study.evaluation import Evaluation, Figures
 from multirm.study.questions import Questions, ReadQuestions
+from multirm.study.results_folder import DEFAULT, a_folder_below
 from multirm.study.reward_models import (
     DiscriminativeModel,
     GenerativeModel,
@@ -72,6 +73,11 @@ class Study(Settings):
         80, description="GB of each of the site's GPUs, to estimate how many a job needs"
     )
     data: Text = Field(".", description="the folder that dataset sources are relative to")
+    results: Annotated[Text, AfterValidator(a_folder_below)] = Field(
+        DEFAULT,
+        description="the folder, below the working directory, for everything that is made; two studies that make the "
+        "same files differently need one each",
+    )
     categories: Categories = Field(description="in the order of the figures' panels")
     questions: dict[Name, Questions] = Field(
         {}, description="sets of bare questions, for datasets that are sampled here"
