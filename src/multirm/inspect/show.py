@@ -34,6 +34,7 @@ from multirm.database.reasons import Basis, ExplainedChoice
 from multirm.errors import InputError, did_you_mean, escaped, shown
 from multirm.running.arguments import entry
 from multirm.running.numbers import CountOrZero
+from multirm.study.results_folder import results_folder
 from multirm.tables.accuracy import Selection
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.views import find_tables
@@ -74,7 +75,7 @@ class _Looked:
 @entry
 def show(
     question_id: str,
-    results: Path = Path("results"),
+    results: Path | None = None,
     dataset: str | None = None,
     category: str | None = None,
     model: str | None = None,
@@ -87,7 +88,8 @@ def show(
 
     Args:
         question_id: The question's id.
-        results: The folder to search for tables, at any depth.
+        results: The folder to search for tables, at any depth; by default the results folder of the study in
+            config/config.yaml, which is `results` if it names none.
         dataset: The question's dataset, if several have a question with this id.
         category: Its category, if several have one.
         model: Show the rewards of this reward model only.
@@ -96,6 +98,7 @@ def show(
     Raises:
         InputError: no such question, reward model or solution, or several questions.
     """
+    results = results_folder(results)
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
     database = open_database(find_tables(results))
