@@ -283,6 +283,10 @@ COMMANDS = {
             "Print a question, its solutions with their rewards, and what was chosen and why.",
         ),
         "query": ("multirm.inspect.query:query", "Run SQL over the tables."),
+        "status": (
+            "multirm.inspect.status:status",
+            "Show what of a study is made, stale, missing or failed, and the time left.",
+        ),
         "trace": (
             "multirm.inspect.trace:trace",
             "Print what a table, figure or model was made from, back to the original inputs.",

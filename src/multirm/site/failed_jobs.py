@@ -120,24 +120,40 @@ def killed_by(status: int) -> str:
     return f"killed ({name})"
 
 
-def last_words(log: Path, since: float) -> str:
+def last_words(log: Path, since: float = 0) -> str:
     """The cause of a failure by a job's log: our own message, the end of a traceback, or the last line.
 
     Args:
         since: seconds since the epoch; an older log is that of an earlier run.
     """
+    text = _end_of(log, since)
+    found = list(_OURS.finditer(text)) or list(_BUG.finditer(text))
+    return found[-1]["cause"].strip() if found else _last_line(text)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log; empty if there is none."""
+    return _last_line(_end_of(log, 0))
+
+
+def last_message(text: str) -> str:
+    """Our own last message in what a process has written to stderr, or its last line."""
+    found = list(_OURS.finditer(text))
+    return found[-1]["cause"].strip() if found else _last_line(text)
+
+
+def _end_of(log: Path, since: float) -> str:
     try:
         if log.stat().st_mtime < since:
             return ""
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
-            text = file.read().decode(errors="replace")
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
-    for pattern in (_OURS, _BUG):
-        *_, found = [None, *pattern.finditer(text)]
-        if found is not None:
-            return found["cause"].strip()
+
+
+def _last_line(text: str) -> str:
     written = [line.strip() for line in text.splitlines() if any(map(str.isalnum, line))]
     return written[-1] if written else ""
 

@@ -62,6 +62,20 @@ def enter_run(state: Path) -> tuple[IO[str], bool]:
     return _hold(runs / f"{host} {os.getpid()}"), is_stale
 
 
+def is_running(state: Path) -> bool:
+    """Whether a run of Snakemake is active: on this machine, or perhaps on another one.
+
+    Args:
+        state: the folder that Snakemake keeps its locks in, `.snakemake`.
+    """
+    try:
+        files = list((state / "runs").iterdir())
+    except FileNotFoundError:
+        return False
+    host = socket.gethostname()
+    return any(_is_locked(file) or not file.name.startswith(f"{host} ") for file in files)
+
+
 def _hold(name: Path) -> IO[str]:
     # Locked before it gets its name, so that nobody finds it unlocked.
     unnamed = name.parent.with_name(f".{name.name}")
