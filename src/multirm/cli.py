@@ -274,6 +274,10 @@ COMMANDS = {
             "multirm.evaluation.searches:evaluate_searches",
             "Report the accuracy of searches beside their costs, and gains over best-of-N at equal cost.",
         ),
+        "report": (
+            "multirm.report.page.page:report_page",
+            "Write a page that shows an evaluation, in one file.",
+        ),
         "summary": (
             "multirm.inspect.summary:summarise_study",
             "Print which reward models beat the majority vote, and accuracies.",

@@ -26,7 +26,7 @@ ENTRIES = {name: target for commands in COMMANDS.values() for name, (target, _) 
 NO_PLACES = {
     *("aggregation", "category", "dataset", "model", "name", "server", "shard", "sql"),
     *("category_groups", "math", "models", "pairs", "question_id", "scale", "search"),
-    *("service_model", "unit"),
+    *("service_model", "title", "unit"),
     *("columns", "correct"),
 }
 
@@ -127,7 +127,7 @@ def test_no_command_overwrites_its_inputs(
 ) -> None:
     source = tmp_path / "precious.svg"
     role = arguments._role(options_of(function_of(command))[written])
-    if role == arguments._A_FILE:
+    if role in arguments._FILES:
         source.write_text("years of work")
         contents = source
     else:
@@ -161,7 +161,7 @@ def test_no_command_writes_a_file_over_a_folder_or_a_folder_over_a_file(
     tmp_path: Path, command: str, written: str
 ) -> None:
     role = arguments._role(options_of(function_of(command))[written])
-    if role == arguments._A_FILE:
+    if role in arguments._FILES:
         (tmp_path / "x").mkdir()
     else:
         (tmp_path / "x").touch()

@@ -45,8 +45,11 @@ class _Read:
 
 
 _A_FILE = "file"
+_A_PAGE = "page"
+"""An HTML file, which may be in an input folder: only tables are read from there."""
 
 OutputFile = Annotated[Path, _A_FILE]
+PageFile = Annotated[Path, _A_PAGE]
 OutputFolder = Annotated[Path, _Written()]
 EvaluationFolder = Annotated[Path, _Written(among=True)]
 AdapterFolder = Annotated[Path, _Written((ADAPTER,))]
@@ -75,7 +78,7 @@ class _Given:
     @property
     def is_replaced(self) -> bool:
         """Whether everything at the path is replaced."""
-        return self.role == _A_FILE or (isinstance(self.role, _Written) and bool(self.role.made))
+        return self.role in _FILES or (isinstance(self.role, _Written) and bool(self.role.made))
 
     def __str__(self) -> str:
         return f"{self.option} {self.path}"
@@ -136,7 +139,7 @@ def _role(hint: Any) -> object:
     """The role that a parameter's type gives to its paths; None if it holds no paths."""
     if get_origin(hint) is Annotated:
         kind, *words = get_args(hint)
-        found = next((word for word in words if word == _A_FILE or type(word) in _ROLES), None)
+        found = next((word for word in words if word in _FILES or type(word) in _ROLES), None)
         return found or _role(kind)
     if hint is Path:
         return _Read()
@@ -144,6 +147,7 @@ def _role(hint: Any) -> object:
 
 
 _ROLES = (_Written, _Read)
+_FILES = (_A_FILE, _A_PAGE)
 
 
 def _exists(text: str) -> bool:
@@ -154,7 +158,7 @@ def _exists(text: str) -> bool:
 
 
 def _check_writable(output: _Given) -> None:
-    if output.role == _A_FILE:
+    if output.role in _FILES:
         check_file(output.path)
         return
     check_folder(output.path)
@@ -163,7 +167,9 @@ def _check_writable(output: _Given) -> None:
 
 
 def _refuse_to_destroy(output: _Given, read: _Given) -> None:
-    if isinstance(output.role, _Written) and output.role.among and read.path.is_dir():
+    is_among = isinstance(output.role, _Written) and output.role.among
+    is_page = output.role == _A_PAGE and output.path.suffix == ".html"
+    if read.path.is_dir() and (is_among or (is_page and not _same(output.path, read.path))):
         return
     if _same(output.path, read.path):
         problem = f"{output}, which is {read.option}"

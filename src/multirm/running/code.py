@@ -22,7 +22,10 @@ from multirm.running.statements import Chain, Module, Statement, read_module
 _PACKAGE = "multirm"
 
 # Data files that a module reads. Prompt templates are not among them: they are inputs of the rules that use them.
-_DATA_FOLDERS = {"data.miniature.facts": "data/miniature/facts"}
+_DATA_FOLDERS = {
+    "data.miniature.facts": "data/miniature/facts",
+    "report.page.assemble": "report/page/static",
+}
 
 _WITHOUT_EFFECT = (
     "running.arguments",

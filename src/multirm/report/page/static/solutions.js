@@ -974,3 +974,5 @@ function nodeOf([, , text, worth, count, end, answer, outcome], scale, isSearch)
   line.append(block(text));
   return line;
 }
+
+sections.solutions = (root, data, address) => new Solutions(root, data, address);
