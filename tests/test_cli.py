@@ -28,7 +28,7 @@ def test_help_names_and_describes_every_command() -> None:
     assert run.returncode == 0
     for commands in COMMANDS.values():
         for name, (_, description) in commands.items():
-            line = next(line for line in run.stdout.splitlines() if f" {name} " in line)
+            line = next(line for line in run.stdout.splitlines() if f"│ {name} " in line)
             assert description.split()[0] in line
 
 
