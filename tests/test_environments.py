@@ -31,6 +31,14 @@ ABSENT_MODULES = {
 }
 
 
+def asked_for(*extras: str) -> list[str]:
+    """The requirements of the project with some extras, without those that name other extras."""
+    texts = PROJECT["dependencies"] + [
+        text for extra in extras for text in PROJECT["optional-dependencies"][extra]
+    ]
+    return [text for text in texts if Requirement(text).name != "multirm"]
+
+
 def as_pins(lines: list[str]) -> dict[str, Version]:
     """Versions by package name, from lines that each pin one package."""
     pins = {}
@@ -85,9 +93,7 @@ def test_pins_of_vllm_are_those_of_make_with_vllm_under_its_other_name() -> None
     assert {name: ours.get(name) for name in pins} == pins
 
 
-@pytest.mark.parametrize(
-    "text", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
-)
+@pytest.mark.parametrize("text", asked_for("pipeline", "dev"))
 def test_the_dependencies_of_the_project_are_pinned(text: str) -> None:
     asked = Requirement(text)
     pinned = constraints("constraints.txt")[canonicalize_name(asked.name)]
@@ -95,7 +101,7 @@ def test_the_dependencies_of_the_project_are_pinned(text: str) -> None:
 
 
 def test_pins_satisfy_the_requirements_of_the_project() -> None:
-    texts = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["vllm"]]
+    texts = asked_for("pipeline", "vllm")
     for stage in ENVIRONMENTS:
         pins = pins_of(stage)
         for asked in map(Requirement, texts):

@@ -340,6 +340,9 @@ COMMANDS = {
 WAITING_STATUS = 75
 """The exit status of a job that waits for files made elsewhere: "try again" in sysexits.h."""
 
+_EXTRAS = {"vllm": "vllm", "liger-kernel": "cuda"}
+"""The extras of packages that even the extra `pipeline` leaves out."""
+
 NUMBERS = {int: "a whole number", float: "a number"}
 
 
@@ -456,7 +459,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _leave(str(error), WAITING_STATUS)
         if isinstance(error, InputError):
             _leave(str(error), 2)
+        if isinstance(error, ModuleNotFoundError) and _is_optional(error.name):
+            command_named = next(iter(arguments or []), "this command")
+            _leave(_how_to_install(command_named, str(error.name)), 2)
         raise
+
+
+def _is_optional(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] != "multirm"
+
+
+def _how_to_install(command: str, module: str) -> str:
+    """How to install the package that a command lacks: evaluation needs few of them, the pipeline many."""
+    package = module.partition(".")[0].replace("_", "-")
+    extra = _EXTRAS.get(package, "pipeline")
+    return f"{command} needs the package {package}: pip install 'multirm[{extra}]'"
 
 
 def _refuse_empty(arguments: Sequence[str]) -> None:
