@@ -25,7 +25,11 @@ NEGLIGIBLE = 1e-20
 
 
 def pass_at_n(correct: np.ndarray, n: Sequence[int]) -> np.ndarray:
-    """The probability that a subset has a correct solution: 1 - C(K-c, N) / C(K, N), with c correct."""
+    """The probability that a subset has a correct solution: 1 - C(K-c, N) / C(K, N), with c correct.
+
+    The unbiased estimator of pass@k of Chen et al. 2021, "Evaluating large language models trained on code" (arXiv
+    2107.03374).
+    """
     pool = correct.shape[1]
     first = _probability_of_first(pool, n)
     # With the correct solutions first in the pool: the first of the subset is one of them.
@@ -48,7 +52,7 @@ def best_of_n(correct: np.ndarray, rewards: np.ndarray, n: Sequence[int]) -> np.
 
 
 def majority_vote(answers: np.ndarray, correct: np.ndarray, n: Sequence[int]) -> np.ndarray:
-    """Select the most frequent answer; a subset without any answer is wrong."""
+    """Select the most frequent answer (Wang et al. 2022, arXiv 2203.11171); a subset without any answer is wrong."""
     questions, pool = answers.shape
     counts, right = _count(answers, correct)
     question, code = np.nonzero(right)

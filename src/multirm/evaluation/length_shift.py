@@ -283,6 +283,9 @@ def _mean_shift(shifts: Sequence[Shift]) -> Shift:
 def wasserstein(counts: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The Wasserstein distance of distributions over 0, 1, 2, …: the area between their cumulative shares.
 
+    That the two are equal is shown by Vallender 1974, "Calculation of the Wasserstein distance between probability
+    distributions on the line".
+
     Args:
         counts: [..., numbers]; a distribution each, up to a factor.
         others: [numbers].

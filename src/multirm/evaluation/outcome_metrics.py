@@ -60,7 +60,7 @@ class OutcomeMetrics:
             are, since chance also causes gaps.
         ece_null: the expectation of `ece` if rewards were perfectly calibrated, so that gaps were due to chance.
         ece_debiased: Σ over bins of √(gap² - its variance), with 0 for negative differences: approximately `ece`
-            with infinitely many questions. For perfect calibration, it is half of `ece_null`.
+            with infinitely many questions. For perfect calibration, it is 0.43 of `ece_null`.
         intervals: 95 % intervals over questions of the defined measures. The interval of `ece` is for its value with
             infinitely many questions; its lower end assumes the largest possible contribution of chance.
         on_one_question: the measures whose interval rests only on the bound of their variance, because they are
