@@ -94,6 +94,24 @@ def test_nothing_is_written_if_anything_is_wrong(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+def test_without_an_output_it_says_what_it_would_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = engineers_file(tmp_path)
+    import_own([str(path)])
+    said = capsys.readouterr().out
+    assert "understood: question_id = qid, question = question, answer = gold" in said
+    assert "--rewards skywork=score_skywork" in said
+    assert said.endswith("nothing is written: add --output FOLDER\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_column_of_rewards_needs_the_name_of_its_model(tmp_path: Path) -> None:
+    path = engineers_file(tmp_path)
+    with pytest.raises(OwnDataError, match="--rewards skywork=score_skywork"):
+        import_own([str(path)], rewards=["score_skywork"])
+
+
 def test_files_are_told_apart_in_problems(tmp_path: Path) -> None:
     for name, answer in (("a.csv", "1"), ("b.csv", "2")):
         text = f"qid,response,parsed_answer,gold,r\nq,x,1,1,1\n{name},y,1,{answer},{name}\n"

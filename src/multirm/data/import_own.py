@@ -34,7 +34,7 @@ _BY_NAME = OwnOptions()
 @entry
 def import_own(
     files: list[Place],
-    output: OutputFolder,
+    output: OutputFolder | None = None,
     options: OwnOptions = _BY_NAME,
     rewards: list[Place] | None = None,
     unit: list[str] | None = None,
@@ -50,7 +50,8 @@ def import_own(
     Args:
         files: Files named .csv, .tsv, .jsonl, .json, .parquet or .arrow, or a folder of `datasets.save_to_disk`.
             Several are read one after the other.
-        output: The folder to write: data/DATASET/CATEGORY.parquet, and rewards/MODEL/DATASET/CATEGORY.parquet.
+        output: The folder to write: data/DATASET/CATEGORY.parquet, and rewards/MODEL/DATASET/CATEGORY.parquet. Without
+            it, only what would be read is printed.
         options: which columns hold what.
         rewards: MODEL=COLUMN for each reward model: numbers, or lists of numbers. MODEL=FILE or MODEL=FILE:COLUMN if
             they are in a file of their own, with the columns question_id and solution_id.
@@ -66,6 +67,10 @@ def import_own(
     """
     said = OwnRewards(rewards or (), unit or (), scale or ())
     found, read = read_own_files(files, options, said, dataset, category)
+    if output is None:
+        lines = [*_read(found), "", "nothing is written: add --output FOLDER"]
+        sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
+        return
     tables = [
         *_parts(output / "data", SOLUTIONS, found.solutions),
         *(
@@ -77,7 +82,11 @@ def import_own(
     _refuse_others([path for path, _, _ in tables])
     parameters = {**asdict(options), "rewards": dict(_names(said)), "graded": found.graded}
     parquet.write_together(tables, origin_of(__name__, parameters, read))
-    sys.stdout.write("\n".join(map(escaped, _lines(found, output))) + "\n")
+    lines = _read(found)
+    for name in pc.unique(found.solutions["dataset"]).to_pylist():
+        lines += ["", f"written to {output / 'data' / name}; next:"]
+        lines += _commands(found, output, name)
+    sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
 
 
 def _parts(
@@ -111,8 +120,8 @@ def _names(said: OwnRewards) -> Iterator[tuple[str, str]]:
         yield model, Path(place).name
 
 
-def _lines(found: OwnTables, output: Path) -> list[str]:
-    """What was read, and the next commands."""
+def _read(found: OwnTables) -> list[str]:
+    """What was read."""
     solutions = found.solutions
     questions = solutions.select(["dataset", "category", "question_id"])
     n_questions = len(set(zip(*(column.to_pylist() for column in questions.columns), strict=True)))
@@ -134,14 +143,7 @@ def _lines(found: OwnTables, output: Path) -> list[str]:
         lines.append(
             f"{model}: {len(lists) - n_none} rewards (unit {unit}, scale {scale}), {n_none} missing"
         )
-    lines += [f"note: {note}" for note in found.notes]
-    for name in pc.unique(solutions["dataset"]).to_pylist():
-        lines += [
-            "",
-            f"written to {output / 'data' / name}; next:",
-            *_commands(found, output, name),
-        ]
-    return lines
+    return lines + [f"note: {note}" for note in found.notes]
 
 
 def _has_reward(lists: pa.ChunkedArray) -> np.ndarray:

@@ -87,7 +87,7 @@ def test_all_problems_come_at_once_with_what_to_add() -> None:
         "add --columns parsed_answer=pred",
         "add --columns answer=target",
         "add --columns steps=output",
-        "",
+        "write numbers with a decimal point, and nothing where one is missing",
     ]
     assert error.value.options.startswith(
         "--columns question_id=id parsed_answer=pred answer=target"

@@ -234,8 +234,10 @@ def no_column(option: str, column: str, names: Iterable[str]) -> InputError:
     near = [name for name in names if abs(len(name) - len(column)) < 2]
     return InputError(
         option,
-        expected="a column of the table",
-        found=f"no column {shown(column)}",
+        expected="a column or a file"
+        if option.startswith(("--rewards", "rewards="))
+        else "a column",
+        found=f"no {shown(column)}",
         remedy=did_you_mean(column, near) or f"its columns are {', '.join(names)}",
     )
 

@@ -208,7 +208,7 @@ def _objects_of_lines(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                value, reason = None, _reason(error)
+                value, reason = None, f"{shown(line.strip())} ({_reason(error)})"
             else:
                 reason = shown(value)
             if isinstance(value, dict):
@@ -227,7 +227,7 @@ def _read_json(path: Path) -> pa.Table:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if "Extra data" in str(error):
+        if "Extra data" in _reason(error):
             return _read_json_lines(path)
         raise InputError(path, expected="JSON", found=_reason(error)) from error
     if isinstance(value, dict) and len(value) == 1:
@@ -300,7 +300,8 @@ def _texts(values: list[Any]) -> pa.Array:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return " ".join(said.split())[:200] or type(error).__name__
 
 
 _READERS: dict[str, Callable[[Path], pa.Table]] = {

@@ -13,7 +13,7 @@ from multirm.formats.own.columns import ColumnMap, StepRule
 from multirm.formats.own.files import concatenated, dataset_name, read_file
 from multirm.formats.own.problems import OwnDataError
 from multirm.formats.own.rewards import RewardTable
-from multirm.formats.own.tables import OwnTables, read_own
+from multirm.formats.own.tables import OwnTables, model_name, read_own
 from multirm.tables.rewards import Scale, Unit
 
 Member = TypeVar("Member", bound=StrEnum)
@@ -113,7 +113,12 @@ def _rewards(
     columns: dict[str, str] = {}
     tables: dict[str, RewardTable] = {}
     files = []
-    for model, place in _pairs("--rewards", form, pairs, problems).items():
+    for word in [word for word in pairs if word in names]:
+        model = model_name(word)
+        remedy = f"name the model: --rewards {model}={word}"
+        problems.append(InputError("--rewards", expected=form, found=shown(word), remedy=remedy))
+    given = [word for word in pairs if word not in names]
+    for model, place in _pairs("--rewards", form, given, problems).items():
         file, colon, column = place.rpartition(":")
         if place not in names and Path(place).exists():
             file, column = place, ""

@@ -42,7 +42,8 @@ class OwnDataError(InputError):
             pairs = (f"{field} = {column}" for field, column in self._taken.items())
             lines.append(f"  understood: {', '.join(pairs)}")
         for number, problem in enumerate(self.problems[:MOST_PROBLEMS], 1):
-            lines.append(f"  {number}. {' '.join(f'{problem.where}: {problem.mistake}'.split())}")
+            told = "" if problem.where == self.where else f"{problem.where}: "
+            lines.append(f"  {number}. {' '.join((told + problem.mistake).split())}")
         if len(self.problems) > MOST_PROBLEMS:
             lines.append(f"  and {len(self.problems) - MOST_PROBLEMS} more")
         if self.options:

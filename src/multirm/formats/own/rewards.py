@@ -52,7 +52,7 @@ def read_rewards(
     found: dict[str, pa.Array] = {}
     for model, column in reading.mapping.rewards.items():
         if column in reading.arrays:
-            array = reading.converted(column, _reward_values)
+            array = reading.converted(column, _reward_values, _POINT)
             if array is not None:
                 found[model] = array
     for model, table in beside.items():
@@ -65,6 +65,9 @@ def read_rewards(
         if solutions is not None and keys is not None:
             made[model] = _reward_table(reading, keys, model, lists, unit)
     return made
+
+
+_POINT = "write numbers with a decimal point, and nothing where one is missing"
 
 
 def _reward_values(array: pa.Array) -> pa.Array:
@@ -217,7 +220,7 @@ def _joined(reading: Reading, keys: Keys, model: str, beside: RewardTable) -> pa
     given = own.texts(Field.SOLUTION_ID)
     lists = read_lists(own.arrays[column])
     own.arrays[column] = own.arrays[column] if lists is None else lists
-    values = own.converted(column, _reward_values)
+    values = own.converted(column, _reward_values, _POINT)
     if ids is None or given is None or values is None:
         return None
     return _in_order(

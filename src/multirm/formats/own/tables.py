@@ -190,13 +190,13 @@ def _note_unused(reading: Reading, names: Sequence[str]) -> None:
         left.remove(grading)
     scores = [name for name in left if "score" in name.casefold() or "reward" in name.casefold()]
     if scores:
-        pairs = {_model_name(name): name for name in scores}
+        pairs = {model_name(name): name for name in scores}
         reading.notes.append(
             f"{', '.join(scores)} not used; to evaluate rewards: {spoken.pairs('rewards', pairs)}"
         )
 
 
-def _model_name(column: str) -> str:
+def model_name(column: str) -> str:
     """`skywork` for `score_skywork` and `skywork_reward`."""
     words = [word for word in column.split("_") if word.casefold() not in _OF_SCORES]
     return "_".join(words) or column
