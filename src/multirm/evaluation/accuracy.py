@@ -1,7 +1,13 @@
-"""Entry point `evaluate`: the accuracy of each selection on one dataset, with intervals, comparisons and a ledger."""
+"""Entry point `evaluate`: the accuracy of each selection on one dataset, with intervals, comparisons and a ledger.
+
+Reading (`inputs.open_tables`), evaluating (`evaluated`) and writing (`Evaluated.write`) are apart, so that tables in
+memory can be evaluated, and nothing need be written.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +19,16 @@ from multirm.evaluation.costs import cost_rows, read_costs
 from multirm.evaluation.expected import Expected, expected
 from multirm.evaluation.headline import headline_rows
 from multirm.evaluation.inputs import (
+    Inputs,
     Opened,
     Row,
     Subsets,
     choose_subsets,
     largest_pool,
-    open_evaluation,
+    open_tables,
+    parse_inputs,
 )
-from multirm.evaluation.options import SelectionOptions
+from multirm.evaluation.options import SelectionOptions, SubsetOptions
 from multirm.evaluation.pools import Pools, lay_out, read_categories
 from multirm.evaluation.training_seeds import (
     Parts,
@@ -85,6 +93,47 @@ def evaluate(
         InputError: there are groups for the estimators paper and openprm, which have none.
     """
     groups = parse_groups(category_groups or [])
+    evaluated(parse_inputs(options), options, estimator, groups).write(output)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The tables of an evaluation.
+
+    Attributes:
+        opened: what was evaluated.
+        subsets: the subsets of pools that answers were selected from.
+        parameters: what else the tables' footers say.
+        rows: of each table, without the dataset's name.
+        texts: further files by name, such as tables in the columns of a paper.
+    """
+
+    opened: Opened
+    subsets: Subsets
+    parameters: Mapping[str, Any]
+    rows: list[tuple[Schema, list[Row]]]
+    texts: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write all tables and texts into a folder, or none of them.
+
+        Raises:
+            InputError: one would replace an input.
+        """
+        self.opened.write(folder, self.rows, self.subsets, self.texts, **self.parameters)
+
+
+def evaluated(
+    inputs: Inputs, options: SubsetOptions, estimator: Estimator, groups: Groups
+) -> Evaluated:
+    """Evaluate one dataset; nothing is written.
+
+    Args:
+        groups: the categories of each group to average over, by its name.
+
+    Raises:
+        InputError: what is said about the inputs or the estimator is wrong, or solutions and rewards do not match.
+    """
     if groups and estimator in (Estimator.PAPER, Estimator.OPENPRM):
         raise InputError(
             "--category-groups",
@@ -93,32 +142,28 @@ def evaluate(
         )
     if estimator is Estimator.VERSAPRM:
         options = replace(options, runs=len(versaprm.SEEDS), seed=versaprm.SEEDS[0])
-    opened = open_evaluation(__name__, options, estimator, needs_unit=False)
+    opened = open_tables(__name__, inputs, estimator, needs_unit=False)
     if estimator is Estimator.OPENPRM:
         n = openprm.doublings(largest_pool(opened.database)) if options.n is None else options.n
         options = replace(options, n=n, runs=openprm.DRAWS)
     subsets = choose_subsets(opened, options, estimator)
     if estimator is Estimator.EXACT:
-        evaluated = _exact(opened, subsets, groups)
+        rows, texts = _exact(opened, subsets, groups)
     elif estimator is Estimator.PAPER:
-        evaluated = _paper(opened, subsets)
+        rows, texts = _paper(opened, subsets)
     elif estimator is Estimator.OPENPRM:
-        evaluated = _openprm(opened, subsets)
+        rows, texts = _openprm(opened, subsets)
     else:
-        evaluated = _versaprm(opened, subsets, groups)
+        rows, texts = _versaprm(opened, subsets, groups)
     asked = {"category_groups": groups} if groups else {}
-    opened.write(output, evaluated.rows, subsets, evaluated.texts, estimator=estimator, **asked)
+    return Evaluated(opened, subsets, {"estimator": estimator, **asked}, rows, texts)
 
 
-@dataclass(frozen=True)
-class _Evaluated:
-    """Rows of tables with their schemas, and texts by file name."""
-
-    rows: list[tuple[Schema, list[Row]]]
-    texts: Mapping[str, str]
+_Tables = tuple[list[tuple[Schema, list[Row]]], dict[str, str]]
+"""Rows of tables with their schemas, and texts by file name."""
 
 
-def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
+def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Tables:
     values: dict[str, Expected] = {}
     ledger: list[Row] = []
     counts = opened.count_missing()
@@ -154,20 +199,18 @@ def _exact(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
         subsets.seed,
     )
     rows = accuracy_rows(values, variances, spreads, parts, subsets.runs)
-    return _Evaluated(
-        [
-            (ACCURACY, rows),
-            (COMPARISONS, comparisons),
-            (HEADLINE, headline_rows(comparisons)),
-            (COSTS, cost_rows(rows, read_costs(opened.database), opened.means)),
-            (LEDGER, ledger),
-            *grouped,
-        ],
-        {},
-    )
+    tables = [
+        (ACCURACY, rows),
+        (COMPARISONS, comparisons),
+        (HEADLINE, headline_rows(comparisons)),
+        (COSTS, cost_rows(rows, read_costs(opened.database), opened.means)),
+        (LEDGER, ledger),
+        *grouped,
+    ]
+    return tables, {}
 
 
-def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
+def _paper(opened: Opened, subsets: Subsets) -> _Tables:
     per_run: dict[str, paper.PerRun] = {}
     sizes: dict[str, np.ndarray] = {}
     ledger: list[Row] = []
@@ -185,16 +228,14 @@ def _paper(opened: Opened, subsets: Subsets) -> _Evaluated:
     parts = parts_of(subsets.n, opened.scorers, opened.means)
     per_run = {name: paper.over_training_runs(runs, parts) for name, runs in per_run.items()}
     reported = with_means(opened.scorers, opened.means)
-    return _Evaluated(
-        [(ACCURACY, paper_rows(per_run, sizes, subsets.runs)), (LEDGER, ledger)],
-        {
-            f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
-            for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
-        },
-    )
+    tables = [(ACCURACY, paper_rows(per_run, sizes, subsets.runs)), (LEDGER, ledger)]
+    return tables, {
+        f"{selection}.csv": paper.wide_csv(per_run, reported, selection)
+        for selection in (Selection.BEST_OF_N, Selection.WEIGHTED_VOTE)
+    }
 
 
-def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
+def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Tables:
     ledger: list[Row] = []
     counts = opened.count_missing()
     places = versaprm.places_of(opened.database)
@@ -215,13 +256,11 @@ def _versaprm(opened: Opened, subsets: Subsets, groups: Groups) -> _Evaluated:
         for name, part in (together | pools).items()
         for row in versaprm.rows_of(name, part, parts, subsets.n, opened.scorers, least)
     ]
-    return _Evaluated(
-        [(ACCURACY_OVER_SEEDS, rows), (LEDGER, ledger)],
-        {f"{ACCURACY_OVER_SEEDS.name}.csv": versaprm.as_csv(rows)},
-    )
+    tables = [(ACCURACY_OVER_SEEDS, rows), (LEDGER, ledger)]
+    return tables, {f"{ACCURACY_OVER_SEEDS.name}.csv": versaprm.as_csv(rows)}
 
 
-def _openprm(opened: Opened, subsets: Subsets) -> _Evaluated:
+def _openprm(opened: Opened, subsets: Subsets) -> _Tables:
     found: dict[str, openprm.Draws] = {}
     ledger: list[Row] = []
     counts = opened.count_missing()
@@ -231,7 +270,7 @@ def _openprm(opened: Opened, subsets: Subsets) -> _Evaluated:
         ledger += ledger_rows(pools, opened, Estimator.OPENPRM, counts)
     parts = openprm.parts_of(subsets.n, opened.scorers, opened.means)
     rows = openprm.accuracy_rows(found, parts, subsets.runs)
-    return _Evaluated([(ACCURACY, rows), (LEDGER, ledger)], {})
+    return [(ACCURACY, rows), (LEDGER, ledger)], {}
 
 
 def accuracy_rows(

@@ -1,12 +1,14 @@
-"""The inputs shared by all evaluation commands: one dataset's solutions and rewards, and the options for them."""
+"""The inputs shared by all evaluations: one dataset's solutions and rewards, and what is said about them."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from multirm.errors import InputError, shown
 from multirm.evaluation.arguments import parse_aggregations, parse_per_model, parse_rewards
@@ -21,10 +23,10 @@ from multirm.evaluation.input_checks import (
     warn_of_outcomes,
 )
 from multirm.evaluation.methods import Scorer, scorers
-from multirm.evaluation.options import InputOptions, PoolOptions, SelectionOptions
+from multirm.evaluation.options import InputOptions, PoolOptions, SubsetOptions
 from multirm.evaluation.pools import GRADED, OURS, count_missing, paper_answers
 from multirm.evaluation.training_seeds import Means
-from multirm.evaluation.views import open_inputs
+from multirm.evaluation.views import Source, open_inputs
 from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import Aggregation, Estimator
@@ -44,7 +46,53 @@ POOL_SIZES = """
 """
 _EVERY, _COMPLETE = "count(*)", "count(*) FILTER (complete)"
 
+# Of a table in memory, as it is digested.
+_ROWS_AT_ONCE = 65_536
+
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """One dataset's solutions and rewards, and what is said about them.
+
+    Attributes:
+        solutions: tables in memory, or places as for `views.open_inputs`.
+        rewards: the same for each model.
+        aggregation: those of each model, in the order in which models are reported.
+        unit, scale: of models' rewards that do not say it themselves.
+        answers: when answers are equal.
+        reward_models: table of reward models, if there is one.
+        samples: tables of the samples that the solutions are from; None where they have no meaning.
+    """
+
+    solutions: Sequence[Source]
+    rewards: Mapping[str, Sequence[Source]]
+    aggregation: Mapping[str, Sequence[Aggregation]]
+    unit: Mapping[str, Unit]
+    scale: Mapping[str, Scale]
+    answers: AnswerRule = AnswerRule.MEANING
+    reward_models: Path | None = None
+    samples: Sequence[str] | None = None
+
+
+def parse_inputs(options: InputOptions) -> Inputs:
+    """The inputs that a command's options name.
+
+    Raises:
+        InputError: an option is malformed, or does not go with the others.
+    """
+    aggregations = parse_aggregations(options.aggregation or [])
+    return Inputs(
+        solutions=options.solutions,
+        rewards=parse_rewards(options.rewards or [], aggregations),
+        aggregation=aggregations,
+        unit=parse_per_model("--unit", options.unit or [], Unit, aggregations),
+        scale=parse_per_model("--scale", options.scale or [], Scale, aggregations),
+        answers=options.answers,
+        reward_models=options.reward_models,
+        samples=options.samples or [] if isinstance(options, PoolOptions) else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -136,6 +184,17 @@ def open_evaluation(
     selects: bool = True,
     needs_unit: bool = True,
 ) -> Opened:
+    """Open and check the inputs that a command's options name: `open_tables`."""
+    return open_tables(module, parse_inputs(options), estimator, selects, needs_unit)
+
+
+def open_tables(
+    module: str,
+    inputs: Inputs,
+    estimator: Estimator = Estimator.EXACT,
+    selects: bool = True,
+    needs_unit: bool = True,
+) -> Opened:
     """Open and check the inputs of an evaluation.
 
     Args:
@@ -147,28 +206,29 @@ def open_evaluation(
     Raises:
         InputError: an option is invalid, or solutions and rewards do not match.
     """
-    aggregations = parse_aggregations(options.aggregation or [])
-    places = parse_rewards(options.rewards or [], aggregations)
+    aggregations = inputs.aggregation
     is_paper = estimator is Estimator.PAPER
-    is_graded = options.answers is AnswerRule.GRADED
+    is_graded = inputs.answers is AnswerRule.GRADED
     if is_graded and estimator in (Estimator.PAPER, Estimator.VERSAPRM):
         raise InputError(
             "--answers",
             expected=f"another one with the estimator {estimator}, which compares answers as its paper does",
-            found=str(options.answers),
+            found=str(inputs.answers),
             remedy="leave out --answers or --estimator",
         )
-    samples = (isinstance(options, PoolOptions) and options.samples) or []
     database, files = open_inputs(
-        options.solutions, places, None if is_paper else options.answers, samples
+        inputs.solutions,
+        inputs.rewards,
+        None if is_paper else inputs.answers,
+        inputs.samples or [],
     )
-    if samples:
+    if inputs.samples:
         check_samples(database)
-    elif isinstance(options, PoolOptions):
+    elif inputs.samples is not None:
         _warn_of_samples(files)
     check_solutions(database)
     (dataset,) = database.execute("SELECT any_value(dataset) FROM solutions").fetchall()[0]
-    tables = [options.reward_models] if options.reward_models else []
+    tables = [inputs.reward_models] if inputs.reward_models else []
     models = describe(aggregations, dataset, tables)
     _check_runs(models, aggregations)
     if is_graded:
@@ -176,7 +236,7 @@ def open_evaluation(
     elif selects:
         check_answers(database)
     check_rewards(database, list(aggregations))
-    types = _reward_types(database, options, aggregations, estimator, needs_unit)
+    types = _reward_types(database, inputs, estimator, needs_unit)
     check_apart(database, {each.model: each.run_of for each in models})
     compared = paper_answers(database) if is_paper else GRADED if is_graded else OURS
     warn_of_outcomes(database, compared["correct"])
@@ -184,13 +244,14 @@ def open_evaluation(
     origin = origin_of(
         module,
         {
-            "aggregation": list(options.aggregation or []),
-            "answers": "as in the paper" if is_paper else str(options.answers),
+            "aggregation": [f"{model}={','.join(each)}" for model, each in aggregations.items()],
+            "answers": "as in the paper" if is_paper else str(inputs.answers),
             "learned_questions": learned_questions(files),
             "rewards": {model: asdict(known) for model, known in types.items()},
         },
         files,
     )
+    origin = replace(origin, inputs={**origin.inputs, **_digests_in_memory(inputs)})
     return Opened(
         database,
         dataset,
@@ -198,10 +259,29 @@ def open_evaluation(
         means_of(models),
         types,
         compared,
-        bool(samples),
+        bool(inputs.samples),
         files,
         origin,
     )
+
+
+def _digests_in_memory(inputs: Inputs) -> dict[str, str]:
+    """SHA-256 of each table in memory, by what it is."""
+    named = {"solutions": inputs.solutions}
+    named |= {f"rewards of {model}": sources for model, sources in inputs.rewards.items()}
+    found = {}
+    for name, sources in named.items():
+        tables = [source for source in sources if not isinstance(source, str)]
+        for number, table in enumerate(tables, 1):
+            found[f"{name} {number}" if len(tables) > 1 else name] = _digest(table)
+    return found
+
+
+def _digest(table: pa.Table) -> str:
+    found = hashlib.sha256(table.schema.remove_metadata().serialize())
+    for batch in table.combine_chunks().to_batches(_ROWS_AT_ONCE):
+        found.update(batch.serialize())
+    return found.hexdigest()
 
 
 def _check_runs(
@@ -232,24 +312,21 @@ def _check_runs(
 
 def _reward_types(
     database: duckdb.DuckDBPyConnection,
-    options: InputOptions,
-    aggregations: Mapping[str, Sequence[Aggregation]],
+    inputs: Inputs,
     estimator: Estimator,
     needs_unit: bool,
 ) -> dict[str, RewardType]:
-    """The type of each model's rewards, as stated by its tables or else by the options.
+    """The type of each model's rewards, as stated by its tables or else by the caller.
 
     Raises:
-        InputError: an option is invalid, tables disagree or state nothing, or there are scores where
-            probabilities are required.
+        InputError: tables disagree or state nothing, or there are scores where probabilities are required.
     """
-    units = parse_per_model("--unit", options.unit or [], Unit, aggregations)
-    scales = parse_per_model("--scale", options.scale or [], Scale, aggregations)
+    aggregations = inputs.aggregation
     # The only scale that the other estimators support.
     default = None if estimator.takes_scores else Scale.PROBABILITY
     types = {
         model: reward_type(
-            database, model, units.get(model), scales.get(model), default, needs_unit
+            database, model, inputs.unit.get(model), inputs.scale.get(model), default, needs_unit
         )
         for model in aggregations
     }
@@ -323,7 +400,7 @@ def _warn_of_samples(files: Sequence[Path]) -> None:
 
 
 def choose_subsets(
-    opened: Opened, options: SelectionOptions, estimator: Estimator = Estimator.EXACT
+    opened: Opened, options: SubsetOptions, estimator: Estimator = Estimator.EXACT
 ) -> Subsets:
     """The subsets that the options of an evaluation define; sizes over a pool's are logged.
 

@@ -56,8 +56,8 @@ class PoolOptions(InputOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionOptions(PoolOptions):
-    """The inputs, and the subsets of pools that answers are selected from.
+class SubsetOptions:
+    """The subsets of pools that answers are selected from.
 
     Attributes:
         n: Sizes of the subsets to select from; by default 1, 2, 4, 8 and 16.
@@ -68,3 +68,8 @@ class SelectionOptions(PoolOptions):
     n: list[Count] | None = None
     runs: Runs = 100
     seed: Seed = 42
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions(SubsetOptions, PoolOptions):
+    """The inputs, and the subsets of pools that answers are selected from."""

@@ -1,12 +1,14 @@
 """Solutions and rewards from any layout as two views in one database: `solutions` and `rewards`.
 
-Tables are read in place, whoever wrote them; Multi-RM's layout and rewards of earlier versions are loaded into memory.
+Tables are read in place, whoever wrote them, and so are tables in memory; Multi-RM's layout and rewards of earlier
+versions are loaded into memory.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +17,7 @@ from multirm.errors import InputError, shown
 from multirm.evaluation.answer_spellings import spell_answers
 from multirm.formats import layouts
 from multirm.tables import parquet
+from multirm.tables.checking import check_columns
 from multirm.tables.rewards import COST_COLUMNS, REWARDS
 from multirm.tables.samples import SAMPLES
 from multirm.tables.schema import Schema
@@ -23,6 +26,9 @@ from multirm.tables.sql import literal, literals, reading, without_wildcards
 from multirm.text.answer_rules import AnswerRule
 
 logger = logging.getLogger(__name__)
+
+Source: TypeAlias = str | pa.Table
+"""Where solutions or rewards are: at a place, or in memory, in the columns of our tables."""
 
 KEYS = """
     dataset::VARCHAR AS dataset, category::VARCHAR AS category, question_id::VARCHAR AS question_id,
@@ -92,16 +98,16 @@ UNREAD = frozenset({"question", "steps"})
 
 
 def open_inputs(
-    solutions: Sequence[str],
-    rewards: Mapping[str, Sequence[str]],
+    solutions: Sequence[Source],
+    rewards: Mapping[str, Sequence[Source]],
     rule: AnswerRule | None = AnswerRule.MEANING,
     samples: Sequence[str] = (),
 ) -> tuple[duckdb.DuckDBPyConnection, list[Path]]:
     """Open a database with the views `solutions` and `rewards`; also return the local files that it reads.
 
     Args:
-        solutions: places of solutions: tables, folders of tables, folders in Multi-RM's layout, hub names.
-        rewards: places of each model's rewards; in the view, they have the model's name as given here.
+        solutions: tables in memory, or places: tables, folders of tables, folders in Multi-RM's layout, hub names.
+        rewards: the same for each model's rewards; in the view, they have the model's name as given here.
         rule: when answers are equal; equal answers are equal strings in the view. None leaves them as written.
         samples: places of the tables of samples that the solutions are from, which become a view as well. Those that
             are no solutions are in the view `solutions`, too, not `complete`.
@@ -114,9 +120,10 @@ def open_inputs(
     database = duckdb.connect()
     # A category may have samples without a single solution.
     is_sampled = bool(samples)
-    found = _find(solutions, SOLUTIONS, may_be_empty=is_sampled)
+    found = _find(solutions, SOLUTIONS, "solutions", may_be_empty=is_sampled)
     of_models = {
-        model: _find(places, REWARDS, may_be_empty=is_sampled) for model, places in rewards.items()
+        model: _find(places, REWARDS, f"rewards of {model}", may_be_empty=is_sampled)
+        for model, places in rewards.items()
     }
     name = _dataset_of(of_models.values())
     _view(database, "complete", _solution_queries(database, found, name))
@@ -138,27 +145,51 @@ def open_inputs(
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found at some places: tables, and places in Multi-RM's layout or on the hub."""
+    """What was found: tables, places in Multi-RM's layout or on the hub, and tables in memory with what they are."""
 
     tables: list[Path]
     others: list[str]
+    in_memory: list[tuple[str, pa.Table]]
     files: list[Path]
 
 
-def _find(places: Sequence[str], schema: Schema, *, may_be_empty: bool = False) -> _Found:
-    found = _Found([], [], [])
-    for place in places:
-        files = layouts.table_files(place, schema)
+def _find(
+    sources: Sequence[Source], schema: Schema, named: str, *, may_be_empty: bool = False
+) -> _Found:
+    checked = replace(schema, at_least_one="") if may_be_empty else schema
+    found = _Found([], [], [], [])
+    for source in sources:
+        if not isinstance(source, str):
+            number = f" {len(found.in_memory) + 1}" if len(sources) > 1 else ""
+            found.in_memory.append((named + number, _checked(named + number, source, checked)))
+            continue
+        files = layouts.table_files(source, schema)
         found.tables.extend(files)
-        found.others.extend([] if files else [place])
-        found.files.extend(files or layouts.files_read(place, schema))
+        found.others.extend([] if files else [source])
+        found.files.extend(files or layouts.files_read(source, schema))
     for file in found.tables:
-        checked = replace(schema, at_least_one="") if may_be_empty else schema
         parquet.check_readable(file, checked, UNREAD)
         # DuckDB may refuse a footer that other readers accept, and columns with the names of those that it adds.
         with reading(file, duckdb.BinderException):
             duckdb.sql(f"FROM {_source([file])} LIMIT 1").fetchall()
     return found
+
+
+def _checked(where: str, table: pa.Table, schema: Schema) -> pa.Table:
+    """A table in memory, refused as a file with the same columns would be; without columns that are not read.
+
+    Raises:
+        InputError: columns are missing or of other types, or there are no rows.
+    """
+    wanted = [
+        field
+        for field in schema.columns
+        if field.name in table.column_names or field.name not in {*UNREAD, *schema.optional}
+    ]
+    check_columns(Path(where), schema, table.schema, wanted)
+    if schema.at_least_one and not table.num_rows:
+        raise InputError(where, expected=f"at least one {schema.at_least_one}", found="none")
+    return table.select([field.name for field in wanted if field.name != "question"])
 
 
 def _sample_files(places: Sequence[str]) -> list[Path]:
@@ -185,12 +216,15 @@ def _sample_query(files: Sequence[Path]) -> str:
 
 def _dataset_of(found: Iterable[_Found]) -> str | None:
     """The dataset in tables of rewards, for solutions whose rows do not name it."""
-    file = next((file for each in found for file in each.tables), None)
-    if file is None:
-        return None
-    query = f"SELECT dataset::VARCHAR FROM {_source([file])} LIMIT 1"
-    rows = duckdb.sql(query).fetchall()
-    return rows[0][0] if rows else None
+    for each in found:
+        if each.tables:
+            query = f"SELECT dataset::VARCHAR FROM {_source(each.tables[:1])} LIMIT 1"
+            rows = duckdb.sql(query).fetchall()
+            return rows[0][0] if rows else None
+        if each.in_memory:
+            name: str | None = each.in_memory[0][1]["dataset"][0].as_py()
+            return name
+    return None
 
 
 def _solution_queries(
@@ -199,46 +233,67 @@ def _solution_queries(
     queries = []
     if found.tables:
         place = f"list_position({literals(found.tables)}, filename)"
-        source = _source(found.tables)
-        has_steps = "steps" in database.sql(f"FROM {source}").columns
         at = {"file": "filename", "place": place, "row": "file_row_number"}
-        at["n_steps"] = N_STEPS if has_steps else "NULL::BIGINT"
-        queries.append(SOLUTIONS_VIEW.format(source=source, **at))
-    for number, other in enumerate(found.others, start=len(found.tables) + 1):
+        queries.append(_solutions_view(database, _source(found.tables), at))
+    loaded = [
         # Answers are compared here; outcomes matter only without a reference answer.
-        parts = layouts.solution_parts(other, dataset, judged=False)
+        *(layouts.solution_parts(other, dataset, judged=False) for other in found.others),
+        *([each] for each in found.in_memory),
+    ]
+    for number, parts in enumerate(loaded, start=len(found.tables) + 1):
         source = _register(database, f"solutions {number}", parts)
-        at = {"file": "file", "place": str(number), "row": "row", "n_steps": N_STEPS}
-        queries.append(SOLUTIONS_VIEW.format(source=source, **at))
+        at = {"file": "file", "place": str(number), "row": "row"}
+        queries.append(_solutions_view(database, source, at))
     return queries
+
+
+def _solutions_view(database: duckdb.DuckDBPyConnection, source: str, at: Mapping[str, str]) -> str:
+    """The rows of a source of solutions in the view's columns, in SQL."""
+    has_steps = "steps" in database.sql(f"FROM {source}").columns
+    n_steps = N_STEPS if has_steps else "NULL::BIGINT"
+    return SOLUTIONS_VIEW.format(source=source, n_steps=n_steps, **at)
 
 
 def _reward_queries(
     database: duckdb.DuckDBPyConnection, found: _Found, model: str, dataset: str | None
 ) -> list[str]:
     queries = []
-    named = literal(model)
     if found.tables:
         source = _rewards_source(database, found.tables, model)
-        (type_,) = database.sql(f"SELECT rewards FROM {source}").types
-        present = PRESENT.format(
-            rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]"
-        )
-        where = _of_model(database, source, found.tables, model)
-        at = {"file": "filename", "source": source, "where": where}
-        columns = database.sql(f"FROM {source}").columns
-        at |= {name: name if name in columns else "NULL" for name in COST_COLUMNS}
-        at |= {
-            name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR"
-            for name in TYPE_COLUMNS
-        }
-        queries.append(REWARDS_VIEW.format(model=named, rewards=present, **at))
+        queries.append(_rewards_view(database, source, "filename", model, found.tables))
+    for number, (where, table) in enumerate(found.in_memory):
+        source = _register(database, f"rewards in memory {number} {model}", [(where, table)])
+        queries.append(_rewards_view(database, source, "file", model, [where]))
     for number, other in enumerate(found.others):
         parts = layouts.reward_parts(other, model, dataset)
         source = _register(database, f"rewards {number} {model}", parts)
         at = {"file": "file", "source": source, "where": "", **_AS_NAMED}
-        queries.append(REWARDS_VIEW.format(model=named, rewards="rewards", **at))
+        queries.append(REWARDS_VIEW.format(model=literal(model), rewards="rewards", **at))
     return queries
+
+
+def _rewards_view(
+    database: duckdb.DuckDBPyConnection,
+    source: str,
+    file: str,
+    model: str,
+    places: Sequence[Path | str],
+) -> str:
+    """The rows of a source of rewards in the view's columns, in SQL.
+
+    Args:
+        file: the column that names a row's file.
+        places: the files, for errors.
+    """
+    (type_,) = database.sql(f"SELECT rewards FROM {source}").types
+    present = PRESENT.format(rewards=f"rewards::{'FLOAT' if type_ == 'FLOAT[]' else 'DOUBLE'}[]")
+    at = {"file": file, "source": source, "where": _of_model(database, source, places, model)}
+    columns = database.sql(f"FROM {source}").columns
+    at |= {name: name if name in columns else "NULL" for name in COST_COLUMNS}
+    at |= {
+        name: f"{name}::VARCHAR" if name in columns else "NULL::VARCHAR" for name in TYPE_COLUMNS
+    }
+    return REWARDS_VIEW.format(model=literal(model), rewards=present, **at)
 
 
 def _rewards_source(database: duckdb.DuckDBPyConnection, files: Sequence[Path], model: str) -> str:
@@ -264,7 +319,7 @@ def _rewards_source(database: duckdb.DuckDBPyConnection, files: Sequence[Path], 
 
 
 def _of_model(
-    database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path], model: str
+    database: duckdb.DuckDBPyConnection, source: str, files: Sequence[Path | str], model: str
 ) -> str:
     """A WHERE clause for the model's rows, if tables have several models' rewards."""
     query = f"SELECT DISTINCT model::VARCHAR FROM {source} WHERE model IS NOT NULL ORDER BY 1"
