@@ -1,4 +1,4 @@
-"""Write the reference pages from what they describe: the commands' docstrings and the study's settings.
+"""Write the reference pages from what they describe: the commands' docstrings, the study's settings, and the column dictionary.
 
 `make reference` runs it; a test checks that the pages in docs/reference are in step.
 """
@@ -6,10 +6,17 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from multirm.cli import COMMANDS, build_app
+from multirm.database.derived import VIEWS
+from multirm.database.dictionary import about
+from multirm.database.opening import open_database
+from multirm.running.provenance import origin_of
 from multirm.study.study import Study
+from multirm.tables import parquet
+from multirm.tables.registry import SCHEMAS
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -22,7 +29,11 @@ Node = Mapping[str, Any]
 
 def pages() -> dict[str, str]:
     """The text of each page in docs/reference, by its name."""
-    return {"commands.md": commands_page(), "study.md": study_page()}
+    return {
+        "commands.md": commands_page(),
+        "study.md": study_page(),
+        "tables.md": tables_page(),
+    }
 
 
 def commands_page() -> str:
@@ -40,6 +51,34 @@ def commands_page() -> str:
             # Options that empty a list, which no command needs.
             text = re.sub(r", --empty-[\w-]+", "", text)
             parts.append(f"{text.strip()}\n")
+    return "\n".join(parts)
+
+
+def tables_page() -> str:
+    """Every column of every table and view: its type, whether it may be null, and what it means."""
+    with TemporaryDirectory() as folder:
+        tables = {name: [Path(folder, f"{name}.parquet")] for name in SCHEMAS}
+        origin = origin_of("multirm.tables.parquet", {}, [])
+        for name, (path,) in tables.items():
+            parquet.write(path, SCHEMAS[name], [], origin)
+        with open_database(tables) as database:
+            rows = database.sql("FROM columns").fetchall()
+    columns: dict[str, list[str]] = {}
+    for view, column, type_, nullable, meaning in rows:
+        line = f"| `{column}` | {type_} | {'yes' if nullable else ''} | {meaning} |"
+        columns.setdefault(view, []).append(line)
+    parts = [
+        f"# Tables and views\n\n{WRITTEN}\n",
+        "`multirm query` sees each kind of table as a view over all files of that kind, and more views that answer\n"
+        "natural questions. `FROM columns` shows this dictionary for the tables that there are:\n",
+        "    multirm query \"FROM columns WHERE view = 'scores'\"\n",
+    ]
+    for heading, names in (("Views for questions", VIEWS), ("Tables", SCHEMAS)):
+        parts.append(f"## {heading}\n")
+        for name in names:
+            parts.append(f"### {name}\n\nA row is {about(name)}.\n")
+            head = ["| column | type | null | meaning |", "|---|---|---|---|"]
+            parts.append("\n".join([*head, *columns[name]]) + "\n")
     return "\n".join(parts)
 
 

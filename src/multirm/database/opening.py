@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from multirm.database.derived import define_views
+from multirm.database.dictionary import define_dictionary
 from multirm.database.functions import define_functions
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
@@ -19,7 +20,8 @@ from multirm.text.answer_rules import AnswerRule
 def open_database(tables: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
     """A database in memory that reads some tables in place, and no other files.
 
-    It has a view per kind of table, and those of `derived.VIEWS` whose tables are there.
+    It has a view per kind of table, those of `derived.VIEWS` whose tables are there, and `columns`, which says what
+    each column of these means.
 
     Args:
         tables: files by the name of their schema, as `tables.views.find_tables` finds them.
@@ -28,7 +30,8 @@ def open_database(tables: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnec
     _open.add(database)
     create_views(database, tables)
     define_functions(database)
-    define_views(database, tables, _answer_rules(tables.get(ACCURACY.name, ())))
+    derived = define_views(database, tables, _answer_rules(tables.get(ACCURACY.name, ())))
+    define_dictionary(database, [*tables, *derived])
     forbid_other_files(database, [path for paths in tables.values() for path in paths])
     return database
 
