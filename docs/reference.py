@@ -1,4 +1,4 @@
-"""Write the reference pages from what they describe: the commands' docstrings, the study's settings, and the column dictionary.
+"""Write the reference pages from what they describe: commands' docstrings, a study's settings, the column dictionary.
 
 `make reference` runs it; a test checks that the pages in docs/reference are in step.
 """

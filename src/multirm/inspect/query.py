@@ -46,9 +46,9 @@ def query(
     Each kind of table is a view: questions, solutions, critiques, rewards, accuracy, and so on, over all files of
     that kind; the column `file` has the file of each row. Further views answer natural questions: `scores` has each
     solution's reward by each model and aggregation, and whether it is correct; `choices` what best-of-N and the votes
-    choose from each pool; `steps` and `step_rewards` the single steps. `SHOW TABLES` lists the views, and
-    `FROM columns WHERE view = 'rewards'` says what each column of one means. A terminal shows the first 40 rows, cut to its width, and how many there are; a file
-    or another program gets all of them.
+    choose from each pool; `steps` and `step_rewards` the single steps. `SHOW TABLES` lists the views, and `FROM columns
+    WHERE view = 'rewards'` says what each column of one means. A terminal shows the first 40 rows, cut to its width,
+    and how many there are; a file or another program gets all of them.
 
     Args:
         sql: The statement, in DuckDB's dialect: SELECT, FROM, WITH, PIVOT, SUMMARIZE, DESCRIBE, SHOW, EXPLAIN, …
