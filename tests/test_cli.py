@@ -2,6 +2,9 @@
 
 import importlib
 import inspect
+import io
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+import docstring_parser
 import pytest
 from cyclopts.annotations import resolve_annotated, resolve_optional
+from rich.console import Console
 
 from multirm.cli import COMMANDS, build_app, main
 from multirm.running import numbers
@@ -159,6 +164,116 @@ def test_arguments_shown_without_a_name_are_accepted_without_one(command: str) -
     assert by_name == by_position
     taken = [len(fields(each)) if is_dataclass(each) else 1 for each in by_name.values()]
     assert sum(taken) >= len(words)
+
+
+NAMES = [name for commands in COMMANDS.values() for name in commands]
+TARGETS = {name: target for own in COMMANDS.values() for name, (target, _) in own.items()}
+
+
+def help_of(command: str) -> str:
+    """What `--help` prints, in one line without frames."""
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    build_app(command)(
+        [command, "--help"], console=console, exit_on_error=False, result_action="return_value"
+    )
+    return " ".join(console.file.getvalue().replace("│", " ").split())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_help_has_the_whole_docstring_and_closed_sets_as_written(command: str) -> None:
+    module, name = TARGETS[command].split(":")
+    entry = getattr(importlib.import_module(module), name)
+    said = help_of(command)
+    documented = docstring_parser.parse(inspect.cleandoc(entry.__doc__))
+    for paragraph in (documented.short_description, documented.long_description):
+        words = re.sub("[`*]", "", paragraph or "").split()
+        assert " ".join(words) in re.sub("[`*]", "", said)
+    for _, hint in parameters_of(entry):
+        for closed_set in closed_sets(hint):
+            assert f"[choices: {', '.join(closed_set)}]" in said
+
+
+def closed_sets(hint: Any) -> Iterator[type[StrEnum]]:
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        yield hint
+    for part in get_args(hint):
+        yield from closed_sets(part)
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_the_line_of_usage_can_be_typed(command: str) -> None:
+    """As shown, with a word for each capital one: without what is in brackets, and with it."""
+    app = build_app(command)
+    usage = app[command].usage
+    assert usage is not None
+    arguments = [
+        argument
+        for argument in app[command].assemble_argument_collection()
+        if not is_dataclass(argument.hint)
+    ]
+    words = {
+        argument.names[0]: words_for(resolve_annotated(resolve_optional(argument.hint)))
+        for argument in arguments
+    }
+    by_label = {name.removeprefix("--").replace("-", "_").upper(): name for name in words}
+
+    def typed(line: str) -> list[str]:
+        found: list[str] = []
+        for word in line.split()[2:]:
+            label = word.strip("[].")
+            if label.startswith("--"):
+                found += [label]
+            elif found and found[-1].startswith("--"):
+                found += words[found[-1]]
+            else:
+                found += words[by_label[label]]
+        return found
+
+    start = usage.removeprefix("Usage: ")
+    assert start.split()[:2] == ["multirm", command]
+    required = re.sub(r" \[[^]]*\]", "", start)
+    app.parse_args([command, *typed(required)], print_error=False, exit_on_error=False)
+    if "[OPTIONS]" not in start:
+        app.parse_args([command, *typed(start)], print_error=False, exit_on_error=False)
+    # Nothing is required besides.
+    assert {each.names[0] for each in arguments if each.required} <= {
+        *re.findall(r"--[\w-]+", required),
+        *(by_label[label] for label in re.findall(r"\b[A-Z_\d]+\b", required) if label in by_label),
+    }
+
+
+def test_completion_in_bash(tmp_path: Path) -> None:
+    """Installed as documented: commands, options, and the members of closed sets as they are written."""
+    home = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "multirm", "--install-completion", "--shell", "bash"]
+    run = subprocess.run(command, env=home, capture_output=True, text=True, check=True)
+    assert str(tmp_path) in run.stdout
+    script = """
+        source ~/.bashrc
+        complete_words() {
+            COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); COMPREPLY=(); _multirm; echo "${COMPREPLY[@]}"
+        }
+        complete -p multirm
+        complete_words multirm chec
+        complete_words multirm evaluate --sol
+        complete_words multirm evaluate --estimator ""
+        complete_words multirm demonstrate --kind g
+        complete_words multirm --install
+    """
+    said = subprocess.run(
+        ["bash", "--norc", "-c", script], env=home, capture_output=True, text=True, check=True
+    )
+    complete, *found = said.stdout.splitlines()
+    assert complete.endswith(" multirm")
+    assert [sorted(line.split()) for line in found[:1]] == [
+        ["check-critiques", "check-steps", "check-study"]
+    ]
+    assert found[1:] == [
+        "--solutions",
+        "exact paper versaprm openprm",
+        "gORM gPRM",
+        "--install-completion",
+    ]
 
 
 SCORE = (

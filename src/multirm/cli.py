@@ -7,7 +7,7 @@ import importlib
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
@@ -26,6 +26,7 @@ from multirm.errors import (
     shown,
 )
 from multirm.running import interrupts
+from multirm.running.usage import as_typed, spellings, usage_of
 from multirm.study.figures import FIGURES
 from multirm.study.report_tables import REPORT_TABLES
 from multirm.version import VERSION
@@ -343,6 +344,8 @@ WAITING_STATUS = 75
 _EXTRAS = {"vllm": "vllm", "liger-kernel": "cuda"}
 """The extras of packages that even the extra `pipeline` leaves out."""
 
+INSTALL_COMPLETION = "--install-completion"
+
 NUMBERS = {int: "a whole number", float: "a number"}
 
 
@@ -350,20 +353,61 @@ def build_app(asked: str = "") -> App:
     """Build the command line. A command's module is imported only when that command runs.
 
     Args:
-        asked: the command that will run, if known. Its usage shows which arguments may be positional.
+        asked: the command that will run, if known. Its `--help` has its whole docstring, a line of usage that can be
+            typed, and the members of closed sets as they are written in studies. Completion has those of all.
     """
+    entries = {
+        name: _unambiguous(target) if name == asked else _if_installed(target)
+        for commands in COMMANDS.values()
+        for name, (target, _) in commands.items()
+        if asked in (name, INSTALL_COMPLETION)
+    }
     app = App(
         name="multirm",
         help="Train the four kinds of LLM reward model, score pools, and compare them honestly.",
         version=VERSION,
-        default_parameter=Parameter(consume_multiple=True, negative=(), name_transform=_as_typed),
+        default_parameter=Parameter(
+            consume_multiple=True, negative=(), name_transform=_naming(entries.values())
+        ),
     )
     for order, (stage, commands) in enumerate(COMMANDS.items()):
         group = Group(stage, sort_key=order)
         for name, (target, description) in commands.items():
-            entry = _unambiguous(target) if name == asked else target
-            app.command(entry, name=name, group=group, help=description)
+            if name == asked:
+                app.command(entries[name], name=name, group=group)
+            else:
+                # Completions show this as well.
+                entry = entries.get(name, target)
+                app.command(entry, name=name, group=group, help=description)
+    app.register_install_completion_command(
+        INSTALL_COMPLETION,
+        help="Let your shell (bash, zsh or fish) complete commands, options and their values with the Tab key.",
+    )
+    if asked in entries:
+        command = app[asked]
+        command.usage = f"Usage: {usage_of(asked, command.assemble_argument_collection())}"
     return app
+
+
+def _if_installed(target: str) -> Callable[..., None]:
+    """An entry function; one without parameters if its packages are not installed, so that its name is completed."""
+    try:
+        return _unambiguous(target)
+    except ImportError:
+        return _without_parameters
+
+
+def _without_parameters() -> None: ...
+
+
+def _naming(entries: Iterable[Callable[..., None]]) -> Callable[[str], str]:
+    """How names of parameters are typed, and members of closed sets, which are spelled as they are written."""
+    spelled = {typed: word for entry in entries for typed, word in spellings(entry).items()}
+
+    def typed(name: str) -> str:
+        return spelled.get(as_typed(name), as_typed(name))
+
+    return typed
 
 
 def _unambiguous(target: str) -> Callable[..., None]:
@@ -403,11 +447,6 @@ def _spare_the_last_collection() -> None:
     # Only with torch: DuckDB and vLLM report leaks if their objects are not collected.
     if "torch" in sys.modules and not {"duckdb", "vllm"} & sys.modules.keys():
         gc.freeze()
-
-
-def _as_typed(name: str) -> str:
-    """Normalize names of parameters and enum members for matching, so that `gPRM` and `best_of_n` work as written."""
-    return name.lower().replace("_", "-")
 
 
 def _mistyped(error: CycloptsError) -> str:

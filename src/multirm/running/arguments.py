@@ -12,6 +12,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, get_args, get_origin, get_type_hints
 
+from cyclopts import Parameter
+
 from multirm.errors import InputError
 from multirm.running.files import check_file, check_folder
 from multirm.running.provenance import (
@@ -59,7 +61,7 @@ ClassifierFolder = Annotated[Path, _Written((CLASSIFIER,))]
 MergedFolder = Annotated[Path, _Written((MERGED,))]
 BackboneFolder = Annotated[Path, _Written((BACKBONE,))]
 
-Place = Annotated[str, _Read()]
+Place = Annotated[str, _Read(), Parameter(metavar="PATH")]
 """A file, a folder or a hub name to read from, optionally with a name, as in `dPRM=models/dPRM`."""
 
 
