@@ -6,7 +6,7 @@ For those who look at single questions: the report's page and `multirm show`. Te
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -308,7 +308,7 @@ def _judged(
         reference, parsed, outcome = row["answer"], row["parsed_answer"], row["outcome"]
         spelled, right = (None if parsed is None else parsed.strip()), outcome == 1
         if reference is not None:
-            spelled, target = spelled_alike(parsed, reference, rule)
+            spelled, target = _spelled(parsed, reference, rule)
             right = outcome == 1 if rule is AnswerRule.GRADED else spelled == target
         if rule is AnswerRule.GRADED and row["reason"] is None:
             own = f"{row['solution_id']}" if spelled is None else f"{spelled}\x1f{outcome}"
@@ -319,3 +319,7 @@ def _judged(
         found.append((code, right and row["reason"] is None, judged))
     columns = zip(*found, strict=True)
     return tuple(np.array(column) for column in columns)  # type: ignore[return-value]
+
+
+# Many solutions give the same answer.
+_spelled = lru_cache(maxsize=1 << 16)(spelled_alike)

@@ -4,8 +4,6 @@ Where not everything fits into the page, questions are chosen: every other one a
 sample, and the others for what people look for, such as reward models that disagree. The page says what was left out.
 """
 
-import base64
-import gzip
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -27,6 +25,7 @@ from multirm.database.question_pools import (
 )
 from multirm.database.question_texts import Critique, Texts, Tree, read_critiques, read_texts
 from multirm.database.reasons import ExplainedChoice, Trait
+from multirm.report.page.assemble import packed
 from multirm.running.randomness import item_seed
 from multirm.tables.accuracy import Selection
 from multirm.text.answer_rules import AnswerRule
@@ -38,7 +37,7 @@ SEED = 42
 
 # Characters of one pool. Solutions are shown in the order of `_notable` until they are used up; of critiques, first one
 # of each solution and model, then a second one, and so on.
-_OF_STEPS, _OF_CRITIQUES, _OF_TREE = 80_000, 120_000, 60_000
+_OF_STEPS, _OF_CRITIQUES, _OF_TREE = 40_000, 40_000, 40_000
 # Critiques can be as long as a context; a single text shows this many characters.
 _LONGEST = 20_000
 # Solutions whose critiques are read: they are by far the largest table.
@@ -238,12 +237,6 @@ def _read(
 
 def _bits(marks: Iterable[str]) -> int:
     return sum(1 << MARKS.index(mark) for mark in marks)
-
-
-def packed(content: object) -> str:
-    """A value as base64 of its gzipped JSON, the same for the same value."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
 
 
 def _of_dataset(

@@ -56,64 +56,6 @@ const NO_SOLUTION = {
   no_answer: "no answer",
 };
 
-// Characters that control direction, have no width, or control a device; and surrogates without a partner. Joiners
-// are ordinary in many scripts and in emoji, but not after ASCII.
-const HIDDEN = new RegExp(
-  "[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e" +
-    "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]" +
-    "|(?<![^\\u0000-\\u007f])[\\u200c\\u200d]|\\udb40[\\udc00-\\udc7f]" +
-    "|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]",
-  "g",
-);
-
-function codeOf(character) {
-  return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-}
-
-// A text for attributes and options, where there can be no marks.
-function plain(text) {
-  return String(text).replace(HIDDEN, (character) => `⟨${codeOf(character)}⟩`);
-}
-
-// A text as nodes, with hidden characters as marks.
-function said(text) {
-  const nodes = document.createDocumentFragment();
-  const whole = String(text);
-  let place = 0;
-  for (const found of whole.matchAll(HIDDEN)) {
-    nodes.append(whole.slice(place, found.index));
-    const mark = document.createElement("span");
-    mark.className = "hidden-character";
-    mark.textContent = codeOf(found[0]);
-    nodes.append(mark);
-    place = found.index + found[0].length;
-  }
-  nodes.append(whole.slice(place));
-  return nodes;
-}
-
-// An element; `properties` are set as attributes, `on…` are listeners. Children are nodes, or our own words.
-function make(tag, properties, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties ?? {})) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child != null));
-  return element;
-}
-
-// A name or answer within a line: its direction does not affect what is around it.
-function name(text) {
-  return make("bdi", { class: "name" }, said(text));
-}
-
-// A text of several lines.
-function block(text, className = "") {
-  return make("div", { class: `said ${className}`, dir: "auto" }, said(text));
-}
-
 function answerOf(text) {
   return text == null ? make("em", {}, "none") : name(text);
 }
@@ -123,10 +65,6 @@ function shownNumber(value) {
   const size = Math.abs(value);
   if (size !== 0 && size < 0.001) return value.toExponential(1);
   return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(3);
-}
-
-function plural(count, word) {
-  return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 }
 
 // Paints an element by a share from 0 (low) to 1 (high); the colours are in the style sheet.
@@ -146,12 +84,6 @@ function scaleOf(values, isScore, isDelta = false) {
   const low = Math.min(...known);
   const high = Math.max(...known);
   return (value) => (value == null ? null : high > low ? (value - low) / (high - low) : 0.5);
-}
-
-async function unpacked(packed) {
-  const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
 }
 
 function quoted(word) {
@@ -391,15 +323,20 @@ class Solutions {
     return Math.max(place, 0);
   }
 
-  close() {
-    const place = this.question;
+  clear() {
     this.question = null;
     this.pool = null;
     this.solution = null;
     this.detail.replaceChildren();
+    delete this.detail.dataset.place;
     this.detail.parentNode.classList.remove("is-open");
-    this.store();
     this.markCurrent();
+  }
+
+  close() {
+    const place = this.question;
+    this.clear();
+    this.store();
     const button = [...this.rows.querySelectorAll("button")].find((each) => Number(each.dataset.place) === place);
     (button ?? this.rows.querySelector("button"))?.focus();
   }
@@ -437,6 +374,7 @@ class Solutions {
       this.detail.append(this.choicesTable(), this.poolTable(), this.solutionPlace);
     }
     for (const tree of this.pool.trees) this.detail.append(this.tree(tree));
+    this.detail.dataset.place = this.question;
   }
 
   answerText(code) {
@@ -868,7 +806,10 @@ class Solutions {
     for (const [mark, box] of this.markBoxes) box.checked = this.filters.marks.has(mark);
     this.applyFilters();
     const place = this.questionOf(state.question);
-    if (place < 0) return;
+    if (place < 0) {
+      if (this.question !== null) this.clear();
+      return;
+    }
     const page = Math.floor(this.found.indexOf(place) / QUESTIONS_PER_PAGE);
     if (page > 0) {
       this.page = page;
