@@ -1,6 +1,8 @@
 """Several runs and studies in one folder: files of another study stay."""
 
 import json
+import os
+import re
 import shutil
 import socket
 import subprocess
@@ -159,6 +161,52 @@ def test_each_study_may_have_a_folder_of_its_own(shared: Path) -> None:
         "logs/read_solutions/T/law.log",
         "studies/second.txt",
     ]
+
+
+def test_a_whole_study_is_made_in_its_folder(tmp_path: Path) -> None:
+    """No command of any job names the default folder."""
+    study = yaml.safe_load((ROOT / "tests" / "workflow" / "micro.yaml").read_text())
+    file = tmp_path / "micro.yaml"
+    file.write_text(yaml.safe_dump(study | {"results": "out/the study"}))
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--configfile", str(file), "--dry-run", "--printshellcmds", "--", "all"),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "--output 'out/the study/models/dPRM-micro/adapter'" in output
+    assert "'out/the study/backbones/micro/model'" in output
+    assert not re.findall(r"[\s'\"=]results/\S*", output)
+
+
+# What Slurm's commands say of a cluster that refuses every job.
+SLURM = {
+    "sinfo": "echo 'gpu|(null)'",
+    "scontrol": "echo 'MinJobAge = 300 sec'",
+    "squeue": "exit 0",
+    "sacct": "exit 0",
+    "sbatch": "case \"$*\" in *test-only*) echo 'Job 1 to start' >&2; exit 0;; esac; exit 1",
+}
+
+
+def test_slurms_own_logs_are_in_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, says in SLURM.items():
+        command = folder / "bin" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text(f"#!/bin/sh\n{says}\n")
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder / "bin"), prepend=os.pathsep)
+    code, output = run(
+        folder,
+        "first",
+        *("--executor", "slurm", "--jobs", "1"),
+        *("--slurm-init-seconds-before-status-checks", "1"),
+        results="mine",
+        targets=[LAW.replace("results", "mine")],
+    )
+    assert code != 0
+    assert f"--output {folder}/mine/logs/slurm/rule_read_solutions/T_law/" in output
 
 
 def test_a_model_missing_from_the_hub_stops_no_other_job(

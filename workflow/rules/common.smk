@@ -62,10 +62,6 @@ STUDY_FILES = [
     files.from_here(Path(file).absolute(), Path.cwd()) for file in workflow.configfiles
 ]
 OWNER = Owner(study.study, STUDY_FILES, Path(study.results))
-if workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm":
-    # Slurm's own logs: a profile cannot know the study. Without this, they would be hidden.
-    logdir = workflow.executor_settings.logdir
-    workflow.executor_settings.logdir = logdir or Path(study.results, "logs/slurm")
 
 
 wildcard_constraints:
@@ -131,12 +127,16 @@ def partitions():
 
 @cache
 def begin():
-    """Remove the lock of a killed run, if this is a run.
+    """Remove the lock of a killed run, and say where Slurm's logs go, if this is a run.
 
     Snakemake does not tell while it reads the Snakefile whether this is a run, a dry run, or a query. Once jobs are
     planned it does, and the lock is not checked before that.
     """
     is_run = workflow.executor_plugin is not None and not workflow.dryrun
+    if is_run and workflow.executor_plugin.name == "slurm":
+        # Slurm's own logs: a profile cannot know the study. Without this, they would be in a hidden folder.
+        settings = workflow.executor_settings
+        settings.logdir = settings.logdir or Path(study.results, "logs/slurm")
     return (
         take_over(Path(".snakemake")) if is_run and workflow.is_main_process else None
     )
