@@ -45,11 +45,9 @@ def commands_page() -> str:
     for stage, commands in COMMANDS.items():
         parts.append(f"## {stage}\n")
         for name in commands:
-            text = build_app(name)[name].generate_docs(
-                heading_level=3, usage_name=f"multirm {name}"
-            )
-            # Options that empty a list, which no command needs.
-            text = re.sub(r", --empty-[\w-]+", "", text)
+            text = build_app(name)[name].generate_docs(heading_level=3, usage_name="multirm")
+            # The heading would be named like the function.
+            text = re.sub(r"\A### .*", f"### {name}", text)
             parts.append(f"{text.strip()}\n")
     return "\n".join(parts)
 

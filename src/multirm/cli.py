@@ -362,13 +362,14 @@ def build_app(asked: str = "") -> App:
         for name, (target, _) in commands.items()
         if asked in (name, INSTALL_COMPLETION)
     }
+    parameters = Parameter(
+        consume_multiple=True, negative=(), name_transform=_naming(entries.values())
+    )
     app = App(
         name="multirm",
         help="Train the four kinds of LLM reward model, score pools, and compare them honestly.",
         version=VERSION,
-        default_parameter=Parameter(
-            consume_multiple=True, negative=(), name_transform=_naming(entries.values())
-        ),
+        default_parameter=parameters,
     )
     for order, (stage, commands) in enumerate(COMMANDS.items()):
         group = Group(stage, sort_key=order)
@@ -385,6 +386,8 @@ def build_app(asked: str = "") -> App:
     )
     if asked in entries:
         command = app[asked]
+        # For those who take the command from the app, such as our reference.
+        command.default_parameter = parameters
         command.usage = f"Usage: {usage_of(asked, command.assemble_argument_collection())}"
     return app
 
