@@ -520,7 +520,8 @@ class Solutions {
       this.poolBody,
     );
     this.showPool();
-    return make("div", {}, legend(), table);
+    // With many models the table is wider than a window.
+    return make("div", {}, legend(), make("div", { class: "wide" }, table));
   }
 
   sort(order) {
