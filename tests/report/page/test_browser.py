@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from multirm.database.opening import open_database
+from multirm.report.page.assemble import Section, packed, page_of
+from multirm.report.page.solutions import solutions_payload
+from multirm.tables.views import find_tables
+from tests.database.pools import write_pools
 from tests.report.page.conftest import DESKTOP, PHONE, WIDTHS, Opened
+from tests.report.page.hostile import TEXTS
 
 Open = Callable[..., Opened]
 
@@ -77,13 +83,17 @@ def unpacked(packed: str) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
-@pytest.fixture(scope="module")
-def payload(study_page: Path) -> Any:
+def payload_of(page: Path) -> Any:
     """The data of the section Solutions."""
-    text = study_page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     found = re.search(r'<script type="text/plain" id="data-solutions">([^<]*)', text)
     assert found
     return unpacked(found[1])
+
+
+@pytest.fixture(scope="module")
+def payload(study_page: Path) -> Any:
+    return payload_of(study_page)
 
 
 def pool_of(payload: Any, question: int) -> Any:
@@ -186,6 +196,69 @@ def test_filters_show_what_they_say(study_page: Path, open_page: Open, payload: 
     assert shown_ids(page) == []
     search.fill("")
     assert shown_ids(page) == every
+
+
+def test_filters_of_rarer_questions(hostile_page: Path, open_page: Open) -> None:
+    page = open_page(hostile_page, "#solutions").page
+    payload = payload_of(hostile_page)
+    for label, mark in [
+        ("Truncated", "truncated"),
+        ("Missing rewards", "missing"),
+        ("Trees", "tree"),
+    ]:
+        box = page.get_by_label(label)
+        box.check()
+        bit = 1 << payload["marks"].index(mark)
+        assert shown_ids(page) == [n for n, row in enumerate(payload["questions"]) if row[4] & bit]
+        assert len(shown_ids(page)) == 1
+        box.uncheck()
+
+
+def test_trees_unfold(hostile_page: Path, open_page: Open) -> None:
+    page = open_page(hostile_page, "#solutions").page
+    page.get_by_label("Trees").check()
+    page.locator(".question-row").click()
+    expect(page.locator(".tree")).to_have_count(2)
+    search, merged = page.locator(".tree").all()
+    # A chain of nodes without branches is not folded.
+    assert merged.locator("details").count() == 0
+    assert merged.locator(".node").count() == len(TEXTS) - 1
+    assert search.locator(".node").count() == len(TEXTS) - 1
+    fold = search.locator("details").last
+    below = fold.locator("ol .node").first
+    expect(below).to_be_visible()
+    fold.locator("summary").first.click()
+    expect(below).to_be_hidden()
+    assert "finished" in (search.text_content() or "")
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, open_page: Open) -> None:
+    database = open_database(find_tables(write_pools(tmp_path / "results", has_answers=True)))
+    payload = solutions_payload(database, budget=12_000)
+    pool = pool_of(payload, 0)
+    del pool["details"]["0"]
+    payload["pools"] = [packed(pool), *payload["pools"][1:]]
+    file = tmp_path / "page.html"
+    file.write_text(page_of("t", [Section("solutions", "Solutions", payload)]), encoding="utf-8")
+    opened = open_page(file)
+    page = opened.page
+    (dataset,) = payload["datasets"]
+    shown, every = dataset["n_shown"], dataset["n_questions"]
+    assert 1 < shown < every
+    note = page.locator(".solutions-list .left-out")
+    expect(note).to_contain_text(f"d: {shown} questions shown, {every - shown} left out")
+    expect(note).to_contain_text("multirm show QUESTION_ID")
+    page.get_by_label("Random sample").check()
+    bit = 1 << payload["marks"].index("random")
+    assert shown_ids(page) == [n for n, row in enumerate(payload["questions"]) if row[4] & bit]
+    assert len(shown_ids(page)) < shown
+    page.get_by_label("Random sample").uncheck()
+    to_solution(page, 0, 0)
+    expect(page.locator(".solution-place")).to_contain_text("The text is not in this page")
+    expect(page.locator(".solution-place")).to_contain_text(f"--solution {pool['ids'][0]}")
+    command = page.locator(".command code").inner_text()
+    assert command == f"multirm show {payload['questions'][0][2]} --dataset d --category law"
+    assert opened.said == []
 
 
 def test_a_pool_shows_its_numbers_and_who_chose_what(
