@@ -344,6 +344,10 @@ WAITING_STATUS = 75
 _EXTRAS = {"vllm": "vllm", "liger-kernel": "cuda"}
 """The extras of packages that even the extra `pipeline` leaves out."""
 
+AFTERWARDS = {"evaluate": "multirm.inspect.findings:print_findings"}
+"""What is called with a command's arguments once it has succeeded. It is no part of the command, so that what it prints
+makes no results stale."""
+
 INSTALL_COMPLETION = "--install-completion"
 
 NUMBERS = {int: "a whole number", float: "a number"}
@@ -392,6 +396,13 @@ def build_app(asked: str = "") -> App:
     return app
 
 
+def _loaded(target: str) -> Callable[..., None]:
+    """A function by its module and name."""
+    module, name = target.split(":")
+    function: Callable[..., None] = getattr(importlib.import_module(module), name)
+    return function
+
+
 def _if_installed(target: str) -> Callable[..., None]:
     """An entry function; one without parameters if its packages are not installed, so that its name is completed."""
     try:
@@ -418,8 +429,7 @@ def _unambiguous(target: str) -> Callable[..., None]:
 
     The first one may still stand without its name if it is a list: `multirm import FILE FILE --output FOLDER`.
     """
-    module, name = target.split(":")
-    entry: Callable[..., None] = getattr(importlib.import_module(module), name)
+    entry = _loaded(target)
     signature = inspect.signature(entry)
     hints = get_type_hints(entry)
     *followed, _ = (hints[name] for name in signature.parameters)
@@ -492,6 +502,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         with interrupts.ended_in_order():
             command(*given.args, **given.kwargs)
+            if arguments[0] in AFTERWARDS:
+                _loaded(AFTERWARDS[arguments[0]])(given.arguments)
     except BaseException as error:
         if interrupts.is_interrupt(error):
             _leave("interrupted", interrupts.STATUS)
