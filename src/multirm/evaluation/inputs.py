@@ -24,6 +24,7 @@ from multirm.evaluation.input_checks import (
 )
 from multirm.evaluation.methods import Scorer, scorers
 from multirm.evaluation.options import InputOptions, PoolOptions, SubsetOptions
+from multirm.evaluation.own_inputs import are_own, read_own_inputs
 from multirm.evaluation.pools import GRADED, OURS, count_missing, paper_answers
 from multirm.evaluation.training_seeds import Means
 from multirm.evaluation.views import Source, open_inputs
@@ -64,6 +65,7 @@ class Inputs:
         answers: when answers are equal.
         reward_models: table of reward models, if there is one.
         samples: tables of the samples that the solutions are from; None where they have no meaning.
+        files: what tables in memory were read from.
     """
 
     solutions: Sequence[Source]
@@ -74,6 +76,7 @@ class Inputs:
     answers: AnswerRule = AnswerRule.MEANING
     reward_models: Path | None = None
     samples: Sequence[str] | None = None
+    files: Sequence[Path] = ()
 
 
 def parse_inputs(options: InputOptions) -> Inputs:
@@ -83,6 +86,8 @@ def parse_inputs(options: InputOptions) -> Inputs:
         InputError: an option is malformed, or does not go with the others.
     """
     aggregations = parse_aggregations(options.aggregation or [])
+    if are_own(options):
+        return _own_inputs(options, aggregations)
     return Inputs(
         solutions=options.solutions,
         rewards=parse_rewards(options.rewards or [], aggregations),
@@ -92,6 +97,26 @@ def parse_inputs(options: InputOptions) -> Inputs:
         answers=options.answers,
         reward_models=options.reward_models,
         samples=options.samples or [] if isinstance(options, PoolOptions) else None,
+    )
+
+
+def _own_inputs(options: InputOptions, aggregations: Mapping[str, Sequence[Aggregation]]) -> Inputs:
+    if isinstance(options, PoolOptions) and options.samples:
+        raise InputError(
+            "--samples",
+            expected="none with files of your own, in which samples without an answer are solutions, too",
+            found=shown(options.samples),
+        )
+    own = read_own_inputs(options, aggregations)
+    return Inputs(
+        solutions=[own.tables.solutions],
+        rewards={model: [own.tables.rewards[model]] for model in own.aggregation},
+        aggregation=own.aggregation,
+        unit={},
+        scale={},
+        answers=own.answers,
+        reward_models=options.reward_models,
+        files=own.files,
     )
 
 
@@ -240,7 +265,7 @@ def open_tables(
     check_apart(database, {each.model: each.run_of for each in models})
     compared = paper_answers(database) if is_paper else GRADED if is_graded else OURS
     warn_of_outcomes(database, compared["correct"])
-    files += tables
+    files += [*inputs.files, *tables]
     origin = origin_of(
         module,
         {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
+from multirm.formats.own.options import OwnOptions
 from multirm.running.arguments import Place
 from multirm.running.numbers import Count, Runs, Seed
 from multirm.text.answer_rules import AnswerRule
@@ -12,14 +13,15 @@ from multirm.text.answer_rules import AnswerRule
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class InputOptions:
+class TableOptions:
     """One dataset's solutions and rewards, and how they are read.
 
     Attributes:
         solutions: PATHs of one dataset's solutions. A PATH is a table, a folder of tables, a folder in Multi-RM's
             layout (`{category}.json`, `{category}_reward.json`), or a hub name. Categories are reported in this order.
+            Or files with any columns, as for `multirm import`: .csv, .jsonl, .parquet and others.
         rewards: MODEL=PATH, such as `dPRM=rewards/dPRM`; a model may have several PATHs. Rewards and solutions must
-            match one to one.
+            match one to one. With files of your own, MODEL=COLUMN, MODEL=FILE or MODEL=FILE:COLUMN.
         aggregation: MODEL=AGGREGATION for each model, such as `dPRM=min`, or several as in
             `dPRM=min,mean`. Models are reported in this order.
         unit: What one reward of a model is about (MODEL=step, MODEL=critique or MODEL=solution), if its tables
@@ -40,6 +42,11 @@ class InputOptions:
     scale: list[str] | None = None
     answers: AnswerRule = AnswerRule.MEANING
     reward_models: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputOptions(OwnOptions, TableOptions):
+    """The inputs of an evaluation: tables, or files with any columns."""
 
 
 @dataclass(frozen=True, kw_only=True)

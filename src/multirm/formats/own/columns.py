@@ -122,7 +122,16 @@ _LIKELY = {
     Field.ANSWER: ("target", "label", "reference", "expected", "expected_answer", "correct_answer")
     + ("gt", "gold_label", "solution", "final_answer"),
     Field.STEPS: ("output", "outputs", "generation", "generations", "text", "chain_of_thought")
-    + ("reasoning", "rationale", "model_output", "solution", "solutions", "cot_text", "content"),
+    + (
+        "reasoning",
+        "rationale",
+        "model_output",
+        "solution",
+        "solutions",
+        "cot_text",
+        "content",
+        "reply",
+    ),
     Field.PARSED_ANSWER: ("prediction", "predictions", "pred", "preds", "predicted_answer")
     + ("predicted", "model_answer", "extracted", "parsed", "final_answer", "choice", "answer"),
     Field.CATEGORY: ("subject", "domain", "topic", "area", "field"),
