@@ -1,9 +1,11 @@
 """A view per kind of table: its columns, tables of earlier versions, and what footers tell."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,7 @@ from multirm.tables.registry import SCHEMAS
 from multirm.tables.reward_models import Kind
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.schema import Renewal, Schema
-from multirm.tables.views import find_tables, open_views, view_columns
+from multirm.tables.views import create_views, find_tables, view_columns
 from tests.origins import made_of
 
 RENEWED = {
@@ -37,6 +39,13 @@ def some_row(schema: Schema) -> dict[str, Any]:
     return row | ({"note": None} if "note" in row else {})
 
 
+def opened(tables: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
+    """A database with views of some tables."""
+    database = duckdb.connect()
+    create_views(database, tables)
+    return database
+
+
 def as_earlier(path: Path, version: int, table: pa.Table) -> None:
     """Write a table as another version of the schema in the footer of the file at a path."""
     metadata = pq.read_metadata(path).metadata
@@ -48,7 +57,7 @@ def as_earlier(path: Path, version: int, table: pa.Table) -> None:
 def test_every_view_has_the_columns_of_its_table(tmp_path: Path) -> None:
     for schema in SCHEMAS.values():
         parquet.write(tmp_path / f"{schema.name}.parquet", schema, [], made_of())
-    database = open_views(find_tables(tmp_path))
+    database = opened(find_tables(tmp_path))
     for name, schema in SCHEMAS.items():
         found = {row[0]: row[1] for row in database.sql(f"DESCRIBE {name}").fetchall()}
         assert found == view_columns(schema)
@@ -73,10 +82,10 @@ def test_renamed_columns_are_read_in_tables_of_earlier_versions(tmp_path: Path, 
     as_earlier(path, version, table)
     assert parquet.read(path, schema).to_pylist() == [row]
     view = f"SELECT * EXCLUDE (file) FROM {name}"
-    found = open_views(find_tables(tmp_path)).sql(view)
+    found = opened(find_tables(tmp_path)).sql(view)
     assert found.to_arrow_table().to_pylist() == [row]
     parquet.write(tmp_path / "new.parquet", schema, [row], made_of())
-    found = open_views(find_tables(tmp_path)).sql(view)
+    found = opened(find_tables(tmp_path)).sql(view)
     assert found.to_arrow_table().to_pylist() == [row, row]
 
 
@@ -125,7 +134,7 @@ def test_tokens_of_earlier_scored_critiques(tmp_path: Path) -> None:
 
 def check_same(path: Path, schema: Schema) -> None:
     """The view has what the reader reads."""
-    database = open_views({schema.name: [path]})
+    database = opened({schema.name: [path]})
     own = [name for name in view_columns(schema) if name in schema.columns.names]
     found = database.sql(f"SELECT {', '.join(own)} FROM {schema.name}").to_arrow_table()
     assert found.to_pylist() == parquet.read(path, schema).to_pylist()
@@ -142,7 +151,7 @@ def test_critiques_have_the_kind_and_stage_of_their_footers(tmp_path: Path) -> N
         parquet.write(
             tmp_path / f"{name}.parquet", CRITIQUES, [KEY | critique], made_of(parameters)
         )
-    rows = open_views(find_tables(tmp_path)).sql(
+    rows = opened(find_tables(tmp_path)).sql(
         "SELECT kind, stage FROM critiques ORDER BY ALL NULLS LAST"
     )
     assert rows.fetchall() == [("gORM", "filtered"), ("gPRM", "shortened"), (None, None)]

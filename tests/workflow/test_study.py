@@ -10,6 +10,7 @@ import pytest
 import yaml
 from peft import PeftModel
 
+from multirm.database.opening import open_database
 from multirm.inspect.trace import read_origin
 from multirm.models.load import load_model
 from multirm.running.code import code_digest
@@ -22,6 +23,7 @@ from multirm.tables.critiques import CRITIQUES
 from multirm.tables.domains import DOMAINS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.views import find_tables
 from tests.origins import made_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,6 +118,24 @@ def test_filtering_loses_no_critique(finished_study: Path, kind: str) -> None:
         for stage in ("generated", "filtered", "shortened")
     }
     assert counts == dict.fromkeys(counts, 12 * 4 * 2)
+
+
+def test_choices_from_whole_pools_have_the_accuracy_at_that_n(finished_study: Path) -> None:
+    database = open_database(find_tables(finished_study / "results"))
+    rows = database.sql(
+        "SELECT accuracy, 100 * chosen FROM accuracy JOIN ("
+        " SELECT dataset, category, selection, model, aggregation, n, avg(correct) AS chosen"
+        " FROM choices GROUP BY ALL"
+        ") AS choices ON (accuracy.dataset, accuracy.category, accuracy.selection, accuracy.n)"
+        " = (choices.dataset, choices.category, choices.selection, choices.n)"
+        " AND accuracy.model IS NOT DISTINCT FROM choices.model"
+        " AND accuracy.aggregation IS NOT DISTINCT FROM choices.aggregation"
+        " WHERE estimator = 'exact'"
+    ).fetchall()
+    # Two categories: four models under two selections, and the majority vote.
+    assert len(rows) == 2 * (4 * 2 + 1)
+    for accuracy, chosen in rows:
+        assert chosen == pytest.approx(accuracy)
 
 
 def test_adapters_are_ordinary_peft_folders(finished_study: Path) -> None:

@@ -203,7 +203,7 @@ VIEWS = {
             "score": "the chosen solution's aggregated reward (best-of-N); null for votes, and if no solution has one",
             "vote_share": "the part of the votes that the chosen answer has (votes); null for best-of-N, without "
             "votes, and if some are negative",
-            "n": "the number of solutions in the pool",
+            "n": "the number of solutions in the pool, without samples that did not become solutions",
         },
     ),
     "steps": View(

@@ -53,14 +53,6 @@ def _parquet_files(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def open_views(views: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
-    """A database in memory with a view per kind of table, without access to other files."""
-    database = duckdb.connect()
-    create_views(database, views)
-    forbid_other_files(database, [path for paths in views.values() for path in paths])
-    return database
-
-
 def create_views(database: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Path]]) -> None:
     """Create a view for each kind of table, over all its files, with the columns of `view_columns`.
 

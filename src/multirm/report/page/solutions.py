@@ -96,7 +96,7 @@ def solutions_payload(
     """What the section shows, ready for JSON.
 
     Args:
-        database: with a view for each kind of table, as from `open_views`.
+        database: with a view for each kind of table, as from `open_database`.
         budget: most bytes for questions and pools together.
         seed: of the random choice of questions.
 
