@@ -1,5 +1,6 @@
 """Pools question by question: the same choices as in SQL, with what they rest on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def database(folder: Path) -> duckdb.DuckDBPyConnection:
-    return open_database(find_tables(folder))
+def database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_database(find_tables(folder)) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +189,7 @@ def test_samples_that_are_no_solutions_are_wrong_members_of_their_pool(tmp_path:
     texts = read_texts(database, "d", "law", ["q0", "z"])
     assert texts["q0"].steps[90] == ["I think"]
     assert len(texts["q0"].steps) == len(found["q0"].solution_ids)
+    database.close()
 
 
 def test_texts_of_a_question(tmp_path: Path) -> None:
@@ -230,6 +233,7 @@ def test_texts_of_a_question(tmp_path: Path) -> None:
     assert first.text[slice(*first.verdict)] == "Yes"
     assert (second.reward, second.reason, second.verdict) == (None, "length", None)
     assert read_critiques(database, "d", "law", [("other", 3)], {}) == {}
+    database.close()
 
 
 def test_the_last_verdict_is_marked_whatever_the_kind() -> None:

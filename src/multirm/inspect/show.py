@@ -101,9 +101,9 @@ def show(
     results = results_folder(results)
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
-    database = open_database(find_tables(results))
-    place = _place(database, question_id, dataset, category)
-    looked = _look(database, *place, question_id, model, solution)
+    with open_database(find_tables(results)) as database:
+        place = _place(database, question_id, dataset, category)
+        looked = _look(database, *place, question_id, model, solution)
     console = Console(
         markup=False,
         highlight=False,

@@ -233,8 +233,9 @@ def test_trees_unfold(hostile_page: Path, open_page: Open) -> None:
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, open_page: Open) -> None:
-    database = open_database(find_tables(write_pools(tmp_path / "results", has_answers=True)))
-    payload = solutions_payload(database, budget=12_000)
+    folder = write_pools(tmp_path / "results", has_answers=True)
+    with open_database(find_tables(folder)) as database:
+        payload = solutions_payload(database, budget=12_000)
     pool = pool_of(payload, 0)
     del pool["details"]["0"]
     payload["pools"] = [packed(pool), *payload["pools"][1:]]

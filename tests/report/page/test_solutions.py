@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def database(folder: Path) -> duckdb.DuckDBPyConnection:
-    return open_database(find_tables(folder))
+def database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_database(find_tables(folder)) as database:
+        yield database
 
 
 def test_everything_is_shown_where_it_fits(database: duckdb.DuckDBPyConnection) -> None:
@@ -131,7 +133,8 @@ def test_a_single_question_is_shown_however_small_the_budget(
 
 
 def test_without_tables_there_is_nothing(tmp_path: Path) -> None:
-    payload = solutions_payload(open_database(find_tables(tmp_path)))
+    with open_database(find_tables(tmp_path)) as empty:
+        payload = solutions_payload(empty)
     assert (payload["datasets"], list(payload["questions"]), list(payload["pools"])) == ([], [], [])
 
 
