@@ -25,7 +25,7 @@ from multirm.errors import (
     permitted,
     shown,
 )
-from multirm.running import interrupts
+from multirm.running import heartbeat, interrupts
 from multirm.running.usage import as_typed, spellings, usage_of
 from multirm.study.figures import FIGURES
 from multirm.study.report_tables import REPORT_TABLES
@@ -500,7 +500,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command, given, _ = build_app(next(iter(arguments), "")).parse_args(
             arguments, print_error=False, exit_on_error=False
         )
-        with interrupts.ended_in_order():
+        with interrupts.ended_in_order(), heartbeat.heard():
             command(*given.args, **given.kwargs)
             if arguments[0] in AFTERWARDS:
                 _loaded(AFTERWARDS[arguments[0]])(given.arguments)

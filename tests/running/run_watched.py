@@ -17,6 +17,8 @@ from multirm.cli import main
 # An engine that has its own environment; code that only starts a command, or digests code.
 ABSENT = ("multirm.engines.vllm",)
 STATEMENTS = str(Path("running", "statements.py"))
+# It listens to what a job logs.
+HEARTBEAT = str(Path("running", "heartbeat.py"))
 STARTER, COMMAND_LINE = str(Path("running", "arguments.py")), str(Path("multirm", "cli.py"))
 UNCOUNTED = ("running.arguments", "running.code", "running.statements")
 SOURCE = str(Path(multirm.__file__).parent)
@@ -35,7 +37,7 @@ def is_of_the_job(frame: FrameType | None) -> bool:
     It does not if it checks arguments, logs, or keeps what it parsed of the code itself.
     """
     while frame is not None:
-        if frame.f_code.co_filename.endswith((COMMAND_LINE, STATEMENTS)):
+        if frame.f_code.co_filename.endswith((COMMAND_LINE, HEARTBEAT, STATEMENTS)):
             return False
         if frame.f_code.co_filename.endswith(STARTER):
             return frame.f_code.co_name == "checked"
