@@ -26,6 +26,7 @@ from multirm.study.figures import FIGURES, figures_of
 from multirm.study.files import RESULTS
 from multirm.study.load import load_study, read_yaml
 from multirm.study.study import Study
+from multirm.tables.accuracy import Aggregation, Estimator
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -202,6 +203,32 @@ def test_links_lead_somewhere(page: Path) -> None:
             headings = re.findall(r"^#+ (.*)$", target.read_text(), re.M)
             slugs = [re.sub(r"[^\w\s-]", "", each).lower().replace(" ", "-") for each in headings]
             assert anchor in slugs, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_tests_and_modules_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", text_of(page))
+    folders = ROOT, ROOT / "tests", ROOT / "src" / "multirm"
+    assert [name for name in named if not any((each / name).exists() for each in folders)] == []
+
+
+def test_explanations_name_what_they_explain() -> None:
+    """All aggregations, estimators and modules with formulas; a test for each circumstance."""
+    estimators = text_of(Path("docs/estimators.md"))
+    closed = *Aggregation, *Estimator
+    assert [str(name) for name in closed if f"`{name}`" not in estimators] == []
+    named = re.findall(r"`evaluation/([a-z_]+)\.py`", estimators)
+    cited = [
+        path.stem
+        for path in (ROOT / "src" / "multirm" / "evaluation").glob("*.py")
+        if re.search(r"[A-Z][a-z]+ (et al\. )?\(?(19|20)\d\d", path.read_text())
+    ]
+    assert len(cited) > 10
+    assert set(cited) - set(named) == set()
+    tables = text_of(Path("docs/invariances.md")).split("\n## What may change")[0]
+    rows = re.findall(r"^\| (?!what |missing |job |circumstance |\[|---).*\|$", tables, re.M)
+    assert len(rows) > 50
+    assert [row for row in rows if not re.search(r"`[a-z_]+/test_[a-z_]+\.py`", row)] == []
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,8 @@
-"""Where in a solution the lowest step reward is."""
+"""Where in a solution the lowest step reward is.
+
+A process reward model whose rewards are mostly lowest at the last step behaves like an outcome reward model (Zhang et
+al. 2025, "The lessons of developing process reward models in mathematical reasoning", arXiv 2501.07301).
+"""
 
 import numpy as np
 import pyarrow as pa

@@ -1,9 +1,9 @@
 """Sign-flip tests of paired differences between methods, and Holm's correction.
 
 If neither method is better, the sign of each question's difference is arbitrary. So the mean difference is compared
-with means under random signs; each question's sign is the same for all pairs of methods and in the macro-average. The
-test is exact for any number of questions if the methods are exchangeable on each question, and approximately valid if
-only their means are equal.
+with means under random signs (Fisher 1935, The design of experiments); each question's sign is the same for all pairs
+of methods and in the macro-average. The test is exact for any number of questions if the methods are exchangeable on
+each question, and approximately valid if only their means are equal.
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """The expected accuracy of the weighted vote over all subsets of N solutions, exact or simulated.
 
-The weighted vote of a subset is the answer with the highest sum of rewards. Solutions without a reward or an answer
-have no vote; if none has one, all answered solutions vote equally, and a subset without any answer is wrong. Ties
-are shared equally.
+The weighted vote of a subset is the answer with the highest sum of rewards (Li et al. 2023, arXiv 2206.02336).
+Solutions without a reward or an answer have no vote; if none has one, all answered solutions vote equally, and a subset
+without any answer is wrong. Ties are shared equally.
 """
 
 import itertools
