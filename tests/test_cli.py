@@ -37,6 +37,13 @@ def test_help_names_and_describes_every_command() -> None:
             assert description.split()[0] in line
 
 
+@pytest.mark.parametrize("command", ["evaluate", "import", "summary"])
+def test_help_of_a_command_is_all_that_it_prints(command: str) -> None:
+    run = multirm(command, "--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"Usage: multirm {command} ")
+
+
 @pytest.mark.parametrize(
     "target", [target for commands in COMMANDS.values() for target, _ in commands.values()]
 )

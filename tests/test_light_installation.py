@@ -54,6 +54,7 @@ def test_rewards_are_evaluated_queried_and_drawn(tmp_path: Path) -> None:
         f"summary --accuracy {accuracy}",
         f"draw-accuracy-grid --accuracy {accuracy} --selection best_of_n --output grid.svg",
         f"trace {accuracy}",
+        "report mine/evaluation --tables mine/data --output page.html",
     ):
         run = light(tmp_path, *words.split())
         assert run.returncode == 0, run.stderr

@@ -502,7 +502,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         with interrupts.ended_in_order(), heartbeat.heard():
             command(*given.args, **given.kwargs)
-            if arguments[0] in AFTERWARDS:
+            # Not after `--help`, which is a command with other arguments.
+            if arguments[0] in AFTERWARDS and "output" in given.arguments:
                 _loaded(AFTERWARDS[arguments[0]])(given.arguments)
     except BaseException as error:
         if interrupts.is_interrupt(error):

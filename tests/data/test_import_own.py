@@ -77,6 +77,7 @@ def test_the_engineers_file_goes_in_at_the_first_attempt(
     footer = parquet.read_footer(Path("mine/evaluation/pools/accuracy.parquet"))
     assert footer.parameters["answers"] == ("graded" if graded else "meaning")
     assert "pools: 20 questions" in capsys.readouterr().out
+    assert Path("mine/report.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_nothing_is_written_if_anything_is_wrong(tmp_path: Path) -> None:

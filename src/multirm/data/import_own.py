@@ -164,9 +164,10 @@ def _commands(found: OwnTables, output: Path, dataset: str) -> list[str]:
         words += [f"{model}={_aggregation(table)}" for model, table in found.rewards.items()]
     words += ["--answers", "graded"] if found.graded else []
     words += ["--output", str(evaluated)]
-    summary = ["multirm", "summary", "--accuracy", str(evaluated / "accuracy.parquet")]
-    summary += ["--headline", str(evaluated / "headline.parquet")] if found.rewards else []
-    return [f"  {shlex.join(words)}", f"  {shlex.join(summary)}"]
+    page = ["multirm", "report", str(evaluated), "--output", str(output / "report.html")]
+    page += ["--tables", str(output / "data" / dataset)]
+    page += [str(output / "rewards" / model / dataset) for model in found.rewards]
+    return [f"  {shlex.join(words)}", f"  {shlex.join(page)}"]
 
 
 def _aggregation(table: pa.Table) -> Aggregation:
