@@ -19,7 +19,7 @@ from typing import Any
 from multirm.running.metadata import KEYWORD
 from multirm.version import VERSION
 
-# Sections use what is defined in these, each in a block of its own.
+# Others use what is defined in these; each other file is a block of its own.
 _SHARED = ("elements.js", "tables.js", "charts.js")
 _LAST = "page.js"
 
@@ -89,8 +89,8 @@ def _hash(text: str) -> str:
 
 def script_of(names: Sequence[str]) -> str:
     """The page's script: what sections share, the sections, each in its own block, and what opens them."""
-    own = [f"{{\n{_read(f'{name}.js')}}}\n" for name in names]
-    return _unclosed("".join(['"use strict";\n', *map(_read, _SHARED), *own, _read(_LAST)]))
+    own = [f"{{\n{_read(name)}}}\n" for name in [*(f"{name}.js" for name in names), _LAST]]
+    return _unclosed("".join(['"use strict";\n', *map(_read, _SHARED), *own]))
 
 
 def style_of(names: Sequence[str]) -> str:

@@ -1,18 +1,25 @@
-"""The section *Overview* of the page: the answer for each data set, in sentences and in numbers."""
+"""The section *Overview* of the page: the answer for each data set, in sentences and in numbers, and what ran."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from multirm.report.page.missing import of_one_estimator
 from multirm.report.page.scorers import labels_of
-from multirm.tables.accuracy import OVERALL, Estimator, IntervalNote
+from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, IntervalNote, Selection
 from multirm.tables.headline_sentences import headline_sentences
 from multirm.tables.schema import Row
 
 Scorers = Mapping[str, Sequence[Mapping[str, Any]]]
 
+_WITHOUT_REWARDS = (Selection.MAJORITY_VOTE, Selection.PASS)
+
 
 def overview_payload(
-    accuracy: Sequence[Row], headline: Sequence[Row], scorers: Scorers
+    accuracy: Sequence[Row],
+    headline: Sequence[Row],
+    scorers: Scorers,
+    warnings: Sequence[Mapping[str, Any]] = (),
+    absent: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the section shows, ready for JSON.
 
@@ -20,26 +27,68 @@ def overview_payload(
         accuracy: rows of the accuracy table, of all data sets.
         headline: rows of the headline table, of all data sets.
         scorers: of each data set, as from `scorers_of`.
+        warnings: what was missing, as from `warnings_of`.
+        absent: what evaluations there are not, in sentences.
 
     Returns:
-        `datasets`: for each, its name, number of questions, categories, the sentences of its headline, and its rows.
+        `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), its
+        `scorers`, the `sentences` of its headline, `gains` (the headline's rows, with `scorer`, a position, or null),
+        and `accuracies` of what needs no reward model; `warnings` and `absent`; `notes`: what an interval's note means.
     """
-    return {"datasets": [_of_dataset(name, accuracy, headline, scorers) for name in scorers]}
+    return {
+        "datasets": [
+            _of_dataset(
+                name,
+                [row for row in accuracy if row["dataset"] == name],
+                [row for row in headline if row["dataset"] == name],
+                own,
+            )
+            for name, own in scorers.items()
+        ],
+        "warnings": list(warnings),
+        "absent": list(absent),
+        "notes": {str(note): note.meaning for note in IntervalNote},
+    }
 
 
 def _of_dataset(
-    name: str, accuracy: Sequence[Row], headline: Sequence[Row], scorers: Scorers
+    name: str,
+    accuracy: Sequence[Row],
+    headline: Sequence[Row],
+    scorers: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    own = [row for row in headline if row["dataset"] == name]
-    rows = [row for row in accuracy if row["dataset"] == name]
+    rows = of_one_estimator(accuracy)
     overall = [row for row in rows if row["category"] == OVERALL]
+    places = {(each["model"], each["aggregation"]): place for place, each in enumerate(scorers)}
+    sizes = sorted({row["n"] for row in overall})
     return {
         "name": name,
         "n_questions": max((row["n_questions"] for row in overall), default=None),
-        "categories": sorted({row["category"] for row in rows} - {OVERALL}),
-        "estimators": [each for each in Estimator if any(r["estimator"] == each for r in rows)],
-        "sentences": headline_sentences(own, labels_of(scorers[name])),
-        "scorers": scorers[name],
-        "rows": [dict(row) for row in own],
-        "notes": {row["note"]: IntervalNote(row["note"]).meaning for row in own if row["note"]},
+        "categories": sorted({row["category"] for row in rows} - {OVERALL, ALL_QUESTIONS}),
+        "sizes": sizes,
+        "estimators": list(dict.fromkeys(row["estimator"] for row in accuracy)),
+        "scorers": list(scorers),
+        "sentences": headline_sentences(headline, labels_of(scorers)),
+        "gains": [
+            {
+                "scorer": places[row["model"], row["aggregation"]],
+                **{
+                    column: row[column]
+                    for column in (
+                        *("selection", "n", "difference", "difference_low", "difference_high"),
+                        *("p_holm", "n_tests", "verdict", "note"),
+                    )
+                },
+            }
+            for row in headline
+            if (row["model"], row["aggregation"]) in places
+        ],
+        "accuracies": [
+            {
+                column: row[column]
+                for column in ("selection", "n", "accuracy", "accuracy_low", "accuracy_high")
+            }
+            for row in overall
+            if row["selection"] in _WITHOUT_REWARDS and row["n"] in (sizes[0], sizes[-1])
+        ],
     }

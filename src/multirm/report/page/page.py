@@ -5,21 +5,39 @@ from pathlib import Path
 
 from multirm.database.opening import open_database
 from multirm.errors import InputError, shown
+from multirm.report.page.accuracy import accuracy_payload
 from multirm.report.page.assemble import Section, page_of
+from multirm.report.page.ledger import ledger_payload
+from multirm.report.page.missing import missing_tables, warnings_of
 from multirm.report.page.overview import overview_payload
-from multirm.report.page.scorers import scorers_of
+from multirm.report.page.provenance import costs_of, provenance_payload
+from multirm.report.page.scorers import labels_of, scorers_of
 from multirm.report.page.solutions import solutions_payload
 from multirm.running.arguments import PageFile, entry
 from multirm.running.files import whole
 from multirm.running.provenance import origin_of, to_text
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
+from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
+from multirm.tables.category_groups import CATEGORY_GROUPS
+from multirm.tables.comparisons import COMPARISONS
 from multirm.tables.headline import HEADLINE
+from multirm.tables.hyper_parameters import HYPER_PARAMETERS
+from multirm.tables.ledger import LEDGER
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.schema import Row, Schema
+from multirm.tables.uncertainty import CRITIQUE_COUNTS
 from multirm.tables.views import find_tables
 
 Files = Mapping[str, Sequence[Path]]
+
+TITLE = "Evaluation of reward models"
+
+READ = (
+    *(ACCURACY, ACCURACY_OVER_SEEDS, CATEGORY_GROUPS, COMPARISONS, CRITIQUE_COUNTS),
+    *(HEADLINE, HYPER_PARAMETERS, LEDGER),
+)
+"""The tables that are read as a whole; others are read by queries."""
 
 
 @entry
@@ -27,7 +45,8 @@ def report_page(
     evaluations: list[Path],
     output: PageFile,
     tables: list[Path] | None = None,
-    title: str = "Evaluation of reward models",
+    title: str = TITLE,
+    benchmarks: Path | None = None,
 ) -> None:
     """Write a page that shows an evaluation: one HTML file that needs no network and no other file.
 
@@ -37,6 +56,7 @@ def report_page(
         tables: Further tables, or folders with tables: solutions, rewards, critiques, searches and trees. What they
             are is recorded in their footers.
         title: What the page is called.
+        benchmarks: The folder in which Snakemake wrote the time and memory of each job, such as results/benchmarks.
     """
     if output.suffix != ".html":
         raise InputError(output, expected="a page, .html", found=shown(output.suffix))
@@ -48,7 +68,7 @@ def report_page(
             found=", ".join(map(str, evaluations)) or "none",
             remedy="name the --output of multirm evaluate",
         )
-    sections = sections_of(files)
+    sections = sections_of(files, title, benchmarks)
     paths = [path for own in files.values() for path in own]
     origin = to_text("page", origin_of(__name__, {"title": title}, paths))
     with whole(output) as part:
@@ -71,25 +91,41 @@ def tables_in(places: Sequence[Path]) -> Files:
     return {name: sorted(paths.values()) for name, paths in found.items()}
 
 
-def sections_of(files: Files) -> list[Section]:
+def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None) -> list[Section]:
     """The sections of a page about some tables.
 
     Args:
         files: by the name of their schema.
+        title: of the page.
+        benchmarks: the folder in which Snakemake wrote the time and memory of each job.
 
     Raises:
         InputError: a table that cannot be read.
     """
-    accuracy, headline = _rows(files, ACCURACY), _rows(files, HEADLINE)
+    tables = {schema.name: _rows(files, schema) for schema in READ}
+    datasets = dict.fromkeys(
+        row["dataset"] for name in ("accuracy", "accuracy_over_seeds") for row in tables[name]
+    )
     models = files.get(REWARD_MODELS.name, ())
-    datasets = dict.fromkeys(row["dataset"] for row in accuracy)
-    scorers = {name: scorers_of(name, accuracy, models) for name in datasets}
+    evaluated = [*tables["accuracy"], *tables["accuracy_over_seeds"]]
+    scorers = {name: scorers_of(name, evaluated, models) for name in datasets}
+    labels = {name: labels_of(own) for name, own in scorers.items()}
+    warnings = warnings_of(tables["ledger"], tables["accuracy"], tables["headline"], labels)
+    absent = missing_tables(list(files), tables)
+    overview = overview_payload(tables["accuracy"], tables["headline"], scorers, warnings, absent)
     with open_database(files) as database:
         solutions = solutions_payload(database)
-    found = [Section("overview", "Overview", overview_payload(accuracy, headline, scorers))]
-    if solutions["questions"]:
-        found.append(Section("solutions", "Solutions", solutions))
-    return found
+        ledger = ledger_payload(database, warnings)
+        costs = costs_of(database)
+    provenance = provenance_payload(title, files, tables["hyper_parameters"], costs, benchmarks)
+    found = {
+        "overview": ("Overview", overview),
+        "accuracy": ("Accuracy", accuracy_payload(tables, scorers)),
+        "solutions": ("Solutions", solutions),
+        "ledger": ("Data and ledger", ledger),
+        "provenance": ("Provenance", provenance),
+    }
+    return [Section(name, title, payload) for name, (title, payload) in found.items()]
 
 
 def _rows(files: Files, schema: Schema) -> list[Row]:

@@ -1,10 +1,13 @@
 """The reward models of each data set as the page shows them: what they are called, and drawn like in the figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from multirm.charts.scorers import known_models, labels_and_styles, scorer_of
+from multirm.errors import escaped
+from multirm.tables.reward_model_rows import labels_of_shown
 from multirm.tables.schema import Row
 
 
@@ -18,24 +21,23 @@ def scorers_of(dataset: str, rows: Sequence[Row], tables: Sequence[Path]) -> lis
         tables: reward_models tables; without any, training runs are recognised by name.
 
     Returns:
-        `model`, `aggregation`, `label`, `colour` (#RRGGBB), `shape` (a Vega symbol or path), `dash`, `is_filled`, and
-        what is known of the model: `kind`, `backbone`, `learned_from`, `training_categories`.
+        `model`, `aggregation`, `label` of both, `model_label`, `colour` (#RRGGBB), `shape` (a Vega symbol or path),
+        `dash`, `is_filled`, and what is known of the model: `kind`, `backbone`, `learned_from`, `training_categories`.
     """
     own = [row for row in rows if row["dataset"] == dataset and row["model"]]
     models = known_models([row["model"] for row in own], dataset, tables)
     known = {each.model: each for each in models}
     order = {each.model: place for place, each in enumerate(models)}
     shown = labels_and_styles(own, models)
+    labels = labels_of_shown(models)
     found = dict.fromkeys(scorer_of(row) for row in own)
     return [
         {
             "model": model,
             "aggregation": aggregation,
             "label": shown[model, aggregation][0],
-            "colour": shown[model, aggregation][1].colour,
-            "shape": shown[model, aggregation][1].shape,
-            "dash": shown[model, aggregation][1].dash,
-            "is_filled": shown[model, aggregation][1].is_filled,
+            "model_label": escaped(labels[model]),
+            **asdict(shown[model, aggregation][1]),
             "kind": known[model].kind,
             "backbone": known[model].backbone,
             "learned_from": known[model].learned_from,
@@ -49,4 +51,4 @@ def scorers_of(dataset: str, rows: Sequence[Row], tables: Sequence[Path]) -> lis
 
 def labels_of(scorers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What each model is called, without its aggregation."""
-    return {each["model"]: each["label"] for each in scorers}
+    return {each["model"]: each["model_label"] for each in scorers}

@@ -59,7 +59,7 @@ function set(element, properties, children) {
 
 // A name or answer within a line: its direction does not affect what is around it.
 function name(text) {
-  return make("bdi", { class: "name" }, said(text));
+  return make("bdi", { class: "name", title: String(text).length > 30 ? plain(text) : null }, said(text));
 }
 
 // A text of several lines.
@@ -76,4 +76,21 @@ async function unpacked(packed) {
   const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());
+}
+
+// A clause as a sentence.
+function sentenceOf(clause) {
+  return `${clause[0].toUpperCase()}${clause.slice(1)}.`;
+}
+
+// One of our sentences, in which `…` is code.
+function withCode(sentence) {
+  return sentence.split("`").map((part, place) => (place % 2 ? make("code", {}, part) : part));
+}
+
+// What was missing, on top of a section.
+function warningsOf(warnings) {
+  const list = make("ul");
+  for (const { dataset, text } of warnings) list.append(make("li", {}, name(dataset), ": ", said(text)));
+  return make("div", { class: "note warnings", role: "note" }, list);
 }
