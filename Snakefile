@@ -38,6 +38,7 @@ include: "workflow/rules/searches.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/page.smk"
 
 
 rule all:

@@ -6,7 +6,14 @@ import pytest
 
 from multirm.cli import COMMANDS, build_app
 from multirm.study.load import load_study, read_yaml
-from multirm.study.report_files import inputs_of, report_tables_of, report_targets, report_words
+from multirm.study.report_files import (
+    inputs_of,
+    page_places,
+    report_tables_of,
+    report_targets,
+    report_words,
+    tables_on_page,
+)
 from multirm.study.report_tables import REPORT_TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,3 +65,26 @@ def test_a_table_of_nothing_is_not_made() -> None:
     assert "gains" not in report_tables_of(
         load_study(CONFIG | {"models": {}, "evaluation": grouped}, [])
     )
+
+
+def test_the_page_shows_all_tables_but_no_figures() -> None:
+    targets = [
+        "<results>/evaluation/D/accuracy.parquet",
+        "<results>/rewards/m/D/law.parquet",
+        "<results>/rewards/m/D/law.parquet",
+        "<results>/figures/best_of_n/D.svg",
+        "<results>/models/m/adapter/adapter_model.safetensors",
+        *(f"<results>/tables/rewards/D.{suffix}" for suffix in ("parquet", "md")),
+    ]
+    shown = tables_on_page(STUDY, targets)
+    assert shown["evaluations"] == ["<results>/evaluation/D/accuracy.parquet"]
+    assert shown["tables"][:2] == [targets[1], "<results>/tables/rewards/D.parquet"]
+    assert "<results>/models/dORM-mini/examples.parquet" in shown["tables"]
+    without = tables_on_page(load_study(CONFIG | {"models": {}}, []), targets)
+    assert len(without["tables"]) == 2
+
+
+def test_the_page_is_given_folders_of_categories_but_its_own_tables_for_readers() -> None:
+    files = [f"results/rewards/m/D/{each}.parquet" for each in ("law", "math")]
+    own = "results/tables/filtering/miniature.parquet"
+    assert page_places([*files, own]) == ["results/rewards/m/D", own]

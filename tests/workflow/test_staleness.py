@@ -65,6 +65,7 @@ STUDY: Jobs = {
     "draw_minimum_position": 1,
     "draw_legend": 1,
     "tabulate_rewards": 1,
+    "report_page": 1,
 }
 RULES = list(STUDY)
 
@@ -72,6 +73,12 @@ RULES = list(STUDY)
 def jobs(*rules: str) -> Jobs:
     """All jobs of these rules."""
     return {rule: STUDY[rule] for rule in rules}
+
+
+def with_page(expected: Jobs) -> Jobs:
+    """The same jobs with that of the page, which shows what all others make but figures."""
+    makes_tables = any(not rule.startswith("draw_") for rule in expected)
+    return {**expected, **jobs("report_page")} if makes_tables else expected
 
 
 NONE: Jobs = {}
@@ -456,7 +463,11 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         add(EFFECT, "src/multirm/figures/accuracy_grid.py"),
         jobs("draw_best_of_n", "draw_weighted_vote"),
     ),
-    "a colour": (put("charts/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN),
+    "a colour": (put("charts/palette.py", "#2E9BD6", "#2E9BD7"), DRAWN | jobs("report_page")),
+    "the style of the page": (
+        add("/* */", "src/multirm/report/page/static/page.css"),
+        jobs("report_page"),
+    ),
     "a module of tables for readers": (
         add(EFFECT, "src/multirm/report/filtering.py"),
         jobs("tabulate_filtering"),
@@ -505,7 +516,7 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
 def test_an_edit(study_copy: Path, name: str) -> None:
     edit, expected = EDITS[name]
     edit(study_copy)
-    assert planned(study_copy)[0] == expected
+    assert planned(study_copy)[0] == with_page(expected)
 
 
 def test_edits_that_make_nothing_stale(study_copy: Path) -> None:

@@ -320,6 +320,7 @@ def test_a_broken_source_is_not_ignored(tmp_path: Path) -> None:
         "draw_legend",
         "tabulate_dataset_statistics",
         "tabulate_rewards",
+        "report_page",
         "all",
     }
 

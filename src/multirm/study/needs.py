@@ -204,6 +204,15 @@ def table(study: Study) -> Resources:
     return resources.of_table()
 
 
+def page(study: Study) -> Resources:
+    """The resources for the page of a study: it reads all solutions and rewards of one dataset at a time."""
+    return max(
+        (evaluation(study, dataset) for dataset in study.evaluation.datasets),
+        key=lambda each: each.mem_mb,
+        default=table(study),
+    )
+
+
 def _writing(
     study: Study, settings: Sampling, size: float, critiques: int, dtype: Dtype
 ) -> Resources:

@@ -1,4 +1,4 @@
-"""Which files the tables for readers are made from, and which of these tables a study has."""
+"""Which files the tables for readers and the page are made from, and which of these tables a study has."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -163,3 +163,33 @@ def report_words(names: Iterable[str], wildcards: object, input: Any) -> list[st
             given = list(map(str, files))
         words += option(f"--{name.replace('_', '-')}", *given)
     return words
+
+
+def page_targets(study: Study) -> list[str]:
+    """The page of a study."""
+    return [f"{RESULTS}/report.html"]
+
+
+def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
+    """The tables that the page of a study shows, by the command's options.
+
+    Args:
+        targets: everything else that the study makes.
+    """
+    settings = report_tables_of(study).get("hyper_parameters")
+    learned = [*_models(study)["curves"], *_models(study)["examples"]] if settings else []
+    tables = [file for file in dict.fromkeys([*targets, *learned]) if file.endswith(".parquet")]
+    evaluations = [file for file in tables if file.startswith(f"{RESULTS}/evaluation/")]
+    return {
+        "evaluations": evaluations,
+        "tables": [file for file in tables if file not in set(evaluations)],
+    }
+
+
+def page_places(files: Iterable[str]) -> list[str]:
+    """Tables as a job names them: those with a table per category by their folder, as a command line cannot have
+    thousands of names. In the folders of tables for readers, other studies have theirs."""
+    places = [Path(file) for file in files]
+    return list(
+        dict.fromkeys(str(path if path.parts[-3] == "tables" else path.parent) for path in places)
+    )

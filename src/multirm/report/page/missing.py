@@ -7,8 +7,9 @@ from multirm.tables.accuracy import OVERALL, Estimator, Selection
 from multirm.tables.headline import Verdict
 from multirm.tables.schema import Row
 
-# Tables of one data set's evaluation that the page or `multirm query` can show, with the command that writes them.
+# Tables of an evaluation that the page or `multirm query` can show, with the command that writes them.
 EVALUATIONS = {
+    "accuracy": "multirm evaluate",
     "comparisons": "multirm evaluate",
     "headline": "multirm evaluate",
     "costs": "multirm evaluate",

@@ -51,7 +51,7 @@ def report_page(
     """Write a page that shows an evaluation: one HTML file that needs no network and no other file.
 
     Args:
-        evaluations: Folders with tables that `multirm evaluate` and other evaluations wrote.
+        evaluations: What `multirm evaluate` and other evaluations wrote: folders of tables, or tables.
         output: The file to write.
         tables: Further tables, or folders with tables: solutions, rewards, critiques, searches and trees. What they
             are is recorded in their footers.
@@ -61,11 +61,11 @@ def report_page(
     if output.suffix != ".html":
         raise InputError(output, expected="a page, .html", found=shown(output.suffix))
     files = tables_in([*evaluations, *(tables or [])])
-    if not files.get(ACCURACY.name):
+    if not files:
         raise InputError(
             "--evaluations",
-            expected="a folder with accuracies",
-            found=", ".join(map(str, evaluations)) or "none",
+            expected="tables of an evaluation",
+            found=f"none in {', '.join(map(str, evaluations))}",
             remedy="name the --output of multirm evaluate",
         )
     sections = sections_of(files, title, benchmarks)

@@ -186,7 +186,7 @@ class Accuracy {
       }));
       const label = `Accuracy against N, ${spoken(category)}. Arrow keys tell the numbers.`;
       const isMain = category === view.shownCategories[0] && view.shownCategories.length > 1;
-      const chart = new LineChart(lines, { range, sizes: view.sizes, height: isMain ? 320 : 190, label: plain(label) });
+      const chart = new LineChart(lines, { range, sizes: view.sizes, height: isMain ? 320 : 190, label: plain(label), about: questionsOf(own) });
       return make(
         "figure",
         { class: isMain ? "panel-chart main" : "panel-chart", "data-category": category },

@@ -63,14 +63,15 @@ function rangePicture({ value, low, high }, [from, to], style, words) {
 
 // Lines of accuracy over N, with intervals as bands. Pointing at it, or the arrow keys, tell the numbers at one N.
 //
-// `series` are {style, label, points: [{n, value, low, high, words}]}; `range` is that of the vertical axis.
+// `series` are {style, label, points: [{n, value, low, high, words}]}; `range` is that of the vertical axis; `about` is
+// told beside N.
 class LineChart {
-  constructor(series, { range, sizes, height = 200, label }) {
+  constructor(series, { range, sizes, height = 200, label, about = "" }) {
     this.series = series;
     this.range = range;
     this.sizes = sizes;
     this.height = height;
-    this.label = label;
+    this.about = about;
     this.place = null;
     this.width = 0;
     this.picture = draw("svg", { class: "lines", height, tabindex: 0, role: "img", "aria-label": label });
@@ -172,7 +173,7 @@ class LineChart {
       make("tr", {}, make("th", { scope: "row" }, mark(style), " ", said(label)), ...point.words.map((word) => make("td", {}, word))),
     );
     const box = this.picture.getBoundingClientRect();
-    tip.show([make("strong", {}, `N = ${n}`), make("table", {}, make("tbody", {}, ...rows))], box.left + (x / this.width) * box.width, box);
+    tip.show([make("strong", {}, `N = ${n}`), this.about ? `, ${this.about}` : "", make("table", {}, make("tbody", {}, ...rows))], box.left + (x / this.width) * box.width, box);
   }
 }
 
