@@ -270,6 +270,15 @@ def test_rows_of_questions_must_have_equal_lists() -> None:
     assert all("row 2" in problem and "which has 2, found 1" in problem for problem in found)
 
 
+def test_questions_without_solutions_are_counted() -> None:
+    columns = {"responses": [["a"], []], "parsed_answers": [["1"], []], "gold": ["1", "2"]}
+    found = read(columns)
+    assert found.solutions.num_rows == 1
+    assert "1 questions have no solutions, and are left out" in found.notes
+    with pytest.raises(OwnDataError):
+        read({"responses": [[]], "parsed_answers": [[]], "gold": ["1"]})
+
+
 SOLUTION = st.tuples(
     st.text("ab\n ", min_size=1).map(str.strip).filter(bool),
     st.sampled_from(["1", "2", None]),

@@ -51,6 +51,9 @@ def one_row_per_solution(reading: Reading) -> None:
     reading.rows = owners
     reading.of_questions = True
     reading.notes.append(f"a row is a question with lists of solutions: {len(sizes)} rows")
+    n_empty = int((sizes == 0).sum())
+    if n_empty:
+        reading.notes.append(f"{n_empty} questions have no solutions, and are left out")
 
 
 def _is_of_questions(
