@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from multirm.cli import main
 from multirm.errors import InputError
 from multirm.inspect.status import State, state_of, status
 from multirm.site.dry_run import PlannedJob, plan
@@ -148,6 +149,16 @@ def test_a_run_that_is_going_on_is_not_disturbed(
     assert not is_running(project / ".snakemake")
     # What was running then has not ended.
     assert Counter(states(plan(Path("study.yaml"))).values()) == {"failed": 1, "missing": 2}
+
+
+def test_without_snakemake(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "snakemake", None)
+    with pytest.raises(SystemExit):
+        main(["status", "study.yaml"])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "multirm: status needs the package snakemake: pip install 'multirm[pipeline]'"
 
 
 def test_mistakes_are_named(project: Path) -> None:

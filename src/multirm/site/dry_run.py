@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import importlib
 import io
 import json
 import subprocess
@@ -50,6 +51,7 @@ def plan(study: Path, data: Path | None = None) -> list[PlannedJob]:
 
     Raises:
         InputError: the working directory has no Snakefile, or Snakemake finds a mistake in the study.
+        ModuleNotFoundError: Snakemake is not installed.
     """
     if not SNAKEFILE.is_file():
         raise InputError(
@@ -58,6 +60,8 @@ def plan(study: Path, data: Path | None = None) -> list[PlannedJob]:
             found="none here",
             remedy="run it where you run Snakemake",
         )
+    # If Snakemake is not installed, the command line says how to install it.
+    importlib.import_module("snakemake")
     command = [sys.executable, "-m", __name__, str(study), *([str(data)] if data else [])]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
