@@ -87,4 +87,5 @@ onsuccess:
             )
         print(
             f"\nFigures are in {study.results}/figures, tables in {study.results}/evaluation."
+            f"\nEverything is on one page: {study.results}/report.html"
         )

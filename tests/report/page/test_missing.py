@@ -1,6 +1,12 @@
 """What was missing, in sentences: each count once, of the exact estimator, and nothing where nothing is missing."""
 
-from multirm.report.page.missing import EVALUATIONS, missing_tables, of_one_estimator, warnings_of
+from multirm.report.page.missing import (
+    EVALUATIONS,
+    left_out,
+    missing_tables,
+    of_one_estimator,
+    warnings_of,
+)
 from tests.report.page.rows import accuracy, headline, ledger
 
 LABELS = {"d": {"a": "A (2 seeds)", "b": "b"}}
@@ -64,3 +70,10 @@ def test_evaluations_that_there_are_not_are_named_with_their_commands() -> None:
     assert texts[0] == "No costs: `multirm evaluate` writes them."
     assert len(texts) == len(set(EVALUATIONS.values()))
     assert missing_tables([], {})[0].startswith("No accuracy, comparisons, headline or costs: ")
+
+
+def test_questions_that_did_not_fit_are_counted() -> None:
+    whole = {"name": "d", "n_questions": 5, "n_shown": 5}
+    assert left_out([whole]) == []
+    (text,) = left_out([whole, {"name": "e", "n_questions": 2063, "n_shown": 300}])
+    assert text.startswith("Of e, 300 of 2,063 questions are ")

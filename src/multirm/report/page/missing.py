@@ -127,6 +127,20 @@ def missing_tables(names: Sequence[str], tables: Mapping[str, Sequence[Row]]) ->
     return [f"No {_or(own)}: `{command}` writes them." for command, own in absent.items()]
 
 
+def left_out(datasets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the section of solutions had to leave out, in sentences.
+
+    Args:
+        datasets: `name`, `n_questions` and `n_shown`, as in its payload.
+    """
+    return [
+        f"Of {each['name']}, {each['n_shown']:,} of {each['n_questions']:,} questions are among the solutions on this"
+        " page: half of them at random, half because there is something to see. `multirm show` shows any other."
+        for each in datasets
+        if each["n_shown"] < each["n_questions"]
+    ]
+
+
 def _or(words: Sequence[str]) -> str:
     *others, last = (word.replace("_", " ") for word in words)
     return f"{', '.join(others)} or {last}" if others else last

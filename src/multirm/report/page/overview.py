@@ -28,7 +28,7 @@ def overview_payload(
         headline: rows of the headline table, of all data sets.
         scorers: of each data set, as from `scorers_of`.
         warnings: what was missing, as from `warnings_of`.
-        absent: what evaluations there are not, in sentences.
+        absent: what is not there or was left out of the page, in sentences.
 
     Returns:
         `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), its

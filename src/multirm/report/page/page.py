@@ -8,7 +8,7 @@ from multirm.errors import InputError, shown
 from multirm.report.page.accuracy import accuracy_payload
 from multirm.report.page.assemble import Section, page_of
 from multirm.report.page.ledger import ledger_payload
-from multirm.report.page.missing import missing_tables, warnings_of
+from multirm.report.page.missing import left_out, missing_tables, warnings_of
 from multirm.report.page.overview import overview_payload
 from multirm.report.page.provenance import costs_of, provenance_payload
 from multirm.report.page.scorers import labels_of, scorers_of
@@ -111,12 +111,12 @@ def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None
     scorers = {name: scorers_of(name, evaluated, models) for name in datasets}
     labels = {name: labels_of(own) for name, own in scorers.items()}
     warnings = warnings_of(tables["ledger"], tables["accuracy"], tables["headline"], labels)
-    absent = missing_tables(list(files), tables)
-    overview = overview_payload(tables["accuracy"], tables["headline"], scorers, warnings, absent)
     with open_database(files) as database:
         solutions = solutions_payload(database)
         ledger = ledger_payload(database, warnings)
         costs = costs_of(database)
+    absent = [*missing_tables(list(files), tables), *left_out(solutions["datasets"])]
+    overview = overview_payload(tables["accuracy"], tables["headline"], scorers, warnings, absent)
     provenance = provenance_payload(title, files, tables["hyper_parameters"], costs, benchmarks)
     found = {
         "overview": ("Overview", overview),

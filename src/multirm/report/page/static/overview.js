@@ -21,8 +21,8 @@ sections.overview = (root, data) => {
   for (const dataset of data.datasets) root.append(partOf(dataset, data.notes));
   root.append(make("h3", {}, "What ran"), ranOf(data.datasets), modelsOf(data.datasets));
   root.append(make("h3", {}, "What is missing"));
-  if (!data.absent.length) root.append(make("p", {}, "None of the tables of an evaluation is missing."));
-  else root.append(make("ul", {}, ...data.absent.map((each) => make("li", {}, ...withCode(each)))));
+  if (!data.absent.length) root.append(make("p", {}, "None of the tables of an evaluation is missing, and all questions are on this page."));
+  else root.append(make("ul", {}, ...data.absent.map((each) => make("li", {}, ...withCode(plain(each))))));
   if (!data.warnings.length) root.append(make("p", {}, "No answer and no reward is missing."));
 };
 
