@@ -97,7 +97,7 @@ def test_pages_begin_with_a_command() -> None:
         return " ".join(text_of(page).partition("\n## ")[0].split())
 
     pages = [page for page in PAGES if page.parent.name == "docs"]
-    command = re.compile(r"(\.venv/bin/|`)(multirm|snakemake) [a-z-]|`make study`")
+    command = re.compile(r"(\.venv/bin/|`)(multirm|snakemake) [a-z-]|`make study`|`import multirm`")
     assert [page.name for page in pages if not command.search(opening(page))] == []
 
 

@@ -23,9 +23,20 @@ ABSENT = sorted(
 )
 
 # A module that is None cannot be imported.
-RUN = (
-    "import sys; sys.modules.update(dict.fromkeys({absent})); from multirm.cli import main; main()"
-)
+ABSENCE = "import sys; sys.modules.update(dict.fromkeys({absent})); "
+RUN = ABSENCE + "from multirm.cli import main; main()"
+IN_PYTHON = """
+import multirm
+pools = multirm.Pools.from_file("pools.csv", rewards={"m": "score"})
+evaluation = multirm.evaluate(pools)
+evaluation.write("mine")
+evaluation.chart("best_of_n").save("chart.svg")
+print(multirm.query("SELECT count(*) AS n FROM accuracy", "mine")["n"][0] == len(evaluation.accuracy))
+try:
+    multirm.score("model", pools)
+except multirm.InputError as error:
+    print(error)
+"""
 
 POOLS = "qid,response,parsed_answer,gold,score\n" + "".join(
     f"q{question},a,{(question + solution) % 2},1,{solution}\n"
@@ -84,3 +95,13 @@ def test_help_imports_no_package_of_models(tmp_path: Path) -> None:
     for words in (["--help"], ["import", "--help"], ["evaluate", "--help"], ["show", "--help"]):
         run = light(tmp_path, *words)
         assert run.returncode == 0, run.stderr
+
+
+def test_python_evaluates_and_says_what_scoring_needs(tmp_path: Path) -> None:
+    (tmp_path / "pools.csv").write_text(POOLS)
+    command = [sys.executable, "-c", ABSENCE.format(absent=ABSENT) + IN_PYTHON]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    same, message = run.stdout.splitlines()
+    assert same == "True" and message.endswith("pip install 'multirm[pipeline]'")
+    assert message.startswith("score: expected the package ")

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from multirm.errors import InputError, escaped
 from multirm.formats.own.options import OwnOptions, OwnRewards, read_own_files
 from multirm.formats.own.tables import OwnTables
 from multirm.running.arguments import OutputFolder, Place, entry
-from multirm.running.provenance import origin_of
+from multirm.running.provenance import Origin, origin_of
 from multirm.tables import parquet
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import REWARDS, Unit
@@ -71,22 +71,34 @@ def import_own(
         lines = [*_read(found), "", "nothing is written: add --output FOLDER"]
         sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
         return
-    tables = [
-        *_parts(output / "data", SOLUTIONS, found.solutions),
-        *(
-            part
-            for model, table in found.rewards.items()
-            for part in _parts(output / "rewards" / model, REWARDS, table)
-        ),
-    ]
-    _refuse_others([path for path, _, _ in tables])
     parameters = {**asdict(options), "rewards": dict(_names(said)), "graded": found.graded}
-    parquet.write_together(tables, origin_of(__name__, parameters, read))
+    origin = origin_of(__name__, parameters, read)
+    write_pools(output, found.solutions, found.rewards, origin)
     lines = _read(found)
     for name in pc.unique(found.solutions["dataset"]).to_pylist():
         lines += ["", f"written to {output / 'data' / name}; next:"]
         lines += _commands(found, output, name)
     sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
+
+
+def write_pools(
+    output: Path, solutions: pa.Table, rewards: Mapping[str, pa.Table], origin: Origin
+) -> None:
+    """Write data/DATASET/CATEGORY.parquet, and rewards/MODEL/DATASET/CATEGORY.parquet: all of them or none.
+
+    Raises:
+        InputError: there are other categories of a dataset already, or a row does not fit its table.
+    """
+    tables = [
+        *_parts(output / "data", SOLUTIONS, solutions),
+        *(
+            part
+            for model, table in rewards.items()
+            for part in _parts(output / "rewards" / model, REWARDS, table)
+        ),
+    ]
+    _refuse_others([path for path, _, _ in tables])
+    parquet.write_together(tables, origin)
 
 
 def _parts(

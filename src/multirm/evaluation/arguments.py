@@ -21,13 +21,7 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
             raise InputError(
                 "--aggregation", expected="MODEL=AGGREGATION, such as dPRM=min", found=shown(pair)
             )
-        if "=" in model or model in RESERVED_NAMES:
-            raise InputError(
-                "--aggregation",
-                expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
-                found=shown(model),
-                remedy="use another name, here and in --rewards",
-            )
+        check_model_name("--aggregation", model, remedy="use another name, here and in --rewards")
         for name in names.split(","):
             try:
                 aggregation = Aggregation(name)
@@ -44,6 +38,21 @@ def parse_aggregations(pairs: Sequence[str]) -> dict[str, list[Aggregation]]:
                 )
             result.setdefault(model, []).append(aggregation)
     return result
+
+
+def check_model_name(option: str, model: str, remedy: str = "use another name") -> None:
+    """Refuse names of models that tables and figures use for something else.
+
+    Raises:
+        InputError: names the option that has it.
+    """
+    if not model or "=" in model or model in RESERVED_NAMES:
+        raise InputError(
+            option,
+            expected=f"a model's name without =, and none of {', '.join(RESERVED_NAMES)}",
+            found=shown(model),
+            remedy=remedy,
+        )
 
 
 def parse_rewards(

@@ -4,11 +4,11 @@ import csv
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import duckdb
 from cyclopts import Parameter
@@ -22,6 +22,8 @@ from multirm.running.arguments import entry
 from multirm.study.results_folder import results_folder
 from multirm.tables import parquet
 from multirm.tables.views import find_tables
+
+Used = TypeVar("Used")
 
 ROWS_IN_A_TERMINAL = 40
 ROWS_AT_ONCE = 10_000
@@ -56,6 +58,29 @@ def query(
             config/config.yaml, which is `results` if it names none.
         whole: Print all rows and columns on a terminal, too, and cut nothing.
     """
+    try:
+        run_query(sql, results, lambda found: _print(found, whole=whole))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, has closed the pipe; Python would still flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run_query(
+    sql: str, results: Path | None, use: Callable[[duckdb.DuckDBPyConnection], Used]
+) -> Used:
+    """Run one statement that reads tables.
+
+    Args:
+        sql, results: as of `query`.
+        use: takes the database with the statement's result; called in a thread.
+
+    Returns:
+        what `use` returns.
+
+    Raises:
+        InputError: no such folder, a damaged table, or no SQL that only reads.
+    """
     results = results_folder(results)
     if not results.is_dir():
         raise InputError(results, expected="a folder of tables", found="no such folder")
@@ -65,11 +90,7 @@ def query(
         statement, reading = only_reading(database, sql)
         for path in _read_by(reading, views):
             parquet.check_undamaged(path)
-        _print_or_stop(database, statement, whole=whole)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as `head`, has closed the pipe; Python would still flush the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _unless_stopped(database, lambda: use(database.execute(statement)))
     except duckdb.Error as error:
         raise InputError(
             "query",
@@ -91,25 +112,20 @@ def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
     return [path for name, paths in views.items() if name in named for path in paths]
 
 
-def _print_or_stop(
-    database: duckdb.DuckDBPyConnection, statement: duckdb.Statement, *, whole: bool
-) -> None:
-    """Print a statement's result in a thread, because DuckDB ignores Ctrl-C, which reaches the main thread."""
+def _unless_stopped(database: duckdb.DuckDBPyConnection, use: Callable[[], Used]) -> Used:
+    """Use a database in a thread, because DuckDB ignores Ctrl-C, which reaches the main thread."""
     with ThreadPoolExecutor(1) as worker:
-        printing = worker.submit(_print, database, statement, whole=whole)
+        using = worker.submit(use)
         try:
-            printing.result()
+            return using.result()
         except KeyboardInterrupt:
-            while printing in wait([printing], SECONDS_TO_STOP).not_done:
+            while using in wait([using], SECONDS_TO_STOP).not_done:
                 database.interrupt()
             raise
 
 
-def _print(
-    database: duckdb.DuckDBPyConnection, statement: duckdb.Statement, *, whole: bool
-) -> None:
+def _print(result: duckdb.DuckDBPyConnection, *, whole: bool) -> None:
     """Print a statement's result: all of it, or as much as a terminal shows well."""
-    result = database.execute(statement)
     names = [name for name, *_ in result.description]
     if not sys.stdout.isatty():
         writer = csv.writer(sys.stdout, lineterminator="\n")

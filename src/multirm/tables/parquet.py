@@ -87,6 +87,16 @@ def write_together(
             part.write_text(text, encoding="utf-8")
 
 
+def as_table(schema: Schema, rows: Sequence[Row]) -> pa.Table:
+    """Rows as the table that `write` would write, checked, without a footer.
+
+    Raises:
+        InputError: a row does not fit the schema.
+    """
+    batch = Batch(Path(schema.name), schema)
+    return checked(batch, to_arrow(batch, rows), ours=True)
+
+
 def read(path: Path, schema: Schema) -> pa.Table:
     """The table at `path`, checked against `schema`, with its columns in the schema's types.
 

@@ -50,7 +50,7 @@ class Spoken(StrEnum):
         if self is Spoken.OPTIONS:
             words = " ".join(shlex.quote(f"{name}={value}") for name, value in pairs.items())
             return f"--{option} {words}"
-        return f"{option}={dict(pairs)!r}"
+        return f"{option}={ {str(name): str(value) for name, value in pairs.items()} }"
 
     def word(self, option: str, value: str) -> str:
         """How an option is given one value, such as `--correct is_correct`."""

@@ -6,7 +6,7 @@ Values are as they are in the file: those of a CSV file are texts, so that the i
 import codecs
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +196,7 @@ _AS_UTF_8 = "save it as UTF-8, or read it by pandas with its encoding and write 
 
 def _read_json_lines(path: Path) -> pa.Table:
     _refuse_other_encodings(path)
-    return _of_objects(path, _objects_of_lines(path))
+    return table_of_objects(path, _objects_of_lines(path))
 
 
 def _objects_of_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -236,17 +236,17 @@ def _read_json(path: Path) -> pa.Table:
     if isinstance(value, dict) and value:
         columns = list(value.values())
         if all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
-            return pa.table({name: _array(path, name, values) for name, values in value.items()})
+            return pa.table({name: array_of(path, name, values) for name, values in value.items()})
         if all(isinstance(each, dict) for each in columns):
             # As pandas writes a frame: a row's number for each value.
-            return _of_objects(path, _turned(value))
+            return table_of_objects(path, _turned(value))
     if not isinstance(value, list):
         raise InputError(path, expected="a list of objects", found=shown(value))
     wrong = [row for row, each in enumerate(value, 1) if not isinstance(each, dict)]
     if wrong:
         where = f"{path}, row {wrong[0]}"
         raise InputError(where, expected="an object", found=shown(value[wrong[0] - 1]))
-    return _of_objects(path, value)
+    return table_of_objects(path, value)
 
 
 def _turned(columns: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -254,24 +254,36 @@ def _turned(columns: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {name: values.get(row) for name, values in columns.items()}
 
 
-def _of_objects(path: Path, rows: Iterable[dict[str, Any]]) -> pa.Table:
+def table_of_objects(where: object, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows as a table; what a row lacks is null.
+
+    Args:
+        where: what they are, for errors.
+
+    Raises:
+        InputError: a text is not Unicode.
+    """
     columns: dict[str, list[Any]] = {}
     for n_before, row in enumerate(rows):
         for name in row:
             columns.setdefault(name, [None] * n_before)
         for name, values in columns.items():
             values.append(row.get(name))
-    return pa.table({name: _array(path, name, values) for name, values in columns.items()})
+    return pa.table({name: array_of(where, name, values) for name, values in columns.items()})
 
 
-def _array(path: Path, name: str, values: list[Any]) -> pa.Array:
-    """Values as an array; those of several types, and large numbers, become texts."""
+def array_of(where: object, name: str, values: list[Any]) -> pa.Array:
+    """Values as an array; those of several types, and large numbers, become texts.
+
+    Raises:
+        InputError: a text is not Unicode.
+    """
     try:
         return pa.array(values)
     except UnicodeEncodeError:
         row = next(row for row, value in enumerate(values, 1) if _is_broken(value))
         raise InputError(
-            f"{path}, row {row}, column {name}",
+            f"{where}, row {row}, column {name}",
             expected="Unicode text",
             found=f"half a surrogate pair in {shown(values[row - 1])}",
         ) from None
@@ -292,7 +304,7 @@ def _is_broken(value: Any) -> bool:
 def _texts(values: list[Any]) -> pa.Array:
     return pa.array(
         [
-            value if value is None or isinstance(value, str) else json.dumps(value)
+            value if value is None or isinstance(value, str) else json.dumps(value, default=str)
             for value in values
         ],
         pa.string(),

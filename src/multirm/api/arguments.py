@@ -1,0 +1,59 @@
+"""Arguments of functions, checked as the options of the same names are."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from multirm.errors import InputError, did_you_mean, one_of, permitted, shown
+
+Member = TypeVar("Member", bound=StrEnum)
+Kind = TypeVar("Kind")
+
+
+def member(argument: str, word: str, closed_set: type[Member]) -> Member:
+    """The member of a closed set that an argument names.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return closed_set(word)
+    except ValueError:
+        words = list(closed_set)
+        raise InputError(
+            argument, expected=one_of(words), found=shown(word), remedy=did_you_mean(word, words)
+        ) from None
+
+
+def of_each(
+    argument: str,
+    said: str | Mapping[str, str] | None,
+    closed_set: type[Member],
+    models: Mapping[str, object],
+) -> dict[str, Member]:
+    """The member of a closed set for each model; a word alone is for all models.
+
+    Raises:
+        InputError: a word is none of the closed set.
+    """
+    if said is None:
+        return {}
+    if isinstance(said, str):
+        return dict.fromkeys(models, member(argument, said, closed_set))
+    return {model: member(argument, word, closed_set) for model, word in said.items()}
+
+
+def validated(kind: type[Kind], **given: Any) -> Kind:
+    """A dataclass of options, made from arguments of the names of its fields.
+
+    Raises:
+        InputError: a value is of another type, or out of range.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        where, found = str(details["loc"][0]), shown(details["input"])
+        raise InputError(where, expected=permitted(details["msg"]), found=found) from None
