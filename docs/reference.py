@@ -1,14 +1,19 @@
-"""Write the reference pages from what they describe: commands' docstrings, a study's settings, the column dictionary.
+"""Write the reference pages from what they describe: docstrings, a study's settings, the column dictionary.
 
 `make reference` runs it; a test checks that the pages in docs/reference are in step.
 """
 
+import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from docstring_parser import Docstring, parse
+
+import multirm
 from multirm.cli import COMMANDS, build_app
 from multirm.database.derived import VIEWS
 from multirm.database.dictionary import about
@@ -31,6 +36,7 @@ def pages() -> dict[str, str]:
     """The text of each page in docs/reference, by its name."""
     return {
         "commands.md": commands_page(),
+        "python.md": python_page(),
         "study.md": study_page(),
         "tables.md": tables_page(),
     }
@@ -78,6 +84,80 @@ def tables_page() -> str:
             head = ["| column | type | null | meaning |", "|---|---|---|---|"]
             parts.append("\n".join([*head, *columns[name]]) + "\n")
     return "\n".join(parts)
+
+
+# In the order in which one needs them. What only the package itself calls is left out.
+_FUNCTIONS = ("evaluate", "score", "results", "query", "load_study")
+_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "Pools": ("from_frame", "from_file", "read", "models", "solutions", "rewards", "write"),
+    "Evaluation": ("summary", "accuracy", "comparisons", "headline", "costs", "ledger")
+    + ("tables", "table", "charts", "chart", "report", "write", "dataset"),
+    "Results": ("datasets", "models", "evaluations", "evaluation", "pools", "query"),
+}
+
+
+def python_page() -> str:
+    """The docstring of everything that `import multirm` has."""
+    parts = [
+        f"# Python\n\n{WRITTEN}\n",
+        "`import multirm` has these names; [Python](../python.md) shows how they go together. Data frames are\n"
+        "those of pandas, charts those of Altair. Errors are `multirm.InputError`.\n",
+    ]
+    parts += [_member(f"multirm.{name}", getattr(multirm, name), 2) for name in _FUNCTIONS]
+    for name, members in _CLASSES.items():
+        kind = getattr(multirm, name)
+        parts.append(f"## multirm.{name}\n\n{_prose(parse(kind.__doc__))}\n")
+        parts += [
+            _member(f"{name}.{each}", inspect.getattr_static(kind, each), 3) for each in members
+        ]
+    return "\n".join(parts)
+
+
+def _member(name: str, found: Any, level: int) -> str:
+    """A function, a method or a property, with its arguments and what it raises."""
+    if isinstance(found, property | cached_property):
+        function: Callable[..., Any] = found.fget if isinstance(found, property) else found.func
+        return f"{'#' * level} {name}\n\n{_prose(parse(str(function.__doc__)))}\n"
+    function = getattr(found, "__func__", found)
+    said = parse(str(function.__doc__))
+    parameters = [
+        each
+        for each in inspect.signature(function).parameters.values()
+        if each.name not in ("self", "cls")
+    ]
+    lines = [f"{'#' * level} {name}\n", f"    {_called(name, parameters)}\n", f"{_prose(said)}\n"]
+    lines += [f"- `{each.arg_name}`: {_one_line(each.description)}" for each in said.params]
+    ends = [("Returns", said.returns), *(("Raises", each) for each in said.raises)]
+    for word, each in ends:
+        if each is not None:
+            kind = f" `{each.type_name}`:" if word == "Raises" else ":"
+            lines.append(f"\n{word}{kind} {_one_line(each.description)}")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def _called(name: str, parameters: list[inspect.Parameter]) -> str:
+    """How a function is called, with its defaults."""
+    words, by_name = [], False
+    for each in parameters:
+        if each.kind is each.KEYWORD_ONLY and not by_name:
+            words.append("*")
+            by_name = True
+        default = "" if each.default is each.empty else f"={_value(each.default)}"
+        words.append(f"{each.name}{default}")
+    return f"{name}({', '.join(words)})"
+
+
+def _value(default: Any) -> str:
+    return repr(str(default)) if isinstance(default, str) else repr(default)
+
+
+def _prose(said: Docstring) -> str:
+    parts = (said.short_description, said.long_description)
+    return "\n\n".join(_one_line(each) for part in parts if part for each in part.split("\n\n"))
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def study_page() -> str:

@@ -159,6 +159,19 @@ def test_the_page_shows_the_evaluation_and_its_pools(
         evaluation.report(str(tmp_path / "mine.pdf"))
 
 
+def test_the_page_has_models_by_the_names_that_they_are_given(
+    pools: multirm.Pools, tmp_path: Path
+) -> None:
+    pools.write(tmp_path)
+    solutions, rewards = tmp_path / "data" / "own", tmp_path / "rewards" / "prm" / "own"
+    as_they_are = multirm.Pools.read(solutions, {"prm": rewards})
+    assert as_they_are.files() == [*sorted(solutions.iterdir()), *sorted(rewards.iterdir())]
+    renamed = multirm.Pools.read(solutions, {"mine": rewards})
+    assert renamed.files() is None and pools.files() is None
+    multirm.evaluate(renamed, "min").report(tmp_path / "page.html")
+    assert 'id="tab-solutions"' in (tmp_path / "page.html").read_text()
+
+
 def test_a_grading_says_what_is_correct(rows: Rows, said: Said) -> None:
     wrong = [{**row, "gold": "Z"} for row in rows]
     columns = said["columns"]

@@ -19,7 +19,6 @@ from multirm.evaluation.accuracy import Evaluated, evaluated
 from multirm.evaluation.arguments import check_model_name
 from multirm.evaluation.inputs import Inputs
 from multirm.evaluation.options import SubsetOptions
-from multirm.formats import layouts
 from multirm.inspect.summary import summarise
 from multirm.running.files import check_folder, whole_together
 from multirm.tables import parquet
@@ -28,7 +27,6 @@ from multirm.tables.headline import HEADLINE
 from multirm.tables.registry import SCHEMAS
 from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.rewards import Unit
-from multirm.tables.solutions import SOLUTIONS
 from multirm.text.answer_rules import AnswerRule
 
 if TYPE_CHECKING:
@@ -183,19 +181,12 @@ class _InMemory:
 
     @cached_property
     def _tables_of_pools(self) -> list[Path]:
-        """Tables of the pools: the files that they were read from, or else copies."""
-        pools = self._pools
-        every = [*pools.sources, *(each for of in pools.reward_sources.values() for each in of)]
-        files = [
-            layouts.table_files(each, SOLUTIONS, SCHEMAS["rewards"])
-            if isinstance(each, str)
-            else []
-            for each in every
-        ]
-        if all(files):
-            return [path for each in files for path in each]
+        """Tables of the pools: the files that they were read from, or copies of what the page could not read."""
+        files = self._pools.files()
+        if files is not None:
+            return files
         folder = _temporary_folder(self)
-        pools.write(folder)
+        self._pools.write(folder)
         return [folder]
 
 

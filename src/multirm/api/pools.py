@@ -21,7 +21,9 @@ from multirm.formats.own.keys import is_file_name
 from multirm.formats.own.rewards import RewardTable
 from multirm.formats.own.tables import read_own
 from multirm.running.provenance import origin_of
+from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS, Scale, Unit
+from multirm.tables.schema import Schema
 from multirm.tables.solutions import SOLUTIONS
 from multirm.text.answer_rules import AnswerRule
 
@@ -206,8 +208,11 @@ class Pools:
     @cached_property
     @in_python()
     def solutions(self) -> "pd.DataFrame":
-        """The solutions: a row each, with dataset, category, question_id, solution_id, question, answer, steps (a list
-        of texts), parsed_answer, outcome (1 or 0) and step_labels."""
+        """The solutions, a row each.
+
+        Columns: dataset, category, question_id, solution_id, question, answer, steps (a list of texts), parsed_answer,
+        outcome (1 or 0) and step_labels.
+        """
         return self.solutions_table().to_pandas()
 
     @cached_property
@@ -246,6 +251,22 @@ class Pools:
                 filled = pc.fill_null(table[name], str(value))
                 table = table.set_column(table.column_names.index(name), name, filled)
         return table
+
+    def files(self) -> list[Path] | None:
+        """Their files, if all of them are tables that say everything that is known of them; else None."""
+        if self.unit or self.scale:
+            return None
+        found = _own_files(self.sources, SOLUTIONS)
+        if not found:
+            return None
+        for model, sources in self.reward_sources.items():
+            files = _own_files(sources, REWARDS)
+            # A model may be called otherwise here.
+            named = (pc.unique(parquet.read(file, REWARDS)["model"]) for file in files)
+            if not files or any(each.to_pylist() != [model] for each in named):
+                return None
+            found += files
+        return found
 
     def with_rewards(self, model: str, table: pa.Table) -> "Pools":
         """These pools with the rewards of one more model, or with others of a model that they have.
@@ -293,6 +314,17 @@ class Pools:
 def in_order(table: pa.Table, key: Sequence[str]) -> pa.Table:
     """The rows of a table sorted by their key, so that the order of a frame has no influence."""
     return table.sort_by([(name, "ascending") for name in key])
+
+
+def _own_files(sources: Sequence[Source], schema: Schema) -> list[Path]:
+    """The tables at all of some places; none if one of them has no tables of ours."""
+    found: list[Path] = []
+    for source in sources:
+        files = layouts.table_files(source, schema) if isinstance(source, str) else []
+        if not files or None in map(layouts.kind_of, files):
+            return []
+        found += files
+    return found
 
 
 def _mapping(
