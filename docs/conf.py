@@ -12,9 +12,8 @@ project = "multirm"
 version = release = VERSION
 copyright = "the multirm authors"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser"]
 exclude_patterns = ["_build", "figures"]
-myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
 html_theme = "furo"

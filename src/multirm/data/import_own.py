@@ -75,9 +75,11 @@ def import_own(
     origin = origin_of(__name__, parameters, read)
     write_pools(output, found.solutions, found.rewards, origin)
     lines = _read(found)
-    for name in pc.unique(found.solutions["dataset"]).to_pylist():
-        lines += ["", f"written to {output / 'data' / name}; next:"]
-        lines += _commands(found, output, name)
+    names = pc.unique(found.solutions["dataset"]).to_pylist()
+    page = ["multirm", "report", str(output), "--output", str(output / "report.html")]
+    lines += ["", f"written to {output}; next:"]
+    lines += [f"  {shlex.join(_evaluation(found, output, name))}" for name in names]
+    lines += [f"  {shlex.join(page)}"]
     sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
 
 
@@ -166,20 +168,15 @@ def _has_reward(lists: pa.ChunkedArray) -> np.ndarray:
     return np.bincount(owners, there, minlength=len(array)) > 0
 
 
-def _commands(found: OwnTables, output: Path, dataset: str) -> list[str]:
-    """The commands that evaluate a dataset, as they can be typed."""
-    evaluated = output / "evaluation" / dataset
+def _evaluation(found: OwnTables, output: Path, dataset: str) -> list[str]:
+    """The words of the command that evaluates a dataset."""
     words = ["multirm", "evaluate", "--solutions", str(output / "data" / dataset)]
     if found.rewards:
         pairs = [f"{model}={output / 'rewards' / model / dataset}" for model in found.rewards]
         words += ["--rewards", *pairs, "--aggregation"]
         words += [f"{model}={_aggregation(table)}" for model, table in found.rewards.items()]
     words += ["--answers", "graded"] if found.graded else []
-    words += ["--output", str(evaluated)]
-    page = ["multirm", "report", str(evaluated), "--output", str(output / "report.html")]
-    page += ["--tables", str(output / "data" / dataset)]
-    page += [str(output / "rewards" / model / dataset) for model in found.rewards]
-    return [f"  {shlex.join(words)}", f"  {shlex.join(page)}"]
+    return [*words, "--output", str(output / "evaluation" / dataset)]
 
 
 def _aggregation(table: pa.Table) -> Aggregation:
