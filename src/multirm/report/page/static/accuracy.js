@@ -122,20 +122,20 @@ class Accuracy {
     const setSeveral = (key, possible) => (values) =>
       this.choose({ [key]: values.length === possible.length ? "" : listed(values) });
     const parts = [];
-    if (this.datasets.length > 1) parts.push(choice("Data set", this.datasets.map((each) => [each.name, each.name]), view.dataset.name, set("dataset")));
-    if (view.estimators.length > 1) parts.push(choice("Estimator", view.estimators.map((each) => [each, ESTIMATORS[each] ?? each]), view.estimator, set("estimator")));
-    if (view.ways.length) parts.push(choice("Selection", view.ways.map((each) => [each, WAYS[each]]), view.way, set("selection")));
+    if (this.datasets.length > 1) parts.push(choice("dataset", "Data set", this.datasets.map((each) => [each.name, each.name]), view.dataset.name, set("dataset")));
+    if (view.estimators.length > 1) parts.push(choice("estimator", "Estimator", view.estimators.map((each) => [each, ESTIMATORS[each] ?? each]), view.estimator, set("estimator")));
+    if (view.ways.length) parts.push(choice("selection", "Selection", view.ways.map((each) => [each, WAYS[each]]), view.way, set("selection")));
     if (view.aggregations.length) {
       const pairs = [[ALL, "all"], ...view.aggregations.map((each) => [each, each])];
-      parts.push(choice("Aggregation", pairs, view.aggregation, set("aggregation")));
+      parts.push(choice("aggregation", "Aggregation", pairs, view.aggregation, set("aggregation")));
     }
     if (view.critiques.length) {
       const pairs = [[ALL, "all"], ...view.critiques.map((each) => [each, String(each)])];
-      parts.push(choice("Critiques per solution, M", pairs, view.m, set("m")));
+      parts.push(choice("m", "Critiques per solution, M", pairs, view.m, set("m")));
     }
-    parts.push(choice("N in the table", view.sizes.map((each) => [each, String(each)]), view.n, set("n")));
+    parts.push(choice("n", "N in the table", view.sizes.map((each) => [each, String(each)]), view.n, set("n")));
     const models = view.scorers.map((each) => ({ value: each.label, label: each.label, style: each, isChecked: view.models.includes(each.label) }));
-    if (models.length > 1) parts.push(checks("Reward models", models, setSeveral("models", view.labels)));
+    if (models.length > 1) parts.push(checks("models", "Reward models", models, setSeveral("models", view.labels)));
     if (view.categories.length > 1) {
       const items = view.categories.map((each) => ({ value: each, label: spoken(each), isChecked: view.shownCategories.includes(each) }));
       parts.push(
@@ -143,7 +143,7 @@ class Accuracy {
           "details",
           { class: "categories", open: isOpen },
           make("summary", {}, `Categories: ${view.shownCategories.length} of ${view.categories.length}`),
-          checks("Categories", items, setSeveral("categories", view.categories)),
+          checks("categories", "Categories", items, setSeveral("categories", view.categories)),
         ),
       );
     }
@@ -248,7 +248,7 @@ class Accuracy {
       make(
         "p",
         { class: "faint" },
-        "Intervals are paired over questions. p-values are corrected within a family: the primary one is Overall at the largest N, for conclusions; " +
+        "With the exact estimator and all critiques, whatever the charts show. Intervals are paired over questions. p-values are corrected within a family: the primary one is Overall at the largest N, for conclusions; " +
           "the exploratory ones are hints.",
       ),
     );

@@ -82,7 +82,11 @@ class LineChart {
       if (width > 0 && width !== this.width) this.render(width);
     }).observe(this.element);
     this.picture.addEventListener("pointermove", (event) => this.point(event));
-    this.picture.addEventListener("pointerleave", () => this.tell(null));
+    this.picture.addEventListener("pointerdown", (event) => this.point(event));
+    // A finger leaves at once; what it asked for stays until another place is touched.
+    this.picture.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse") this.tell(null);
+    });
     this.picture.addEventListener("blur", () => this.tell(null));
     this.picture.addEventListener("keydown", (event) => this.onKey(event));
   }

@@ -144,8 +144,9 @@ async function copied(text) {
   }
 }
 
-function choice(words, pairs, chosen, changed) {
-  const select = make("select", { onchange: () => changed(select.value) });
+// `key` is what the page's address calls it.
+function choice(key, words, pairs, chosen, changed) {
+  const select = make("select", { "data-control": key, onchange: () => changed(select.value) });
   for (const [value, text] of pairs) {
     const option = make("option", { value });
     option.textContent = plain(text);
@@ -155,7 +156,7 @@ function choice(words, pairs, chosen, changed) {
   return make("label", { class: "choice" }, make("span", {}, words), select);
 }
 
-function checks(words, items, changed) {
+function checks(key, words, items, changed) {
   const boxes = items.map(({ value, isChecked }) => {
     const box = make("input", { type: "checkbox", value, onchange: () => changed(boxes.filter((each) => each.checked).map((each) => each.value)) });
     box.checked = isChecked;
@@ -164,5 +165,5 @@ function checks(words, items, changed) {
   const labels = items.map(({ label, style }, place) =>
     make("label", {}, boxes[place], " ", style ? mark(style) : null, style ? " " : null, name(label)),
   );
-  return make("fieldset", { class: "checks" }, make("legend", {}, words), ...labels);
+  return make("fieldset", { class: "checks", "data-control": key }, make("legend", {}, words), ...labels);
 }
