@@ -274,7 +274,8 @@ def planned_with(finished_study: Path, file: Path, *places: str) -> tuple[Jobs, 
 def test_a_setting(finished_study: Path, tmp_path: Path, name: str) -> None:
     places, expected = SETTINGS[name]
     each = [places] if isinstance(places, str) else places
-    assert planned_with(finished_study, tmp_path / "edited.yaml", *each)[0] == expected
+    edited = tmp_path / "edited.yaml"
+    assert planned_with(finished_study, edited, *each)[0] == with_page(expected)
 
 
 def test_settings_that_make_nothing_stale(finished_study: Path, tmp_path: Path) -> None:
@@ -407,7 +408,8 @@ EDITS: dict[str, tuple[Callable[[Path], None], Jobs]] = {
         NONE,
     ),
     "a new version": (put("version.py", 'VERSION = "', 'VERSION = "9'), NONE),
-    "a new table": (add_table, NONE),
+    # The page finds tables of all kinds.
+    "a new table": (add_table, jobs("report_page")),
     "a new figure": (add_figure, {"draw_other": 1}),
     "a new reader": (
         all_of(

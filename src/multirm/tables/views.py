@@ -28,7 +28,7 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
     Shards are skipped, too: the merged table has their rows.
     """
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(_parquet_files(folder)):
+    for path in sorted(parquet_files(folder)):
         try:
             footer = parquet.read_footer(path)
         except InputError as error:
@@ -45,7 +45,7 @@ def find_tables(folder: Path) -> dict[str, list[Path]]:
     return {name: found[name] for name in SCHEMAS if name in found}
 
 
-def _parquet_files(folder: Path) -> Iterator[Path]:
+def parquet_files(folder: Path) -> Iterator[Path]:
     """Parquet files, by name; running jobs may create and remove folders meanwhile, which breaks `Path.rglob`."""
     for place, _, names in os.walk(folder):
         for name in names:

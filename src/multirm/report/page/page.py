@@ -1,9 +1,10 @@
 """Tables of evaluations, and what they were made from → a page to look at them, in one file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from multirm.database.opening import open_database
+import duckdb
+
 from multirm.errors import InputError, shown
 from multirm.report.page.accuracy import accuracy_payload
 from multirm.report.page.assemble import Section, page_of
@@ -21,13 +22,34 @@ from multirm.tables.accuracy import ACCURACY
 from multirm.tables.accuracy_over_seeds import ACCURACY_OVER_SEEDS
 from multirm.tables.category_groups import CATEGORY_GROUPS
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.costs import COSTS
+from multirm.tables.critiques import CRITIQUE_CHECKS, CRITIQUES, FILTERING
+from multirm.tables.dataset_statistics import DATASET_STATISTICS
 from multirm.tables.headline import HEADLINE
 from multirm.tables.hyper_parameters import HYPER_PARAMETERS
+from multirm.tables.labels import LABELS
 from multirm.tables.ledger import LEDGER
+from multirm.tables.log_errors import LOG_ERRORS
+from multirm.tables.nodes import NODES
+from multirm.tables.questions import QUESTIONS
+from multirm.tables.reply_counts import REPLY_COUNTS
 from multirm.tables.reward_models import REWARD_MODELS
+from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
+from multirm.tables.samples import SAMPLES
 from multirm.tables.schema import Row, Schema
-from multirm.tables.uncertainty import CRITIQUE_COUNTS
-from multirm.tables.views import find_tables
+from multirm.tables.search_nodes import SEARCH_NODES
+from multirm.tables.searches import SEARCHES
+from multirm.tables.solution_analyses import LENGTHS
+from multirm.tables.solutions import SOLUTIONS
+from multirm.tables.training import EXAMPLES
+from multirm.tables.uncertainty import CRITIQUE_COUNTS, VARIANCE
+from multirm.tables.verification import VERIFICATION
+from multirm.tables.views import (
+    WHOLE,
+    create_views,
+    forbid_other_files,
+    parquet_files,
+)
 
 Files = Mapping[str, Sequence[Path]]
 
@@ -37,7 +59,14 @@ READ = (
     *(ACCURACY, ACCURACY_OVER_SEEDS, CATEGORY_GROUPS, COMPARISONS, CRITIQUE_COUNTS),
     *(HEADLINE, HYPER_PARAMETERS, LEDGER),
 )
-"""The tables that are read as a whole; others are read by queries."""
+"""The tables that are read as a whole."""
+
+QUERIED = (
+    *(REWARD_MODELS, SOLUTIONS, QUESTIONS, LABELS, SAMPLES, REWARDS, SCORED_CRITIQUES),
+    *(NODES, SEARCH_NODES, SEARCHES, CRITIQUES, CRITIQUE_CHECKS, FILTERING, REPLY_COUNTS, EXAMPLES),
+    *(COSTS, VARIANCE, VERIFICATION, LENGTHS, LOG_ERRORS, DATASET_STATISTICS),
+)
+"""The tables that are read by queries, or of which the page only says what made them."""
 
 
 @entry
@@ -78,17 +107,32 @@ def report_page(
 def tables_in(places: Sequence[Path]) -> Files:
     """The tables in some folders, and those that are named themselves, by the name of their schema; each once.
 
+    Tables that the page does not show are left out, and so are shards: the merged table has their rows.
+
     Raises:
-        InputError: there is no such file or folder.
+        InputError: there is no such file or folder, or a file is named that is no table of multirm's.
     """
+    schemas = {schema.name: schema for schema in (*READ, *QUERIED)}
     found: dict[str, dict[Path, Path]] = {}
+    for path, footer in _footers(places):
+        schema = schemas.get(footer.schema)
+        is_whole = footer.parameters.get("shard", WHOLE) == WHOLE
+        if schema and schema.reads(footer.schema_version) and is_whole:
+            found.setdefault(schema.name, {}).setdefault(path.resolve(), path)
+    return {name: sorted(found[name].values()) for name in schemas if name in found}
+
+
+def _footers(places: Sequence[Path]) -> Iterator[tuple[Path, parquet.Footer]]:
+    """The tables in some folders, and those that are named themselves, with their footers."""
     for place in places:
         if not place.exists():
             raise InputError(place, expected="a table or a folder with tables", found="nothing")
-        own = find_tables(place) if place.is_dir() else {parquet.read_footer(place).schema: [place]}
-        for name, paths in own.items():
-            found.setdefault(name, {}).update({path.resolve(): path for path in paths})
-    return {name: sorted(paths.values()) for name, paths in found.items()}
+        if place.is_dir():
+            for path in parquet_files(place):
+                if footer := parquet.find_footer(path):
+                    yield path, footer
+        else:
+            yield place, parquet.read_footer(place)
 
 
 def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None) -> list[Section]:
@@ -111,7 +155,9 @@ def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None
     scorers = {name: scorers_of(name, evaluated, models) for name in datasets}
     labels = {name: labels_of(own) for name, own in scorers.items()}
     warnings = warnings_of(tables["ledger"], tables["accuracy"], tables["headline"], labels)
-    with open_database(files) as database:
+    with duckdb.connect() as database:
+        create_views(database, files)
+        forbid_other_files(database, [path for paths in files.values() for path in paths])
         solutions = solutions_payload(database)
         ledger = ledger_payload(database, warnings)
         costs = costs_of(database)

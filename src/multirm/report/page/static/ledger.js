@@ -14,7 +14,7 @@ sections.ledger = (root, data, address) => {
     box.checked = address.read().categories === "each";
     show();
   };
-  root.append(make("div", { class: "controls" }, make("label", {}, box, " Each category")), tables);
+  root.append(make("div", { class: "controls" }, make("label", {}, box, " Show categories")), tables);
   restore();
   return { restore };
 };
