@@ -1,7 +1,7 @@
 """`import multirm`: instant, typed, and complete."""
 
+import ast
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import multirm
-from multirm.running.code import code_of
+from multirm.running.code import code_of as code_of_job
 from multirm.version import VERSION
+from tests.test_docs import PAGES, code_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,10 +39,17 @@ except multirm.InputError as error:
 """
 
 
-def code_of_page() -> str:
-    """The Python code in docs/python.md, all of it, in order."""
-    text = (ROOT / "docs" / "python.md").read_text()
-    return "\n".join(re.findall(r"^ {4}(.*)$", text, re.M))
+def python_of(page: Path) -> str:
+    """The code of a page that uses the package in Python, in order."""
+    return "\n".join(code for code in code_of(page) if "multirm." in code and is_python(code))
+
+
+def is_python(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return True
 
 
 # Of the package, only what users call is read: all of it takes a minute.
@@ -57,6 +65,10 @@ follow_imports = silent
 [mypy-multirm,multirm.errors]
 follow_imports = silent
 """
+
+
+# What readers of a page have, whether or not its code says so.
+READERS = "import multirm\nimport pandas as pd\nframe: pd.DataFrame\n"
 
 
 def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -95,9 +107,11 @@ def test_every_name_has_a_docstring_with_its_arguments() -> None:
 def test_types_are_those_that_users_see(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text(USER)
     (tmp_path / "mypy.ini").write_text(SETTINGS)
-    (tmp_path / "page.py").write_text(code_of_page())
+    pages = {f"page_{page.stem}.py": code for page in PAGES if (code := python_of(page))}
+    for name, code in pages.items():
+        (tmp_path / name).write_text(READERS + code)
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "user.py", "page.py"],
+        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "user.py", *pages],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -105,8 +119,7 @@ def test_types_are_those_that_users_see(tmp_path: Path) -> None:
         env={**os.environ, "MYPYPATH": str(ROOT / "src")},
     )
     assert checked.returncode == 0, checked.stdout
-    # Not for nothing: what does not exist would be found.
-    assert code_of_page().count("multirm.") > 10
+    assert pages["page_python.py"].count("multirm.") > 10
     assert 'Revealed type is "multirm.api.pools.Pools"' in checked.stdout
 
 
@@ -130,6 +143,6 @@ def test_types_are_in_the_wheel() -> None:
 )
 def test_no_job_runs_any_of_it(job: str) -> None:
     """Otherwise, a change to it would make jobs stale."""
-    code = code_of(f"multirm.{job}")
+    code = code_of_job(f"multirm.{job}")
     assert len(code) > 10
     assert [name for name in code if name.split(".")[0] in ("api", "")] == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -207,6 +208,8 @@ def test_single_rewards_need_no_aggregation(rows: Rows, said: Said) -> None:
         ({"answers": "same"}, r"^answers: expected meaning, strict or graded, found 'same'"),
         ({"n": 0}, r"^n: expected greater than or equal to 1, found 0"),
         ({"n": [True]}, r"^n: "),
+        ({"n": "many"}, r"^n: "),
+        ({"category_groups": ["law"]}, r"^category_groups: expected a dict, such as"),
         ({"n": 99}, r"^n: expected a size up to 4"),
         ({"runs": 1}, r"^runs: expected greater than or equal to 2, found 1"),
         ({"seed": -1}, r"^seed: "),
@@ -218,6 +221,16 @@ def test_wrong_arguments_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         multirm.evaluate(pools, **{"aggregation": "mean", **arguments})
+
+
+def test_a_frame_is_not_pools(rows: Rows) -> None:
+    with pytest.raises(InputError, match=r"^pools: expected Pools, found DataFrame; make them by"):
+        multirm.evaluate(pd.DataFrame(rows))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [2, np.int64(2), [2], np.array([2]), (2, 2)])
+def test_sizes_are_any_numbers(pools: multirm.Pools, n: Any) -> None:
+    assert set(multirm.evaluate(pools, "mean", n=n).accuracy["n"]) == {2}
 
 
 def test_what_is_not_there_is_refused(evaluation: multirm.Evaluation, tmp_path: Path) -> None:

@@ -108,6 +108,16 @@ def test_everything_that_is_wrong_is_said_in_words_of_python(rows: Rows) -> None
         ({"unit": {"prm": "token"}}, "^unit: expected step, critique or solution, found 'token'"),
         ({"scale": "probability"}, "use scale={'skywork': 'score'}"),
         ({"rewards": {"m": 3}}, "^rewards of m: expected a data frame"),
+        (
+            {"rewards": ["skywork"]},
+            r"^rewards: expected a dict, such as \{'mine': 'score'\}, .* found",
+        ),
+        ({"rewards": "skywork"}, r"^rewards: expected a dict"),
+        ({"columns": {3: "gold"}}, r"^columns: expected a dict, such as \{'steps': 'response'\}"),
+        (
+            {"unit": ["step"]},
+            r"^unit: expected a dict, such as \{'MODEL': 'step'\}, found \['step'\]",
+        ),
     ],
 )
 def test_wrong_words_are_refused(
@@ -115,6 +125,25 @@ def test_wrong_words_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         multirm.Pools.from_frame(rows, **{**said, **changes})
+
+
+def test_a_frame_is_no_place(rows: Rows) -> None:
+    frame = pd.DataFrame(rows)
+    for wrong in (frame, [frame], 3):
+        with pytest.raises(
+            InputError, match=r"^solutions: .*; Pools\.from_frame takes data frames"
+        ):
+            multirm.Pools.read(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^rewards of m: expected a path or several, found dict"):
+        multirm.Pools.read("data", {"m": {}})  # type: ignore[dict-item]
+
+
+def test_what_is_printed_cannot_control_a_terminal(rows: Rows, said: dict[str, Any]) -> None:
+    pools = multirm.Pools.from_frame(rows, **said, dataset="x\x1b[31m")
+    assert "\x1b" not in repr(pools) and r"\x1b" in repr(pools)
+    evaluation = multirm.evaluate(pools, "mean", n=2)
+    assert "\x1b" not in str(evaluation) + repr(evaluation) + evaluation._repr_html_()
+    assert len(str(evaluation).splitlines()) > 4
 
 
 def test_places_are_needed() -> None:

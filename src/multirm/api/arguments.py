@@ -10,6 +10,7 @@ from multirm.errors import InputError, did_you_mean, one_of, permitted, shown
 
 Member = TypeVar("Member", bound=StrEnum)
 Kind = TypeVar("Kind")
+Value = TypeVar("Value")
 
 
 def member(argument: str, word: str, closed_set: type[Member]) -> Member:
@@ -38,11 +39,23 @@ def of_each(
     Raises:
         InputError: a word is none of the closed set.
     """
-    if said is None:
-        return {}
     if isinstance(said, str):
         return dict.fromkeys(models, member(argument, said, closed_set))
-    return {model: member(argument, word, closed_set) for model, word in said.items()}
+    each = pairs(argument, said, f"{{'MODEL': {str(next(iter(closed_set)))!r}}}")
+    return {model: member(argument, word, closed_set) for model, word in each.items()}
+
+
+def pairs(argument: str, said: Mapping[str, Value] | None, example: str) -> dict[str, Value]:
+    """An argument that gives names values; none if it is None.
+
+    Raises:
+        InputError: it is no mapping, or names are no texts.
+    """
+    if said is None:
+        return {}
+    if not isinstance(said, Mapping) or not all(isinstance(name, str) for name in said):
+        raise InputError(argument, expected=f"a dict, such as {example}", found=shown(said))
+    return dict(said)
 
 
 def validated(kind: type[Kind], **given: Any) -> Kind:

@@ -4,17 +4,18 @@ import html
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from multirm.api.arguments import member, validated
+from multirm.api.arguments import member, pairs, validated
 from multirm.api.messages import in_python
 from multirm.api.pools import AnyPath, Pools
-from multirm.errors import InputError, did_you_mean, one_of, shown
+from multirm.errors import InputError, did_you_mean, escaped, one_of, shown
 from multirm.evaluation.accuracy import Evaluated, evaluated
 from multirm.evaluation.arguments import check_model_name
 from multirm.evaluation.inputs import Inputs
@@ -70,6 +71,14 @@ def evaluate(
     Raises:
         InputError: an argument is wrong, or solutions and rewards do not match.
     """
+    if not isinstance(pools, Pools):
+        raise InputError(
+            "pools",
+            expected="Pools",
+            found=type(pools).__name__,
+            remedy="make them by Pools.from_frame, Pools.from_file or Pools.read",
+        )
+    groups = pairs("category_groups", category_groups, "{'texts': ['law', 'history']}")
     inputs = Inputs(
         solutions=pools.sources,
         rewards=pools.reward_sources,
@@ -80,16 +89,23 @@ def evaluate(
         reward_models=pools.reward_models,
         samples=pools.samples,
     )
-    asked = validated(
-        SubsetOptions, n=[n] if isinstance(n, int) else n and list(n), runs=runs, seed=seed
-    )
+    asked = validated(SubsetOptions, n=_sizes(n), runs=runs, seed=seed)
     found = evaluated(
         inputs,
         asked,
         member("estimator", estimator, Estimator),
-        {name: list(each) for name, each in (category_groups or {}).items()},
+        {name: list(each) for name, each in groups.items()},
     )
     return Evaluation(_InMemory(pools, found))
+
+
+def _sizes(n: int | Sequence[int] | None) -> list[int] | None:
+    """One size or several, also as numbers and arrays of numpy."""
+    if n is None:
+        return None
+    several = [n] if isinstance(n, str) or not isinstance(n, Iterable) else n
+    # True is no number, although Python can count with it.
+    return [each if isinstance(each, bool | str) else index(each) for each in several]
 
 
 def _aggregations(
@@ -100,7 +116,9 @@ def _aggregations(
     Raises:
         InputError: one is unknown, twice or missing, or there are no rewards of a model.
     """
-    given = said if isinstance(said, Mapping) else dict.fromkeys(pools.models, said)
+    given: Mapping[str, str | Sequence[str] | None] = dict.fromkeys(pools.models)
+    if said is not None:
+        given = said if isinstance(said, Mapping) else dict.fromkeys(pools.models, said)
     for model in given:
         if model not in pools.models:
             raise InputError(
@@ -301,7 +319,7 @@ class Evaluation:
         self._refuse_missing("summary from the table", ACCURACY.name, self.tables)
         headline = self._source.table(HEADLINE.name) if HEADLINE.name in self.tables else None
         lines = summarise(self._source.table(ACCURACY.name), self._reward_models(), headline)
-        return "\n".join(lines)
+        return "\n".join(map(escaped, "\n".join(lines).split("\n")))
 
     @property
     def charts(self) -> list[str]:
@@ -372,7 +390,7 @@ class Evaluation:
         return self.summary() if ACCURACY.name in self.tables else repr(self)
 
     def __repr__(self) -> str:
-        return f"<Evaluation of {self.dataset}: {', '.join(self.tables)}>"
+        return escaped(f"<Evaluation of {self.dataset}: {', '.join(self.tables)}>")
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

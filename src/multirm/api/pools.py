@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.api.arguments import member, of_each
+from multirm.api.arguments import member, of_each, pairs
 from multirm.api.frames import Frame, to_arrow
 from multirm.api.messages import in_python
 from multirm.data.import_own import write_pools
-from multirm.errors import InputError, shown
+from multirm.errors import InputError, escaped, shown
 from multirm.evaluation.views import Source
 from multirm.formats import layouts
 from multirm.formats.own.columns import ColumnMap, Spoken, StepRule
@@ -134,7 +134,7 @@ class Pools:
         Raises:
             InputError: says everything that is wrong with the files.
         """
-        files = _places(file)
+        files = _places("file", file)
         table = concatenated(map(read_file, files))
         said = _mapping(columns, rewards, correct, split, unit, scale, dataset, category)
         return cls._own(table, ", ".join(files), dataset_name(files), said, rewards or {})
@@ -187,8 +187,9 @@ class Pools:
         Raises:
             InputError: there are no solutions, or a model has an unknown unit or scale.
         """
-        given = {model: _places(each) for model, each in (rewards or {}).items()}
-        places = _places(solutions)
+        named = pairs("rewards", rewards, "{'dPRM': 'rewards/dPRM'}, a model and a place")
+        given = {model: _places(f"rewards of {model}", each) for model, each in named.items()}
+        places = _places("solutions", solutions)
         if not places:
             raise InputError("solutions", expected="at least one place", found="none")
         return cls(
@@ -196,7 +197,7 @@ class Pools:
             given,
             unit=of_each("unit", unit, Unit, given),
             scale=of_each("scale", scale, Scale, given),
-            samples=_places(samples),
+            samples=_places("samples", samples),
             reward_models=None if reward_models is None else Path(reward_models),
         )
 
@@ -303,12 +304,13 @@ class Pools:
     def __repr__(self) -> str:
         models = f"rewards of {', '.join(self.models)}" if self.models else "no rewards"
         if all(isinstance(source, str) for source in self.sources):
-            return f"Pools of {', '.join(map(str, self.sources))}; {models}"
+            return escaped(f"Pools of {', '.join(map(str, self.sources))}; {models}")
         table = self.solutions_table()
         pairs = zip(table["category"].to_pylist(), table["question_id"].to_pylist(), strict=True)
         n_questions = len(set(pairs))
         dataset = table["dataset"][0].as_py()
-        return f"Pools of {dataset}: {n_questions} questions, {table.num_rows} solutions; {models}"
+        counts = f"{n_questions} questions, {table.num_rows} solutions"
+        return escaped(f"Pools of {dataset}: {counts}; {models}")
 
 
 def in_order(table: pa.Table, key: Sequence[str]) -> pa.Table:
@@ -337,9 +339,9 @@ def _mapping(
     dataset: str | None,
     category: str | None,
 ) -> ColumnMap:
-    models = rewards or {}
+    models = pairs("rewards", rewards, "{'mine': 'score'}, a model and its column")
     return ColumnMap(
-        columns=dict(columns or {}),
+        columns=pairs("columns", columns, "{'steps': 'response'}, a field and its column"),
         rewards={model: each for model, each in models.items() if isinstance(each, str)},
         correct=correct,
         split=member("split", split, StepRule),
@@ -350,5 +352,18 @@ def _mapping(
     )
 
 
-def _places(given: Places) -> list[str]:
-    return [str(given)] if isinstance(given, str | Path) else [str(each) for each in given]
+def _places(argument: str, given: Places) -> list[str]:
+    """Places as texts.
+
+    Raises:
+        InputError: one of them is neither a text nor a path.
+    """
+    places = [given] if isinstance(given, str | Path) else given
+    if not isinstance(places, Sequence) or not all(isinstance(e, str | Path) for e in places):
+        raise InputError(
+            argument,
+            expected="a path or several",
+            found=type(given).__name__,
+            remedy="Pools.from_frame takes data frames",
+        )
+    return list(map(str, places))
