@@ -9,15 +9,18 @@ import altair as alt
 import vl_convert
 
 from multirm.charts.scorers import Rows
+from multirm.errors import escaped
 from multirm.figures import (
     accuracy_by_cost,
     accuracy_grid,
+    agreement,
     calibration,
     error_depths,
     f1_by_critiques,
     f1_by_length,
     gain_by_length,
     gains,
+    length_densities,
     minimum_position,
     outcome_f1,
     process_bench,
@@ -46,6 +49,9 @@ class Tables:
 
     def measures(self, name: str) -> Measures:
         return read_measures(self.paths[name], SCHEMAS[name], self.reward_models)
+
+    def dataset(self, name: str) -> str:
+        return dataset_of(self.paths[name], self.rows(name), self.reward_models)
 
     def rows(self, name: str) -> Rows:
         rows: Rows = parquet.read(self.paths[name], SCHEMAS[name]).to_pylist()
@@ -105,12 +111,6 @@ def _of_one(name: str, chart: Callable[[Measures], alt.VConcatChart]) -> Chart:
     return Chart((name,), lambda tables: chart(tables.measures(name)))
 
 
-def _recoveries(tables: Tables) -> alt.VConcatChart:
-    groups = tables.rows("solution_groups")
-    dataset = dataset_of(tables.paths["solution_groups"], groups, tables.reward_models)
-    return recoveries.chart(dataset, groups, tables.measures("recoveries"))
-
-
 CHARTS: Mapping[str, Chart] = {
     "best_of_n": _accuracies(Selection.BEST_OF_N),
     "weighted_vote": _accuracies(Selection.WEIGHTED_VOTE),
@@ -142,7 +142,24 @@ CHARTS: Mapping[str, Chart] = {
             tables.measures("length_correlations").rows,
         ),
     ),
-    "recoveries": Chart(("recoveries", "solution_groups"), _recoveries),
+    "recoveries": Chart(
+        ("recoveries", "solution_groups"),
+        lambda tables: recoveries.chart(
+            escaped(tables.dataset("solution_groups")),
+            tables.rows("solution_groups"),
+            tables.measures("recoveries"),
+        ),
+    ),
+    "agreement": Chart(
+        ("agreement",),
+        lambda tables: agreement.read_chart(tables.paths["agreement"], tables.reward_models),
+    ),
+    "length_densities": Chart(
+        ("step_counts",),
+        lambda tables: length_densities.chart(
+            tables.dataset("step_counts"), tables.rows("step_counts")
+        ),
+    ),
     "error_depths": Chart(
         ("error_depths", "error_persistence"),
         lambda tables: error_depths.chart(

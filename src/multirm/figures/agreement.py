@@ -46,12 +46,20 @@ def draw_agreement(
     """
     check_formats(output)
     tables = reward_models or []
+    write_figure(read_chart(agreement, tables), output, __name__, {}, [agreement, *tables])
+
+
+def read_chart(agreement: Path, tables: Sequence[Path]) -> alt.VConcatChart:
+    """The figure of a table of agreement.
+
+    Args:
+        tables: reward_models tables.
+    """
     rows = parquet.read(agreement, AGREEMENT).to_pylist()
     dataset = dataset_of(agreement, rows, tables)
     methods = rows[0]["methods"] if rows else []
     names = [_without_aggregation(name) for name in methods if name != MAJORITY_VOTE_NAME]
-    figure = chart(escaped(dataset), rows, known_models(names, dataset, tables))
-    write_figure(figure, output, __name__, {}, [agreement, *tables])
+    return chart(escaped(dataset), rows, known_models(names, dataset, tables))
 
 
 def chart(dataset: str, rows: Rows, models: Sequence[RewardModel]) -> alt.VConcatChart:
