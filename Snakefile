@@ -87,5 +87,6 @@ onsuccess:
             )
         print(
             f"\nFigures are in {study.results}/figures, tables in {study.results}/evaluation."
-            f"\nEverything is on one page: {study.results}/report.html"
         )
+        if tables:
+            print(f"Everything is on one page: {study.results}/report.html")

@@ -168,7 +168,7 @@ def test_the_code_in_footers_is_that_of_the_rules(finished_study: Path) -> None:
         compared |= {f"multirm.{folder}.{each.module}" for each in family.values()}
     results = finished_study / "results"
     made = [*results.rglob("*.parquet"), *results.rglob("adapter")]
-    made += results.rglob("*.svg")
+    made += [*results.rglob("*.svg"), results / "report.html"]
     named: dict[str, str] = {}
     for path in made:
         origin = read_origin(path)
@@ -194,7 +194,7 @@ def test_domains_are_compared_where_a_model_is_trained_on_one(study_copy: Path) 
     """As in a study with such a model, of which only the rewards are made up."""
     study = read_yaml(MICRO)
     study["models"]["dPRM-history"] = study["models"]["dPRM-micro"] | {"categories": ["history"]}
-    file = study_copy / "config" / "domains-of-micro.yaml"
+    file = study_copy / "config" / "micro.yaml"
     file.write_text(yaml.safe_dump(study))
     rewards = study_copy / "results" / "rewards"
     for category in study["categories"]:

@@ -166,8 +166,9 @@ def report_words(names: Iterable[str], wildcards: object, input: Any) -> list[st
 
 
 def page_targets(study: Study) -> list[str]:
-    """The page of a study."""
-    return [f"{RESULTS}/report.html"]
+    """The page of a study that evaluates answers; there is none about step labels alone."""
+    has_accuracies = any(map(study.has_answers, study.evaluation.datasets))
+    return [f"{RESULTS}/report.html"] if has_accuracies else []
 
 
 def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
