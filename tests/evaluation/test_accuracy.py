@@ -435,7 +435,7 @@ class TestBadTables:
 
     def test_unknown_model(self, tmp_path: Path, written: Any) -> None:
         message = self.refused(tmp_path, written, aggregation=["dPRM=min"])
-        assert "--rewards: expected rewards of dPRM, found some of 'gORM'" in message
+        assert "--rewards: expected an aggregation for 'gORM', found those of dPRM" in message
         message = self.refused(
             tmp_path, written, aggregation=["dPRM=min", "gORM=mean", "gPRM=mean"]
         )

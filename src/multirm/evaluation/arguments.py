@@ -73,9 +73,9 @@ def parse_rewards(
         if model not in result:
             raise InputError(
                 "--rewards",
-                expected=f"rewards of {one_of(list(aggregations)) if aggregations else 'no model'}",
-                found=f"some of {shown(model)}",
-                remedy=f"add --aggregation {model}=AGGREGATION (last, min, mean, …)",
+                expected=f"an aggregation for {shown(model)}",
+                found=f"those of {one_of(list(aggregations))}" if aggregations else "none",
+                remedy=f"add --aggregation {model}=last (or min, mean, …)",
             )
         result[model].append(place)
     for model, places in result.items():
