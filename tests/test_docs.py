@@ -30,6 +30,7 @@ from multirm.study.load import load_study, read_yaml
 from multirm.study.report_files import page_targets
 from multirm.study.study import Study
 from multirm.tables.accuracy import Aggregation, Estimator
+from tests.test_architecture import PERMITTED
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -107,6 +108,11 @@ def test_the_site_has_every_page_and_no_dead_link(tmp_path: Path) -> None:
 def test_readme_leads_to_the_index() -> None:
     readme = text_of(Path("README.md"))
     assert "](docs/index.md)" in readme and "](results/README.md)" in readme
+
+
+def test_the_layout_names_every_folder_of_the_package() -> None:
+    layout = text_of(Path("docs/contributing.md"))
+    assert [folder for folder in PERMITTED if f"`{folder}`" not in layout] == []
 
 
 def test_pages_begin_with_a_command() -> None:

@@ -236,7 +236,10 @@ def check_keys(batch: Batch, table: pa.Table) -> None:
         key = tuple(row.values())
         if key in seen:
             raise InputError(
-                batch.place(index, row), expected="each key once", found="it a second time"
+                batch.place(index, row),
+                expected="each key once",
+                found="it a second time",
+                remedy="leave one of the two out",
             )
         seen.add(key)
 

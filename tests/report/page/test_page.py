@@ -11,28 +11,12 @@ from multirm.running.provenance import from_text
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
 from tests.origins import made_of
+from tests.report.page.rows import accuracy
 
 
 def write_accuracy(path: Path, dataset: str = "d") -> None:
     rows = [
-        {
-            "dataset": dataset,
-            "category": category,
-            "estimator": "exact",
-            "selection": selection,
-            "model": model,
-            "aggregation": model and "min",
-            "n": n,
-            "accuracy": 50.0 + n,
-            "accuracy_low": 45.0,
-            "accuracy_high": 60.0,
-            "standard_error": 2.0,
-            "std": None,
-            "runs": None,
-            "n_questions": 12,
-            "n_short": 0,
-            "note": None,
-        }
+        accuracy(selection, n, model, category=category, dataset=dataset)
         for category in ("law", "math", "Overall")
         for selection, model in (("majority_vote", None), ("best_of_n", "mine"))
         for n in (1, 4)
@@ -67,6 +51,16 @@ def test_a_table_is_found_once(tmp_path: Path) -> None:
     file = tmp_path / "a" / "accuracy.parquet"
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert len(tables_in([tmp_path / "a", file, tmp_path / "link"])["accuracy"]) == 1
+
+
+def test_two_evaluations_of_one_dataset_are_refused(tmp_path: Path) -> None:
+    write_accuracy(tmp_path / "one" / "accuracy.parquet")
+    write_accuracy(tmp_path / "two" / "accuracy.parquet")
+    with pytest.raises(InputError, match=r"one.accuracy.*two.accuracy.*leave one of the two out"):
+        report_page([tmp_path], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+    write_accuracy(tmp_path / "two" / "accuracy.parquet", dataset="e")
+    report_page([tmp_path], tmp_path / "report.html")
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
