@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from multirm.errors import InputError
-from multirm.formats.own.files import concatenated, dataset_name, read_file
+from multirm.formats.own.files import array_of, concatenated, dataset_name, read_file
 
 ROWS: list[dict[str, Any]] = [
     {"id": "007", "text": 'a "b",\nc; d', "reward": 0.5},
@@ -114,6 +115,27 @@ def test_values_of_several_types_become_texts(tmp_path: Path) -> None:
     ]
     one, other = pa.table({"id": [1], "x": [[1]]}), pa.table({"id": ["b"], "x": [["y"]]})
     assert concatenated([one, other])["id"].to_pylist() == ["1", "b"]
+
+
+@pytest.mark.parametrize("other", ["x", 2, 0.5, True, ["x"], [0.5, None]])
+def test_nan_is_missing_beside_values_of_any_type(tmp_path: Path, other: object) -> None:
+    """As `json.dumps` writes rows of pandas: NaN is no answer, and no id."""
+    rows = [{"a": other, "b": [other, math.nan], "c": other}, {"a": math.nan, "b": [], "c": None}]
+    # A third type, so that all become texts.
+    rows += [{"a": math.nan, "b": [], "c": "y"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = read_file(str(tmp_path / "a.jsonl"))
+    assert found["a"].null_count == 2 and found["a"][0].is_valid
+    assert found["c"].to_pylist()[1:] == [None, "y"]
+    assert found["b"].to_pylist()[0] == [found["a"][0].as_py(), None]
+
+
+def test_a_whole_number_is_one_text_however_it_is_stored() -> None:
+    tables = [pa.table({"id": values}) for values in ([1.0, None, math.nan], ["1"], ["x"])]
+    assert concatenated(tables)["id"].to_pylist() == ["1", None, None, "1", "x"]
+    assert array_of("a", "id", [1, 1.0, "1", 0.5, 2.0**60]).to_pylist() == [
+        *("1", "1", "1", "0.5", "1.152921504606847e+18")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,27 @@ def test_columns_that_are_left_out_are_named() -> None:
     assert any("skywork=skywork_score" in note for note in notes)
 
 
+def test_numbers_of_half_the_width_are_answers_as_they_are_written() -> None:
+    found = read(
+        pools(
+            extracted_answer=pa.array([0.1, 0.2, 4, None], pa.float32()),
+            gold=["0.1", "0.1", "4", "4"],
+        )
+    )
+    assert column(found, "parsed_answer") == ["0.1", "0.2", "4", None]
+    assert column(found, "outcome") == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("missing", ["null", "NaN"])
+def test_what_is_missing_in_a_written_list_is_no_answer(missing: str) -> None:
+    columns = {
+        "responses": ['["a", "b", "c"]'],
+        "parsed_answers": [f'["1", 2, {missing}]'],
+        "gold": ["1"],
+    }
+    assert column(read(columns), "parsed_answer") == ["1", "2", None]
+
+
 def test_rows_of_questions_must_have_equal_lists() -> None:
     columns = {
         "responses": [["a", "b"], ["c"]],

@@ -6,6 +6,7 @@ Values are as they are in the file: those of a CSV file are texts, so that the i
 import codecs
 import csv
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def _spelled(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_nested(column.type):
+    if pa.types.is_nested(column.type) or pa.types.is_floating(column.type):
         return pa.chunked_array([_texts(column.to_pylist())])
     return column.cast(pa.string())
 
@@ -275,11 +276,13 @@ def table_of_objects(where: object, rows: Iterable[Mapping[str, Any]]) -> pa.Tab
 def array_of(where: object, name: str, values: list[Any]) -> pa.Array:
     """Values as an array; those of several types, and large numbers, become texts.
 
+    NaN is a missing value, also beside texts and in lists: a row of pandas has it where another has a text.
+
     Raises:
         InputError: a text is not Unicode.
     """
     try:
-        return pa.array(values)
+        return pa.array(values, from_pandas=True)
     except UnicodeEncodeError:
         row = next(row for row, value in enumerate(values, 1) if _is_broken(value))
         raise InputError(
@@ -302,13 +305,18 @@ def _is_broken(value: Any) -> bool:
 
 
 def _texts(values: list[Any]) -> pa.Array:
-    return pa.array(
-        [
-            value if value is None or isinstance(value, str) else json.dumps(value, default=str)
-            for value in values
-        ],
-        pa.string(),
-    )
+    return pa.array(list(map(_text, values)), pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        # The ids 1 and 1.0 are one.
+        value = int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return json.dumps(value, default=str)
 
 
 def _reason(error: Exception) -> str:

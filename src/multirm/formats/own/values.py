@@ -91,12 +91,13 @@ def texts(array: pa.Array) -> pa.Array:
 
 def _whole_if_it_is(array: pa.Array) -> pa.Array:
     """Numbers as whole ones if all are: pandas stores whole numbers beside missing ones with a decimal point."""
-    array = array.cast(pa.float64())
-    array = pc.if_else(pc.is_nan(array), None, array)
-    present = array.drop_null().to_numpy()
+    wide = array.cast(pa.float64())
+    missing = pc.is_nan(wide)
+    present = wide.filter(pc.invert(missing)).drop_null().to_numpy()
     if (np.abs(present) < 2**53).all() and (present == np.floor(present)).all():
-        return array.cast(pa.int64())
-    return array
+        return pc.if_else(missing, None, wide).cast(pa.int64())
+    # Not the wide ones, in which 0.1 of half the width is 0.10000000149011612.
+    return pc.if_else(missing, None, array)
 
 
 def truths(array: pa.Array) -> np.ndarray:
@@ -169,13 +170,18 @@ def read_lists(array: pa.Array) -> pa.Array | None:
     if all(value is None for value in found):
         return None
     try:
-        return pa.array(found)
+        return pa.array(found, from_pandas=True)
     except pa.ArrowException:
         # Words and numbers in one list.
         try:
-            return pa.array([value and [str(each) for each in value] for value in found])
+            return pa.array([value and list(map(_word, value)) for value in found])
         except pa.ArrowException:
             return None
+
+
+def _word(value: Any) -> str | None:
+    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return None if is_missing else str(value)
 
 
 def _read_list(text: str) -> Any:
