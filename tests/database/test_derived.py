@@ -1,5 +1,6 @@
 """The views that answer natural questions, against evaluation, which computes the same in its own way."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from multirm.api.pools import Pools
 from multirm.database.derived import VIEWS
 from multirm.database.opening import open_database
 from multirm.database.question_pools import answer_rule, models_of, read_pools, scored_datasets
@@ -214,6 +216,48 @@ def test_default_aggregations_are_those_of_the_kinds(database: duckdb.DuckDBPyCo
         "SELECT DISTINCT model, aggregation FROM scores WHERE is_default"
     ).fetchall()
     assert dict(rows) == {name: str(DEFAULT_AGGREGATION[kind]) for name, kind in KINDS.items()}
+
+
+def test_rows_that_are_in_two_folders_count_once(folder: Path, tmp_path: Path) -> None:
+    """As in the pools that `show` and the page read."""
+    both = tmp_path / "both"
+    shutil.copytree(folder, both / "a")
+    shutil.copytree(folder, both / "b")
+    one, other = (open_database(find_tables(each)) for each in (both / "a", both))
+    for name, view in VIEWS.items():
+        columns = ", ".join(column for column in view.columns if column != "file")
+        query = f"SELECT {columns} FROM {name} ORDER BY ALL"
+        assert other.sql(query).fetchall() == one.sql(query).fetchall(), name
+
+
+def test_before_an_evaluation_own_grades_count(tmp_path: Path) -> None:
+    """In the views as in `show`; an evaluation that compared answers is what counts afterwards."""
+    solutions = [
+        {"question_id": "q", "answer": "B", "parsed_answer": answer, "solution_id": k, "right": k}
+        for k, answer in enumerate("BC")
+    ]
+    pools = Pools.from_frame(
+        [each | {"score": 0.5} for each in solutions], correct="right", rewards={"m": "score"}
+    )
+    pools.write(tmp_path / "pools")
+    query = "SELECT correct FROM scores WHERE aggregation = 'last' ORDER BY solution_id"
+    (name,) = (path.name for path in (tmp_path / "pools" / "data").iterdir())
+
+    def correct() -> tuple[list[bool], list[bool]]:
+        database = open_database(find_tables(tmp_path))
+        rule = answer_rule(database, name)
+        (pool,) = read_pools(database, name, "all", models_of(database, name), rule)
+        return [right for (right,) in database.sql(query).fetchall()], pool.correct.tolist()
+
+    assert correct() == ([False, True], [False, True])
+    options = SelectionOptions(
+        solutions=[str(tmp_path / "pools" / "data" / name)],
+        rewards=[f"m={tmp_path / 'pools' / 'rewards' / 'm' / name}"],
+        aggregation=["m=last"],
+        n=[1],
+    )
+    evaluate(options, tmp_path / "evaluation")
+    assert correct() == ([True, False], [True, False])
 
 
 def test_steps_are_those_of_the_solutions(database: duckdb.DuckDBPyConnection) -> None:

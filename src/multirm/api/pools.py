@@ -299,7 +299,8 @@ class Pools:
         for name in [*names, *pc.unique(solutions["category"]).to_pylist()]:
             if not is_file_name(name):
                 raise InputError(folder, expected="names that files can have", found=shown(name))
-        write_pools(Path(folder), solutions, rewards, origin_of(__name__, {}, []))
+        graded = {"graded": self.answers is AnswerRule.GRADED}
+        write_pools(Path(folder), solutions, rewards, origin_of(__name__, graded, []))
 
     def __repr__(self) -> str:
         models = f"rewards of {', '.join(self.models)}" if self.models else "no rewards"

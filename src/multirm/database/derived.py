@@ -12,10 +12,17 @@ from multirm.text.answer_rules import AnswerRule
 
 _QUESTION = "dataset, category, question_id"
 _SOLUTION = f"{_QUESTION}, solution_id"
+_REWARDS = f"{_SOLUTION}, model"
+
+# The same rows may be in two folders of results: those of the first file count, as in `question_pools`. Only keys are
+# sorted out, without the texts beside them.
+_ONCE = """
+    {table} SEMI JOIN (SELECT {key}, min(file) AS file FROM {table} GROUP BY ALL) USING ({key}, file)
+"""
 
 # Solutions, and whether each is correct: its parsed answer matches the reference answer, or its outcome label says so
-# where there is no reference answer, or wherever evaluation was told so. In tables from elsewhere, "N/A" may mean no
-# answer.
+# where there is no reference answer, or wherever evaluation or import was told so. In tables from elsewhere, "N/A" may
+# mean no answer.
 _GRADED = """
     CREATE MACRO graded() AS TABLE
     SELECT
@@ -28,10 +35,12 @@ _GRADED = """
             SELECT
                 dataset, category, question_id, solution_id, answer, outcome, steps, step_labels,
                 CASE WHEN lower(trim(parsed_answer)) != 'n/a' THEN parsed_answer END AS parsed_answer
-            FROM solutions
+            FROM {solutions}
         )
     )
 """
+
+_RATED = f"CREATE MACRO rated() AS TABLE FROM {_ONCE.format(table='rewards', key=_REWARDS)}"
 
 _DEFAULTS = """
     CREATE MACRO defaults() AS TABLE
@@ -53,7 +62,7 @@ _SCORES = f"""
     SELECT
         {_SOLUTION}, model, aggregation, aggregation = default_aggregation AS is_default,
         aggregated(rewards, aggregation, scale) AS score, scale, parsed_answer, correct, file
-    FROM rewards
+    FROM rated()
     JOIN graded() USING ({_SOLUTION})
     LEFT JOIN defaults() USING (dataset, model)
     JOIN {_AGGREGATIONS}
@@ -76,7 +85,7 @@ _CHOICES = f"""
                 coalesce(rewards, []) AS rewards
             FROM (SELECT DISTINCT {_QUESTION}, model FROM rewards)
             JOIN graded() USING ({_QUESTION})
-            LEFT JOIN rewards USING ({_SOLUTION}, model)
+            LEFT JOIN rated() USING ({_SOLUTION}, model)
         ) GROUP BY {_QUESTION}, model
     ), unscored AS (
         SELECT {_QUESTION}, {_POOL}
@@ -117,7 +126,7 @@ _STEP_REWARDS = f"""
         {_SOLUTION}, model, unnest(range(len(steps)))::INTEGER AS step,
         unnest(CASE WHEN len(rewards) = len(steps) THEN rewards ELSE [] END) AS reward, scale,
         unnest(steps) AS text, unnest(coalesce(step_labels, [])) AS label, parsed_answer, correct
-    FROM (FROM rewards WHERE unit = {literal(Unit.STEP)})
+    FROM (FROM rated() WHERE unit = {literal(Unit.STEP)})
     JOIN graded() USING ({_SOLUTION})
 """
 
@@ -150,7 +159,7 @@ _OF_SOLUTION = {
 _ANSWERED = {
     "parsed_answer": "the answer that was found in the solution; null if none was found",
     "correct": "whether the parsed answer matches the reference answer, as in evaluation, or, without a reference "
-    "answer, what the outcome label says; null if neither is known",
+    "answer or with your own grading, what the outcome label says; null if neither is known",
 }
 _SCORED = {
     "model": "the reward model",
@@ -250,7 +259,10 @@ def define_views(
             )
             rule = f"CASE dataset {pairs} ELSE {rule} END"
         graded = graded_answer("spelling.parsed")
-        database.execute(_GRADED.format(rule=rule, graded=graded))
+        solutions = _ONCE.format(table="solutions", key=_SOLUTION)
+        database.execute(_GRADED.format(rule=rule, graded=graded, solutions=solutions))
+    if "rewards" in tables:
+        database.execute(_RATED)
     cases = " ".join(
         f"WHEN {literal(kind)} THEN {literal(name)}" for kind, name in DEFAULT_AGGREGATION.items()
     )

@@ -207,15 +207,32 @@ def models_of(database: duckdb.DuckDBPyConnection, dataset: str) -> list[KnownMo
 
 
 def answer_rule(database: duckdb.DuckDBPyConnection, dataset: str) -> AnswerRule:
-    """When answers are equal, as the dataset's evaluation compared them; by meaning if there is none."""
-    if "accuracy" in views_in(database):
-        query = "SELECT DISTINCT file FROM accuracy WHERE dataset = $dataset"
-        for (file,) in database.execute(query, {"dataset": dataset}).fetchall():
-            footer = parquet.find_footer(Path(file))
-            rule = footer.parameters.get("answers") if footer else None
-            if rule in (AnswerRule.STRICT, AnswerRule.GRADED):
-                return AnswerRule(rule)
-    return AnswerRule.MEANING
+    """When answers are equal: as the dataset's evaluation compared them, or else as its import was told.
+
+    By meaning, if neither says anything.
+    """
+    evaluated = [each.get("answers") for each in _parameters(database, "accuracy", dataset)]
+    for rule in evaluated:
+        if rule in (AnswerRule.STRICT, AnswerRule.GRADED):
+            return AnswerRule(rule)
+    imported = [] if evaluated else _parameters(database, "solutions", dataset)
+    return AnswerRule.GRADED if any(map(has_grades, imported)) else AnswerRule.MEANING
+
+
+def has_grades(parameters: Mapping[str, Any]) -> bool:
+    """Whether the outcome labels of solutions are somebody's own grades, by what their table was made with."""
+    return parameters.get("graded") is True
+
+
+def _parameters(
+    database: duckdb.DuckDBPyConnection, view: str, dataset: str
+) -> list[Mapping[str, Any]]:
+    """What the tables of a dataset were made with."""
+    if view not in views_in(database):
+        return []
+    query = f"SELECT DISTINCT file FROM {view} WHERE dataset = $dataset ORDER BY file"
+    files = database.execute(query, {"dataset": dataset}).fetchall()
+    return [parquet.read_footer(Path(file)).parameters for (file,) in files]
 
 
 def read_pools(
