@@ -356,8 +356,27 @@ def test_enum_members_are_typed_as_written() -> None:
     ("arguments", "message"),
     [
         (["write-schema", "--nonsense", "1"], "--nonsense"),
-        (["write-schma"], 'Did you mean "write-schema"?'),
-        (["check-study"], "--study requires an argument"),
+        (
+            ["write-schma"],
+            "write-schma: expected a command, found none of this name; did you mean write-schema?",
+        ),
+        (
+            ["nonsense"],
+            "nonsense: expected a command, found none of this name; multirm --help lists them",
+        ),
+        (
+            ["check-study"],
+            "check-study: expected STUDY, found none; type multirm check-study STUDY",
+        ),
+        (
+            ["show"],
+            "show: expected QUESTION_ID, found none; type multirm show QUESTION_ID [OPTIONS]",
+        ),
+        (
+            ["report", "a"],
+            "report: expected --output, found none; type multirm report EVALUATIONS...",
+        ),
+        (["report", "a", "--output"], "--output: expected a value, found none"),
         (
             ["demonstrate", "--kind", "gRPM", "--solutions", "in", "--output", "out"],
             "--kind: expected dORM, dPRM, gORM, gPRM or pairwise, found 'gRPM'; did you mean gPRM?",
@@ -371,6 +390,20 @@ def test_a_mistyped_command_is_one_line(arguments: list[str], message: str) -> N
     assert message in run.stderr
     assert run.stderr.startswith("multirm: ")
     assert run.stderr.count("\n") == 1
+
+
+def test_a_mistyped_command_imports_no_other() -> None:
+    script = "import sys; from multirm.cli import main\ntry: main(['evalute'])\n"
+    script += "except SystemExit: print(sorted({'torch', 'duckdb'} & sys.modules.keys()))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+    assert "did you mean evaluate?" in run.stderr
+
+
+def test_without_a_command_all_are_listed() -> None:
+    run = multirm()
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == multirm("--help").stdout
 
 
 def test_a_log_line_escapes_control_characters() -> None:

@@ -88,7 +88,7 @@ def test_what_is_missing_is_told_in_one_line(tmp_path: Path, words: str) -> None
     (line,) = run.stderr.splitlines()
     command = words.split()[0]
     assert line.startswith(f"multirm: {command} needs the package ")
-    assert line.endswith("pip install 'multirm[pipeline]'")
+    assert line.endswith("pip install '.[pipeline]' in the folder of multirm")
 
 
 def test_help_imports_no_package_of_models(tmp_path: Path) -> None:
@@ -103,5 +103,5 @@ def test_python_evaluates_and_says_what_scoring_needs(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     same, message = run.stdout.splitlines()
-    assert same == "True" and message.endswith("pip install 'multirm[pipeline]'")
+    assert same == "True" and message.endswith("pip install '.[pipeline]' in the folder of multirm")
     assert message.startswith("score: expected the package ")

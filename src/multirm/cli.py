@@ -12,7 +12,15 @@ from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from cyclopts import App, CoercionError, CycloptsError, Group, Parameter
+from cyclopts import (
+    App,
+    Argument,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+)
 from cyclopts import ValidationError as BadValue
 from pydantic import ValidationError
 
@@ -26,7 +34,7 @@ from multirm.errors import (
     shown,
 )
 from multirm.running import heartbeat, interrupts
-from multirm.running.usage import as_typed, spellings, usage_of
+from multirm.running.usage import as_typed, spellings, usage_of, without_its_name
 from multirm.study.figures import FIGURES
 from multirm.study.report_tables import REPORT_TABLES
 from multirm.version import VERSION
@@ -478,7 +486,22 @@ def _mistyped(error: CycloptsError) -> str:
             return str(InputError(where, expected=expected, found=found, remedy=remedy))
         if kind in NUMBERS:
             return str(InputError(where, expected=NUMBERS[kind], found=found))
+    if isinstance(error, MissingArgumentError) and error.argument:
+        return str(_lacking(error, error.argument))
     return escaped(" ".join(str(error).split()))
+
+
+def _lacking(error: MissingArgumentError, argument: Argument) -> InputError:
+    """That an option lacks its value, or a command what it requires: then, how it is typed."""
+    typed = error.keyword or next((each.keyword for each in argument.tokens if each.keyword), None)
+    if typed is not None:
+        return InputError(typed, expected="a value", found="none")
+    name = argument.name
+    if argument.field_info.is_positional:
+        name = without_its_name(argument)
+    usage = str(error.app.usage if error.app else "").removeprefix("Usage: ")
+    where = " ".join(error.command_chain or ())
+    return InputError(where, expected=name, found="none", remedy=f"type {usage}" if usage else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -495,8 +518,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     handler.setFormatter(_EscapingFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        arguments = sys.argv[1:] if arguments is None else arguments
+        # Without a command, all of them are listed.
+        arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
         _refuse_empty(arguments)
+        _refuse_unknown(arguments[0])
         command, given, _ = build_app(next(iter(arguments), "")).parse_args(
             arguments, print_error=False, exit_on_error=False
         )
@@ -528,7 +553,21 @@ def _how_to_install(command: str, module: str) -> str:
     """How to install the package that a command lacks: evaluation needs few of them, the pipeline many."""
     package = module.partition(".")[0].replace("_", "-")
     extra = _EXTRAS.get(package, "pipeline")
-    return f"{command} needs the package {package}: pip install 'multirm[{extra}]'"
+    return (
+        f"{command} needs the package {package}: pip install '.[{extra}]' in the folder of multirm"
+    )
+
+
+def _refuse_unknown(command: str) -> None:
+    """Refuse a command that there is not; cyclopts would import all modules, torch among them, to say so."""
+    names = [name for commands in COMMANDS.values() for name in commands]
+    if not command.startswith("-") and command not in names:
+        raise InputError(
+            command,
+            expected="a command",
+            found="none of this name",
+            remedy=did_you_mean(command, names) or "multirm --help lists them",
+        )
 
 
 def _refuse_empty(arguments: Sequence[str]) -> None:

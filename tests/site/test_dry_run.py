@@ -158,7 +158,10 @@ def test_without_snakemake(
     with pytest.raises(SystemExit):
         main(["status", "study.yaml"])
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == "multirm: status needs the package snakemake: pip install 'multirm[pipeline]'"
+    assert (
+        last
+        == "multirm: status needs the package snakemake: pip install '.[pipeline]' in the folder of multirm"
+    )
 
 
 def test_mistakes_are_named(project: Path) -> None:

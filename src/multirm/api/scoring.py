@@ -83,7 +83,7 @@ def score(
             "score",
             expected=f"the package {error.name}",
             found="none",
-            remedy="pip install 'multirm[pipeline]'",
+            remedy="pip install '.[pipeline]' in the folder of multirm",
         ) from error
     place = _place(model)
     called = name or _name(model)

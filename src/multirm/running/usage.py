@@ -24,13 +24,18 @@ def usage_of(command: str, arguments: Iterable[Argument]) -> str:
             continue
         typed = _with_value(argument)
         if argument.field_info.is_positional and (argument.required or place == 0):
-            name = argument.name.removeprefix("--").replace("-", "_").upper()
-            typed = name + ("..." if _is_list(argument.hint) else "")
+            typed = without_its_name(argument)
         if argument.required:
             words.append(typed)
         else:
             options.append(f"[{typed}]")
     return " ".join([*words, *(options if len(options) <= MOST_OPTIONS else ["[OPTIONS]"])])
+
+
+def without_its_name(argument: Argument) -> str:
+    """What stands for an argument that is typed without its name: `QUESTION_ID`, or `FILES...` for several."""
+    name = argument.name.removeprefix("--").replace("-", "_").upper()
+    return name + ("..." if _is_list(argument.hint) else "")
 
 
 def _with_value(argument: Argument) -> str:
