@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from snakemake.cli import parse_args
 
 from multirm.cli import COMMANDS, INSTALL_COMPLETION, build_app
+from multirm.inspect.query import run_query
 from multirm.site.slurm import read_site
 from multirm.study import targets
 from multirm.study.figures import FIGURES, figures_of
@@ -29,7 +30,10 @@ from multirm.study.files import RESULTS
 from multirm.study.load import load_study, read_yaml
 from multirm.study.report_files import page_targets
 from multirm.study.study import Study
+from multirm.tables import parquet
 from multirm.tables.accuracy import Aggregation, Estimator
+from multirm.tables.registry import SCHEMAS
+from tests.origins import made_of
 from tests.test_architecture import PERMITTED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +137,18 @@ def test_a_command_takes_its_arguments(page: Path, words: list[str]) -> None:
     app = build_app(words[0])
     command, *_ = app.parse_args(words, print_error=False, exit_on_error=False)
     assert words in (["--help"], [INSTALL_COMPLETION]) or words[0] in NAMES, (page, command)
+
+
+def test_queries_read_views_and_columns_that_exist(tmp_path: Path) -> None:
+    tables = [(tmp_path / f"{name}.parquet", schema, []) for name, schema in SCHEMAS.items()]
+    parquet.write_together(tables, made_of())
+    queries = [words[1] for _, words in commands_named("multirm") if words[0] == "query"]
+    queries += [words[3] for _, words in commands_named("multirm") if words[1:2] == ["--results"]]
+    queries = [words for words in queries if not words.startswith("-")]
+    queries += re.findall(r'query\("([A-Z].*?)"', "".join(map(text_of, PAGES)))
+    assert len(queries) > 5
+    for sql in queries:
+        run_query(sql, tmp_path, lambda found: found.fetchall())
 
 
 def test_commands_within_sentences_exist() -> None:

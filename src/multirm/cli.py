@@ -352,7 +352,10 @@ WAITING_STATUS = 75
 _EXTRAS = {"vllm": "vllm", "liger-kernel": "cuda"}
 """The extras of packages that even the extra `pipeline` leaves out."""
 
-AFTERWARDS = {"evaluate": "multirm.inspect.findings:print_findings"}
+AFTERWARDS = {
+    "evaluate": "multirm.inspect.findings:print_findings",
+    "report": "multirm.inspect.findings:print_page",
+}
 """What is called with a command's arguments once it has succeeded. It is no part of the command, so that what it prints
 makes no results stale."""
 

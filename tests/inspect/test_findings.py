@@ -80,7 +80,20 @@ def test_it_says_what_it_found_and_what_to_do_next(
     for line in following:
         python, *words = shlex.split(line)
         assert (python, words[:2]) == ("python", ["-m", "multirm"])
-        multirm(pools, *words[2:])
+        more = multirm(pools, *words[2:])
+        assert words[2] != "query" or len(more.splitlines()) > 1
+        if words[2] == "report":
+            # The page has solutions as well.
+            assert words[words.index("--tables") + 1 :][:2] == ["data", "rewards"]
+            assert more == f"{words[-1]} is written: open it in a browser\n"
+
+
+def test_a_page_of_files_of_ones_own_has_no_tables(pools: Path) -> None:
+    rows = [f"q{n % 4},{'AB'[n // 4]},A,{n}" for n in range(8)]
+    (pools / "own.csv").write_text("\n".join(["qid,parsed_answer,gold,score", *rows]))
+    inputs = ["--solutions", "own.csv", "--rewards", "m=score"]
+    said = multirm(pools, "evaluate", *inputs, "--output", "mine")
+    assert "report mine --output mine/report.html" in said
 
 
 def test_how_the_program_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

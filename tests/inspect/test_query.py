@@ -20,6 +20,7 @@ from multirm.inspect.query import query
 from multirm.tables import parquet
 from multirm.tables.questions import QUESTIONS
 from multirm.tables.rewards import REWARDS
+from multirm.tables.solutions import SOLUTIONS
 from multirm.tables.views import find_tables
 from tests.origins import made_of
 
@@ -128,8 +129,8 @@ def test_a_terminal_shows_the_first_rows_and_their_number(results: Path) -> None
 
 def test_a_terminal_names_the_columns_that_it_has_no_room_for(results: Path) -> None:
     sql = "SELECT " + ", ".join(f"repeat('{letter}', 30) AS {letter}" for letter in "abcdefgh")
-    *_, last = in_a_terminal(["query", sql, "--results", str(results)]).splitlines()
-    assert last == "5 of 8 columns; --all prints all"
+    *_, named, last = in_a_terminal(["query", sql, "--results", str(results)]).splitlines()
+    assert (named, last) == ("no room for: f, g, h", "5 of 8 columns; --all prints all")
     *_, last = in_a_terminal(["query", "SELECT 1", "--results", str(results)]).splitlines()
     assert last == "1 row"
 
@@ -343,10 +344,23 @@ def test_ctrl_c_stops_duckdb(results: Path, capsys: pytest.CaptureFixture[str]) 
         assert b"KeyboardInterrupt" in process.stderr.read()
 
 
-def test_no_tables_or_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_tables_or_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     query("SELECT 40 + 2 AS n", tmp_path)
     assert "42" in capsys.readouterr().out
     with pytest.raises(InputError, match="the views are none"):
         query("FROM rewards", tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match=r"no such folder$"):
         query("SELECT 1", tmp_path / "missing")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"no such folder; say where they are: --results=FOLDER"):
+        query("SELECT 1")
+
+
+def test_a_mistake_names_the_views_that_there_are(results: Path) -> None:
+    with pytest.raises(InputError, match=r"the views are rewards$"):
+        query("SELECT nonsense FROM rewards", results)
+    parquet.write(results / "solutions.parquet", SOLUTIONS, [], made_of())
+    with pytest.raises(InputError, match="the views are scores, choices, steps, step_rewards, "):
+        query("SELECT nonsense FROM rewards", results)

@@ -4,7 +4,7 @@ import csv
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import Annotated, Any, TypeVar
 import duckdb
 from cyclopts import Parameter
 
-from multirm.database.derived import read_by
+from multirm.database.derived import VIEWS, read_by
 from multirm.database.opening import open_database
 from multirm.database.read_only import only_reading
 from multirm.errors import InputError, escaped
 from multirm.inspect.text_table import text_table
 from multirm.running.arguments import entry
-from multirm.study.results_folder import results_folder
+from multirm.study.results_folder import folder_of_tables
 from multirm.tables import parquet
 from multirm.tables.views import find_tables
 
@@ -81,10 +81,7 @@ def run_query(
     Raises:
         InputError: no such folder, a damaged table, or no SQL that only reads.
     """
-    results = results_folder(results)
-    if not results.is_dir():
-        raise InputError(results, expected="a folder of tables", found="no such folder")
-    views = find_tables(results)
+    views = find_tables(folder_of_tables(results))
     try:
         database = open_database(views)
         statement, reading = only_reading(database, sql)
@@ -96,8 +93,14 @@ def run_query(
             "query",
             expected="SQL that DuckDB can run",
             found=str(error),
-            remedy=f"the views are {', '.join(views) or 'none, as there are no tables'}",
+            remedy=f"the views are {', '.join(_offered(views)) or 'none, as there are no tables'}",
         ) from error
+
+
+def _offered(tables: Collection[str]) -> list[str]:
+    """The views that there are over some kinds of tables."""
+    derived = [name for name, view in VIEWS.items() if set(view.reads) <= set(tables)]
+    return [*derived, *tables]
 
 
 def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:
@@ -149,11 +152,12 @@ def _print(result: duckdb.DuckDBPyConnection, *, whole: bool) -> None:
 def _print_first(names: Sequence[str], rows: Sequence[Sequence[Any]], n_rows: int) -> None:
     """Print the first rows of a result as far as a terminal is wide, and how many there are."""
     lines, n_columns = text_table(names, rows, shutil.get_terminal_size().columns)
-    left_out = []
+    left_out, notes = [], []
     if len(rows) < n_rows:
         left_out.append(f"{len(rows)} of {n_rows:,} rows")
     if n_columns < len(names):
         left_out.append(f"{n_columns} of {len(names)} columns")
+        notes.append(f"no room for: {escaped(', '.join(names[n_columns:]))}")
     counted = f"{n_rows} row" + "s" * (n_rows != 1)
-    said = f"{', '.join(left_out)}; --all prints all" if left_out else counted
-    sys.stdout.writelines(f"{line}\n" for line in [*lines, "", said])
+    notes.append(f"{', '.join(left_out)}; --all prints all" if left_out else counted)
+    sys.stdout.writelines(f"{line}\n" for line in [*lines, "", *notes])

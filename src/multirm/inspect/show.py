@@ -34,7 +34,7 @@ from multirm.database.reasons import Basis, ExplainedChoice
 from multirm.errors import InputError, did_you_mean, escaped, shown
 from multirm.running.arguments import entry
 from multirm.running.numbers import CountOrZero
-from multirm.study.results_folder import results_folder
+from multirm.study.results_folder import folder_of_tables
 from multirm.tables.accuracy import Selection
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.views import find_tables
@@ -98,10 +98,7 @@ def show(
     Raises:
         InputError: no such question, reward model or solution, or several questions.
     """
-    results = results_folder(results)
-    if not results.is_dir():
-        raise InputError(results, expected="a folder of tables", found="no such folder")
-    with open_database(find_tables(results)) as database:
+    with open_database(find_tables(folder_of_tables(results))) as database:
         place = _place(database, question_id, dataset, category)
         looked = _look(database, *place, question_id, model, solution)
     console = Console(
@@ -132,7 +129,12 @@ def _place(
     """
     views = [view for view in _VIEWS if view in views_in(database)]
     if not views:
-        raise InputError("--results", expected="tables with questions", found="none")
+        raise InputError(
+            "--results",
+            expected="tables with questions",
+            found="none",
+            remedy="name the folder that multirm import wrote, or that of a study",
+        )
     every = " UNION ".join(
         f"SELECT DISTINCT dataset, category, question_id FROM {view}" for view in views
     )

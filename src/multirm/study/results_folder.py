@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
+from multirm.errors import InputError
+
 DEFAULT = "results"
 
 # What Snakemake runs without --configfile.
@@ -33,6 +35,23 @@ def results_folder(given: Path | None) -> Path:
     Files that are no study are not reported here.
     """
     return given or Path(_named_in(DEFAULT_STUDY) or DEFAULT)
+
+
+def folder_of_tables(given: Path | None) -> Path:
+    """The results folder of a command that reads tables there.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    results = results_folder(given)
+    if not results.is_dir():
+        raise InputError(
+            results,
+            expected="a folder of tables",
+            found="no such folder",
+            remedy="" if given else "say where they are: --results=FOLDER",
+        )
+    return results
 
 
 def _named_in(study: Path) -> str | None:

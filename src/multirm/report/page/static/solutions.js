@@ -123,7 +123,9 @@ class Solutions {
   buildList() {
     const { datasets, questions, marks } = this.payload;
     if (!questions.length) {
-      this.list.append(make("p", {}, "No question has rewards or a tree."));
+      const missing = "This page was made without tables of solutions with rewards, or of trees.";
+      const remedy = "To see them here, add their folders: multirm report … --tables FOLDER FOLDER";
+      this.list.append(make("p", {}, missing), make("p", {}, remedy));
       return;
     }
     const categories = [...new Set(questions.map((row) => row[1]))].sort();
