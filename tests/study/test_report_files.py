@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from multirm.cli import COMMANDS, build_app
+from multirm.report.page.page import tables_in
 from multirm.study.load import load_study, read_yaml
 from multirm.study.report_files import (
     inputs_of,
@@ -15,6 +16,9 @@ from multirm.study.report_files import (
     tables_on_page,
 )
 from multirm.study.report_tables import REPORT_TABLES
+from multirm.tables import parquet
+from multirm.tables.ledger import LEDGER
+from tests.origins import made_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = read_yaml(ROOT / "config" / "config.yaml")
@@ -84,7 +88,20 @@ def test_the_page_shows_all_tables_but_no_figures() -> None:
     assert len(without["tables"]) == 2
 
 
-def test_the_page_is_given_folders_of_categories_but_its_own_tables_for_readers() -> None:
-    files = [f"results/rewards/m/D/{each}.parquet" for each in ("law", "math")]
-    own = "results/tables/filtering/miniature.parquet"
-    assert page_places([*files, own]) == ["results/rewards/m/D", own]
+def test_the_page_shows_the_critiques_of_generative_models() -> None:
+    names = [f"<results>/rewards/{each}/Facts_junior/history" for each in ("gORM-mini", "dORM-mini")]
+    shown = tables_on_page(STUDY, [f"{name}.parquet" for name in names])["tables"]
+    assert f"{names[0]}.critiques.parquet" in shown
+    assert f"{names[1]}.critiques.parquet" not in shown
+
+
+def test_the_page_is_given_the_tables_of_its_study_alone(tmp_path: Path) -> None:
+    # Another study has a further category in the same folder.
+    for name in ("law", "law.critiques", "math", "history"):
+        parquet.write(tmp_path / "D" / f"{name}.parquet", LEDGER, [], made_of())
+    own = tmp_path / "filtering" / "miniature.parquet"
+    parquet.write(own, LEDGER, [], made_of())
+    files = [f"{tmp_path}/D/{each}.parquet" for each in ("law", "law.critiques", "math")]
+    places = page_places([*files, str(own)])
+    assert places == [f"{tmp_path}/D/{{law,law.critiques,math}}.parquet", str(own)]
+    assert tables_in(list(map(Path, places))) == {"ledger": sorted(map(Path, [*files, own]))}

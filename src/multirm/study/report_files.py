@@ -179,7 +179,10 @@ def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
     """
     settings = report_tables_of(study).get("hyper_parameters")
     learned = [*_models(study)["curves"], *_models(study)["examples"]] if settings else []
-    tables = [file for file in dict.fromkeys([*targets, *learned]) if file.endswith(".parquet")]
+    critiques = _critiques(study)
+    made = dict.fromkeys([*targets, *learned])
+    beside = [critiques[file] for file in made if file in critiques]
+    tables = [file for file in [*made, *beside] if file.endswith(".parquet")]
     evaluations = [file for file in tables if file.startswith(f"{RESULTS}/evaluation/")]
     return {
         "evaluations": evaluations,
@@ -187,10 +190,24 @@ def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
     }
 
 
+def _critiques(study: Study) -> dict[str, str]:
+    """The table of critiques that scoring writes beside each table of rewards of a generative model."""
+    return {
+        table: table.removesuffix("parquet") + "critiques.parquet"
+        for model, run in study.runs.items()
+        if run.kind.is_generative
+        for dataset in study.datasets
+        for table in reward_tables(study, model, dataset)
+    }
+
+
 def page_places(files: Iterable[str]) -> list[str]:
-    """Tables as a job names them: those with a table per category by their folder, as a command line cannot have
-    thousands of names. In the folders of tables for readers, other studies have theirs."""
-    places = [Path(file) for file in files]
-    return list(
-        dict.fromkeys(str(path if path.parts[-3] == "tables" else path.parent) for path in places)
-    )
+    """Tables as a job names them: `FOLDER/{law,math}.parquet` for several in one folder, as a command line has no room
+    for thousands of names. Folders are not named alone: in them, other studies may have tables, too."""
+    stems: dict[Path, list[str]] = {}
+    for file in map(Path, files):
+        stems.setdefault(file.parent, []).append(file.stem)
+    return [
+        f"{folder}/{{{','.join(own)}}}.parquet" if len(own) > 1 else f"{folder}/{own[0]}.parquet"
+        for folder, own in stems.items()
+    ]

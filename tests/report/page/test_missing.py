@@ -2,6 +2,7 @@
 
 from multirm.report.page.missing import (
     EVALUATIONS,
+    completeness,
     left_out,
     missing_tables,
     of_one_estimator,
@@ -22,7 +23,31 @@ def said(*rows: dict[str, object], **tables: list[dict[str, object]]) -> list[st
 
 def test_nothing_is_said_where_nothing_is_missing() -> None:
     assert said(ledger("law"), ledger("math")) == []
-    assert said() == []
+
+
+def test_an_evaluation_without_a_ledger_says_that_nothing_was_counted() -> None:
+    (text,) = said()
+    assert text.startswith("What was missing was not counted")
+    found = warnings_of([], ACCURACY, [], LABELS)
+    assert completeness([], found) is None
+    assert completeness([], []) is None, "not even what was evaluated is known"
+
+
+def test_what_is_complete_is_what_was_counted() -> None:
+    whole = completeness([ledger("law", n_truncated=0)], [])
+    assert whole == (
+        "Nothing was missing: each solution has an answer and a reward by each model, and was read whole."
+    )
+    unknown = completeness([ledger("law", n_truncated=0), ledger("law", "b")], [])
+    assert unknown is not None
+    assert unknown.endswith("Whether each was read whole was not recorded.")
+    assert completeness([ledger("law")], [{"dataset": "d", "text": "Some."}]) is None
+
+
+def test_a_data_set_without_accuracies_has_warnings_too() -> None:
+    rows = [ledger("law", estimator="versaprm", n_unanswered=3)]
+    (found,) = warnings_of(rows, [], [], LABELS)
+    assert found["text"].startswith("3 of 1,000 solutions have no parsed answer")
 
 
 def test_answers_are_counted_once_for_all_models() -> None:

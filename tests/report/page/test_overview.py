@@ -37,3 +37,18 @@ def test_a_data_set_without_headline_or_models() -> None:
     (dataset,) = overview_payload(ACCURACY, [], {"d": []})["datasets"]
     assert dataset["sentences"] == dataset["gains"] == []
     assert overview_payload([], [], {})["datasets"] == []
+
+
+def test_a_data_set_that_only_versaprms_protocol_evaluated() -> None:
+    columns = {"selection": "majority_vote", "n": 4, "accuracy": 50.0, "n_questions": 12}
+    rows = [
+        {"dataset": "d", "category": category, "model": None, "aggregation": None, **columns}
+        for category in ("all questions", "law", "math")
+    ]
+    (dataset,) = overview_payload(rows, [], SCORERS)["datasets"]
+    assert dataset["n_questions"] == 12
+    assert dataset["categories"] == ["law", "math"]
+    assert not dataset["is_macro"]
+    assert dataset["sizes"] == [4] and dataset["estimators"] == ["versaprm"]
+    # Extremes over seeds are no intervals.
+    assert dataset["accuracies"] == []

@@ -142,19 +142,26 @@ COUNTS = (
 
 
 def ledger_payload(
-    database: duckdb.DuckDBPyConnection, warnings: Sequence[Mapping[str, Any]] = ()
+    database: duckdb.DuckDBPyConnection,
+    warnings: Sequence[Mapping[str, Any]] = (),
+    complete: str | None = None,
 ) -> dict[str, Any]:
     """What the section shows, ready for JSON.
 
     Args:
         database: with a view for each kind of table, as from `open_database`.
         warnings: what was missing, as from `warnings_of`.
+        complete: what to say where nothing was, as from `completeness`.
 
     Returns:
-        `warnings`; `tables`: for each, its `view`, `title`, `text`, `columns` (`name`, `title`, `is_number`), and
+        `warnings`; `complete`; `tables`: for each, its `view`, `title`, `text`, `columns` (`name`, `title`, `is_number`), and
         `rows`, of which those without a category are totals.
     """
-    return {"warnings": list(warnings), "tables": list(_counted(database, views_in(database)))}
+    return {
+        "warnings": list(warnings),
+        "complete": complete,
+        "tables": list(_counted(database, views_in(database))),
+    }
 
 
 def _counted(database: duckdb.DuckDBPyConnection, views: Set[str]) -> Iterator[dict[str, Any]]:

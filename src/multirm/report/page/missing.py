@@ -25,6 +25,7 @@ _OF_SOLUTIONS = {
     "n_other_form": "{count} of {total} solutions have an answer of another form than the reference answer",
     "n_cut_off": "{count} samples were cut off, and count as wrong",
 }
+_UNCOUNTED = "What was missing was not counted: this evaluation has no ledger of it."
 _OF_MODELS = {
     "n_unscored": "{model} has no reward for {count} of {total} solutions",
     "n_truncated": "{model} has read or written only a part for {count} of {total} solutions",
@@ -49,10 +50,11 @@ def warnings_of(
         `dataset`, and `text`: a sentence about it.
     """
     found = []
-    for dataset in dict.fromkeys(row["dataset"] for row in accuracy):
+    for dataset in dict.fromkeys([*labels, *(row["dataset"] for row in accuracy)]):
         rows = of_one_estimator([row for row in ledger if row["dataset"] == dataset])
         own = labels.get(dataset, {})
         said = [
+            *([] if rows else [_UNCOUNTED]),
             *_of_questions(rows),
             *_of_models(rows, own),
             *_of_sizes([row for row in accuracy if row["dataset"] == dataset]),
@@ -60,6 +62,21 @@ def warnings_of(
         ]
         found += [{"dataset": dataset, "text": text} for text in said]
     return found
+
+
+def completeness(ledger: Sequence[Row], warnings: Sequence[Mapping[str, Any]]) -> str | None:
+    """What can be said where nothing was missing, as far as it was counted; None where something was.
+
+    Args:
+        ledger: rows of the ledger table.
+        warnings: as from `warnings_of` for this ledger.
+    """
+    if warnings or not ledger:
+        return None
+    known = "Nothing was missing: each solution has an answer and a reward by each model"
+    if any(row["n_truncated"] is None for row in ledger):
+        return f"{known}. Whether each was read whole was not recorded."
+    return f"{known}, and was read whole."
 
 
 def of_one_estimator(rows: Sequence[Row]) -> list[Row]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from multirm.report.page.missing import of_one_estimator
 from multirm.report.page.scorers import labels_of
-from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, IntervalNote, Selection
+from multirm.tables.accuracy import ALL_QUESTIONS, OVERALL, Estimator, IntervalNote, Selection
 from multirm.tables.headline_sentences import headline_sentences
 from multirm.tables.schema import Row
 
@@ -20,20 +20,23 @@ def overview_payload(
     scorers: Scorers,
     warnings: Sequence[Mapping[str, Any]] = (),
     absent: Sequence[str] = (),
+    complete: str | None = None,
 ) -> dict[str, Any]:
     """What the section shows, ready for JSON.
 
     Args:
-        accuracy: rows of the accuracy table, of all data sets.
+        accuracy: rows of the tables accuracy and accuracy_over_seeds, of all data sets.
         headline: rows of the headline table, of all data sets.
         scorers: of each data set, as from `scorers_of`.
         warnings: what was missing, as from `warnings_of`.
         absent: what is not there or was left out of the page, in sentences.
+        complete: what to say where nothing was missing, as from `completeness`.
 
     Returns:
-        `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), its
+        `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), what its
+            numbers are (`is_macro`: the mean over categories, else over all questions), its
         `scorers`, the `sentences` of its headline, `gains` (the headline's rows, with `scorer`, a position, or null),
-        and `accuracies` of what needs no reward model; `warnings` and `absent`; `notes`: what an interval's note means.
+        and `accuracies` of what needs no reward model; `warnings`, `absent` and `complete`; `notes`: what an interval's note means.
     """
     return {
         "datasets": [
@@ -47,6 +50,7 @@ def overview_payload(
         ],
         "warnings": list(warnings),
         "absent": list(absent),
+        "complete": complete,
         "notes": {str(note): note.meaning for note in IntervalNote},
     }
 
@@ -57,14 +61,19 @@ def _of_dataset(
     headline: Sequence[Row],
     scorers: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
+    # VersaPRM's protocol has a table of its own, in which all questions count alike.
+    accuracy = [{"estimator": str(Estimator.VERSAPRM), **row} for row in accuracy]
     rows = of_one_estimator(accuracy)
-    overall = [row for row in rows if row["category"] == OVERALL]
+    found = dict.fromkeys(row["category"] for row in rows)
+    whole = OVERALL if OVERALL in found else ALL_QUESTIONS
+    overall = [row for row in rows if row["category"] == whole]
     places = {(each["model"], each["aggregation"]): place for place, each in enumerate(scorers)}
     sizes = sorted({row["n"] for row in overall})
     return {
         "name": name,
         "n_questions": max((row["n_questions"] for row in overall), default=None),
-        "categories": sorted({row["category"] for row in rows} - {OVERALL, ALL_QUESTIONS}),
+        "categories": sorted(found.keys() - {OVERALL, ALL_QUESTIONS}),
+        "is_macro": whole == OVERALL,
         "sizes": sizes,
         "estimators": list(dict.fromkeys(row["estimator"] for row in accuracy)),
         "scorers": list(scorers),
@@ -89,6 +98,7 @@ def _of_dataset(
                 for column in ("selection", "n", "accuracy", "accuracy_low", "accuracy_high")
             }
             for row in overall
-            if row["selection"] in _WITHOUT_REWARDS and row["n"] in (sizes[0], sizes[-1])
+            if whole == OVERALL
+            and row["selection"] in _WITHOUT_REWARDS and row["n"] in (sizes[0], sizes[-1])
         ],
     }

@@ -1,6 +1,8 @@
 """Tables of evaluations, and what they were made from → a page to look at them, in one file."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -9,7 +11,7 @@ from multirm.errors import InputError, shown
 from multirm.report.page.accuracy import accuracy_payload
 from multirm.report.page.assemble import Section, page_of
 from multirm.report.page.ledger import ledger_payload
-from multirm.report.page.missing import left_out, missing_tables, warnings_of
+from multirm.report.page.missing import completeness, left_out, missing_tables, warnings_of
 from multirm.report.page.overview import overview_payload
 from multirm.report.page.provenance import costs_of, provenance_payload
 from multirm.report.page.scorers import labels_of, scorers_of
@@ -51,6 +53,8 @@ from multirm.tables.views import (
     parquet_files,
 )
 
+_BRACES = re.compile(r"\{([^{}]+)\}\.parquet")
+
 Files = Mapping[str, Sequence[Path]]
 
 TITLE = "Evaluation of reward models"
@@ -83,7 +87,7 @@ def report_page(
         evaluations: What `multirm evaluate` and other evaluations wrote: folders of tables, or tables.
         output: The file to write.
         tables: Further tables, or folders with tables: solutions, rewards, critiques, searches and trees. What they
-            are is recorded in their footers.
+            are is recorded in their footers. FOLDER/{law,math}.parquet are two tables, as in a shell.
         title: What the page is called.
         benchmarks: The folder in which Snakemake wrote the time and memory of each job, such as results/benchmarks.
     """
@@ -124,7 +128,7 @@ def tables_in(places: Sequence[Path]) -> Files:
 
 def _footers(places: Sequence[Path]) -> Iterator[tuple[Path, parquet.Footer]]:
     """The tables in some folders, and those that are named themselves, with their footers."""
-    for place in places:
+    for place in chain.from_iterable(map(_named, places)):
         if not place.exists():
             raise InputError(place, expected="a table or a folder with tables", found="nothing")
         if place.is_dir():
@@ -133,6 +137,14 @@ def _footers(places: Sequence[Path]) -> Iterator[tuple[Path, parquet.Footer]]:
                     yield path, footer
         else:
             yield place, parquet.read_footer(place)
+
+
+def _named(place: Path) -> list[Path]:
+    """The tables that a name with alternatives in braces stands for; any other is itself, also if it has braces."""
+    alternatives = _BRACES.fullmatch(place.name)
+    if not alternatives or place.exists():
+        return [place]
+    return [place.with_name(f"{each}.parquet") for each in alternatives[1].split(",")]
 
 
 def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None) -> list[Section]:
@@ -155,14 +167,17 @@ def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None
     scorers = {name: scorers_of(name, evaluated, models) for name in datasets}
     labels = {name: labels_of(own) for name, own in scorers.items()}
     warnings = warnings_of(tables["ledger"], tables["accuracy"], tables["headline"], labels)
+    complete = completeness(tables["ledger"], warnings)
     with duckdb.connect() as database:
         create_views(database, files)
         forbid_other_files(database, [path for paths in files.values() for path in paths])
         solutions = solutions_payload(database)
-        ledger = ledger_payload(database, warnings)
+        ledger = ledger_payload(database, warnings, complete)
         costs = costs_of(database)
     absent = [*missing_tables(list(files), tables), *left_out(solutions["datasets"])]
-    overview = overview_payload(tables["accuracy"], tables["headline"], scorers, warnings, absent)
+    overview = overview_payload(
+        evaluated, tables["headline"], scorers, warnings, absent, complete
+    )
     provenance = provenance_payload(title, files, tables["hyper_parameters"], costs, benchmarks)
     found = {
         "overview": ("Overview", overview),

@@ -2,7 +2,7 @@
 
 sections.ledger = (root, data, address) => {
   if (data.warnings.length) root.append(warningsOf(data.warnings));
-  else root.append(make("p", {}, "Nothing was missing: each solution has an answer and a reward by each model, and was read whole."));
+  if (data.complete) root.append(make("p", {}, data.complete));
   const box = make("input", { type: "checkbox" });
   const tables = make("div");
   const show = () => {

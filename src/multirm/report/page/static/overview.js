@@ -23,7 +23,7 @@ sections.overview = (root, data) => {
   root.append(make("h3", {}, "What is missing"));
   if (!data.absent.length) root.append(make("p", {}, "None of the tables of an evaluation is missing, and all questions are on this page."));
   else root.append(make("ul", {}, ...data.absent.map((each) => make("li", {}, ...withCode(plain(each))))));
-  if (!data.warnings.length) root.append(make("p", {}, "No answer and no reward is missing."));
+  if (data.complete) root.append(make("p", {}, data.complete));
 };
 
 function partOf(dataset, notes) {
@@ -55,7 +55,7 @@ function typeset(sentence) {
 function scopeOf(dataset) {
   const parts = [plural(dataset.n_questions ?? 0, "question")];
   const count = dataset.categories.length;
-  parts.push(count > 1 ? `mean of ${count} categories` : "1 category");
+  parts.push(count === 1 ? "1 category" : `${dataset.is_macro ? "mean of" : "in"} ${count} categories`);
   return parts.join(", ");
 }
 
@@ -104,7 +104,7 @@ function ranOf(datasets) {
       { title: "data set", value: (row) => row.name, shown: (row) => name(row.name) },
       { title: "questions", value: (row) => row.n_questions, isNumber: true },
       { title: "categories", value: (row) => row.categories.length, isNumber: true },
-      { title: "N", value: (row) => row.sizes.join(", ") },
+      { title: "N", value: (row) => row.sizes.join(",\u00a0") },
       { title: "estimators", value: (row) => row.estimators.join(", ") },
     ],
     datasets,
@@ -120,7 +120,7 @@ function modelsOf(datasets) {
   }));
   if (!rows.length) return make("p", {}, "No reward model was evaluated.");
   const columns = [
-    { title: "reward model", value: (row) => row.model, shown: (row) => make("span", {}, mark(row), " ", name(row.model)) },
+    { title: "reward model", value: (row) => row.model, shown: (row) => make("span", {}, mark(row), " ", name(row.model_label)) },
     { title: "kind", value: (row) => row.kind },
     { title: "backbone", value: (row) => row.backbone },
     { title: "trained on", value: (row) => row.learned_from?.join(", ") },

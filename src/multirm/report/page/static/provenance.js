@@ -22,7 +22,7 @@ function timesOf(rules) {
   const total = rules.reduce((sum, each) => sum + each.seconds, 0);
   const rows = rules.toSorted((one, other) => other.seconds - one.seconds);
   return [
-    make("p", { class: "faint" }, `As Snakemake measured the jobs that ran last: ${duration(total)} in all, one after the other.`),
+    make("p", { class: "faint" }, `As Snakemake measured the jobs that ran last in this results folder, of all studies that share it: ${duration(total)} in all, one after the other.`),
     tableOf("Time and memory of each rule", [
       { title: "rule", value: (row) => row.rule, shown: (row) => name(row.rule) },
       { title: "jobs", value: (row) => row.n_jobs, isNumber: true },
