@@ -89,7 +89,9 @@ def test_the_page_shows_all_tables_but_no_figures() -> None:
 
 
 def test_the_page_shows_the_critiques_of_generative_models() -> None:
-    names = [f"<results>/rewards/{each}/Facts_junior/history" for each in ("gORM-mini", "dORM-mini")]
+    names = [
+        f"<results>/rewards/{each}/Facts_junior/history" for each in ("gORM-mini", "dORM-mini")
+    ]
     shown = tables_on_page(STUDY, [f"{name}.parquet" for name in names])["tables"]
     assert f"{names[0]}.critiques.parquet" in shown
     assert f"{names[1]}.critiques.parquet" not in shown

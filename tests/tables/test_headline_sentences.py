@@ -55,6 +55,12 @@ def test_a_sentence_for_each_selection() -> None:
     assert second.startswith("In a weighted vote of 16, no reward model is shown to beat")
 
 
+def test_nothing_is_below_zero_by_a_rounding_error() -> None:
+    ends = {"difference_low": -1e-15, "difference_high": 1e-15}
+    first, _ = headline_sentences([row("a", "not_shown", difference=-1e-15, **ends)], {})
+    assert "a (+0.0 [0.0, 0.0], " in first
+
+
 def test_aggregations_are_told_apart() -> None:
     rows = [row("a", "better"), row("a", "better", aggregation="mean")]
     assert "a min (" in (first := headline_sentences(rows, {})[0])

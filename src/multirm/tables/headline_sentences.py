@@ -64,9 +64,9 @@ def _name(row: Row, labels: Mapping[str, str], models: Sequence[str]) -> str:
 
 def _numbers(row: Row) -> str:
     """A difference with its interval and p-value: `+9.1 [2.3, 15.8], p = 0.06`."""
-    text = f"{row['difference']:+.1f}"
+    text = f"{row['difference']:+z.1f}"
     if row["difference_low"] is not None:
-        text += f" [{row['difference_low']:.1f}, {row['difference_high']:.1f}]"
+        text += f" [{row['difference_low']:z.1f}, {row['difference_high']:z.1f}]"
     if row["p_holm"] is not None:
         text += f", {shown_p(row['p_holm'])}"
     return text

@@ -18,6 +18,8 @@ CHROMIUM = Path(__file__).with_name("chromium.sh")
 LOCK = Path("/tmp/multirm-chromium.lock")
 
 PHONE, TABLET, DESKTOP = 390, 768, 1280
+# A4 with margins of 12 mm, in pixels of CSS.
+PAPER = 703
 WIDTHS = (PHONE, TABLET, DESKTOP)
 
 

@@ -207,5 +207,5 @@ def test_numbers_are_rounded_as_in_sentences(accuracy_page: Path, open_page: Ope
             "([all, digits]) => all.map((each) => fixed(each, digits))", [values, digits]
         )
         assert [each.replace("−", "-") for each in found] == [
-            f"{each:.{digits}f}" for each in values
+            f"{each:z.{digits}f}" for each in values
         ]

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multirm.report.page.assemble import Section, packed, page_of, policy_of, script_of, style_of
+from multirm.report.page.assemble import (
+    Section,
+    _static,
+    packed,
+    page_of,
+    policy_of,
+    script_of,
+    style_of,
+)
 from multirm.running.metadata import text_in
 
 HOSTILE = (
@@ -78,6 +86,18 @@ def test_nothing_comes_from_elsewhere() -> None:
     # Names of XML are not addresses.
     assert set(re.findall(r"https?://[^\"' )]+", code)) <= {"http://www.w3.org/2000/svg"}
     assert "@import" not in code and "url(" not in code
+
+
+def test_all_scripts_of_a_section_are_in_its_block() -> None:
+    code = script_of(["overview", "solutions"])
+    files = [file for file in _static().iterdir() if file.name.startswith("solutions")]
+    texts = [file.read_text(encoding="utf-8") for file in files if file.name.endswith(".js")]
+    assert len(texts) > 3
+    assert all(code.count(text) == 1 for text in texts)
+    # Between the brace that opens the section's block and the next block.
+    places = [code.index(text) for text in texts]
+    inside = code[min(places) : max(places)]
+    assert "\n}\n{\n" not in inside
 
 
 def test_no_script_makes_markup_or_code_of_texts() -> None:

@@ -18,7 +18,7 @@ from multirm.report.page.assemble import Section, packed, page_of
 from multirm.report.page.solutions import solutions_payload
 from multirm.tables.views import find_tables
 from tests.database.pools import write_pools
-from tests.report.page.conftest import DESKTOP, PHONE, WIDTHS, Opened
+from tests.report.page.conftest import DESKTOP, PAPER, PHONE, TABLET, WIDTHS, Opened
 from tests.report.page.hostile import TEXTS
 
 Open = Callable[..., Opened]
@@ -481,6 +481,59 @@ def test_print_shows_everything_but_controls(study_page: Path, open_page: Open) 
     )
     step = page.locator(".steps .step").first
     assert step.evaluate("(each) => getComputedStyle(each).printColorAdjust") == "exact"
+
+
+def test_paper_has_what_a_screen_hides(study_page: Path, open_page: Open) -> None:
+    page = open_page(study_page, "#solutions").page
+    folds = page.locator(".solutions-detail details")
+    to_solution(page, 0, 1)
+    assert folds.count() and page.locator(".solutions-detail details[open]").count() == 0
+    charts = page.locator(".line-chart svg")
+    assert {int(str(each.get_attribute("width"))) for each in charts.all()} == {320}
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator(".solutions-detail details[open]").count() == folds.count()
+    # Charts of a section that was never open are as wide as paper.
+    assert int(str(charts.first.get_attribute("width"))) > 600
+    choice = page.locator("#panel-accuracy .on-paper")
+    expect(choice).to_be_visible()
+    assert "On Micro; Best-of-N" in choice.inner_text()
+    assert page.locator(".gains caption").first.evaluate("(each) => each.offsetHeight") > 10
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(".solutions-detail details[open]").count() == 0
+    expect(choice).to_be_hidden()
+
+
+def test_nothing_is_cut_at_the_edge_of_paper(study_page: Path, open_page: Open) -> None:
+    page = open_page(study_page, "#solutions", PAPER).page
+    to_solution(page, 0, 0)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    wide = page.locator("table, .graph, .lines").evaluate_all(
+        "(all) => all.filter((each) => each.getBoundingClientRect().right > innerWidth + 1)"
+        ".map((each) => each.querySelector('caption')?.textContent ?? each.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+
+
+@pytest.mark.parametrize("width", [TABLET, DESKTOP])
+def test_each_solution_of_a_pool_has_one_line(
+    study_page: Path, open_page: Open, payload: Any, width: int
+) -> None:
+    page = open_page(study_page, "#solutions", width).page
+    chosen = [sum(each["n_tied"] > 1 for each in pool_of(payload, n)["choices"]) for n in range(6)]
+    to_question(page, chosen.index(max(chosen)))
+    heights = page.locator(".pool tbody tr").evaluate_all("(all) => all.map((e) => e.offsetHeight)")
+    assert max(heights) < 1.5 * min(heights)
+
+
+def test_the_random_sample_can_be_chosen_only_where_something_is_left_out(
+    study_page: Path, open_page: Open
+) -> None:
+    page = open_page(study_page, "#solutions").page
+    expect(page.locator(".question-row").first).to_be_visible()
+    expect(page.get_by_label("Random sample")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -27,10 +27,13 @@ from multirm.report.page.solutions import (
     solutions_payload,
 )
 from multirm.tables import parquet
+from multirm.tables.accuracy import ACCURACY
 from multirm.tables.nodes import NODES
+from multirm.tables.rewards import REWARDS
 from multirm.tables.views import find_tables
 from tests.database.pools import write_pools
 from tests.origins import made_of
+from tests.report.page.rows import accuracy
 
 
 def unpacked(pool: str) -> Any:
@@ -67,6 +70,21 @@ def test_everything_is_shown_where_it_fits(database: duckdb.DuckDBPyConnection) 
     assert [model["name"] for model in dataset["models"]] == ["critiques", "scores", "steps"]
     assert [scorer["aggregation"] for scorer in dataset["scorers"]] == ["mean", "last", "min"]
     assert all(row[4] & 1 << MARKS.index(RANDOM) for row in payload["questions"])
+
+
+def test_pools_that_were_evaluated_without_reward_models_are_shown(tmp_path: Path) -> None:
+    write_pools(tmp_path, has_answers=True)
+    for rewards in find_tables(tmp_path)[REWARDS.name]:
+        rewards.unlink()
+    with open_database(find_tables(tmp_path)) as database:
+        assert solutions_payload(database)["questions"] == ()
+    rows = [accuracy("majority_vote", 4, category="law")]
+    parquet.write(tmp_path / "accuracy.parquet", ACCURACY, rows, made_of())
+    with open_database(find_tables(tmp_path)) as database:
+        payload = solutions_payload(database)
+    assert [row[1] for row in payload["questions"]] == ["law"] * 12
+    (choice,) = unpacked(payload["pools"][0])["choices"]
+    assert choice["selection"] == "majority_vote"
 
 
 def test_a_pool_says_what_its_tables_say(database: duckdb.DuckDBPyConnection) -> None:

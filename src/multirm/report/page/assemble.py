@@ -19,7 +19,7 @@ from typing import Any
 from multirm.running.metadata import KEYWORD
 from multirm.version import VERSION
 
-# Others use what is defined in these; each other file is a block of its own.
+# All sections use what is defined in these; each section is a block of its own.
 _SHARED = ("elements.js", "tables.js", "charts.js")
 _LAST = "page.js"
 
@@ -31,7 +31,8 @@ class Section:
     """A section of a page.
 
     Attributes:
-        name: `static/{name}.js` draws it, and `static/{name}.css` is its style, if there is one.
+        name: `static/{name}.js` draws it, with what is in `static/{name}-*.js`; `static/{name}.css` is its style, if
+            there is one.
         title: what it is called.
         payload: its data, ready for JSON.
     """
@@ -89,8 +90,15 @@ def _hash(text: str) -> str:
 
 def script_of(names: Sequence[str]) -> str:
     """The page's script: what sections share, the sections, each in its own block, and what opens them."""
-    own = [f"{{\n{_read(name)}}}\n" for name in [*(f"{name}.js" for name in names), _LAST]]
+    blocks = [*map(_files_of, names), [_LAST]]
+    own = [f"{{\n{''.join(map(_read, files))}}}\n" for files in blocks]
     return _unclosed("".join(['"use strict";\n', *map(_read, _SHARED), *own]))
+
+
+def _files_of(section: str) -> list[str]:
+    """The scripts of a section, the one that draws it last."""
+    parts = [file.name for file in _static().iterdir() if file.name.startswith(f"{section}-")]
+    return [*sorted(parts), f"{section}.js"]
 
 
 def style_of(names: Sequence[str]) -> str:

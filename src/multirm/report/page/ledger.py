@@ -154,8 +154,8 @@ def ledger_payload(
         complete: what to say where nothing was, as from `completeness`.
 
     Returns:
-        `warnings`; `complete`; `tables`: for each, its `view`, `title`, `text`, `columns` (`name`, `title`, `is_number`), and
-        `rows`, of which those without a category are totals.
+        `warnings`; `complete`; `tables`: for each, its `view`, `title`, `text`, `columns` (`name`, `title`,
+        `is_number`), and `rows`, of which those without a category are totals.
     """
     return {
         "warnings": list(warnings),

@@ -33,10 +33,10 @@ def overview_payload(
         complete: what to say where nothing was missing, as from `completeness`.
 
     Returns:
-        `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), what its
-            numbers are (`is_macro`: the mean over categories, else over all questions), its
-        `scorers`, the `sentences` of its headline, `gains` (the headline's rows, with `scorer`, a position, or null),
-        and `accuracies` of what needs no reward model; `warnings`, `absent` and `complete`; `notes`: what an interval's note means.
+        `datasets`: for each, its `name`, what it has (`n_questions`, `categories`, `sizes`, `estimators`), `is_macro`
+        (whether its numbers are means over categories, or over all questions), its `scorers`, the `sentences` of its
+        headline, `gains` (the headline's rows, with `scorer`, a position, or null), and `accuracies` of what needs no
+        reward model; `warnings`, `absent` and `complete`; `notes`: what an interval's note means.
     """
     return {
         "datasets": [
@@ -99,6 +99,7 @@ def _of_dataset(
             }
             for row in overall
             if whole == OVERALL
-            and row["selection"] in _WITHOUT_REWARDS and row["n"] in (sizes[0], sizes[-1])
+            and row["selection"] in _WITHOUT_REWARDS
+            and row["n"] in (sizes[0], sizes[-1])
         ],
     }

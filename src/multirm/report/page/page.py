@@ -175,9 +175,7 @@ def sections_of(files: Files, title: str = TITLE, benchmarks: Path | None = None
         ledger = ledger_payload(database, warnings, complete)
         costs = costs_of(database)
     absent = [*missing_tables(list(files), tables), *left_out(solutions["datasets"])]
-    overview = overview_payload(
-        evaluated, tables["headline"], scorers, warnings, absent, complete
-    )
+    overview = overview_payload(evaluated, tables["headline"], scorers, warnings, absent, complete)
     provenance = provenance_payload(title, files, tables["hyper_parameters"], costs, benchmarks)
     found = {
         "overview": ("Overview", overview),

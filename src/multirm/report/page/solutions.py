@@ -184,17 +184,25 @@ def _next_turn(turns: deque[Iterator[Candidate]], taken: Set[Key]) -> Candidate 
 
 
 def _candidates(reader: _Reader) -> list[Candidate]:
-    """Every question that has rewards or a tree."""
+    """Every question that has rewards or a tree, or was evaluated."""
     trees = _keys_of_trees(reader.database)
-    scored = scored_datasets(reader.database)
+    whole = {*scored_datasets(reader.database), *_evaluated(reader.database)}
     found: dict[Key, set[str]] = {}
-    for dataset, category in sorted({*scored, *(key[:2] for key in trees)}):
+    for dataset, category in sorted({*whole, *(key[:2] for key in trees)}):
         for pool in reader.pools(dataset, category):
-            if (dataset, category) in scored or pool.key in trees:
+            if (dataset, category) in whole or pool.key in trees:
                 found[pool.key] = {str(trait) for trait in pool.traits}
     for key in sorted(trees):
         found.setdefault(key, set()).add(TREE)
     return [Candidate(key, frozenset(marks)) for key, marks in sorted(found.items())]
+
+
+def _evaluated(database: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The datasets and categories with accuracies and solutions, also if no reward model scored them."""
+    if not {"accuracy", "solutions"} <= views_in(database):
+        return []
+    query = "SELECT DISTINCT dataset, category FROM accuracy INTERSECT SELECT DISTINCT dataset, category FROM solutions"
+    return database.execute(query).fetchall()
 
 
 def _keys_of_trees(database: duckdb.DuckDBPyConnection) -> set[Key]:

@@ -34,6 +34,7 @@ class Accuracy {
       gains: objects(data.gain_columns, each.gains),
     }));
     this.controls = make("div", { class: "controls", "data-part": "controls" });
+    this.onPaper = make("p", { class: "on-paper" });
     this.legend = make("p", { class: "chart-legend" });
     this.panels = make("div", { class: "panels", "data-part": "panels" });
     this.notes = make("div", { class: "faint notes" });
@@ -42,6 +43,7 @@ class Accuracy {
     root.append(
       make("p", { class: "lead" }, "How often the selected answer is right, in %, by the number of solutions N that it is selected from."),
       this.controls,
+      this.onPaper,
       this.legend,
       this.panels,
       this.notes,
@@ -109,6 +111,7 @@ class Accuracy {
     }
     const view = this.resolve();
     this.showControls(view);
+    this.onPaper.replaceChildren(...choiceInWords(view));
     const rows = this.shownRows(view);
     this.showPanels(view, rows);
     this.showGains(view, rows);
@@ -198,7 +201,9 @@ class Accuracy {
     const shown = new Map(rows.map((row) => [this.styleOf(view, row).label, this.styleOf(view, row)]));
     this.legend.replaceChildren(...[...shown].map(([label, style]) => make("span", {}, mark(style), " ", name(label))));
     const meanings = distinct(rows.map((row) => row.note).filter(Boolean));
-    const said = [isSeeds ? "Bands are from the lowest to the highest of ten seeds: no confidence interval." : "Bands are 95 % intervals."];
+    const said = [];
+    if (isSeeds) said.push("Bands are from the lowest to the highest of ten seeds: no confidence interval.");
+    else if (rows.some((row) => row.low != null)) said.push("Bands are 95 % intervals.");
     said.push(...meanings.map((note) => `${sentenceOf(this.data.notes[note] ?? note)}`));
     this.notes.replaceChildren(make("p", {}, said.join(" ")));
   }
@@ -272,6 +277,12 @@ class Accuracy {
       copyButton("Copy the table as LaTeX", () => latexOf(heads, cells(), 2)),
     );
   }
+}
+
+// What the controls say, for paper, which has none.
+function choiceInWords(view) {
+  const ways = [WAYS[view.way], view.estimators.length > 1 ? `estimator ${view.estimator}` : null, view.aggregations.length ? `aggregation: ${view.aggregation}` : null, view.critiques.length ? `critiques per solution: ${view.m}` : null];
+  return ["On ", name(view.dataset.name), ways.filter(Boolean).map((words) => `; ${words}`).join(""), "."];
 }
 
 // Names may have any character, so lists of them in the address are JSON.

@@ -61,6 +61,18 @@ function rangePicture({ value, low, high }, [from, to], style, words) {
   return coloured(picture, style);
 }
 
+// The charts that are on the page, by their elements.
+const lineCharts = new WeakMap();
+
+// Paper has a width of its own, and on it are charts, too, that were not yet seen: they would be tiny.
+function drawForPaper() {
+  for (const element of document.querySelectorAll(".line-chart")) lineCharts.get(element).render(element.closest(".main") ? 700 : 230);
+}
+
+function drawForScreen() {
+  for (const element of document.querySelectorAll(".line-chart")) lineCharts.get(element).render(element.clientWidth || 320);
+}
+
 // Lines of accuracy over N, with intervals as bands. Pointing at it, or the arrow keys, tell the numbers at one N.
 //
 // `series` are {style, label, points: [{n, value, low, high, words}]}; `range` is that of the vertical axis; `about` is
@@ -76,6 +88,8 @@ class LineChart {
     this.width = 0;
     this.picture = draw("svg", { class: "lines", height, tabindex: 0, role: "img", "aria-label": label });
     this.element = make("div", { class: "line-chart" }, this.picture);
+    this.element.style.setProperty("--band", Math.min(0.1, 0.5 / Math.max(series.length, 1)));
+    lineCharts.set(this.element, this);
     this.render(320);
     new ResizeObserver(([entry]) => {
       const width = Math.floor(entry.contentRect.width);
@@ -127,6 +141,9 @@ class LineChart {
     if (known.length > 1) {
       const edge = [...known.map((point) => [point.n, point.high]), ...known.toReversed().map((point) => [point.n, point.low])];
       group.append(draw("path", { class: "band", d: this.path(edge) }));
+    } else if (points.length === 1 && known.length === 1) {
+      const [x, { low, high }] = [this.x(known[0].n), known[0]];
+      group.append(draw("line", { class: "interval", x1: x, x2: x, y1: this.y(low), y2: this.y(high) }));
     }
     if (points.length > 1) {
       group.append(draw("path", { class: "line", d: this.path(points.map((point) => [point.n, point.value])), "stroke-dasharray": dashes(style) }));

@@ -136,6 +136,22 @@ theme.hidden = false;
 
 addEventListener("hashchange", follow);
 
+// Paper cannot be unfolded.
+const unfolded = [];
+
+addEventListener("beforeprint", () => {
+  drawForPaper();
+  for (const fold of document.querySelectorAll(".solutions-detail details:not([open])")) {
+    fold.open = true;
+    unfolded.push(fold);
+  }
+});
+
+addEventListener("afterprint", () => {
+  drawForScreen();
+  for (const fold of unfolded.splice(0)) fold.open = false;
+});
+
 // Unpacking takes turns with other work, and printing waits for nothing: draw the other sections while nobody waits.
 follow().finally(async () => {
   for (const tab of tabs) await draw(tab.dataset.section).catch(() => {});

@@ -12,11 +12,13 @@ function fixed(value, digits = 1) {
   const isHalf = Math.abs(value * 2 ** (digits + 1)) % 2 === 1;
   const below = Math.floor(Math.abs(value) * 10 ** digits);
   const rounded = isHalf ? (Math.sign(value) * (below + (below % 2))) / 10 ** digits : value;
-  return rounded.toFixed(digits).replace("-", "−");
+  const text = rounded.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
 function signed(value, digits = 1) {
-  return value == null ? MISSING : `${value >= 0 ? "+" : ""}${fixed(value, digits)}`;
+  const text = fixed(value, digits);
+  return value == null || text.startsWith("−") ? text : `+${text}`;
 }
 
 function interval(low, high, digits = 1) {
