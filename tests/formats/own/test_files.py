@@ -52,6 +52,7 @@ def test_values_of_csv_files_are_texts(tmp_path: Path, content: bytes) -> None:
         ("a.jsonl", "\n" + json_lines() + "\n"),
         ("a.json", json.dumps(ROWS)),
         ("a.json", json.dumps({"data": ROWS})),
+        ("a.json", json.dumps({"model": "x", "data": ROWS, "seeds": [1, 2]})),
         ("a.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
         (
             "a.json",
@@ -59,7 +60,16 @@ def test_values_of_csv_files_are_texts(tmp_path: Path, content: bytes) -> None:
         ),
         ("a.json", json_lines()),
     ],
-    ids=["lines", "blank lines", "list", "inner list", "columns", "as pandas", "lines as json"],
+    ids=[
+        "lines",
+        "blank lines",
+        "list",
+        "inner list",
+        "beside other values",
+        "columns",
+        "as pandas",
+        "lines as json",
+    ],
 )
 def test_json_in_its_forms(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)

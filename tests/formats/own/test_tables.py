@@ -143,7 +143,7 @@ def test_what_is_said_wrongly(said: dict[str, Any], expected: str) -> None:
         ({"solution_id": [0, None, 0, 1]}, "none in 1 rows"),
         ({"category": ["law", None, "law", "law"]}, "--category all for all rows"),
         ({"answer": ["2", "3", "4", "5"]}, "answer=gold, or another"),
-        ({"response": [{"text": "a"}] * 4}, "texts or numbers"),
+        ({"response": [{"text": "a"}] * 4}, "add --columns steps=response.text"),
     ],
 )
 def test_values_that_cannot_be(changed: dict[str, list[Any]], expected: str) -> None:
@@ -249,6 +249,102 @@ def test_rewards_from_a_table_of_their_own() -> None:
                 table, ColumnMap(), "a.csv", beside={"m": RewardTable(pa.table(wrong), "b.csv")}
             )
         assert expected in str(error.value)
+
+
+def test_rewards_are_joined_by_places_only_if_they_count_from_0() -> None:
+    lists = {
+        "qid": ["q1", "q2"],
+        "responses": [["a", "b"], ["c", "d"]],
+        "parsed_answers": [["2", "3"], ["4", "5"]],
+        "gold": ["2", "4"],
+    }
+    ids = {"qid": ["q2", "q1", "q1"], "solution_id": [1, 1, 0], "reward": [1.0, 2.0, 3.0]}
+    for table in (pa.table(lists), pa.table(pools(score=None))):
+        beside = {"m": RewardTable(pa.table(ids), "b.csv")}
+        found = read_own(table, ColumnMap(), "a.csv", beside=beside)
+        assert rewards(found) == [[3.0], [2.0], [None], [1.0]]
+        assert any("m: b.csv is joined by the places" in note for note in found.notes)
+        # All of these are places as well, but of other solutions.
+        from_1 = {"qid": ["q2", "q1"], "solution_id": [1, 1], "reward": [1.0, 2.0]}
+        with pytest.raises(
+            OwnDataError, match=r"number each question's solutions from 0 in b\.csv"
+        ):
+            read_own(
+                table, ColumnMap(), "a.csv", beside={"m": RewardTable(pa.table(from_1), "b.csv")}
+            )
+
+
+def test_ids_of_rewards_under_another_name_are_to_be_renamed() -> None:
+    beside = pa.table({"qid": ["q1"], "idx": [0], "reward": [1.0]})
+    with pytest.raises(OwnDataError, match="rename idx to solution_id"):
+        read_own(
+            pa.table(pools(score=None)),
+            ColumnMap(),
+            "a.csv",
+            beside={"m": RewardTable(beside, "b")},
+        )
+
+
+def test_a_column_without_a_name_is_no_category() -> None:
+    # As pandas writes the index of a frame.
+    found = read({"": [0, 1, 2, 3], **POOLS}, rewards={"m": "score"})
+    assert column(found, "category") == ["all"] * 4
+    assert found.notes == []
+
+
+NESTED = {
+    "id": ["q1", "q2"],
+    "problem": [{"text": "1 + 1?", "gold": "2"}, {"text": "2 + 2?", "gold": "4"}],
+    "generations": [
+        [{"text": "a", "final_answer": "2", "scores": {"m": 0.5, "steps": [1.0, 2.0]}}],
+        [
+            {"text": "b", "final_answer": "4", "scores": {"m": None, "steps": [3.0]}},
+            {"text": "c", "final_answer": "5", "scores": None},
+        ],
+    ],
+}
+
+
+def test_values_within_objects_are_columns() -> None:
+    with pytest.raises(OwnDataError) as error:
+        read(NESTED)
+    assert error.value.options == (
+        "--columns question_id=id parsed_answer=generations.final_answer answer=problem.gold"
+        " steps=generations.text"
+    )
+    said = dict(pair.split("=") for pair in error.value.options.split()[1:])
+    models = {"m": "generations.scores.m", "steps": "generations.scores.steps"}
+    found = read(NESTED, columns=said | {"question": "problem.text"}, rewards=models)
+    assert column(found, "question") == ["1 + 1?", "2 + 2?", "2 + 2?"]
+    assert column(found, "steps") == [["a"], ["b"], ["c"]]
+    assert column(found, "outcome") == [1, 1, 0]
+    assert rewards(found) == [[0.5], [None], [None]]
+    assert rewards(found, "steps") == [[1.0, 2.0], [3.0], []]
+
+
+def test_the_rule_that_divides_into_as_many_steps_as_rewards_is_named() -> None:
+    said: dict[str, Any] = {"rewards": {"m": "list"}, "unit": {"m": Unit.STEP}}
+    texts = ["One.\n \nSo\n2.", "3", "4", "5"]
+    for of_first, expected in (
+        ([0.1, 0.2], "--split blank_lines"),
+        ([0.1] * 3, "--split lines"),
+        ([0.1] * 5, "no --split (blank_lines, lines or step_markers) divides them so"),
+    ):
+        table = pools(response=texts, list=[of_first, [0.1], None, [0.2]])
+        (problem,) = problems(table, **said)
+        assert expected in problem
+    (problem,) = problems(
+        pools(response=[["a"], ["b"], ["c"], ["d"]], list=[[0.1, 0.2], None, None, None]), **said
+    )
+    assert "--split" not in problem and "leave out --unit m=step" in problem
+
+
+def test_solutions_of_several_policies_in_one_pool_are_told() -> None:
+    (note,) = read(pools(score=None, model_id=["a", "b", "a", "b"])).notes
+    assert note.startswith("model_id is not used") and "--columns dataset=model_id" in note
+    assert read(pools(score=None, model_id=["a"] * 4, note=["x"] * 4)).notes == [
+        "not used: model_id, note"
+    ]
 
 
 def test_columns_that_are_left_out_are_named() -> None:

@@ -52,6 +52,10 @@ class Spoken(StrEnum):
             return f"--{option} {words}"
         return f"{option}={ {str(name): str(value) for name, value in pairs.items()} }"
 
+    def option(self, option: str) -> str:
+        """How an option is named."""
+        return f"--{option}" if self is Spoken.OPTIONS else option
+
     def word(self, option: str, value: str) -> str:
         """How an option is given one value, such as `--correct is_correct`."""
         if self is Spoken.OPTIONS:
@@ -116,7 +120,17 @@ _SURE = {
 _LIKELY = {
     Field.QUESTION_ID: ("id", "idx", "index", "uid", "prompt_id", "task_id", "example_id")
     + ("item_id", "unique_id", "question_idx", "question_number"),
-    Field.SOLUTION_ID: ("sample_id", "sample", "response_id", "completion_id", "generation_id")
+    Field.SOLUTION_ID: (
+        "sample_id",
+        "sample",
+        "sample_index",
+        "solution_idx",
+        "solution_index",
+        "idx",
+        "response_id",
+        "completion_id",
+        "generation_id",
+    )
     + ("attempt", "rollout", "sample_idx", "cot_ids"),
     Field.QUESTION: ("prompt", "query", "input", "instruction", "question_text"),
     Field.ANSWER: ("target", "label", "reference", "expected", "expected_answer", "correct_answer")
@@ -137,6 +151,10 @@ _LIKELY = {
     Field.CATEGORY: ("subject", "domain", "topic", "area", "field"),
 }
 _GRADES = ("is_correct", "correct", "correctness", "graded", "grade", "is_right", "passed", "acc")
+
+_POLICIES = ("model", "model_id", "model_name", "policy", "generator", "sampler", "llm")
+# What solutions and questions have alike.
+_TEXTS = {"text", "content", "value"}
 
 # One column may well hold both: the text of a question tells it apart from others, a text is its own answer.
 _TOGETHER = (
@@ -256,15 +274,37 @@ def grading_column(names: Iterable[str]) -> str | None:
     return next((name for name in names if _plain(name) in _GRADES), None)
 
 
+def is_policy(name: str) -> bool:
+    """Whether a column looks as if it said which language model a solution is by."""
+    return _plain(name) in _POLICIES
+
+
 def _guess(wanted: Field, left: Sequence[str], plain: Mapping[str, str]) -> str | None:
-    """The column that may hold what is wanted: by a usual name, or one that differs by a letter or two."""
+    """The column that may hold what is wanted: by a usual name, or one that differs by a letter or two.
+
+    Of a value within objects, the last part of its name counts: `problem.gold` may be the answer. A `text` may be
+    anything's, so that of `generations.text` the first part counts as well.
+    """
     for likely in _LIKELY.get(wanted, ()):
         for name in left:
             if plain[name] == likely:
                 return name
     known = {plain[name]: name for name in left}
+    usual = {*_SURE[wanted], *_LIKELY.get(wanted, ())}
+    within = [(_plain(outer), _plain(inner), name) for outer, _, inner, name in map(_parted, left)]
+    for outer, inner, name in within:
+        if inner in _TEXTS and outer in usual:
+            return name
+    for _, inner, name in within:
+        if inner in usual - _TEXTS:
+            return name
     near = (difflib.get_close_matches(name, known, n=1, cutoff=0.85) for name in _SURE[wanted])
     return next((known[names[0]] for names in near if names), None)
+
+
+def _parted(name: str) -> tuple[str, str, str, str]:
+    """What is before the last full stop of a name and behind it, and the name."""
+    return *name.rpartition("."), name
 
 
 def _plain(name: str) -> str:

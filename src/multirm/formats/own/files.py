@@ -231,9 +231,10 @@ def _read_json(path: Path) -> pa.Table:
         if "Extra data" in _reason(error):
             return _read_json_lines(path)
         raise InputError(path, expected="JSON", found=_reason(error)) from error
-    if isinstance(value, dict) and len(value) == 1:
-        (inner,) = value.values()
-        value = inner if isinstance(inner, list) and inner and isinstance(inner[0], dict) else value
+    if isinstance(value, dict):
+        # The rows may stand beside what is known of all of them.
+        rows = [each for each in value.values() if _are_objects(each)]
+        value = rows[0] if len(rows) == 1 else value
     if isinstance(value, dict) and value:
         columns = list(value.values())
         if all(isinstance(each, list) and len(each) == len(columns[0]) for each in columns):
@@ -242,12 +243,21 @@ def _read_json(path: Path) -> pa.Table:
             # As pandas writes a frame: a row's number for each value.
             return table_of_objects(path, _turned(value))
     if not isinstance(value, list):
-        raise InputError(path, expected="a list of objects", found=shown(value))
+        raise InputError(
+            path,
+            expected="a list of objects",
+            found=shown(value),
+            remedy="write an object for each solution",
+        )
     wrong = [row for row, each in enumerate(value, 1) if not isinstance(each, dict)]
     if wrong:
         where = f"{path}, row {wrong[0]}"
         raise InputError(where, expected="an object", found=shown(value[wrong[0] - 1]))
     return table_of_objects(path, value)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _turned(columns: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:

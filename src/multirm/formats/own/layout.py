@@ -1,6 +1,6 @@
-"""Give each solution a row where a row has the lists of all solutions to a question."""
+"""Give each solution a row where a row has the lists of all solutions to a question, and each value a column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,38 @@ import pyarrow.compute as pc
 
 from multirm.formats.own.columns import Field
 from multirm.formats.own.reading import Reading
-from multirm.formats.own.values import is_list, read_lists, sizes_of
+from multirm.formats.own.values import is_list, lists_from, plain_array, read_lists, sizes_of
+
+
+def flattened(table: pa.Table) -> pa.Table:
+    """The table with a column for each value within objects: `problem.gold`, and `generations.text` within a list."""
+    parts = [
+        part
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        for part in _values_in(name, column)
+    ]
+    return pa.Table.from_arrays([values for _, values in parts], [name for name, _ in parts])
+
+
+def _values_in(
+    name: str, column: pa.ChunkedArray | pa.Array
+) -> Iterator[tuple[str, pa.ChunkedArray | pa.Array]]:
+    if not _has_objects(column.type):
+        yield name, column
+    elif pa.types.is_struct(column.type):
+        for place, inner in enumerate(column.type):
+            values = pc.struct_field(column, [place])
+            yield from _values_in(f"{name}.{inner.name}", values)
+    else:
+        array = plain_array(column)
+        for inner_name, values in _values_in(name, pc.list_flatten(array)):
+            yield inner_name, lists_from(plain_array(values), sizes_of(array))
+
+
+def _has_objects(kind: pa.DataType) -> bool:
+    if is_list(kind):
+        return _has_objects(kind.value_type)
+    return bool(pa.types.is_struct(kind)) and kind.num_fields > 0
 
 
 def one_row_per_solution(reading: Reading) -> None:

@@ -41,7 +41,9 @@ class Reading:
 
     def of(self, wanted: Field) -> pa.Array | None:
         """The column that holds something; None if there is none that can be used."""
-        return self.arrays.get(self.taken.columns.get(wanted, ""))
+        column = self.taken.columns.get(wanted)
+        # A column's name may be empty: that of the index where pandas has written a frame.
+        return None if column is None else self.arrays.get(column)
 
     def place(self, solution: int) -> str:
         row = int(self.rows[solution])

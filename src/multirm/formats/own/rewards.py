@@ -7,12 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from multirm.errors import one_of
 from multirm.formats.own.columns import (
     ColumnMap,
     Field,
+    StepRule,
     take_columns,
 )
 from multirm.formats.own.keys import Keys
+from multirm.formats.own.layout import flattened
 from multirm.formats.own.problems import keys_shown
 from multirm.formats.own.reading import Reading
 from multirm.formats.own.values import (
@@ -23,6 +26,7 @@ from multirm.formats.own.values import (
     plain_array,
     read_lists,
     sizes_of,
+    steps_of,
 )
 from multirm.tables.rewards import COST_COLUMNS, REWARDS, Scale, Unit
 
@@ -123,7 +127,7 @@ def _lists_of(
                 reading.place(first),
                 f"a reward of {model} for each of {n_steps[first]} steps",
                 f"{sizes[first]}{f', and likewise in {len(other) - 1} more' * (len(other) > 1)}",
-                f"divide texts into steps: {reading.spoken.word('split', 'blank_lines')}",
+                _remedy_of_steps(reading, model, sizes),
             )
     if not values.null_count < len(values):
         place = reading.spoken.pairs("rewards", {model: "…"})
@@ -136,6 +140,20 @@ def _lists_of(
             f"use {reading.spoken.pairs('scale', {model: Scale.SCORE})}",
         )
     return array, unit
+
+
+def _remedy_of_steps(reading: Reading, model: str, sizes: np.ndarray) -> str:
+    """The rule that divides solutions into as many steps as there are rewards, if there is one."""
+    without = f"or leave out {reading.spoken.pairs('unit', {model: Unit.STEP})}"
+    array = reading.of(Field.STEPS)
+    if array is None or is_list(array.type):
+        return f"give each step a reward, {without}"
+    for rule in StepRule:
+        lists, _ = steps_of(array, rule)
+        if (sizes_of(lists) == sizes)[sizes > 0].all():
+            return f"divide texts into steps: {reading.spoken.word('split', rule)}"
+    rules = one_of([rule for rule in StepRule if rule is not StepRule.WHOLE])
+    return f"no {reading.spoken.option('split')} ({rules}) divides them so: write lists of steps, {without}"
 
 
 def _reward_table(
@@ -167,7 +185,7 @@ def _reward_table(
 
 def _joined(reading: Reading, keys: Keys, model: str, beside: RewardTable) -> pa.Array | None:
     """A model's rewards from a table of its own, in the order of the solutions; null where it has none."""
-    table = beside.table
+    table = flattened(beside.table)
     names = table.column_names
     said = {name: column for name, column in reading.mapping.columns.items() if column in names}
     mapping = ColumnMap(
@@ -195,7 +213,7 @@ def _joined(reading: Reading, keys: Keys, model: str, beside: RewardTable) -> pa
             beside.where,
             f"the column{'s' * (len(lacking) > 1)} {' and '.join(lacking)}, to join rewards to solutions",
             f"the columns {', '.join(names)}",
-            "name them as the file of solutions does",
+            _renamed(lacking, taken.guessed) or "name them as the file of solutions does",
         )
     if column is None or column not in names or lacking:
         return None
@@ -208,14 +226,6 @@ def _joined(reading: Reading, keys: Keys, model: str, beside: RewardTable) -> pa
         np.arange(table.num_rows),
         problems=reading.problems,
     )
-    if Field.SOLUTION_ID not in reading.taken.columns:
-        reading.wrong(
-            reading.where,
-            f"a column solution_id, by which {beside.where} is joined",
-            "none",
-            f"add {reading.spoken.pairs('columns', {'solution_id': 'COLUMN'})}",
-        )
-        return None
     ids = own.texts(Field.QUESTION_ID)
     given = own.texts(Field.SOLUTION_ID)
     lists = read_lists(own.arrays[column])
@@ -223,9 +233,28 @@ def _joined(reading: Reading, keys: Keys, model: str, beside: RewardTable) -> pa
     values = own.converted(column, _reward_values, _POINT)
     if ids is None or given is None or values is None:
         return None
+    if Field.SOLUTION_ID not in reading.taken.columns:
+        if "0" not in given.to_pylist():
+            reading.wrong(
+                reading.where,
+                f"a column solution_id, by which {beside.where} is joined",
+                "none",
+                f"add {reading.spoken.pairs('columns', {'solution_id': 'COLUMN'})}, or number each question's"
+                f" solutions from 0 in {beside.where}",
+            )
+            return None
+        reading.notes.append(
+            f"{model}: {beside.where} is joined by the places of a question's solutions, from 0 in their order"
+        )
     return _in_order(
         own, keys, model, list(zip(ids.to_pylist(), given.to_pylist(), strict=True)), values
     )
+
+
+def _renamed(lacking: Sequence[Field], guessed: Mapping[Field, str]) -> str:
+    """How columns would be named that look as if they were those that are lacking; empty if some do not."""
+    pairs = [f"{guessed[held]} to {held}" for held in lacking if held in guessed]
+    return f"rename {' and '.join(pairs)}" if len(pairs) == len(lacking) else ""
 
 
 def _in_order(

@@ -39,7 +39,9 @@ def read_solutions(reading: Reading, keys: Keys | None) -> pa.Table | None:
     correct = reading.mapping.correct
     grades = None
     if correct in reading.arrays:
-        grades = reading.converted(correct, truths, "leave out or grade the other solutions")
+        grades = reading.converted(
+            correct, truths, "write true or false; leave out solutions without a grade"
+        )
     if keys is None:
         return None
     if parsed is not None:
@@ -56,7 +58,7 @@ def read_solutions(reading: Reading, keys: Keys | None) -> pa.Table | None:
         reading.wrong(
             f"{reading.place(int(without[0]))}, column {reading.taken.columns[Field.ANSWER]}",
             "a reference answer in every row",
-            f"none in {len(without)} rows",
+            f"none in {len(without)} row{'s' * (len(without) > 1)}",
             "fill it in, or leave these questions out",
         )
         return None

@@ -10,9 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from multirm.errors import InputError, did_you_mean, one_of, shown
-from multirm.formats.own.columns import ColumnMap, Field, Spoken, grading_column, take_columns
+from multirm.formats.own.columns import (
+    ColumnMap,
+    Field,
+    Spoken,
+    grading_column,
+    is_policy,
+    take_columns,
+)
 from multirm.formats.own.keys import is_file_name, read_keys
-from multirm.formats.own.layout import one_row_per_solution
+from multirm.formats.own.layout import flattened, one_row_per_solution
 from multirm.formats.own.problems import OwnDataError
 from multirm.formats.own.reading import Reading
 from multirm.formats.own.rewards import RewardTable, read_rewards
@@ -66,6 +73,7 @@ def read_own(
     Raises:
         OwnDataError: says everything that is wrong, and which columns were understood.
     """
+    table = flattened(table)
     names = table.column_names
     taken = take_columns(names, mapping, where, spoken)
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -171,7 +179,7 @@ def _refuse_missing(reading: Reading, beside: Sequence[str]) -> None:
 
 
 def _note_unused(reading: Reading, names: Sequence[str]) -> None:
-    """Say which columns look as if they held rewards, a grading or a category, and are not used."""
+    """Say which columns are not used, and of those that look as if they held something, how they would be."""
     mapping, spoken = reading.mapping, reading.spoken
     used = {*reading.taken.columns.values(), *mapping.rewards.values(), mapping.correct}
     left = [name for name in names if name not in used]
@@ -182,6 +190,13 @@ def _note_unused(reading: Reading, names: Sequence[str]) -> None:
                 f"{guess} is not used; if it is the {held}: {spoken.pairs('columns', {held: guess})}"
             )
             left.remove(guess)
+    policy = next((name for name in left if is_policy(name)), None)
+    if policy is not None and _has_several(reading.arrays[policy]):
+        reading.notes.append(
+            f"{policy} is not used: solutions with different values are in one pool; to evaluate each by itself:"
+            f" {spoken.pairs('columns', {Field.DATASET: policy})}"
+        )
+        left.remove(policy)
     grading = grading_column(left)
     if grading:
         reading.notes.append(
@@ -194,6 +209,13 @@ def _note_unused(reading: Reading, names: Sequence[str]) -> None:
         reading.notes.append(
             f"{', '.join(scores)} not used; to evaluate rewards: {spoken.pairs('rewards', pairs)}"
         )
+    others = [name for name in left if name and name not in scores]
+    if others:
+        reading.notes.append(f"not used: {', '.join(others)}")
+
+
+def _has_several(array: pa.Array) -> bool:
+    return not pa.types.is_nested(array.type) and len(array.unique()) > 1
 
 
 def model_name(column: str) -> str:
