@@ -39,6 +39,17 @@ def test_a_file_belongs_to_the_study_that_made_it_last() -> None:
         check_owners(owner("a"), ["results/y"])
 
 
+def test_the_page_is_that_of_the_study_that_ran_last() -> None:
+    note_owner(owner("a"), ["results/x", "results/report.html"])
+    check_owners(owner("b"), ["results/report.html"])
+    with pytest.raises(InputError, match=r"^results/x: expected what the study b made"):
+        check_owners(owner("b"), ["results/report.html", "results/x"])
+    # Another file of this name is no page.
+    note_owner(owner("a"), ["results/figures/report.html"])
+    with pytest.raises(InputError, match=r"^results/figures/report\.html: expected"):
+        check_owners(owner("b"), ["results/figures/report.html"])
+
+
 def test_several_runs_of_a_study_add_up() -> None:
     note_owner(owner("a"), ["results/x"])
     note_owner(owner("a"), ["results/y"])

@@ -122,7 +122,7 @@ def check_study(study: Path, data: Path | None = None) -> None:
     others = other_studies(checked.study, Path(checked.results))
     if others:
         logger.info(
-            "%s has results of %s, too: this study shares what is the same in both, and does not replace the others. "
+            "%s has results of %s, too: this study shares what is the same in both, and replaces only their page. "
             "To make both, name another folder (`results: %s`)",
             *(checked.results, ", ".join(others), f"{checked.results}-{checked.study}"),
         )

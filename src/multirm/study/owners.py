@@ -17,6 +17,10 @@ from multirm.study.results_folder import DEFAULT
 # Lines of records that are not files of the study.
 _FOLDER, _STUDY = "# results in: ", "# study in: "
 
+PAGE = "report.html"
+"""The one file that every study makes under the same name: it shows the study that ran last. It is made from the others
+in little time, so replacing it loses nothing, and studies that share all else may share their folder."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -43,12 +47,13 @@ def check_owners(owner: Owner, replaced: Iterable[str]) -> None:
 
     Args:
         owner: the study that is about to run.
-        replaced: existing files that its jobs would make differently.
+        replaced: existing files that its jobs would make differently. The page may be another study's.
 
     Raises:
         InputError: another study made one of them, also one of the same name that is in another file.
     """
     wanted = {_within(owner.results, file): file for file in replaced}
+    wanted.pop(PAGE, None)
     remedy = f"give one of them another folder (`results: {owner.results}-{owner.study}` in its file), or delete these"
     for record in _records(owner.results, other_than=owner.study):
         _refuse(

@@ -13,6 +13,7 @@ from multirm.study.files import (
     weights_of_model,
 )
 from multirm.study.options import option
+from multirm.study.owners import PAGE
 from multirm.study.report_tables import FORMATS, REPORT_TABLES, ReportTable
 from multirm.study.study import Study
 from multirm.study.targets import (
@@ -168,7 +169,7 @@ def report_words(names: Iterable[str], wildcards: object, input: Any) -> list[st
 def page_targets(study: Study) -> list[str]:
     """The page of a study that evaluates answers; there is none about step labels alone."""
     has_accuracies = any(map(study.has_answers, study.evaluation.datasets))
-    return [f"{RESULTS}/report.html"] if has_accuracies else []
+    return [f"{RESULTS}/{PAGE}"] if has_accuracies else []
 
 
 def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
