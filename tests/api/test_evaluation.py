@@ -209,6 +209,12 @@ def test_single_rewards_need_no_aggregation(rows: Rows, said: Said) -> None:
         ({"n": 0}, r"^n: expected greater than or equal to 1, found 0"),
         ({"n": [True]}, r"^n: "),
         ({"n": "many"}, r"^n: "),
+        ({"n": 2.5}, r"^n: .*found 2.5"),
+        ({"n": [None]}, r"^n: .*found None"),
+        ({"aggregation": 5}, r"^aggregation of skywork: expected last, .*found 5"),
+        ({"aggregation": {"prm": 5}}, r"^aggregation of prm: expected last, .*found 5"),
+        ({"category_groups": {"x": "law"}}, r"^category_groups: expected lists, such as"),
+        ({"category_groups": {"x": 3}}, r"^category_groups: expected lists, such as"),
         ({"category_groups": ["law"]}, r"^category_groups: expected a dict, such as"),
         ({"n": 99}, r"^n: expected a size up to 4"),
         ({"runs": 1}, r"^runs: expected greater than or equal to 2, found 1"),
@@ -238,6 +244,12 @@ def test_what_is_not_there_is_refused(evaluation: multirm.Evaluation, tmp_path: 
         evaluation.table("cost")
     with pytest.raises(InputError, match=r"^chart: .*found 'best_of'; did you mean best_of_n\?"):
         evaluation.chart("best_of")
+    with pytest.raises(InputError, match=r"^output: expected a path, found None"):
+        evaluation.report(None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^title: expected a text, found 5"):
+        evaluation.report(tmp_path / "page.html", title=5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^folder: expected a path, found 3"):
+        evaluation.write(3)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="a folder to write to"):
         evaluation.write(tmp_path / "file")

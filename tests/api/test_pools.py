@@ -113,6 +113,8 @@ def test_everything_that_is_wrong_is_said_in_words_of_python(rows: Rows) -> None
             r"^rewards: expected a dict, such as \{'mine': 'score'\}, .* found",
         ),
         ({"rewards": "skywork"}, r"^rewards: expected a dict"),
+        ({"correct": 3}, r"^correct: expected a text, found 3"),
+        ({"dataset": 3}, r"^dataset: expected a text, found 3"),
         ({"columns": {3: "gold"}}, r"^columns: expected a dict, such as \{'steps': 'response'\}"),
         (
             {"unit": ["step"]},
@@ -125,6 +127,11 @@ def test_wrong_words_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         multirm.Pools.from_frame(rows, **{**said, **changes})
+
+
+def test_a_file_is_not_asked_for_what_nobody_knows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^from_file: .*found 'colums'; did you mean columns\?"):
+        multirm.Pools.from_file(tmp_path / "x.csv", colums={})  # type: ignore[call-arg]
 
 
 def test_a_frame_is_no_place(rows: Rows) -> None:

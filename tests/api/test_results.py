@@ -11,6 +11,11 @@ from multirm.report.page.page import report_page
 from multirm.study.figures import FIGURES
 from multirm.tables import parquet
 from multirm.tables.registry import SCHEMAS
+from multirm.tables.rewards import REWARDS
+from multirm.tables.samples import SAMPLES
+from multirm.tables.solutions import SOLUTIONS
+from tests.origins import made_of
+from tests.report.page.test_browser import payload_of
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,40 @@ def test_evaluating_its_pools_again_gives_the_same(found: multirm.Results) -> No
         each.accuracy.sort_values(key).reset_index(drop=True) for each in (evaluation, again)
     )
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_samples_without_an_answer_are_in_pools_and_on_the_page(tmp_path: Path) -> None:
+    key = {"dataset": "D", "category": "law"}
+    sampled = [{**key, "question_id": q, "solution_id": k} for q in "pq" for k in range(4)]
+    lost = [row for row in sampled if row["question_id"] == "q" or row["solution_id"] == 3]
+    kept = [row for row in sampled if row not in lost]
+    text = {"question": "?", "answer": "A", "steps": ["s"], "parsed_answer": "A"}
+    text |= {"outcome": 1, "step_labels": None}
+    reward = {"model": "m", "rewards": [0.5], "unit": "solution", "scale": "probability"}
+    cost = {"n_tokens_read": 1, "n_tokens_generated": 1}
+    for kind, schema, rows in (
+        ("data/D", SOLUTIONS, [row | text for row in kept]),
+        ("rewards/m/D", REWARDS, [row | reward for row in kept]),
+        (
+            "samples/D",
+            SAMPLES,
+            [row | cost | {"text": "t", "reason": row in lost and "cut_off"} for row in sampled],
+        ),
+    ):
+        rows = [{**row, "reason": row.get("reason") or None} for row in rows]
+        known = [{name: row.get(name) for name in schema.columns.names} for row in rows]
+        parquet.write(tmp_path / kind / "law.parquet", schema, known, made_of())
+    found = multirm.results(tmp_path)
+    evaluation = multirm.evaluate(found.pools("D"), "last", n=1)
+    # Three of eight samples are solutions, all of them right.
+    overall = evaluation.accuracy.query("category == 'Overall' and selection == 'best_of_n'")
+    assert overall["accuracy"].tolist() == [37.5]
+    evaluation.write(tmp_path / "evaluation" / "D")
+    evaluation.report(tmp_path / "own.html")
+    found.evaluation("D").report(tmp_path / "read.html")
+    for page in (tmp_path / "own.html", tmp_path / "read.html"):
+        sizes = {row[2]: row[5] for row in payload_of(page)["questions"]}
+        assert sizes == {"p": 4, "q": 4}, page.name
 
 
 def test_its_page_is_that_of_the_command(found: multirm.Results, tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_a_generative_model_is_known_by_its_folder(
     assert (tmp_path / "g.critiques.parquet").is_file()
 
 
+def test_a_kind_that_a_folder_contradicts_is_refused(
+    finished_study: Path, mine: multirm.Pools
+) -> None:
+    model = finished_study / "results" / "models" / "dORM-micro"
+    with pytest.raises(InputError, match=r"^kind: expected dORM, the kind of dORM-micro, found"):
+        multirm.score(model, mine, kind="gORM")
+
+
 def test_a_call_that_was_interrupted_is_the_same_job_again(
     tiny_model: Path, mine: multirm.Pools, tmp_path: Path
 ) -> None:

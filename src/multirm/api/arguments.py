@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -56,6 +57,28 @@ def pairs(argument: str, said: Mapping[str, Value] | None, example: str) -> dict
     if not isinstance(said, Mapping) or not all(isinstance(name, str) for name in said):
         raise InputError(argument, expected=f"a dict, such as {example}", found=shown(said))
     return dict(said)
+
+
+def text(argument: str, given: object) -> str:
+    """An argument that is a text.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(given, str):
+        raise InputError(argument, expected="a text", found=shown(given))
+    return given
+
+
+def path(argument: str, given: object) -> Path:
+    """An argument that is a path.
+
+    Raises:
+        InputError: it is neither a text nor a path.
+    """
+    if not isinstance(given, str | Path):
+        raise InputError(argument, expected="a path", found=shown(given))
+    return Path(given)
 
 
 def validated(kind: type[Kind], **given: Any) -> Kind:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from multirm.api.arguments import member, pairs, validated
+from multirm.api.arguments import member, pairs, path, text, validated
 from multirm.api.messages import in_python
 from multirm.api.pools import AnyPath, Pools
 from multirm.errors import InputError, did_you_mean, escaped, one_of, shown
@@ -33,6 +33,9 @@ from multirm.text.answer_rules import AnswerRule
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
+
+
+_GROUPS = "{'texts': ['law', 'history']}"
 
 
 @in_python()
@@ -78,7 +81,14 @@ def evaluate(
             found=type(pools).__name__,
             remedy="make them by Pools.from_frame, Pools.from_file or Pools.read",
         )
-    groups = pairs("category_groups", category_groups, "{'texts': ['law', 'history']}")
+    groups = pairs("category_groups", category_groups, _GROUPS)
+    for each in groups.values():
+        if isinstance(each, str) or not isinstance(each, Iterable):
+            raise InputError(
+                "category_groups",
+                expected=f"lists, such as {_GROUPS}",
+                found=shown(category_groups),
+            )
     inputs = Inputs(
         solutions=pools.sources,
         rewards=pools.reward_sources,
@@ -104,8 +114,11 @@ def _sizes(n: int | Sequence[int] | None) -> list[int] | None:
     if n is None:
         return None
     several = [n] if isinstance(n, str) or not isinstance(n, Iterable) else n
-    # True is no number, although Python can count with it.
-    return [each if isinstance(each, bool | str) else index(each) for each in several]
+    # True is no number, although Python can count with it. What is no whole number is refused where types are checked.
+    return [
+        index(each) if hasattr(each, "__index__") and not isinstance(each, bool) else each
+        for each in several
+    ]
 
 
 def _aggregations(
@@ -133,7 +146,9 @@ def _aggregations(
         words = given.get(model)
         if words is None:
             words = _only_possible(pools, model)
-        names = [words] if isinstance(words, str) else list(words)
+        names = (
+            list(words) if isinstance(words, Iterable) and not isinstance(words, str) else [words]
+        )
         found[model] = [member(f"aggregation of {model}", name, Aggregation) for name in names]
         if not names or len(set(names)) < len(names):
             where = f"aggregation of {model}"
@@ -189,7 +204,7 @@ class _InMemory:
     @property
     def others(self) -> list[Path]:
         models = [self._pools.reward_models] if self._pools.reward_models else []
-        return [*self._tables_of_pools, *models]
+        return [*self._tables_of_pools, *map(Path, self._pools.samples), *models]
 
     @cached_property
     def _written(self) -> Path:
@@ -353,8 +368,9 @@ class Evaluation:
         Raises:
             InputError: the folder cannot be written to, or a table would replace one that was evaluated.
         """
-        check_folder(Path(folder))
-        self._source.write(Path(folder))
+        place = path("folder", folder)
+        check_folder(place)
+        self._source.write(place)
 
     @in_python()
     def report(self, output: AnyPath, title: str | None = None) -> None:
@@ -369,8 +385,9 @@ class Evaluation:
         """
         from multirm.report.page.page import report_page
 
-        called = f"Reward models on {self.dataset}" if title is None else title
-        report_page([self._source.folder], Path(output), self._source.others, title=called)
+        called = f"Reward models on {self.dataset}" if title is None else text("title", title)
+        file = path("output", output)
+        report_page([self._source.folder], file, self._source.others, title=called)
 
     def _reward_models(self) -> list[Path]:
         name = REWARD_MODELS.name

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from multirm.api.arguments import member, of_each, pairs
+from multirm.api.arguments import member, of_each, pairs, text
 from multirm.api.frames import Frame, to_arrow
 from multirm.api.messages import in_python
 from multirm.data.import_own import write_pools
-from multirm.errors import InputError, escaped, shown
+from multirm.errors import InputError, did_you_mean, escaped, one_of, shown
 from multirm.evaluation.views import Source
 from multirm.formats import layouts
 from multirm.formats.own.columns import ColumnMap, Spoken, StepRule
@@ -35,6 +35,19 @@ Places: TypeAlias = AnyPath | Sequence[AnyPath]
 """One or more tables, folders of tables, folders in Multi-RM's layout, or hub names."""
 
 _OWN = "own"
+
+
+class Said(TypedDict, total=False):
+    """What can be said about the columns of a frame or file; `Pools.from_frame` says what each means."""
+
+    columns: Mapping[str, str] | None
+    rewards: Mapping[str, str | Frame] | None
+    correct: str | None
+    split: str
+    unit: str | Mapping[str, str] | None
+    scale: str | Mapping[str, str] | None
+    dataset: str | None
+    category: str | None
 
 
 class Pools:
@@ -104,56 +117,61 @@ class Pools:
         Raises:
             InputError: says everything that is wrong with the frame, each problem with its remedy.
         """
-        table = to_arrow(frame)
-        said = _mapping(columns, rewards, correct, split, unit, scale, dataset, category)
-        return cls._own(table, "frame", _OWN, said, rewards or {})
+        said = Said(
+            columns=columns,
+            rewards=rewards,
+            correct=correct,
+            split=split,
+            unit=unit,
+            scale=scale,
+            dataset=dataset,
+            category=category,
+        )
+        return cls._own(to_arrow(frame), "frame", _OWN, said)
 
     @classmethod
     @in_python()
-    def from_file(
-        cls,
-        file: Places,
-        *,
-        columns: Mapping[str, str] | None = None,
-        rewards: Mapping[str, str | Frame] | None = None,
-        correct: str | None = None,
-        split: str = StepRule.WHOLE,
-        unit: str | Mapping[str, str] | None = None,
-        scale: str | Mapping[str, str] | None = None,
-        dataset: str | None = None,
-        category: str | None = None,
-    ) -> Self:
+    def from_file(cls, file: Places, **said: Unpack[Said]) -> Self:
         """Read files with any columns, as `multirm import` does.
 
         Args:
             file: a file named .csv, .tsv, .jsonl, .json, .parquet or .arrow, a folder of `datasets.save_to_disk`, or
                 several of them, which are read one after the other.
-            columns, rewards, correct, split, unit, scale, category: as for `from_frame`.
-            dataset: its name, if no column has it; by default, the file's name.
+            said: columns, rewards, correct, split, unit, scale, dataset and category, as for `from_frame`. By default,
+                the dataset is named like the file.
 
         Raises:
             InputError: says everything that is wrong with the files.
         """
+        for name in said:
+            if name not in Said.__annotations__:
+                known = list(Said.__annotations__)
+                raise InputError(
+                    "from_file",
+                    expected=one_of(known),
+                    found=shown(name),
+                    remedy=did_you_mean(name, known),
+                )
         files = _places("file", file)
         table = concatenated(map(read_file, files))
-        said = _mapping(columns, rewards, correct, split, unit, scale, dataset, category)
-        return cls._own(table, ", ".join(files), dataset_name(files), said, rewards or {})
+        return cls._own(table, ", ".join(files), dataset_name(files), said)
 
     @classmethod
-    def _own(
-        cls,
-        table: pa.Table,
-        where: str,
-        dataset: str,
-        said: ColumnMap,
-        rewards: Mapping[str, str | Frame],
-    ) -> Self:
+    def _own(cls, table: pa.Table, where: str, dataset: str, said: Said) -> Self:
+        rewards = pairs("rewards", said.get("rewards"), "{'mine': 'score'}, a model and its column")
         beside = {
             model: RewardTable(to_arrow(each, f"rewards of {model}"), f"rewards of {model}")
             for model, each in rewards.items()
             if not isinstance(each, str)
         }
-        found = read_own(table, said, where, dataset=dataset, beside=beside, spoken=Spoken.PYTHON)
+        found = read_own(
+            table,
+            _mapping(said, rewards),
+            where,
+            dataset=dataset,
+            beside=beside,
+            spoken=Spoken.PYTHON,
+        )
         of_models = {model: found.rewards[model] for model in rewards}
         return cls(
             [in_order(found.solutions, SOLUTIONS.key)],
@@ -330,26 +348,24 @@ def _own_files(sources: Sequence[Source], schema: Schema) -> list[Path]:
     return found
 
 
-def _mapping(
-    columns: Mapping[str, str] | None,
-    rewards: Mapping[str, str | Frame] | None,
-    correct: str | None,
-    split: str,
-    unit: str | Mapping[str, str] | None,
-    scale: str | Mapping[str, str] | None,
-    dataset: str | None,
-    category: str | None,
-) -> ColumnMap:
-    models = pairs("rewards", rewards, "{'mine': 'score'}, a model and its column")
+def _mapping(said: Said, models: Mapping[str, str | Frame]) -> ColumnMap:
+    names = {
+        name: None if value is None else text(name, value)
+        for name, value in (
+            ("correct", said.get("correct")),
+            ("dataset", said.get("dataset")),
+            ("category", said.get("category")),
+        )
+    }
     return ColumnMap(
-        columns=pairs("columns", columns, "{'steps': 'response'}, a field and its column"),
+        columns=pairs(
+            "columns", said.get("columns"), "{'steps': 'response'}, a field and its column"
+        ),
         rewards={model: each for model, each in models.items() if isinstance(each, str)},
-        correct=correct,
-        split=member("split", split, StepRule),
-        unit=of_each("unit", unit, Unit, models),
-        scale=of_each("scale", scale, Scale, models),
-        dataset=dataset,
-        category=category,
+        split=member("split", said.get("split", StepRule.WHOLE), StepRule),
+        unit=of_each("unit", said.get("unit"), Unit, models),
+        scale=of_each("scale", said.get("scale"), Scale, models),
+        **names,
     )
 
 

@@ -107,13 +107,18 @@ class Results:
             InputError: there is none.
         """
         self._refuse_missing("evaluation", dataset, self.evaluations)
-        used = [self.folder / "data" / dataset, *self.folder.glob(f"rewards/*/{dataset}")]
+        used = [
+            *(self.folder / kind / dataset for kind in ("data", "samples")),
+            *self.folder.glob(f"rewards/*/{dataset}"),
+        ]
         others = [path for path in used if path.is_dir()]
         return Evaluation(OnDisk(self.folder / "evaluation" / dataset, others))
 
     @in_python()
     def pools(self, dataset: str) -> Pools:
         """A dataset's solutions, with the rewards of all models that scored it.
+
+        If a policy sampled it here, the samples without an answer are in the pools, too, as in the study.
 
         Args:
             dataset: one of `datasets`.
@@ -124,9 +129,11 @@ class Results:
         self._refuse_missing("dataset", dataset, self.datasets)
         folders = {model: self.folder / "rewards" / model / dataset for model in self.models}
         known = self.folder / "evaluation" / dataset / "reward_models.parquet"
+        samples = self.folder / "samples" / dataset
         return Pools.read(
             self.folder / "data" / dataset,
             {model: path for model, path in folders.items() if path.is_dir()},
+            samples=[samples] if samples.is_dir() else [],
             reward_models=known if known.is_file() else None,
         )
 

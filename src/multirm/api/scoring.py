@@ -8,7 +8,7 @@ from multirm.api.arguments import member, validated
 from multirm.api.messages import in_python
 from multirm.api.pools import AnyPath, Places, Pools
 from multirm.engines.name import EngineName
-from multirm.errors import InputError
+from multirm.errors import InputError, shown
 from multirm.generation.options import GenerationOptions
 from multirm.models.dtype import Dtype
 from multirm.running.numbers import Count
@@ -88,7 +88,10 @@ def score(
     place = _place(model)
     called = name or _name(model)
     pools = solutions if isinstance(solutions, Pools) else Pools.read(solutions)
-    known = _kind(place) if kind is None else member("kind", kind, Kind)
+    recorded = _kind(place)
+    known = recorded if kind is None else member("kind", kind, Kind)
+    if recorded is not None and known is not recorded:
+        raise InputError("kind", expected=f"{recorded}, the kind of {called}", found=shown(kind))
     asked, precision = member("format", format, FormatName), member("dtype", dtype, Dtype)
     words = None if template is None else Path(template)
     sampling = validated(
