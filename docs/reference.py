@@ -139,6 +139,9 @@ def _called(name: str, parameters: list[inspect.Parameter]) -> str:
     """How a function is called, with its defaults."""
     words, by_name = [], False
     for each in parameters:
+        if each.kind is each.VAR_KEYWORD:
+            words.append(f"**{each.name}")
+            continue
         if each.kind is each.KEYWORD_ONLY and not by_name:
             words.append("*")
             by_name = True

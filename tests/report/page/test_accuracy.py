@@ -97,3 +97,59 @@ def test_means_come_before_groups_and_categories() -> None:
 @pytest.mark.parametrize("tables", [{}, {"accuracy": []}])
 def test_no_accuracies_are_no_error(tables: dict[str, list[dict[str, Any]]]) -> None:
     assert section(**tables) == ([], [])
+
+
+def search_row(search: str, method: str, n: int | None = None, **columns: Any) -> dict[str, Any]:
+    return {
+        "dataset": "s",
+        "category": "Overall",
+        "search": search,
+        "method": method,
+        "measure": "best",
+        "n": n,
+        "accuracy": 100 / 3,
+        "accuracy_low": 20.0,
+        "accuracy_high": 45.0,
+        "n_questions": 12,
+        "policy_generated": 120.25,
+        **columns,
+    }
+
+
+def search_gain(**columns: Any) -> dict[str, Any]:
+    return {
+        "dataset": "s",
+        "category": "Overall",
+        "search": "beam",
+        "measure": "best",
+        "baseline": "wide",
+        "baseline_n": 3.5,
+        "is_matched": True,
+        "difference": -1 / 3,
+        "difference_low": -2.0,
+        "difference_high": 1.0,
+        "note": None,
+        **columns,
+    }
+
+
+def test_searches_have_their_accuracies_and_gains() -> None:
+    rows = [
+        search_row("wide", "best_of_n", 4),
+        search_row("wide", "best_of_n"),
+        search_row("beam", "beam_search"),
+        search_row("beam", "beam_search", category="law"),
+        search_row("beam", "beam_search", measure="covered"),
+    ]
+    payload = accuracy_payload({"search_accuracy": rows, "search_gains": [search_gain()]}, {})
+    (dataset,) = payload["searches"]["datasets"]
+    assert (dataset["name"], dataset["categories"]) == ("s", ["Overall", "law"])
+    assert dataset["measures"] == ["best", "covered"]
+    found = [dict(zip(payload["searches"]["columns"], row, strict=True)) for row in dataset["rows"]]
+    assert len(found) == len(rows)
+    for row, source in zip(found, rows, strict=True):
+        assert row["accuracy"] == source["accuracy"] and row["tokens"] == 120.25
+        assert (row["low"], row["high"], row["n"]) == (20.0, 45.0, source["n"])
+    # Only the search, category and measure that were compared have a gain.
+    assert [row["difference"] for row in found] == [None, None, -1 / 3, None, None]
+    assert accuracy_payload({}, {})["searches"]["datasets"] == []

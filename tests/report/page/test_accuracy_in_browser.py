@@ -3,18 +3,22 @@
 import csv
 import io
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from multirm.report.page.page import report_page
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY
 from multirm.tables.comparisons import COMPARISONS
+from multirm.tables.search_accuracy import SEARCH_ACCURACY, SEARCH_GAINS
 from tests.origins import made_of
 from tests.report.page.conftest import PHONE
 from tests.report.page.rows import accuracy
+from tests.report.page.test_accuracy import search_gain, search_row
 
 Open = Callable[..., Any]
 
@@ -209,3 +213,51 @@ def test_numbers_are_rounded_as_in_sentences(accuracy_page: Path, open_page: Ope
         assert [each.replace("−", "-") for each in found] == [
             f"{each:z.{digits}f}" for each in values
         ]
+
+
+def test_searches_can_be_chosen(tmp_path: Path, open_page: Open) -> None:
+    counts = dict.fromkeys(
+        ("n_unjudged", "n_unanswered", "n_finished", "n_overrun", "n_looped", "n_unscored"), 0
+    )
+    rows = [
+        {**dict.fromkeys(SEARCH_ACCURACY.columns.names), **counts, "n_dropped": 0}
+        | search_row(search, method, category=category, measure=measure, accuracy=value)
+        for value, (category, measure, (search, method)) in enumerate(
+            product(
+                ("Overall", "law"),
+                ("best", "covered"),
+                (("wide", "best_of_n"), ("b<i>eam", "beam_search")),
+            )
+        )
+    ]
+    gains = [
+        search_gain(search="b<i>eam", category=category, measure="best")
+        | {"method": "beam_search", "policy_tokens": 120.25, "baseline_tokens": 120.0}
+        | {"accuracy": 1.0, "baseline_accuracy": 2.0, "n_questions": 12}
+        for category in ("Overall", "law")
+    ]
+    folder = tmp_path / "evaluation"
+    parquet.write(folder / "search_accuracy.parquet", SEARCH_ACCURACY, rows, made_of())
+    parquet.write(folder / "search_gains.parquet", SEARCH_GAINS, gains, made_of())
+    report_page([folder], tmp_path / "page.html")
+    opened = open_page(tmp_path / "page.html", "#accuracy")
+    page = opened.page
+    part = page.locator('[data-part="searches"]')
+
+    def accuracies() -> list[str]:
+        lines = part.locator("tbody tr").all()
+        return [line.locator("td").nth(3).inner_text() for line in lines]
+
+    assert accuracies() == ["0.0", "1.0"]
+    beam = part.locator("tbody tr").nth(1)
+    assert beam.locator("th").inner_text() == "b<i>eam"
+    expect(beam).to_contain_text("−0.3")
+    expect(beam).to_contain_text("3.5 of wide")
+    part.locator('[data-control="right"]').select_option("covered")
+    assert accuracies() == ["2.0", "3.0"]
+    part.locator('[data-control="within"]').select_option("law")
+    assert accuracies() == ["6.0", "7.0"]
+    address = page.evaluate("location.hash")
+    again = open_page(tmp_path / "page.html", address).page
+    assert again.locator('[data-part="searches"] td').nth(3).inner_text() == "6.0"
+    assert opened.said == []

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from multirm.charts.palette import CEILING, MAJORITY_VOTE, VOTES
+from multirm.report.page.searches import searches_payload
 from multirm.tables.accuracy import (
     ALL_QUESTIONS,
     OVERALL,
@@ -20,7 +21,7 @@ TABLES = (
     *("accuracy", "accuracy_over_seeds", "critique_counts", "category_groups"),
     "comparisons",
 )
-"""The tables that the section shows."""
+"""The tables of selections that the section shows."""
 
 ACCURACY_COLUMNS = (
     *("category", "estimator", "selection", "scorer", "n", "n_critiques"),
@@ -36,14 +37,14 @@ def accuracy_payload(tables: Mapping[str, Sequence[Row]], scorers: Scorers) -> d
     """What the section shows, ready for JSON.
 
     Args:
-        tables: rows of `TABLES`, of all data sets; any may be missing.
+        tables: rows of `TABLES`, and of search_accuracy and search_gains, of all data sets; any may be missing.
         scorers: of each data set, as from `scorers_of`.
 
     Returns:
         `datasets`: for each, its `name`, `categories`, `groups` of categories, `scorers`, and rows of `accuracies` and
         of `gains`; `accuracy_columns` and `gain_columns`: the names of their columns, of which `scorer` is a position
         in `scorers`, or null for what needs no reward model; `votes`: how that is drawn; `notes`: what an interval's
-        note means.
+        note means; `searches`, as from `searches_payload`.
     """
     return {
         "datasets": [_of_dataset(name, tables, own) for name, own in scorers.items()],
@@ -57,6 +58,9 @@ def accuracy_payload(tables: Mapping[str, Sequence[Row]], scorers: Scorers) -> d
             )
         },
         "notes": {str(note): note.meaning for note in IntervalNote},
+        "searches": searches_payload(
+            tables.get("search_accuracy", ()), tables.get("search_gains", ())
+        ),
     }
 
 
@@ -136,7 +140,7 @@ def _gains(tables: Mapping[str, Sequence[Row]]) -> Iterator[dict[str, Any]]:
             yield {
                 **_gain(row),
                 "category": row["group"],
-                "family": row["p_holm"] and "exploratory",
+                "family": None if row["p_holm"] is None else "exploratory",
                 "note": row["difference_note"],
             }
 

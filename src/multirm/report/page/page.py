@@ -39,6 +39,7 @@ from multirm.tables.reward_models import REWARD_MODELS
 from multirm.tables.rewards import REWARDS, SCORED_CRITIQUES
 from multirm.tables.samples import SAMPLES
 from multirm.tables.schema import Row, Schema
+from multirm.tables.search_accuracy import SEARCH_ACCURACY, SEARCH_GAINS
 from multirm.tables.search_nodes import SEARCH_NODES
 from multirm.tables.searches import SEARCHES
 from multirm.tables.solution_analyses import LENGTHS
@@ -61,7 +62,7 @@ TITLE = "Evaluation of reward models"
 
 READ = (
     *(ACCURACY, ACCURACY_OVER_SEEDS, CATEGORY_GROUPS, COMPARISONS, CRITIQUE_COUNTS),
-    *(HEADLINE, HYPER_PARAMETERS, LEDGER),
+    *(HEADLINE, HYPER_PARAMETERS, LEDGER, SEARCH_ACCURACY, SEARCH_GAINS),
 )
 """The tables that are read as a whole."""
 

@@ -40,6 +40,7 @@ class Accuracy {
     this.notes = make("div", { class: "faint notes" });
     this.tools = make("div", { class: "tools", "data-part": "tools" });
     this.gains = make("div", { "data-part": "gains" });
+    this.searches = make("div", { "data-part": "searches" });
     root.append(
       make("p", { class: "lead" }, "How often the selected answer is right, in %, by the number of solutions N that it is selected from."),
       this.controls,
@@ -50,6 +51,7 @@ class Accuracy {
       make("h3", {}, "Gain over the majority vote"),
       this.gains,
       this.tools,
+      this.searches,
     );
     this.sorted = null;
     this.restore();
@@ -105,6 +107,7 @@ class Accuracy {
   }
 
   show() {
+    this.showSearches();
     if (!this.datasets.length) {
       this.panels.replaceChildren(make("p", {}, "There are no accuracies."));
       return;
@@ -116,6 +119,14 @@ class Accuracy {
     this.showPanels(view, rows);
     this.showGains(view, rows);
     this.showTools(view, rows);
+  }
+
+  showSearches() {
+    const { searches } = this.data;
+    if (!searches.datasets.length) return;
+    const place = [...this.searches.querySelectorAll("select")].indexOf(document.activeElement);
+    this.searches.replaceChildren(...searchesOf(searches, this.state, (changes) => this.choose(changes)));
+    if (place >= 0) [...this.searches.querySelectorAll("select")][place]?.focus();
   }
 
   showControls(view) {
