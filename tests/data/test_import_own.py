@@ -12,6 +12,7 @@ from multirm.data.import_own import import_own
 from multirm.errors import InputError
 from multirm.formats.own.options import OwnOptions
 from multirm.formats.own.problems import OwnDataError
+from multirm.running.usage import as_started
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, OVERALL
 from multirm.tables.rewards import REWARDS
@@ -40,7 +41,9 @@ def engineers_file(folder: Path) -> Path:
 
 
 def commands_in(text: str) -> list[list[str]]:
-    return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("  multirm ")]
+    program = f"  {as_started()} "
+    lines = [line for line in text.splitlines() if line.startswith(program)]
+    return [shlex.split(line.removeprefix(program)) for line in lines]
 
 
 @pytest.mark.parametrize("graded", [False, True])
@@ -63,7 +66,9 @@ def test_the_engineers_file_goes_in_at_the_first_attempt(
     assert parquet.read(Path("mine/data/pools/law.parquet"), SOLUTIONS).num_rows == 40
     rewards = parquet.read(Path("mine/rewards/skywork/pools/math.parquet"), REWARDS)
     assert rewards["rewards"].to_pylist()[:2] == [[None], [2.5]]
-    for command in commands_in(said):
+    commands = commands_in(said)
+    assert [command[0] for command in commands] == ["evaluate", "report"]
+    for command in commands:
         main(command)
     accuracy = parquet.read(Path("mine/evaluation/pools/accuracy.parquet"), ACCURACY).to_pylist()
     found = {
@@ -143,3 +148,16 @@ def test_other_categories_of_an_earlier_import_are_no_part_of_this_one(tmp_path:
     import_own([str(path)], tmp_path / "mine")
     with pytest.raises(InputError, match=r"all\.parquet"):
         import_own([str(path)], tmp_path / "mine", OwnOptions(columns=["category=subject"]))
+
+
+def test_rewards_of_other_solutions_do_not_stay_beside_new_ones(tmp_path: Path) -> None:
+    path = engineers_file(tmp_path)
+    import_own([str(path)], tmp_path / "mine", rewards=["a=score_skywork"])
+    # The same solutions.
+    import_own([str(path)], tmp_path / "mine", rewards=["b=score_skywork"])
+    path.write_text(path.read_text().replace("Adding.", "Counting."))
+    with pytest.raises(InputError, match=r"other ones, beside .*/rewards/a; import the rewards of"):
+        import_own([str(path)], tmp_path / "mine", rewards=["b=score_skywork"])
+    # Nothing was written.
+    table = parquet.read(tmp_path / "mine" / "data" / "pools" / "all.parquet", SOLUTIONS)
+    assert table["steps"][0].as_py()[0].startswith("Adding.")

@@ -121,3 +121,14 @@ def test_without_options_it_says_what_to_add(tmp_path: Path, pools: Path) -> Non
     with pytest.raises(OwnDataError, match="--columns steps=") as error:
         evaluate(SelectionOptions(solutions=[str(pools)], correct="okk"), tmp_path / "out")
     assert "columns: qid, reply" in str(error.value)
+
+
+def test_several_datasets_in_a_file_are_divided_by_import(tmp_path: Path) -> None:
+    rows = [{**row, "dataset": f"d{number % 2}"} for number, row in enumerate(ROWS)]
+    path = tmp_path / "both.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = SelectionOptions(
+        solutions=[str(path)], columns=["steps=reply"], rewards=["m=sky"], aggregation=["m=last"]
+    )
+    with pytest.raises(InputError, match=r"found 'd0', 'd1'; .* multirm import divides them"):
+        evaluate(options, tmp_path / "direct")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from multirm.inspect.findings import as_started
+from multirm.running.usage import as_started
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
 from multirm.tables.solutions import SOLUTIONS

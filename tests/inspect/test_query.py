@@ -216,7 +216,8 @@ def test_lists_views_and_columns(
     ("sql", "message"),
     [
         ("FROM solutions", "solutions does not exist.*the views are rewards"),
-        ("SELEC 1", "syntax error.*the views are rewards"),
+        ("SELEC 1", "syntax error.*the views are rewards, columns"),
+        ("SELECT 1 AS copy", 'found SELECT with COPY; a name is written in quotes, "copy"'),
         ("SELECT nothing FROM rewards", "nothing.*the views are rewards"),
         ("SELECT CAST(model AS INT) FROM rewards", "Could not convert"),
         ("", "one statement that only reads, such as SELECT, found no statement"),
@@ -349,7 +350,7 @@ def test_no_tables_or_no_folder(
 ) -> None:
     query("SELECT 40 + 2 AS n", tmp_path)
     assert "42" in capsys.readouterr().out
-    with pytest.raises(InputError, match="the views are none"):
+    with pytest.raises(InputError, match="there are no views"):
         query("FROM rewards", tmp_path)
     with pytest.raises(InputError, match=r"no such folder$"):
         query("SELECT 1", tmp_path / "missing")
@@ -359,7 +360,7 @@ def test_no_tables_or_no_folder(
 
 
 def test_a_mistake_names_the_views_that_there_are(results: Path) -> None:
-    with pytest.raises(InputError, match=r"the views are rewards$"):
+    with pytest.raises(InputError, match=r"the views are rewards, columns$"):
         query("SELECT nonsense FROM rewards", results)
     parquet.write(results / "solutions.parquet", SOLUTIONS, [], made_of())
     with pytest.raises(InputError, match="the views are scores, choices, steps, step_rewards, "):

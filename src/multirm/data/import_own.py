@@ -1,8 +1,9 @@
 """Entry point `import_own`: solutions and rewards from files with any columns → our tables."""
 
+import glob
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from multirm.formats.own.options import OwnOptions, OwnRewards, read_own_files
 from multirm.formats.own.tables import OwnTables
 from multirm.running.arguments import OutputFolder, Place, entry
 from multirm.running.provenance import Origin, origin_of
+from multirm.running.usage import as_started
 from multirm.tables import parquet
 from multirm.tables.accuracy import Aggregation
 from multirm.tables.rewards import REWARDS, Unit
@@ -76,10 +78,10 @@ def import_own(
     write_pools(output, found.solutions, found.rewards, origin)
     lines = _read(found)
     names = pc.unique(found.solutions["dataset"]).to_pylist()
-    page = ["multirm", "report", str(output), "--output", str(output / "report.html")]
+    page = ["report", str(output), "--output", str(output / "report.html")]
+    commands = [*(_evaluation(found, output, name) for name in names), page]
     lines += ["", f"written to {output}; next:"]
-    lines += [f"  {shlex.join(_evaluation(found, output, name))}" for name in names]
-    lines += [f"  {shlex.join(page)}"]
+    lines += [f"  {as_started()} {shlex.join(words)}" for words in commands]
     sys.stdout.write("\n".join(map(escaped, lines)) + "\n")
 
 
@@ -89,10 +91,13 @@ def write_pools(
     """Write data/DATASET/CATEGORY.parquet, and rewards/MODEL/DATASET/CATEGORY.parquet: all of them or none.
 
     Raises:
-        InputError: there are other categories of a dataset already, or a row does not fit its table.
+        InputError: there are other categories of a dataset already, or rewards of other solutions to it, or a row does
+            not fit its table.
     """
+    data = list(_parts(output / "data", SOLUTIONS, solutions))
+    _refuse_rewards_of_others(output, data, rewards)
     tables = [
-        *_parts(output / "data", SOLUTIONS, solutions),
+        *data,
         *(
             part
             for model, table in rewards.items()
@@ -124,6 +129,25 @@ def _refuse_others(paths: Sequence[Path]) -> None:
                 expected="no other categories of the same dataset",
                 found=", ".join(sorted(others)[:3]),
                 remedy="remove the folder, or choose another --output or --dataset",
+            )
+
+
+def _refuse_rewards_of_others(
+    output: Path, data: Sequence[tuple[Path, Schema, pa.Table]], models: Collection[str]
+) -> None:
+    """Refuse to replace solutions beside rewards of other models, which would then seem to be those of the new ones."""
+    for path, schema, table in data:
+        others = [
+            folder.parent
+            for folder in sorted((output / "rewards").glob(f"*/{glob.escape(path.parent.name)}"))
+            if folder.parent.name not in models
+        ]
+        if others and path.is_file() and parquet.read(path, schema) != table.cast(schema.columns):
+            raise InputError(
+                path,
+                expected="the solutions that rewards of other models are of",
+                found=f"other ones, beside {', '.join(map(str, others[:3]))}",
+                remedy="import the rewards of all models together, or choose another --output",
             )
 
 
@@ -170,7 +194,7 @@ def _has_reward(lists: pa.ChunkedArray) -> np.ndarray:
 
 def _evaluation(found: OwnTables, output: Path, dataset: str) -> list[str]:
     """The words of the command that evaluates a dataset."""
-    words = ["multirm", "evaluate", "--solutions", str(output / "data" / dataset)]
+    words = ["evaluate", "--solutions", str(output / "data" / dataset)]
     if found.rewards:
         pairs = [f"{model}={output / 'rewards' / model / dataset}" for model in found.rewards]
         words += ["--rewards", *pairs, "--aggregation"]

@@ -268,10 +268,15 @@ def define_views(
     )
     source = "reward_models" if has_models else _NO_MODELS
     database.execute(_DEFAULTS.format(cases=cases, reward_models=source))
-    found = [name for name, view in VIEWS.items() if set(view.reads) <= set(tables)]
+    found = views_over(tables)
     for name in found:
         database.execute(f"CREATE VIEW {name} AS {VIEWS[name].sql}")
     return found
+
+
+def views_over(tables: Collection[str]) -> list[str]:
+    """The names of those of these views whose tables are there."""
+    return [name for name, view in VIEWS.items() if set(view.reads) <= set(tables)]
 
 
 def read_by(name: str) -> tuple[str, ...]:

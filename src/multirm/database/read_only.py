@@ -27,6 +27,8 @@ def only_reading(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.
     read = database.extract_statements(reading)
     if len(statements) != 1 or len(read) != 1 or not _only_reads(database, read[0], reading):
         found = ", ".join(statement.type.name for statement in statements) or "no statement"
+        if [statement.type for statement in read] == [duckdb.StatementType.SELECT]:
+            found += ' with COPY; a name is written in quotes, "copy"'
         if reading != plain:
             found += f" of {', '.join(each.type.name for each in read) or 'nothing'}"
         raise InputError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from multirm.errors import InputError
+from multirm.errors import InputError, shown
 from multirm.evaluation.options import InputOptions
 from multirm.formats.own.options import OwnOptions, OwnRewards, read_own_files
 from multirm.formats.own.tables import OwnTables
@@ -77,6 +77,14 @@ def read_own_inputs(
         OwnOptions(columns=options.columns, correct=options.correct, split=options.split),
         OwnRewards(options.rewards or (), options.unit or (), options.scale or ()),
     )
+    datasets = found.solutions["dataset"].unique().to_pylist()
+    if len(datasets) > 1:
+        raise InputError(
+            ", ".join(options.solutions),
+            expected="the solutions of one dataset",
+            found=", ".join(map(shown, datasets)),
+            remedy="evaluate each on its own: multirm import divides them, and prints the commands",
+        )
     for note in found.notes:
         logger.info("%s", note)
     for model in aggregations:

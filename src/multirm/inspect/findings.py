@@ -1,7 +1,6 @@
 """What a command has made, printed at its end: what an evaluation found, where its tables are, and what to do next."""
 
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from multirm.errors import escaped
 from multirm.inspect.summary import summarise
+from multirm.running.usage import as_started
 from multirm.tables import parquet
 from multirm.tables.accuracy import ACCURACY, Estimator
 from multirm.tables.headline import HEADLINE
@@ -83,13 +83,3 @@ def _is_table(place: str) -> bool:
     path = Path(place)
     files = parquet_files(path) if path.is_dir() else [path] if path.is_file() else []
     return any(file.suffix == ".parquet" and parquet.find_footer(file) for file in files)
-
-
-def as_started() -> str:
-    """How this program is typed: its name alone only if the shell finds it."""
-    program = Path(sys.argv[0])
-    if program.name != "multirm":
-        return "python -m multirm"
-    found = shutil.which("multirm")
-    is_found = found is not None and program.exists() and program.samefile(found)
-    return "multirm" if is_found else shlex.quote(str(program))

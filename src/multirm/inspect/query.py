@@ -4,7 +4,7 @@ import csv
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Annotated, Any, TypeVar
 import duckdb
 from cyclopts import Parameter
 
-from multirm.database.derived import VIEWS, read_by
+from multirm.database.derived import read_by, views_over
+from multirm.database.dictionary import NAME as DICTIONARY
 from multirm.database.opening import open_database
 from multirm.database.read_only import only_reading
 from multirm.errors import InputError, escaped
@@ -93,14 +94,10 @@ def run_query(
             "query",
             expected="SQL that DuckDB can run",
             found=str(error),
-            remedy=f"the views are {', '.join(_offered(views)) or 'none, as there are no tables'}",
+            remedy=f"the views are {', '.join([*views_over(views), *views, DICTIONARY])}"
+            if views
+            else "there are no views, as there are no tables",
         ) from error
-
-
-def _offered(tables: Collection[str]) -> list[str]:
-    """The views that there are over some kinds of tables."""
-    derived = [name for name, view in VIEWS.items() if set(view.reads) <= set(tables)]
-    return [*derived, *tables]
 
 
 def _read_by(reading: str, views: Mapping[str, Sequence[Path]]) -> list[Path]:

@@ -1,8 +1,12 @@
-"""How a command is typed: its line of usage, and its closed sets spelled as in studies and tables."""
+"""How a command is typed: the program, a line of usage, and closed sets spelled as in studies and tables."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import Argument, Parameter
@@ -87,3 +91,13 @@ def _closed_sets_in(hint: Any) -> Iterator[type[StrEnum]]:
     else:
         for part in get_args(hint):
             yield from _closed_sets_in(part)
+
+
+def as_started() -> str:
+    """How this program is typed: its name alone only if the shell finds it."""
+    program = Path(sys.argv[0])
+    if program.name != "multirm":
+        return "python -m multirm"
+    found = shutil.which("multirm")
+    is_found = found is not None and program.exists() and program.samefile(found)
+    return "multirm" if is_found else shlex.quote(str(program))
