@@ -42,6 +42,18 @@ def llama() -> PreTrainedTokenizerBase:
 
 
 @cache
+def deepseek() -> PreTrainedTokenizerBase:
+    """DeepSeek V3's: 128,000 tokens and special ones, with a beginning-of-sequence token that it does not add."""
+    return load_tokenizer(str(pretrained("deepseek_v3")))
+
+
+@cache
+def gemma() -> PreTrainedTokenizerBase:
+    """Gemma 3's: 262,145 tokens, with a beginning-of-sequence token."""
+    return load_tokenizer(str(pretrained("gemma3")))
+
+
+@cache
 def qwen() -> PreTrainedTokenizerFast:
     """That of reward models from Qwen 2.5: 151,643 tokens and special ones, without a beginning-of-sequence token."""
     file = json.loads((pretrained("qwen3") / "tokenizer.json").read_text())

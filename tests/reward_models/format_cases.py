@@ -403,6 +403,7 @@ def _two_classes() -> dict[str, nn.Linear]:
 
 
 _llama, _qwen, _mistral = vocabularies.llama, vocabularies.qwen, vocabularies.mistral
+_deepseek, _gemma = vocabularies.deepseek, vocabularies.gemma
 _of_llama, _of_qwen = causal(LlamaForCausalLM, LlamaConfig), causal(Qwen2ForCausalLM, Qwen2Config)
 _of_mistral = causal(MistralForCausalLM, MistralConfig)
 _qwen_prm = headed(Qwen2ForCausalLM, Qwen2Config, "Qwen2ForProcessRewardModel", _two_classes)
@@ -435,12 +436,15 @@ CASES = [
     Case(FormatName.REASONFLUX_PRM, _qwen, _qwen_prm, qwen_prm),
     Case(FormatName.TRL, _llama, _tokens_llama, trl, "llama"),
     Case(FormatName.TRL, _qwen, _tokens_qwen, trl, "qwen"),
+    Case(FormatName.TRL, _deepseek, _tokens_llama, trl, "deepseek"),
     Case(FormatName.PURE, _qwen, _tokens_qwen, pure),
     Case(FormatName.SKYWORK_O1, _qwen, _value, skywork_o1),
     Case(FormatName.REASON_EVAL, _mistral, _validity, reason_eval),
     Case(FormatName.CLASSIFIER, _llama, _one_label, classifier),
+    Case(FormatName.CLASSIFIER, _gemma, _one_label, classifier, "gemma"),
     Case(FormatName.CLASSIFIER_STEPS, _llama, _one_label, classifier_steps),
-    Case(FormatName.PAIRWISE, _llama, _one_label, pairwise_scores),
+    Case(FormatName.PAIRWISE, _llama, _one_label, pairwise_scores, "llama"),
+    Case(FormatName.PAIRWISE, _deepseek, _one_label, pairwise_scores, "deepseek"),
     Case(FormatName.EURUS_PRM, _qwen, with_reference, eurus_prm),
 ]
 
