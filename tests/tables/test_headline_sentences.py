@@ -55,6 +55,11 @@ def test_a_sentence_for_each_selection() -> None:
     assert second.startswith("In a weighted vote of 16, no reward model is shown to beat")
 
 
+def test_one_solution_is_no_choice() -> None:
+    (only,) = headline_sentences([row("a", "untested", n=1), row("b", "untested", n=1)], {})
+    assert only == "With one solution for each question, there is nothing to select."
+
+
 def test_nothing_is_below_zero_by_a_rounding_error() -> None:
     ends = {"difference_low": -1e-15, "difference_high": 1e-15}
     first, _ = headline_sentences([row("a", "not_shown", difference=-1e-15, **ends)], {})

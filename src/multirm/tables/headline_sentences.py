@@ -15,6 +15,8 @@ def headline_sentences(rows: Sequence[Row], labels: Mapping[str, str]) -> list[s
     Args:
         labels: what to call each model.
     """
+    if rows and all(row["n"] == 1 for row in rows):
+        return ["With one solution for each question, there is nothing to select."]
     selections = dict.fromkeys(row["selection"] for row in rows)
     said = [
         " ".join(_of_selection([row for row in rows if row["selection"] == selection], labels))

@@ -1,5 +1,6 @@
 """The reward models of each data set as the page shows them: what they are called, and drawn like in the figures."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,11 +32,12 @@ def scorers_of(dataset: str, rows: Sequence[Row], tables: Sequence[Path]) -> lis
     shown = labels_and_styles(own, models)
     labels = labels_of_shown(models)
     found = dict.fromkeys(scorer_of(row) for row in own)
+    counts = Counter(label for label, _ in shown.values())
     return [
         {
             "model": model,
             "aggregation": aggregation,
-            "label": shown[model, aggregation][0],
+            "label": _unique(shown[model, aggregation][0], model, aggregation, counts),
             "model_label": escaped(labels[model]),
             **asdict(shown[model, aggregation][1]),
             "kind": known[model].kind,
@@ -47,6 +49,11 @@ def scorers_of(dataset: str, rows: Sequence[Row], tables: Sequence[Path]) -> lis
             (each for each in found if each in shown), key=lambda each: order[each[0]]
         )
     ]
+
+
+def _unique(label: str, model: str, aggregation: str | None, counts: Mapping[str, int]) -> str:
+    """A label that no other one is equal to: a model `a` by `min` and a model `a min` would look the same."""
+    return label if counts[label] == 1 else f"{label} ({escaped(model)}, {aggregation})"
 
 
 def labels_of(scorers: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -22,15 +22,15 @@ function searchesOf(data, state, choose) {
     "div",
     { class: "controls" },
     data.datasets.length > 1 ? choice("searched", "Data set", data.datasets.map((each) => [each.name, each.name]), name, set("searched")) : null,
-    choice("right", "Right is", dataset.measures.map((each) => [each, data.measures[each]]), measure, set("right")),
+    choice("right", "Answer of", dataset.measures.map((each) => [each, data.measures[each]]), measure, set("right")),
     dataset.categories.length > 1 ? choice("within", "Category", dataset.categories.map((each) => [each, spoken(each)]), category, set("within")) : null,
   );
-  const caption = `Searches on ${plain(name)}, ${spoken(plain(category))}: right is ${data.measures[measure]}`;
+  const caption = `Searches on ${plain(name)}, ${spoken(plain(category))}: answer of ${data.measures[measure]}`;
   const table = tableOf(caption, searchColumns(), rows);
   table.classList.add("gains");
   return [
     make("h3", {}, "Searches"),
-    make("p", {}, "A search looks for a solution with policy and reward model together. Its gain is over best-of-N with the same models, of which so many solutions are drawn that the policy writes as many tokens."),
+    make("p", {}, "In a search, the reward model guides the policy while it writes. Gains are over best-of-N with the same two models, with the number of solutions for which the policy writes the same number of tokens."),
     controls,
     table,
     make("p", { class: "faint" }, "Intervals are 95 % over questions; gains are in points, paired over questions, and not corrected for the number of comparisons. Tokens are what the policy draws for a question, in the mean."),

@@ -48,7 +48,7 @@ class Accuracy {
       this.legend,
       this.panels,
       this.notes,
-      make("h3", {}, "Gain over the majority vote"),
+      this.datasets.length ? make("h3", {}, "Gain over the majority vote") : "",
       this.gains,
       this.tools,
       this.searches,
@@ -109,7 +109,7 @@ class Accuracy {
   show() {
     this.showSearches();
     if (!this.datasets.length) {
-      this.panels.replaceChildren(make("p", {}, "There are no accuracies."));
+      this.panels.replaceChildren(make("p", {}, "There are no accuracies of selections."));
       return;
     }
     const view = this.resolve();
