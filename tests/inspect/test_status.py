@@ -58,6 +58,17 @@ def test_a_finished_study() -> None:
     assert last == "Snakemake is not running; everything is made"
 
 
+def test_rules_of_unknown_time_are_counted_if_they_are_many() -> None:
+    rules = ["a", "a", "b", "c", "d", "e"]
+    for more, ending in (
+        ([], "a 2, b 1, c 1, d 1, e 1)"),
+        (["f"], "a 2, b 1, c 1, d 1, e 1 and 1 more rule)"),
+        (["f", "g"], "e 1 and 2 more rules)"),
+    ):
+        due = [Standing(job(rule), State.MISSING, None) for rule in [*rules, *more]]
+        assert report(due, active=False, now=0)[-1].endswith(ending)
+
+
 @pytest.mark.parametrize(
     ("known", "active", "state"),
     [

@@ -18,6 +18,7 @@ from multirm.site.run_times import Estimate, estimate, read_benchmarks
 STATE_OF_SNAKEMAKE = Path(".snakemake")
 
 MOST_REASONS = 3
+MOST_RULES = 5
 LONGEST = 160
 
 # Logs and benchmarks of one job are written within seconds.
@@ -183,7 +184,9 @@ def _left(standings: Sequence[Standing]) -> str:
     if len(known) > own:
         ways.append(f"{len(known) - own} as long as others of their rule on average")
     if unknown:
-        rules = ", ".join(f"{rule} {n}" for rule, n in unknown.most_common())
+        named = [f"{rule} {n}" for rule, n in unknown.most_common(MOST_RULES)]
+        more = len(unknown) - len(named)
+        rules = ", ".join(named) + f" and {more} more rule{'s' * (more > 1)}" * bool(more)
         ways.append(f"unknown for {unknown.total()} ({rules})")
     total = f"about {_duration(sum(each.seconds for each in known))}" if known else "unknown time"
     jobs = f"{len(due)} job{'s' * (len(due) != 1)}"
