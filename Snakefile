@@ -6,7 +6,7 @@ dataset that the study evaluates on.
 
 from snakemake.utils import min_version
 
-min_version("9.13")
+min_version("9.20")
 
 
 # A study named with --configfile replaces the miniature; the two are not merged.

@@ -165,3 +165,10 @@ def imports_of(module: str, stage: str) -> set[str]:
 @pytest.mark.parametrize(("rule", "module", "stage"), jobs())
 def test_what_a_job_imports_is_in_its_environment(rule: str, module: str, stage: str) -> None:
     assert imports_of(module, stage) - set(pins_of(stage)) == set()
+
+
+def test_the_oldest_snakemake_is_the_one_that_the_workflow_asks_for() -> None:
+    """`status` reads records that older ones keep in another way."""
+    (asked,) = re.findall(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text())
+    (stated,) = (text for text in asked_for("pipeline") if Requirement(text).name == "snakemake")
+    assert stated == f"snakemake>={asked}"

@@ -50,7 +50,8 @@ def status(study: Path = Path("config/config.yaml"), data: Path | None = None) -
 
     Snakemake is asked what it would run and why; nothing is run, and a run that is going on is not disturbed. Run it
     in the folder with the Snakefile. The time left is the time of jobs one after the other, from `results/benchmarks`:
-    a job takes as long as it did before, or as others of its rule did on average.
+    a job takes as long as it did before, or as others of its rule did on average. It plans without `--sdm conda`: for a
+    study that runs with it, everything would be made anew, in another environment.
 
     Args:
         study: The study in YAML, as given to Snakemake with --configfile.
