@@ -126,12 +126,6 @@ def read_scored(judged: Judged, rewards: Sequence[str], aggregation: Sequence[st
         InputError: an option is invalid, or rewards are not of exactly the responses.
     """
     aggregations = parse_aggregations(aggregation)
-    if LONGER in aggregations:
-        raise InputError(
-            "--aggregation",
-            expected=f"a name other than {LONGER}, which is the stand-in for length",
-            found=LONGER,
-        )
     found = []
     for model, places in parse_rewards(rewards, aggregations).items():
         table = parquet.read_all(map(Path, places), REWARDS)

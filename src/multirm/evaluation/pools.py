@@ -41,8 +41,8 @@ SOLUTIONS = """
     ORDER BY list_position($categories, category), question_id, {order}
 """
 
-N_STEPS = """
-    SELECT category, coalesce(n_steps, -1) AS n_steps FROM solutions
+OF_STEPS = """
+    SELECT category, {column} FROM solutions
     ORDER BY list_position($categories, category), question_id, solution_id
 """
 
@@ -276,11 +276,28 @@ def read_n_steps(database: duckdb.DuckDBPyConnection) -> dict[str, np.ndarray]:
 
     Categories and solutions are in the order of `read_categories`, which leaves the steps' texts unread.
     """
+    found = _of_steps(database, "coalesce(n_steps, -1)")
+    return {name: own.to_numpy() for name, own in found.items()}
+
+
+def read_step_lengths(database: duckdb.DuckDBPyConnection) -> dict[str, pa.ListArray]:
+    """The number of characters of each step of each solution, null if unknown, for each category.
+
+    Categories and solutions are in the order of `read_categories`.
+    """
+    return _of_steps(database, "step_lengths")
+
+
+def _of_steps(database: duckdb.DuckDBPyConnection, column: str) -> dict[str, pa.Array]:
+    """What SQL gives for each solution, for each category, in the order of `read_categories`."""
     order = {"categories": [name for (name,) in database.execute(CATEGORIES).fetchall()]}
-    table = database.sql(N_STEPS, params=order).to_arrow_table()
-    names, counts = _runs(table["category"])
-    parts = np.split(table["n_steps"].to_numpy(), np.cumsum(counts)[:-1])
-    return dict(zip(names, parts, strict=True))
+    query = OF_STEPS.format(column=f"{column} AS found")
+    table = database.sql(query, params=order).to_arrow_table()
+    values, start, parts = _array(table["found"]), 0, {}
+    for name, count in zip(*_runs(table["category"]), strict=True):
+        parts[name] = values.slice(start, count)
+        start += count
+    return parts
 
 
 def paper_answers(database: duckdb.DuckDBPyConnection) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Entry point `evaluate_verification`: how well rewards separate correct solutions and steps from incorrect ones."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from multirm.evaluation import shorter
 from multirm.evaluation.f1_rows import (
     critique_rows,
     minimum_rows,
@@ -25,7 +26,7 @@ from multirm.evaluation.outcome_metrics import (
     outcome_metrics,
     reliability,
 )
-from multirm.evaluation.pools import Category, read_categories
+from multirm.evaluation.pools import Category, read_categories, read_step_lengths
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.step_metrics import LabelledSteps, ProcessBench, StepScores, step_metrics
 from multirm.reward_models.aggregate import aggregate_lists, ranking
@@ -33,6 +34,7 @@ from multirm.running.arguments import EvaluationFolder, entry
 from multirm.running.numbers import Seed
 from multirm.tables.accuracy import OVERALL, IntervalNote
 from multirm.tables.f1 import F1_BY_CRITIQUES, MINIMUM_POSITIONS, STEP_THRESHOLDS, THRESHOLDS
+from multirm.tables.response_accuracy import SHORTER
 from multirm.tables.rewards import Scale, Unit
 from multirm.tables.sql import reading
 from multirm.tables.verification import RELIABILITY, STEP_VERIFICATION, VERIFICATION
@@ -50,7 +52,8 @@ def evaluate_verification(
     """Measure how well rewards predict correctness, per category: F1, areas under curves, calibration.
 
     A solution is correct if its parsed answer matches the reference answer; without a reference answer, the outcome
-    label decides, and solutions with neither are left out.
+    label decides, and solutions with neither are left out. After the reward models stands what length alone would do:
+    `shorter`, by which the shorter step or solution is the better one.
 
     Args:
         options: inputs.
@@ -64,7 +67,12 @@ def evaluate_verification(
     categories = list(read_categories(opened.database, opened.types, opened.answers))
     for category in categories:
         _warn_of_unknown(category)
-    of_solutions, of_bins = _outcomes(categories, opened.scorers)
+    lengths = {
+        name: own
+        for name, own in read_step_lengths(opened.database).items()
+        if own.null_count < len(own)
+    }
+    of_solutions, of_bins = _outcomes(categories, opened.scorers, lengths)
     steps = {
         category.name: {
             model: found
@@ -73,11 +81,7 @@ def evaluate_verification(
         }
         for category in categories
     }
-    of_steps = [
-        step_row(category, model, found)
-        for category in categories
-        for model, found in steps[category.name].items()
-    ]
+    of_steps = _step_rows(categories, steps, lengths)
     probabilities = {
         name: {
             model: found
@@ -112,9 +116,15 @@ def _warn_of_unknown(category: Category) -> None:
 
 
 def _outcomes(
-    categories: Sequence[Category], scorers: Sequence[Scorer]
+    categories: Sequence[Category],
+    scorers: Sequence[Scorer],
+    lengths: Mapping[str, pa.ListArray],
 ) -> tuple[list[Row], list[Row]]:
-    """The rows of the verification and reliability tables; the latter's Overall is over all solutions together."""
+    """The rows of the verification and reliability tables; the latter's Overall is over all solutions together.
+
+    Args:
+        lengths: the number of characters of each step, for the categories whose steps are known.
+    """
     of_solutions: list[Row] = []
     of_bins: list[Row] = []
     for scorer in scorers:
@@ -124,7 +134,31 @@ def _outcomes(
             found, bins = outcome_rows(category, scorer)
             of_solutions.append(found)
             of_bins += bins
+        if category.name in lengths:
+            own = shorter.of_solutions(category, lengths[category.name])
+            of_solutions.append(outcome_rows(own, shorter.STAND_IN)[0])
     return of_solutions, of_bins
+
+
+def _step_rows(
+    categories: Sequence[Category],
+    steps: Mapping[str, Mapping[str, LabelledSteps]],
+    lengths: Mapping[str, pa.ListArray],
+) -> list[Row]:
+    """The rows of the step_verification table.
+
+    Args:
+        steps: by category and reward model.
+        lengths: as for `_outcomes`.
+    """
+    rows: list[Row] = []
+    for category in categories:
+        rows += [step_row(category, *each) for each in steps[category.name].items()]
+        if category.name in lengths:
+            own = shorter.of_steps(category, lengths[category.name])
+            if found := labelled_steps(own, SHORTER):
+                rows.append(step_row(own, SHORTER, found))
+    return rows
 
 
 def pooled_bins(categories: Sequence[Category], scorer: Scorer) -> list[Row]:

@@ -36,18 +36,20 @@ KEYS = """
 """
 
 # Columns of solutions that evaluation needs, without texts. `place` is the index of the table, `row` that of the row in
-# it. In tables from elsewhere, "N/A" may mean no answer, and there may be no steps. Steps are only read to count them.
+# it. In tables from elsewhere, "N/A" may mean no answer, and there may be no steps. Steps are only read to count them
+# and their characters, where that is asked for.
 SOLUTIONS_VIEW = f"""
     SELECT
         {KEYS}, answer::VARCHAR AS answer, outcome,
         CASE WHEN lower(trim(parsed_answer::VARCHAR)) != 'n/a' THEN parsed_answer::VARCHAR END
             AS parsed_answer,
-        step_labels::BIGINT[] AS step_labels, {{n_steps}} AS n_steps,
+        step_labels::BIGINT[] AS step_labels, {{n_steps}} AS n_steps, {{step_lengths}} AS step_lengths,
         {{file}} AS file, {{place}} AS place, {{row}} AS row
     FROM {{source}}
 """
 
 N_STEPS = "len(steps)::BIGINT"
+STEP_LENGTHS = "list_transform(steps, lambda step: length(step))::BIGINT[]"
 
 REWARDS_VIEW = f"""
     SELECT {KEYS}, {{model}} AS model, {{rewards}} AS rewards, truncated,
@@ -250,8 +252,10 @@ def _solution_queries(
 def _solutions_view(database: duckdb.DuckDBPyConnection, source: str, at: Mapping[str, str]) -> str:
     """The rows of a source of solutions in the view's columns, in SQL."""
     has_steps = "steps" in database.sql(f"FROM {source}").columns
-    n_steps = N_STEPS if has_steps else "NULL::BIGINT"
-    return SOLUTIONS_VIEW.format(source=source, n_steps=n_steps, **at)
+    n_steps, step_lengths = (
+        (N_STEPS, STEP_LENGTHS) if has_steps else ("NULL::BIGINT", "NULL::BIGINT[]")
+    )
+    return SOLUTIONS_VIEW.format(source=source, n_steps=n_steps, step_lengths=step_lengths, **at)
 
 
 def _reward_queries(

@@ -5,6 +5,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from multirm.errors import shown
+from multirm.tables.response_accuracy import STAND_INS
 from multirm.tables.reward_models import Kind
 from multirm.tables.schema import Row, Schema, column, ends_of, is_refused
 
@@ -26,7 +27,7 @@ MAJORITY_VOTE = "majority vote"
 PASS_NAME = "Pass@N"
 
 
-RESERVED_NAMES = (MAJORITY_VOTE_NAME, MAJORITY_VOTE, PASS_NAME, OVERALL)
+RESERVED_NAMES = (MAJORITY_VOTE_NAME, MAJORITY_VOTE, PASS_NAME, OVERALL, *STAND_INS)
 """Names that tables and figures use for something else; no reward model may have them."""
 
 

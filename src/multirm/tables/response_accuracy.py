@@ -11,6 +11,14 @@ LONGER = "longer"
 """The name of a stand-in for a reward model, in every evaluation: the longer response has the higher reward."""
 
 
+SHORTER = "shorter"
+"""The name of another one: the shorter step, or the shorter solution, has the higher reward."""
+
+
+STAND_INS = (LONGER, SHORTER)
+"""What knows nothing but length; no reward model may have these names."""
+
+
 class Level(StrEnum):
     """What a number is about."""
 

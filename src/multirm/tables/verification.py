@@ -21,9 +21,10 @@ def _measures(*names: str) -> list[pa.Field]:
     ]
 
 
+# Models are reward models and, last in a category, the stand-in `shorter`, which version 2 lacked.
 VERIFICATION = Schema(
     "verification",
-    2,
+    3,
     pa.schema(
         [
             *_OF_SCORER,
@@ -43,6 +44,7 @@ VERIFICATION = Schema(
         ]
     ),
     ("dataset", "category", "model", "aggregation"),
+    older={2: ()},
 )
 
 
@@ -77,9 +79,10 @@ RELIABILITY = Schema(
 )
 
 
+# Models as in `VERIFICATION`.
 STEP_VERIFICATION = Schema(
     "step_verification",
-    2,
+    3,
     pa.schema(
         [
             column("dataset", pa.string()),
@@ -111,4 +114,5 @@ STEP_VERIFICATION = Schema(
         ]
     ),
     ("dataset", "category", "model"),
+    older={2: ()},
 )
