@@ -8,7 +8,7 @@ from multirm.errors import InputError
 from multirm.evaluation.arguments import parse_aggregations
 
 
-@pytest.mark.parametrize("name", ["MV", "majority vote", "Pass@N", "Overall", "a=b"])
+@pytest.mark.parametrize("name", ["MV", "majority vote", "Pass@N", "Overall", "longer", "a=b"])
 def test_reserved_names_are_refused(name: str) -> None:
     with pytest.raises(
         InputError, match="expected a model's name without =, and none of MV, majority"

@@ -215,6 +215,7 @@ def test_defaults_are_the_papers() -> None:
         ),
         (lambda study: study.pop("study"), "a value for study"),
         (put("models/MV", PUBLISHED), "models.MV: tables use this name"),
+        (put("models/Shorter", PUBLISHED), "models.Shorter: tables use this name"),
         (put("models/overall", PUBLISHED), "models.overall: tables use this name"),
         (
             put("models/DORM-mini", PUBLISHED),
