@@ -97,6 +97,15 @@ def test_the_page_shows_the_critiques_of_generative_models() -> None:
     assert f"{names[1]}.critiques.parquet" not in shown
 
 
+def test_rewards_from_elsewhere_have_no_critiques() -> None:
+    models = {"gORM-own": {"kind": "gORM", "rewards": {"Facts_junior": ["rewards"]}}}
+    study = load_study(CONFIG | {"models": CONFIG["models"] | models}, [])
+    table = "<results>/rewards/gORM-own/Facts_junior/history"
+    shown = tables_on_page(study, [f"{table}.parquet"])["tables"]
+    assert f"{table}.parquet" in shown
+    assert f"{table}.critiques.parquet" not in shown
+
+
 def test_the_page_is_given_the_tables_of_its_study_alone(tmp_path: Path) -> None:
     # Another study has a further category in the same folder.
     for name in ("law", "law.critiques", "math", "history"):

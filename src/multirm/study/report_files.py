@@ -192,11 +192,14 @@ def tables_on_page(study: Study, targets: Iterable[str]) -> Files:
 
 
 def _critiques(study: Study) -> dict[str, str]:
-    """The table of critiques that scoring writes beside each table of rewards of a generative model."""
+    """The table of critiques that scoring writes beside each table of rewards of a generative model.
+
+    Rewards that come from elsewhere have none.
+    """
     return {
         table: table.removesuffix("parquet") + "critiques.parquet"
         for model, run in study.runs.items()
-        if run.kind.is_generative
+        if run.kind.is_generative and not run.is_external
         for dataset in study.datasets
         for table in reward_tables(study, model, dataset)
     }
