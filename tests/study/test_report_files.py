@@ -98,7 +98,12 @@ def test_the_page_shows_the_critiques_of_generative_models() -> None:
 
 
 def test_rewards_from_elsewhere_have_no_critiques() -> None:
-    models = {"gORM-own": {"kind": "gORM", "rewards": {"Facts_junior": ["rewards"]}}}
+    models = {
+        "gORM-own": {
+            "kind": "gORM",
+            "rewards": {each: [each] for each in CONFIG["evaluation"]["datasets"]},
+        }
+    }
     study = load_study(CONFIG | {"models": CONFIG["models"] | models}, [])
     table = "<results>/rewards/gORM-own/Facts_junior/history"
     shown = tables_on_page(study, [f"{table}.parquet"])["tables"]
