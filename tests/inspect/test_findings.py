@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from multirm.inspect import findings
 from multirm.running.usage import as_started
 from multirm.tables import parquet
 from multirm.tables.rewards import REWARDS
@@ -94,6 +95,12 @@ def test_a_page_of_files_of_ones_own_has_no_tables(pools: Path) -> None:
     inputs = ["--solutions", "own.csv", "--rewards", "m=score"]
     said = multirm(pools, "evaluate", *inputs, "--output", "mine")
     assert "report mine --output mine/report.html" in said
+
+
+def test_many_tables_are_named_by_their_folder() -> None:
+    places = ["a/1.parquet", "a/2.parquet", "b/1.parquet", "a/3.parquet", "c", "a/1.parquet"]
+    assert findings._in_few_words(places) == ["a", "b/1.parquet", "c"]
+    assert findings._in_few_words(places[:3]) == places[:3]
 
 
 def test_how_the_program_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,18 @@ def findings(
     # A page needs accuracies with one estimate each.
     if not over_seeds:
         page = shlex.quote(str(folder / "report.html"))
-        tables = shlex.join(place for place in dict.fromkeys(read) if place and _is_table(place))
+        tables = shlex.join(_in_few_words([place for place in read if place and _is_table(place)]))
         beside = f" --tables {tables}" if tables else ""
         lines.append(f"  {program} report {place}{beside} --output {page}")
     return lines
+
+
+def _in_few_words(places: Sequence[str]) -> list[str]:
+    """Tables by the folder that they share with two or more others; a command of dozens of paths cannot be read."""
+    folders = Counter(str(Path(place).parent) for place in {*places})
+    named = (str(Path(place).parent) for place in places)
+    pairs = zip(named, places, strict=True)
+    return list(dict.fromkeys(f if folders[f] > 2 else place for f, place in pairs))
 
 
 # What fits into a terminal of 80 columns.
