@@ -12,8 +12,9 @@ from multirm.figures import (
     reward_by_length,
     reward_densities,
 )
+from multirm.figures.measures import read_measures
 from multirm.figures.render import rendered
-from multirm.figures.response_measures import accuracies, of_models
+from multirm.figures.response_measures import accuracies
 from multirm.tables import parquet
 from multirm.tables.response_accuracy import (
     RESPONSE_ACCURACY,
@@ -102,7 +103,7 @@ def test_bars_of_published_accuracies(tmp_path: Path) -> None:
     outputs = [tmp_path / "figure.svg"]
     response_accuracy.draw_response_accuracy(path, outputs)
     assert b"Longer response" in outputs[0].read_bytes()
-    measures = of_models(path, RESPONSE_ACCURACY)
+    measures = read_measures(path, RESPONSE_ACCURACY)
     figure = response_accuracy.chart(measures, accuracies(measures)).to_dict()
     assert [panel["title"]["text"] for panel in panels(figure)] == [["Overall"], ["Chat"], ["Hard"]]
     assert [row["method"] for row in shown(figure)] == ["mine", "Longer response"] * 3
@@ -114,12 +115,12 @@ def test_lines_over_characters_end_in_whole_responses(tmp_path: Path) -> None:
     rows = accuracy_rows() + accuracy_rows(4) + accuracy_rows(8)
     path = table(tmp_path, RESPONSE_ACCURACY, rows)
     accuracy_by_shown.draw_accuracy_by_shown(path, [tmp_path / "figure.svg"])
-    measures = of_models(path, RESPONSE_ACCURACY)
+    measures = read_measures(path, RESPONSE_ACCURACY)
     figure = accuracy_by_shown.chart(measures, accuracies(measures)).to_dict()
     mine = sorted({(r["x"], r["value"]) for r in shown(figure) if r["method"] == "mine"})
     assert mine == [(4, 64), (8, 68), (16, 70)]
     path = table(tmp_path, RESPONSE_ACCURACY, accuracy_rows())
-    whole = of_models(path, RESPONSE_ACCURACY)
+    whole = read_measures(path, RESPONSE_ACCURACY)
     drawn = rendered(accuracy_by_shown.chart(whole, accuracies(whole)), [".svg"])[".svg"]
     assert b"no truncated responses to draw" in drawn
 
@@ -129,24 +130,24 @@ def test_densities_and_lengths_are_of_reward_models(tmp_path: Path) -> None:
     lengths = table(tmp_path, REWARD_LENGTH_CORRELATIONS, correlation_rows(0.5))
     reward_densities.draw_reward_densities(rewards, [tmp_path / "densities.svg"])
     reward_by_length.draw_reward_by_length(rewards, lengths, [tmp_path / "lengths.svg"])
-    measures = of_models(rewards, RESPONSE_REWARDS)
+    measures = read_measures(rewards, RESPONSE_REWARDS)
     figure = reward_densities.chart(measures).to_dict()
     assert [panel["title"]["text"] for panel in panels(figure)] == [["mine"]]
     assert "4 missing rewards are left out." in subtitle(figure)
-    by_length = reward_by_length.chart(measures, of_models(lengths, REWARD_LENGTH_CORRELATIONS))
+    by_length = reward_by_length.chart(measures, read_measures(lengths, REWARD_LENGTH_CORRELATIONS))
     (panel,) = panels(by_length.to_dict())
     assert "r = 0.50 [0.50, 0.50]" in " ".join(panel["title"]["text"])
     lengths = table(tmp_path, REWARD_LENGTH_CORRELATIONS, correlation_rows(None))
-    by_length = reward_by_length.chart(measures, of_models(lengths, REWARD_LENGTH_CORRELATIONS))
+    by_length = reward_by_length.chart(measures, read_measures(lengths, REWARD_LENGTH_CORRELATIONS))
     (panel,) = panels(by_length.to_dict())
     assert "r undefined" in " ".join(panel["title"]["text"])
 
 
 def test_without_rewards_figures_say_so(tmp_path: Path) -> None:
     rows = [row for row in reward_rows() if row["model"] == "longer"]
-    rewards = of_models(table(tmp_path, RESPONSE_REWARDS, rows), RESPONSE_REWARDS)
+    rewards = read_measures(table(tmp_path, RESPONSE_REWARDS, rows), RESPONSE_REWARDS)
     path = table(tmp_path, REWARD_LENGTH_CORRELATIONS, correlation_rows(0.5))
-    correlations = of_models(path, REWARD_LENGTH_CORRELATIONS)
+    correlations = read_measures(path, REWARD_LENGTH_CORRELATIONS)
     for figure in (
         reward_densities.chart(rewards),
         reward_by_length.chart(rewards, correlations),

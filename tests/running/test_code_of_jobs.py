@@ -178,6 +178,7 @@ def drawn(tables: Path, *figures: str) -> list[list[str]]:
     needed = {
         "outcome-f1": ["thresholds"],
         "f1-by-critiques": ["f1_by_critiques", "thresholds"],
+        "step-verification": ["step_verification", "verification"],
         "process-bench": ["step_thresholds"],
         "calibration": ["reliability"],
         "minimum-position": ["minimum_positions"],

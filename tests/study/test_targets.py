@@ -115,9 +115,9 @@ def test_intermediate_files_are_targets() -> None:
     assert "<results>/models/dPRM-mini@2/adapter/adapter_model.safetensors" in (
         targets.training_targets(found)
     )
-    # Seventeen figures of each dataset, and two of both.
+    # Eighteen figures of each dataset, and two of both.
     figures = targets.figure_targets(found)
-    assert len(figures) == (2 * 17 + 2) * 4
+    assert len(figures) == (2 * 18 + 2) * 4
     assert "<results>/figures/datasets_best_of_n/miniature.pdf" in figures
 
 

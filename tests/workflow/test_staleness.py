@@ -60,6 +60,7 @@ STUDY: Jobs = {
     "draw_gain_by_distance": 1,
     "draw_outcome_f1": 1,
     "draw_f1_by_critiques": 1,
+    "draw_step_verification": 1,
     "draw_process_bench": 1,
     "draw_calibration": 1,
     "draw_minimum_position": 1,
@@ -97,6 +98,7 @@ CRITICISED = jobs("tabulate_filtering", *[rule for rule in RULES if rule.endswit
 # The verification of rewards, and the figures of it.
 OF_VERIFICATION = jobs(
     *("draw_outcome_f1", "draw_f1_by_critiques", "draw_process_bench"),
+    "draw_step_verification",
     *("draw_calibration", "draw_minimum_position"),
 )
 VERIFIED = jobs("evaluate_verification") | OF_VERIFICATION

@@ -314,6 +314,7 @@ def test_a_broken_source_is_not_ignored(tmp_path: Path) -> None:
         "draw_agreement",
         "draw_outcome_f1",
         "draw_f1_by_critiques",
+        "draw_step_verification",
         "draw_process_bench",
         "draw_calibration",
         "draw_minimum_position",

@@ -25,6 +25,7 @@ from multirm.figures import (
     outcome_f1,
     process_bench,
     recoveries,
+    step_verification,
     win_loss,
 )
 from multirm.figures.accuracy_files import read_accuracies
@@ -171,6 +172,12 @@ CHARTS: Mapping[str, Chart] = {
         ("f1_by_critiques", "thresholds"),
         lambda tables: f1_by_critiques.chart(
             tables.measures("f1_by_critiques"), tables.measures("thresholds")
+        ),
+    ),
+    "step_verification": Chart(
+        ("step_verification", "verification"),
+        lambda tables: step_verification.chart(
+            tables.measures("step_verification"), tables.measures("verification")
         ),
     ),
     "process_bench": _of_one("step_thresholds", process_bench.chart),

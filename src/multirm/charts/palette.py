@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from multirm.tables.response_accuracy import LONGER, SHORTER
 from multirm.tables.reward_model_rows import RewardModel
 from multirm.tables.reward_models import Kind
 
@@ -63,6 +64,9 @@ VOTES = {
     CEILING: Style("#8C8C8C", _PLUS, (1, 2)),
 }
 """The styles of what needs no reward model, and of the ceiling."""
+
+STAND_INS = {LONGER: "Longer response", SHORTER: "Shorter text"}
+"""What figures call the stand-ins for a reward model, which look like the majority vote."""
 
 
 def styles(models: Sequence[RewardModel]) -> dict[str, Style]:

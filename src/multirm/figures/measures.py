@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from multirm.charts.palette import Style
+from multirm.charts.palette import MAJORITY_VOTE, STAND_INS, VOTES, Style
 from multirm.charts.scorers import Rows, known_models, labels_and_styles, scorer_of
 from multirm.errors import escaped
 from multirm.tables import parquet
@@ -22,7 +22,7 @@ class Measures:
         dataset: what they are of.
         rows: in the order of the table, each with the label of its model as `method`; of a model with a mean over
             training runs, only the mean's.
-        styles: of every reward model, in the order of the study.
+        styles: of every reward model, in the order of the study, and of a stand-in for one, which is last.
         missing: the labels of the models that the table has no rows of.
         has_means: whether some are means over training runs.
     """
@@ -74,21 +74,22 @@ def read_measures(
     """
     rows = parquet.read(path, schema).to_pylist()
     dataset = dataset_of(path, rows, tables)
-    scored = [row for row in rows if row["model"] is not None]
+    scored = [row for row in rows if row["model"] not in (None, *STAND_INS)]
+    stand_ins = {row["model"] for row in rows} & STAND_INS.keys()
     known = known_models((row["model"] for row in scored), dataset, tables)
     labels = labels_and_styles(scored, known)
     run_of = {each.model: each.run_of for each in known}
     have = {run_of[row["model"]] for row in scored}
     named = []
     for row in rows:
-        label, _ = labels.get(scorer_of(row), (None, None))
+        label, _ = labels.get(scorer_of(row), (STAND_INS.get(row["model"]), None))
         method = _vote(row, votes or {}) if row["model"] is None else label
         if method is not None:
             named.append({**row, "category": escaped(row.get("category", "")), "method": method})
     return Measures(
         escaped(dataset),
         named,
-        dict(labels.values()),
+        dict(labels.values()) | {STAND_INS[name]: VOTES[MAJORITY_VOTE] for name in stand_ins},
         [
             escaped(label)
             for model, label in labels_of_shown(known).items()

@@ -1,34 +1,21 @@
 """Numbers about responses as figures show them, with the labels and styles of reward models."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from multirm.charts.palette import MAJORITY_VOTE, VOTES, Style
+from multirm.charts.palette import Style
 from multirm.errors import escaped
 from multirm.figures.measures import Measures, interval_text, read_measures
 from multirm.tables.accuracy import OVERALL
-from multirm.tables.response_accuracy import LONGER, RESPONSE_ACCURACY, Level
-from multirm.tables.schema import Row, Schema
-
-LONGER_LABEL = "Longer response"
+from multirm.tables.response_accuracy import RESPONSE_ACCURACY, Level
+from multirm.tables.schema import Row
 
 CHOSEN = {"Chosen": Style("#1B7A9E", "circle"), "Rejected": Style("#CC8400", "triangle-up", (6, 3))}
 """How the better and the worse responses are drawn."""
 
 # The Ties of RewardBench 2 have a published score, and no published accuracy.
 _MEASURES = ("accuracy", "score")
-
-
-def of_models(path: Path, schema: Schema) -> Measures:
-    """The rows of a table about responses; the stand-in that prefers longer ones is grey, and last."""
-    measures = read_measures(path, schema)
-    rows = [
-        {**row, "method": LONGER_LABEL} if row["model"] == LONGER else row for row in measures.rows
-    ]
-    styles = {name: style for name, style in measures.styles.items() if name != LONGER}
-    return replace(measures, rows=rows, styles={**styles, LONGER_LABEL: VOTES[MAJORITY_VOTE]})
 
 
 def accuracies(measures: Measures) -> list[dict[str, Any]]:
@@ -63,7 +50,7 @@ def accuracies(measures: Measures) -> list[dict[str, Any]]:
 
 def read_accuracies(path: Path) -> tuple[Measures, list[dict[str, Any]]]:
     """A response_accuracy table, and what `accuracies` makes of it."""
-    measures = of_models(path, RESPONSE_ACCURACY)
+    measures = read_measures(path, RESPONSE_ACCURACY)
     return measures, accuracies(measures)
 
 

@@ -7,17 +7,19 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from multirm.charts.palette import STAND_INS
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
-from multirm.figures.measures import Measures
+from multirm.figures.measures import Measures, read_measures
 from multirm.figures.panels import framed, n_columns
-from multirm.figures.response_measures import CHOSEN, LONGER_LABEL, of_models
+from multirm.figures.response_measures import CHOSEN
 from multirm.figures.titles import headroom, panel_title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
 from multirm.running.randomness import item_generator
 from multirm.tables.accuracy import OVERALL
 from multirm.tables.response_accuracy import (
+    LONGER,
     RESPONSE_REWARDS,
     REWARD_LENGTH_CORRELATIONS,
     Compared,
@@ -47,8 +49,8 @@ def draw_reward_by_length(
     check_formats(output)
     inputs = [response_rewards, reward_length_correlations]
     figure = chart(
-        of_models(response_rewards, RESPONSE_REWARDS),
-        of_models(reward_length_correlations, REWARD_LENGTH_CORRELATIONS),
+        read_measures(response_rewards, RESPONSE_REWARDS),
+        read_measures(reward_length_correlations, REWARD_LENGTH_CORRELATIONS),
     )
     write_figure(figure, output, __name__, {}, inputs)
 
@@ -59,7 +61,7 @@ def chart(measures: Measures, correlations: Measures) -> alt.VConcatChart:
     methods = [
         name
         for name in measures.styles
-        if name != LONGER_LABEL and any(row["method"] == name for row in rows)
+        if name != STAND_INS[LONGER] and any(row["method"] == name for row in rows)
     ]
     overall = {
         row["method"]: row

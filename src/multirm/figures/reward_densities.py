@@ -7,16 +7,17 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from multirm.charts.palette import STAND_INS
 from multirm.errors import escaped
 from multirm.figures import theme
 from multirm.figures.marks import Marks, marks
-from multirm.figures.measures import Measures
+from multirm.figures.measures import Measures, read_measures
 from multirm.figures.panels import framed, n_columns
-from multirm.figures.response_measures import CHOSEN, LONGER_LABEL, of_models
+from multirm.figures.response_measures import CHOSEN
 from multirm.figures.titles import headroom, panel_title
 from multirm.figures.write import check_formats, write_figure
 from multirm.running.arguments import OutputFile, entry
-from multirm.tables.response_accuracy import RESPONSE_REWARDS
+from multirm.tables.response_accuracy import LONGER, RESPONSE_REWARDS
 from multirm.tables.schema import Row
 
 # Where the densities are computed, between the ends of an axis.
@@ -32,7 +33,7 @@ def draw_reward_densities(response_rewards: Path, output: list[OutputFile]) -> N
         output: Files to write; each suffix says the format: .svg, .pdf, .png or .html.
     """
     check_formats(output)
-    figure = chart(of_models(response_rewards, RESPONSE_REWARDS))
+    figure = chart(read_measures(response_rewards, RESPONSE_REWARDS))
     write_figure(figure, output, __name__, {}, [response_rewards])
 
 
@@ -42,7 +43,7 @@ def chart(measures: Measures) -> alt.VConcatChart:
     methods = [
         name
         for name in measures.styles
-        if name != LONGER_LABEL
+        if name != STAND_INS[LONGER]
         and any(row["method"] == name and row["reward"] is not None for row in rows)
     ]
     columns = n_columns(methods)

@@ -243,6 +243,12 @@ FIGURES = {
         "Verification",
         ("f1_by_critiques", "thresholds", "reward_models"),
     ),
+    "step_verification": Figure(
+        "step_verification",
+        "Draw how well rewards separate correct from incorrect steps, beside the length of steps.",
+        "Verification",
+        ("step_verification", "verification", "reward_models"),
+    ),
     "process_bench": Figure(
         "process_bench",
         "Draw ProcessBench's F1 per category and by threshold.",
