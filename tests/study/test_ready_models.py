@@ -64,6 +64,70 @@ def test_they_come_from_the_hub_or_a_folder(tmp_path: Path) -> None:
     assert set(_on_the_hub(found)) == hub
 
 
+def untrained(backbone: dict[str, Any], **more: Any) -> Study:
+    """A study with a backbone as it is, beside a reward model that is trained from it."""
+    miniature = read_yaml(MINIATURE)
+    models = {
+        "untrained": {"kind": "dPRM", "format": "multi_rm", "backbone": "mini", **more},
+        "dPRM-mini": miniature["models"]["dPRM-mini"],
+    }
+    changed = {"models": models, "critiques": {}, "backbones": {"mini": backbone}}
+    return load_study({**miniature, **changed}, [])
+
+
+def test_a_backbone_as_it_is_is_a_reward_model_before_training(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("")
+    found = untrained({"model": str(tmp_path), "parameters": 1.35e8})
+    assert options.scoring_model(found, "untrained", []) == str(tmp_path)
+    assert files.backbone_files_of_model(found, "untrained") == [
+        str(tmp_path / "model.safetensors")
+    ]
+    assert options.format_of_model(found, "untrained") == ["--format", "multi_rm"]
+    assert files.own_files(found, "untrained") == files.format_files(found, "untrained") == []
+    assert found.size_of("untrained") == found.size_of("dPRM-mini") == 1.35e8
+    assert [run.name for run in targets.trained_runs(found)] == ["dPRM-mini"]
+    known, _ = map(json.loads, options.reward_models(found))
+    assert known == {
+        "model": "untrained",
+        "run_of": "untrained",
+        "kind": "dPRM",
+        "format": "multi_rm",
+        "backbone": "mini",
+    }
+
+
+def test_a_backbone_as_it_is_is_made_or_downloaded_first() -> None:
+    made = read_yaml(MINIATURE)["backbones"]["mini"]
+    alone = untrained(made)
+    folder = f"{alone.results}/backbones/mini/model"
+    assert options.scoring_model(alone, "untrained", []) == folder
+    files_of_it = files.backbone_files(alone, "mini")
+    assert files.backbone_files_of_model(alone, "untrained") == files_of_it
+    assert targets.ready_models(alone) == []
+    assert alone.size_of("untrained") == alone.backbones["mini"].size
+    downloaded = untrained({"model": "owner/base", "parameters": 8e9})
+    assert targets.used_backbones(downloaded) == targets.backbones_run_here(downloaded) == ["mini"]
+    assert list(_on_the_hub(downloaded)) == ["owner/base"]
+
+
+def test_a_backbone_that_learned_what_is_evaluated_is_refused() -> None:
+    """Also if no reward model is trained from it."""
+    miniature = read_yaml(MINIATURE)
+    learned = {**miniature["backbones"]["mini"]["pretrain"], "datasets": ["Facts_junior"]}
+    with pytest.raises(
+        InputError, match=r"backbones\.mini\.pretrain\.datasets: models are trained"
+    ):
+        load_study(
+            {
+                **miniature,
+                "critiques": {},
+                "backbones": {"mini": {"pretrain": learned}},
+                "models": {"untrained": {"kind": "dPRM", "format": "multi_rm", "backbone": "mini"}},
+            },
+            [],
+        )
+
+
 def test_models_that_are_trained_here_have_no_options_of_formats() -> None:
     found = load_study(read_yaml(MINIATURE), [])
     assert options.format_of_model(found, "dPRM-mini") == []
@@ -117,6 +181,17 @@ def test_vllm_splits_a_model_over_gpus() -> None:
         ({**QWEN, "kind": "dORM"}, "qwen_prm gives rewards of each step; write dPRM"),
         ({**CLASSIFIER, "kind": "dPRM"}, "gives rewards of each solution; write dORM"),
         ({**QWEN, "format": "qwen"}, "models.X.format"),
+        ({**QWEN, "backbone": "mini"}, "needs either `model` or `backbone`"),
+        ({"kind": "dPRM", "format": "multi_rm"}, "needs either `model` or `backbone`"),
+        (
+            {"kind": "dPRM", "format": "multi_rm", "backbone": "mini", "parameters": 1e6},
+            "`parameters` is needed for a `model`, and only there",
+        ),
+        ({**QWEN, "parameters": None}, "`parameters` is needed for a `model`, and only there"),
+        (
+            {"kind": "gORM", "format": "multi_rm", "backbone": "minii"},
+            "models.X.backbone: minii is not one of mini",
+        ),
         ({**QWEN, "reference": "a/b"}, "`reference` does not suit the format qwen_prm"),
         ({**QWEN, "format": "trl", "template": "t.txt"}, "`template` needs a format with a chat"),
         ({**QWEN, "format": "multi_rm", "reference": "a/b"}, "do not suit the format multi_rm"),

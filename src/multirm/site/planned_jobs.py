@@ -122,7 +122,7 @@ def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
             # An adapter brings its backbone.
             run = study.runs[model]
             if isinstance(run.settings, ReadyModel):
-                loaded.update(models_of(run.settings))
+                loaded.update(models_of(study, run.settings))
             else:
                 loaded.add(backbone_model(study, run.trained.backbone))
     return named & loaded

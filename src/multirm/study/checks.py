@@ -292,7 +292,8 @@ def _too_large_ready_models(study: Study) -> Iterator[str]:
     for name, model in study.models.items():
         if isinstance(model, ReadyDiscriminativeModel):
             size = study.size_of(name)
-            yield from _too_large_to_read(study, f"models.{name}.parameters", size, model.scoring)
+            key = f"models.{name}.{'backbone' if model.backbone else 'parameters'}"
+            yield from _too_large_to_read(study, key, size, model.scoring)
 
 
 def _too_large_to_read(

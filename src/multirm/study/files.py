@@ -204,12 +204,14 @@ def backbone_of_model(study: Study, model: str) -> str:
 def backbone_files_of_model(study: Study, model: str) -> list[str]:
     """The files that a reward model's adapter needs besides its own; none for a whole model that is trained here.
 
-    Of a model that was trained elsewhere, all files; none for a hub name.
+    Of a model that is not trained here, all files; none for a hub name.
     """
     settings = study.runs[model].settings
     if isinstance(settings, ReadyModel):
-        found = (file for place in models_of(settings) for file in sorted(Path(place).glob("*")))
-        return without_braces(file for file in found if file.is_file())
+        own = backbone_files(study, settings.backbone) if settings.backbone else []
+        places = models_of(study, settings)[1 if settings.backbone else 0 :]
+        found = (file for place in places for file in sorted(Path(place).glob("*")))
+        return [*own, *without_braces(file for file in found if file.is_file())]
     if study.is_whole(model):
         return []
     start = study.start_of(model)
@@ -220,10 +222,11 @@ def backbone_files_of_model(study: Study, model: str) -> list[str]:
     return [weights_of_model(study, start), config_of_model(study, start)]
 
 
-def models_of(settings: ReadyModel) -> list[str]:
-    """The folders and hub names that a reward model that was trained elsewhere is loaded from."""
+def models_of(study: Study, settings: ReadyModel) -> list[str]:
+    """The folders and hub names that a reward model that is not trained here is loaded from, its own first."""
+    own = settings.model or backbone_model(study, settings.backbone or "")
     compared = settings.compared_with if isinstance(settings, ReadyDiscriminativeModel) else None
-    return [settings.model, *([compared] if compared else [])]
+    return [own, *([compared] if compared else [])]
 
 
 def own_files(study: Study, model: str) -> list[str]:

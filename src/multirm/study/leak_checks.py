@@ -53,7 +53,7 @@ def _learned(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         else:
             dataset = study.critiques[model.critiques].dataset
             yield f"critiques.{model.critiques}.dataset", dataset, categories
-    backbones = [model.backbone for model in trained.values()]
+    backbones = [run.backbone for run in study.runs.values() if run.backbone]
     sets = (model.critiques for model in trained.values() if isinstance(model, GenerativeModel))
     generated = (study.critiques[study.generated_for(name)] for name in sets)
     backbones += [each.teacher for each in generated if each.teacher]

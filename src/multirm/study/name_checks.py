@@ -10,7 +10,6 @@ from multirm.study.datasets import (
     ReadDataset,
     SampledDataset,
 )
-from multirm.study.files import models_of
 from multirm.study.labelling import MonteCarlo, Sample
 from multirm.study.questions import ReadQuestions
 from multirm.study.reward_models import (
@@ -80,9 +79,10 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
             for dataset in model.rewards:
                 yield f"models.{name}.rewards", dataset, datasets
             continue
+        if model.backbone:
+            yield f"models.{name}.backbone", model.backbone, backbones
         if isinstance(model, ReadyModel):
             continue
-        yield f"models.{name}.backbone", model.backbone, backbones
         if isinstance(model, GenerativeModel):
             yield f"models.{name}.critiques", model.critiques, list(study.critiques)
             continue
@@ -209,7 +209,8 @@ def _braces(study: Study) -> Iterator[str]:
             for other, source in model.rewards.items():
                 paths[f"models.{name}.rewards.{other}"] = source
         elif isinstance(model, ReadyModel):
-            paths[f"models.{name}.model"] = models_of(model)
+            compared = model.compared_with if isinstance(model, ReadyDiscriminativeModel) else None
+            paths[f"models.{name}.model"] = [each for each in (model.model, compared) if each]
             paths[f"models.{name}.template"] = [model.template] if model.template else []
     for name, critiques in study.critiques.items():
         for kind, source in critiques.published or ():

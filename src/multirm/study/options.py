@@ -211,10 +211,12 @@ def scoring_model(study: Study, model: str, own: Sequence[str]) -> str:
     """The folder or hub name that a reward model is loaded from to score.
 
     Args:
-        own: its files, `files.own_files`; none if it was trained elsewhere.
+        own: its files, `files.own_files`; none if it is not trained here.
     """
     settings = study.runs[model].settings
-    return settings.model if isinstance(settings, ReadyModel) else str(Path(own[0]).parent)
+    if isinstance(settings, ReadyModel):
+        return files.models_of(study, settings)[0]
+    return str(Path(own[0]).parent)
 
 
 def format_of_model(study: Study, model: str) -> list[str]:
@@ -316,8 +318,9 @@ def _description(study: Study, run: Run, baselines: Mapping[str, str]) -> dict[s
     known: dict[str, object] = {"model": run.name, "run_of": run.model, "kind": run.kind}
     if isinstance(run.settings, ReadyDiscriminativeModel | ReadyGenerativeModel):
         known["format"] = run.settings.format
+    if run.backbone:
+        known["backbone"] = run.backbone
     if run.is_trained:
-        known["backbone"] = run.trained.backbone
         known["seed"] = run.seed
         datasets = study.training_datasets_of(run.name)
         known["learned_from"] = study.learned_from(run.name)

@@ -305,19 +305,34 @@ class GenerativeModel(TrainedModel):
 
 
 class ReadyModel(Settings):
-    """A reward model that was trained elsewhere. It is scored here, but not trained."""
+    """A reward model that is not trained here, but scores: exactly one of `model` and `backbone`."""
 
-    model: Text = Field(description="a hub name or a local folder")
-    parameters: Positive = Field(
-        description="of `model`, to estimate its jobs' GPUs, memory and time; for example 8.0e+9"
+    model: Text | None = Field(
+        None, description="one that was trained elsewhere: a hub name or a local folder"
+    )
+    parameters: Positive | None = Field(
+        None,
+        description="of `model`, to estimate its jobs' GPUs, memory and time; for example 8.0e+9",
+    )
+    backbone: Name | None = Field(
+        None,
+        description="one of the study's `backbones`, as it is: what reward models are before training",
     )
     template: Text | None = Field(
         None, description="a prompt template file; by default, the package's own or the format's"
     )
 
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.model is None) == (self.backbone is None):
+            raise ValueError("needs either `model` or `backbone`")
+        if (self.model is None) != (self.parameters is None):
+            raise ValueError("`parameters` is needed for a `model`, and only there")
+        return self
+
 
 class ReadyDiscriminativeModel(ReadyModel):
-    """Other people's discriminative or pairwise reward model, in one of the formats in docs/formats.md."""
+    """A discriminative or pairwise reward model that is not trained here, in one of the formats in docs/formats.md."""
 
     kind: Literal[Kind.DORM, Kind.DPRM, Kind.PAIRWISE] = Field(
         description="which kind of reward model it is"
@@ -374,7 +389,10 @@ _OF_PAIRWISE = (FormatName.PAIRWISE, FormatName.CLASSIFIER_STEPS)
 
 
 class ReadyGenerativeModel(ReadyModel):
-    """A language model that judges solutions as it is, without training, or a gORM or gPRM from elsewhere."""
+    """A language model that judges solutions as it is, without training, or a gORM or gPRM from elsewhere.
+
+    It has a `model`, or a `backbone` and a `format`.
+    """
 
     kind: Literal[Kind.GORM, Kind.GPRM] = Field(description="which kind of reward model it is")
     format: FormatName = Field(
@@ -413,9 +431,11 @@ def _kind_of_model(model: Any) -> str | None:
     if "rewards" in model:
         return ExternalModel.__name__
     is_generative = Kind(model["kind"]).is_generative
-    if "model" in model:
+    is_pairwise = Kind(model["kind"]) is Kind.PAIRWISE
+    # Of models that are trained here, only pairwise ones have a format.
+    if "model" in model or ("format" in model and not is_pairwise):
         return (ReadyGenerativeModel if is_generative else ReadyDiscriminativeModel).__name__
-    if Kind(model["kind"]) is Kind.PAIRWISE:
+    if is_pairwise:
         return PairwiseModel.__name__
     return (GenerativeModel if is_generative else DiscriminativeModel).__name__
 

@@ -52,6 +52,11 @@ class Run:
         return self.settings
 
     @property
+    def backbone(self) -> str | None:
+        """The study's backbone that it is trained from, or that it is; None for models and rewards from elsewhere."""
+        return None if isinstance(self.settings, ExternalModel) else self.settings.backbone
+
+    @property
     def scoring(self) -> DiscriminativeScoring | GenerativeScoring:
         """The scoring settings of a reward model that scores here.
 

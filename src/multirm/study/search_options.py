@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from multirm.study import files
 from multirm.study.options import option
 from multirm.study.reward_models import PairwiseModel, ReadyDiscriminativeModel, ReadyModel
 from multirm.study.study import Study
@@ -45,7 +46,9 @@ def reward_model(study: Study, search: str, input: Any) -> str:
         input: the job's, whose `own` are the reward model's files.
     """
     settings = study.models[study.searches[search].model]
-    return settings.model if isinstance(settings, ReadyModel) else str(Path(input.own[0]).parent)
+    if isinstance(settings, ReadyModel):
+        return files.models_of(study, settings)[0]
+    return str(Path(input.own[0]).parent)
 
 
 def search_nodes(wildcards: object, input: Any) -> list[str]:

@@ -302,7 +302,9 @@ class Study(Settings):
         settings = self.runs[model].settings
         if isinstance(settings, ReadyModel):
             has_two = isinstance(settings, ReadyDiscriminativeModel) and settings.compared_with
-            return settings.parameters * (2 if has_two else 1)
+            backbone = self.backbones[settings.backbone] if settings.backbone else None
+            size = backbone.size if backbone else settings.parameters or 0.0
+            return size * (2 if has_two else 1)
         return self.backbones[self.runs[model].trained.backbone].size
 
     def training_datasets_of(self, model: str) -> list[str]:

@@ -272,7 +272,7 @@ def used_backbones(study: Study) -> list[str]:
 
 def backbones_run_here(study: Study) -> list[str]:
     """The backbones whose weights the jobs of a study read; the others run on servers or at batch services."""
-    backbones = [run.trained.backbone for run in trained_runs(study)]
+    backbones = [run.backbone for run in study.runs.values() if run.backbone]
     backbones += [each.policy for each in study.searches.values()]
     for name, _ in used_critiques(study):
         critiques = study.critiques[study.generated_for(name)]
@@ -287,7 +287,7 @@ def backbones_run_here(study: Study) -> list[str]:
 
 def _backbones_of_models(study: Study) -> list[str]:
     """The backbones of reward models, of teachers, and of searches."""
-    backbones = [run.trained.backbone for run in trained_runs(study)]
+    backbones = [run.backbone for run in study.runs.values() if run.backbone]
     backbones += [each.policy for each in study.searches.values()]
     for name, _ in used_critiques(study):
         teacher = study.critiques[study.generated_for(name)].teacher
@@ -301,9 +301,22 @@ def trained_runs(study: Study) -> list[Run]:
 
 
 def ready_models(study: Study) -> list[str]:
-    """The folders and hub names of the reward models that were trained elsewhere, each once."""
-    every = [each for each in study.models.values() if isinstance(each, ReadyModel)]
-    return list(dict.fromkeys(place for model in every for place in models_of(model)))
+    """The folders and hub names of the reward models that are not trained here, each once.
+
+    A backbone that is pretrained here is not yet anywhere.
+    """
+    return list(
+        dict.fromkeys(
+            place
+            for model in study.models.values()
+            if isinstance(model, ReadyModel)
+            for place in models_of(study, model)[1 if _is_pretrained(study, model) else 0 :]
+        )
+    )
+
+
+def _is_pretrained(study: Study, model: ReadyModel) -> bool:
+    return model.backbone is not None and study.backbones[model.backbone].pretrain is not None
 
 
 def used_critiques(study: Study) -> list[tuple[str, Kind]]:
