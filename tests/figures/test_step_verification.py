@@ -85,7 +85,7 @@ def test_each_measure_has_a_panel_and_the_stand_in_is_last(tmp_path: Path) -> No
     )
     whole = [
         *(row("shorter", 0.6, "last"), row("gORM", 0.7, "mean")),
-        *(row("dPRM", 0.8), row("dPRM", 0.75, "prod")),
+        *(row("dPRM", 0.75, "prod"), row("dPRM", 0.8)),
         row("dPRM", 0.1, category="unlabelled"),
     ]
     figure = chart(steps, read(tmp_path, VERIFICATION, whole, tables)).to_dict()
@@ -106,7 +106,7 @@ def test_each_measure_has_a_panel_and_the_stand_in_is_last(tmp_path: Path) -> No
     assert labels(figure).startswith('["dPRM min", "dPRM prod", "gORM", "Shorter text"]')
     said = subtitle(figure)
     assert "20 steps, 20 up to the first error, of labelled solutions; 10 solutions." in said
-    assert "they stand at a model's first" in said
+    assert "they stand at a model's first line" in said
     assert "Models without a reward for each step have only measures of solutions." in said
 
 

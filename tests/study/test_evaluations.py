@@ -6,7 +6,13 @@ import pytest
 
 from multirm.cli import COMMANDS
 from multirm.errors import InputError
-from multirm.study.evaluations import EVALUATIONS, compares_domains, missing_tables
+from multirm.study.evaluations import (
+    EVALUATIONS,
+    compares_domains,
+    evaluations_of,
+    missing_tables,
+)
+from multirm.study.figures import FIGURES, drawn_of, figures_of
 from multirm.study.load import load_study, read_yaml
 from multirm.study.options import aggregations
 from multirm.study.targets import evaluation_targets
@@ -129,3 +135,26 @@ def test_each_has_a_command_and_makes_known_tables(name: str) -> None:
     commands = {name: target for group in COMMANDS.values() for name, (target, _) in group.items()}
     assert commands[evaluating.command].startswith(f"multirm.evaluation.{evaluating.module}:")
     assert {*evaluating.tables, *evaluating.of_groups} <= set(SCHEMAS)
+
+
+def test_right_solutions_are_compared_with_their_corruptions(tmp_path: Path) -> None:
+    """Where there are such, also without answers to select; and only there."""
+    source = tmp_path / "prm.jsonl"
+    source.write_text("{}\n")
+    config = read_yaml(MINIATURE) | {"data": str(tmp_path)}
+    figure = FIGURES["error_depths"]
+    assert "error_depths" not in figures_of(load_study(config, []))
+    config["datasets"] |= {
+        "Corrupted": {"reader": "prmbench", "source": ["prm.jsonl"], "categories": ["history"]},
+        "Some": {"from": "Corrupted", "take": {"questions": 2}},
+        "Erroneous": {"reader": "processbench", "source": ["prm.jsonl"], "categories": ["history"]},
+    }
+    config["evaluation"]["datasets"] += ["Corrupted", "Some", "Erroneous"]
+    study = load_study(config, [])
+    compared = {
+        name: "measure-error-depths" in {each.command for each in evaluations_of(study, name)}
+        for name in study.evaluation.datasets
+    }
+    assert {name for name, is_made in compared.items() if is_made} == {"Corrupted", "Some"}
+    assert "error_depths" in figures_of(study)
+    assert drawn_of(study, figure) == ["Corrupted", "Some"]

@@ -146,11 +146,12 @@ def _of_categories(measures: Measures, categories: Sequence[str]) -> Measures:
 
 
 def _rows_of(measure: _Measure, steps: Measures, solutions: Measures) -> Sequence[Row]:
-    """The rows of a measure; those of steps, which have no aggregation, are called as the model's first one is."""
+    """The rows of a measure; those of steps, which have no aggregation, stand at the first line of their model."""
     if measure is _SOLUTIONS:
         return solutions.rows
+    order = list(solutions.styles)
     first: dict[str, str] = {}
-    for row in solutions.rows:
+    for row in sorted(solutions.rows, key=lambda row: order.index(row["method"])):
         first.setdefault(row["model"], row["method"])
     return [{**row, "method": first.get(row["model"], row["method"])} for row in steps.rows]
 
@@ -257,7 +258,9 @@ def _said(steps: Measures, solutions: Measures, drawn: Sequence[Row]) -> list[st
     if len({row["method"] for row in solutions.rows}) > len(
         {row["model"] for row in solutions.rows}
     ):
-        said.append("Measures of steps depend on no aggregation: they stand at a model's first.")
+        said.append(
+            "Measures of steps depend on no aggregation: they stand at a model's first line."
+        )
     with_steps = {row["model"] for row in steps.rows}
     if any(row["model"] not in with_steps for row in solutions.rows):
         said.append("Models without a reward for each step have only measures of solutions.")

@@ -22,7 +22,7 @@ class Evaluating:
         settings: the study's evaluation settings that it takes, named like its options; empty ones are left out.
         of_groups: the tables that it also makes in studies with groups of categories.
         needs_answers: whether it selects answers; a dataset that only has labels does without it.
-        is_made: whether a study has what it compares.
+        is_made: whether a study, and a dataset that it evaluates, have what it compares.
     """
 
     module: str
@@ -31,7 +31,7 @@ class Evaluating:
     settings: tuple[str, ...] = ()
     of_groups: tuple[str, ...] = ()
     needs_answers: bool = True
-    is_made: Callable[["Study"], bool] = lambda _: True
+    is_made: Callable[["Study", str], bool] = lambda *_: True
 
     def words(self, study: "Study") -> list[str]:
         """The options for the study's settings, with one or several values each."""
@@ -75,9 +75,14 @@ def compares_domains(study: "Study") -> bool:
     )
 
 
-def compares_outcome_and_process(study: "Study") -> bool:
-    """Whether there are pairwise reward models, which learn from outcomes or from processes as well."""
-    return any(run.kind is Kind.PAIRWISE for run in study.runs.values())
+def compares_right_and_wrong(study: "Study", dataset: str) -> bool:
+    """Whether solutions with known first errors are compared with right ones.
+
+    They are if the dataset has right solutions and corruptions of them; and in studies with pairwise reward models,
+    which learn from outcomes or from processes as well.
+    """
+    is_pairwise = any(run.kind is Kind.PAIRWISE for run in study.runs.values())
+    return is_pairwise or study.has_corruptions(dataset)
 
 
 _SUBSETS = ("answers", "n", "runs", "seed")
@@ -122,10 +127,14 @@ EVALUATIONS = {
         ("error_depths", "error_persistence"),
         ("answers",),
         needs_answers=False,
-        is_made=compares_outcome_and_process,
+        is_made=compares_right_and_wrong,
     ),
     "compare_domains": Evaluating(
-        "domains", "compare-domains", ("domains",), _SUBSETS, is_made=compares_domains
+        "domains",
+        "compare-domains",
+        ("domains",),
+        _SUBSETS,
+        is_made=lambda study, _: compares_domains(study),
     ),
 }
 """The evaluations by rule name."""
@@ -137,7 +146,7 @@ def evaluations_of(study: "Study", dataset: str) -> list[Evaluating]:
     return [
         each
         for each in EVALUATIONS.values()
-        if (has_answers or not each.needs_answers) and each.is_made(study)
+        if (has_answers or not each.needs_answers) and each.is_made(study, dataset)
     ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from multirm.study.display_items import DisplayItem
-from multirm.study.evaluations import compares_domains, compares_outcome_and_process, missing_tables
+from multirm.study.evaluations import compares_domains, compares_right_and_wrong, missing_tables
 from multirm.tables.accuracy import Estimator
 
 if TYPE_CHECKING:
@@ -128,6 +128,11 @@ def _trains_on_variants(study: "Study") -> bool:
     return any(map(study.has_variants, learned))
 
 
+def _compares_right_and_wrong(study: "Study") -> bool:
+    """Whether a dataset that the study evaluates has solutions with known first errors to compare."""
+    return any(compares_right_and_wrong(study, name) for name in study.evaluation.datasets)
+
+
 def _continued(study: "Study") -> list[str]:
     """The datasets with Monte-Carlo labels; of those that nothing uses, no figures are made."""
     return [name for name in study.datasets if study.is_continued(name)]
@@ -192,7 +197,7 @@ FIGURES = {
         "Draw how rewards tell right from wrong solutions by where the first error is.",
         "Solutions",
         ("error_depths", "error_persistence", "reward_models"),
-        is_drawn=compares_outcome_and_process,
+        is_drawn=_compares_right_and_wrong,
     ),
     "win_loss": Figure(
         "win_loss",

@@ -282,6 +282,11 @@ class Study(Settings):
         )
         return not isinstance(source, ReadDataset | ReadQuestions) or source.reader.has_answers
 
+    def has_corruptions(self, dataset: str) -> bool:
+        """Whether a dataset's questions have a right solution and corruptions of it, with step labels."""
+        origin = self.datasets[self.origins_of(dataset)[-1]]
+        return isinstance(origin, ReadDataset) and origin.reader is Reader.PRMBENCH
+
     def noise_of(self, dataset: str) -> tuple[float | None, float | None]:
         """The label noise that the study adds to a dataset: the share of noisy solutions, and their step noise.
 
