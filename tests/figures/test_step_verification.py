@@ -84,7 +84,8 @@ def test_each_measure_has_a_panel_and_the_stand_in_is_last(tmp_path: Path) -> No
         tmp_path, STEP_VERIFICATION, [step_row("shorter", 0.7, None), step_row("dPRM", 0.9)], tables
     )
     whole = [
-        *(row("shorter", 0.6, "last"), row("gORM", 0.7, "mean")),
+        row("shorter", 0.6, "last", n_pairs=7, **measured("pair_accuracy", 0.55)),
+        row("gORM", 0.7, "mean"),
         *(row("dPRM", 0.75, "prod"), row("dPRM", 0.8)),
         row("dPRM", 0.1, category="unlabelled"),
     ]
@@ -95,11 +96,15 @@ def test_each_measure_has_a_panel_and_the_stand_in_is_last(tmp_path: Path) -> No
         "All steps, ROC AUC",
         "First error found, F1",
         "Solutions, ROC AUC",
+        "Pairs of solutions",
     ]
-    first, _, f1, of_solutions = found.values()
+    first, _, f1, of_solutions, of_pairs = found.values()
     values = {name: each["value"] for name, each in first.items()}
     assert values == {"math Shorter text": 0.7, "math dPRM min": 0.9}
     assert {name: each["n"] for name, each in f1.items()} == {"math dPRM min": 10}
+    assert {name: (each["value"], each["n"]) for name, each in of_pairs.items()} == {
+        "math Shorter text": (0.55, 7)
+    }
     assert set(of_solutions) == {
         f"math {name}" for name in ("dPRM min", "dPRM prod", "gORM", "Shorter text")
     }

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from multirm.evaluation.outcome_metrics import (
     outcome_metrics,
     reliability,
 )
+from multirm.evaluation.pair_accuracy import pair_accuracy
 from multirm.evaluation.pools import Category, read_categories, read_step_lengths
 from multirm.evaluation.reward_lists import of_lengths
 from multirm.evaluation.step_metrics import LabelledSteps, ProcessBench, StepScores, step_metrics
@@ -193,16 +194,26 @@ def _question_names(category: Category) -> np.ndarray:
 def outcome_rows(category: Category, scorer: Scorer) -> tuple[Row, list[Row]]:
     """A row of the verification table, and those of the reliability table, for one scorer."""
     lists = category.lists[scorer.model]
+    rewards, correct = _judged(category, scorer)
+    questions = category.question_ids.astype(str)[category.judged]
+    ranks = ranking(lists, scorer.aggregation)[category.judged]
     found = outcome_metrics(
-        *_judged(category, scorer),
-        category.question_ids.astype(str)[category.judged],
+        rewards,
+        correct,
+        questions,
         scorer.aggregation.is_probability
         and category.types[scorer.model].scale is Scale.PROBABILITY,
-        ranking(lists, scorer.aggregation)[category.judged],
+        ranks,
     )
     key = {"category": category.name, **scorer.columns}
     bins = [{**key, **asdict(part)} for part in found.reliability]
-    return {**key, **_columns(found)}, bins
+    pairs = pair_accuracy(ranks, correct, questions)
+    if pairs.interval:
+        found = replace(found, intervals={**found.intervals, "pair_accuracy": pairs.interval})
+    if pairs.rests_on_one_question:
+        found = replace(found, on_one_question=[*found.on_one_question, "pair_accuracy"])
+    columns = {"n_pairs": pairs.n_pairs, "pair_accuracy": pairs.value, **_columns(found)}
+    return {**key, **columns}, bins
 
 
 def labelled_steps(category: Category, model: str) -> LabelledSteps | None:

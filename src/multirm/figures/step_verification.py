@@ -73,7 +73,10 @@ _STEPS = (
         by_chance=None,
     ),
 )
-_SOLUTIONS = _Measure("roc_auc", "Solutions, ROC AUC", ("n_scored",), ("note", "roc_auc"))
+_SOLUTIONS = (
+    _Measure("roc_auc", "Solutions, ROC AUC", ("n_scored",), ("note", "roc_auc")),
+    _Measure("pair_accuracy", "Pairs of solutions", ("n_pairs",), ("note", "pair_accuracy")),
+)
 
 
 @entry
@@ -111,7 +114,7 @@ def chart(steps: Measures, solutions: Measures) -> alt.VConcatChart:
     styles = {**solutions.styles, **steps.styles}
     drawn = {
         measure: own
-        for measure in (*_STEPS, _SOLUTIONS)
+        for measure in (*_STEPS, *_SOLUTIONS)
         if (own := list(_dots(measure, _rows_of(measure, steps, solutions))))
     }
     every = [row for own in drawn.values() for row in own]
@@ -147,7 +150,7 @@ def _of_categories(measures: Measures, categories: Sequence[str]) -> Measures:
 
 def _rows_of(measure: _Measure, steps: Measures, solutions: Measures) -> Sequence[Row]:
     """The rows of a measure; those of steps, which have no aggregation, stand at the first line of their model."""
-    if measure is _SOLUTIONS:
+    if measure in _SOLUTIONS:
         return solutions.rows
     order = list(solutions.styles)
     first: dict[str, str] = {}
@@ -251,6 +254,7 @@ def _said(steps: Measures, solutions: Measures, drawn: Sequence[Row]) -> list[st
     said = [
         f"{counts[0]}, {counts[1]}, of labelled solutions; {counts[2]}",
         "F1 as ProcessBench defines it, at the threshold 0.5.",
+        "Pairs: a right and a wrong solution to one question; how often the right one has the higher reward.",
         "Grey lines: random rewards.",
     ]
     if any(row["model"] == SHORTER for row in steps.rows):

@@ -24,7 +24,7 @@ def _measures(*names: str) -> list[pa.Field]:
 # Models are reward models and, last in a category, the stand-in `shorter`, which version 2 lacked.
 VERIFICATION = Schema(
     "verification",
-    3,
+    4,
     pa.schema(
         [
             *_OF_SCORER,
@@ -39,12 +39,18 @@ VERIFICATION = Schema(
             # The expected calibration error if rewards were perfectly calibrated, and one corrected for bias.
             column("ece_null", pa.float64(), nullable=True),
             column("ece_debiased", pa.float64(), nullable=True),
+            # Pairs of a right and a wrong solution to one question, and the share of them in which the right one has
+            # the higher reward, ties counted as a half.
+            column("n_pairs", pa.int32(), nullable=True),
+            *_measures("pair_accuracy"),
             # Which measures have an interval based on one question.
             column("note", pa.string(), nullable=True),
         ]
     ),
     ("dataset", "category", "model", "aggregation"),
-    older={2: ()},
+    older=dict.fromkeys(
+        (2, 3), ("n_pairs", "pair_accuracy", "pair_accuracy_low", "pair_accuracy_high")
+    ),
 )
 
 
