@@ -66,7 +66,10 @@ def blocks_of(page: Path) -> list[str]:
 
 
 def commands_of(page: Path) -> Iterator[list[str]]:
-    """The words of each command of this project in the code of a page, without variables of the environment."""
+    """The words of each command of this project in the code of a page.
+
+    Variables of the environment are left out, and so is the file that the output goes to.
+    """
     for block in blocks_of(page):
         command = ""
         for line in block.splitlines():
@@ -79,6 +82,7 @@ def commands_of(page: Path) -> Iterator[list[str]]:
             except ValueError:  # a quotation or a line that goes on
                 continue
             if not command.endswith("\\\n"):
+                words = words[: words.index(">")] if ">" in words else words
                 yield [word for word in words if not re.match(r"[A-Z_]+=\d$", word)]
                 command = ""
         assert not command, (page, command)

@@ -29,7 +29,7 @@ NOT_RUN = {
     r"path/to|RewardBench/|outputs\.jsonl": "reads published data",
     r"^multirm [\w-]+ .*\b(rb|uf|some)/|agreement\.parquet": "goes on with what was read from published data",
     r"mine/.*searches|searches GROUP BY|mine/nodes": "goes on with searches by a model of the hub",
-    r"(labelled|labels)\.parquet|my-prm": "goes on with what a model of the hub has made",
+    r"(labelled|labels)\.parquet|my-prm|With_examples|answered\.csv": "goes on with what a model of the hub has made",
     r"prefetch": "downloads",
     r"--install-completion": "changes the settings of the user's shell",
 }

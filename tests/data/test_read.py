@@ -69,6 +69,25 @@ def test_real_questions(
     assert parquet.read(output, QUESTIONS).num_rows == n
 
 
+def test_fewer_questions_are_among_more_and_in_their_order(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "t.parquet"
+
+    def read(limit: int | None, seed: int = 42) -> list[str]:
+        source = [str(shared_data / "mmlu_pro")]
+        read_questions(Reader.MMLU_PRO, source, "real", "law", output, limit=limit, seed=seed)
+        ids: list[str] = parquet.read(output, QUESTIONS).column("question_id").to_pylist()
+        return ids
+
+    every, many, few = read(None), read(20), read(10)
+    assert (len(every), len(many), len(few)) == (145, 20, 10)
+    assert few == [each for each in many if each in few]
+    assert many == [each for each in every if each in many]
+    assert few == read(10) != read(10, seed=43)
+    assert read(1000) == every
+
+
 @pytest.mark.parametrize("reader", [each for each in Reader if not each.has_answers])
 def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -> None:
     with pytest.raises(InputError, match="reader: expected one whose questions have answers"):
@@ -78,6 +97,8 @@ def test_questions_without_answers_are_refused(tmp_path: Path, reader: Reader) -
 def test_a_limit_of_0_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="limit: expected at least 1 question, found 0"):
         read_solutions(Reader.GSM8K, ["x"], "d", "math", tmp_path / "t.parquet", limit=0)
+    with pytest.raises(InputError, match="limit: expected at least 1 question, found 0"):
+        read_questions(Reader.GSM8K, ["x"], "d", "math", tmp_path / "t.parquet", limit=0)
 
 
 def test_the_footer_names_no_folder_in_its_parameters(tmp_path: Path) -> None:

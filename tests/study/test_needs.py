@@ -65,6 +65,16 @@ def test_more_solutions_take_longer() -> None:
     assert evaluated[0] < evaluated[1]
 
 
+def test_fewer_questions_are_answered_in_less_time() -> None:
+    config = read_yaml(ROOT / "config" / "smol-data.yaml")
+    few = load_study(config, [])
+    del config["questions"]["MMLU-Pro_50"]["questions"]
+    every = load_study(config, [])
+    dataset = "Without_examples"
+    assert (needs.n_solutions(few, dataset), needs.n_solutions(every, dataset)) == (40, 2000)
+    assert needs.writing(few, dataset).runtime < needs.writing(every, dataset).runtime
+
+
 def test_fewer_training_categories_take_less_time() -> None:
     config = read_yaml(ROOT / "config" / "paper.yaml")
     for model in ("dORM-14B", "gORM-14B"):

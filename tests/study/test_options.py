@@ -60,6 +60,16 @@ def test_a_job_without_shards_is_shard_1_of_1() -> None:
     assert (options.shard(study), options.shard(study, "2", "3")) == ("1/1", "2/3")
 
 
+def test_bare_questions_are_limited_only_if_they_are_read_and_some_are_left_out() -> None:
+    config = read_yaml(MINIATURE)
+    read = {"reader": "mmlu_pro", "source": ["file.json"]}
+    made = {"reader": "miniature", "split": "test", "questions": 5}
+    config["questions"] = {"Few": {**read, "questions": 10}, "Every": read, "Made": made}
+    study = load_study(config, [])
+    assert options.question_limit(study, "Few") == ["--limit", "10"]
+    assert options.question_limit(study, "Every") == options.question_limit(study, "Made") == []
+
+
 def test_last_labels_are_repaired_only_if_the_dataset_says_so() -> None:
     config = read_yaml(MINIATURE)
     hub = {"reader": "versaprm_csv", "source": ["file.csv"], "categories": ["law"]}

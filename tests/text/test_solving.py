@@ -142,6 +142,7 @@ def test_exemplars_are_correct_solutions_to_other_questions_of_the_category() ->
         (" \n\n", OPEN, [], None),
         ("The answer is 3.5 m. Good luck.", OPEN, None, "3.5 m"),
         ("The answer is 3.5.", OPEN, None, "3.5"),
+        ("The answer to the question is 3.5.", OPEN, None, "3.5"),
         ("the answer is: **1,000**\nBye", OPEN, None, "**1,000**"),
         ("The answer is $\\frac12$.\n\nThe answer is \\boxed{x^2}.", OPEN, None, "\\boxed{x^2}"),
         ("I do not know.", OPEN, ["I do not know."], None),

@@ -118,6 +118,26 @@ def test_a_judge_is_compared_with_people_without_any_reward_model(
     assert sum("--no-reference" in line for line in judging) == 8
 
 
+def test_a_policys_answers_are_counted_without_any_reward_model(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    policy = "backbones={policy: {model: owner/policy, parameters: 8.0e+9}}"
+    config = ("--config", f"data={shared_data}", policy)
+    plan = dry_run(tmp_path, "smol-data.yaml", "--printshellcmds", *config)
+    jobs = counts(plan)
+    assert jobs["read_questions"] == jobs["read_solutions"] == 5
+    assert (jobs["sample_solutions"], jobs["evaluate"], jobs["tabulate_reply_counts"]) == (10, 2, 1)
+    assert not {rule for rule in jobs if "train" in rule or "score" in rule}
+    lines = plan.splitlines()
+    reading = [line for line in lines if "multirm read-questions" in line]
+    assert len(reading) == 5 and all("--limit 10 --seed 42" in line for line in reading)
+    sampling = [line for line in lines if "multirm sample-solutions" in line]
+    assert all("--policy owner/policy " in line for line in sampling)
+    shown = [line for line in sampling if "--exemplars results/data/Exemplars/" in line]
+    assert sorted(len(re.findall("--shots 0 ", line)) for line in sampling) == [0] * 5 + [1] * 5
+    assert all("--shots 5 " in line for line in shown) and len(shown) == 5
+
+
 def cut_paper(folder: Path, protocols: list[str] | None = None, **changes: object) -> str:
     """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())

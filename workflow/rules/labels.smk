@@ -55,11 +55,14 @@ rule read_questions:
         *code("multirm.data.read"),
         reader=lambda w: study.questions[w.questions].reader,
         source=ask(options.question_places),
+        limit=ask(options.question_limit),
+        seed=study.seed,
     message:
         "Read questions of {wildcards.questions}, {wildcards.category}"
     shell:
         "python -m multirm read-questions --reader {params.reader} --source {params.source:q}"
-        " --dataset {wildcards.questions} --category {wildcards.category} --output {output:q} > {log:q} 2>&1"
+        " --dataset {wildcards.questions} --category {wildcards.category} --output {output:q}"
+        " {params.limit:q} --seed {params.seed} > {log:q} 2>&1"
 
 
 rule check_steps:

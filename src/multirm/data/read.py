@@ -61,8 +61,7 @@ def read_solutions(
     Raises:
         InputError: the source is missing, broken or inconsistent; nothing is written.
     """
-    if limit is not None and limit < 1:
-        raise InputError("limit", expected="at least 1 question", found=str(limit))
+    _require_some(limit)
     tally = Tally()
     found = readers.solutions(reader, source, category, tally, repair_last_labels)
     placed = _of_category(found, category, source, tally)
@@ -91,7 +90,13 @@ def read_solutions(
 
 @entry
 def read_questions(
-    reader: Reader, source: list[Place], dataset: str, category: str, output: OutputFile
+    reader: Reader,
+    source: list[Place],
+    dataset: str,
+    category: str,
+    output: OutputFile,
+    limit: Count | None = None,
+    seed: Seed = 42,
 ) -> None:
     """Read the questions of one category, with their answers, into a questions table.
 
@@ -101,19 +106,24 @@ def read_questions(
         dataset: The dataset name for the rows.
         category: The category to read; a source without it is refused.
         output: The table to write.
+        limit: How many questions to keep, drawn as by `multirm take`; all by default, or if there are no more.
+        seed: The study's seed.
 
     Raises:
         InputError: the source is missing, broken or inconsistent, or its questions have no answers.
     """
+    _require_some(limit)
     found = readers.questions(reader, source, category)
     placed = _of_category(found, category, source, Tally())
-    rows = _checked(placed, QUESTIONS, dataset)
+    rows = take_questions(_checked(placed, QUESTIONS, dataset), limit, seed)
     logger.info("%s: %d questions of %s/%s", reader, len(rows), dataset, category)
     parameters = {
         "reader": reader,
         "hub": multi_rm.hub_names(source),
         "dataset": dataset,
         "category": category,
+        "limit": limit,
+        "seed": seed,
     }
     origin = origin_of(__name__, parameters, local(source))
     parquet.write(output, QUESTIONS, rows, origin)
@@ -164,6 +174,11 @@ def read_rewards(
     }
     origin = origin_of(__name__, parameters, [*local(source), solutions])
     parquet.write(output, REWARDS, as_table(rows, REWARDS), origin)
+
+
+def _require_some(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise InputError("limit", expected="at least 1 question", found=str(limit))
 
 
 def _labels_read(

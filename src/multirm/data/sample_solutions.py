@@ -7,7 +7,7 @@ differences from its code, by which counts differ a little:
 - The question always has its options, once. The chat template is the model's own.
 - Steps are separated by one or more blank lines, and none is empty; there, three line ends gave an empty step.
 - The last answer anywhere counts; there, only one in the last step, and only in capitals. As there, "Answer: C" counts
-  if no text says what "the answer is".
+  if no text says what "the answer is". "The answer to the question is" says so, too.
 - What is left out is written to the table of samples, with its reason.
 - Each sample has its own seed, so that a run can be repeated.
 """

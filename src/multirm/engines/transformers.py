@@ -43,8 +43,8 @@ class TransformersEngine:
     """Implements `engines.base.Engine` over a causal language model.
 
     Samples depend on the batch only through rounding: a draw changes if its random number is within the rounding
-    error of the boundary between two tokens. In fp32 (1e-6), this practically never happens; in bf16 or TF32 it
-    changes texts, and samples are not guaranteed to be reproducible.
+    error of the boundary between two tokens. In fp32 this is rare (of real models about once in thousands of tokens);
+    in bf16 or TF32 it is common, and samples are not guaranteed to be reproducible.
     """
 
     def __init__(

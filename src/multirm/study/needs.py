@@ -52,7 +52,9 @@ def n_solutions(study: Study, dataset: str) -> int:
 def n_questions(study: Study, questions: str) -> int:
     """The approximate number of questions in a category of a set of bare questions."""
     settings = study.questions[questions]
-    return settings.questions if isinstance(settings, MiniatureQuestions) else settings.size
+    if isinstance(settings, MiniatureQuestions):
+        return settings.questions
+    return min(settings.size, settings.questions or settings.size)
 
 
 def writer_stage(study: Study, dataset: str) -> str:

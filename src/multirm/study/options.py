@@ -10,7 +10,7 @@ from multirm.study import files, label_files
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
 from multirm.study.labelling import Augmentation, Judge, MonteCarlo, Sample
 from multirm.study.noise import noise_baselines
-from multirm.study.questions import MiniatureQuestions
+from multirm.study.questions import MiniatureQuestions, ReadQuestions
 from multirm.study.reward_models import (
     DiscriminativeScoring,
     DiscriminativeTraining,
@@ -256,6 +256,12 @@ def limit(study: Study, dataset: str) -> list[str]:
     """The option for the number of questions of a dataset to read, if not all."""
     settings = study.datasets[dataset]
     return option("--limit", settings.questions if isinstance(settings, ReadDataset) else None)
+
+
+def question_limit(study: Study, questions: str) -> list[str]:
+    """The option for the number of bare questions to read, if not all."""
+    settings = study.questions[questions]
+    return option("--limit", settings.questions if isinstance(settings, ReadQuestions) else None)
 
 
 def repair(study: Study, dataset: str) -> list[str]:

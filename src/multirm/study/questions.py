@@ -29,6 +29,9 @@ class ReadQuestions(Settings):
         min_length=1,
         description="files or folders below the study's `data` folder (wildcards allowed), or a hub name",
     )
+    questions: Count | None = Field(
+        None, description="questions per category to keep, drawn at random; null for all"
+    )
     size: Count = Field(
         500, description="approximate questions per category, to estimate the jobs' time"
     )

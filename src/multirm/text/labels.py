@@ -7,9 +7,13 @@ import numpy as np
 
 from multirm.tables.questions import option_letters
 
+# Models also write "The answer to the question is". Replies may repeat anything, such as spaces, thousands of
+# times: possessive, so that it takes linear time.
+ANSWER_IS = r"(?i:answer(?:\s++to\s++(?:the|this)\s++question)?\s++is)"
+
 # A small letter counts only in brackets or at the end of a line: "the answer is a prime" names no option.
 _CHOICE = (
-    r"(?i:answer\s+is):?[\s*$]*(?i:(?:option|choice)\s+)?(?:\\boxed\{{)?(?:\\text\{{)?"
+    ANSWER_IS + r":?[\s*$]*(?i:(?:option|choice)\s+)?(?:\\boxed\{{)?(?:\\text\{{)?"
     r"(?:[(\[]([A-{last}a-{small}])[)\]]|\(?([A-{last}])\b|([a-{small}])[.*)}}$]*$)"
 )
 

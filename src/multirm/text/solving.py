@@ -12,14 +12,13 @@ from typing import Any, Self
 
 from multirm.errors import InputError
 from multirm.tables.questions import MOST_OPTIONS, option_letters
-from multirm.text.labels import format_question, parse_choice, split_steps
+from multirm.text.labels import ANSWER_IS, format_question, parse_choice, split_steps
 from multirm.text.prompts import END_OF_THINKING
 from multirm.text.task_templates import fill_template, load_task_template, own_task_template
 
 Row = Mapping[str, Any]
 
-# Replies may repeat anything, such as spaces, thousands of times: possessive, so that it takes linear time.
-_BEFORE_ANSWER = re.compile(r"(?i:answer\s++is)(?:\s*+:)?\s++(?=\S)")
+_BEFORE_ANSWER = re.compile(ANSWER_IS + r"(?:\s*+:)?\s++(?=\S)")
 # An answer in words ends at a full stop that ends the line or that a space follows.
 _END_OF_ANSWER = re.compile(r"\.(?=\s|\Z)|$", re.MULTILINE)
 _BETWEEN_STEPS = "\n\n"
