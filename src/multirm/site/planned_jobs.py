@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from multirm.running.code import MARK
-from multirm.study.files import backbone_model, models_of
+from multirm.study.files import backbone_model, place_of, reference_of
 from multirm.study.reward_models import ReadyModel
 from multirm.study.study import Study
 from multirm.study.targets import ready_models
@@ -122,7 +122,7 @@ def hub_models(study: Study, jobs: Iterable[Job]) -> set[str]:
             # An adapter brings its backbone.
             run = study.runs[model]
             if isinstance(run.settings, ReadyModel):
-                loaded.update(models_of(study, run.settings))
+                loaded |= {place_of(study, run.settings), *reference_of(run.settings)}
             else:
                 loaded.add(backbone_model(study, run.trained.backbone))
     return named & loaded

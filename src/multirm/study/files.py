@@ -209,7 +209,8 @@ def backbone_files_of_model(study: Study, model: str) -> list[str]:
     settings = study.runs[model].settings
     if isinstance(settings, ReadyModel):
         own = backbone_files(study, settings.backbone) if settings.backbone else []
-        places = models_of(study, settings)[1 if settings.backbone else 0 :]
+        places = [settings.model] if settings.model else []
+        places += reference_of(settings)
         found = (file for place in places for file in sorted(Path(place).glob("*")))
         return [*own, *without_braces(file for file in found if file.is_file())]
     if study.is_whole(model):
@@ -222,11 +223,15 @@ def backbone_files_of_model(study: Study, model: str) -> list[str]:
     return [weights_of_model(study, start), config_of_model(study, start)]
 
 
-def models_of(study: Study, settings: ReadyModel) -> list[str]:
-    """The folders and hub names that a reward model that is not trained here is loaded from, its own first."""
-    own = settings.model or backbone_model(study, settings.backbone or "")
+def place_of(study: Study, settings: ReadyModel) -> str:
+    """The folder or hub name of a reward model that is not trained here."""
+    return settings.model or backbone_model(study, settings.backbone or "")
+
+
+def reference_of(settings: ReadyModel) -> list[str]:
+    """The folder or hub name of the reference model that its rewards are compared with, if there is one."""
     compared = settings.compared_with if isinstance(settings, ReadyDiscriminativeModel) else None
-    return [own, *([compared] if compared else [])]
+    return [compared] if compared else []
 
 
 def own_files(study: Study, model: str) -> list[str]:

@@ -215,7 +215,7 @@ def scoring_model(study: Study, model: str, own: Sequence[str]) -> str:
     """
     settings = study.runs[model].settings
     if isinstance(settings, ReadyModel):
-        return files.models_of(study, settings)[0]
+        return files.place_of(study, settings)
     return str(Path(own[0]).parent)
 
 

@@ -1,11 +1,9 @@
 """A study's settings of searches as command-line arguments."""
 
-from pathlib import Path
 from typing import Any
 
-from multirm.study import files
-from multirm.study.options import option
-from multirm.study.reward_models import PairwiseModel, ReadyDiscriminativeModel, ReadyModel
+from multirm.study.options import option, scoring_model
+from multirm.study.reward_models import PairwiseModel, ReadyDiscriminativeModel
 from multirm.study.study import Study
 from multirm.tables.accuracy import DEFAULT_AGGREGATION
 from multirm.tables.reward_models import FormatName
@@ -45,10 +43,7 @@ def reward_model(study: Study, search: str, input: Any) -> str:
     Args:
         input: the job's, whose `own` are the reward model's files.
     """
-    settings = study.models[study.searches[search].model]
-    if isinstance(settings, ReadyModel):
-        return files.models_of(study, settings)[0]
-    return str(Path(input.own[0]).parent)
+    return scoring_model(study, study.searches[search].model, input.own)
 
 
 def search_nodes(wildcards: object, input: Any) -> list[str]:

@@ -16,8 +16,9 @@ from multirm.study.files import (
     common_table,
     critique_table,
     critique_tables,
-    models_of,
+    place_of,
     question_table,
+    reference_of,
     reward_tables,
     table_of,
     training_solutions,
@@ -305,14 +306,12 @@ def ready_models(study: Study) -> list[str]:
 
     A backbone that is pretrained here is not yet anywhere.
     """
-    return list(
-        dict.fromkeys(
-            place
-            for model in study.models.values()
-            if isinstance(model, ReadyModel)
-            for place in models_of(study, model)[1 if _is_pretrained(study, model) else 0 :]
-        )
-    )
+    found: list[str] = []
+    for model in study.models.values():
+        if isinstance(model, ReadyModel):
+            found += [] if _is_pretrained(study, model) else [place_of(study, model)]
+            found += reference_of(model)
+    return list(dict.fromkeys(found))
 
 
 def _is_pretrained(study: Study, model: ReadyModel) -> bool:
