@@ -30,6 +30,7 @@ from multirm.models.adapters import (
     require_whole_model,
     with_adapter,
 )
+from multirm.models.cpu import prepare_cpu
 from multirm.models.dtype import Dtype
 from multirm.models.folders import (
     HEADS_LATER,
@@ -93,6 +94,7 @@ def load_model(
         _warn_of_rounding(folder)
     # Adapters name their base by it: the given name, not the path of a download on this machine.
     loaded.name_or_path = model if Path(model).is_dir() else _pinned(model, folder)
+    prepare_cpu(loaded)
     return loaded.eval()
 
 

@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from multirm.errors import InputError, shown
 from multirm.models.adapters import is_adapter
+from multirm.models.cpu import prepare_cpu
 from multirm.models.folders import (
     fetch_model,
     first_line,
@@ -76,6 +77,7 @@ def load_trunk(
             remedy="choose the format that the model was trained with",
         )
     trunk.name_or_path = model
+    prepare_cpu(trunk)
     return (trunk if device.type == "meta" else trunk.to(device)).eval(), head
 
 

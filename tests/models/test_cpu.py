@@ -1,0 +1,99 @@
+"""A CPU's settings: the faster library for wide models, fp32 as exact as before, and a warning of slow bf16."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from multirm.models import cpu
+from multirm.models.cpu import prepare_cpu
+
+PRODUCTS = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+
+
+def decoder(hidden: int, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            hidden_size=hidden,
+            intermediate_size=hidden,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            vocab_size=16,
+        )
+    ).to(dtype)
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = PRODUCTS.fp32_precision
+    yield
+    PRODUCTS.fp32_precision = before
+
+
+@pytest.mark.parametrize("hidden", [64, 512])
+def test_products_stay_exact(hidden: int) -> None:
+    """On every processor, also on those whose fast products are rounded to bf16 (a relative error of 3e-3)."""
+    prepare_cpu(decoder(hidden))
+    a, b = (torch.randn(300, hidden, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    exact = a.double() @ b.double().T
+    assert ((a @ b.T - exact).norm() / exact.norm()).item() < 1e-6
+
+
+def test_a_narrow_model_keeps_the_default() -> None:
+    PRODUCTS.fp32_precision = "bf16"
+    prepare_cpu(decoder(64))
+    assert PRODUCTS.fp32_precision == "ieee"
+
+
+@pytest.mark.parametrize(("are_exact", "expected"), [(True, "bf16"), (False, "ieee")])
+def test_a_wide_model_has_the_faster_library_where_it_is_exact(
+    monkeypatch: pytest.MonkeyPatch, are_exact: bool, expected: str
+) -> None:
+    monkeypatch.setattr(cpu, "_are_exact", lambda: are_exact)
+    prepare_cpu(decoder(512))
+    assert PRODUCTS.fp32_precision == expected
+
+
+def test_rounding_to_bf16_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cpu._are_exact()
+    product = torch.Tensor.__matmul__
+
+    def rounded(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if a.dtype is not torch.float32:
+            return product(a, b)
+        return product(a.bfloat16().float(), b.bfloat16().float())
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
+    assert not cpu._are_exact()
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_told"),
+    [
+        ("flags\t\t: fpu avx2 avx512f", True),
+        ("flags\t\t: fpu avx512f avx512_bf16", False),
+        ("flags\t\t: fpu amx_bf16 amx_tile", False),
+        ("Features\t: fp asimd", True),
+        ("Features\t: fp asimd bf16", False),
+        ("", False),
+    ],
+)
+def test_bf16_without_instructions_for_it_is_told(
+    flags: str,
+    is_told: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{flags}\n")
+    monkeypatch.setattr(cpu, "_PROCESSOR", tmp_path / "cpuinfo")
+    with caplog.at_level(logging.WARNING):
+        prepare_cpu(decoder(64, torch.bfloat16))
+        assert bool(caplog.records) == is_told
+        caplog.clear()
+        prepare_cpu(decoder(64))
+        assert not caplog.records
