@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -401,18 +400,11 @@ def test_a_table_too_large_for_the_memory_is_refused_before_it_is_read(
     rows = pa.table(columns).take(pa.array([0] * n)).drop_columns(["solution_id"])
     pq.write_table(rows.append_column("solution_id", pa.array(range(n))), path)
     assert path.stat().st_size < 10**6
-    monkeypatch.setattr("multirm.tables.parquet._half_the_memory", lambda: 5 * 10**7)
+    monkeypatch.setattr("multirm.tables.parquet.usable_memory", lambda: 10**8)
     with pytest.raises(
         InputError, match=r"at most 0\.1 GB .*half the memory, found more, in a file"
     ):
         parquet.read(path, SOLUTIONS)
-
-
-def test_memory_limits_of_the_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resource.getrlimit", lambda _: (2 * 10**9, -1))
-    assert parquet._half_the_memory() == 10**9
-    monkeypatch.setattr("resource.getrlimit", lambda _: (resource.RLIM_INFINITY, -1))
-    assert parquet._half_the_memory() > 10**9
 
 
 def damaged(path: Path, n: int, seed: int) -> Iterator[bytes]:

@@ -9,8 +9,6 @@ columns.
 """
 
 import json
-import os
-import resource
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from multirm.errors import InputError, shown
 from multirm.running.files import whole, whole_together
+from multirm.running.memory import usable_memory
 from multirm.running.provenance import Origin
 from multirm.tables.checking import Batch, check_columns, check_keys, checked, to_arrow
 from multirm.tables.schema import Row, Schema
@@ -31,9 +30,6 @@ FOOTER_KEY = b"multirm"
 
 ROWS_AT_ONCE = 4096
 BYTES_AT_ONCE = 2**20
-
-# The memory limit of a container or a Slurm job.
-_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True)
@@ -363,7 +359,7 @@ def _check_some(path: Path, schema: Schema, n_rows: int) -> None:
 
 def _read_whole(path: Path) -> pa.Table:
     schema = pq.read_schema(path)
-    batches, size, most = [], 0, _half_the_memory()
+    batches, size, most = [], 0, usable_memory() // 2
     for batch in _batches(path):
         batches.append(batch)
         size += batch.nbytes
@@ -388,16 +384,6 @@ def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Re
             # Invalid UTF-8 would otherwise only fail once the text is used.
             batch.validate(full=True)
             yield batch
-
-
-def _half_the_memory() -> int:
-    """Half of the memory that this process may use, in bytes."""
-    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if allowed != resource.RLIM_INFINITY:
-        most = min(most, allowed)
-    group = _GROUP_LIMIT.read_text("ascii").strip() if _GROUP_LIMIT.is_file() else ""
-    return (min(most, int(group)) if group.isdecimal() else most) // 2
 
 
 def _open(path: Path, reader: Callable[[Path], Any]) -> Any:
