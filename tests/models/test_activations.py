@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GPT2Config, LlamaConfig
 
-from multirm.models.activations import Decoder, Device, reading
+from multirm.models.activations import Decoder, Device, default_budget, reading
 
 SMOL = Decoder(30, 576, 1536)
 MINI = Decoder(3, 128, 384)
@@ -50,6 +50,9 @@ def test_the_budget_holds_unless_a_single_example_is_over_it(
     read = reading(decoder, device, share, longest)
     assert share % read.at_once == 0
     assert read.memory <= {"cpu": 3e9, "cuda": 16e9}[device] or read.at_once == 1
+    smaller = reading(decoder, device, share, longest, budget=0.5e9)
+    assert smaller.memory <= 0.5e9 or smaller.at_once == 1
+    assert smaller.at_once <= read.at_once
     settled = reading(decoder, device, share, longest, at_once=3)
     assert settled.at_once == 3
 
@@ -84,3 +87,9 @@ def test_an_estimate_is_close_to_the_shape(
 ) -> None:
     real = reading(Decoder(layers, hidden, feed_forward), "cuda", 1, 1000).memory
     assert 0.85 < reading(Decoder.guessed(parameters), "cuda", 1, 1000).memory / real < 1.9
+
+
+def test_the_default_is_bounded_by_the_machine() -> None:
+    assert default_budget("cpu") == default_budget("cpu", 24e9) == 3e9
+    assert default_budget("cpu", 4e9) == 2e9
+    assert default_budget("cuda", 4e9) == 16e9

@@ -170,16 +170,27 @@ def test_hidden_states_at_some_positions(family: str) -> None:
         torch.testing.assert_close(read_pack(model, *packed.tensors), everywhere)
 
 
-def test_gradients_are_those_of_each_text_alone() -> None:
+@pytest.mark.parametrize("family", ["qwen3", "mistral", "gemma3, two kinds of positions"])
+@pytest.mark.parametrize("short", [0, 640], ids=["by PyTorch's kernel", "whole"])
+@pytest.mark.parametrize("tree", [False, True], ids=["apart", "tree"])
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_gradients_are_those_of_each_text_alone(
+    family: str, short: int, tree: bool, checkpointed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "WORTH_SHARING", 1)
+    monkeypatch.setattr(packing, "_SHORT", short)
     texts = random_tree(3, 6)
-    model = random_model("qwen3")
+    model = random_model(family)
     sum(model.model(torch.tensor([text])).last_hidden_state.sum() for text in texts).backward()
     expected = {name: weights.grad.clone() for name, weights in model.model.named_parameters()}
     model.zero_grad()
     attend_in_packs(model)
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    if checkpointed:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     model.train()
-    read_pack(model, *pack(texts).tensors).sum().backward()
+    packed = pack_tree(texts) if tree else pack(texts)
+    hidden = read_pack(model, *packed.tensors)
+    sum(hidden[torch.tensor(place)].sum() for place in packed.places).backward()
     for name, weights in model.model.named_parameters():
         torch.testing.assert_close(weights.grad, expected[name], atol=1e-4, rtol=1e-4)
 

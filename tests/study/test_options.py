@@ -25,6 +25,17 @@ def test_a_recipe_is_the_models_with_the_runs_seed() -> None:
     assert "--device-batch-size" not in given
 
 
+def test_the_precision_and_memory_of_training_are_passed_on_if_they_are_set() -> None:
+    config = read_yaml(MINIATURE)
+    assert not {"--dtype", "--activation-memory"} & {
+        *options.recipe(load_study(config, []), "dPRM-mini")
+    }
+    config["models"]["dPRM-mini"]["training"] |= {"dtype": "bfloat16", "activation_memory": 0.5}
+    words = options.recipe(load_study(config, []), "dPRM-mini")
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    assert (given["--dtype"], given["--activation-memory"]) == ("bfloat16", "0.5")
+
+
 def test_only_what_is_set_is_passed_on() -> None:
     config = read_yaml(MINIATURE)
     config["models"]["dORM-mini"]["scoring"] = {"batch_tokens": 100}

@@ -111,6 +111,8 @@ def test_memory_grows_with_the_batch_up_to_the_budget() -> None:
     assert len(set(sizes)) > 2
     # Sixteen times 650 tokens would keep 30 GB; one example of them at a time takes 2.
     assert 4000 < sizes[-1] < 7500
+    small = Share(smol, 16, 650, activation_memory=0.5)
+    assert resources.of_training(1.35e8, 100, 1, 1, small).mem_mb < sizes[-1] - 1000
     forced = resources.of_training(1.35e8, 100, 1, 1, Share(smol, 16, 8192, at_once=16)).mem_mb
     assert forced > 20_000
     assert resources.of_training(1.35e8, 100, 1, 2, Share(smol, 8, 650)).mem_mb > 1.9 * sizes[-1]

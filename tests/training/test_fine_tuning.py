@@ -14,15 +14,17 @@ from torch.nn import functional
 from transformers import get_linear_schedule_with_warmup
 
 from multirm.models import activations
+from multirm.models.dtype import Dtype
 from multirm.models.load import load_model
 from multirm.models.packing import pack_tree, read_pack
 from multirm.models.parallelism import Parallelism
+from multirm.models.training_method import Method
 from multirm.training import starting_points
 from multirm.training.fine_tuning import fine_tune
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
 from multirm.training.objectives import Objective, prediction
-from multirm.training.starting_points import load_backbone
+from multirm.training.starting_points import load_backbone, starting_model
 from tests.training.test_objectives import EXAMPLES, plain_loss
 
 RECIPE: dict[str, Any] = {
@@ -156,6 +158,46 @@ def test_a_batch_that_does_not_fit_is_split_and_reported(
     assert "with gradient checkpointing" in caplog.text
 
 
+@pytest.mark.parametrize(("memory", "at_once"), [(1e-12, 1), (1.0, len(EXAMPLES))])
+def test_a_batch_is_split_to_fit_the_memory_that_is_given(
+    memory: float,
+    at_once: int,
+    tiny_model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recipe = GenerativeRecipe(**RECIPE, activation_memory=memory)
+    with caplog.at_level(logging.INFO):
+        fine_tune(
+            "tiny", adapter(tiny_model), prediction(), EXAMPLES, recipe, tmp_path / "checkpoint"
+        )
+    assert f"{at_once} examples per forward pass" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["adapter", "all weights"])
+def test_passes_in_bf16_train_fp32_weights(tiny_model: Path, tmp_path: Path, method: str) -> None:
+    curves, dtypes = [], []
+    for dtype in (Dtype.FLOAT32, Dtype.BFLOAT16):
+        recipe = GenerativeRecipe(**RECIPE | {"epochs": 5}, dtype=dtype)
+        model: Any = everything(tiny_model)
+        if method == "adapter":
+            model = starting_model(str(tiny_model), recipe, Method.LORA)
+        model.get_decoder().norm.register_forward_hook(
+            lambda _, given, __: dtypes.append(given[0].dtype)
+        )
+        run = fine_tune("tiny", model, prediction(), EXAMPLES, recipe, tmp_path / dtype)
+        curves.append([point["loss"] for point in run.points])
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        assert {weight.dtype for weight in trained} == {torch.float32}
+    exact, rounded = curves
+    assert rounded == pytest.approx(exact, rel=0.02)
+    assert rounded != exact
+    assert exact[-1] < exact[0] - 0.01
+    if method == "adapter":
+        assert dtypes[0] == torch.float32
+        assert dtypes[-1] == torch.bfloat16
+
+
 @pytest.mark.parametrize("copies", [1, 4])
 def test_even_a_run_of_one_step_learns(tiny_model: Path, tmp_path: Path, copies: int) -> None:
     model = adapter(tiny_model)
@@ -174,6 +216,6 @@ def test_a_model_that_is_not_sharded_is_loaded_onto_the_device(
 ) -> None:
     """Only a model that will be sharded is loaded into main memory."""
     asked = []
-    monkeypatch.setattr(starting_points, "load_model", lambda _, device: asked.append(device))
+    monkeypatch.setattr(starting_points, "load_model", lambda *given: asked.append(given[-1]))
     load_backbone(str(tiny_model), parallelism)
     assert asked == [None]

@@ -5,18 +5,21 @@ The formulas are for Llama-like decoders with an adapter on every linear layer.
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, Literal, Self
 
 Device = Literal["cpu", "cuda"]
 
 # Values that one layer keeps per token for its gradient, in multiples of the hidden and the feed-forward size: the
-# inputs of its linear layers, adapters' dropout, norms, activations and attention.
-_OF_HIDDEN, _OF_FEED_FORWARD = 16, 5.25
-# Fragmentation of a CPU's heap adds about three quarters.
-_HEAP = 1.75
+# inputs of its linear layers, masks of adapters' dropout, norms, activations and attention. Counted on a CPU; on a GPU,
+# other layers than those of `training.low_rank` may be in use.
+_OF_HIDDEN: dict[Device, float] = {"cpu": 9.5, "cuda": 16}
+_OF_FEED_FORWARD: dict[Device, float] = {"cpu": 4.25, "cuda": 5.25}
+# What the fragmentation of a CPU's heap multiplies them by: much where kept and freed values alternate.
+_HEAP, _HEAP_CHECKPOINTED = 1.9, 3.4
 _BYTES: dict[Device, int] = {"cpu": 4, "cuda": 2}
 _BUDGET: dict[Device, float] = {"cpu": 3e9, "cuda": 16e9}
+_SHARE_OF_MACHINE = 0.5
 
 # Limits on the logits in memory at once, in values and in tokens; probabilities and gradients take as much each.
 LOGITS_AT_ONCE = 2**26
@@ -62,10 +65,24 @@ class Reading:
     memory: float
 
 
+def default_budget(device: Device, usable: float = inf) -> float:
+    """Bytes for activations: 16 GB on a GPU; on a CPU, 3 GB or half of what a process may use, if that is less.
+
+    Args:
+        usable: bytes of main memory that a process may use.
+    """
+    return _BUDGET["cuda"] if device == "cuda" else min(_BUDGET["cpu"], _SHARE_OF_MACHINE * usable)
+
+
 def reading(
-    decoder: Decoder, device: Device, share: int, longest: int, at_once: int | None = None
+    decoder: Decoder,
+    device: Device,
+    share: int,
+    longest: int,
+    at_once: int | None = None,
+    budget: float | None = None,
 ) -> Reading:
-    """The most examples per forward pass in a budget of 3 GB on a CPU or 16 GB on a GPU; at least one.
+    """The most examples per forward pass in a budget of memory; at least one.
 
     On a CPU, gradient checkpointing is used only if necessary: without it, training is faster, and the gradients are
     bit-identical.
@@ -74,14 +91,16 @@ def reading(
         share: examples of a batch per process.
         longest: tokens of the longest example.
         at_once: examples per forward pass, if fixed.
+        budget: bytes for activations; by default `default_budget`.
     """
+    most = default_budget(device) if budget is None else budget
     choices = [at_once] if at_once else [n for n in range(share, 0, -1) if share % n == 0]
     kept = longest * _kept(decoder)
     for n in choices if device == "cpu" else ():
-        if n * kept <= _BUDGET[device]:
+        if n * kept <= most:
             return Reading(n, False, n * kept)
     checkpointed = longest * _checkpointed(decoder, device)
-    fitting = [n for n in choices if n * checkpointed <= _BUDGET[device]]
+    fitting = [n for n in choices if n * checkpointed <= most]
     n = max(fitting, default=min(choices))
     return Reading(n, True, n * checkpointed)
 
@@ -99,17 +118,15 @@ def pretraining_memory(decoder: Decoder, vocabulary: int, n_tokens: int) -> floa
 
 def _kept(decoder: Decoder) -> float:
     """Bytes per token on a CPU without gradient checkpointing."""
-    return _HEAP * _BYTES["cpu"] * decoder.layers * _of_layer(decoder)
+    return _HEAP * _BYTES["cpu"] * decoder.layers * _of_layer(decoder, "cpu")
 
 
 def _checkpointed(decoder: Decoder, device: Device) -> float:
-    """Bytes per token with gradient checkpointing: the inputs of all layers, and one layer with its gradients.
-
-    Large blocks then do not come from a CPU's heap (`training.fine_tuning.spare_memory`).
-    """
+    """Bytes per token with gradient checkpointing: the inputs of all layers, and one layer with its gradients."""
     inputs = 1.2 * decoder.layers * decoder.hidden
-    return _BYTES[device] * (inputs + 2 * _of_layer(decoder))
+    heap = _HEAP_CHECKPOINTED if device == "cpu" else 1
+    return heap * _BYTES[device] * (inputs + 2 * _of_layer(decoder, device))
 
 
-def _of_layer(decoder: Decoder) -> float:
-    return _OF_HIDDEN * decoder.hidden + _OF_FEED_FORWARD * decoder.feed_forward
+def _of_layer(decoder: Decoder, device: Device) -> float:
+    return _OF_HIDDEN[device] * decoder.hidden + _OF_FEED_FORWARD[device] * decoder.feed_forward

@@ -18,12 +18,16 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, PreTrainedModel
 
 from multirm.errors import InputError
 
 _NAME = "packed"
 _ROOT = -1
+
+# Tokens up to which texts are attended to as a whole in training on a CPU.
+_SHORT = 640
 
 # Each segment costs every layer a call and a copy of the keys before it; sharing fewer tokens does not pay.
 WORTH_SHARING = 32
@@ -421,6 +425,15 @@ def packed_attention(
         mask = span.mask
         if sliding_window and n_keys > sliding_window:
             mask = _mask(n_queries, n_keys, sliding_window, query.dtype, query.device)
+        if _is_multiplied_whole(query, n_keys) and not dropout:
+            if mask is None:
+                mask = _mask(n_queries, n_keys, None, query.dtype, query.device)
+            given = query[0, span.start : span.end], keys[0], values[0], mask, scaling
+            states = checkpoint(
+                _whole_attention, *given, use_reentrant=False, preserve_rng_state=False
+            )
+            attended.append(states[None])
+            continue
         if mask is not None and per_group > 1:
             # The fast kernels support either a mask or groups.
             keys, values = (x.repeat_interleave(per_group, dim=2) for x in (keys, values))
@@ -436,6 +449,39 @@ def packed_attention(
         )
         attended.append(states.transpose(1, 2))
     return torch.cat(attended, dim=1), None
+
+
+def _is_multiplied_whole(query: Tensor, n_keys: int) -> bool:
+    """Whether attention with a gradient is computed by `_whole_attention`.
+
+    For texts of some hundred tokens, PyTorch's kernel for CPUs takes up to three times as long for it.
+    """
+    return query.requires_grad and query.device.type == "cpu" and n_keys <= _SHORT
+
+
+def _whole_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None
+) -> Tensor:
+    """Attention by products of whole matrices.
+
+    Args:
+        query: [queries, heads, head size].
+        key: [keys, groups, head size]; `value` likewise.
+        mask: as of `Span`.
+
+    Returns:
+        [queries, heads, head size]
+    """
+    n_queries, heads, size = query.shape
+    n_keys, groups, _ = key.shape
+    scaling = size**-0.5 if scaling is None else scaling
+    # The heads of a group below one another, because they have the same keys.
+    grouped = (query * scaling).reshape(n_queries, groups, -1, size).permute(1, 2, 0, 3)
+    scores = grouped.flatten(1, 2) @ key.permute(1, 2, 0)
+    masked = scores.view(groups, -1, n_queries, n_keys) + mask.to(scores.dtype)
+    shares = masked.softmax(dim=-1).view(groups, -1, n_keys)
+    states = (shares @ value.transpose(0, 1)).view(heads, n_queries, size)
+    return states.transpose(0, 1)
 
 
 def _gather(states: Tensor, ranges: Ranges, before: Sequence[Tensor]) -> Tensor:

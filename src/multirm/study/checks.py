@@ -273,6 +273,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
             training.max_length,
             training.device_batch_size,
             model.kind.is_generative,
+            activation_memory=training.activation_memory,
         )
         shared = training.parallelism is Parallelism.FSDP
         needed = training_memory(
@@ -282,7 +283,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
             yield (
                 f"models.{name}.training: needs {needed:.0f} GB on each GPU, but gpu_memory "
                 f"is {study.gpu_memory:g}; shard it with `parallelism: fsdp` and more `processes`, "
-                "or lower device_batch_size or max_length"
+                "or lower activation_memory or max_length"
             )
         if isinstance(model, DiscriminativeModel | PairwiseModel):
             yield from _too_large_to_read(study, f"models.{name}.backbone", size, model.scoring)

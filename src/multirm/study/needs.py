@@ -99,6 +99,7 @@ def training_share(study: Study, model: str) -> Share:
         training.device_batch_size,
         run.kind.is_generative,
         pretraining.vocabulary if pretraining else None,
+        training.activation_memory,
     )
 
 

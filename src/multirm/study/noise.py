@@ -12,7 +12,7 @@ from multirm.study.study import Study
 
 # Settings that affect how a job runs, and nothing else.
 _OF_JOBS = {
-    "training": {"processes", "parallelism", "device_batch_size"},
+    "training": {"processes", "parallelism", "device_batch_size", "activation_memory"},
     "scoring": {"shards", "batch_tokens"},
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from multirm.models.dtype import Dtype
 from multirm.models.training_method import Method, Targets
 from multirm.study import files, label_files
 from multirm.study.datasets import DerivedDataset, MiniatureDataset, ReadDataset
@@ -28,7 +29,14 @@ from multirm.tables.reward_models import FormatName
 from multirm.tables.rewards import REWARD_TYPES
 
 _RECIPE = (
-    *("max_length", "epochs", "learning_rate", "batch_size", "device_batch_size"),
+    *(
+        "max_length",
+        "epochs",
+        "learning_rate",
+        "batch_size",
+        "device_batch_size",
+        "activation_memory",
+    ),
     *("rank", "alpha", "dropout", "weight_decay", "warmup"),
 )
 
@@ -128,6 +136,8 @@ def recipe(study: Study, model: str) -> list[str]:
     run = study.runs[model]
     training = run.trained.training
     values = {name: getattr(training, name) for name in _RECIPE} | {"seed": run.seed}
+    # The default is left out, so that models that were trained before it had a name stay as they are.
+    values |= {"dtype": training.dtype} if training.dtype is not Dtype.AUTO else {}
     if isinstance(training, DiscriminativeTraining):
         values |= _discriminative(training)
     elif isinstance(training, PairwiseTraining):

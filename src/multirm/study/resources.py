@@ -93,6 +93,7 @@ class Share:
         at_once: examples per forward pass, if set.
         is_generative: whether logits over the whole vocabulary are needed.
         vocabulary: its size, if known.
+        activation_memory: GB for activations, if set.
     """
 
     decoder: Decoder
@@ -101,10 +102,12 @@ class Share:
     at_once: int | None = None
     is_generative: bool = False
     vocabulary: int | None = None
+    activation_memory: float | None = None
 
     def memory(self, device: Device) -> float:
         """Bytes for the forward and backward pass over a batch, besides the weights."""
-        read = reading(self.decoder, device, self.examples, self.longest, self.at_once)
+        budget = 1e9 * self.activation_memory if self.activation_memory else None
+        read = reading(self.decoder, device, self.examples, self.longest, self.at_once, budget)
         logits = logits_memory(self.vocabulary, read.at_once * self.longest)
         return read.memory + (logits if self.is_generative else 0)
 

@@ -42,7 +42,17 @@ class Training(Settings):
     device_batch_size: Count | None = Field(
         None,
         description="sequences per forward pass of a device; by default as many of its share of a batch as "
-        "fit into 16 GB of a GPU or 3 GB of main memory",
+        "fit into `activation_memory`",
+    )
+    activation_memory: Positive | None = Field(
+        None,
+        description="GB for the activations of a forward and backward pass; by default 16 of a GPU's memory, or "
+        "3 of main memory, but at most half of the job's",
+    )
+    dtype: Dtype = Field(
+        Dtype.AUTO,
+        description="precision of passes: auto is bfloat16 on a GPU and float32 on a CPU; weights that are trained "
+        "are float32 in any case",
     )
     dropout: FractionBelowOne = Field(0.1, description="of the adapter's inputs")
     processes: Count = Field(1, description="of one training run, on one GPU each if there are any")

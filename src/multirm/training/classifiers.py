@@ -21,6 +21,7 @@ from multirm.models.load import load_model
 from multirm.models.training_method import Method
 from multirm.models.trunks import LinearWeights, load_trunk
 from multirm.running.randomness import item_generator, item_seed
+from multirm.training.low_rank import shorten
 from multirm.training.recipe import Recipe
 
 HEAD = "score"
@@ -158,7 +159,7 @@ def _with_adapter(model: PreTrainedModel, recipe: Recipe) -> PeftModel:
     )
     with torch.random.fork_rng():
         torch.manual_seed(item_seed(recipe.seed, "adapter"))
-        return get_peft_model(model, config)
+        return shorten(get_peft_model(model, config))
 
 
 def without_adapter(model: PreTrainedModel) -> PreTrainedModel:

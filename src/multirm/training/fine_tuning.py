@@ -1,6 +1,5 @@
 """Fine-tune a backbone; shared by the training of all kinds of reward model."""
 
-import ctypes
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,10 +13,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
-from multirm.models.activations import Decoder, Device, reading
-from multirm.models.load import sources_of
+from multirm.models.activations import Decoder, Device, default_budget, reading
+from multirm.models.load import default_device, dtype_of, sources_of
 from multirm.models.packing import attend_in_packs
 from multirm.models.training_method import Method
+from multirm.running.memory import usable_memory
 from multirm.running.provenance import check_replaceable, origin_of
 from multirm.running.randomness import item_seed
 from multirm.tables import parquet
@@ -36,9 +36,6 @@ from multirm.training.steps import E
 from multirm.training.validation import Validation, Watch
 
 logger = logging.getLogger(__name__)
-
-# A parameter of glibc's mallopt, and its value: larger blocks, in bytes, are mapped one by one from the system.
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 2**20
 
 # Only the kernels for layers: the output layer is computed only as far as the loss needs it.
 LIGER_KERNELS = {"cross_entropy": False, "fused_linear_cross_entropy": False}
@@ -151,9 +148,10 @@ def fine_tune(
     attend_in_packs(model)
     read = [*examples, *(validation.examples if validation else ())]
     at_once = _fit_in_memory(name, model, max(example.n_tokens for example in read), recipe)
-    learner = Learner(model, objective.loss)
+    precision = dtype_of(recipe.dtype, default_device())
+    learner = Learner(model, objective.loss, precision is torch.bfloat16)
     if is_sharded(recipe.parallelism):
-        shard(learner, model.get_decoder().layers)
+        shard(learner, model.get_decoder().layers, learner.in_bf16)
     trained = [weight for weight in learner.parameters() if weight.requires_grad]
     optimizer = AdamW(trained, weight_decay=recipe.weight_decay, fused=True)
     if is_main_process():
@@ -173,7 +171,10 @@ def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Reci
     """The number of examples per forward pass; turns on gradient checkpointing if memory requires it."""
     share = share_batch(recipe.batch_size, recipe.device_batch_size)
     device: Device = "cuda" if torch.cuda.is_available() else "cpu"
-    read = reading(Decoder.of(model.config), device, share, longest, recipe.device_batch_size)
+    given = recipe.activation_memory
+    budget = 1e9 * given if given else default_budget(device, usable_memory())
+    decoder = Decoder.of(model.config)
+    read = reading(decoder, device, share, longest, recipe.device_batch_size, budget)
     if read.is_checkpointed:
         spare_memory(model)
     if is_main_process():
@@ -189,15 +190,8 @@ def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Reci
 
 
 def spare_memory(model: PreTrainedModel) -> None:
-    """Turn on gradient checkpointing: keep only each layer's input, and compute the rest again for the gradient.
-
-    On a CPU, the heap would become too fragmented to reuse the memory that this frees. So large blocks are taken from
-    the system and returned to it.
-    """
+    """Turn on gradient checkpointing: keep only each layer's input, and compute the rest again for the gradient."""
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt and not torch.cuda.is_available():
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _seed_dropout(seed: int, process: int) -> None:

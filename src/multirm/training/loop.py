@@ -33,24 +33,25 @@ MAX_GRADIENT_NORM = 1.0
 class Learner(nn.Module, Generic[E]):
     """A model and its loss in one module, so that whatever wraps it (DDP, FSDP) sees the whole forward pass."""
 
-    def __init__(self, model: PreTrainedModel, loss: Loss[E]) -> None:
+    def __init__(self, model: PreTrainedModel, loss: Loss[E], in_bf16: bool = False) -> None:
         super().__init__()
         self.model = model
         self.loss = loss
+        self.in_bf16 = in_bf16
 
     def forward(
         self,
         examples: Sequence[E],
         of: Callable[[PreTrainedModel, Sequence[E]], Tensor] | None = None,
     ) -> Tensor:
-        """The summed loss of one forward pass over examples, a scalar; computed in bf16 on a GPU.
+        """The summed loss of one forward pass over examples, a scalar; in bf16 if the learner is.
 
         Args:
             of: what to compute instead of the loss.
         """
         device = self.model.device.type
         # A sharded model has its own mixed-precision policy (`sharding.shard`).
-        is_mixed = device == "cuda" and not isinstance(self, FSDPModule)
+        is_mixed = self.in_bf16 and not isinstance(self, FSDPModule)
         with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
             return (of or self.loss)(self.model, examples)
 

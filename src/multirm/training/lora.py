@@ -15,6 +15,7 @@ from multirm.models.learned_from import write_learned
 from multirm.models.load import load_adapter
 from multirm.running.provenance import ADAPTER, Origin, whole_model
 from multirm.running.randomness import item_seed
+from multirm.training.low_rank import shorten
 
 
 def add_adapter(
@@ -41,7 +42,7 @@ def add_adapter(
     # peft saves every layer's full name in the order of a set, which would differ from run to run.
     layers = adapted.peft_config["default"].target_modules
     adapted.peft_config["default"].target_modules = sorted({n.rpartition(".")[2] for n in layers})
-    return adapted
+    return shorten(adapted)
 
 
 def continue_adapter(
@@ -75,7 +76,7 @@ def continue_adapter(
     if isinstance(config.target_modules, set):
         # The order of a set would differ from run to run.
         config.target_modules = sorted(config.target_modules)
-    return adapted
+    return shorten(adapted)
 
 
 def refuse_more_than_lora(adapter: Path) -> None:

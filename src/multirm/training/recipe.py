@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from cyclopts import Parameter
 
+from multirm.models.dtype import Dtype
 from multirm.models.parallelism import Parallelism
 from multirm.running.numbers import (
     Count,
@@ -30,7 +31,11 @@ class Recipe:
         learning_rate: peak learning rate.
         batch_size: examples per step, over all processes together.
         device_batch_size: examples per forward pass in a process; by default as many of its share of a batch as
-            fit into 16 GB of a GPU or 3 GB of main memory. The gradient does not depend on it.
+            fit into `activation_memory`. The gradient does not depend on it.
+        activation_memory: GB for the activations of a forward and backward pass; by default 16 of a GPU's memory,
+            or 3 of main memory, but at most half of what the process may use. If a single example takes more,
+            activations are computed twice (gradient checkpointing). The gradient does not depend on it.
+        dtype: the precision of passes; weights that are trained are fp32 in any case.
         parallelism: how several processes share the model: with ddp, each has the whole backbone; with fsdp, each
             has a part of every layer, for backbones that are too large for a device's memory.
         dropout: dropout on the adapter's inputs.
@@ -47,6 +52,8 @@ class Recipe:
     learning_rate: Positive = 1e-4
     batch_size: Count = 16
     device_batch_size: Count | None = None
+    activation_memory: Positive | None = None
+    dtype: Dtype = Dtype.AUTO
     parallelism: Parallelism = Parallelism.DDP
     dropout: FractionBelowOne = 0.1
     weight_decay: PositiveOrZero = 0.01

@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from multirm.training.processes import is_main_process
 
 
-def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
+def shard(model: nn.Module, layers: Iterable[nn.Module], in_bf16: bool) -> None:
     """Shard `model` in place: each of `layers` by itself, and the other weights together.
 
     Each process keeps its part on its own device and gathers the others', so from now on all processes must run
@@ -22,10 +22,11 @@ def shard(model: nn.Module, layers: Iterable[nn.Module]) -> None:
     Args:
         model: the module whose forward pass is called.
         layers: modules in it, called one after the other.
+        in_bf16: whether passes are in bf16; gradients are reduced in fp32.
     """
     policy = MixedPrecisionPolicy()
-    if torch.cuda.is_available():
-        # The precision of autocast, which unsharded models use; gradients are reduced in fp32 as well.
+    if in_bf16:
+        # The precision of autocast, which unsharded models use.
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     for layer in layers:
         fully_shard(layer, mp_policy=policy)

@@ -5,8 +5,9 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from multirm.models.adapters import is_adapter, require_whole_model
+from multirm.models.dtype import Dtype
 from multirm.models.folders import fetch_model
-from multirm.models.load import base_of, load_model
+from multirm.models.load import base_of, default_device, dtype_of, load_model
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method
 from multirm.training.lora import add_adapter, continue_adapter, refuse_more_than_lora
@@ -31,20 +32,22 @@ def starting_model(backbone: str, recipe: Recipe, method: Method) -> PreTrainedM
         return model.requires_grad_(True)
     folder = fetch_model(backbone)
     if not is_adapter(folder):
-        network = load_backbone(backbone, recipe.parallelism)
+        network = load_backbone(backbone, recipe.parallelism, recipe.dtype)
         return add_adapter(network, recipe.rank, recipe.alpha, recipe.dropout, recipe.seed)
-    network = load_backbone(base_of(folder), recipe.parallelism)
+    network = load_backbone(base_of(folder), recipe.parallelism, recipe.dtype)
     return continue_adapter(network, folder, recipe.rank, recipe.alpha, recipe.dropout)
 
 
-def load_backbone(backbone: str, parallelism: Parallelism) -> PreTrainedModel:
+def load_backbone(
+    backbone: str, parallelism: Parallelism, dtype: Dtype = Dtype.AUTO
+) -> PreTrainedModel:
     """Load the whole model to train an adapter on onto the device, or into main memory if it will be sharded.
 
     Raises:
         InputError: `load_model` refuses it, or it is an adapter.
     """
     require_whole_model(backbone, backbone, fetch_model(backbone))
-    return load_model(backbone, device=_device(parallelism))
+    return load_model(backbone, dtype_of(dtype, default_device()), _device(parallelism))
 
 
 def _device(parallelism: Parallelism) -> torch.device | None:
