@@ -21,6 +21,7 @@ from multirm.engines.load import load_engine
 from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
+from multirm.models import cpu
 from multirm.models.load import load_model, load_tokenizer
 
 WATCH = tuple(range(80, 120))
@@ -291,13 +292,11 @@ def test_samples_are_promised_in_full_precision_alone(
     assert engine.reproducible is promised
 
 
-def test_samples_are_not_promised_where_products_are_rounded(tiny_model: Path) -> None:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        engine = TransformersEngine(load_model(str(tiny_model)), load_tokenizer(str(tiny_model)))
-    finally:
-        torch.set_float32_matmul_precision(before)
+def test_samples_are_not_promised_where_products_are_rounded(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "_are_exact", lambda: False)
+    engine = TransformersEngine(load_model(str(tiny_model)), load_tokenizer(str(tiny_model)))
     assert not engine.reproducible
 
 

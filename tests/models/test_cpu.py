@@ -9,9 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from multirm.models import cpu
-from multirm.models.cpu import prepare_cpu
-
-PRODUCTS = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+from multirm.models.cpu import is_exact, prepare_cpu
 
 
 def decoder(hidden: int, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
@@ -29,9 +27,9 @@ def decoder(hidden: int, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    before = PRODUCTS.fp32_precision
+    before = torch.get_float32_matmul_precision()
     yield
-    PRODUCTS.fp32_precision = before
+    torch.set_float32_matmul_precision(before)
 
 
 @pytest.mark.parametrize("hidden", [64, 512])
@@ -44,18 +42,20 @@ def test_products_stay_exact(hidden: int) -> None:
 
 
 def test_a_narrow_model_keeps_the_default() -> None:
-    PRODUCTS.fp32_precision = "bf16"
+    torch.set_float32_matmul_precision("medium")
     prepare_cpu(decoder(64))
-    assert PRODUCTS.fp32_precision == "ieee"
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
-@pytest.mark.parametrize(("are_exact", "expected"), [(True, "bf16"), (False, "ieee")])
+@pytest.mark.parametrize(("are_exact", "expected"), [(True, "medium"), (False, "highest")])
 def test_a_wide_model_has_the_faster_library_where_it_is_exact(
     monkeypatch: pytest.MonkeyPatch, are_exact: bool, expected: str
 ) -> None:
     monkeypatch.setattr(cpu, "_are_exact", lambda: are_exact)
     prepare_cpu(decoder(512))
-    assert PRODUCTS.fp32_precision == expected
+    assert torch.get_float32_matmul_precision() == expected
+    assert is_exact(decoder(512)) == are_exact
+    assert not is_exact(decoder(512, torch.bfloat16))
 
 
 def test_rounding_to_bf16_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, smollm2: Path, shared_data
     for name, questions in FEW.items():
         study["datasets"][name]["take"]["questions"] = questions
     study["datasets"]["PRMBench"]["questions"] = 3
-    study["backbones"]["smol"]["model"] = study["models"]["untrained"]["model"] = str(smollm2)
+    study["backbones"]["smol"]["model"] = str(smollm2)
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     made = folder / study["results"] / "evaluation"
     run = snakemake(

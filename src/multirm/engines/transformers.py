@@ -22,6 +22,7 @@ from multirm.engines.limits import context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
+from multirm.models.cpu import is_exact
 from multirm.models.prefix_cache import PrefixCache, room_for_cache
 from multirm.models.prefix_reading import can_read_on
 from multirm.running.randomness import item_generator
@@ -60,9 +61,7 @@ class TransformersEngine:
             batch_tokens: maximum number of tokens in a batch, with prompts, samples and padding. A single sample
                 may have more.
         """
-        self.reproducible = (
-            model.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
-        )
+        self.reproducible = is_exact(model)
         attend_in_groups(model)
         self._model = model
         self._tokenizer = tokenizer

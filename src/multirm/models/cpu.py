@@ -22,17 +22,25 @@ def prepare_cpu(model: PreTrainedModel) -> None:
     Products of fp32 matrices come from oneDNN if the model is large enough, and if that is exact: PyTorch's default,
     MKL, leaves out the wide instructions of processors that are not Intel's, and takes twice the time there.
     """
-    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    products.fp32_precision = "ieee"
     if model.device.type != "cpu":
         return
+    torch.set_float32_matmul_precision("highest")
     if model.config.get_text_config().hidden_size >= _WIDE:
         # PyTorch takes oneDNN for fp32 only where it may round to bf16, which oneDNN does on some processors.
-        products.fp32_precision = "bf16"
+        torch.set_float32_matmul_precision("medium")
         if not _are_exact():
-            products.fp32_precision = "ieee"
+            torch.set_float32_matmul_precision("highest")
     if model.dtype is torch.bfloat16 and not _has_bf16():
         logger.warning("this processor has no instructions for bf16; float32 is faster on it")
+
+
+def is_exact(model: PreTrainedModel) -> bool:
+    """Whether a model's products are those of fp32, and not rounded to fewer digits on the way."""
+    if model.dtype is not torch.float32:
+        return False
+    if model.device.type == "cpu":
+        return _are_exact()
+    return torch.get_float32_matmul_precision() == "highest"
 
 
 def _are_exact() -> bool:
