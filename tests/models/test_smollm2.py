@@ -99,7 +99,10 @@ def test_replies_and_logits_are_those_of_transformers(
     with torch.no_grad(), attending_in_packs(model):
         found = output_logits(model, read_pack(model, *packed.tensors))
     for text, place in zip(texts, packed.places, strict=True):
-        torch.testing.assert_close(found[place], logits_of(plain, text), atol=1e-4, rtol=0)
+        logits = logits_of(plain, text)
+        # Logits reach 40; in fp32, either way of computing them is up to 1e-4 from fp64.
+        largest = logits.abs().max().item()
+        torch.testing.assert_close(found[place], logits, atol=5e-6 * largest, rtol=0)
 
 
 def test_shared_and_packed_solutions_score_as_one_text_at_a_time(
