@@ -3,8 +3,9 @@
 python tests/benchmarks/real_model.py MODEL PRMBENCH_FOLDER [SRC_OF_AN_EARLIER_CHECKOUT]
 
 Each run is a process of one thread. It learns from the solutions to some of PRMBench's questions (one epoch in
-batches of 8), or scores them. Printed are tokens, CPU seconds per 1,000 tokens, peak memory, and how far rewards in
-bf16 are from those in fp32. With the sources of an earlier checkout, that is measured as well, in turns.
+batches of 8; also with little memory for activations), or scores them. Printed are tokens, CPU seconds per 1,000
+tokens, peak memory, and how far rewards in bf16 are from those in fp32. With the sources of an earlier checkout, that
+is measured as well, in turns.
 """
 
 import json
@@ -43,15 +44,13 @@ def table_of(prmbench: Path, folder: Path) -> Path:
     return every
 
 
-def measure(what: str, model: str, table: str, output: str, dtype: str) -> None:
+def measure(what: str, model: str, table: str, output: str, settings: str) -> None:
     """Train or score in this process, and print what it took as JSON."""
-    precision = {} if dtype == "default" else {"dtype": dtype}
+    given = json.loads(settings)
     if what == "train":
         from multirm.training.discriminative import DiscriminativeRecipe, train_discriminative
 
-        recipe = DiscriminativeRecipe(
-            batch_size=8, max_length=1024, learning_rate=5e-4, **precision
-        )
+        recipe = DiscriminativeRecipe(batch_size=8, max_length=1024, learning_rate=5e-4, **given)
         start = time.process_time()
         train_discriminative(
             backbone=model, solutions=[Path(table)], output=Path(output), recipe=recipe
@@ -61,7 +60,7 @@ def measure(what: str, model: str, table: str, output: str, dtype: str) -> None:
 
         start = time.process_time()
         score_discriminative(
-            model=[f"dPRM={model}"], solutions=Path(table), output=[Path(output)], **precision
+            model=[f"dPRM={model}"], solutions=Path(table), output=[Path(output)], **given
         )
     seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -106,19 +105,19 @@ def main(model: str, prmbench: str, *before: str) -> None:
         table = table_of(Path(prmbench), Path(folder))
         n_learned = learned_tokens(model, table)
         scored: dict[str, Path] = {}
-        trained = Path(folder) / "now-train-float32"
-        print("run                       tokens  s per 1,000  peak GB", flush=True)
-        for what in ("train", "score"):
-            for version, dtype in [
-                *(("before", "default") for _ in before),
-                ("now", "float32"),
-                ("now", "bfloat16"),
-            ]:
-                output = Path(folder) / f"{version}-{what}-{dtype}"
-                start = model if what == "train" else str(trained)
+        trained = Path(folder) / "train now float32"
+        print("run                     tokens  s per 1,000  peak GB", flush=True)
+        earlier = [("before", {}) for _ in before]
+        runs = [("now", {"dtype": "float32"}), ("now", {"dtype": "bfloat16"})]
+        little = ("now", {"dtype": "float32", "activation_memory": 0.5})
+        for what, versions in [("train", [*earlier, *runs, little]), ("score", [*earlier, *runs])]:
+            for version, settings in versions:
+                name = " ".join([what, version, *map(str, settings.values())])
+                output, start = Path(folder) / name, model if what == "train" else str(trained)
+                given = ["measure", what, start, table, output, json.dumps(settings)]
                 found = json.loads(
                     subprocess.run(
-                        [sys.executable, __file__, "measure", what, start, table, output, dtype],
+                        [sys.executable, __file__, *given],
                         env={**os.environ, "PYTHONPATH": sources[version], "OMP_NUM_THREADS": "1"},
                         check=True,
                         stdout=subprocess.PIPE,
@@ -128,12 +127,11 @@ def main(model: str, prmbench: str, *before: str) -> None:
                 )
                 tokens = n_learned
                 if what == "score":
-                    tokens = sum(pq.read_table(output)["n_tokens"].to_pylist())
-                    scored[dtype] = output
-                name = f"{what} {version} {dtype}"
+                    tokens = sum(pq.read_table(output)["n_tokens_read"].to_pylist())
+                    scored[name] = output
                 rate = 1000 * found["seconds"] / tokens
-                print(f"{name:24} {tokens:7,} {rate:12.2f} {found['peak']:8.2f}", flush=True)
-        print("bf16 and fp32:", drift(scored["float32"], scored["bfloat16"]))
+                print(f"{name:22} {tokens:7,} {rate:12.2f} {found['peak']:8.2f}", flush=True)
+        print("bf16 and fp32:", drift(scored["score now float32"], scored["score now bfloat16"]))
 
 
 if __name__ == "__main__":

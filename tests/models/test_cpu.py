@@ -9,7 +9,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from multirm.models import cpu
-from multirm.models.cpu import is_exact, prepare_cpu
+from multirm.models.cpu import is_exact, prepare_cpu, products_of_any_shape
 
 
 def decoder(hidden: int, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
@@ -56,6 +56,17 @@ def test_a_wide_model_has_the_faster_library_where_it_is_exact(
     assert torch.get_float32_matmul_precision() == expected
     assert is_exact(decoder(512)) == are_exact
     assert not is_exact(decoder(512, torch.bfloat16))
+
+
+@pytest.mark.parametrize(("device", "meanwhile"), [("cpu", "highest"), ("cuda", "medium")])
+def test_products_of_any_shape_have_the_default_library_meanwhile(
+    device: str, meanwhile: str
+) -> None:
+    torch.set_float32_matmul_precision("medium")
+    with pytest.raises(ValueError, match="stop"), products_of_any_shape(torch.device(device)):
+        assert torch.get_float32_matmul_precision() == meanwhile
+        raise ValueError("stop")
+    assert torch.get_float32_matmul_precision() == "medium"
 
 
 def test_rounding_to_bf16_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from multirm.models.cpu import products_of_any_shape
+
 _NAME = "sdpa_grouped"
 
 
@@ -55,12 +57,13 @@ def grouped_attention(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **settings
         )
-    attended = scaled_dot_product_attention(
-        query.view(rows, groups, heads // groups, width),
-        key,
-        value,
-        attn_mask=attention_mask,
-        dropout_p=dropout,
-        scale=scaling,
-    )
+    with products_of_any_shape(query.device):
+        attended = scaled_dot_product_attention(
+            query.view(rows, groups, heads // groups, width),
+            key,
+            value,
+            attn_mask=attention_mask,
+            dropout_p=dropout,
+            scale=scaling,
+        )
     return attended.reshape(rows, 1, heads, width), None

@@ -1,6 +1,8 @@
 """Settings of PyTorch with which a CPU computes a model faster, and no less exactly."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -32,6 +34,22 @@ def prepare_cpu(model: PreTrainedModel) -> None:
             torch.set_float32_matmul_precision("highest")
     if model.dtype is torch.bfloat16 and not _has_bf16():
         logger.warning("this processor has no instructions for bf16; float32 is faster on it")
+
+
+@contextmanager
+def products_of_any_shape(device: torch.device) -> Iterator[None]:
+    """Take products on a CPU from PyTorch's default meanwhile.
+
+    oneDNN prepares for each new shape. In attention while decoding, each token has another, and a product takes less
+    time than that.
+    """
+    precision = torch.get_float32_matmul_precision()
+    if device.type == "cpu":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def is_exact(model: PreTrainedModel) -> bool:
