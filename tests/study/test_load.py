@@ -117,15 +117,23 @@ def test_defaults_are_the_papers() -> None:
         (put("models/dORM-mini/training/parallelism", "dp"), "expected ddp or fsdp, found"),
         (
             put("critiques/facts/teacher", None),
-            "needs exactly one of `teacher`, `published` critiques",
+            "needs exactly one of `teacher`, `demonstrated`, `published` critiques",
         ),
         (
             put("critiques/facts/published", {}),
-            "needs exactly one of `teacher`, `published` critiques",
+            "needs exactly one of `teacher`, `demonstrated`, `published` critiques",
         ),
         (
             put("critiques/facts/from", "facts"),
-            "needs exactly one of `teacher`, `published` critiques",
+            "needs exactly one of `teacher`, `demonstrated`, `published` critiques",
+        ),
+        (
+            put("critiques/facts/demonstrated", True),
+            "needs exactly one of `teacher`, `demonstrated`, `published` critiques",
+        ),
+        (
+            put("critiques/facts", {"demonstrated": True, "dataset": "Facts_train", "top_k": 9}),
+            "with `demonstrated`, only `max_length` applies; delete top_k",
         ),
         (
             put("critiques/other", {"from": "facts", "dataset": "Facts_train", "max_tokens": 9}),

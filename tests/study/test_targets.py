@@ -93,6 +93,20 @@ def test_critiques_generated_for_one_set_are_filtered_for_another() -> None:
     assert found.critiques_of("gPRM-mini").teacher == "mini"
 
 
+def test_demonstrated_critiques_are_filtered_as_a_teachers_are() -> None:
+    config = read_yaml(MINIATURE)
+    config["critiques"]["facts"] = {"dataset": "Facts_train", "demonstrated": True}
+    found = load_study(config, [])
+    assert targets.sets_with_teacher(found) == targets.any_of([])
+    assert targets.critique_sets(found, external=False) == "facts"
+    demonstrated = "<results>/demonstrations/gPRM/Facts_train/history.parquet"
+    assert files.generated_critiques(found, "facts", "gPRM", "history") == demonstrated
+    wanted = targets.critique_targets(found)
+    assert demonstrated in wanted
+    assert "<results>/critiques/facts/gPRM/filtered/history.parquet" in wanted
+    assert not any("/generated/" in file for file in wanted)
+
+
 def test_only_what_is_used_is_made() -> None:
     config = read_yaml(MINIATURE)
     for name in ("gORM-mini", "gPRM-mini", "dPRM-mini"):

@@ -138,6 +138,20 @@ def test_a_policys_answers_are_counted_without_any_reward_model(
     assert all("--shots 5 " in line for line in shown) and len(shown) == 5
 
 
+def test_critiques_are_written_from_labels_without_a_teacher(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    config = ("--config", f"data={shared_data}")
+    plan = dry_run(tmp_path, "smol-critiques.yaml", "--printshellcmds", *config)
+    jobs = counts(plan)
+    assert "generate_critiques" not in jobs
+    assert jobs["demonstrate"] == jobs["filter_critiques"] == jobs["train_generative"] == 2
+    filtering = [line for line in plan.splitlines() if "multirm filter-critiques" in line]
+    for kind in ("gORM", "gPRM"):
+        place = f"/demonstrations/{kind}/PRMBench_train/math.parquet "
+        assert sum(f"--kind {kind} " in line and place in line for line in filtering) == 1
+
+
 def cut_paper(folder: Path, protocols: list[str] | None = None, **changes: object) -> str:
     """A file with the paper's study for one category and one test set, and some changed settings."""
     study = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())

@@ -27,8 +27,9 @@ class ExternalCritiques(Settings):
 class Critiques(Sampling):
     """A set of critiques of training solutions, for both generative kinds.
 
-    Exactly one of `teacher`, a model that writes them; `published`, places to read them from; and `from`, another set
-    whose teacher's critiques are filtered anew: those of this set's dataset, by its labels.
+    Exactly one of `teacher`, a model that writes them; `demonstrated`, to have them written from the labels;
+    `published`, places to read them from; and `from`, another set whose teacher's critiques are filtered anew: those of
+    this set's dataset, by its labels.
     """
 
     unable = STARTED_REPLIES
@@ -36,6 +37,11 @@ class Critiques(Sampling):
     dataset: Name = Field(description="the dataset whose solutions are criticised")
     templates: Templates = Field(Templates(), description="prompt templates, by kind")
     teacher: Name | None = Field(None, description="one of the study's backbones")
+    demonstrated: bool = Field(
+        False,
+        description="short critiques that say of each step, or the solution, what its label says; of the keys below, "
+        "only `max_length` applies",
+    )
     published: ExternalCritiques | None = Field(
         None,
         description="critiques of others, used as they are; of the keys below, only `agreement` applies",
@@ -61,15 +67,24 @@ class Critiques(Sampling):
     )
 
     @model_validator(mode="after")
-    def _one_of_three(self) -> Self:
-        if sum(each is not None for each in (self.teacher, self.published, self.from_)) != 1:
-            raise ValueError("needs exactly one of `teacher`, `published` critiques and `from`")
-        without_effect = self.model_fields_set - {"dataset", "from_", "max_length", "agreement"}
-        if self.from_ and without_effect:
+    def _one_of_four(self) -> Self:
+        given = self.teacher, self.demonstrated or None, self.published, self.from_
+        if sum(each is not None for each in given) != 1:
             raise ValueError(
-                f"with `from`, only `max_length` and `agreement` apply; delete {', '.join(sorted(without_effect))}"
+                "needs exactly one of `teacher`, `demonstrated`, `published` critiques and `from`"
             )
+        applying = {"dataset", "from_", "demonstrated", "max_length"}
+        if self.from_:
+            self._refuse_others(
+                applying | {"agreement"}, "with `from`, only `max_length` and `agreement` apply"
+            )
+        if self.demonstrated:
+            self._refuse_others(applying, "with `demonstrated`, only `max_length` applies")
         return self
+
+    def _refuse_others(self, applying: set[str], expected: str) -> None:
+        if without_effect := self.model_fields_set - applying:
+            raise ValueError(f"{expected}; delete {', '.join(sorted(without_effect))}")
 
     def filtered_like(self, other: Self) -> Self:
         """This set with another set's `max_length` and `agreement`, unless it has its own."""

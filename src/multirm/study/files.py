@@ -356,8 +356,10 @@ def critique_tables(
 
 
 def generated_critiques(study: Study, critique_set: str, kind: str, category: str) -> str:
-    """The table of a teacher's critiques of a category that are filtered for a set."""
+    """The table of critiques of a category, a teacher's or demonstrated ones, that are filtered for a set."""
     of = study.generated_for(critique_set)
+    if study.critiques[of].demonstrated:
+        return f"{RESULTS}/demonstrations/{kind}/{study.critiques[of].dataset}/{category}.parquet"
     return critique_table(of, kind, category, CritiqueStage.GENERATED)
 
 

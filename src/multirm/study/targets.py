@@ -16,6 +16,7 @@ from multirm.study.files import (
     common_table,
     critique_table,
     critique_tables,
+    generated_critiques,
     place_of,
     question_table,
     reference_of,
@@ -328,14 +329,14 @@ def critique_targets(study: Study) -> list[str]:
     """The tables of critiques that a study's reward models are trained on, at each stage."""
     files = []
     for name, kind in used_critiques(study):
-        stages = [(name, CritiqueStage.SHORTENED)]
-        if not study.critiques[name].published:
-            generated = (study.generated_for(name), CritiqueStage.GENERATED)
-            stages = [generated, (name, CritiqueStage.FILTERED), *stages]
         categories = study.criticised_categories(name, kind)
+        stages = [CritiqueStage.SHORTENED]
+        if not study.critiques[name].published:
+            files += [generated_critiques(study, name, kind, category) for category in categories]
+            stages = [CritiqueStage.FILTERED, *stages]
         files += [
-            critique_table(of, kind, category, stage)
-            for of, stage in stages
+            critique_table(name, kind, category, stage)
+            for stage in stages
             for category in categories
         ]
         files.append(f"{RESULTS}/critiques/{name}/{kind}/checks.parquet")
