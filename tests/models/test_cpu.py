@@ -26,7 +26,8 @@ def decoder(hidden: int, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = torch.get_float32_matmul_precision()
     yield
     torch.set_float32_matmul_precision(before)
@@ -56,6 +57,20 @@ def test_a_wide_model_has_the_faster_library_where_it_is_exact(
     assert torch.get_float32_matmul_precision() == expected
     assert is_exact(decoder(512)) == are_exact
     assert not is_exact(decoder(512, torch.bfloat16))
+
+
+def test_a_model_on_its_way_to_a_gpu_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The setting would round the GPU's products of fp32, such as rewards, to ten bits."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cpu, "_are_exact", lambda: True)
+    monkeypatch.setattr(cpu, "_has_bf16", lambda: False)
+    torch.set_float32_matmul_precision("highest")
+    for dtype in (torch.float32, torch.bfloat16):
+        prepare_cpu(decoder(512, dtype))
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(("device", "meanwhile"), [("cpu", "highest"), ("cuda", "medium")])
