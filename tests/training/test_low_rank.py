@@ -81,6 +81,27 @@ def test_gradients_are_those_of_the_function_that_is_computed() -> None:
     assert torch.autograd.gradcheck(value, (x, *trained))
 
 
+def test_a_second_derivative_is_refused() -> None:
+    """The masks of dropout are applied to bits, which would count as constants."""
+    x = torch.randn(4, INPUTS, requires_grad=True)
+    y = shorten(adapted(dropout=0.4))(x).square().sum()
+    (gradient,) = torch.autograd.grad(y, x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(5, INPUTS), (2, 3, INPUTS)])
+def test_the_output_may_be_changed_in_place(shape: tuple[int, ...]) -> None:
+    """As OLMo clips its queries, keys and values."""
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for model in (adapted(), shorten(adapted())):
+        layer = model.base_model.model.first
+        layer(x).clamp_(min=-0.5, max=0.5).sum().backward()
+        gradients.append(layer.lora_A["default"].weight.grad)
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
+
+
 def test_dropout_has_its_rate_and_keeps_the_mean() -> None:
     """Of an adapter alone, whose products are the identity: what comes out is what was kept."""
     rate, size = 0.1, 64

@@ -13,6 +13,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 _ADAPTER = "default"
@@ -29,8 +30,8 @@ class LowRankLinear(Linear):
         if self.disable_adapters or self.merged:
             return super().forward(x, *args, **kwargs)
         dropout = self.lora_dropout[_ADAPTER]
-        return _Function.apply(  # type: ignore[no-untyped-call]
-            x,
+        rows: Tensor = _Function.apply(  # type: ignore[no-untyped-call]
+            x.reshape(-1, x.shape[-1]),
             self.base_layer.weight,
             self.base_layer.bias,
             self.lora_A[_ADAPTER].weight,
@@ -38,6 +39,7 @@ class LowRankLinear(Linear):
             self.scaling[_ADAPTER],
             dropout.p if self.training and isinstance(dropout, nn.Dropout) else 0.0,
         )
+        return rows.view(*x.shape[:-1], rows.shape[-1])
 
 
 def shorten(model: PeftModel) -> PeftModel:
@@ -69,37 +71,39 @@ class _Function(torch.autograd.Function):
         """Compute the layer.
 
         Args:
-            x: float [..., inputs].
+            x: float [rows, inputs].
             weight, bias: float [outputs, inputs] and [outputs], without gradients.
             down, up: A, float [rank, inputs], and B, float [outputs, rank].
             scaling: alpha / rank.
             dropout: probability that a value of x is left out of the second product, in [0, 1).
+
+        Returns:
+            [rows, outputs], and not a view, because some models change it in place.
         """
         device = x.device.type
         is_mixed = torch.is_autocast_enabled(device)
         precision = torch.get_autocast_dtype(device) if is_mixed else weight.dtype
         with torch.autocast(device, enabled=False):
-            rows = x.to(precision).reshape(-1, x.shape[-1])
+            rows = x.to(precision)
             kept = _drawn(rows, 1 - dropout) if dropout else None
             ctx.scaling = scaling / (1 - dropout)
             inner = (_of(rows, kept) @ down.to(rows.dtype).T).mul_(ctx.scaling)
             bias = None if bias is None else bias.to(precision)
             y = linear(rows, weight.to(precision), bias).addmm_(inner, up.to(rows.dtype).T)
         ctx.save_for_backward(rows, kept, weight, down, up, inner)
-        return y.view(*x.shape[:-1], len(weight))
+        return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         rows, kept, weight, down, up, inner = ctx.saved_tensors
-        (gradient,) = gradients
-        of_y = gradient.reshape(-1, gradient.shape[-1])
+        (of_y,) = gradients
         of_inner = (of_y @ up.to(of_y.dtype)).mul_(ctx.scaling)
         of_up = (of_y.T @ inner).to(up.dtype)
         of_down = (of_inner.T @ _of(rows, kept)).to(down.dtype)
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = _of(of_inner @ down.to(of_y.dtype), kept).addmm_(of_y, weight.to(of_y.dtype))
-            of_x = of_x.view(*gradient.shape[:-1], rows.shape[-1])
         return of_x, None, None, of_down, of_up, None, None
 
 
