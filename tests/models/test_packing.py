@@ -33,12 +33,15 @@ from transformers import (
 from multirm.errors import InputError
 from multirm.models import packing
 from multirm.models.packing import (
+    Segment,
     attend_in_packs,
     group_in_packs,
     pack,
     pack_tree,
+    packed_attention,
     read_pack,
     read_pack_at,
+    span_after,
 )
 
 SHAPE = {
@@ -193,6 +196,23 @@ def test_gradients_are_those_of_each_text_alone(
     sum(hidden[torch.tensor(place)].sum() for place in packed.places).backward()
     for name, weights in model.model.named_parameters():
         torch.testing.assert_close(weights.grad, expected[name], atol=1e-4, rtol=1e-4)
+
+
+def test_values_may_be_narrower_than_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in DeepSeek's latent attention."""
+    generator = torch.Generator().manual_seed(1)
+    shapes = [(4, 8), (2, 8), (2, 6)]
+    states = [torch.randn(1, heads, 5, size, generator=generator) for heads, size in shapes]
+    span = span_after((), [Segment(0, 5, -1)], 0, torch.float32, torch.device("cpu"))
+    found = []
+    for short in (0, 640):
+        monkeypatch.setattr(packing, "_SHORT", short)
+        inputs = [each.clone().requires_grad_() for each in states]
+        attended, _ = packed_attention(torch.nn.Module(), *inputs, None, spans=[span])
+        attended.square().sum().backward()
+        found.append([attended, *(each.grad for each in inputs)])
+    for kernel, whole in zip(*found, strict=True):
+        torch.testing.assert_close(whole, kernel, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("worth", [1, 4, 10_000])

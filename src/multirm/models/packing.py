@@ -466,11 +466,12 @@ def _whole_attention(
 
     Args:
         query: [queries, heads, head size].
-        key: [keys, groups, head size]; `value` likewise.
+        key: [keys, groups, head size].
+        value: [keys, groups, size of its own].
         mask: as of `Span`.
 
     Returns:
-        [queries, heads, head size]
+        [queries, heads, size of a value]
     """
     n_queries, heads, size = query.shape
     n_keys, groups, _ = key.shape
@@ -480,7 +481,7 @@ def _whole_attention(
     scores = grouped.flatten(1, 2) @ key.permute(1, 2, 0)
     masked = scores.view(groups, -1, n_queries, n_keys) + mask.to(scores.dtype)
     shares = masked.softmax(dim=-1).view(groups, -1, n_keys)
-    states = (shares @ value.transpose(0, 1)).view(heads, n_queries, size)
+    states = (shares @ value.transpose(0, 1)).view(heads, n_queries, -1)
     return states.transpose(0, 1)
 
 
