@@ -1,5 +1,7 @@
 """Resources of jobs grow with their work, and none are requested without need."""
 
+from dataclasses import replace
+
 import pytest
 from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 
@@ -62,6 +64,23 @@ def test_fp32_takes_twice_the_memory_and_longer_on_a_gpu() -> None:
     )
     assert resources.of_writing(LARGE, 1000, 8192, 48, Dtype.FLOAT32).gpu == 2
     assert resources.of_writing(LARGE, 1000, 8192, 48).gpu == 1
+    fast, exact = (
+        resources.of_training(LARGE, 20_000, 1, 1, replace(share(LARGE), dtype=dtype))
+        for dtype in (Dtype.AUTO, Dtype.FLOAT32)
+    )
+    assert exact.mem_mb > fast.mem_mb + 2 * LARGE / 2**20 - 1
+    assert exact.runtime > 5 * fast.runtime
+    for trains_all, more in ((False, 2 * LARGE / 1e9), (True, -2 * LARGE / 1e9)):
+        halves, wholes = (
+            replace(share(LARGE), dtype=dtype, at_once=1)
+            for dtype in (Dtype.BFLOAT16, Dtype.FLOAT32)
+        )
+        assert wholes.memory("cuda") == 2 * halves.memory("cuda")
+        assert resources.training_memory(LARGE, 1, wholes, trains_all) == pytest.approx(
+            resources.training_memory(LARGE, 1, halves, trains_all)
+            + more
+            + halves.memory("cuda") / 1e9
+        )
     # A CPU computes in fp32 anyway.
     assert resources.of_reading(TINY, 1600, Dtype.FLOAT32) == resources.of_reading(TINY, 1600)
 

@@ -201,6 +201,10 @@ def test_training_all_weights_needs_their_gradients_and_means() -> None:
         ({"dataset": ["Judged", "Nothing"]}, "Nothing is not one of"),
         ({"training": FULL | {"processes": 1, "parallelism": "ddp"}}, "gpu_memory is 80"),
         (
+            {"training": {"dtype": "float32", "max_length": 4096, "device_batch_size": 8}},
+            "tested.training: needs 113 GB on each GPU",
+        ),
+        (
             {"training": {"validation": {"dataset": "Test", "patience": 2}}},
             "models.tested.training.validation.dataset: models are trained on Test, and",
         ),

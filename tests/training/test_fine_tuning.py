@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from multirm.models.load import load_model
 from multirm.models.packing import pack_tree, read_pack
 from multirm.models.parallelism import Parallelism
 from multirm.models.training_method import Method
-from multirm.training import starting_points
+from multirm.training import fine_tuning, starting_points
 from multirm.training.fine_tuning import fine_tune
 from multirm.training.generative import GenerativeRecipe
 from multirm.training.lora import add_adapter
@@ -172,6 +173,27 @@ def test_a_batch_is_split_to_fit_the_memory_that_is_given(
             "tiny", adapter(tiny_model), prediction(), EXAMPLES, recipe, tmp_path / "checkpoint"
         )
     assert f"{at_once} examples per forward pass" in caplog.text
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_processes_divide_the_memory_of_a_machine(
+    count: int,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = adapter(tiny_model)
+    longest = max(example.n_tokens for example in EXAMPLES)
+    whole = activations.reading(activations.Decoder.of(model.config), "cpu", 4, longest)
+    monkeypatch.setattr(fine_tuning, "usable_memory", lambda: 2 * whole.memory)
+    monkeypatch.setattr(
+        fine_tuning, "processes", lambda: SimpleNamespace(num_processes=count, process_index=0)
+    )
+    recipe = GenerativeRecipe(**RECIPE | {"batch_size": 4})
+    with caplog.at_level(logging.INFO):
+        fine_tune("tiny", model, prediction(), EXAMPLES, recipe, tmp_path / "checkpoint")
+    assert f"{4 // count} examples per forward pass" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["adapter", "all weights"])

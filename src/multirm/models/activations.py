@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any, Literal, Self
 
+from multirm.models.dtype import Dtype
+
 Device = Literal["cpu", "cuda"]
 
 # Values that one layer keeps per token for its gradient, in multiples of the hidden and the feed-forward size: the
@@ -17,7 +19,6 @@ _OF_HIDDEN: dict[Device, float] = {"cpu": 9.5, "cuda": 16}
 _OF_FEED_FORWARD: dict[Device, float] = {"cpu": 4.25, "cuda": 5.25}
 # What the fragmentation of a CPU's heap multiplies them by: much where kept and freed values alternate.
 _HEAP, _HEAP_CHECKPOINTED = 1.9, 3.4
-_BYTES: dict[Device, int] = {"cpu": 4, "cuda": 2}
 _BUDGET: dict[Device, float] = {"cpu": 3e9, "cuda": 16e9}
 _SHARE_OF_MACHINE = 0.5
 
@@ -81,6 +82,7 @@ def reading(
     longest: int,
     at_once: int | None = None,
     budget: float | None = None,
+    dtype: Dtype = Dtype.AUTO,
 ) -> Reading:
     """The most examples per forward pass in a budget of memory; at least one.
 
@@ -92,6 +94,7 @@ def reading(
         longest: tokens of the longest example.
         at_once: examples per forward pass, if fixed.
         budget: bytes for activations; by default `default_budget`.
+        dtype: precision of passes.
     """
     most = default_budget(device) if budget is None else budget
     choices = [at_once] if at_once else [n for n in range(share, 0, -1) if share % n == 0]
@@ -99,7 +102,7 @@ def reading(
     for n in choices if device == "cpu" else ():
         if n * kept <= most:
             return Reading(n, False, n * kept)
-    checkpointed = longest * _checkpointed(decoder, device)
+    checkpointed = longest * _checkpointed(decoder, device, dtype)
     fitting = [n for n in choices if n * checkpointed <= most]
     n = max(fitting, default=min(choices))
     return Reading(n, True, n * checkpointed)
@@ -118,14 +121,16 @@ def pretraining_memory(decoder: Decoder, vocabulary: int, n_tokens: int) -> floa
 
 def _kept(decoder: Decoder) -> float:
     """Bytes per token on a CPU without gradient checkpointing."""
-    return _HEAP * _BYTES["cpu"] * decoder.layers * _of_layer(decoder, "cpu")
+    return _HEAP * 4 * decoder.layers * _of_layer(decoder, "cpu")
 
 
-def _checkpointed(decoder: Decoder, device: Device) -> float:
+def _checkpointed(decoder: Decoder, device: Device, dtype: Dtype) -> float:
     """Bytes per token with gradient checkpointing: the inputs of all layers, and one layer with its gradients."""
     inputs = 1.2 * decoder.layers * decoder.hidden
     heap = _HEAP_CHECKPOINTED if device == "cpu" else 1
-    return heap * _BYTES[device] * (inputs + 2 * _of_layer(decoder, device))
+    # On a CPU, what bf16 saves is not counted.
+    of_value = 4 if device == "cpu" or dtype is Dtype.FLOAT32 else 2
+    return heap * of_value * (inputs + 2 * _of_layer(decoder, device))
 
 
 def _of_layer(decoder: Decoder, device: Device) -> float:

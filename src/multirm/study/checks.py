@@ -274,6 +274,7 @@ def _too_large_models(study: Study) -> Iterator[str]:
             training.device_batch_size,
             model.kind.is_generative,
             activation_memory=training.activation_memory,
+            dtype=training.dtype,
         )
         shared = training.parallelism is Parallelism.FSDP
         needed = training_memory(

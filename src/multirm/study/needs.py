@@ -100,6 +100,7 @@ def training_share(study: Study, model: str) -> Share:
         run.kind.is_generative,
         pretraining.vocabulary if pretraining else None,
         training.activation_memory,
+        training.dtype,
     )
 
 

@@ -94,6 +94,7 @@ class Share:
         is_generative: whether logits over the whole vocabulary are needed.
         vocabulary: its size, if known.
         activation_memory: GB for activations, if set.
+        dtype: precision of passes.
     """
 
     decoder: Decoder
@@ -103,11 +104,14 @@ class Share:
     is_generative: bool = False
     vocabulary: int | None = None
     activation_memory: float | None = None
+    dtype: Dtype = Dtype.AUTO
 
     def memory(self, device: Device) -> float:
         """Bytes for the forward and backward pass over a batch, besides the weights."""
         budget = 1e9 * self.activation_memory if self.activation_memory else None
-        read = reading(self.decoder, device, self.examples, self.longest, self.at_once, budget)
+        read = reading(
+            self.decoder, device, self.examples, self.longest, self.at_once, budget, self.dtype
+        )
         logits = logits_memory(self.vocabulary, read.at_once * self.longest)
         return read.memory + (logits if self.is_generative else 0)
 
@@ -121,12 +125,13 @@ def training_memory(
 ) -> float:
     """GB on each GPU: weights over `sharing` GPUs, activations of a batch, and 2 for the rest.
 
-    An adapter's backbone is in bf16. If all weights are trained, autocast keeps a copy of them in bf16 beside those in
-    fp32, unless they are sharded.
+    An adapter's backbone is in the precision of passes. If all weights are trained, autocast keeps a copy of them in
+    bf16 beside those in fp32, unless they are sharded.
     """
-    of_weight = 2.0
+    of_weight = _bytes_on_gpu(share.dtype)
     if trains_all:
-        of_weight = _TRAINED if sharing > 1 else _TRAINED + 2
+        is_copied = sharing == 1 and share.dtype is not Dtype.FLOAT32
+        of_weight = _TRAINED + 2 if is_copied else _TRAINED
     return of_weight * parameters / 1e9 / sharing + share.memory("cuda") / 1e9 + 2
 
 
@@ -160,11 +165,13 @@ def of_training(
     texts = _BYTES_OF_TOKEN * tokens
     if runs_on_gpu(parameters):
         threads = _CORES_BESIDE_GPU * processes
-        memory = _of_process((4 if trains_all else 2) * parameters + texts) * processes
+        of_weight = 4 if trains_all else _bytes_on_gpu(share.dtype)
+        memory = _of_process(of_weight * parameters + texts) * processes
         if trains_all:
             # Weights and AdamW's means are gathered in main memory for a checkpoint.
             memory += ceil(12 * parameters / 2**20)
-        return Resources(processes, threads, memory, _minutes(work / _GPU_FLOPS))
+        minutes = _minutes(work * _slowness(share.dtype) / _GPU_FLOPS)
+        return Resources(processes, threads, memory, minutes)
     # Measured: 17.7 bytes per weight, with a checkpoint.
     weights = (_TRAINED + 4 if trains_all else 8) * parameters
     memory = _of_process(weights + texts + share.memory("cpu")) * processes

@@ -47,7 +47,7 @@ class Training(Settings):
     activation_memory: Positive | None = Field(
         None,
         description="GB for the activations of a forward and backward pass; by default 16 of a GPU's memory, or "
-        "3 of main memory, but at most half of the job's",
+        "3 of main memory, but at most half of the job's, divided among its processes",
     )
     dtype: Dtype = Field(
         Dtype.AUTO,

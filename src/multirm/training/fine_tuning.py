@@ -172,9 +172,10 @@ def _fit_in_memory(name: str, model: PreTrainedModel, longest: int, recipe: Reci
     share = share_batch(recipe.batch_size, recipe.device_batch_size)
     device: Device = "cuda" if torch.cuda.is_available() else "cpu"
     given = recipe.activation_memory
-    budget = 1e9 * given if given else default_budget(device, usable_memory())
+    usable = usable_memory() / processes().num_processes
+    budget = 1e9 * given if given else default_budget(device, usable)
     decoder = Decoder.of(model.config)
-    read = reading(decoder, device, share, longest, recipe.device_batch_size, budget)
+    read = reading(decoder, device, share, longest, recipe.device_batch_size, budget, recipe.dtype)
     if read.is_checkpointed:
         spare_memory(model)
     if is_main_process():

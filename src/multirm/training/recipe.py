@@ -31,10 +31,12 @@ class Recipe:
         learning_rate: peak learning rate.
         batch_size: examples per step, over all processes together.
         device_batch_size: examples per forward pass in a process; by default as many of its share of a batch as
-            fit into `activation_memory`. The gradient does not depend on it.
+            fit into `activation_memory`. The gradient does not depend on it, except for the values that dropout
+            draws.
         activation_memory: GB for the activations of a forward and backward pass; by default 16 of a GPU's memory,
-            or 3 of main memory, but at most half of what the process may use. If a single example takes more,
-            activations are computed twice (gradient checkpointing). The gradient does not depend on it.
+            or 3 of main memory, but at most half of what may be used, divided among the processes. If a single
+            example takes more, activations are computed twice (gradient checkpointing). The gradient does not depend
+            on it, except for the values that dropout draws.
         dtype: the precision of passes; weights that are trained are fp32 in any case.
         parallelism: how several processes share the model: with ddp, each has the whole backbone; with fsdp, each
             has a part of every layer, for backbones that are too large for a device's memory.
