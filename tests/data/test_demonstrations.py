@@ -129,9 +129,14 @@ def test_an_incorrect_step_is_stated(tmp_path: Path) -> None:
     )
 
 
-def test_no_labels_no_demonstration(tmp_path: Path) -> None:
+def test_no_labels_no_demonstration(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(pairs(write(tmp_path), Kind.GPRM, tmp_path)) == 1
+    assert not caplog.records
     assert pairs(write(tmp_path, step_labels=None), Kind.GPRM, tmp_path) == []
     assert pairs(write(tmp_path, outcome=None), Kind.GORM, tmp_path) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 solutions have no outcome or no step labels to say"
+    ] * 2
 
 
 def test_a_discriminative_kind_is_refused(solutions: Path, tmp_path: Path) -> None:

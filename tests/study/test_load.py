@@ -133,7 +133,13 @@ def test_defaults_are_the_papers() -> None:
         ),
         (
             put("critiques/facts", {"demonstrated": True, "dataset": "Facts_train", "top_k": 9}),
-            "with `demonstrated`, only `max_length` applies; delete top_k",
+            "with `demonstrated`, only `dataset` applies; delete top_k",
+        ),
+        (
+            put(
+                "critiques/facts", {"demonstrated": True, "dataset": "Facts_train", "max_length": 9}
+            ),
+            "with `demonstrated`, only `dataset` applies; delete max_length",
         ),
         (
             put("critiques/other", {"from": "facts", "dataset": "Facts_train", "max_tokens": 9}),
@@ -141,7 +147,21 @@ def test_defaults_are_the_papers() -> None:
         ),
         (
             put("critiques/other", {"from": "fact", "dataset": "Facts_train"}),
-            "critiques.other.from: fact is not one of facts; did you mean facts?",
+            "critiques.other.from: fact is not one of facts, other; did you mean facts?",
+        ),
+        (
+            put("critiques/other", {"from": "other", "dataset": "Facts_train"}),
+            "critiques.other.from: other has no teacher; name a set that has one",
+        ),
+        (
+            put(
+                "critiques",
+                {
+                    "facts": {"demonstrated": True, "dataset": "Facts_train"},
+                    "other": {"from": "facts", "dataset": "Facts_train"},
+                },
+            ),
+            "critiques.other.from: facts has no teacher; name a set that has one, or set `demonstrated` instead",
         ),
         (
             put("critiques/other", {"from": "facts", "dataset": "Facts_pretrain"}),

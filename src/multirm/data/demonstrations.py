@@ -56,6 +56,8 @@ def demonstrate(solutions: Path, kind: Kind, output: OutputFile, seed: Seed) -> 
     origin = origin_of(__name__, parameters, [solutions])
     parquet.write(output, CRITIQUES, critiques, origin)
     logger.info("%d demonstrations for %d solutions", len(critiques), len(rows))
+    if unlabelled := len(rows) - len(critiques):
+        logger.warning("%d solutions have no outcome or no step labels to say", unlabelled)
 
 
 def _check_outcome(row: Mapping[str, Any]) -> tuple[str, int]:

@@ -39,8 +39,8 @@ class Critiques(Sampling):
     teacher: Name | None = Field(None, description="one of the study's backbones")
     demonstrated: bool = Field(
         False,
-        description="short critiques that say of each step, or the solution, what its label says; of the keys below, "
-        "only `max_length` applies",
+        description="short critiques that say of each step, or the solution, what its label says, of the solutions "
+        "with an outcome and step labels; besides `dataset`, no other key applies",
     )
     published: ExternalCritiques | None = Field(
         None,
@@ -73,13 +73,14 @@ class Critiques(Sampling):
             raise ValueError(
                 "needs exactly one of `teacher`, `demonstrated`, `published` critiques and `from`"
             )
-        applying = {"dataset", "from_", "demonstrated", "max_length"}
+        applying = {"dataset", "from_", "demonstrated"}
         if self.from_:
             self._refuse_others(
-                applying | {"agreement"}, "with `from`, only `max_length` and `agreement` apply"
+                applying | {"max_length", "agreement"},
+                "with `from`, only `max_length` and `agreement` apply",
             )
         if self.demonstrated:
-            self._refuse_others(applying, "with `demonstrated`, only `max_length` applies")
+            self._refuse_others(applying, "with `demonstrated`, only `dataset` applies")
         return self
 
     def _refuse_others(self, applying: set[str], expected: str) -> None:

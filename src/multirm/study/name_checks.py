@@ -29,7 +29,7 @@ from multirm.text.prompts import load_template
 
 def unknown_names(study: Study) -> list[str]:
     """Names that are not defined, and datasets that are made with themselves; no other check works with these."""
-    return [*_unknown_names(study), *_circular_datasets(study)]
+    return [*_unknown_names(study), *_sets_without_teacher(study), *_circular_datasets(study)]
 
 
 def unusable_names(study: Study) -> list[str]:
@@ -109,8 +109,7 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         if critiques.teacher:
             yield f"critiques.{name}.teacher", critiques.teacher, backbones
         if critiques.from_:
-            with_teacher = [other for other, each in study.critiques.items() if each.teacher]
-            yield f"critiques.{name}.from", critiques.from_, with_teacher
+            yield f"critiques.{name}.from", critiques.from_, list(study.critiques)
     for name in study.datasets:
         yield from _references_of_dataset(study, name)
     for dataset in study.evaluation.datasets:
@@ -121,6 +120,15 @@ def _references(study: Study) -> Iterator[tuple[str, str, list[str]]]:
         yield "evaluation.step_labels", dataset, datasets
     for name in study.evaluation.aggregation:
         yield "evaluation.aggregation", name, list(study.models)
+
+
+def _sets_without_teacher(study: Study) -> Iterator[str]:
+    """Sets of critiques that are to be filtered for another one, but were not written by a teacher."""
+    for name, critiques in study.critiques.items():
+        other = study.critiques.get(critiques.from_ or "")
+        if other and not other.teacher:
+            instead = ", or set `demonstrated` instead" if other.demonstrated else ""
+            yield f"critiques.{name}.from: {critiques.from_} has no teacher; name a set that has one{instead}"
 
 
 def _references_of_trees(study: Study) -> Iterator[tuple[str, str, list[str]]]:
