@@ -209,6 +209,7 @@ def test_an_adapter_is_an_ordinary_peft_folder_and_nothing_else(run: Callable[..
     }
     footer = parquet.read_footer(made / "examples.parquet")
     assert footer.parameters["kind"] == "dPRM"
+    assert footer.parameters["dtype"] == "float32"
     assert not any(str(value).startswith("/") for value in footer.parameters.values())
 
 

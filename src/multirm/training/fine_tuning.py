@@ -14,7 +14,7 @@ from transformers.integrations.liger import apply_liger_kernel
 from transformers.utils import is_liger_kernel_available
 
 from multirm.models.activations import Decoder, Device, default_budget, reading
-from multirm.models.load import default_device, dtype_of, sources_of
+from multirm.models.load import default_device, dtype_name, dtype_of, sources_of
 from multirm.models.packing import attend_in_packs
 from multirm.models.training_method import Method
 from multirm.running.memory import usable_memory
@@ -106,7 +106,8 @@ def train_reward_model(
 
 def _settings(recipe: Recipe, method: Method) -> dict[str, Any]:
     """The settings that have an effect on the weights; those of adapters only if one is trained."""
-    settings = {**asdict(recipe), "schedule": recipe.schedule}
+    precision = dtype_name(dtype_of(recipe.dtype, default_device()))
+    settings = {**asdict(recipe), "schedule": recipe.schedule, "dtype": precision}
     if method is Method.FULL:
         for setting in ("rank", "alpha", "dropout"):
             del settings[setting]
