@@ -4,7 +4,7 @@ wanted += targets.training_targets(study)
 
 
 rule demonstrate:
-    """Write well-formed critiques to pretrain a backbone on."""
+    """Write well-formed critiques, to pretrain a backbone on or as a set of their own."""
     input:
         solutions="<results>/data/{dataset}/{category}.parquet",
         environment=environment("core"),

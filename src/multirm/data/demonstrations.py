@@ -1,4 +1,4 @@
-"""Entry point `demonstrate`: write critiques from known step labels, to teach a backbone the formats."""
+"""Entry point `demonstrate`: write critiques from known step labels, to teach a model the formats."""
 
 import logging
 from collections.abc import Mapping

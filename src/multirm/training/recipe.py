@@ -37,7 +37,8 @@ class Recipe:
             or 3 of main memory, but at most half of what may be used, divided among the processes. If a single
             example takes more, activations are computed twice (gradient checkpointing). The gradient does not depend
             on it, except for the values that dropout draws.
-        dtype: the precision of passes; weights that are trained are fp32 in any case.
+        dtype: the precision of passes: auto is bfloat16 on a GPU and float32 on a CPU. Weights that are trained are
+            float32 in any case.
         parallelism: how several processes share the model: with ddp, each has the whole backbone; with fsdp, each
             has a part of every layer, for backbones that are too large for a device's memory.
         dropout: dropout on the adapter's inputs.
