@@ -34,9 +34,9 @@ class Recipe:
             fit into `activation_memory`. The gradient does not depend on it, except for the values that dropout
             draws.
         activation_memory: GB for the activations of a forward and backward pass; by default 16 of a GPU's memory,
-            or 3 of main memory, but at most half of what may be used, divided among the processes. If a single
-            example takes more, activations are computed twice (gradient checkpointing). The gradient does not depend
-            on it, except for the values that dropout draws.
+            or 3 of main memory, but at most half of what may be used, divided among the processes. On a
+            GPU, or if a single example takes more, activations are computed twice (gradient checkpointing). The
+            gradient does not depend on it, except for the values that dropout draws.
         dtype: the precision of passes: auto is bfloat16 on a GPU and float32 on a CPU. Weights that are trained are
             float32 in any case.
         parallelism: how several processes share the model: with ddp, each has the whole backbone; with fsdp, each
