@@ -1,12 +1,14 @@
 """Labels are where scoring reads rewards, training learns, and bad input is refused."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
 from multirm.errors import InputError
@@ -24,6 +26,7 @@ from multirm.training.discriminative import (
 from multirm.training.examples import UNLABELLED
 from multirm.training.step_labels import step_targets
 from tests.origins import made_of
+from tests.training.test_loop import killed_in_step
 
 LEARNABLE = {"epochs": 8.0, "learning_rate": 1e-2, "batch_size": 8, "dropout": 0.0}
 
@@ -211,6 +214,25 @@ def test_an_adapter_is_an_ordinary_peft_folder_and_nothing_else(run: Callable[..
     assert footer.parameters["kind"] == "dPRM"
     assert footer.parameters["dtype"] == "float32"
     assert not any(str(value).startswith("/") for value in footer.parameters.values())
+
+
+def test_a_killed_run_resumes_with_less_memory(
+    run: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings: dict[str, Any] = {"batch_size": 4, "dropout": 0.0}
+    rows = toy_solutions(16)
+    whole = run(Kind.DPRM, rows, "whole", **settings)
+    with killed_in_step(4):
+        run(Kind.DPRM, rows, "killed", **settings)
+    with caplog.at_level(logging.INFO):
+        killed = run(Kind.DPRM, rows, "killed", **settings, activation_memory=1e-9)
+    assert "resuming from step 3" in caplog.text
+    assert "1 examples per forward pass" in caplog.text
+    weights = [
+        load_file(made / "adapter" / "adapter_model.safetensors") for made in (whole, killed)
+    ]
+    for name, values in weights[0].items():
+        torch.testing.assert_close(weights[1][name], values, atol=1e-5, rtol=0)
 
 
 def test_the_same_seed_makes_the_same_adapter(run: Callable[..., Path]) -> None:

@@ -108,10 +108,11 @@ def _settings(recipe: Recipe, method: Method) -> dict[str, Any]:
     """The settings that have an effect on the weights; those of adapters only if one is trained."""
     precision = dtype_name(dtype_of(recipe.dtype, default_device()))
     settings = {**asdict(recipe), "schedule": recipe.schedule, "dtype": precision}
+    # A run that was killed for its memory resumes with less.
+    without_effect = ["activation_memory"]
     if method is Method.FULL:
-        for setting in ("rank", "alpha", "dropout"):
-            del settings[setting]
-    return settings
+        without_effect += ["rank", "alpha", "dropout"]
+    return {name: value for name, value in settings.items() if name not in without_effect}
 
 
 class Run(NamedTuple):
