@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, set_seed
 
+from multirm.models.batching import TOKENS_AT_ONCE
 from multirm.models.load import output_logits
 from multirm.models.packing import attend_in_packs, group_in_packs
-from multirm.reward_models.discriminative import BATCH_TOKENS, rewards_at
+from multirm.reward_models.discriminative import rewards_at
 from multirm.reward_models.layouts import EncodedText
 
 CANDIDATES = (12, 10)
@@ -70,7 +71,7 @@ def scored(model: PreTrainedModel, given: Sequence[Sequence[EncodedText]]) -> li
     groups = [range(k, k + size) for k in range(0, len(solutions), size)]
     texts = [solution.ids for solution in solutions]
     rewards: dict[int, list[float]] = {}
-    for indices in group_in_packs(groups, texts, BATCH_TOKENS[model.device.type]):
+    for indices in group_in_packs(groups, texts, TOKENS_AT_ONCE[model.device.type]):
         found = rewards_at(model, probability, [solutions[index] for index in indices])
         rewards.update(zip(indices, found, strict=True))
     return [rewards[index] for index in range(len(solutions))]

@@ -250,13 +250,15 @@ def test_tokens_are_counted(engine: EngineName, found: Found, requests: dict[str
                 assert (tokens.computed, tokens.cached, tokens.generated) == (0, 0, 0)
                 continue
             assert tokens.computed is not None and tokens.cached is not None
-            assert tokens.computed > 0
+            # None of a prompt that another one of its batch begins with.
+            assert tokens.computed >= 0
             prefills = request.sampling.n if engine is EngineName.VLLM else 1
             assert tokens.computed + tokens.cached == prefills * n_prompt
             once = engine is EngineName.OPENAI and request.sampling.temperature == 0
             assert tokens.generated == (drawn[0] if once else sum(drawn))
+        assert sum(completed.tokens.computed or 0 for completed in found[name].values()) > 0
     cached = sum(completed.tokens.cached or 0 for completed in found["again"].values())
-    assert (cached > 0) == (engine is not EngineName.TRANSFORMERS)
+    assert cached > 0
 
 
 def test_what_is_done_is_left_out(found: Found, prompts: list[Prompt], engine: EngineName) -> None:

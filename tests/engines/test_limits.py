@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from transformers import GenerationConfig
+import torch
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from multirm.engines.base import Prompt, Sampling
 from multirm.engines.limits import (
+    cache_bytes,
     configuration,
     end_tokens,
     generation_settings,
@@ -21,6 +23,15 @@ from multirm.engines.openai import OpenaiEngine
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models.load import load_model, load_tokenizer
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_key_value_heads": 2}, {"head_dim": 24}], ids=str)
+def test_bytes_of_a_token_are_those_of_its_keys_and_values(settings: dict[str, int]) -> None:
+    shape = {"hidden_size": 32, "intermediate_size": 8, "num_attention_heads": 4, "vocab_size": 9}
+    config = LlamaConfig(**shape, num_hidden_layers=3, **settings)
+    cache = LlamaForCausalLM(config)(torch.tensor([[1]]), use_cache=True).past_key_values
+    states = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
+    assert cache_bytes(config, torch.float32) == states
 
 
 @pytest.fixture

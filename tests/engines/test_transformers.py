@@ -1,5 +1,6 @@
 """The engine against transformers' own generation and against plain forward passes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,6 @@ import torch
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
     PreTrainedModel,
     set_seed,
 )
@@ -22,6 +21,7 @@ from multirm.engines.name import EngineName
 from multirm.engines.transformers import TransformersEngine
 from multirm.errors import InputError
 from multirm.models import cpu
+from multirm.models.batching import TOKENS_AT_ONCE
 from multirm.models.load import load_model, load_tokenizer
 
 WATCH = tuple(range(80, 120))
@@ -118,8 +118,8 @@ def test_samples_of_a_prompt_that_are_too_many_for_a_batch_are_drawn_in_several(
     sizes = []
 
     class Measured(Decoding):
-        def repeat(self, n: int) -> None:
-            super().repeat(n)
+        def __init__(self, *given: object) -> None:
+            super().__init__(*given)
             sizes.append(self.logits.shape[0] * (self._mask.shape[1] + sampling.max_tokens))
 
     monkeypatch.setattr("multirm.engines.transformers.Decoding", Measured)
@@ -195,26 +195,29 @@ def begun(prompts: list[Prompt]) -> list[Prompt]:
 def all_of(
     model: PreTrainedModel, folder: Path, prompts: list[Prompt], batch_tokens: int = 1500
 ) -> dict[tuple[str | int, ...], Completed]:
+    portions = generated(model, folder, prompts, batch_tokens)
+    return {one.prompt.key: one for some in portions for one in some}
+
+
+def generated(
+    model: PreTrainedModel, folder: Path, prompts: list[Prompt], batch_tokens: int = 1500
+) -> Iterator[list[Completed]]:
     engine = TransformersEngine(model, load_tokenizer(str(folder)), batch_tokens)
-    request = Request(prompts, Sampling(3, 25, temperature=0.9), 0, WATCH)
-    return {one.prompt.key: one for some in engine.generate(request) for one in some}
+    return engine.generate(Request(prompts, Sampling(3, 25, temperature=0.9), 0, WATCH))
 
 
+@pytest.mark.parametrize("at_once", [2048, 40])
 def test_what_prompts_start_with_is_computed_once_and_changes_nothing(
-    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt], monkeypatch: pytest.MonkeyPatch
+    model: PreTrainedModel,
+    tiny_model: Path,
+    begun: list[Prompt],
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
 ) -> None:
-    lengths = []
-    forward = model.get_decoder().forward
-
-    def counted(input_ids: torch.Tensor, **settings: object) -> object:
-        lengths.append(input_ids.shape[1])
-        return forward(input_ids=input_ids, **settings)
-
-    monkeypatch.setattr(model.get_decoder(), "forward", counted)
-    found = all_of(model, tiny_model, begun)
-    read = [length for length in lengths if length > 1]
-    assert read[0] == 100 and len(read) > 3
-    assert max(read[1:]) <= 31
+    monkeypatch.setitem(TOKENS_AT_ONCE, "cpu", at_once)
+    portions = list(generated(model, tiny_model, begun))
+    found = {one.prompt.key: one for some in portions for one in some}
+    assert len(found) == len(begun) and sum(map(bool, portions)) > 2
     for prompt in begun:
         # Alone, it shares nothing.
         alone = all_of(model, tiny_model, [prompt])[prompt.key]
@@ -225,9 +228,14 @@ def test_what_prompts_start_with_is_computed_once_and_changes_nothing(
             assert list(mine.watched) == list(other.watched)
             for place, seen in mine.watched.items():
                 np.testing.assert_allclose(seen, other.watched[place], atol=1e-4)
+    # What all start with, and of the prompts of a batch what some of them start with.
+    own = [
+        {tuple(one.prompt.ids[:n]) for one in some for n in range(101, len(one.prompt.ids) + 1)}
+        for some in portions
+    ]
     counts = [one.tokens for one in found.values()]
-    assert sum(c.computed for c in counts) == 100 + sum(len(p.ids) - 100 for p in begun)
-    assert sum(c.cached for c in counts) == 100 * (len(begun) - 1)
+    assert sum(c.computed for c in counts) == 100 + sum(map(len, own))
+    assert sum(c.computed + c.cached for c in counts) == sum(len(p.ids) for p in begun)
 
 
 def test_what_is_done_changes_nothing_of_what_starts_alike(
@@ -243,24 +251,32 @@ def test_what_is_done_changes_nothing_of_what_starts_alike(
     ]
 
 
-def test_a_short_start_and_a_window_of_attention_are_not_shared(
-    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt], prompts: list[Prompt]
+def test_a_short_start_is_computed_in_each_batch(
+    model: PreTrainedModel, tiny_model: Path, begun: list[Prompt]
 ) -> None:
     short = [Prompt(prompt.key, prompt.ids[60:]) for prompt in begun]
-    assert all(one.tokens.cached == 0 for one in all_of(model, tiny_model, short).values())
-    set_seed(0)
-    windowed = MistralConfig(
-        vocab_size=300,
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        sliding_window=8,
-        eos_token_id=1,
-    )
-    found = all_of(MistralForCausalLM(windowed).eval(), tiny_model, begun)
-    assert all(one.tokens.cached == 0 for one in found.values())
+    for some in generated(model, tiny_model, short):
+        distinct = {
+            tuple(one.prompt.ids[:n]) for one in some for n in range(1, 1 + len(one.prompt.ids))
+        }
+        assert sum(one.tokens.computed for one in some) == len(distinct)
+
+
+def test_on_a_cpu_keys_and_values_bound_the_batch(
+    model: PreTrainedModel,
+    tiny_model: Path,
+    prompts: list[Prompt],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokenizer, text = load_tokenizer(str(tiny_model)), model.config
+    width = text.hidden_size // text.num_attention_heads
+    of_token = text.num_hidden_layers * 2 * text.num_key_value_heads * width * 4
+    request = Request(prompts, Sampling(1, 10, temperature=0), 0)
+    assert len([*filter(None, TransformersEngine(model, tokenizer).generate(request))]) == 1
+    longest = max(len(prompt.ids) for prompt in prompts) + 10
+    monkeypatch.setattr("multirm.engines.transformers._BATCH_BYTES", 3 * longest * of_token)
+    portions = [*filter(None, TransformersEngine(model, tokenizer).generate(request))]
+    assert len(portions[0]) == 3 and len(portions) > 2
 
 
 def test_a_full_context_truncates(tiny_model: Path) -> None:

@@ -39,6 +39,18 @@ def test_the_longest_known_prefix_is_found(texts: list[list[int]]) -> None:
     assert cache.n_bytes == len(different) * BYTES_OF_A_TOKEN
 
 
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=4), TEXTS)
+def test_what_is_held_stays_and_the_rest_goes(held: list[int], texts: list[list[int]]) -> None:
+    cache = PrefixCache(0)
+    read(cache, held)
+    cache.hold()
+    for text in texts:
+        read(cache, held + text)
+    cache.trim()
+    assert states(cache, held) == [*range(len(held))]
+    assert cache.n_bytes == len(held) * BYTES_OF_A_TOKEN
+
+
 @given(TEXTS, st.integers(0, 20))
 def test_what_is_left_is_within_the_bound_and_has_all_that_it_continues(
     texts: list[list[int]], n_tokens: int

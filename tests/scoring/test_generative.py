@@ -71,7 +71,7 @@ class Scripted(TransformersEngine):
     @torch.inference_mode()
     def follow(self, prompt: Prompt, watch: Sequence[int]) -> Completion:
         """Token by token through a decoding of one row, each time told what came before."""
-        decoding = Decoding(self._model, [prompt.ids], pad=0)
+        decoding = Decoding(self._model, [prompt.ids], 1, pad=0)
         watched = {}
         for k, token in enumerate(self.script):
             if token in watch:

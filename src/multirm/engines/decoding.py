@@ -1,6 +1,6 @@
 """A batch of texts during decoding: one more token per row and step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from multirm.models.batching import TOKENS_AT_ONCE
 from multirm.models.load import output_layer
 from multirm.models.prefix_cache import CachedBranch, PrefixCache
 from multirm.models.prefix_reading import read_texts
@@ -43,15 +44,6 @@ class GrowingLayer(DynamicLayer):
         layer.keys, layer.values = keys[:, :, :length], values[:, :, :length]
         return layer
 
-    @classmethod
-    def begun(cls, keys: Tensor, values: Tensor, rows: int) -> Self:
-        """A layer of `rows` equal rows, from keys and values of one row; they are not copied yet."""
-        layer = cls()
-        layer.lazy_initialization(keys, values)
-        layer.keys = keys.expand(rows, -1, -1, -1)
-        layer.values = values.expand(rows, -1, -1, -1)
-        return layer
-
     def batch_repeat_interleave(self, repeats: int) -> None:
         self._room = None
         super().batch_repeat_interleave(repeats)
@@ -71,34 +63,6 @@ def _roomy(states: Tensor, added: int) -> Tensor:
 
 def _room_for(length: int) -> int:
     return length * 3 // 2 + 16
-
-
-class Opening:
-    """What a model keeps of the first tokens of several texts, to be computed once for all of them.
-
-    Attributes:
-        n_tokens: the number of tokens.
-    """
-
-    def __init__(self, model: PreTrainedModel, ids: Sequence[int]) -> None:
-        """Read `ids`, of which there must be at least one."""
-        self.n_tokens = len(ids)
-        cache = _empty_cache(model)
-        model.get_decoder()(
-            input_ids=torch.tensor([list(ids)], device=model.device),
-            past_key_values=cache,
-            use_cache=True,
-        )
-        self._states = [(layer.keys, layer.values) for layer in cache.layers]
-
-    @staticmethod
-    def is_possible(model: PreTrainedModel) -> bool:
-        """Whether all layers keep keys and values of all tokens, and padding after some of them changes nothing."""
-        return all(type(layer) is GrowingLayer for layer in _empty_cache(model).layers)
-
-    def layers(self, rows: int) -> list[GrowingLayer]:
-        """The layers of a cache in which each of `rows` texts has been read so far."""
-        return [GrowingLayer.begun(keys, values, rows) for keys, values in self._states]
 
 
 def _empty_cache(model: PreTrainedModel) -> DynamicCache:
@@ -125,49 +89,52 @@ class Decoding:
         self,
         model: PreTrainedModel,
         texts: Sequence[Sequence[int]],
+        n: int,
         pad: int,
-        opening: Opening | None = None,
         known: PrefixCache | None = None,
     ) -> None:
-        """Prefill with `texts`, padded on the left; none may be empty.
+        """Prefill with `texts`, none of which may be empty.
 
         Args:
-            opening: the first tokens of all texts, each of which must be longer; padding follows them.
-            known: what was computed before, in addition to which only new tokens are computed. The model must be one
-                that `can_read_on` accepts. There is no `opening` then.
+            n: rows of each text, next to one another.
+            known: what was computed before, in addition to which only new tokens are computed, without padding. The
+                model must be one that `can_read_on` accepts. If None, texts are padded on the left.
         """
         self._model = model
         self._cache = _empty_cache(model)
         if known is not None:
-            self._continue(texts, known)
+            self._continue(texts, n, known)
             return
-        n_read = 0
-        if opening:
-            n_read = opening.n_tokens
-            self._cache.layers = opening.layers(len(texts))
-        rests = [text[n_read:] for text in texts]
-        self.n_computed = [len(rest) for rest in rests]
-        longest = max(map(len, rests))
-        ids = torch.tensor([[pad] * (longest - len(rest)) + list(rest) for rest in rests])
-        mask = torch.tensor(
-            [[1] * n_read + [0] * (longest - len(rest)) + [1] * len(rest) for rest in rests]
-        )
-        self._mask = mask.to(model.device)
+        self.n_computed = [len(text) for text in texts]
+        longest = max(self.n_computed)
+        ids = torch.tensor([[pad] * (longest - len(text)) + list(text) for text in texts])
+        self._mask = _mask_of(self.n_computed).to(model.device)
         positions = (self._mask.cumsum(dim=-1) - 1).clamp(min=0)
-        self._forward(ids.to(model.device), positions[:, n_read:])
+        self._forward(ids.to(model.device), positions)
+        if n > 1:
+            self._cache.batch_repeat_interleave(n)
+            self._repeat(n)
 
-    def _continue(self, texts: Sequence[Sequence[int]], known: PrefixCache) -> None:
+    def _continue(self, texts: Sequence[Sequence[int]], n: int, known: PrefixCache) -> None:
         """Read what is new of texts, and copy their keys and values into one batch."""
-        last = [[len(text) - 1] for text in texts]
-        reading = read_texts(self._model, known, texts, last)
-        self.n_computed = reading.n_computed
-        self.logits = output_layer(self._model)(reading.hidden)
+        device = self._model.device
+        readings = [
+            read_texts(self._model, known, group, [[len(text) - 1] for text in group])
+            for group in _read_at_once(texts, known, TOKENS_AT_ONCE[device.type])
+        ]
+        self.n_computed = [n for reading in readings for n in reading.n_computed]
+        self.logits = output_layer(self._model)(torch.cat([each.hidden for each in readings]))
         lengths = [len(text) for text in texts]
-        longest = max(lengths)
-        self._cache.layers = _assembled([known.path(text) for text in texts], longest)
-        mask = torch.tensor([[0] * (longest - length) + [1] * length for length in lengths])
-        self._mask = mask.to(self._model.device)
-        self._last = torch.tensor(last, device=self._model.device)
+        self._cache.layers = _assembled([known.path(text) for text in texts], n, max(lengths))
+        self._mask = _mask_of(lengths).to(device)
+        self._last = torch.tensor(lengths, device=device)[:, None] - 1
+        self._repeat(n)
+
+    def _repeat(self, n: int) -> None:
+        """Repeat what is known of each row, but for its keys and values; the copies are neighbours."""
+        self._mask = self._mask.repeat_interleave(n, dim=0)
+        self._last = self._last.repeat_interleave(n, dim=0)
+        self.logits = self.logits.repeat_interleave(n, dim=0)
 
     def keep(self, texts: Mapping[int, Sequence[int]], known: PrefixCache) -> None:
         """Keep keys and values of what was read of some rows.
@@ -191,15 +158,6 @@ class Decoding:
         kept = [states[row, :, start:end] for each in layers for states in (each.keys, each.values)]
         states = torch.stack(kept).transpose(1, 2).contiguous()
         return states.view(len(layers), 2, *states.shape[1:])
-
-    def repeat(self, n: int) -> None:
-        """Repeat each row `n` times; the copies are neighbours."""
-        if n == 1:
-            return
-        self._cache.batch_repeat_interleave(n)
-        self._mask = self._mask.repeat_interleave(n, dim=0)
-        self._last = self._last.repeat_interleave(n, dim=0)
-        self.logits = self.logits.repeat_interleave(n, dim=0)
 
     def select(self, rows: Tensor) -> None:
         """Keep only these rows."""
@@ -225,16 +183,43 @@ class Decoding:
         self._last = positions[:, -1:]
 
 
-def _assembled(paths: Sequence[Sequence[CachedBranch]], longest: int) -> list[GrowingLayer]:
-    """The layers of a cache with a row for each path, padded on the left to `longest` tokens."""
+def _mask_of(lengths: Sequence[int]) -> Tensor:
+    """Which tokens of texts that are padded on the left are theirs: int64 (texts, longest), 1 or 0."""
+    longest = max(lengths)
+    return torch.tensor([[0] * (longest - length) + [1] * length for length in lengths])
+
+
+def _read_at_once(
+    texts: Sequence[Sequence[int]], known: PrefixCache, budget: int
+) -> Iterator[list[Sequence[int]]]:
+    """Divide texts, in order, into groups of at most `budget` tokens that are not known; a longer one has its own.
+
+    A group must be read before the next one is asked for.
+    """
+    group: list[Sequence[int]] = []
+    n_new = 0
+    for text in texts:
+        n_own = len(text) - known.n_known(text)
+        if group and n_new + n_own > budget:
+            yield group
+            group, n_new = [], 0
+            n_own = len(text) - known.n_known(text)
+        group.append(text)
+        n_new += n_own
+    yield group
+
+
+def _assembled(paths: Sequence[Sequence[CachedBranch]], n: int, longest: int) -> list[GrowingLayer]:
+    """The layers of a cache with `n` rows for each path, padded on the left to `longest` tokens."""
     known = [[branch.states for branch in path if branch.states is not None] for path in paths]
     n_layers, _, _, groups, width = known[0][0].shape
-    # Not empty: attention multiplies padding by 0, which must not be infinite.
-    room = known[0][0].new_zeros(n_layers, 2, len(paths), groups, _room_for(longest), width)
-    for row, parts in enumerate(known):
+    room = known[0][0].new_empty(n_layers, 2, len(paths), n, groups, _room_for(longest), width)
+    for number, parts in enumerate(known):
         start = longest - sum(states.shape[2] for states in parts)
+        # Attention multiplies padding by 0, so it must not be infinite.
+        room[:, :, number, ..., :start, :] = 0
         for states in parts:
             end = start + states.shape[2]
-            room[:, :, row, :, start:end] = states.transpose(2, 3)
+            room[:, :, number, ..., start:end, :] = states.transpose(2, 3)[:, :, None]
             start = end
-    return [GrowingLayer.in_room(keys, values, longest) for keys, values in room]
+    return [GrowingLayer.in_room(keys, values, longest) for keys, values in room.flatten(2, 3)]

@@ -1,7 +1,8 @@
-"""Where a model's texts end: at end tokens, and at the end of the context. All engines use this module."""
+"""Where a model's texts end: at end tokens, and at the end of the context; and what a token of them takes of memory."""
 
 from pathlib import Path
 
+import torch
 from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
@@ -97,6 +98,15 @@ def configuration(folder: Path) -> PreTrainedConfig:
 def context_length(config: PreTrainedConfig) -> int | None:
     """The length of a model's context in tokens, or None if its configuration does not tell."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def cache_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
+    """Bytes of a token's keys and values in all layers, as attention over all tokens keeps them."""
+    text = config.get_text_config()
+    heads = text.num_attention_heads
+    groups = getattr(text, "num_key_value_heads", None) or heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // heads
+    return int(2 * text.num_hidden_layers * groups * width * dtype.itemsize)
 
 
 def token_limit(prompt: Prompt, sampling: Sampling, context: int | None) -> int:

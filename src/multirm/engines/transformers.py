@@ -1,14 +1,13 @@
 """The engine that needs only transformers: it decodes prompts of similar length in batches.
 
 It has its own decoding loop instead of `model.generate`, because five things are cheap only inside the loop: the
-samples of a prompt share its prefill, prompts share the prefill of what all of them start with (such as worked
+samples of a prompt share its prefill, prompts share the prefill of what they start with (such as a question or worked
 examples), prompts that continue earlier ones are computed from there on, finished rows leave the batch, and each row
 has its item's random numbers.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import NamedTuple
 
 import torch
@@ -17,20 +16,24 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.engines.attention import attend_in_groups
 from multirm.engines.base import Completed, Completion, Prompt, Request, Sampling, TokenCounts
-from multirm.engines.decoding import Decoding, Opening
-from multirm.engines.limits import context_length, end_tokens, token_limit
+from multirm.engines.decoding import Decoding
+from multirm.engines.limits import cache_bytes, context_length, end_tokens, token_limit
 from multirm.engines.sampling import draw
 from multirm.engines.stops import StopSearch, completion_of
 from multirm.models.batching import batches
 from multirm.models.cpu import is_exact
+from multirm.models.packing import n_shared
 from multirm.models.prefix_cache import PrefixCache, room_for_cache
-from multirm.models.prefix_reading import can_read_on
+from multirm.models.prefix_reading import can_read_on, read_texts
 from multirm.running.randomness import item_generator
 
 # The fraction of a batch's rows that may be finished before they are removed, which costs a copy of the cache.
 _IDLE_SHARE = 0.2
-# What prompts have in common is computed once if it has at least this many tokens: below, that saves little.
+# What all prompts have in common is computed once if it has at least this many tokens: below, that saves little.
 _SHARED_TOKENS = 64
+# A batch has at most so many tokens, and on a CPU so many bytes of keys and values.
+_BATCH_TOKENS = 65536
+_BATCH_BYTES = 2**31
 
 
 class _Part(NamedTuple):
@@ -52,20 +55,23 @@ class TransformersEngine:
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        batch_tokens: int = 65536,
+        batch_tokens: int | None = None,
     ) -> None:
         """
         Args:
             model: in evaluation mode, on its device.
             tokenizer: the model's tokenizer, to decode completions.
             batch_tokens: maximum number of tokens in a batch, with prompts, samples and padding. A single sample
-                may have more.
+                may have more. By default 65,536, and on a CPU what 2 GiB of keys and values has room for if that is
+                less.
         """
         self.reproducible = is_exact(model)
         attend_in_groups(model)
         self._model = model
         self._tokenizer = tokenizer
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = batch_tokens or _default_batch(model)
+        self._reads_on = can_read_on(model)
+        # What requests that are continued have read.
         self._cache: PrefixCache | None = None
         self._context = context_length(model.config)
         self._ends = torch.tensor(
@@ -78,7 +84,7 @@ class TransformersEngine:
         If the model's context has no room for `sampling.max_tokens` tokens after a prompt, completions end with the
         context, and are truncated.
         """
-        sampling, known = request.sampling, self._known(request)
+        sampling, known = request.sampling, self._cache_for(request)
         yield [
             Completed.without_room(prompt, sampling)
             for prompt in request.left
@@ -86,16 +92,16 @@ class TransformersEngine:
         ]
         fitting = [prompt for prompt in request.prompts if self._limit(prompt, sampling)]
         sizes = [sampling.n * (len(prompt.ids) + sampling.max_tokens) for prompt in fitting]
-        opening: Opening | None = None
-        n_shared = 0 if known is not None else self._count_shared(fitting)
+        n_opening = 0 if known is None or request.is_continued else _count_shared(fitting)
         for indices in batches(sizes, self._batch_tokens):
             batch = [fitting[index] for index in indices]
             if not all(prompt.key in request.done for prompt in batch):
                 parts = self._parts(sampling, max(sizes[index] for index in indices))
                 n_new = 0
-                if n_shared and opening is None:
-                    opening, n_new = self._read(batch[0].ids[:n_shared]), n_shared
-                goes = [self._complete(batch, request, part, opening, known) for part in parts]
+                if n_opening and known is not None:
+                    self._open(batch[0].ids[:n_opening], known)
+                    n_new, n_opening = n_opening, 0
+                goes = [self._complete(batch, request, part, known) for part in parts]
                 completed = [
                     _together(prompt, *of)
                     for prompt, *of in zip(batch, *goes, strict=True)
@@ -103,35 +109,23 @@ class TransformersEngine:
                 ]
                 yield [_with_computed(completed[0], n_new), *completed[1:]]
 
-    def _known(self, request: Request) -> PrefixCache | None:
-        """The keys and values to begin with; None if the model cannot, or what is kept would not be used."""
-        if not request.is_continued:
+    def _cache_for(self, request: Request) -> PrefixCache | None:
+        """The keys and values to begin with; None if the model cannot be read on."""
+        if not self._reads_on:
             return None
-        if self._cache is None and can_read_on(self._model):
+        if not request.is_continued:
+            return PrefixCache(0)
+        if self._cache is None:
             self._cache = PrefixCache(room_for_cache(self._model.device))
         return self._cache
 
     def _limit(self, prompt: Prompt, sampling: Sampling) -> int:
         return token_limit(prompt, sampling, self._context)
 
-    def _count_shared(self, prompts: Sequence[Prompt]) -> int:
-        """The number of first tokens that are computed once for all prompts; 0 if none are.
-
-        It depends on all prompts, including those that are done, so that rounding stays the same.
-        """
-        if len(prompts) < 2 or not Opening.is_possible(self._model):
-            return 0
-        texts = [prompt.ids for prompt in prompts]
-        # What the first and the last in order have in common, all of them have.
-        pairs = zip(min(texts), max(texts), strict=False)
-        n_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        # Each prompt keeps a token of its own, from which its first sample follows.
-        n_shared = min(n_common, min(map(len, texts)) - 1)
-        return n_shared if n_shared >= _SHARED_TOKENS else 0
-
-    @torch.inference_mode()
-    def _read(self, ids: Sequence[int]) -> Opening:
-        return Opening(self._model, ids)
+    def _open(self, ids: Sequence[int], known: PrefixCache) -> None:
+        """Read what all prompts begin with, and keep it until the end of the request."""
+        read_texts(self._model, known, [ids], [[len(ids) - 1]])
+        known.hold()
 
     def _parts(self, sampling: Sampling, size: int) -> Iterator[Sampling]:
         """Split the samples of a prompt, `size` tokens in all, into as few parts as possible that fit into a batch."""
@@ -145,7 +139,6 @@ class TransformersEngine:
         batch: Sequence[Prompt],
         request: Request,
         part: Sampling,
-        opening: Opening | None,
         known: PrefixCache | None,
     ) -> list[_Part]:
         """Draw some samples of each prompt, after one prefill of the whole batch."""
@@ -163,9 +156,11 @@ class TransformersEngine:
         ).to(device)
         samples = _Samples(self._tokenizer, self._ends, limits, request)
         texts = [prompt.ids for prompt in batch]
-        decoding = Decoding(self._model, texts, int(self._ends[0]), opening, known)
+        decoding = Decoding(self._model, texts, part.n, int(self._ends[0]), known)
         n_computed = decoding.n_computed
-        decoding.repeat(part.n)
+        kept = known if request.is_continued else None
+        if known is not None and kept is None:
+            known.trim()
         rows = torch.arange(len(limits), device=device)
         for position in range(int(limits.max())):
             drawn = draw(decoding.logits, uniforms[rows, position], part)
@@ -174,20 +169,42 @@ class TransformersEngine:
             if n_running == 0:
                 break
             if n_running < (1 - _IDLE_SHARE) * len(rows):
-                if known is not None:
-                    decoding.keep(samples.read_texts(rows, texts), known)
+                if kept is not None:
+                    decoding.keep(samples.read_texts(rows, texts), kept)
                 keep = running.nonzero()[:, 0]
                 decoding.select(keep)
                 rows, drawn = rows[keep], drawn[keep]
             decoding.step(drawn)
-        if known is not None:
-            decoding.keep(samples.read_texts(rows, texts), known)
-            known.trim()
+        if kept is not None:
+            decoding.keep(samples.read_texts(rows, texts), kept)
+            kept.trim()
         completions = samples.completions()
         groups = range(0, len(completions), part.n)
         return [
             _Part(completions[k : k + part.n], n) for k, n in zip(groups, n_computed, strict=True)
         ]
+
+
+def _default_batch(model: PreTrainedModel) -> int:
+    """The maximum number of tokens in a batch."""
+    if model.device.type != "cpu":
+        return _BATCH_TOKENS
+    return min(_BATCH_TOKENS, _BATCH_BYTES // cache_bytes(model.config, model.dtype))
+
+
+def _count_shared(prompts: Sequence[Prompt]) -> int:
+    """The number of first tokens that are computed once for all prompts; 0 if none are.
+
+    It depends on all prompts, including those that are done, so that rounding stays the same.
+    """
+    if len(prompts) < 2:
+        return 0
+    texts = [prompt.ids for prompt in prompts]
+    # What the first and the last in order have in common, all of them have.
+    n_common = n_shared(min(texts), max(texts))
+    # Each prompt keeps a token of its own, from which its first sample follows.
+    most = min(n_common, min(map(len, texts)) - 1)
+    return most if most >= _SHARED_TOKENS else 0
 
 
 def _together(prompt: Prompt, *parts: _Part) -> Completed:

@@ -84,6 +84,10 @@ class PrefixCache:
         while self._used and self.n_bytes > self._max_bytes:
             self._forget(next(iter(self._used)))
 
+    def hold(self) -> None:
+        """Let `trim` leave from now on as much as there is now."""
+        self._max_bytes = self.n_bytes
+
     def _forget(self, branch: CachedBranch) -> None:
         assert branch.parent is not None
         del branch.parent.children[branch.run[0]]

@@ -17,6 +17,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from multirm.engines.limits import context_length
+from multirm.models.batching import TOKENS_AT_ONCE
 from multirm.models.dtype import Dtype
 from multirm.models.flops import DecoderFlops
 from multirm.models.folders import fetch_model
@@ -42,7 +43,6 @@ from multirm.running.provenance import CLASSIFIER, made_as
 from multirm.tables.rewards import Scale, Unit
 from multirm.text.encoding import STEP_TOKENS, encode_solution
 
-BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 """Approximate number of tokens in a batch by type of device; more do not fit into a CPU's caches."""
 
 Encode = Callable[[Solution], EncodedText]
@@ -203,7 +203,7 @@ def exported(
 
 def default_batch() -> int:
     """The approximate number of tokens in a batch on this machine."""
-    return BATCH_TOKENS[default_device().type]
+    return TOKENS_AT_ONCE[default_device().type]
 
 
 class DiscriminativeModel(RewardModel):
@@ -222,7 +222,7 @@ class DiscriminativeModel(RewardModel):
         head: computes rewards from the network's last hidden states.
         unit, scale: what a reward refers to, and what kind of number it is.
         batch_tokens: approximate number of tokens in a batch. It affects speed and memory, not rewards;
-            `BATCH_TOKENS` by default.
+            `TOKENS_AT_ONCE` by default.
 
     Raises:
         InputError: the network does not support packed input.
