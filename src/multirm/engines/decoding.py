@@ -122,7 +122,7 @@ class Decoding:
             read_texts(self._model, known, group, [[len(text) - 1] for text in group])
             for group in _read_at_once(texts, known, TOKENS_AT_ONCE[device.type])
         ]
-        self.n_computed = [n for reading in readings for n in reading.n_computed]
+        self.n_computed = [count for reading in readings for count in reading.n_computed]
         self.logits = output_layer(self._model)(torch.cat([each.hidden for each in readings]))
         lengths = [len(text) for text in texts]
         self._cache.layers = _assembled([known.path(text) for text in texts], n, max(lengths))

@@ -101,9 +101,11 @@ def context_length(config: PreTrainedConfig) -> int | None:
 
 
 def cache_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
-    """Bytes of a token's keys and values in all layers, as attention over all tokens keeps them."""
+    """Bytes of a token's keys and values in all layers, with attention over all tokens; 0 without attention."""
     text = config.get_text_config()
-    heads = text.num_attention_heads
+    heads = getattr(text, "num_attention_heads", None)
+    if heads is None:
+        return 0
     groups = getattr(text, "num_key_value_heads", None) or heads
     width = getattr(text, "head_dim", None) or text.hidden_size // heads
     return int(2 * text.num_hidden_layers * groups * width * dtype.itemsize)

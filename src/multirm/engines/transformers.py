@@ -187,9 +187,10 @@ class TransformersEngine:
 
 def _default_batch(model: PreTrainedModel) -> int:
     """The maximum number of tokens in a batch."""
-    if model.device.type != "cpu":
+    of_token = cache_bytes(model.config, model.dtype)
+    if model.device.type != "cpu" or not of_token:
         return _BATCH_TOKENS
-    return min(_BATCH_TOKENS, _BATCH_BYTES // cache_bytes(model.config, model.dtype))
+    return min(_BATCH_TOKENS, _BATCH_BYTES // of_token)
 
 
 def _count_shared(prompts: Sequence[Prompt]) -> int:

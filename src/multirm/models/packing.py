@@ -246,7 +246,8 @@ def computed_at(model: PreTrainedModel, places: Tensor, n_tokens: int) -> Iterat
         places: int64, indices in the row.
         n_tokens: the length of the row.
     """
-    feed_forward = getattr(_causal(model).get_decoder().layers[-1], "mlp", None)
+    layers = getattr(_causal(model).get_decoder(), "layers", None)
+    feed_forward = getattr(layers[-1], "mlp", None) if layers else None
     if feed_forward is None or not hasattr(feed_forward, "down_proj"):
         # A mixture of experts, or a family with other names.
         yield

@@ -46,8 +46,9 @@ def can_read_on(model: PreTrainedModel) -> bool:
         output_layer(model)
         cache = PrefixCache(0)
         read_texts(model, cache, [[0, 0]], [[1]])
-    except (InputError, RuntimeError):
-        # Softcaps, attention sinks and shapes are known only from the inside.
+    except (InputError, RuntimeError, TypeError):
+        # Softcaps, attention sinks and shapes are known only from the inside; StableLM does not tell its attention
+        # what to attend to.
         return False
     [branch] = cache.path([0, 0])
     layers = model.config.get_text_config().num_hidden_layers
